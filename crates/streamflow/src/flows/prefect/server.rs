@@ -1,0 +1,260 @@
+//! The conversation with a Prefect server: one request after the other, each bounded in time and size.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::{Client, Method, Url};
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+
+/// Longest answer that is read; Prefect's are a few kilobytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Where Prefect is, who we are there, and how long it may keep us waiting.
+#[derive(Clone)]
+pub struct Connection {
+    /// `http(s)://HOST[:PORT]/api`, as in `PREFECT_API_URL`.
+    pub api_url: Url,
+    /// The run that a Prefect worker started this process for; without it a run is created.
+    pub flow_run_id: Option<String>,
+    /// Credentials of every request.
+    pub auth: Auth,
+    /// Bounds in time.
+    pub limits: Limits,
+}
+
+/// How requests are authorized.
+#[derive(Clone)]
+pub enum Auth {
+    /// A server without authorization.
+    None,
+    /// `PREFECT_API_KEY`: Prefect Cloud.
+    Bearer(String),
+    /// `PREFECT_API_AUTH_STRING`, `user:password`: a server of one's own.
+    Basic(String, String),
+}
+
+/// How long the server may take.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// For a connection to be made.
+    pub connect: Duration,
+    /// For one request, from connecting to the last byte of the answer; also the part of the budget
+    /// that is kept for the final state.
+    pub request: Duration,
+    /// For all requests of the run together.
+    pub budget: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let [connect, request, budget] = [1, 3, 10].map(Duration::from_secs);
+        Self { connect, request, budget }
+    }
+}
+
+/// Why a request was not answered as hoped.
+#[derive(Debug)]
+pub enum CallError {
+    /// The server did not take this one item; the next may fare better.
+    Refused(String),
+    /// Nothing more is to be expected of the server, or it wants to hear nothing more.
+    Lost(String),
+}
+
+/// A Prefect server and the time it has cost so far.
+pub struct Server {
+    client: Client,
+    connection: Connection,
+    waited: Duration,
+}
+
+impl Connection {
+    /// Reads Prefect's own variables, as `lookup` gives them; `None` when `PREFECT_API_URL` is unset or empty.
+    ///
+    /// # Errors
+    /// A URL that is not HTTP(S), a run id that is not a UUID, an auth string without a colon. No message repeats a secret.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
+        let set =
+            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let Some(url) = set("PREFECT_API_URL") else { return Ok(None) };
+        // The URL may hold a password, so the message does not repeat it.
+        let api_url =
+            Url::parse(&url).context("PREFECT_API_URL is not a URL, expected http://HOST:PORT/api")?;
+        if !matches!(api_url.scheme(), "http" | "https") || !api_url.has_host() {
+            bail!("PREFECT_API_URL has scheme {}, expected http://HOST:PORT/api", api_url.scheme());
+        }
+        let flow_run_id = set("PREFECT__FLOW_RUN_ID");
+        if let Some(id) = flow_run_id.as_deref().filter(|id| !is_uuid(id)) {
+            bail!("PREFECT__FLOW_RUN_ID is {id:?}, expected a UUID");
+        }
+        // The order of Prefect's own client: the auth string wins.
+        let auth = match (set("PREFECT_API_AUTH_STRING"), set("PREFECT_API_KEY")) {
+            (Some(pair), _) => {
+                let (user, password) = pair
+                    .split_once(':')
+                    .context("PREFECT_API_AUTH_STRING has no colon, expected user:password")?;
+                Auth::Basic(user.to_owned(), password.to_owned())
+            }
+            (None, Some(key)) => Auth::Bearer(key),
+            (None, None) => Auth::None,
+        };
+        Ok(Some(Self { api_url, flow_run_id, auth, limits: Limits::default() }))
+    }
+}
+
+impl Server {
+    /// A client of `connection`; nothing is sent.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made: `https` on a machine without any CA certificate.
+    pub fn new(connection: Connection) -> anyhow::Result<Self> {
+        // An error says that a provider is installed already, which is what is wanted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A redirected POST would become a GET, so a redirect is an error that shows the wrong URL.
+        let mut builder = Client::builder()
+            .connect_timeout(connection.limits.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("streamflow/", env!("CARGO_PKG_VERSION")));
+        if connection.api_url.scheme() == "http" {
+            // Plain HTTP needs no CA certificates; small container images have none.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().context("no HTTP client for PREFECT_API_URL")?;
+        Ok(Self { client, connection, waited: Duration::ZERO })
+    }
+
+    /// The run that a Prefect worker started this process for.
+    pub fn flow_run_id(&self) -> Option<&str> {
+        self.connection.flow_run_id.as_deref()
+    }
+
+    /// One request within its own limit and within the budget less the part kept for the final state.
+    /// The answer is `null` when it has no JSON.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, CallError> {
+        let Limits { request, budget, .. } = self.connection.limits;
+        self.call_within(budget.saturating_sub(request), method, path, body).await
+    }
+
+    /// The same within all that is left of the budget: for the final state, which is worth more than the rest.
+    pub async fn call_last(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, CallError> {
+        self.call_within(self.connection.limits.budget, method, path, body).await
+    }
+
+    async fn call_within(
+        &mut self,
+        budget: Duration,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, CallError> {
+        let left = self.connection.limits.request.min(budget.saturating_sub(self.waited));
+        if left.is_zero() {
+            return Err(CallError::Lost(format!("the requests of this run took {:?} together", self.waited)));
+        }
+        let started = Instant::now();
+        let result = timeout(left, self.exchange(method, path, body)).await;
+        self.waited += started.elapsed();
+        result.unwrap_or_else(|_| Err(CallError::Lost(format!("{path} did not answer within {left:?}"))))
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
+        // Errors of the client name the URL, which may hold a password.
+        let lost = |error: reqwest::Error| {
+            CallError::Lost(format!("{path}: {:#}", anyhow::Error::new(error.without_url())))
+        };
+        let url = format!("{}/{path}", self.connection.api_url.as_str().trim_end_matches('/'));
+        let mut request = self.client.request(method, url);
+        request = match &self.connection.auth {
+            Auth::None => request,
+            Auth::Bearer(key) => request.bearer_auth(key),
+            Auth::Basic(user, password) => request.basic_auth(user, Some(password)),
+        };
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let mut response = request.send().await.map_err(lost)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(CallError::Lost(format!("{path} answered more than {ANSWER_BYTES_MAX} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            // An answer without content (204) is null.
+            return Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
+        }
+        let reason =
+            format!("{path} answered {status}: {}", shortened(&String::from_utf8_lossy(&bytes), 300));
+        // Of the client errors, these are about one item; the others would meet every request alike.
+        Err(if matches!(status.as_u16(), 409 | 413 | 422) {
+            CallError::Refused(reason)
+        } else {
+            CallError::Lost(reason)
+        })
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits, so that an id is safe inside a path.
+pub fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// At most `bytes_max` bytes of `text`, cut between characters and marked when cut.
+pub fn shortened(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(bytes_max)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)], expected: Result<Option<&str>, &str>) {
+        let lookup = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let found = Connection::from_variables(lookup);
+        match (found, expected) {
+            (Ok(connection), Ok(url)) => {
+                assert_eq!(connection.map(|found| found.api_url.to_string()).as_deref(), url)
+            }
+            (Err(error), Err(part)) => {
+                assert!(format!("{error:#}").contains(part), "{error:#}");
+                assert!(!format!("{error:#}").contains("secret"), "{error:#}");
+            }
+            (found, _) => {
+                panic!("{variables:?} gave {:?}", found.map(|found| found.map(|found| found.api_url)))
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read_as_prefect_reads_it() {
+        let url = ("PREFECT_API_URL", "http://prefect:4200/api");
+        check(&[], Ok(None));
+        check(&[("PREFECT_API_URL", " ")], Ok(None));
+        check(&[url, ("PREFECT_API_KEY", "")], Ok(Some("http://prefect:4200/api")));
+        check(&[("PREFECT_API_URL", "prefect:4200")], Err("expected http://HOST:PORT/api"));
+        check(&[("PREFECT_API_URL", "http://user:secret@[/api")], Err("PREFECT_API_URL is not a URL"));
+        check(&[url, ("PREFECT__FLOW_RUN_ID", "../flows")], Err("\"../flows\", expected a UUID"));
+        check(&[url, ("PREFECT__FLOW_RUN_ID", "d689ca4e-d232-46f4-a1d7-c2121f136c36")], Ok(Some(url.1)));
+        check(&[url, ("PREFECT_API_AUTH_STRING", "secret")], Err("expected user:password"));
+    }
+}
