@@ -1,0 +1,143 @@
+//! Survival functions of the reference distributions, to 1e-12 relative in both tails.
+//!
+//! `libm` gives erfc and lgamma; no crate tried reaches SciPy's values for the other two (statrs 0.19.1 is off by
+//! 9e-11 for the normal, 8e-7 for Student's t with many degrees of freedom).
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+use crate::binomial::{poisson, stirling_error};
+
+/// P(Z > z) of the standard normal; `scipy.stats.norm.sf`. NaN stays NaN.
+#[must_use]
+pub fn norm_sf(z: f64) -> f64 {
+    0.5 * libm::erfc(z * FRAC_1_SQRT_2)
+}
+
+/// The z with P(Z ≤ z) = p; `scipy.stats.norm.ppf`. Infinite at 0 and 1, NaN outside.
+#[must_use]
+pub fn norm_ppf(p: f64) -> f64 {
+    if !(0.0..=1.0).contains(&p) {
+        return f64::NAN;
+    }
+    if p == 0.0 || p == 1.0 {
+        return if p == 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+    }
+    if p > 0.5 {
+        // The lower tail is the one with all its digits.
+        return -norm_ppf(1.0 - p);
+    }
+    // Rational start (Abramowitz and Stegun 26.2.23, error 4.5e-4), then Halley's iteration on the logarithm's slope.
+    let t = (-2.0 * p.ln()).sqrt();
+    let top = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let mut z = top / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308))) - t;
+    for _ in 0..4 {
+        let density = (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
+        let step = (norm_sf(-z) - p) / density;
+        z -= step / (1.0 + 0.5 * z * step);
+    }
+    z
+}
+
+/// P(X > x) of the chi-square distribution with a whole number of degrees of freedom; `scipy.stats.chi2.sf`.
+///
+/// Finite sum (Abramowitz and Stegun 26.4.4 and 26.4.5): with λ = x/2, Σ λ^k e^−λ / Γ(k + 1) over k = 0, 1, …,
+/// df/2 − 1, or over k = ½, 1½, … and erfc(√λ) when df is odd. O(√df). NaN for df = 0 or x NaN; 1 for x ≤ 0.
+#[must_use]
+pub fn chi2_sf(x: f64, df: u64) -> f64 {
+    if df == 0 || x.is_nan() {
+        return f64::NAN;
+    }
+    if x <= 0.0 {
+        return 1.0;
+    }
+    if x == f64::INFINITY {
+        return 0.0;
+    }
+    let mean = 0.5 * x;
+    let odd = df % 2 == 1;
+    let first = if odd { 0.5 } else { 0.0 };
+    let rest = if odd { libm::erfc(mean.sqrt()) } else { 0.0 };
+    let last = df as f64 / 2.0 - 1.0;
+    if last < first {
+        return rest;
+    }
+    // From the largest term outwards: both directions fall, so the sum may stop when a term no longer shows.
+    let start = if last <= mean { last } else { first + (mean - first).max(0.0).floor() };
+    let largest = poisson(start, mean);
+    let mut sum = largest;
+    let (mut k, mut term) = (start, largest);
+    while k > first && term > sum * 1e-18 {
+        term *= k / mean;
+        k -= 1.0;
+        sum += term;
+    }
+    (k, term) = (start, largest);
+    while k < last && term > sum * 1e-18 {
+        k += 1.0;
+        term *= mean / k;
+        sum += term;
+    }
+    (sum + rest).min(1.0)
+}
+
+/// P(T > t) of Student's distribution with `df` > 0 degrees of freedom, whole or not; `scipy.stats.t.sf`.
+///
+/// Half the regularised incomplete beta I_x(df/2, ½) at x = df / (df + t²), by its continued fraction
+/// (Abramowitz and Stegun 26.5.8), in O(√df). NaN for NaN arguments or df ≤ 0; the normal for df = ∞.
+#[must_use]
+pub fn t_sf(t: f64, df: f64) -> f64 {
+    if t.is_nan() || df.is_nan() || df <= 0.0 {
+        return f64::NAN;
+    }
+    if t < 0.0 {
+        return 1.0 - t_sf(-t, df);
+    }
+    if t == f64::INFINITY || df == f64::INFINITY {
+        return norm_sf(t);
+    }
+    let (a, b) = (0.5 * df, 0.5);
+    let squared = t * t / df;
+    let (x, y) = (1.0 / (1.0 + squared), squared / (1.0 + squared));
+    // x^a y^b / B(a, b), with the power of x and the gamma ratio free of large logarithms.
+    let front = (-a * squared.ln_1p() + log_gamma_ratio(a)).exp() * (y / PI).sqrt();
+    if y > 1.5 / (a + 2.5) {
+        0.5 * front * beta_fraction(a, b, x) / a
+    } else {
+        0.5 - 0.5 * front * beta_fraction(b, a, y) / b
+    }
+}
+
+/// `ln Γ(a + ½) − ln Γ(a)`.
+fn log_gamma_ratio(a: f64) -> f64 {
+    if a < 20.0 {
+        return libm::lgamma(a + 0.5) - libm::lgamma(a);
+    }
+    a * (0.5 / a).ln_1p() + 0.5 * a.ln() - 0.5 + stirling_error(a + 0.5) - stirling_error(a)
+}
+
+/// The continued fraction of I_x(a, b) without its front factor, by Lentz's method as Thompson and Barnett (1986,
+/// doi:10.1016/0021-9991(86)90046-X) modified it.
+fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+    let guard = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
+    let mut c = 1.0;
+    let mut d = 1.0 / guard(1.0 - (a + b) * x / (a + 1.0));
+    let mut value = d;
+    let mut m = 1.0;
+    // Convergence takes about √max(a, b) steps; the cap only bounds a non-finite input.
+    while m < 1e6 {
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        d = 1.0 / guard(1.0 + even * d);
+        c = guard(1.0 + even / c);
+        value *= d * c;
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        d = 1.0 / guard(1.0 + odd * d);
+        c = guard(1.0 + odd / c);
+        let change = d * c;
+        value *= change;
+        if (change - 1.0).abs() < 2e-16 {
+            break;
+        }
+        m += 1.0;
+    }
+    value
+}
