@@ -1,1 +1,62 @@
+//! Trains a binary classifier on a table, measures it on entities it never saw, stores it as a
+//! directory of checked files and predicts with it.
+//!
+//! It is gradient boosted trees with native missing values and categories, and calibrated
+//! probabilities. It is not a framework: one kind of model, one kind of label. It knows nothing of
+//! time, network or logging; the seed is a setting and the directory an argument.
+//!
+//! Vocabulary: a *feature* is a named column, *numerical* or *categorical*; a categorical feature has
+//! *levels*; an *entity* (a user) has rows, and all of them are in the *training* or all in the
+//! *validation* part; the *threshold* is the probability from which a row is predicted positive.
+//!
+//! ```
+//! use streamflow_model::{FeatureColumn, FeatureValue, Features, Model, TrainSettings, train};
+//!
+//! // 400 users: those on the monthly plan leave, unless they watch a lot.
+//! let monthly: Vec<u32> = (0..400).map(|i| i % 2).collect();
+//! let hours: Vec<f64> = (0..400).map(|i| f64::from(i * 37 % 50)).collect();
+//! let left = (0..400).map(|i| Some(monthly[i] == 1 && hours[i] < 30.0)).collect::<Vec<_>>();
+//! let users: Vec<String> = (0..400).map(|i| format!("U{i:04}")).collect();
+//! let features = Features::new(vec![
+//!     ("plan".into(), FeatureColumn::Categorical { codes: monthly, levels: vec!["yearly".into(), "monthly".into()] }),
+//!     ("hours".into(), FeatureColumn::Numerical(hours)),
+//! ])?;
+//!
+//! let trained = train(&features, &left, &users, &TrainSettings::default())?;
+//! assert!(trained.metrics.auc > 0.95);
+//!
+//! # let parent = tempfile::tempdir()?;
+//! # let directory = parent.path().join("churn-1");
+//! trained.save(&directory)?;
+//! let model = Model::load(&directory)?;
+//! let row = model.encode(&[FeatureValue::Text("monthly"), FeatureValue::Number(3.0)])?;
+//! assert!(model.predict_row(&row.values) >= model.threshold());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod artifact;
+mod boosting;
+mod ensemble;
+mod error;
+mod features;
+pub mod metrics;
+mod model;
+mod model_file;
+mod profile;
+mod schema;
+mod selection;
+mod settings;
+mod split;
+mod train;
+
+pub use error::Error;
+pub use features::{FeatureColumn, FeatureValue, Features, MISSING};
+pub use metrics::Metrics;
+pub use model::{Model, Predictions};
+pub use profile::{Distribution, FeatureProfile, LevelCount, QUANTILES, ReferenceProfile, SCORE_BINS};
+pub use schema::{EncodedRow, Feature, Kind, Level, Schema};
+pub use selection::{Candidate, Selection};
+pub use settings::TrainSettings;
+pub use split::{is_validation, split_position};
+pub use train::{Importance, MIN_TRAINING_ROWS, MIN_VALIDATION_ROWS, Trained, TrainingRecord, train};

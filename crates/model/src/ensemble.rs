@@ -1,0 +1,139 @@
+//! The trees as one flat array: what prediction walks, and what is stored.
+
+/// A sum of decision trees over encoded rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ensemble {
+    /// The score (log-odds) before any tree.
+    pub base_score: f64,
+    /// Length of an encoded row.
+    pub n_features: u32,
+    /// Index of each tree's first node.
+    pub roots: Vec<u32>,
+    /// The nodes of all trees. A split's children are next to each other and behind it, so every
+    /// walk ends.
+    pub nodes: Vec<Node>,
+}
+
+/// One node of a tree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Node {
+    /// The end of a walk: what the tree adds to the score.
+    Leaf(f64),
+    /// Left when the value is below the threshold, right (`left + 1`) when not.
+    Split {
+        feature: u32,
+        threshold: f64,
+        left: u32,
+        /// Where a missing value goes.
+        missing_left: bool,
+    },
+}
+
+impl Ensemble {
+    /// The score of a row in log-odds. A value beyond the end of a short row counts as missing.
+    pub fn score(&self, row: &[f64]) -> f64 {
+        let mut score = self.base_score;
+        for &root in &self.roots {
+            let mut at = root as usize;
+            loop {
+                match self.nodes[at] {
+                    Node::Leaf(value) => {
+                        score += value;
+                        break;
+                    }
+                    Node::Split { feature, threshold, left, missing_left } => {
+                        let value = row.get(feature as usize).copied().unwrap_or(f64::NAN);
+                        let go_left = value < threshold || (missing_left && value.is_nan());
+                        at = left as usize + usize::from(!go_left);
+                    }
+                }
+            }
+        }
+        score
+    }
+
+    /// What a stored ensemble must satisfy for [`Ensemble::score`] to end and not to panic.
+    pub fn check(&self) -> Result<(), String> {
+        let n_nodes = self.nodes.len();
+        if !self.base_score.is_finite() {
+            return Err(format!("the base score is {}", self.base_score));
+        }
+        if let Some(root) = self.roots.iter().find(|&&root| root as usize >= n_nodes) {
+            return Err(format!("a tree starts at node {root} of {n_nodes}"));
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
+            match *node {
+                Node::Leaf(value) if value.is_finite() => {}
+                Node::Leaf(value) => return Err(format!("leaf {i} has the value {value}")),
+                Node::Split { feature, threshold, left, .. } => {
+                    if feature >= self.n_features {
+                        return Err(format!("node {i} compares feature {feature} of {}", self.n_features));
+                    }
+                    if !threshold.is_finite() {
+                        return Err(format!("node {i} has the threshold {threshold}"));
+                    }
+                    if (left as usize) <= i || left as usize + 1 >= n_nodes {
+                        return Err(format!("node {i} of {n_nodes} has its children at {left}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The probability of a score in log-odds.
+pub(crate) fn sigmoid(score: f64) -> f64 {
+    1.0 / (1.0 + (-score).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stump(missing_left: bool) -> Ensemble {
+        let split = Node::Split { feature: 1, threshold: 0.0, left: 1, missing_left };
+        Ensemble {
+            base_score: 1.0,
+            n_features: 2,
+            roots: vec![0],
+            nodes: vec![split, Node::Leaf(10.0), Node::Leaf(20.0)],
+        }
+    }
+
+    #[test]
+    fn missing_is_a_direction_of_its_own() {
+        let cases = [
+            (vec![9.0, -1.0], 11.0, 11.0),
+            (vec![9.0, 0.0], 21.0, 21.0),
+            (vec![9.0, f64::INFINITY], 21.0, 21.0),
+            (vec![9.0, f64::NAN], 11.0, 21.0),
+            (vec![9.0], 11.0, 21.0),
+            (vec![], 11.0, 21.0),
+        ];
+        for (row, missing_left, missing_right) in cases {
+            assert_eq!(stump(true).score(&row), missing_left, "{row:?}");
+            assert_eq!(stump(false).score(&row), missing_right, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_would_not_end_or_would_panic() {
+        assert_eq!(stump(true).check(), Ok(()));
+        let split = |feature, threshold, left| Node::Split { feature, threshold, left, missing_left: false };
+        let cases = [
+            (split(2, 0.0, 1), "node 0 compares feature 2 of 2"),
+            (split(0, f64::NAN, 1), "node 0 has the threshold NaN"),
+            (split(0, 0.0, 0), "node 0 of 3 has its children at 0"),
+            (split(0, 0.0, 2), "node 0 of 3 has its children at 2"),
+            (Node::Leaf(f64::INFINITY), "leaf 0 has the value inf"),
+        ];
+        for (node, expected) in cases {
+            let mut ensemble = stump(true);
+            ensemble.nodes[0] = node;
+            assert_eq!(ensemble.check(), Err(expected.to_string()));
+        }
+        let ensemble = Ensemble { roots: vec![3], ..stump(true) };
+        assert_eq!(ensemble.check(), Err("a tree starts at node 3 of 3".to_string()));
+    }
+}

@@ -1,0 +1,173 @@
+//! What can go wrong, with what was given and what was expected.
+
+use std::path::{Path, PathBuf};
+
+/// Every failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing to train on.
+    #[error("no rows were given; expected one row per entity")]
+    NoRows,
+    /// There is nothing to learn from.
+    #[error("no features were given; expected at least one")]
+    NoFeatures,
+    /// Columns, labels and entities must be aligned.
+    #[error("{what} has {given} rows, but {expected} were expected")]
+    RowCount {
+        /// The misaligned input.
+        what: String,
+        /// Rows of the first column.
+        expected: usize,
+        /// Rows of this input.
+        given: usize,
+    },
+    /// A name must select one column.
+    #[error("feature {feature:?} was given twice; names must be unique")]
+    DuplicateFeature {
+        /// The repeated name.
+        feature: String,
+    },
+    /// A code of a categorical column names no level.
+    #[error(
+        "feature {feature:?} has code {code} at row {row}, but only {levels} levels (use MISSING for no value)"
+    )]
+    UnknownCode {
+        /// The column.
+        feature: String,
+        /// Row, counted from 0.
+        row: usize,
+        /// The offending code.
+        code: u32,
+        /// Number of levels.
+        levels: usize,
+    },
+    /// Supervised learning needs labels.
+    #[error("all {rows} labels are missing; expected true or false for at least some rows")]
+    NoLabels {
+        /// Rows given.
+        rows: usize,
+    },
+    /// A classifier needs both classes.
+    #[error(
+        "the {part} part has one class only: {positives} positive and {negatives} negative labels; both are needed"
+    )]
+    OneClass {
+        /// "training" or "validation".
+        part: &'static str,
+        /// Rows labelled true.
+        positives: usize,
+        /// Rows labelled false.
+        negatives: usize,
+    },
+    /// A part is too small to mean anything.
+    #[error("the {part} part has {rows} labelled rows, but at least {minimum} are needed")]
+    TooFewRows {
+        /// "training" or "validation".
+        part: &'static str,
+        /// Labelled rows in the part.
+        rows: usize,
+        /// The least that is accepted.
+        minimum: usize,
+    },
+    /// No feature separates any two training rows.
+    #[error(
+        "all {features} features are constant or missing in the {rows} training rows; nothing can be learned"
+    )]
+    NoVariation {
+        /// Number of features.
+        features: usize,
+        /// Number of training rows.
+        rows: usize,
+    },
+    /// A setting is outside its range.
+    #[error("setting {name} is {value}, but {expected} was expected")]
+    InvalidSetting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// The accepted range.
+        expected: &'static str,
+    },
+    /// The boosting library refused its input.
+    #[error("boosting failed: {0}")]
+    Boosting(String),
+    /// The model needs a feature that was not given.
+    #[error(
+        "feature {feature:?} is not among the given columns; the model was trained with it as {expected}"
+    )]
+    MissingFeature {
+        /// The feature.
+        feature: String,
+        /// Its kind in training.
+        expected: &'static str,
+    },
+    /// A value or column is of another kind than in training.
+    #[error("feature {feature:?} is {given}, but the model was trained with it as {expected}")]
+    KindMismatch {
+        /// The feature.
+        feature: String,
+        /// Its kind in training.
+        expected: &'static str,
+        /// The kind that was given.
+        given: &'static str,
+    },
+    /// A row has another number of values than the model has features.
+    #[error("{given} feature values were given, but the model has {expected} features")]
+    FeatureCount {
+        /// Features of the model.
+        expected: usize,
+        /// Values given.
+        given: usize,
+    },
+    /// A saved model is never overwritten.
+    #[error("{path} already exists; a saved model is never overwritten, choose another directory")]
+    AlreadyExists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file of a saved model is not what was saved.
+    #[error("{path} is damaged: {reason}; restore the model directory from a copy or train again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model saved by a later version.
+    #[error(
+        "{path} has format version {found}, but this program reads version {supported}; use the program that saved it or train again"
+    )]
+    UnsupportedVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version this crate reads.
+        supported: u32,
+    },
+}
+
+impl Error {
+    /// An adapter for `map_err` on file operations.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// A damaged file and the reason.
+    pub(crate) fn damaged(path: &Path, reason: impl std::fmt::Display) -> Error {
+        Error::Damaged { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,130 @@
+//! How to train, with the defaults that were chosen by measurement (docs/model.md).
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The settings of [`crate::train`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSettings {
+    /// Picks the validation entities and the cross-validation folds; nothing else is random.
+    pub seed: u64,
+    /// Share of entities that are never trained on, in (0, 1).
+    pub validation_share: f64,
+    /// Cross-validation folds inside the training part, at least 2.
+    pub folds: usize,
+    /// At most about this many training rows are cross-validated; the final fit uses all.
+    pub selection_rows: usize,
+    /// What each tree's contribution is multiplied with, in (0, 1].
+    pub learning_rate: f64,
+    /// Depths of trees to choose from, each in 1..=16.
+    pub max_depths: Vec<usize>,
+    /// The most trees, in 1..=10,000.
+    pub max_rounds: usize,
+    /// Trees without a better log loss after which a cross-validation fit ends, at least 1.
+    pub early_stopping_rounds: usize,
+    /// The least sum of p(1−p) over the rows of a leaf, at least 0.
+    pub min_leaf_weight: f64,
+    /// L2 penalty on the values of leaves, at least 0.
+    pub l2: f64,
+    /// Histogram bins of a feature, in 2..=1024.
+    pub max_bins: u16,
+    /// Levels of a categorical feature with fewer training rows share one position.
+    pub min_level_rows: u64,
+}
+
+impl Default for TrainSettings {
+    fn default() -> TrainSettings {
+        TrainSettings {
+            seed: 42,
+            validation_share: 0.25,
+            folds: 4,
+            selection_rows: 50_000,
+            learning_rate: 0.05,
+            max_depths: vec![1, 2, 3, 4, 6],
+            max_rounds: 1000,
+            early_stopping_rounds: 50,
+            min_leaf_weight: 5.0,
+            l2: 1.0,
+            max_bins: 256,
+            min_level_rows: 10,
+        }
+    }
+}
+
+impl TrainSettings {
+    /// # Errors
+    /// [`Error::InvalidSetting`], naming the first setting that is outside its range.
+    pub fn check(&self) -> Result<(), Error> {
+        let depths = &self.max_depths;
+        let checks = [
+            ("validation_share", self.validation_share.to_string(), "a number between 0 and 1", {
+                self.validation_share > 0.0 && self.validation_share < 1.0
+            }),
+            ("folds", self.folds.to_string(), "2 to 100", (2..=100).contains(&self.folds)),
+            ("selection_rows", self.selection_rows.to_string(), "at least 100", self.selection_rows >= 100),
+            ("learning_rate", self.learning_rate.to_string(), "above 0, at most 1", {
+                self.learning_rate > 0.0 && self.learning_rate <= 1.0
+            }),
+            ("max_depths", format!("{depths:?}"), "one or more depths, each 1 to 16", {
+                !depths.is_empty() && depths.iter().all(|depth| (1..=16).contains(depth))
+            }),
+            (
+                "max_rounds",
+                self.max_rounds.to_string(),
+                "1 to 10000",
+                (1..=10_000).contains(&self.max_rounds),
+            ),
+            ("early_stopping_rounds", self.early_stopping_rounds.to_string(), "at least 1", {
+                self.early_stopping_rounds >= 1
+            }),
+            ("min_leaf_weight", self.min_leaf_weight.to_string(), "a finite number, at least 0", {
+                self.min_leaf_weight >= 0.0 && self.min_leaf_weight.is_finite()
+            }),
+            ("l2", self.l2.to_string(), "a finite number, at least 0", self.l2 >= 0.0 && self.l2.is_finite()),
+            ("max_bins", self.max_bins.to_string(), "2 to 1024", (2..=1024).contains(&self.max_bins)),
+        ];
+        match checks.into_iter().find(|(.., valid)| !valid) {
+            None => Ok(()),
+            Some((name, value, expected, _)) => Err(Error::InvalidSetting { name, value, expected }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_range_is_checked() {
+        TrainSettings::default().check().unwrap();
+        let broken: [(&str, fn(&mut TrainSettings)); 12] = [
+            ("validation_share is 0", |s| s.validation_share = 0.0),
+            ("validation_share is NaN", |s| s.validation_share = f64::NAN),
+            ("folds is 1", |s| s.folds = 1),
+            ("selection_rows is 99", |s| s.selection_rows = 99),
+            ("learning_rate is 1.5", |s| s.learning_rate = 1.5),
+            ("max_depths is []", |s| s.max_depths.clear()),
+            ("max_depths is [3, 17]", |s| s.max_depths = vec![3, 17]),
+            ("max_rounds is 0", |s| s.max_rounds = 0),
+            ("early_stopping_rounds is 0", |s| s.early_stopping_rounds = 0),
+            ("min_leaf_weight is -1", |s| s.min_leaf_weight = -1.0),
+            ("l2 is inf", |s| s.l2 = f64::INFINITY),
+            ("max_bins is 1", |s| s.max_bins = 1),
+        ];
+        for (expected, break_it) in broken {
+            let mut settings = TrainSettings::default();
+            break_it(&mut settings);
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("setting {expected}, but ")), "{message}");
+        }
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        assert!(serde_json::from_str::<TrainSettings>(r#"{"sede": 1}"#).is_err());
+        let seven: TrainSettings = serde_json::from_str(r#"{"seed": 7}"#).unwrap();
+        assert_eq!(seven, TrainSettings { seed: 7, ..TrainSettings::default() });
+    }
+}
