@@ -1,0 +1,193 @@
+//! Every way a request to the prediction API fails, with its status and body.
+//!
+//! All bodies are objects with `error`. A 422 adds `field`, the field at fault, and `detail` in FastAPI's
+//! shape, which clients written against the service this API stands in for read.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 422: the body is not what the route takes.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// 404: nothing is known about the entity.
+    #[error("{error}")]
+    MissingFeatures {
+        /// Which entity it is.
+        error: String,
+        /// Names of the features that would be needed.
+        missing_features: Vec<String>,
+    },
+    /// 404: no such path.
+    #[error("no such path: {0}")]
+    NoSuchPath(String),
+    /// 405: the path exists, the method does not.
+    #[error("{method} is not allowed on {path}")]
+    MethodNotAllowed {
+        /// The method used.
+        method: String,
+        /// The path.
+        path: String,
+    },
+    /// 400: the connection or its framing broke before the body was complete.
+    #[error("the body could not be read: {0}")]
+    BodyUnreadable(String),
+    /// 408: the body did not arrive in time.
+    #[error("the body did not arrive within {0} ms")]
+    BodyTimeout(u64),
+    /// 413: the body is larger than configured.
+    #[error("the body is over the limit of {0} bytes")]
+    BodyTooLarge(usize),
+    /// 415: the body is not declared as JSON.
+    #[error("Content-Type must be application/json, got {0}")]
+    ContentType(String),
+    /// 500: a bug of ours.
+    #[error("internal error")]
+    Internal,
+    /// 503: no model or no features yet.
+    #[error("Model or feature store not initialized")]
+    NotReady,
+    /// 503: as many requests as configured are being answered.
+    #[error("too many requests in flight (limit {0}), try again")]
+    Overloaded(usize),
+    /// 503: the answer took longer than configured.
+    #[error("no answer within {0} ms, try again")]
+    Timeout(u64),
+}
+
+/// What is wrong with a body, and where.
+#[derive(Debug)]
+pub struct Invalid {
+    /// The kind of mistake, in pydantic's word.
+    pub kind: &'static str,
+    /// The field at fault; `None` for the body as a whole.
+    pub field: Option<String>,
+    /// The position inside the field when it is a list, or the byte of a syntax error when it is the body.
+    pub index: Option<usize>,
+    /// What was expected.
+    pub message: String,
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.field, self.index) {
+            (Some(field), Some(index)) => write!(formatter, "{field}[{index}]: {}", self.message),
+            (Some(field), None) => write!(formatter, "{field}: {}", self.message),
+            (None, Some(index)) => write!(formatter, "body: {} at byte {index}", self.message),
+            (None, None) => write!(formatter, "body: {}", self.message),
+        }
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        ApiError::Invalid(invalid)
+    }
+}
+
+/// The body of most failures.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: String,
+}
+
+/// The body of a 404 for an unknown entity.
+#[derive(Serialize, ToSchema)]
+pub struct MissingFeaturesBody {
+    /// What went wrong.
+    pub error: String,
+    /// Names of the features that are not known for the entity.
+    pub missing_features: Vec<String>,
+}
+
+/// The body of a 422.
+#[derive(Serialize, ToSchema)]
+pub struct InvalidBody {
+    /// What went wrong, starting with the field.
+    pub error: String,
+    /// The field at fault, `body` for the body as a whole.
+    pub field: String,
+    /// The same as FastAPI writes it.
+    pub detail: Vec<Detail>,
+}
+
+/// One mistake in FastAPI's shape.
+#[derive(Serialize, ToSchema)]
+pub struct Detail {
+    /// The kind of mistake.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The way to the value at fault: names and positions.
+    #[schema(value_type = Vec<Value>)]
+    pub loc: Vec<Value>,
+    /// What was expected.
+    pub msg: String,
+}
+
+impl InvalidBody {
+    fn new(invalid: Invalid) -> Self {
+        let error = invalid.to_string();
+        let mut loc = vec![json!("body")];
+        loc.extend(invalid.field.as_deref().map(Value::from));
+        loc.extend(invalid.index.map(Value::from));
+        InvalidBody {
+            error,
+            field: invalid.field.unwrap_or_else(|| "body".to_owned()),
+            detail: vec![Detail { kind: invalid.kind, loc, msg: invalid.message }],
+        }
+    }
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::MissingFeatures { .. } | ApiError::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
+            ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
+            ApiError::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::NotReady | ApiError::Overloaded(_) | ApiError::Timeout(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let (retry, close) = match self {
+            ApiError::Overloaded(_) | ApiError::Timeout(_) => (true, false),
+            // What is left of these bodies would be read as the next request.
+            ApiError::BodyTimeout(_) | ApiError::BodyTooLarge(_) | ApiError::BodyUnreadable(_) => {
+                (false, true)
+            }
+            _ => (false, false),
+        };
+        let error = self.to_string();
+        let mut response = match self {
+            ApiError::Invalid(invalid) => (status, Json(InvalidBody::new(invalid))).into_response(),
+            ApiError::MissingFeatures { missing_features, .. } => {
+                (status, Json(MissingFeaturesBody { error, missing_features })).into_response()
+            }
+            _ => (status, Json(ErrorBody { error })).into_response(),
+        };
+        if retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if close {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

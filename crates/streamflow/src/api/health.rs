@@ -1,0 +1,48 @@
+//! `GET /health` and `GET /ready`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::error::{ApiError, ErrorBody};
+use super::predict::{ServedModel, served_model};
+
+/// The body of a good answer.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// The body of `GET /ready` when it is.
+#[derive(Serialize, ToSchema)]
+pub struct Ready<'a> {
+    /// `ready`.
+    status: &'static str,
+    /// The model that is served.
+    model: ServedModel<'a>,
+    /// The snapshot the features were read from.
+    #[schema(value_type = String, format = Date)]
+    as_of: Date,
+}
+
+/// Whether the process lives. Always 200.
+#[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether predictions can be made: a model and features are loaded.
+#[utoipa::path(get, path = "/ready", tag = "service", responses(
+    (status = 200, body = Ready),
+    (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
+))]
+pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    let serving = state.0.served.load();
+    let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of }).into_response())
+}

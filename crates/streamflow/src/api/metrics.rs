@@ -1,0 +1,249 @@
+//! What the prediction API counts, and `GET /metrics`.
+//!
+//! `api_requests_total` and `api_request_latency_seconds`, their help and their buckets are read by
+//! dashboards that exist: they do not change.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use jiff::tz::TimeZone;
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
+
+use super::ApiState;
+use super::exposition::{Exposition, Format};
+use crate::serving::Serving;
+
+const LATENCY_BUCKETS_SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const SCORE_BUCKETS: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+
+/// Every status `POST /predict` and `POST /predict/batch` answer with; 499 is a client that left before
+/// its answer. All are written from the start, so that a rate sees the first one.
+const CODES: [u16; 10] = [200, 400, 404, 408, 413, 415, 422, 499, 500, 503];
+const CLIENT_LEFT: u16 = 499;
+
+/// The metrics of one prediction API. Entities are never labels: a label's values must be few.
+pub struct Metrics {
+    created_seconds: f64,
+    requests: IntCounter,
+    latency_seconds: Histogram,
+    responses: Responses,
+    batch_responses: Responses,
+    predictions: [IntCounter; 2],
+    predictions_by_class: IntCounterVec,
+    score: Histogram,
+    process: ProcessCollector,
+}
+
+/// A counter by status code, its children looked up without a lock.
+struct Responses {
+    by_code: IntCounterVec,
+    children: [(u16, IntCounter); CODES.len()],
+}
+
+impl Responses {
+    fn new(name: &str, help: &str) -> Self {
+        let by_code = IntCounterVec::new(Opts::new(name, help), &["code"]).expect("a valid name and label");
+        let children = CODES.map(|code| (code, by_code.with_label_values(&[&code.to_string()])));
+        Responses { by_code, children }
+    }
+
+    fn count(&self, code: u16) {
+        match self.children.iter().find(|(known, _)| *known == code) {
+            Some((_, counter)) => counter.inc(),
+            None => self.by_code.with_label_values(&[&code.to_string()]).inc(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))
+                .expect("ascending buckets")
+        };
+        let by_class =
+            Opts::new("predictions_total", "Predictions made, by predicted class, single and in batches.");
+        let by_class = IntCounterVec::new(by_class, &["prediction"]).expect("a valid name and label");
+        Metrics {
+            created_seconds: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0.0, |since| since.as_secs_f64()),
+            requests: IntCounter::new("api_requests_total", "Total API requests").expect("a valid name"),
+            latency_seconds: histogram(
+                "api_request_latency_seconds",
+                "API latency",
+                &LATENCY_BUCKETS_SECONDS,
+            ),
+            responses: Responses::new("api_responses_total", "Answers to POST /predict, by status code."),
+            batch_responses: Responses::new(
+                "api_batch_responses_total",
+                "Answers to POST /predict/batch, by status code.",
+            ),
+            predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
+            predictions_by_class: by_class,
+            score: histogram(
+                "prediction_score",
+                "Predicted probability of the positive class.",
+                &SCORE_BUCKETS,
+            ),
+            process: ProcessCollector::for_self(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a `POST /predict` now, and its latency and status when the value is dropped: also when the
+    /// client leaves and the handler with it.
+    pub fn observe_request(&self) -> Observation<'_> {
+        self.requests.inc();
+        Observation { metrics: self, start: Instant::now(), code: CLIENT_LEFT }
+    }
+
+    /// Counts the answer to a `POST /predict/batch`.
+    pub fn count_batch(&self, code: u16) {
+        self.batch_responses.count(code);
+    }
+
+    /// Counts a prediction.
+    pub fn count_prediction(&self, probability: f64, is_positive: bool) {
+        self.predictions[usize::from(is_positive)].inc();
+        self.score.observe(probability);
+    }
+
+    /// Everything as text.
+    pub fn render(&self, format: Format, in_flight: usize, serving: Option<&Serving>) -> String {
+        let mut text = Exposition::new(format);
+        let created = Some(self.created_seconds);
+        let own: [&dyn Collector; 6] = [
+            &self.requests,
+            &self.latency_seconds,
+            &self.responses.by_code,
+            &self.batch_responses.by_code,
+            &self.predictions_by_class,
+            &self.score,
+        ];
+        for family in own.iter().flat_map(|collector| collector.collect()) {
+            text.family(&family, created);
+        }
+        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], in_flight as f64);
+        if let Some(serving) = serving {
+            let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
+            text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
+            let help = "Midnight UTC of the snapshot the served features were read from.";
+            if let Ok(midnight) = serving.as_of.to_zoned(TimeZone::UTC) {
+                let seconds = midnight.timestamp().as_second() as f64;
+                text.gauge("features_as_of_timestamp_seconds", help, &[], seconds);
+            }
+            let entities = serving.features.len() as f64;
+            text.gauge("features_entities", "Entities whose features are served.", &[], entities);
+        }
+        self.render_process(&mut text);
+        text.finish()
+    }
+
+    fn render_process(&self, text: &mut Exposition) {
+        for family in self.process.collect() {
+            // The collector counts whole seconds, too coarse for the rate of an idle server.
+            match (family.name() == "process_cpu_seconds_total").then(cpu_seconds).flatten() {
+                Some(seconds) => text.counter(family.name(), family.help(), seconds),
+                None => text.family(&family, None),
+            }
+        }
+    }
+}
+
+/// All metrics, in the format the client prefers.
+#[utoipa::path(get, path = "/metrics", tag = "service", responses(
+    (status = 200, body = String, content_type = "text/plain", description = "Prometheus text, or OpenMetrics when accepted"),
+))]
+pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
+    let text = state.0.metrics.render(format, state.in_flight(), state.0.served.load().as_deref());
+    ([(header::CONTENT_TYPE, format.content_type())], text)
+}
+
+/// User and system time of this process.
+fn cpu_seconds() -> Option<f64> {
+    parse_cpu_seconds(&std::fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`, which counts in hundredths of a second on every Linux.
+fn parse_cpu_seconds(stat: &str) -> Option<f64> {
+    // The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
+    let after_name = stat.rsplit_once(") ")?.1;
+    let mut fields = after_name.split(' ').skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some((user + system) as f64 / 100.0)
+}
+
+/// A request being measured; see [`Metrics::observe_request`].
+pub struct Observation<'a> {
+    metrics: &'a Metrics,
+    start: Instant,
+    /// The status it was answered with.
+    pub code: u16,
+}
+
+impl Drop for Observation<'_> {
+    fn drop(&mut self) {
+        self.metrics.latency_seconds.observe(self.start.elapsed().as_secs_f64());
+        self.metrics.responses.count(self.code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_metrics_are_written_as_by_python() {
+        let metrics = Metrics { created_seconds: 1_700_000_000.25, ..Metrics::default() };
+        for seconds in [0.001, 0.005, 0.02, 0.75, 1.0, 20.0] {
+            metrics.requests.inc();
+            metrics.latency_seconds.observe(seconds);
+        }
+        for (format, expected) in [
+            (Format::Classic, include_str!("../../tests/golden/api_metrics.classic.txt")),
+            (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
+        ] {
+            let text = metrics.render(format, 0, None);
+            let expected = expected.trim_end_matches("# EOF\n");
+            assert_eq!(&text[..expected.len()], expected);
+        }
+    }
+
+    #[test]
+    fn a_request_whose_handler_is_dropped_is_still_counted() {
+        let metrics = Metrics::default();
+        drop(metrics.observe_request());
+        metrics.observe_request().code = 418;
+        let text = metrics.render(Format::Classic, 0, None);
+        for line in [
+            "api_requests_total 2.0",
+            "api_request_latency_seconds_count 2.0",
+            "api_responses_total{code=\"499\"} 1.0",
+            "api_responses_total{code=\"418\"} 1.0",
+            "api_responses_total{code=\"200\"} 0.0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn process_time_is_read_in_hundredths() {
+        for (stat, expected) in [
+            ("7 (a) b) c) S 1 7 7 0 -1 4194304 101 0 0 0 250 31 0 0 20 0 1 0 99 1 1", Some(2.81)),
+            ("7 (short) S 1 7", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_cpu_seconds(stat), expected, "{stat}");
+        }
+        assert!(cpu_seconds().is_some());
+    }
+}

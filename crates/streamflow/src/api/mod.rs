@@ -1,0 +1,81 @@
+//! The prediction plane: `POST /predict` and `/predict/batch`, health, metrics and its own documentation.
+//!
+//! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`Settings`].
+
+mod error;
+mod exposition;
+mod health;
+mod metrics;
+mod openapi;
+mod predict;
+mod request;
+mod server;
+mod settings;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{Method, Uri};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::serving::Served;
+use error::ApiError;
+use metrics::Metrics;
+
+pub use server::serve;
+pub use settings::Settings;
+
+/// What every handler is given. Cloning is cheap.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    entity: String,
+    served: Served,
+    metrics: Metrics,
+    slots: Arc<Semaphore>,
+    openapi: Bytes,
+}
+
+impl ApiState {
+    /// The state of one prediction API: its limits, the name of the entity's field, and what is served.
+    #[must_use]
+    pub fn new(settings: Settings, entity: String, served: Served) -> Self {
+        let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
+        ApiState(Arc::new(Inner {
+            openapi: openapi::document(&entity),
+            slots: Arc::new(Semaphore::new(slots)),
+            metrics: Metrics::default(),
+            settings,
+            entity,
+            served,
+        }))
+    }
+
+    /// Requests being answered now.
+    fn in_flight(&self) -> usize {
+        let slots = self.0.settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
+        slots.saturating_sub(self.0.slots.available_permits())
+    }
+}
+
+/// All routes of the prediction API.
+pub fn router(state: ApiState) -> Router {
+    Router::new()
+        .route("/predict", post(predict::predict))
+        .route("/predict/batch", post(predict::predict_batch))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .merge(openapi::docs())
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| ApiError::MethodNotAllowed {
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+        })
+        .fallback(async |uri: Uri| ApiError::NoSuchPath(uri.path().to_owned()))
+        .with_state(state)
+}

@@ -1,0 +1,67 @@
+//! `GET /openapi.json`, from the handlers' own annotations, and `GET /docs`, Swagger UI out of the binary.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Map, Value};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{ApiState, health, metrics, predict};
+
+/// What the annotations call the entity's field, whose name is known only once the configuration is read.
+const PLACEHOLDER: &str = "entity";
+
+/// The entity to predict for.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "documents a body that request.rs reads")]
+pub struct PredictRequest {
+    /// The entity; an integer where the entity's column holds integers.
+    entity: String,
+}
+
+/// The prediction API.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "StreamFlow predictions", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(predict::predict, predict::predict_batch, health::health, health::ready, metrics::metrics),
+    tags((name = "predictions", description = "Ask the served model"), (name = "service", description = "Health and metrics")),
+)]
+struct Document;
+
+/// The OpenAPI document with the entity's field under its configured name.
+pub fn document(entity: &str) -> Bytes {
+    let mut document = serde_json::to_value(Document::openapi()).expect("the document is plain data");
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        for schema in schemas.values_mut() {
+            name_entity(schema, entity);
+        }
+    }
+    serde_json::to_vec(&document).expect("a JSON value can be written").into()
+}
+
+fn name_entity(schema: &mut Value, entity: &str) {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        let renamed = |name: String| if name == PLACEHOLDER { entity.to_owned() } else { name };
+        *properties = std::mem::take(properties)
+            .into_iter()
+            .map(|(name, value)| (renamed(name), value))
+            .collect::<Map<_, _>>();
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        for name in required.iter_mut().filter(|name| *name == PLACEHOLDER) {
+            *name = entity.into();
+        }
+    }
+}
+
+/// The OpenAPI document.
+pub async fn openapi(State(state): State<ApiState>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.0.openapi.clone())
+}
+
+/// Swagger UI for that document. No file of it comes from another host, and no validator is asked.
+pub fn docs() -> SwaggerUi {
+    SwaggerUi::new("/docs").config(Config::from("/openapi.json").validator_url("none"))
+}

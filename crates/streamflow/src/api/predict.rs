@@ -1,0 +1,274 @@
+//! `POST /predict` and `POST /predict/batch`.
+//!
+//! A single prediction takes microseconds and is made on the thread that read the request; a batch large
+//! enough to hold that thread up is made on a blocking one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
+use super::metrics::Metrics;
+use super::{ApiState, request};
+use crate::serving::{Entity, FeaturesUsed, Serving};
+
+/// Batches whose body is longer are answered on a blocking thread: about 100 µs of work.
+const INLINE_BATCH_BYTES: usize = 512;
+
+/// A model by its place in the registry.
+#[derive(serde::Serialize, ToSchema)]
+pub struct ServedModel<'a> {
+    /// Name in the registry.
+    pub name: &'a str,
+    /// Version in the registry.
+    pub version: &'a str,
+}
+
+/// A prediction for one entity.
+#[derive(ToSchema)]
+pub struct Prediction<'a> {
+    /// The entity asked for; the field bears its configured name.
+    #[schema(value_type = String)]
+    entity: (&'a str, Entity<'a>),
+    /// 1 when the probability is at or over the model's decision threshold.
+    #[schema(minimum = 0, maximum = 1)]
+    prediction: u8,
+    /// Probability of the positive class.
+    #[schema(minimum = 0, maximum = 1)]
+    probability: f64,
+    /// The features the prediction was made from; null where missing.
+    #[schema(value_type = Object)]
+    features_used: FeaturesUsed<'a>,
+    /// The snapshot the features were read from.
+    #[schema(value_type = String, format = Date)]
+    as_of: Date,
+    /// The model that made the prediction.
+    model: ServedModel<'a>,
+}
+
+/// The entities to predict for.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "documents a body that request.rs reads")]
+pub struct BatchRequest {
+    /// Entities, in any order; their number is limited by the configuration.
+    entities: Vec<String>,
+}
+
+/// Predictions in the order of the request, all by one model from one snapshot.
+#[derive(serde::Serialize, ToSchema)]
+pub struct BatchPredictions<'a> {
+    /// One result for each entity.
+    predictions: Vec<BatchResult<'a>>,
+    /// The snapshot the features were read from.
+    #[schema(value_type = String, format = Date)]
+    as_of: Date,
+    /// The model that made the predictions.
+    model: ServedModel<'a>,
+}
+
+/// The result for one entity of a batch.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum BatchResult<'a> {
+    /// A prediction.
+    Predicted(Prediction<'a>),
+    /// An entity without features.
+    Unknown(UnknownEntity<'a>),
+}
+
+/// An entity of a batch without features.
+#[derive(ToSchema)]
+pub struct UnknownEntity<'a> {
+    /// The entity asked for; the field bears its configured name.
+    #[schema(value_type = String)]
+    entity: (&'a str, Entity<'a>),
+    /// What is missing.
+    error: String,
+    /// Names of the features that are not known for the entity.
+    missing_features: &'a [String],
+}
+
+impl Serialize for Prediction<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        map.serialize_entry("prediction", &self.prediction)?;
+        map.serialize_entry("probability", &self.probability)?;
+        map.serialize_entry("features_used", &self.features_used)?;
+        map.serialize_entry("as_of", &self.as_of)?;
+        map.serialize_entry("model", &self.model)?;
+        map.end()
+    }
+}
+
+impl Serialize for UnknownEntity<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        map.serialize_entry("error", &self.error)?;
+        map.serialize_entry("missing_features", self.missing_features)?;
+        map.end()
+    }
+}
+
+/// Predict for one entity.
+///
+/// A feature that is missing for a known entity is given to the model as missing.
+#[utoipa::path(post, path = "/predict", tag = "predictions", request_body = crate::api::openapi::PredictRequest, responses(
+    (status = 200, body = Prediction),
+    (status = 404, body = MissingFeaturesBody, description = "Nothing is known about the entity"),
+    (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
+    (status = 413, body = ErrorBody, description = "The body is too large"),
+    (status = 415, body = ErrorBody, description = "The body is not declared as JSON"),
+    (status = 422, body = InvalidBody, description = "The body is malformed"),
+    (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
+))]
+pub async fn predict(State(state): State<ApiState>, request: Request) -> Response {
+    let mut observation = state.0.metrics.observe_request();
+    let response = match answer_one(&state, request).await {
+        Ok(body) => json(body),
+        Err(error) => error.into_response(),
+    };
+    observation.code = response.status().as_u16();
+    response
+}
+
+async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
+    let settings = &state.0.settings;
+    let _slot =
+        state.0.slots.try_acquire().map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
+    request::check_content_type(request.headers())?;
+    let limit = settings.body_limit_bytes.get();
+    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
+    uncaught(|| {
+        let serving = state.0.served.load();
+        let entity = request::parse_predict(&body, &state.0.entity, serving.as_deref())?;
+        let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+        match result(serving, &state.0.metrics, entity) {
+            BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
+            BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
+                error: unknown.error,
+                missing_features: unknown.missing_features.to_vec(),
+            }),
+        }
+    })
+}
+
+/// Predict for many entities.
+///
+/// All predictions come from one model and one snapshot. An unknown entity is an error in its place.
+#[utoipa::path(post, path = "/predict/batch", tag = "predictions", request_body = BatchRequest, responses(
+    (status = 200, body = BatchPredictions),
+    (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
+    (status = 413, body = ErrorBody, description = "The body is too large"),
+    (status = 415, body = ErrorBody, description = "The body is not declared as JSON"),
+    (status = 422, body = InvalidBody, description = "The body is malformed, or has too many entities"),
+    (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
+))]
+pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
+    let response = match answer_many(&state, request).await {
+        Ok(body) => json(body),
+        Err(error) => error.into_response(),
+    };
+    state.0.metrics.count_batch(response.status().as_u16());
+    response
+}
+
+async fn answer_many(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
+    let settings = &state.0.settings;
+    let slot = state.0.slots.clone().try_acquire_owned();
+    let slot = slot.map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
+    request::check_content_type(request.headers())?;
+    let limit = settings.batch_body_limit_bytes.get();
+    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
+    if body.len() <= INLINE_BATCH_BYTES {
+        return batch(state, &body);
+    }
+    let state = state.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        // Held until the work ends, which nobody may be waiting for by then.
+        let _slot = slot;
+        batch(&state, &body)
+    });
+    in_time(settings.timeout_ms.get(), work).await
+}
+
+async fn in_time<T>(
+    timeout_ms: u64,
+    work: tokio::task::JoinHandle<Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(Duration::from_millis(timeout_ms), work).await {
+        Ok(Ok(result)) => result,
+        // Only a panic ends the work early, and the work catches its own.
+        Ok(Err(_)) => Err(ApiError::Internal),
+        Err(_) => Err(ApiError::Timeout(timeout_ms)),
+    }
+}
+
+fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
+    uncaught(|| {
+        let serving = state.0.served.load();
+        let limit = state.0.settings.batch_limit.get();
+        let entities = request::parse_batch(body, limit, serving.as_deref())?;
+        let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+        let results: Vec<_> =
+            entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
+        let size_bytes = 256 + 768 * results.len();
+        let body =
+            BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
+        Ok(written(&body, size_bytes))
+    })
+}
+
+/// Runs `work`; a panic in it is a bug of ours, answered 500 instead of a broken connection.
+fn uncaught<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    // Counters and the loaded state, all that work shares, are atomics: a panic leaves them whole.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!("a prediction panicked; answered 500");
+        Err(ApiError::Internal)
+    })
+}
+
+fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> BatchResult<'a> {
+    let name = serving.entity_name.as_str();
+    let Some(row) = serving.features.find(&entity) else {
+        let error = format!("Missing features for {name}={entity}");
+        let missing_features = serving.features.names();
+        return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
+    };
+    let probability = serving.predict(row);
+    let is_positive = serving.is_positive(probability);
+    metrics.count_prediction(probability, is_positive);
+    BatchResult::Predicted(Prediction {
+        entity: (name, entity),
+        prediction: u8::from(is_positive),
+        probability,
+        features_used: serving.features.used(row),
+        as_of: serving.as_of,
+        model: served_model(serving),
+    })
+}
+
+/// The model that answers.
+pub fn served_model(serving: &Serving) -> ServedModel<'_> {
+    ServedModel { name: &serving.model_name, version: &serving.model_version }
+}
+
+fn written(body: &impl Serialize, size_bytes: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(size_bytes);
+    serde_json::to_writer(&mut text, body).expect("names are strings, and a vector takes all bytes");
+    text
+}
+
+fn json(body: Vec<u8>) -> Response {
+    let mut response = (StatusCode::OK, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

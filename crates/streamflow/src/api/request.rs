@@ -1,0 +1,287 @@
+//! Reading what a prediction is asked for: content type, body, and the one field that matters in it.
+//!
+//! Other fields are skipped without being kept, so a body costs the memory of its bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::error::{ApiError, Invalid};
+use crate::serving::{Entity, Serving};
+
+/// The field of a batch.
+pub const BATCH_FIELD: &str = "entities";
+
+/// How far over its limit a body is still read: a client that is busy sending does not read the 413, and
+/// closing on it would lose the answer.
+const READ_ON_BYTES: usize = 1 << 20;
+
+/// Accepts `application/json` and `application/…+json`, with or without parameters.
+pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else {
+        return Err(ApiError::ContentType("none".to_owned()));
+    };
+    let essence = given.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_json = essence.eq_ignore_ascii_case(b"application/json")
+        || (essence.len() > 17
+            && essence[..12].eq_ignore_ascii_case(b"application/")
+            && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"));
+    if is_json {
+        Ok(())
+    } else {
+        Err(ApiError::ContentType(String::from_utf8_lossy(given.as_bytes()).into_owned()))
+    }
+}
+
+/// The whole body, at most `limit` bytes, arrived within `timeout`.
+pub async fn read_body(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(timeout, collect(body, limit)).await {
+        Ok(result) => result,
+        Err(_) => Err(ApiError::BodyTimeout(timeout.as_millis().try_into().unwrap_or(u64::MAX))),
+    }
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut first = Bytes::new();
+    let mut joined = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::BodyUnreadable(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            joined = Vec::new();
+            if length > limit + READ_ON_BYTES {
+                break;
+            }
+        } else if first.is_empty() {
+            // Nearly every body comes in one piece and is used where it lies.
+            first = data;
+        } else {
+            if joined.is_empty() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&data);
+        }
+    }
+    match length {
+        _ if length > limit => Err(ApiError::BodyTooLarge(limit)),
+        _ if joined.is_empty() => Ok(first),
+        _ => Ok(joined.into()),
+    }
+}
+
+/// The one entity of a `POST /predict`. Whether anything is served matters only once the body is sound.
+pub fn parse_predict<'a>(
+    body: &'a [u8],
+    field: &str,
+    serving: Option<&Serving>,
+) -> Result<Entity<'a>, ApiError> {
+    let given = parse_field(body, field, 0)?;
+    given.entity(serving.ok_or(ApiError::NotReady)?, field, None)
+}
+
+/// The entities of a `POST /predict/batch`, in their order.
+pub fn parse_batch<'a>(
+    body: &'a [u8],
+    limit: usize,
+    serving: Option<&Serving>,
+) -> Result<Vec<Entity<'a>>, ApiError> {
+    let invalid = |kind, message| Invalid { kind, field: Some(BATCH_FIELD.to_owned()), index: None, message };
+    let (values, length) = match parse_field(body, BATCH_FIELD, limit)? {
+        Given::List { values, length } => (values, length),
+        other => return Err(invalid("list_type", format!("expected a list, got {}", other.name())).into()),
+    };
+    if length > limit {
+        return Err(invalid("too_long", format!("expected at most {limit} entities, got {length}")).into());
+    }
+    let serving = serving.ok_or(ApiError::NotReady)?;
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(index, given)| given.entity(serving, BATCH_FIELD, Some(index)))
+        .collect()
+}
+
+/// The value of one field of a JSON object; when it occurs twice the last one counts, as in Python.
+fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<Given<'a>, ApiError> {
+    let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
+    if body.trim_ascii().is_empty() {
+        return Err(whole("missing", None, "field required".to_owned()));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let given = Reader { field: Some(field), keep }
+        .deserialize(&mut json)
+        .and_then(|given| json.end().map(|()| given))
+        .map_err(|error| whole("json_invalid", Some(byte_of(body, &error)), reason(&error)))?;
+    match given {
+        Given::Object(Some(value)) => Ok(*value),
+        Given::Object(None) => {
+            let message = "field required".to_owned();
+            Err(Invalid { kind: "missing", field: Some(field.to_owned()), index: None, message }.into())
+        }
+        other => {
+            Err(whole("model_attributes_type", None, format!("expected an object, got {}", other.name())))
+        }
+    }
+}
+
+/// Where in the body a syntax error is, from 0.
+fn byte_of(body: &[u8], error: &serde_json::Error) -> usize {
+    let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
+    (lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)).min(body.len())
+}
+
+/// The message without serde's " at line 1 column 2", which the byte says better.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+}
+
+/// What a JSON value is, as far as a request can use it.
+#[derive(Debug, PartialEq)]
+enum Given<'a> {
+    Text(Cow<'a, str>),
+    Integer(i64),
+    /// The first values, as many as were to be kept, and the number of all.
+    List {
+        values: Vec<Given<'a>>,
+        length: usize,
+    },
+    /// The wanted field's value; `None` when it is absent or no field is wanted.
+    Object(Option<Box<Given<'a>>>),
+    /// Any other value, by its name.
+    Other(&'static str),
+}
+
+impl<'a> Given<'a> {
+    fn name(&self) -> &'static str {
+        match self {
+            Given::Text(_) => "a string",
+            Given::Integer(_) => "an integer",
+            Given::List { .. } => "a list",
+            Given::Object(_) => "an object",
+            Given::Other(name) => name,
+        }
+    }
+
+    /// The entity, when it is of the type of the served table's entity column.
+    fn entity(self, serving: &Serving, field: &str, index: Option<usize>) -> Result<Entity<'a>, ApiError> {
+        let is_integer = serving.features.entity_is_integer();
+        let found = self.name();
+        match self {
+            Given::Text(text) if !is_integer => return Ok(Entity::Text(text)),
+            Given::Integer(number) if is_integer => return Ok(Entity::Integer(number)),
+            _ => {}
+        }
+        let (kind, expected) =
+            if is_integer { ("int_type", "an integer") } else { ("string_type", "a string") };
+        let message = format!("expected {expected}, got {found}");
+        Err(Invalid { kind, field: Some(field.to_owned()), index, message }.into())
+    }
+}
+
+/// Reads a [`Given`]: one field of an object, and of a list at most `keep` values.
+struct Reader<'n> {
+    field: Option<&'n str>,
+    keep: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Given<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Given<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Given<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Given<'de>, E> {
+        Ok(Given::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Given<'de>, E> {
+        Ok(Given::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Given<'de>, E> {
+        Ok(Given::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Given<'de>, E> {
+        Ok(i64::try_from(number).map_or(Given::Other("an integer over 2^63"), Given::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Given<'de>, E> {
+        Ok(Given::Other("a number with a fraction or exponent"))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Given<'de>, E> {
+        Ok(Given::Other("a boolean"))
+    }
+
+    fn visit_unit<E>(self) -> Result<Given<'de>, E> {
+        Ok(Given::Other("null"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Given<'de>, A::Error> {
+        let (mut values, mut length) = (Vec::new(), 0);
+        while length < self.keep {
+            let Some(value) = list.next_element_seed(Reader { field: None, keep: 0 })? else {
+                return Ok(Given::List { values, length });
+            };
+            values.push(value);
+            length += 1;
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            length += 1;
+        }
+        Ok(Given::List { values, length })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given<'de>, A::Error> {
+        let mut found = None;
+        while let Some(is_wanted) = map.next_key_seed(KeyIs(self.field))? {
+            if is_wanted {
+                found = Some(Box::new(map.next_value_seed(Reader { field: None, keep: self.keep })?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Given::Object(found))
+    }
+}
+
+/// Whether a key is the wanted one, without keeping it.
+struct KeyIs<'n>(Option<&'n str>);
+
+impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyIs<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(self.0 == Some(key))
+    }
+}
