@@ -54,6 +54,8 @@ impl NetService {
 pub struct Person {
     /// Drives the draws of every month.
     pub number: u64,
+    /// Index of the line in the tables.
+    pub place: u64,
     /// As in the tables.
     pub id: [u8; 10],
     /// Months between the first month of the sample and the month of signup; negative before it.
@@ -120,6 +122,7 @@ impl Person {
         let wants_tv = draws.chance(0.49);
         Self {
             number,
+            place,
             id: entity_id(seed.key(), number),
             signup_offset,
             signup_day,

@@ -249,6 +249,16 @@ fn only_flags_without_internet_and_a_few_totals_are_missing() {
 }
 
 #[test]
+fn small_samples_miss_at_most_one_total_in_a_hundred() {
+    for seed in 0..40 {
+        let (_out, folders) = sample(&settings(1, 60 + 5 * seed, seed));
+        let users = read_month(&folders[0]);
+        let missing = users.values().filter(|user| user["total_paid"].is_empty()).count();
+        assert!(missing * 100 <= users.len(), "seed {seed}: {missing} of {}", users.len());
+    }
+}
+
+#[test]
 fn columns_hang_together_and_explain_churn() {
     let (_out, folders) = sample(&settings(1, 20_000, 42));
     let users = read_month(&folders[0]);
