@@ -19,7 +19,8 @@ pub(crate) struct Ensemble {
 pub(crate) enum Node {
     /// The end of a walk: what the tree adds to the score.
     Leaf(f64),
-    /// Left when the value is below the threshold, right (`left + 1`) when not.
+    /// Left when the value is below the threshold, right (`left + 1`) when not. An infinite
+    /// threshold parts missing from present values.
     Split {
         feature: u32,
         threshold: f64,
@@ -69,7 +70,7 @@ impl Ensemble {
                     if feature >= self.n_features {
                         return Err(format!("node {i} compares feature {feature} of {}", self.n_features));
                     }
-                    if !threshold.is_finite() {
+                    if threshold.is_nan() {
                         return Err(format!("node {i} has the threshold {threshold}"));
                     }
                     if (left as usize) <= i || left as usize + 1 >= n_nodes {

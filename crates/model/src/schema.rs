@@ -207,16 +207,22 @@ fn fit_levels(codes: &[u32], names: &[String], labels: &[bool], rows: &[usize], 
         (positives as f64 + prior * SMOOTHING_ROWS) / (n as f64 + SMOOTHING_ROWS)
     };
     let rare = counts.values().filter(|(n, _)| *n < min_rows).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-    let level_rate = |count: (u64, u64)| rate(if count.0 < min_rows { rare } else { count });
 
-    let mut rates: Vec<f64> = counts.values().map(|&count| level_rate(count)).collect();
-    rates.sort_unstable_by(f64::total_cmp);
-    rates.dedup();
-    let position = |count| rates.partition_point(|&r| r < level_rate(count)) as u32;
-    counts
-        .into_iter()
-        .map(|(name, count)| Level { name: name.to_string(), rows: count.0, position: position(count) })
-        .collect()
+    // One entry per position: the levels with enough rows by name, and the rare ones together.
+    let mut order: Vec<(f64, Option<&str>)> =
+        counts.iter().filter(|(_, c)| c.0 >= min_rows).map(|(&name, &c)| (rate(c), Some(name))).collect();
+    if rare.0 > 0 {
+        order.push((rate(rare), None));
+    }
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let positions: std::collections::BTreeMap<Option<&str>, u32> =
+        order.iter().zip(0..).map(|((_, name), position)| (*name, position)).collect();
+    let level = |(name, (rows, _)): (&str, (u64, u64))| Level {
+        name: name.to_string(),
+        rows,
+        position: positions[&(rows >= min_rows).then_some(name)],
+    };
+    counts.into_iter().map(level).collect()
 }
 
 #[cfg(test)]

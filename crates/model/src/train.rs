@@ -88,7 +88,7 @@ pub fn train<S: AsRef<str>>(
 
     let training = TrainingRows { features, labels: &known, rows: &parts.training };
     let (schema, data) = training.encode(&parts.training, settings)?;
-    if !data.columns.iter().any(|column| boosting::varies(column)) {
+    if !data.columns.iter().any(|column| boosting::is_informative(column)) {
         return Err(Error::NoVariation { features: data.columns.len(), rows: parts.training.len() });
     }
     let selection = selection::select(&training, entity, settings)?;
