@@ -82,8 +82,8 @@ pub fn chi2_sf(x: f64, df: u64) -> f64 {
 
 /// P(T > t) of Student's distribution with `df` > 0 degrees of freedom, whole or not; `scipy.stats.t.sf`.
 ///
-/// Half the regularised incomplete beta I_x(df/2, ½) at x = df / (df + t²), by its continued fraction
-/// (Abramowitz and Stegun 26.5.8), in O(√df). NaN for NaN arguments or df ≤ 0; the normal for df = ∞.
+/// Half the regularised incomplete beta I_x(df/2, ½) at x = df / (df + t²), by a power series near the centre and a
+/// continued fraction in the tail, in O(√df). NaN for NaN arguments or df ≤ 0; the normal for df = ∞.
 #[must_use]
 pub fn t_sf(t: f64, df: f64) -> f64 {
     if t.is_nan() || df.is_nan() || df <= 0.0 {
@@ -95,15 +95,16 @@ pub fn t_sf(t: f64, df: f64) -> f64 {
     if t == f64::INFINITY || df == f64::INFINITY {
         return norm_sf(t);
     }
-    let (a, b) = (0.5 * df, 0.5);
+    let a = 0.5 * df;
     let squared = t * t / df;
-    let (x, y) = (1.0 / (1.0 + squared), squared / (1.0 + squared));
-    // x^a y^b / B(a, b), with the power of x and the gamma ratio free of large logarithms.
+    let y = squared / (1.0 + squared);
+    // x^a y^b / B(a, b) with x = 1 − y, b = ½: the power of x and the gamma ratio without large logarithms.
     let front = (-a * squared.ln_1p() + log_gamma_ratio(a)).exp() * (y / PI).sqrt();
-    if y > 1.5 / (a + 2.5) {
-        0.5 * front * beta_fraction(a, b, x) / a
+    let lambda = (a + 0.5) * y - 0.5;
+    if lambda < 2.0 && y < 0.9 {
+        0.5 - front * beta_series(a, y)
     } else {
-        0.5 - 0.5 * front * beta_fraction(b, a, y) / b
+        0.5 * front * beta_fraction(a, 1.0 / (1.0 + squared), lambda)
     }
 }
 
@@ -115,29 +116,38 @@ fn log_gamma_ratio(a: f64) -> f64 {
     a * (0.5 / a).ln_1p() + 0.5 * a.ln() - 0.5 + stirling_error(a + 0.5) - stirling_error(a)
 }
 
-/// The continued fraction of I_x(a, b) without its front factor, by Lentz's method as Thompson and Barnett (1986,
-/// doi:10.1016/0021-9991(86)90046-X) modified it.
-fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
-    let guard = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / guard(1.0 - (a + b) * x / (a + 1.0));
-    let mut value = d;
-    let mut m = 1.0;
-    // Convergence takes about √max(a, b) steps; the cap only bounds a non-finite input.
-    while m < 1e6 {
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / guard(1.0 + even * d);
-        c = guard(1.0 + even / c);
-        value *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / guard(1.0 + odd * d);
-        c = guard(1.0 + odd / c);
-        let change = d * c;
-        value *= change;
+/// I_y(½, a) = 2 front Σ (a + ½)_n / (3/2)_n y^n: positive terms, few for a small (a + ½) y.
+fn beta_series(a: f64, y: f64) -> f64 {
+    let (mut sum, mut term, mut n) = (1.0, 1.0, 0.0);
+    while term > sum * 1e-17 {
+        term *= (a + 0.5 + n) / (1.5 + n) * y;
+        sum += term;
+        n += 1.0;
+    }
+    sum
+}
+
+/// The continued fraction of I_x(a, ½) / front in the form of A. DiDonato and A. Morris (1992,
+/// doi:10.1145/131766.131776, eq. 9), well conditioned for x near 1 through λ = (a + ½)(1 − x) − ½ ≥ 0; evaluated
+/// by Lentz's method.
+fn beta_fraction(a: f64, x: f64, lambda: f64) -> f64 {
+    let mut denominator = a / (a + 1.0) * (lambda + 1.0);
+    let (mut c, mut d) = (denominator, 0.0);
+    let mut n = 1.0;
+    // Convergence takes about √a steps; the cap only bounds a non-finite input.
+    while n < 1e6 {
+        let middle = a + 2.0 * n - 1.0;
+        let w = n * (0.5 - n) * x;
+        let alpha = (a + n - 1.0) / middle * ((a + n - 0.5) / middle) * (w * x);
+        let beta = n + w / middle + (a + n) / (middle + 2.0) * (lambda + 1.0 + n * (2.0 - x));
+        d = 1.0 / (beta + alpha * d);
+        c = beta + alpha / c;
+        let change = c * d;
+        denominator *= change;
         if (change - 1.0).abs() < 2e-16 {
             break;
         }
-        m += 1.0;
+        n += 1.0;
     }
-    value
+    1.0 / denominator
 }

@@ -195,6 +195,6 @@ fn pelz_good_cdf(n: f64, d: f64) -> f64 {
     let k0 = root / z * sums[0];
     let k1 = root / (6.0 * z4) * sums[1];
     let k2 = root * (sums[2] / (72.0 * z6 * z) - whole[0] / (36.0 * z2 * z));
-    let k3 = root * (sums[3] / (6480.0 * z6 * z4) + whole[1] / (108.0 * z6));
+    let k3 = root * (sums[3] / (6480.0 * z6 * z4) + whole[1] / (216.0 * z6));
     k0 + k1 / n.sqrt() + k2 / n + k3 / (n * n.sqrt())
 }
