@@ -1,0 +1,165 @@
+//! Columns as they come in: a name and plain values, missing values in place.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The code of a missing value in [`Values::Text`].
+pub const MISSING: u32 = u32::MAX;
+
+/// One column of one side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Pairs the column with its counterpart.
+    pub name: String,
+    /// One entry per row.
+    pub values: Values,
+}
+
+/// The values of a column, one entry per row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Decimal numbers; NaN is missing.
+    Float(Vec<f64>),
+    /// Whole numbers.
+    Integer(Vec<Option<i64>>),
+    /// Truth values.
+    Boolean(Vec<Option<bool>>),
+    /// Strings: each row's code is an index into `levels`, or [`MISSING`].
+    Text {
+        /// One per row.
+        codes: Vec<u32>,
+        /// Distinct strings; an unused level is allowed, a repeated one is the same category.
+        levels: Vec<String>,
+    },
+    /// Days since 1970-01-01. Dates are listed but not tested.
+    Date(Vec<Option<i32>>),
+}
+
+/// How a column is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Ordered numbers.
+    Numerical,
+    /// Labels without an order.
+    Categorical,
+    /// Free text.
+    Text,
+    /// Listed, not tested.
+    Ignore,
+}
+
+impl ColumnType {
+    /// The word used on the command line and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Numerical => "numerical",
+            Self::Categorical => "categorical",
+            Self::Text => "text",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+impl std::str::FromStr for ColumnType {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        [Self::Numerical, Self::Categorical, Self::Text, Self::Ignore]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| {
+                format!("unknown column type {word:?}, expected numerical, categorical, text or ignore")
+            })
+    }
+}
+
+impl Column {
+    /// A column of decimal numbers; NaN is missing.
+    #[must_use]
+    pub fn float(name: impl Into<String>, values: Vec<f64>) -> Self {
+        Self { name: name.into(), values: Values::Float(values) }
+    }
+
+    /// A column of whole numbers.
+    #[must_use]
+    pub fn integer(name: impl Into<String>, values: Vec<Option<i64>>) -> Self {
+        Self { name: name.into(), values: Values::Integer(values) }
+    }
+
+    /// A column of truth values.
+    #[must_use]
+    pub fn boolean(name: impl Into<String>, values: Vec<Option<bool>>) -> Self {
+        Self { name: name.into(), values: Values::Boolean(values) }
+    }
+
+    /// A column of strings, one per row.
+    #[must_use]
+    pub fn text<S: AsRef<str>>(name: impl Into<String>, rows: &[Option<S>]) -> Self {
+        let mut levels = Vec::new();
+        let mut index = std::collections::HashMap::new();
+        let mut codes = Vec::with_capacity(rows.len());
+        for row in rows {
+            codes.push(row.as_ref().map_or(MISSING, |text| {
+                *index.entry(text.as_ref()).or_insert_with(|| {
+                    levels.push(text.as_ref().to_owned());
+                    (levels.len() - 1) as u32
+                })
+            }));
+        }
+        Self { name: name.into(), values: Values::Text { codes, levels } }
+    }
+
+    /// How many rows the column has, missing ones included.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match &self.values {
+            Values::Float(values) => values.len(),
+            Values::Integer(values) => values.len(),
+            Values::Boolean(values) => values.len(),
+            Values::Text { codes, .. } => codes.len(),
+            Values::Date(values) => values.len(),
+        }
+    }
+
+    /// Refuses text codes that point past the levels.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let Values::Text { codes, levels } = &self.values else { return Ok(()) };
+        match codes.iter().find(|&&code| code != MISSING && code as usize >= levels.len()) {
+            Some(&code) => Err(Error::TextCode { name: self.name.clone(), code, levels: levels.len() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The word for the values' shape, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.values {
+            Values::Float(_) => "decimal numbers",
+            Values::Integer(_) => "whole numbers",
+            Values::Boolean(_) => "truth values",
+            Values::Text { .. } => "strings",
+            Values::Date(_) => "dates",
+        }
+    }
+
+    /// How many rows hold a value: neither missing nor infinite.
+    pub(crate) fn present(&self) -> usize {
+        match &self.values {
+            Values::Float(values) => values.iter().filter(|value| value.is_finite()).count(),
+            Values::Integer(values) => values.iter().flatten().count(),
+            Values::Boolean(values) => values.iter().flatten().count(),
+            Values::Text { codes, .. } => codes.iter().filter(|&&code| code != MISSING).count(),
+            Values::Date(values) => values.iter().flatten().count(),
+        }
+    }
+
+    /// How many values are infinite. They count as missing.
+    pub(crate) fn infinite(&self) -> usize {
+        match &self.values {
+            Values::Float(values) => values.iter().filter(|value| value.is_infinite()).count(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The type of an undeclared column.
+
+use std::collections::HashSet;
+
+use crate::column::{Column, ColumnType, MISSING, Values};
+use crate::settings::{Profile, Settings};
+
+/// Evidently takes whole numbers with at most this many distinct values as categories.
+const EVIDENTLY_INTEGER_CATEGORIES: usize = 10;
+/// Whole numbers have an order, which the calibrated profile uses unless there are only two.
+const CALIBRATED_INTEGER_CATEGORIES: usize = 2;
+
+/// Declared types win; then decimal → numerical; whole numbers with few distinct values → categorical, else
+/// numerical; truth values → categorical; strings with more than half of the present values distinct → text, else
+/// categorical; dates → ignore.
+///
+/// Inference looks at the current side, as Evidently does, or at the reference when that side has no value. Under
+/// Evidently a column of whole numbers with missing values is decimal, because pandas makes it so.
+pub(crate) fn column_type(reference: &Column, current: &Column, settings: &Settings) -> ColumnType {
+    if let Some(&declared) = settings.types.get(&current.name) {
+        return declared;
+    }
+    let column = if current.present() > 0 { current } else { reference };
+    match &column.values {
+        Values::Float(_) => ColumnType::Numerical,
+        Values::Boolean(_) => ColumnType::Categorical,
+        Values::Date(_) => ColumnType::Ignore,
+        Values::Integer(values) => {
+            let (limit, decimal) = match settings.profile {
+                Profile::Evidently => (EVIDENTLY_INTEGER_CATEGORIES, values.iter().any(Option::is_none)),
+                Profile::Calibrated => (CALIBRATED_INTEGER_CATEGORIES, false),
+            };
+            let few = !decimal && at_most_distinct(values.iter().flatten(), limit);
+            if few { ColumnType::Categorical } else { ColumnType::Numerical }
+        }
+        Values::Text { codes, levels } => {
+            let present = codes.iter().filter(|&&code| code != MISSING);
+            let rows = present.clone().count();
+            let mut used = vec![false; levels.len()];
+            present.for_each(|&code| used[code as usize] = true);
+            let distinct: HashSet<&str> =
+                levels.iter().zip(used).filter(|(_, used)| *used).map(|(level, _)| level.as_str()).collect();
+            if distinct.len() * 2 > rows { ColumnType::Text } else { ColumnType::Categorical }
+        }
+    }
+}
+
+fn at_most_distinct<'a>(values: impl Iterator<Item = &'a i64>, limit: usize) -> bool {
+    let mut seen = HashSet::new();
+    values.into_iter().all(|value| {
+        seen.insert(value);
+        seen.len() <= limit
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(column: &Column, evidently: ColumnType, calibrated: ColumnType) {
+        for (profile, expected) in [(Profile::Evidently, evidently), (Profile::Calibrated, calibrated)] {
+            let settings = Settings { profile, ..Settings::default() };
+            assert_eq!(column_type(column, column, &settings), expected, "{profile:?} {column:?}");
+        }
+    }
+
+    #[test]
+    fn types_are_inferred() {
+        use ColumnType::{Categorical, Ignore, Numerical, Text};
+        let integers = |distinct: i64, missing: bool| {
+            let missing = if missing { vec![None] } else { vec![] };
+            Column::integer("x", (0..40).map(|i| Some(i % distinct)).chain(missing).collect())
+        };
+        check(&integers(10, false), Categorical, Numerical);
+        check(&integers(11, false), Numerical, Numerical);
+        check(&integers(2, false), Categorical, Categorical);
+        check(&integers(2, true), Numerical, Categorical);
+        check(&Column::float("x", vec![1.0, 1.0]), Numerical, Numerical);
+        check(&Column::boolean("x", vec![None]), Categorical, Categorical);
+        check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), Some("a")]), Categorical, Categorical);
+        check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), None]), Text, Text);
+        check(&Column { name: "x".into(), values: Values::Date(vec![Some(0)]) }, Ignore, Ignore);
+    }
+
+    #[test]
+    fn declared_types_win() {
+        let settings = Settings { types: [("x".into(), ColumnType::Text)].into(), ..Settings::default() };
+        let column = Column::float("x", vec![1.0]);
+        assert_eq!(column_type(&column, &column, &settings), ColumnType::Text);
+    }
+}

@@ -1,0 +1,367 @@
+//! From columns to a report: a column at a time, or two tables at once.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::calibrated;
+use crate::column::{Column, ColumnType};
+use crate::column_type::column_type;
+use crate::error::Error;
+use crate::evidently;
+use crate::explain;
+use crate::notes;
+use crate::observations::Observations;
+use crate::report::{
+    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, SCHEMA_VERSION, ScoreKind, Status,
+    TargetDrift,
+};
+use crate::settings::{Profile, Settings};
+use crate::summary;
+use crate::target::target_drift;
+
+/// Compares two tables. Columns pair up by name, in the order of the reference, then those only the current side has.
+/// Columns are independent and are compared on all processors.
+///
+/// # Errors
+/// Duplicate names, columns of unequal length on a side, invalid text codes or settings. What is wrong with one
+/// column (no values, a changed type) is in the report and not an error.
+pub fn compare(reference: &[Column], current: &[Column], settings: &Settings) -> Result<Report, Error> {
+    settings.validate()?;
+    let by_name = index(current, &settings.current_name)?;
+    let in_reference = index(reference, &settings.reference_name)?;
+    let both = reference.iter().map(|column| (Some(column), by_name.get(column.name.as_str()).copied()));
+    let added = current.iter().filter(|column| !in_reference.contains_key(column.name.as_str()));
+    let pairs: Vec<_> = both.chain(added.map(|column| (None, Some(column)))).collect();
+
+    let mut comparison = Comparison::new(settings.clone())?;
+    for compared in in_parallel(&pairs, settings) {
+        comparison.add(compared?)?;
+    }
+    Ok(comparison.finish())
+}
+
+fn index<'a>(columns: &'a [Column], side: &str) -> Result<HashMap<&'a str, &'a Column>, Error> {
+    let mut by_name = HashMap::with_capacity(columns.len());
+    for column in columns {
+        if by_name.insert(column.name.as_str(), column).is_some() {
+            return Err(Error::DuplicateColumn { name: column.name.clone(), side: side.to_owned() });
+        }
+    }
+    Ok(by_name)
+}
+
+type Pair<'a> = (Option<&'a Column>, Option<&'a Column>);
+
+/// The results in the order of the pairs, whichever thread was first.
+fn in_parallel(pairs: &[Pair], settings: &Settings) -> Vec<Result<ComparedColumn, Error>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(pairs.len());
+    let next = AtomicUsize::new(0);
+    // Each thread takes the next pair, so the results of one have gaps: they are numbered.
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(reference, current)) = pairs.get(i) else { return done };
+            done.push((i, compare_column(reference, current, settings)));
+        }
+    };
+    let mut results: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("comparing a column does not panic"))
+            .collect()
+    });
+    results.sort_by_key(|(i, _)| *i);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A comparison that takes one pair of columns after the other, so that only one pair need be in memory.
+///
+/// ```
+/// use streamflow_drift::{Column, Comparison, Settings};
+/// let mut comparison = Comparison::new(Settings::default())?;
+/// for name in ["a", "b"] {
+///     let reference = Column::float(name, (0..100).map(f64::from).collect());
+///     let current = Column::float(name, (50..150).map(f64::from).collect());
+///     comparison.column(Some(&reference), Some(&current))?;
+/// }
+/// assert_eq!(comparison.finish().drifted_columns, 2);
+/// # Ok::<(), streamflow_drift::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Comparison {
+    settings: Settings,
+    names: HashSet<String>,
+    reference: Dataset,
+    current: Dataset,
+    target_drift: Option<TargetDrift>,
+    columns: Vec<ColumnReport>,
+}
+
+/// What [`compare_column`] found; the verdicts of the calibrated profile need every column.
+#[derive(Debug, Clone)]
+pub struct ComparedColumn {
+    report: ColumnReport,
+    reference_rows: Option<usize>,
+    current_rows: Option<usize>,
+    target_drift: Option<TargetDrift>,
+}
+
+impl Comparison {
+    /// An empty comparison.
+    ///
+    /// # Errors
+    /// A drift share threshold outside 0 to 1.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        settings.validate()?;
+        let side = |name: &String| Dataset { name: name.clone(), rows: 0, columns: 0 };
+        Ok(Self {
+            reference: side(&settings.reference_name),
+            current: side(&settings.current_name),
+            settings,
+            names: HashSet::new(),
+            target_drift: None,
+            columns: Vec::new(),
+        })
+    }
+
+    /// Compares one pair and adds it to the report; `None` where a side lacks the column.
+    ///
+    /// # Errors
+    /// As [`compare_column`] and [`Comparison::add`].
+    pub fn column(&mut self, reference: Option<&Column>, current: Option<&Column>) -> Result<(), Error> {
+        let compared = compare_column(reference, current, &self.settings)?;
+        self.add(compared)
+    }
+
+    /// Adds a pair compared elsewhere, with the same settings.
+    ///
+    /// # Errors
+    /// A name that was there before, or a length that differs from the side's other columns.
+    pub fn add(&mut self, compared: ComparedColumn) -> Result<(), Error> {
+        let ComparedColumn { report, reference_rows, current_rows, target_drift } = compared;
+        if self.names.contains(&report.name) {
+            let side = if reference_rows.is_some() { &self.reference } else { &self.current };
+            return Err(Error::DuplicateColumn { name: report.name, side: side.name.clone() });
+        }
+        for (side, rows) in [(&mut self.reference, reference_rows), (&mut self.current, current_rows)] {
+            let Some(rows) = rows else { continue };
+            if side.columns > 0 && side.rows != rows {
+                let (side, expected) = (side.name.clone(), side.rows);
+                return Err(Error::UnequalRows { name: report.name, side, rows, expected });
+            }
+            side.rows = rows;
+            side.columns += 1;
+        }
+        self.names.insert(report.name.clone());
+        self.target_drift = self.target_drift.take().or(target_drift);
+        self.columns.push(report);
+        Ok(())
+    }
+
+    /// Gives the verdicts.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        let Self { settings, reference, current, target_drift, mut columns, .. } = self;
+        if settings.profile == Profile::Calibrated {
+            calibrated::decide(&mut columns);
+        }
+        for column in &mut columns {
+            column.explanation = explain::explain(column);
+        }
+        let tested_columns = columns.iter().filter(|column| column.status == Status::Tested).count();
+        let drifted_columns = columns.iter().filter(|column| column.drifted).count();
+        let drift_share = drifted_columns as f64 / tested_columns.max(1) as f64;
+        let triggered = tested_columns > 0 && drift_share >= settings.drift_share_threshold;
+        Report {
+            schema_version: SCHEMA_VERSION,
+            profile: settings.profile,
+            reference,
+            current,
+            decision: if triggered { Decision::RetrainingTriggered } else { Decision::NoAction },
+            drift_share,
+            drift_share_threshold: settings.drift_share_threshold,
+            drifted_columns,
+            tested_columns,
+            target_drift,
+            columns,
+        }
+    }
+}
+
+/// Compares one pair of columns; pure, so that callers may run it on any thread.
+///
+/// # Errors
+/// No column on either side, two different names, or a text code past its levels.
+pub fn compare_column(
+    reference: Option<&Column>,
+    current: Option<&Column>,
+    settings: &Settings,
+) -> Result<ComparedColumn, Error> {
+    for column in [reference, current].into_iter().flatten() {
+        column.validate()?;
+    }
+    let report = match (reference, current) {
+        (Some(reference), Some(current)) if reference.name != current.name => {
+            return Err(Error::NameMismatch {
+                reference: reference.name.clone(),
+                current: current.name.clone(),
+            });
+        }
+        (Some(reference), Some(current)) => both_sides(reference, current, settings),
+        (Some(column), None) => one_side(column, &settings.reference_name, settings),
+        (None, Some(column)) => one_side(column, &settings.current_name, settings),
+        (None, None) => return Err(Error::NoColumn),
+    };
+    let target = reference.zip(current).filter(|(column, _)| settings.target.as_ref() == Some(&column.name));
+    Ok(ComparedColumn {
+        report,
+        reference_rows: reference.map(Column::rows),
+        current_rows: current.map(Column::rows),
+        target_drift: target.and_then(|(reference, current)| target_drift(reference, current)),
+    })
+}
+
+fn one_side(column: &Column, side: &str, settings: &Settings) -> ColumnReport {
+    let mut report = ColumnReport::untested(column, column_type(column, column, settings));
+    report.reason = Some(format!("only in {side}"));
+    if is_left_out(&column.name, settings) {
+        report.status = Status::Ignored;
+    }
+    let summary = Some(summary::side_alone(column));
+    if side == settings.reference_name {
+        report.reference = summary
+    } else {
+        report.current = summary
+    }
+    report
+}
+
+fn is_left_out(name: &str, settings: &Settings) -> bool {
+    settings.profile == Profile::Calibrated && settings.entity.as_deref() == Some(name)
+}
+
+fn both_sides(reference: &Column, current: &Column, settings: &Settings) -> ColumnReport {
+    let kind = column_type(reference, current, settings);
+    let mut report = ColumnReport::untested(reference, kind);
+    report.reference = Some(summary::side_alone(reference));
+    report.current = Some(summary::side_alone(current));
+    let ignored = if is_left_out(&reference.name, settings) {
+        Some("the entity key is not a feature")
+    } else if settings.types.get(&reference.name) == Some(&ColumnType::Ignore) {
+        Some("declared as ignored")
+    } else if kind == ColumnType::Ignore {
+        Some("dates are not tested")
+    } else {
+        None
+    };
+    if let Some(reason) = ignored {
+        report.status = Status::Ignored;
+        report.reason = Some(reason.to_owned());
+        return report;
+    }
+    if let Err(reason) = values(&mut report, reference, current, settings) {
+        report.reason = Some(reason);
+    }
+    missing(&mut report, reference, current, settings.profile);
+    report.notes.extend(notes::of_columns(reference, current));
+    report
+}
+
+/// Tests the values; the reason when they cannot be.
+fn values(
+    report: &mut ColumnReport,
+    reference: &Column,
+    current: &Column,
+    settings: &Settings,
+) -> Result<(), String> {
+    for (column, side) in [(reference, &settings.reference_name), (current, &settings.current_name)] {
+        if column.present() == 0 {
+            let what = if column.rows() == 0 { "rows" } else { "values" };
+            return Err(format!("no {what} in {side}"));
+        }
+    }
+    let kind = report.column_type;
+    let asked = settings.method(&report.name, kind);
+    if let Some(method) = asked {
+        method.accept(kind)?;
+    }
+    let seen = Observations::new(reference, current, kind)?;
+    let (reference, current) = summary::sides(reference, current, &seen);
+    (report.reference, report.current) = (Some(reference), Some(current));
+    report.distribution = Some(summary::distribution(&seen));
+    report.notes.extend(notes::of_values(&seen));
+    match settings.profile {
+        Profile::Calibrated => calibrated::measure(report, &seen, asked)?,
+        Profile::Evidently => {
+            let method = asked.unwrap_or_else(|| evidently::default_method(kind, &seen));
+            let score = (method.score)(&seen)?;
+            let value = Some(score.value).filter(|value| value.is_finite());
+            report.method = Some(method.name.to_owned());
+            report.score_kind = Some(method.score_kind);
+            report.score = value;
+            report.threshold = Some(method.threshold);
+            match method.score_kind {
+                ScoreKind::PValue => report.p_value = value,
+                ScoreKind::Distance | ScoreKind::RocAuc => {
+                    let threshold = score.critical.unwrap_or(method.threshold);
+                    report.effect_size = Some(EffectSize { name: method.name.to_owned(), value, threshold });
+                }
+            }
+            report.drifted = method.drifted(score);
+        }
+    }
+    report.status = Status::Tested;
+    Ok(())
+}
+
+/// Compares the missing shares. In the calibrated profile this is a test of its own, and enough of one where the
+/// values of a side are all missing.
+fn missing(report: &mut ColumnReport, reference: &Column, current: &Column, profile: Profile) {
+    if reference.rows() == 0 || current.rows() == 0 {
+        return;
+    }
+    let share = |column: &Column| (column.rows() - column.present()) as f64 / column.rows() as f64;
+    let p_value = match profile {
+        Profile::Calibrated => calibrated::missing_test(reference, current).ok().flatten(),
+        Profile::Evidently => None,
+    };
+    if p_value.is_some() && reference.present() + current.present() > 0 {
+        report.status = Status::Tested;
+    }
+    report.missing = Some(MissingReport {
+        reference_share: share(reference),
+        current_share: share(current),
+        p_value,
+        adjusted_p_value: None,
+        threshold: calibrated::MISSING_SHARE_THRESHOLD,
+        drifted: false,
+    });
+}
+
+impl ColumnReport {
+    fn untested(column: &Column, column_type: ColumnType) -> Self {
+        Self {
+            name: column.name.clone(),
+            column_type,
+            status: Status::NotComputable,
+            reason: None,
+            drifted: false,
+            explanation: String::new(),
+            method: None,
+            score_kind: None,
+            score: None,
+            threshold: None,
+            p_value: None,
+            adjusted_p_value: None,
+            effect_size: None,
+            missing: None,
+            notes: Vec::new(),
+            reference: None,
+            current: None,
+            distribution: None,
+        }
+    }
+}

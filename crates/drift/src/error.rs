@@ -1,0 +1,66 @@
+//! What can be wrong with a request. What is wrong with one column is not an error: it is in the report.
+
+use thiserror::Error;
+
+/// Why no report could be made.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A side names the same column twice.
+    #[error("duplicate column {name:?} in {side}, expected every column name once")]
+    DuplicateColumn {
+        /// The repeated name.
+        name: String,
+        /// The name of the side: `Settings::reference_name` or `Settings::current_name`.
+        side: String,
+    },
+    /// Columns of one side differ in length.
+    #[error("column {name:?} of {side} has {rows} rows, expected {expected} as in the columns before it")]
+    UnequalRows {
+        /// The column that differs.
+        name: String,
+        /// The name of the side.
+        side: String,
+        /// Its length.
+        rows: usize,
+        /// The length of the first column of that side.
+        expected: usize,
+    },
+    /// A text code points past its levels.
+    #[error("column {name:?} holds text code {code}, expected less than {levels} or MISSING")]
+    TextCode {
+        /// The column.
+        name: String,
+        /// The code.
+        code: u32,
+        /// How many levels the column has.
+        levels: usize,
+    },
+    /// The two sides of one comparison have different names.
+    #[error(
+        "reference column {reference:?} was paired with current column {current:?}, expected equal names"
+    )]
+    NameMismatch {
+        /// Name on the reference side.
+        reference: String,
+        /// Name on the current side.
+        current: String,
+    },
+    /// A comparison of nothing.
+    #[error("neither side has the column, expected it on one side at least")]
+    NoColumn,
+    /// No drift method has this name.
+    #[error("unknown drift method {name:?}, expected one of {expected}")]
+    UnknownMethod {
+        /// What was asked for.
+        name: String,
+        /// Every known name.
+        expected: String,
+    },
+    /// A share outside 0 to 1.
+    #[error("drift share threshold is {value}, expected 0 to 1")]
+    ShareThreshold {
+        /// What was given.
+        value: f64,
+    },
+}

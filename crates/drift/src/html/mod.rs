@@ -1,0 +1,208 @@
+//! The report as one HTML file: no network, no fonts, readable without JavaScript.
+//!
+//! Names and categories are untrusted: every string from the data goes through [`escape`], and a policy in the page
+//! forbids loading anything.
+
+mod chart;
+mod table;
+
+use std::fmt::Write as _;
+
+use crate::format::{count, grouped, number, percent};
+use crate::report::{Dataset, Decision, Report, Status};
+use crate::settings::Profile;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+impl Report {
+    /// The report as a self-contained HTML page.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        let title = format!("Drift: {} against {}", self.current.name, self.reference.name);
+        format!(
+            r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline';base-uri 'none';form-action 'none'">
+<title>{title}</title><style>{STYLE}</style></head>
+<body><div class="page"><header>{verdict}</header><main>
+{changes}{columns}{untested}{reading}</main></div>
+<script>{SCRIPT}</script></body></html>
+"#,
+            title = escape(&title),
+            verdict = verdict(self),
+            changes = changes(self),
+            columns = table::columns(self),
+            untested = untested(self),
+            reading = reading(self.profile),
+        )
+    }
+}
+
+/// Text that cannot leave its place in HTML, be it content or a quoted attribute.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // Not allowed in HTML; a parser would make something of its own of it.
+            c if c.is_control() && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The fragment that names a column: its place, as names may hold anything.
+fn anchor(place: usize) -> String {
+    format!("column-{place}")
+}
+
+fn verdict(report: &Report) -> String {
+    let headline = match (report.drifted_columns, report.tested_columns) {
+        (_, 0) => "No column could be tested".to_owned(),
+        (0, tested) => format!("None of {} drifted", count(tested as u64, "column")),
+        (drifted, tested) => {
+            format!("{} of {} drifted", grouped(drifted as i64), count(tested as u64, "column"))
+        }
+    };
+    let (class, relation, what) = match report.decision {
+        Decision::NoAction => ("calm", "below", "No retraining."),
+        Decision::RetrainingTriggered => ("alarm", "at or over", "Retraining is due."),
+    };
+    let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
+    format!(
+        r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {share} of the tested columns drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
+        current = escape(&report.current.name),
+        reference = escape(&report.reference.name),
+        decision = report.decision.as_str(),
+        meter = meter(report),
+        facts = facts(report),
+    )
+}
+
+fn meter(report: &Report) -> String {
+    let (share, threshold) = (report.drift_share * 100.0, report.drift_share_threshold * 100.0);
+    let place = match threshold {
+        t if t < 15.0 => "start",
+        t if t > 85.0 => "end",
+        _ => "",
+    };
+    format!(
+        r#"<div class="meter" role="meter" aria-label="Share of drifted columns" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.1}"><span class="{place}" style="left:{threshold:.1}%">threshold {label}</span><i style="width:{share:.1}%"></i><b style="left:{threshold:.1}%"></b></div><div class="scale"><span>0 %</span><span>100 %</span></div>"#,
+        label = percent(report.drift_share_threshold),
+    )
+}
+
+fn facts(report: &Report) -> String {
+    let side =
+        |side: &Dataset| format!("<bdi>{}</bdi>, {}", escape(&side.name), count(side.rows as u64, "row"));
+    let target = match &report.target_drift {
+        Some(target) => format!(
+            "{} ({}: {} → {})",
+            number(target.difference),
+            escape(&target.column),
+            percent(target.reference_rate),
+            percent(target.current_rate)
+        ),
+        None => "none: no labels of two classes on both sides".to_owned(),
+    };
+    format!(
+        "<dl><dt>Reference</dt><dd>{}</dd><dt>Current</dt><dd>{}</dd><dt>Target drift</dt><dd>{target}</dd><dt>Profile</dt><dd>{}</dd></dl>",
+        side(&report.reference),
+        side(&report.current),
+        report.profile.as_str()
+    )
+}
+
+/// What drifted, in words.
+fn changes(report: &Report) -> String {
+    if report.drifted_columns == 0 {
+        return String::new();
+    }
+    let mut html = String::from(
+        r#"<section aria-labelledby="changes"><h2 id="changes">What drifted</h2><ul class="changes">"#,
+    );
+    for (place, column) in report.columns.iter().enumerate().filter(|(_, column)| column.drifted) {
+        let (name, words) = (escape(&column.name), escape(&column.explanation));
+        let _ = write!(
+            html,
+            r##"<li><a href="#{}"><bdi>{name}</bdi></a><span>{words}</span></li>"##,
+            anchor(place)
+        );
+    }
+    html + "</ul></section>"
+}
+
+/// Columns without a verdict, those that should have had one first.
+fn untested(report: &Report) -> String {
+    let mut rows = String::new();
+    for status in [Status::NotComputable, Status::Ignored] {
+        for column in report.columns.iter().filter(|column| column.status == status) {
+            let _ = write!(
+                rows,
+                r#"<tr><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{}</td></tr>"#,
+                escape(&column.name),
+                column.column_type.as_str(),
+                escape(
+                    &std::iter::once(&column.explanation)
+                        .chain(&column.notes)
+                        .map(String::as_str)
+                        .collect::<Vec<_>>()
+                        .join("; ")
+                ),
+            );
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        r#"<section aria-labelledby="untested"><h2 id="untested">Not tested</h2><table class="plain"><thead class="sr"><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Reason</th></tr></thead><tbody>{rows}</tbody></table></section>"#
+    )
+}
+
+fn reading(profile: Profile) -> String {
+    let text = match profile {
+        Profile::Calibrated => {
+            "<p>A column has drifted when the difference is both significant and large: its p-value, adjusted over all tests of the report (Benjamini–Hochberg), is at most 0.05, and its effect size is at or over the threshold. A change of the missing share by 5 percentage points or more is judged in the same way.</p><p>When nothing has changed, at most one report in twenty names any column.</p>"
+        }
+        Profile::Evidently => {
+            "<p>Tests, thresholds and verdicts are those of Evidently 0.7. A p-value is small when the sides differ; a distance, or the area under the ROC curve of a text classifier, is large. p-values are not adjusted for the number of columns.</p>"
+        }
+    };
+    format!(
+        r#"<section class="reading" aria-labelledby="reading"><h2 id="reading">How to read this</h2>{text}</section>"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Column, Settings, compare};
+
+    #[test]
+    fn hostile_names_stay_text() {
+        let evil = "<script>alert('x')</script>\"&\u{0}\u{202e}";
+        let rows =
+            |shift: usize| (0..60).map(|i| Some(format!("{evil}{}", (i + shift) % 2))).collect::<Vec<_>>();
+        let reference = [Column::text(evil, &rows(0)), Column::text(format!("{evil}2"), &rows(0))];
+        let settings =
+            Settings { reference_name: evil.into(), current_name: evil.into(), ..Settings::default() };
+        let report = compare(&reference, &[Column::text(evil, &rows(1)[..10])], &settings).unwrap();
+        let html = report.to_html();
+        assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+        assert!(!html.contains("alert('x')") && !html.contains('\u{0}'));
+        assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)"));
+    }
+
+    #[test]
+    fn an_empty_report_is_a_page() {
+        let html = compare(&[], &[], &Settings::default()).unwrap().to_html();
+        assert!(html.contains("No column could be tested"), "{html}");
+    }
+}

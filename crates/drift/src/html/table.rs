@@ -1,0 +1,206 @@
+//! The table of columns: a row, its drawing and its details for each tested column.
+
+use std::fmt::Write as _;
+
+use super::{anchor, chart, escape};
+use crate::format::{grouped, number, p_value, percent};
+use crate::report::{ColumnReport, Distribution, EffectSize, Report, ScoreKind, SideSummary, Status};
+use crate::settings::Profile;
+
+/// The table with its tools; drifted columns first, then by how near they are to the threshold.
+pub(super) fn columns(report: &Report) -> String {
+    let mut tested: Vec<(usize, &ColumnReport)> =
+        report.columns.iter().enumerate().filter(|(_, column)| column.status == Status::Tested).collect();
+    if tested.is_empty() {
+        return String::new();
+    }
+    tested.sort_by(|(_, a), (_, b)| b.drifted.cmp(&a.drifted).then(ratio(b).total_cmp(&ratio(a))));
+    let mut html = format!(
+        r#"<section aria-labelledby="columns"><h2 id="columns">Columns</h2>
+<div class="tools" hidden><input type="search" placeholder="Find a column" aria-label="Find a column"><label><input type="checkbox"> drifted only</label><output></output></div>
+<p class="legend"><span class="r"><bdi>{}</bdi> (reference)</span><span class="c"><bdi>{}</bdi> (current)</span></p>
+<table class="columns"><thead><tr>{}</tr></thead>"#,
+        escape(&report.reference.name),
+        escape(&report.current.name),
+        heads(report.profile)
+    );
+    for (place, column) in tested {
+        body(&mut html, place, column, report.profile);
+    }
+    html + "</table></section>"
+}
+
+/// How far a column is along the way to its threshold: 1 is at it.
+fn ratio(column: &ColumnReport) -> f64 {
+    match (&column.effect_size, column.score, column.threshold) {
+        (Some(EffectSize { value: Some(value), threshold, .. }), ..) => value / threshold,
+        (None, Some(score), Some(threshold)) if score > 0.0 => threshold / score,
+        (None, Some(_), _) => f64::MAX,
+        _ => 0.0,
+    }
+}
+
+fn heads(profile: Profile) -> String {
+    let numbers: &[(&str, &str)] = match profile {
+        Profile::Calibrated => &[("Effect size", "effect"), ("p-value", "p"), ("Adjusted p", "adjusted")],
+        Profile::Evidently => &[("Score", "score"), ("Threshold", "")],
+    };
+    let mut html =
+        String::from(r#"<th scope="col" data-key="name">Column</th><th scope="col">Distribution</th>"#);
+    for (label, key) in numbers {
+        let key = if key.is_empty() { String::new() } else { format!(r#" data-key="{key}""#) };
+        let _ = write!(html, r#"<th scope="col" class="num"{key}>{label}</th>"#);
+    }
+    html + r#"<th scope="col" data-key="order">Verdict</th>"#
+}
+
+fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile) {
+    let plain = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let effect = column.effect_size.as_ref().and_then(|effect| effect.value);
+    let name = escape(&column.name);
+    let drawing = column.distribution.as_ref().map_or_else(String::new, |d| chart::small(d, &column.name));
+    let verdict = if column.drifted {
+        r#"<span class="chip alarm">▲ Drifted</span>"#
+    } else {
+        r#"<span class="chip calm">Stable</span>"#
+    };
+    let numbers = match profile {
+        Profile::Calibrated => calibrated_cells(column),
+        Profile::Evidently => evidently_cells(column),
+    };
+    let _ = write!(
+        html,
+        r#"<tbody id="{id}" data-name="{name}" data-drifted="{drifted}" data-order="{order}" data-effect="{effect}" data-score="{score}" data-p="{p}" data-adjusted="{adjusted}"><tr class="row"><th scope="row" class="who"><bdi class="name">{name}</bdi><small>{kind}</small></th><td class="draw">{drawing}</td>{numbers}<td class="say">{verdict}</td></tr><tr class="more"><td colspan="{span}"><details><summary>{words}</summary>{detail}</details></td></tr></tbody>"#,
+        id = anchor(place),
+        drifted = u8::from(column.drifted),
+        order = if column.drifted { 0 } else { 1 },
+        effect = plain(effect),
+        score = plain(column.score),
+        p = plain(column.p_value),
+        adjusted = plain(column.adjusted_p_value),
+        kind = column.column_type.as_str(),
+        span = if profile == Profile::Calibrated { 6 } else { 5 },
+        words = escape(&column.explanation),
+        detail = detail(column),
+    );
+}
+
+fn calibrated_cells(column: &ColumnReport) -> String {
+    let effect = column.effect_size.as_ref().map_or_else(|| "–".to_owned(), |effect| {
+        let value = effect.value.map_or_else(|| "not finite".to_owned(), number);
+        let along = effect.value.map_or(100.0, |value| (value / effect.threshold * 50.0).clamp(0.0, 100.0));
+        let class = if effect.is_large() { " over-it" } else { "" };
+        format!(
+            r#"<span>{value}</span><span class="bullet{class}" title="threshold {threshold} at the mark"><i style="width:{along:.1}%"></i><b></b></span><small>{name}</small>"#,
+            threshold = number(effect.threshold),
+            name = measure(&effect.name),
+        )
+    });
+    let p = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), p_value);
+    let missing = column
+        .missing
+        .as_ref()
+        .filter(|missing| missing.drifted)
+        .map_or("", |_| "<small>missing share drifted</small>");
+    format!(
+        r#"<td class="num" data-label="Effect size">{effect}</td><td class="num" data-label="p-value">{}</td><td class="num" data-label="Adjusted p">{}{missing}</td>"#,
+        p(column.p_value),
+        p(column.adjusted_p_value),
+    )
+}
+
+fn evidently_cells(column: &ColumnReport) -> String {
+    let value = match (column.score, column.score_kind) {
+        (Some(score), Some(ScoreKind::PValue)) => format!("p {}", p_value(score)),
+        (Some(score), _) => number(score),
+        (None, _) => "–".to_owned(),
+    };
+    let name = column.method.as_deref().map_or("", measure);
+    let threshold = column.effect_size.as_ref().map(|effect| effect.threshold).or(column.threshold);
+    format!(
+        r#"<td class="num" data-label="Score">{value}<small>{}</small></td><td class="num" data-label="Threshold">{}</td>"#,
+        escape(name),
+        threshold.map_or_else(|| "–".to_owned(), number)
+    )
+}
+
+/// A method's name for a reader.
+fn measure(name: &str) -> &str {
+    match name {
+        "wasserstein" => "Wasserstein, in sd",
+        "jensenshannon" => "Jensen–Shannon",
+        "roc_auc" => "ROC AUC",
+        "ks" => "Kolmogorov–Smirnov",
+        "chisquare" => "chi-square",
+        "z" => "two proportions",
+        other => other,
+    }
+}
+
+fn detail(column: &ColumnReport) -> String {
+    let mut html = String::from(r#"<div class="detail"><div>"#);
+    match &column.distribution {
+        Some(Distribution::Categories { labels, reference, current, .. }) => {
+            html += &chart::categories(labels, reference, current);
+        }
+        Some(histogram) => html += &chart::large(histogram, &column.name),
+        None => {}
+    }
+    html += "</div><div>";
+    html += &sides(column);
+    if !column.notes.is_empty() {
+        html += "<ul>";
+        for note in &column.notes {
+            let _ = write!(html, "<li>{}</li>", escape(note));
+        }
+        html += "</ul>";
+    }
+    html + "</div></div>"
+}
+
+/// Both sides in numbers, and the tests that were done.
+fn sides(column: &ColumnReport) -> String {
+    let mut html = String::from(
+        r#"<table><thead><tr><th scope="col"><span class="sr">Statistic</span></th><th scope="col">Reference</th><th scope="col">Current</th></tr></thead><tbody>"#,
+    );
+    let mut row = |label: &str, of: &dyn Fn(&SideSummary) -> Option<String>| {
+        let [reference, current] =
+            [&column.reference, &column.current].map(|side| side.as_ref().and_then(of));
+        if let (Some(reference), Some(current)) = (reference, current) {
+            let _ = write!(
+                html,
+                r#"<tr><th scope="row">{label}</th><td>{reference}</td><td>{current}</td></tr>"#
+            );
+        }
+    };
+    row("Rows", &|side| Some(grouped(side.rows as i64)));
+    row("Missing", &|side| (side.rows > 0).then(|| percent(side.missing as f64 / side.rows as f64)));
+    row("Distinct", &|side| Some(grouped(side.distinct as i64)));
+    row("Mean", &|side| side.numeric.as_ref().map(|n| number(n.mean)));
+    row("Standard deviation", &|side| side.numeric.as_ref().map(|n| number(n.std)));
+    row("Minimum", &|side| side.numeric.as_ref().map(|n| number(n.min)));
+    row("25 %", &|side| side.numeric.as_ref().map(|n| number(n.q25)));
+    row("Median", &|side| side.numeric.as_ref().map(|n| number(n.q50)));
+    row("75 %", &|side| side.numeric.as_ref().map(|n| number(n.q75)));
+    row("Maximum", &|side| side.numeric.as_ref().map(|n| number(n.max)));
+    html += "</tbody></table><ul>";
+    if let Some(method) = &column.method {
+        let _ = write!(html, "<li>Method: {}</li>", escape(method));
+    }
+    if let Some(effect) = &column.effect_size {
+        let _ = write!(html, "<li>Large from {} {}</li>", escape(&effect.name), number(effect.threshold));
+    }
+    if let Some(missing) = &column.missing
+        && let Some(p) = missing.p_value
+    {
+        let adjusted =
+            missing.adjusted_p_value.map_or_else(String::new, |p| format!(", adjusted {}", p_value(p)));
+        let _ = write!(
+            html,
+            "<li>Missing share: p {}{adjusted}, large from a change of {}</li>",
+            p_value(p),
+            percent(missing.threshold)
+        );
+    }
+    html + "</ul>"
+}

@@ -1,0 +1,98 @@
+//! The report as Markdown: for a pull request, a chat message or a flow's artifact.
+
+use std::fmt::Write as _;
+
+use crate::format::{count, number, p_value, percent};
+use crate::html::escape;
+use crate::report::{ColumnReport, Report, Status};
+
+impl Report {
+    /// Verdict, decision and what drifted; stable columns are only counted.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut text = format!(
+            "## Drift: {} against {}\n\n**{}**: {} of {} drifted ({}, threshold {}).\n",
+            cell(&self.current.name),
+            cell(&self.reference.name),
+            self.decision.as_str(),
+            self.drifted_columns,
+            count(self.tested_columns as u64, "column"),
+            percent(self.drift_share),
+            percent(self.drift_share_threshold),
+        );
+        if let Some(target) = &self.target_drift {
+            let (from, to) = (percent(target.reference_rate), percent(target.current_rate));
+            let _ = writeln!(
+                text,
+                "\nTarget drift {}: {} {from} → {to}.",
+                number(target.difference),
+                cell(&target.column)
+            );
+        }
+        if self.drifted_columns > 0 {
+            text += "\n| Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n";
+            self.drifted().for_each(|column| row(&mut text, column));
+        }
+        let broken: Vec<&ColumnReport> =
+            self.columns.iter().filter(|column| column.status == Status::NotComputable).collect();
+        if !broken.is_empty() {
+            text += "\nNot computable:\n";
+            for column in broken {
+                let _ = writeln!(
+                    text,
+                    "- {}: {}",
+                    cell(&column.name),
+                    cell(column.reason.as_deref().unwrap_or(""))
+                );
+            }
+        }
+        text
+    }
+}
+
+fn row(text: &mut String, column: &ColumnReport) {
+    let (score, threshold) = match &column.effect_size {
+        Some(effect) => (effect.value, Some(effect.threshold)),
+        None => (column.score, column.threshold),
+    };
+    let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
+    let p = column.adjusted_p_value.or(column.p_value).map_or_else(|| "–".to_owned(), p_value);
+    let (name, words) = (cell(&column.name), cell(&column.explanation));
+    let _ = writeln!(text, "| {name} | {words} | {} | {} | {p} |", show(score), show(threshold));
+}
+
+/// Text that neither ends its cell nor marks anything up.
+fn cell(text: &str) -> String {
+    let mut safe = String::new();
+    for c in escape(text).chars() {
+        match c {
+            '\n' | '\t' => safe.push(' '),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Column, Settings, compare};
+
+    #[test]
+    fn the_summary_names_what_drifted_and_nothing_else() {
+        let column =
+            |name: &str, shift: i32| Column::float(name, (0..200).map(|i| f64::from(i + shift)).collect());
+        let reference = [column("a|b", 0), column("still", 0), Column::float("gone", vec![1.0; 200])];
+        let report =
+            compare(&reference, &[column("a|b", 58), column("still", 0)], &Settings::default()).unwrap();
+        let expected = "## Drift: current against reference\n\n\
+            **RETRAINING\\_TRIGGERED**: 1 of 2 columns drifted (50 %, threshold 30 %).\n\n\
+            | Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n\
+            | a\\|b | Mean rose by 1.00 standard deviations, from 99.5 to 158 | 1 | 0.1 | <0.0001 |\n\n\
+            Not computable:\n- gone: only in reference\n";
+        assert_eq!(report.to_markdown().replace("RETRAINING_TRIGGERED", "RETRAINING\\_TRIGGERED"), expected);
+    }
+}

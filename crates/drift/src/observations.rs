@@ -1,0 +1,299 @@
+//! A column pair after cleaning: what the tests see.
+//!
+//! Missing and infinite values are dropped per side; nothing else is changed. Both sides hold at least one value.
+
+use std::collections::HashMap;
+
+use streamflow_stats::Sample;
+
+use crate::column::{Column, ColumnType, MISSING, Values};
+
+/// The values of both sides.
+#[derive(Debug, Clone)]
+pub enum Observations<'a> {
+    /// Ordered numbers.
+    Numerical(Numbers),
+    /// Counts by label.
+    Categorical(Counts),
+    /// Free text.
+    Text(Texts<'a>),
+}
+
+/// Numbers of both sides.
+#[derive(Debug, Clone)]
+pub struct Numbers {
+    /// Reference values.
+    pub reference: Sample,
+    /// Current values.
+    pub current: Sample,
+    /// Whether both sides are whole numbers without a missing one, as NumPy's integer dtype.
+    pub integer: bool,
+}
+
+/// A 2 × k table: how often each label occurs on each side. Labels are sorted, numbers by value.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Counts {
+    /// One per column of the table.
+    pub labels: Vec<String>,
+    /// Reference counts.
+    pub reference: Vec<u64>,
+    /// Current counts.
+    pub current: Vec<u64>,
+}
+
+/// Texts of both sides, sorted so that row order has no influence.
+#[derive(Debug, Clone)]
+pub struct Texts<'a> {
+    /// Reference texts.
+    pub reference: Vec<&'a str>,
+    /// Current texts.
+    pub current: Vec<&'a str>,
+}
+
+impl<'a> Observations<'a> {
+    /// Cleans both sides for a test of the given type; the reason when that cannot be.
+    pub(crate) fn new(reference: &'a Column, current: &'a Column, kind: ColumnType) -> Result<Self, String> {
+        for column in [reference, current] {
+            if matches!(column.values, Values::Date(_)) {
+                return Err("dates are not tested".into());
+            }
+        }
+        match kind {
+            ColumnType::Numerical => {
+                let integer = [reference, current].iter().all(|column| is_integer(column));
+                let sample = |column| Sample::new(numbers(column)?).map_err(|error| error.to_string());
+                Ok(Self::Numerical(Numbers {
+                    reference: sample(reference)?,
+                    current: sample(current)?,
+                    integer,
+                }))
+            }
+            ColumnType::Categorical => Ok(Self::Categorical(Counts::new(reference, current))),
+            ColumnType::Text => {
+                Ok(Self::Text(Texts { reference: texts(reference)?, current: texts(current)? }))
+            }
+            ColumnType::Ignore => Err("declared as ignored".into()),
+        }
+    }
+
+    /// How many different values both sides hold together.
+    #[must_use]
+    pub fn distinct(&self) -> usize {
+        match self {
+            Self::Numerical(numbers) => numbers.distinct(),
+            Self::Categorical(counts) => counts.labels.len(),
+            Self::Text(texts) => {
+                let mut all: Vec<&str> = texts.reference.iter().chain(&texts.current).copied().collect();
+                all.sort_unstable();
+                all.dedup();
+                all.len()
+            }
+        }
+    }
+
+    /// How many reference values there are.
+    #[must_use]
+    pub fn reference_len(&self) -> u64 {
+        match self {
+            Self::Numerical(numbers) => numbers.reference.len(),
+            Self::Categorical(counts) => counts.reference.iter().sum(),
+            Self::Text(texts) => texts.reference.len() as u64,
+        }
+    }
+}
+
+impl Numbers {
+    /// Ascending distinct values of both sides with their counts on each.
+    pub fn merged(&self) -> impl Iterator<Item = (f64, u64, u64)> {
+        let mut reference = self.reference.iter().peekable();
+        let mut current = self.current.iter().peekable();
+        std::iter::from_fn(move || match (reference.peek().copied(), current.peek().copied()) {
+            (Some((value, count)), Some((other, _))) if value < other => {
+                reference.next();
+                Some((value, count, 0))
+            }
+            (Some((value, count)), Some((other, other_count))) if value == other => {
+                reference.next();
+                current.next();
+                Some((value, count, other_count))
+            }
+            (_, Some((value, count))) => {
+                current.next();
+                Some((value, 0, count))
+            }
+            (Some((value, count)), None) => {
+                reference.next();
+                Some((value, count, 0))
+            }
+            (None, None) => None,
+        })
+    }
+
+    /// How many different numbers both sides hold together.
+    #[must_use]
+    pub fn distinct(&self) -> usize {
+        self.merged().count()
+    }
+
+    /// One label per distinct number.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (value, reference, current) in self.merged() {
+            counts.labels.push(number_label(value));
+            counts.reference.push(reference);
+            counts.current.push(current);
+        }
+        counts
+    }
+}
+
+impl Counts {
+    fn new(reference: &Column, current: &Column) -> Self {
+        let by_number =
+            [reference, current].iter().all(|column| !matches!(column.values, Values::Text { .. }));
+        let mut table: HashMap<String, (f64, u64, u64)> = HashMap::new();
+        for (order, label, count) in tally(reference) {
+            table.entry(label).or_insert((order, 0, 0)).1 += count;
+        }
+        for (order, label, count) in tally(current) {
+            table.entry(label).or_insert((order, 0, 0)).2 += count;
+        }
+        let mut rows: Vec<_> = table.into_iter().collect();
+        rows.sort_unstable_by(|(a, (x, ..)), (b, (y, ..))| {
+            let order = if by_number { x.total_cmp(y) } else { std::cmp::Ordering::Equal };
+            order.then_with(|| a.cmp(b))
+        });
+        let mut counts = Self::default();
+        for (label, (_, reference, current)) in rows {
+            counts.labels.push(label);
+            counts.reference.push(reference);
+            counts.current.push(current);
+        }
+        counts
+    }
+}
+
+/// (sort key among numbers, label, count) of every value present.
+fn tally(column: &Column) -> Vec<(f64, String, u64)> {
+    match &column.values {
+        Values::Float(values) => {
+            let mut counts: HashMap<u64, u64> = HashMap::new();
+            for value in values.iter().filter(|value| value.is_finite()) {
+                // Adding zero makes -0.0 the same category as 0.0.
+                *counts.entry((value + 0.0).to_bits()).or_default() += 1;
+            }
+            counts
+                .into_iter()
+                .map(|(bits, n)| (f64::from_bits(bits), number_label(f64::from_bits(bits)), n))
+                .collect()
+        }
+        Values::Integer(values) => {
+            let mut counts: HashMap<i64, u64> = HashMap::new();
+            for &value in values.iter().flatten() {
+                *counts.entry(value).or_default() += 1;
+            }
+            counts.into_iter().map(|(value, n)| (value as f64, value.to_string(), n)).collect()
+        }
+        Values::Boolean(values) => {
+            let positive = values.iter().flatten().filter(|&&value| value).count() as u64;
+            let negative = values.iter().flatten().count() as u64 - positive;
+            [(0.0, "false", negative), (1.0, "true", positive)]
+                .into_iter()
+                .filter(|&(_, _, n)| n > 0)
+                .map(|(order, label, n)| (order, label.to_owned(), n))
+                .collect()
+        }
+        Values::Text { codes, levels } => {
+            let mut counts = vec![0_u64; levels.len()];
+            for &code in codes.iter().filter(|&&code| code != MISSING) {
+                counts[code as usize] += 1;
+            }
+            let used = levels.iter().zip(counts).filter(|&(_, n)| n > 0);
+            used.map(|(level, n)| (0.0, level.clone(), n)).collect()
+        }
+        Values::Date(values) => {
+            let mut counts: HashMap<i32, u64> = HashMap::new();
+            for &value in values.iter().flatten() {
+                *counts.entry(value).or_default() += 1;
+            }
+            counts.into_iter().map(|(day, n)| (f64::from(day), format!("day {day}"), n)).collect()
+        }
+    }
+}
+
+fn numbers(column: &Column) -> Result<Vec<f64>, String> {
+    match &column.values {
+        Values::Float(values) => Ok(values.iter().copied().filter(|value| value.is_finite()).collect()),
+        Values::Integer(values) => Ok(values.iter().flatten().map(|&value| value as f64).collect()),
+        Values::Boolean(values) => {
+            Ok(values.iter().flatten().map(|&value| f64::from(u8::from(value))).collect())
+        }
+        _ => Err(format!("tested as numerical, but one side holds {}", column.kind())),
+    }
+}
+
+fn texts(column: &Column) -> Result<Vec<&str>, String> {
+    let Values::Text { codes, levels } = &column.values else {
+        return Err(format!("tested as text, but one side holds {}", column.kind()));
+    };
+    let present = codes.iter().filter(|&&code| code != MISSING);
+    let mut texts: Vec<&str> = present.map(|&code| levels[code as usize].as_str()).collect();
+    texts.sort_unstable();
+    Ok(texts)
+}
+
+fn is_integer(column: &Column) -> bool {
+    matches!(&column.values, Values::Integer(values) if values.iter().all(Option::is_some))
+}
+
+/// The label of a number: as short as it can be and still be that number.
+fn number_label(value: f64) -> String {
+    if value != 0.0 && !(1e-5..1e15).contains(&value.abs()) {
+        format!("{value:e}")
+    } else {
+        format!("{}", value + 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(reference: &Column, current: &Column) -> (Vec<String>, Vec<u64>, Vec<u64>) {
+        match Observations::new(reference, current, ColumnType::Categorical).unwrap() {
+            Observations::Categorical(counts) => (counts.labels, counts.reference, counts.current),
+            other => panic!("expected counts, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn labels_are_shared_across_shapes_and_sorted_by_value() {
+        let reference = Column::integer("x", vec![Some(10), Some(9), None, Some(9)]);
+        let current = Column::float("x", vec![9.0, f64::NAN, -0.0, 0.0, f64::INFINITY]);
+        let expected = (vec!["0".into(), "9".into(), "10".into()], vec![0, 2, 1], vec![2, 1, 0]);
+        assert_eq!(counts(&reference, &current), expected);
+    }
+
+    #[test]
+    fn repeated_levels_are_one_category_and_missing_is_none() {
+        let values =
+            Values::Text { codes: vec![0, 1, 2, MISSING], levels: vec!["a".into(), "b".into(), "a".into()] };
+        let column = Column { name: "x".into(), values };
+        assert_eq!(counts(&column, &column), (vec!["a".into(), "b".into()], vec![2, 1], vec![2, 1]));
+    }
+
+    #[test]
+    fn merged_lists_every_value_once() {
+        let reference = Column::float("x", vec![1.0, 1.0, 3.0]);
+        let current = Column::float("x", vec![2.0, 3.0, 4.0]);
+        let Observations::Numerical(numbers) =
+            Observations::new(&reference, &current, ColumnType::Numerical).unwrap()
+        else {
+            panic!("expected numbers")
+        };
+        let merged: Vec<_> = numbers.merged().collect();
+        assert_eq!(merged, [(1.0, 2, 0), (2.0, 0, 1), (3.0, 1, 1), (4.0, 0, 1)]);
+        assert_eq!(numbers.distinct(), 4);
+    }
+}

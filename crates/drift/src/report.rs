@@ -1,0 +1,275 @@
+//! The report as data. Its JSON is described by `docs/report-schema.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::column::ColumnType;
+use crate::settings::Profile;
+
+/// Version of the JSON; raised when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a comparison found. Equal inputs and settings give equal reports, byte for byte.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Which rules decided.
+    pub profile: Profile,
+    /// The side the model knows.
+    pub reference: Dataset,
+    /// The side in question.
+    pub current: Dataset,
+    /// What follows from the share of drifted columns.
+    pub decision: Decision,
+    /// Drifted columns / tested columns; 0 when none was tested.
+    pub drift_share: f64,
+    /// Share from which the decision is to retrain.
+    pub drift_share_threshold: f64,
+    /// How many columns have drifted.
+    pub drifted_columns: usize,
+    /// How many columns were tested.
+    pub tested_columns: usize,
+    /// Change of the label; none when a side has no labels or they are not of two classes.
+    pub target_drift: Option<TargetDrift>,
+    /// One entry per column, in input order.
+    pub columns: Vec<ColumnReport>,
+}
+
+impl Report {
+    /// The columns that have drifted, in input order.
+    pub fn drifted(&self) -> impl Iterator<Item = &ColumnReport> {
+        self.columns.iter().filter(|column| column.drifted)
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ColumnReport> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The report as indented JSON with a newline at the end. Numbers that are not finite are null.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("a report is strings, numbers and lists");
+        json.push('\n');
+        json
+    }
+
+    /// Reads what [`Report::to_json`] wrote.
+    ///
+    /// # Errors
+    /// Text that is not JSON or not a report.
+    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+}
+
+/// One side of a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// What the caller calls it.
+    pub name: String,
+    /// Rows.
+    pub rows: usize,
+    /// Columns present on this side.
+    pub columns: usize,
+}
+
+/// What follows from the share of drifted columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Decision {
+    /// The share is below its threshold.
+    NoAction,
+    /// The share is at or over its threshold.
+    RetrainingTriggered,
+}
+
+impl Decision {
+    /// The word in logs and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO_ACTION",
+            Self::RetrainingTriggered => "RETRAINING_TRIGGERED",
+        }
+    }
+}
+
+/// How far the label's positive rate moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetDrift {
+    /// The label.
+    pub column: String,
+    /// Share of positive labels among those present in the reference.
+    pub reference_rate: f64,
+    /// The same for the current side.
+    pub current_rate: f64,
+    /// Absolute difference of the two.
+    pub difference: f64,
+}
+
+/// Whether a column took part in the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It has a verdict and counts in the share.
+    Tested,
+    /// It should have been tested and could not be; `reason` says why.
+    NotComputable,
+    /// It was left out on purpose; `reason` says why.
+    Ignored,
+}
+
+/// What a method's score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreKind {
+    /// Small means different.
+    PValue,
+    /// Large means different, 0 equal.
+    Distance,
+    /// Area under the ROC curve of a classifier that tells the sides apart; 0.5 is chance.
+    RocAuc,
+}
+
+/// What was found in one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    /// The column.
+    pub name: String,
+    /// How it was tested.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    /// Whether it was tested.
+    pub status: Status,
+    /// Why it was not.
+    pub reason: Option<String>,
+    /// The verdict; false when not tested.
+    pub drifted: bool,
+    /// One line in words.
+    pub explanation: String,
+    /// The method that gave `score`: the significance test (calibrated) or Evidently's choice.
+    pub method: Option<String>,
+    /// What `score` is.
+    pub score_kind: Option<ScoreKind>,
+    /// What is held against `threshold`: the adjusted p-value (calibrated) or the method's result.
+    pub score: Option<f64>,
+    /// The bound of `score`.
+    pub threshold: Option<f64>,
+    /// The two-sample p-value, as computed.
+    pub p_value: Option<f64>,
+    /// The p-value after Benjamini–Hochberg over all tests of the report (calibrated only).
+    pub adjusted_p_value: Option<f64>,
+    /// How large the difference is.
+    pub effect_size: Option<EffectSize>,
+    /// Change of the missing share (a test of its own in the calibrated profile).
+    pub missing: Option<MissingReport>,
+    /// Things a reader should know: new or vanished categories, constant sides, infinite values.
+    pub notes: Vec<String>,
+    /// The reference values.
+    pub reference: Option<SideSummary>,
+    /// The current values.
+    pub current: Option<SideSummary>,
+    /// Both distributions over the same bins.
+    pub distribution: Option<Distribution>,
+}
+
+/// The size of a difference and the size from which it counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectSize {
+    /// Name of the measure.
+    pub name: String,
+    /// Its value; none when not finite.
+    pub value: Option<f64>,
+    /// Large from here on.
+    pub threshold: f64,
+}
+
+/// Missing values on both sides. Infinite values count as missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MissingReport {
+    /// Missing / rows in the reference.
+    pub reference_share: f64,
+    /// Missing / rows in the current side.
+    pub current_share: f64,
+    /// Of the two shares being equal; none when nothing is missing or the profile does not test it.
+    pub p_value: Option<f64>,
+    /// After Benjamini–Hochberg over all tests of the report.
+    pub adjusted_p_value: Option<f64>,
+    /// Absolute difference of the shares from which a change counts.
+    pub threshold: f64,
+    /// Whether the missing share alone makes the column drifted.
+    pub drifted: bool,
+}
+
+/// One side of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SideSummary {
+    /// Rows, missing ones included.
+    pub rows: usize,
+    /// Missing rows, infinite values included.
+    pub missing: usize,
+    /// Different values.
+    pub distinct: usize,
+    /// Moments and quantiles of a numerical column.
+    pub numeric: Option<NumericSummary>,
+    /// The most frequent labels of a categorical column, at most 10.
+    pub top: Vec<CategoryCount>,
+}
+
+/// Moments and quantiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NumericSummary {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation with n − 1; 0 for a single value.
+    pub std: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Quarter of the values are at or below; linear between neighbours, as the others.
+    pub q25: f64,
+    /// Median.
+    pub q50: f64,
+    /// Three quarters.
+    pub q75: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// A label and how often it occurs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CategoryCount {
+    /// The label, shortened when very long.
+    pub label: String,
+    /// Rows.
+    pub count: u64,
+}
+
+/// Both sides counted over the same bins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Distribution {
+    /// Intervals between neighbouring edges; the first and the last also take what lies outside.
+    Histogram {
+        /// What is counted: `value`, or `length` in characters for text.
+        of: String,
+        /// One more than counts.
+        edges: Vec<f64>,
+        /// Reference counts.
+        reference: Vec<u64>,
+        /// Current counts.
+        current: Vec<u64>,
+    },
+    /// Labels by falling pooled frequency (numbers by value), the rare ones summed under `other`.
+    Categories {
+        /// One per count.
+        labels: Vec<String>,
+        /// Reference counts.
+        reference: Vec<u64>,
+        /// Current counts.
+        current: Vec<u64>,
+        /// How many labels are summed in the last entry; 0 when all are listed.
+        other: usize,
+    },
+}

@@ -1,0 +1,112 @@
+//! What a caller can choose.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::column::ColumnType;
+use crate::error::Error;
+use crate::methods::Method;
+
+/// Which rules decide that a column has drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Drifted means significant and large; the false alarms of a whole report are held at 5 %.
+    #[default]
+    Calibrated,
+    /// The tests, thresholds and verdicts of Evidently 0.7.
+    Evidently,
+}
+
+impl Profile {
+    /// The word used on the command line and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Calibrated => "calibrated",
+            Self::Evidently => "evidently",
+        }
+    }
+}
+
+impl std::str::FromStr for Profile {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        [Self::Calibrated, Self::Evidently]
+            .into_iter()
+            .find(|profile| profile.as_str() == word)
+            .ok_or_else(|| format!("unknown profile {word:?}, expected calibrated or evidently"))
+    }
+}
+
+/// Everything that shapes a comparison, with its defaults.
+///
+/// A method named for a column goes before one named for the column's type. Under
+/// [`Profile::Evidently`] it replaces the automatic choice. Under [`Profile::Calibrated`] a method that gives a
+/// p-value replaces the significance test and one that gives a distance replaces the effect size.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which rules decide.
+    pub profile: Profile,
+    /// Share of drifted columns from which the decision is to retrain, 0 to 1. Default 0.30.
+    pub drift_share_threshold: f64,
+    /// Method for numerical columns.
+    pub num_method: Option<&'static Method>,
+    /// Method for categorical columns.
+    pub cat_method: Option<&'static Method>,
+    /// Method for text columns.
+    pub text_method: Option<&'static Method>,
+    /// Method for a column by name.
+    pub methods: BTreeMap<String, &'static Method>,
+    /// Declared types by column name; undeclared ones are inferred.
+    pub types: BTreeMap<String, ColumnType>,
+    /// The entity key. It is no feature: the calibrated profile leaves it out.
+    pub entity: Option<String>,
+    /// The label, whose positive rates are compared besides.
+    pub target: Option<String>,
+    /// What the reference side is called in the report.
+    pub reference_name: String,
+    /// What the current side is called in the report.
+    pub current_name: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            profile: Profile::Calibrated,
+            drift_share_threshold: 0.30,
+            num_method: None,
+            cat_method: None,
+            text_method: None,
+            methods: BTreeMap::new(),
+            types: BTreeMap::new(),
+            entity: None,
+            target: None,
+            reference_name: "reference".into(),
+            current_name: "current".into(),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        if (0.0..=1.0).contains(&self.drift_share_threshold) {
+            Ok(())
+        } else {
+            Err(Error::ShareThreshold { value: self.drift_share_threshold })
+        }
+    }
+
+    /// The method that was asked for, if any.
+    pub(crate) fn method(&self, column: &str, kind: ColumnType) -> Option<&'static Method> {
+        let by_type = match kind {
+            ColumnType::Numerical => self.num_method,
+            ColumnType::Categorical => self.cat_method,
+            ColumnType::Text => self.text_method,
+            ColumnType::Ignore => None,
+        };
+        self.methods.get(column).copied().or(by_type)
+    }
+}
