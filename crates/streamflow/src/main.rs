@@ -1,1 +1,5 @@
-fn main() {}
+//! The `streamflow` command.
+
+fn main() -> std::process::ExitCode {
+    streamflow::main()
+}

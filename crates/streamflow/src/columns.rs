@@ -1,0 +1,130 @@
+//! Columns of the dataset as the drift and model crates take them.
+
+use anyhow::{Context as _, bail};
+use streamflow_dataset::{Column, Frame, Values};
+use streamflow_drift as drift;
+use streamflow_model::{FeatureColumn, Features};
+
+/// All columns of a table for a comparison. Moves the values.
+pub fn drift_columns(frame: Frame) -> Vec<drift::Column> {
+    frame.columns.into_iter().map(drift_column).collect()
+}
+
+/// One column for a comparison. Moves the values.
+pub fn drift_column(column: Column) -> drift::Column {
+    let values = match column.values {
+        Values::Float(values) => drift::Values::Float(values),
+        Values::Integer(values) => drift::Values::Integer(values),
+        Values::Boolean(values) => drift::Values::Boolean(values),
+        Values::Text { codes, levels } => drift::Values::Text { codes, levels },
+        Values::Date(values) => drift::Values::Date(values),
+    };
+    drift::Column { name: column.name, values }
+}
+
+/// What a model learns from: the configured columns of a point-in-time table, row by row aligned.
+pub struct TrainingTable {
+    pub features: Features,
+    /// `None` where the label is missing.
+    pub labels: Vec<Option<bool>>,
+    pub entities: Vec<String>,
+}
+
+impl TrainingTable {
+    /// # Errors
+    /// A feature that is a date; a label that is neither boolean nor an integer of 0 and 1.
+    pub fn new(frame: Frame, entity: &str, label: &str) -> anyhow::Result<Self> {
+        let column = |name: &str| frame.column(name).with_context(|| format!("the table has no column {name}"));
+        let labels = labels(column(label)?)?;
+        let entities = entity_ids(&frame, entity)?;
+        let features = frame.columns.into_iter().filter(|column| column.name != entity && column.name != label);
+        let features = features.map(feature).collect::<anyhow::Result<_>>()?;
+        Ok(Self { features: Features::new(features)?, labels, entities })
+    }
+}
+
+/// The entity of every row, as text.
+pub fn entity_ids(frame: &Frame, entity: &str) -> anyhow::Result<Vec<String>> {
+    let column = frame.column(entity).with_context(|| format!("the table has no column {entity}"))?;
+    let id = |row| column.values.text(row).with_context(|| format!("row {row} of the table has no {entity}"));
+    (0..frame.rows).map(id).collect()
+}
+
+fn feature(column: Column) -> anyhow::Result<(String, FeatureColumn)> {
+    let feature = match column.values {
+        Values::Float(values) => FeatureColumn::Numerical(values),
+        Values::Integer(values) => {
+            FeatureColumn::Numerical(values.iter().map(|value| value.map_or(f64::NAN, |v| v as f64)).collect())
+        }
+        Values::Boolean(values) => FeatureColumn::Categorical {
+            codes: values.iter().map(|value| value.map_or(streamflow_model::MISSING, u32::from)).collect(),
+            levels: vec!["false".into(), "true".into()],
+        },
+        Values::Text { codes, levels } => FeatureColumn::Categorical { codes, levels },
+        Values::Date(_) => bail!(
+            "feature {} is a date; remove it from dataset.features or store a number made of it, such as days since",
+            column.name
+        ),
+    };
+    Ok((column.name, feature))
+}
+
+fn labels(column: &Column) -> anyhow::Result<Vec<Option<bool>>> {
+    match &column.values {
+        Values::Boolean(values) => Ok(values.clone()),
+        Values::Integer(values) => values
+            .iter()
+            .map(|value| match value {
+                None => Ok(None),
+                Some(0) => Ok(Some(false)),
+                Some(1) => Ok(Some(true)),
+                Some(other) => bail!("label {} is {other} in a row; expected 0, 1, true or false", column.name),
+            })
+            .collect(),
+        _ => bail!("label {} is neither boolean nor an integer of 0 and 1; change its type in dataset.tables", column.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, values: Values) -> Column {
+        Column { name: name.into(), values }
+    }
+
+    #[test]
+    fn missing_stays_missing() {
+        let frame = Frame {
+            rows: 2,
+            columns: vec![
+                column("id", Values::Integer(vec![Some(7), Some(8)])),
+                column("tv", Values::Boolean(vec![None, Some(true)])),
+                column("skips", Values::Integer(vec![Some(3), None])),
+                column("churned", Values::Integer(vec![Some(1), None])),
+            ],
+        };
+        let table = TrainingTable::new(frame, "id", "churned").unwrap();
+        assert_eq!(table.entities, ["7", "8"]);
+        assert_eq!(table.labels, [Some(true), None]);
+        let codes = vec![streamflow_model::MISSING, 1];
+        let levels = vec!["false".to_owned(), "true".to_owned()];
+        assert_eq!(table.features.column("tv"), Some(&FeatureColumn::Categorical { codes, levels }));
+        let Some(FeatureColumn::Numerical(skips)) = table.features.column("skips") else { panic!() };
+        assert!(skips[0] == 3.0 && skips[1].is_nan());
+    }
+
+    #[test]
+    fn what_is_no_label_or_no_feature_is_named() {
+        for (label, feature, expected) in [
+            (Values::Integer(vec![Some(2)]), Values::Float(vec![1.0]), "label y is 2"),
+            (Values::Float(vec![1.0]), Values::Float(vec![1.0]), "label y is neither boolean"),
+            (Values::Boolean(vec![Some(true)]), Values::Date(vec![Some(1)]), "feature x is a date"),
+        ] {
+            let id = column("id", Values::Integer(vec![Some(1)]));
+            let frame = Frame { rows: 1, columns: vec![id, column("x", feature), column("y", label)] };
+            let error = TrainingTable::new(frame, "id", "y").err().unwrap().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

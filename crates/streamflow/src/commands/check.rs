@@ -1,0 +1,31 @@
+//! `streamflow check`: is the configuration valid, and what does it say?
+
+use std::process::ExitCode;
+
+use crate::Context;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    let dataset = &config.dataset;
+    context.terminal.result(&config, || {
+        format!(
+            "The configuration is valid.\n  data directory  {}\n  reports         {}\n  entity          {}\n  label           {}.{}\n  \
+             features        {}\n  tables          {}\n  model           {}\n  drift           {:?} profile, retraining at a share of {:.2}\n  api             {}",
+            config.data_dir(context.data_dir.as_deref()).display(),
+            config.report_dir(None).display(),
+            dataset.entity,
+            dataset.label.table,
+            dataset.label.column,
+            dataset.features.len(),
+            dataset.tables.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+            config.model.name,
+            config.monitor.profile,
+            config.monitor.threshold,
+            config.api.listen,
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,167 @@
+//! `streamflow demo`: the whole loop from one command, in a folder of its own that a second run reuses.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+use streamflow_dataset::PointInTime;
+
+use super::{ingest, init, snapshots, train};
+use crate::Context;
+use crate::columns::entity_ids;
+use crate::config::Config;
+use crate::flows::monitor::{self, Request};
+use crate::registry::Registry;
+use crate::run::{self, Loader};
+use crate::sample;
+use crate::serving::Served;
+use crate::store::Store;
+use crate::terminal::Terminal;
+use crate::traffic;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the demonstration: configuration, drops, data and reports
+    #[arg(default_value = "streamflow-demo")]
+    dir: PathBuf,
+    /// Address of the prediction API [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Predictions a second that the built-in client asks for; 0 sends none
+    #[arg(long, default_value_t = 10)]
+    rate: u32,
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let mut config = match &context.config_file {
+        Some(file) => Config::load(Some(file))?,
+        None => {
+            let file = args.dir.join(crate::config::DEFAULT_FILE);
+            if !file.exists() {
+                init::write(&args.dir)?;
+            }
+            Config::load(Some(&file))?
+        }
+    };
+    if let Some(listen) = args.listen {
+        config.api.listen = listen;
+    }
+    let config = Arc::new(config);
+    let data_dir = config.data_dir(context.data_dir.as_deref());
+    let terminal = context.terminal;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        // The address first: a port in use must not cost the user a training.
+        let listener = run::bind(&config.api).await?;
+        let shutdown = run::shutdown_signal()?;
+        let demo = Demo::prepare(config.clone(), data_dir, args.dir.join("drops"), terminal).await?;
+
+        let url = format!("http://{}", listener.local_addr()?);
+        let loader = Loader::new(config, demo.registry.clone(), demo.snapshots.clone(), Served::default());
+        let server = tokio::spawn(run::serve(listener, loader, shutdown.clone()));
+        let traffic = tokio::spawn(traffic::send(url.clone(), demo.requests()?, args.rate, shutdown.clone()));
+        demo.monitor().await?;
+        demo.say_where_to_look(&url, args.rate)?;
+        server.await??;
+        traffic.await?;
+        anyhow::Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is ready once data are in and a model is trained.
+struct Demo {
+    config: Arc<Config>,
+    store: Store,
+    registry: Registry,
+    snapshots: Arc<streamflow_dataset::Store>,
+    months: Vec<Date>,
+    terminal: Terminal,
+}
+
+impl Demo {
+    async fn prepare(config: Arc<Config>, data_dir: PathBuf, drops: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
+        let store = Store::open(&data_dir).await?;
+        let snapshots = snapshots(&config, &data_dir)?;
+        let registry = Registry::new(store.clone(), &data_dir);
+
+        let (tables, generate) = (snapshots.clone(), terminal);
+        let months = tokio::task::spawn_blocking(move || ingest_sample(&tables, &drops, generate)).await??;
+        let first = *months.first().context("the sample has no month")?;
+        match registry.production(&config.model.name).await? {
+            Some(model) => terminal.line(&format!("model     {} version {} is there already", model.name, model.version))?,
+            None => {
+                let outcome = train::train(&config, snapshots.clone(), &registry, first, config.model.seed).await?;
+                terminal.line(&format!(
+                    "train     {} version {} on {first}: AUC {:.3} on users it never saw",
+                    outcome.name, outcome.version, outcome.metrics.auc
+                ))?;
+            }
+        }
+        Ok(Self { config, store, registry, snapshots, months, terminal })
+    }
+
+    /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
+    fn requests(&self) -> anyhow::Result<Vec<String>> {
+        let entity = &self.config.dataset.entity;
+        let newest = *self.months.last().context("the sample has no month")?;
+        let table = self.snapshots.point_in_time(newest, PointInTime { labels: false, exact: true })?;
+        let known = entity_ids(&table, entity)?;
+        let spread = (known.len() / 49).max(1);
+        let ids = known.into_iter().step_by(spread).take(49).chain(["U0001".to_owned()]);
+        Ok(ids.map(|id| serde_json::json!({ entity: id }).to_string()).collect())
+    }
+
+    /// Compares every later month with the first one.
+    async fn monitor(&self) -> anyhow::Result<()> {
+        let Some(&reference) = self.months.first() else {
+            return Ok(());
+        };
+        for &current in self.months.iter().skip(1) {
+            let request = Request {
+                reference,
+                current,
+                profile: self.config.monitor.profile,
+                threshold: self.config.monitor.threshold,
+                report_dir: self.config.report_dir(None),
+            };
+            let outcome = monitor::run(self.store.clone(), self.snapshots.clone(), request).await?;
+            self.terminal.line(&format!("monitor   {}", outcome.line))?;
+        }
+        Ok(())
+    }
+
+    fn say_where_to_look(&self, url: &str, rate: u32) -> anyhow::Result<()> {
+        let entity = &self.config.dataset.entity;
+        let body = self.requests()?.into_iter().next().unwrap_or_else(|| format!("{{\"{entity}\":\"U0001\"}}"));
+        self.terminal.line(&format!(
+            "\nServing at {url} with {rate} predictions a second. Look at\n  \
+             {url}/docs      the API, to try out\n  \
+             {url}/metrics   what a Prometheus scrapes\n  \
+             {}/   the drift reports (open the .html)\n  \
+             curl -X POST {url}/predict -H 'Content-Type: application/json' -d '{body}'\n\nCtrl-C stops.",
+            self.config.report_dir(None).display()
+        ))
+    }
+}
+
+/// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
+fn ingest_sample(snapshots: &streamflow_dataset::Store, drops: &Path, terminal: Terminal) -> anyhow::Result<Vec<Date>> {
+    let settings = sample::Settings::default();
+    let bar = terminal.progress(0, "generating");
+    let folders = sample::write(drops, &settings, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    let mut months = Vec::new();
+    for folder in folders {
+        let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?;
+        let report = ingest::ingest(snapshots, &folder, as_of, false, terminal)?;
+        terminal.line(&format!("ingest    {as_of} {}", ingest::summary(&report)))?;
+        months.push(as_of);
+    }
+    Ok(months)
+}

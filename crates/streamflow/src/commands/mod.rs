@@ -1,0 +1,39 @@
+//! One file per subcommand: its arguments and what it does.
+
+pub mod check;
+pub mod demo;
+pub mod drift;
+pub mod flows;
+pub mod ingest;
+pub mod init;
+pub mod models;
+pub mod monitor;
+pub mod sample;
+pub mod serve;
+pub mod train;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+
+use crate::config::Config;
+
+/// Reads a date of the command line.
+fn date(flag: &str, text: &str) -> anyhow::Result<Date> {
+    let well_formed = text.len() == 10 && text.is_char_boundary(4);
+    text.parse().ok().filter(|_| well_formed).with_context(|| {
+        format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31")
+    })
+}
+
+/// The snapshots of the data directory.
+fn snapshots(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<streamflow_dataset::Store>> {
+    Ok(Arc::new(streamflow_dataset::Store::open(data_dir, config.dataset.clone())?))
+}
+
+/// Runs a command that talks to the database or the network and then ends.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}

@@ -1,0 +1,65 @@
+//! `streamflow models`: the versions of the registry and which of them is served.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::block_on;
+use crate::Context;
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::store::models::ModelVersion;
+use crate::terminal::table;
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// All versions with their validation metrics
+    Ls,
+    /// Make a version the production version; a running server swaps to it without dropping a request
+    Promote { version: i64 },
+    /// Return to the version that was in production before
+    Rollback,
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    let data_dir = config.data_dir(context.data_dir.as_deref());
+    let name = &config.model.name;
+    block_on(async {
+        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let version = match args {
+            Args::Ls => {
+                let versions = registry.versions().await?;
+                return context.terminal.result(&versions, || list(&versions));
+            }
+            Args::Promote { version } => registry.promote(name, version).await.map(|()| version)?,
+            Args::Rollback => registry.rollback(name).await?,
+        };
+        let value = serde_json::json!({ "name": name, "production": version });
+        context.terminal.result(&value, || format!("Version {version} of {name} is in production."))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(versions: &[ModelVersion]) -> String {
+    if versions.is_empty() {
+        return "No model has been trained yet; `streamflow train --as-of DATE` trains one.".to_owned();
+    }
+    let mut table = table(["MODEL", "VERSION", "STAGE", "AS OF", "AUC", "F1", "LOG LOSS", "CREATED"]);
+    for version in versions {
+        let metrics: Value = serde_json::from_str(&version.metrics).unwrap_or_default();
+        let metric = |name: &str| metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"));
+        table.add_row([
+            version.name.clone(),
+            version.version.to_string(),
+            if version.production { "production".into() } else { String::new() },
+            version.as_of.clone(),
+            metric("auc"),
+            metric("f1"),
+            metric("log_loss"),
+            version.created_at.clone(),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,66 @@
+//! `streamflow monitor`: the monitoring flow, once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use streamflow_drift::Profile;
+
+use super::{block_on, date, snapshots};
+use crate::Context;
+use crate::flows::monitor::{Outcome, Request};
+use crate::store::Store;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The month that the model learned from
+    #[arg(long, value_name = "DATE")]
+    reference: String,
+    /// The month to compare with it
+    #[arg(long, value_name = "DATE")]
+    current: String,
+    /// How a column is judged [default: from the configuration, which says calibrated]
+    #[arg(long, value_parser = super::drift::profile)]
+    profile: Option<Profile>,
+    /// Share of drifted columns at or over which retraining is triggered [default: from the configuration, 0.30]
+    #[arg(long, value_name = "SHARE")]
+    threshold: Option<f64>,
+    /// Where the reports are written [default: from the configuration, reports/drift]
+    #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
+    report_dir: Option<PathBuf>,
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    let data_dir = config.data_dir(context.data_dir.as_deref());
+    let threshold = args.threshold.unwrap_or(config.monitor.threshold);
+    if !(0.0..=1.0).contains(&threshold) {
+        bail!("--threshold {threshold} is not a share; expected 0 to 1, such as 0.30");
+    }
+    let request = Request {
+        reference: date("--reference", &args.reference)?,
+        current: date("--current", &args.current)?,
+        profile: args.profile.unwrap_or(config.monitor.profile),
+        threshold,
+        report_dir: config.report_dir(args.report_dir.as_deref()),
+    };
+    let outcome = block_on(async {
+        let snapshots = snapshots(&config, &data_dir)?;
+        crate::flows::monitor::run(Store::open(&data_dir).await?, snapshots, request).await
+    })?;
+    context.terminal.result(&outcome, || text(&outcome))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for task in &outcome.tasks {
+        text.push_str(&format!("  {:<24}{:>9.1} ms\n", task.name, task.duration_ms));
+    }
+    let drifted = match outcome.drifted.as_slice() {
+        [] => "no column".to_owned(),
+        names => names.join(", "),
+    };
+    text.push_str(&format!("  drifted: {drifted}\n{}", outcome.line));
+    text
+}

@@ -1,0 +1,50 @@
+//! `streamflow sample`: realistic monthly drops.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::date;
+use crate::Context;
+use crate::sample::{self, Settings};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder that receives one folder a month
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Months to generate, one after the other
+    #[arg(long, default_value_t = 3)]
+    months: u32,
+    /// Users in each month
+    #[arg(long, default_value_t = 7_043)]
+    rows: u64,
+    /// Same seed, same bytes
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Date of the first month; the others are month ends
+    #[arg(long, default_value = "2024-01-31", value_name = "YYYY-MM-DD")]
+    start: String,
+    /// The month, counted from 1, from which on some columns drift [default: the last of several]
+    #[arg(long, value_name = "N")]
+    drift_month: Option<u32>,
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let settings = Settings {
+        months: args.months,
+        rows: args.rows,
+        seed: args.seed,
+        start: date("--start", &args.start)?,
+        drift_month: args.drift_month,
+    };
+    let bar = context.terminal.progress(0, "generating");
+    let folders = sample::write(&args.out, &settings, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    context.terminal.result(&serde_json::json!({ "folders": folders }), || {
+        folders.iter().map(|folder| format!("{}\n", folder.display())).collect()
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,7 @@
+//! Flows: named tasks with timings, logs and states, one file per flow.
+
+pub mod monitor;
+pub mod prefect;
+mod run;
+
+pub use run::{FlowRun, TaskRecord};

@@ -1,0 +1,148 @@
+//! Versions of models and which of them is in production.
+
+use serde::Serialize;
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use super::{Store, now};
+
+/// One registered version.
+#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
+pub struct ModelVersion {
+    pub name: String,
+    pub version: i64,
+    /// Snapshot it was trained on, `YYYY-MM-DD`.
+    pub as_of: String,
+    pub seed: i64,
+    /// JSON object of the validation metrics.
+    pub metrics: String,
+    pub created_at: String,
+    pub production: bool,
+}
+
+const VERSIONS: &str = "
+    SELECT v.*, v.version IS (SELECT p.version FROM promotions p WHERE p.name = v.name ORDER BY p.id DESC LIMIT 1)
+                AS production
+    FROM model_versions v";
+
+/// A version being registered: its number is taken, nobody sees it until `commit`.
+pub struct Registration<'a> {
+    transaction: Transaction<'a, Sqlite>,
+    pub name: String,
+    pub version: i64,
+}
+
+impl Store {
+    /// Takes the next version number of `name`. Another registration waits until this one commits or is dropped.
+    pub async fn begin_version(&self, name: &str) -> sqlx::Result<Registration<'_>> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let version = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = ?")
+            .bind(name)
+            .fetch_one(&mut *transaction)
+            .await?;
+        Ok(Registration { transaction, name: name.to_owned(), version })
+    }
+
+    /// All versions, by name and newest first.
+    pub async fn model_versions(&self) -> sqlx::Result<Vec<ModelVersion>> {
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{VERSIONS} ORDER BY v.name, v.version DESC")))
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// The production version of a model, if there is one.
+    pub async fn production(&self, name: &str) -> sqlx::Result<Option<ModelVersion>> {
+        let sql = format!("SELECT * FROM ({VERSIONS}) WHERE name = ? AND production");
+        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(&self.pool).await
+    }
+
+    /// Makes a registered version the production version.
+    pub async fn promote(&self, name: &str, version: i64) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO promotions (name, version, at) VALUES (?, ?, ?)")
+            .bind(name)
+            .bind(version)
+            .bind(now())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The version that was in production before the present one, if any: what a rollback returns to.
+    pub async fn previous_production(&self, name: &str) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 1 OFFSET 1")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Takes the newest promotion back, so that a second rollback goes one step further.
+    pub async fn demote(&self, name: &str) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions WHERE name = ?)")
+            .bind(name)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Registration<'_> {
+    /// Makes the version visible. The first version of a name becomes its production version.
+    pub async fn commit(mut self, as_of: &str, seed: i64, metrics: &serde_json::Value) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO model_versions (name, version, as_of, seed, metrics, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&self.name)
+        .bind(self.version)
+        .bind(as_of)
+        .bind(seed)
+        .bind(metrics.to_string())
+        .bind(now())
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO promotions (name, version, at)
+             SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM promotions WHERE name = ?1)",
+        )
+        .bind(&self.name)
+        .bind(self.version)
+        .bind(now())
+        .execute(&mut *self.transaction)
+        .await?;
+        self.transaction.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::in_memory;
+
+    async fn register(store: &Store, name: &str) -> i64 {
+        let registration = store.begin_version(name).await.unwrap();
+        let version = registration.version;
+        registration.commit("2024-01-31", 42, &serde_json::json!({"auc": 0.84})).await.unwrap();
+        version
+    }
+
+    #[tokio::test]
+    async fn the_first_version_becomes_production_and_a_rollback_returns() {
+        let (_dir, store) = in_memory().await;
+        assert_eq!(store.production("churn").await.unwrap(), None);
+        assert_eq!((register(&store, "churn").await, register(&store, "churn").await), (1, 2));
+        assert_eq!(register(&store, "other").await, 1);
+        let production = async || store.production("churn").await.unwrap().unwrap().version;
+        assert_eq!(production().await, 1);
+        store.promote("churn", 2).await.unwrap();
+        assert_eq!(production().await, 2);
+        assert_eq!(store.previous_production("churn").await.unwrap(), Some(1));
+        store.demote("churn").await.unwrap();
+        assert_eq!(production().await, 1);
+        assert!(store.promote("churn", 9).await.is_err(), "an unregistered version cannot be promoted");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_registration_leaves_its_number_free() {
+        let (_dir, store) = in_memory().await;
+        drop(store.begin_version("churn").await.unwrap());
+        assert_eq!(register(&store, "churn").await, 1);
+    }
+}

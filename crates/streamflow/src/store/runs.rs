@@ -1,0 +1,173 @@
+//! Runs of flows, their tasks and their logs.
+
+use serde::Serialize;
+use sqlx::FromRow;
+
+use super::{Store, now};
+
+/// How far a run or a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Running,
+    Completed,
+    Failed,
+}
+
+impl State {
+    /// As written in the database and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Running => "running",
+            State::Completed => "completed",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// One run of a flow.
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Run {
+    pub id: i64,
+    pub flow: String,
+    pub parameters: String,
+    pub state: String,
+    pub state_name: String,
+    pub message: String,
+    pub started_at: String,
+    pub ended_at: Option<String>,
+}
+
+/// One named step of a run.
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Task {
+    pub name: String,
+    pub state: String,
+    pub message: String,
+    pub started_at: String,
+    pub duration_ms: Option<f64>,
+}
+
+/// One line of a run's log.
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Log {
+    pub level: String,
+    pub message: String,
+    pub at: String,
+}
+
+impl Store {
+    /// Records the start of a run and returns its id.
+    pub async fn start_run(&self, flow: &str, parameters: &serde_json::Value) -> sqlx::Result<i64> {
+        sqlx::query_scalar(
+            "INSERT INTO runs (flow, parameters, state, state_name, started_at)
+             VALUES (?, ?, 'running', 'Running', ?) RETURNING id",
+        )
+        .bind(flow)
+        .bind(parameters.to_string())
+        .bind(now())
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Records the end of a run. A run that has ended keeps its state.
+    pub async fn finish_run(&self, run: i64, state: State, name: &str, message: &str) -> sqlx::Result<()> {
+        sqlx::query(
+            "UPDATE runs SET state = ?, state_name = ?, message = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
+        )
+        .bind(state.as_str())
+        .bind(name)
+        .bind(message)
+        .bind(now())
+        .bind(run)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Records the start of a task and returns its id.
+    pub async fn start_task(&self, run: i64, name: &str) -> sqlx::Result<i64> {
+        sqlx::query_scalar(
+            "INSERT INTO tasks (run_id, name, state, started_at) VALUES (?, ?, 'running', ?) RETURNING id",
+        )
+        .bind(run)
+        .bind(name)
+        .bind(now())
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Records the end of a task.
+    pub async fn finish_task(&self, task: i64, state: State, message: &str, duration_ms: f64) -> sqlx::Result<()> {
+        sqlx::query("UPDATE tasks SET state = ?, message = ?, duration_ms = ? WHERE id = ?")
+            .bind(state.as_str())
+            .bind(message)
+            .bind(duration_ms)
+            .bind(task)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Adds a line to a run's log.
+    pub async fn log(&self, run: i64, level: &str, message: &str) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO logs (run_id, level, message, at) VALUES (?, ?, ?, ?)")
+            .bind(run)
+            .bind(level)
+            .bind(message)
+            .bind(now())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The newest runs first, at most `limit`.
+    pub async fn runs(&self, limit: i64) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as("SELECT * FROM runs ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(&self.pool).await
+    }
+
+    /// One run, if there is one of that id.
+    pub async fn run(&self, id: i64) -> sqlx::Result<Option<Run>> {
+        sqlx::query_as("SELECT * FROM runs WHERE id = ?").bind(id).fetch_optional(&self.pool).await
+    }
+
+    /// The tasks of a run in the order they began.
+    pub async fn tasks(&self, run: i64) -> sqlx::Result<Vec<Task>> {
+        sqlx::query_as("SELECT name, state, message, started_at, duration_ms FROM tasks WHERE run_id = ? ORDER BY id")
+            .bind(run)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// The log of a run in the order it was written.
+    pub async fn logs(&self, run: i64) -> sqlx::Result<Vec<Log>> {
+        sqlx::query_as("SELECT level, message, at FROM logs WHERE run_id = ? ORDER BY id")
+            .bind(run)
+            .fetch_all(&self.pool)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::in_memory;
+
+    #[tokio::test]
+    async fn a_run_keeps_its_first_end_state() {
+        let (_dir, store) = in_memory().await;
+        let run = store.start_run("monitor_month", &serde_json::json!({"reference": "2024-01-31"})).await.unwrap();
+        let task = store.start_task(run, "drift_report").await.unwrap();
+        store.finish_task(task, State::Failed, "no snapshot", 1.5).await.unwrap();
+        store.log(run, "error", "no snapshot").await.unwrap();
+        store.finish_run(run, State::Failed, "Failed", "no snapshot").await.unwrap();
+        store.finish_run(run, State::Completed, "NO_ACTION", "").await.unwrap();
+
+        let found = store.run(run).await.unwrap().unwrap();
+        assert_eq!((found.state.as_str(), found.message.as_str()), ("failed", "no snapshot"));
+        assert!(found.ended_at.is_some());
+        assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
+        assert_eq!(store.logs(run).await.unwrap().len(), 1);
+        assert!(store.run(run + 1).await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,78 @@
+//! What the user sees: text or JSON on standard output, progress and errors on standard error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON document on standard output and nothing else there.
+    Json,
+}
+
+/// Where a command writes its result.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terminal {
+    pub format: Format,
+}
+
+impl Terminal {
+    /// Writes the result: `text` for people or `value` as JSON.
+    pub fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let output = match self.format {
+            Format::Text => text(),
+            Format::Json => serde_json::to_string_pretty(value)?,
+        };
+        self.stdout(&output)
+    }
+
+    /// Writes a line for people; silent when JSON was asked for.
+    pub fn line(self, text: &str) -> anyhow::Result<()> {
+        match self.format {
+            Format::Text => self.stdout(text),
+            Format::Json => Ok(()),
+        }
+    }
+
+    /// Writes to standard output whatever the format. A reader that has gone away (`| head`) is not an error.
+    pub fn stdout(self, text: &str) -> anyhow::Result<()> {
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// A progress bar over `total` steps; hidden unless people watch standard error.
+    pub fn progress(self, total: u64, what: &str) -> ProgressBar {
+        let target = if self.format == Format::Text && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let style = ProgressStyle::with_template("{msg:32} {wide_bar:.cyan/dim} {percent:>3} %  {elapsed}")
+            .expect("the template is a constant that parses");
+        bar.with_style(style).with_message(what.to_owned())
+    }
+}
+
+/// Writes a warning or an error to standard error.
+pub fn stderr(text: &str) {
+    // Nothing is left to report to when standard error is gone.
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// A table without borders, for a list of things.
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table
+}
