@@ -41,10 +41,10 @@ impl Default for TrainSettings {
             validation_share: 0.25,
             folds: 4,
             selection_rows: 50_000,
-            learning_rate: 0.05,
+            learning_rate: 0.1,
             max_depths: vec![1, 2, 3, 4, 6],
             max_rounds: 1000,
-            early_stopping_rounds: 50,
+            early_stopping_rounds: 30,
             min_leaf_weight: 5.0,
             l2: 1.0,
             max_bins: 256,
@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn each_range_is_checked() {
         TrainSettings::default().check().unwrap();
-        let broken: [(&str, fn(&mut TrainSettings)); 12] = [
+        type Change = fn(&mut TrainSettings);
+        let broken: [(&str, Change); 12] = [
             ("validation_share is 0", |s| s.validation_share = 0.0),
             ("validation_share is NaN", |s| s.validation_share = f64::NAN),
             ("folds is 1", |s| s.folds = 1),

@@ -1,4 +1,5 @@
 //! The stored model: whole or refused, never half read.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fs;
 use std::path::Path;
@@ -79,7 +80,8 @@ fn every_loss_and_change_is_named() {
 fn a_later_format_and_foreign_contents_are_refused() {
     let parent = tempfile::tempdir().unwrap();
     let model = |bytes: &mut Vec<u8>| bytes[8] = 9;
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>), &str); 3] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, Change, &str); 3] = [
         ("model.bin", &model, "has format version 9, but this program reads version 1"),
         (
             "schema.json",

@@ -1,4 +1,5 @@
 //! Training from made-up tables: every refusal, determinism, and what odd columns do.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 use proptest::prelude::*;
 use streamflow_model::{

@@ -3,6 +3,8 @@
 //! The data belongs to others and is not part of the project: its directory is `STREAMFLOW_SHARED`,
 //! by default the `shared` directory beside the checkout.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
