@@ -16,7 +16,7 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     let mut adjusted = vec![f64::NAN; p_values.len()];
     let mut smallest = 1.0_f64;
     for (position, &index) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p_values[index] * count / (position + 1) as f64);
+        smallest = smallest.min(p_values[index] * (count / (position + 1) as f64));
         adjusted[index] = smallest;
     }
     adjusted

@@ -3,6 +3,7 @@
 use crate::chi2_contingency::chi2_contingency;
 use crate::error::Error;
 use crate::sample::Sample;
+use crate::ttest_ind::mean_difference;
 use crate::wasserstein_distance::wasserstein_distance;
 
 /// Cohen's d = (mean of current − mean of reference) / pooled standard deviation (ddof 1).
@@ -22,7 +23,7 @@ pub fn cohens_d(reference: &Sample, current: &Sample) -> Result<f64, Error> {
     }
     let (n, m) = (reference.len() as f64, current.len() as f64);
     let squares = reference.variance(1) * (n - 1.0) + current.variance(1) * (m - 1.0);
-    Ok(ratio(current.mean() - reference.mean(), (squares / (n + m - 2.0)).sqrt()))
+    Ok(ratio(-mean_difference(reference, current), (squares / (n + m - 2.0)).sqrt()))
 }
 
 /// W₁ / standard deviation of the reference (ddof 0): the mean shift of mass in standard deviations, which sees

@@ -16,7 +16,8 @@ type Square = [Vector; 4];
 ///
 /// From 0 up, symmetric, unchanged by a common shift or scale. Works for discrete data. With fewer than 25 rows on
 /// the larger side W is shrunk by the authors' small-sample correction. Asymptotic. Few distinct values make Σ
-/// singular; its pseudo-inverse then drops singular values below 1e-15 of the largest, as SciPy does.
+/// singular; its pseudo-inverse then drops singular values below 1e-15 of the largest, as SciPy does (whose result
+/// there depends on rounding). Two different constants: infinite, p 0.
 ///
 /// Source: T. Epps and K. Singleton (1986), doi:10.1080/00949658608810963. Reproduces
 /// `scipy.stats.epps_singleton_2samp(reference, current)` of SciPy 1.17.1.
@@ -47,7 +48,10 @@ pub fn epps_singleton_2samp(reference: &Sample, current: &Sample) -> Result<Test
             covariance[i][j] = total / n * covariance_reference[i][j] + total / m * covariance_current[i][j];
         }
     }
-    let difference = std::array::from_fn(|i| mean_reference[i] - mean_current[i]);
+    let difference: Vector = std::array::from_fn(|i| mean_reference[i] - mean_current[i]);
+    if covariance == [[0.0; 4]; 4] && difference != [0.0; 4] {
+        return Ok(TestResult { statistic: f64::INFINITY, p_value: 0.0 });
+    }
     let (form, rank) = pseudo_inverse_form(covariance, difference);
     let mut statistic = total * form;
     if n.max(m) < 25.0 {
@@ -147,10 +151,9 @@ fn rotate(a: &mut Square, vectors: &mut Square, p: usize, q: usize) {
     for row in a.iter_mut().chain(vectors.iter_mut()) {
         (row[p], row[q]) = (cos * row[p] - sin * row[q], sin * row[p] + cos * row[q]);
     }
-    for column in 0..4 {
-        (a[p][column], a[q][column]) =
-            (cos * a[p][column] - sin * a[q][column], sin * a[p][column] + cos * a[q][column]);
-    }
+    let (upper, lower) = (a[p], a[q]);
+    a[p] = std::array::from_fn(|column| cos * upper[column] - sin * lower[column]);
+    a[q] = std::array::from_fn(|column| sin * upper[column] + cos * lower[column]);
     a[p][q] = 0.0;
     a[q][p] = 0.0;
 }

@@ -1,4 +1,28 @@
-//! Two-sample statistics, numerically equal to SciPy.
+//! Two-sample statistics for data drift, numerically equal to SciPy.
+//!
+//! What it is: hypothesis tests, distances, effect sizes and false discovery control on two samples, the *reference*
+//! and the *current* side, and a classifier that tells their texts apart. What it is not: it chooses no test, knows no
+//! threshold, drops no missing value and reads no file; the caller does.
+//!
+//! Vocabulary: a [`Sample`] is one side's numbers, ascending with multiplicities; a *statistic* measures a difference;
+//! a *p-value* is the probability of one at least as large without any; an *effect size* is a difference in a unit that
+//! does not grow with the number of rows. Categories come as aligned lists of counts, one entry per category.
+//! Functions carry SciPy's names, arguments are always (reference, current) unless they say otherwise.
+//!
+//! ```
+//! use streamflow_stats::{Sample, benjamini_hochberg, chi2_contingency, ks_2samp, standardized_wasserstein};
+//!
+//! let reference = Sample::new((0..200).map(|row| f64::from(row % 50)).collect())?;
+//! let current = Sample::new((0..200).map(|row| f64::from(row % 50) + 12.0).collect())?;
+//! let hours = ks_2samp(&reference, &current)?;
+//! let plan = chi2_contingency(&[120, 60, 20], &[118, 61, 21])?;
+//!
+//! let adjusted = benjamini_hochberg(&[hours.p_value, plan.p_value]);
+//! assert!(adjusted[0] < 0.05 && adjusted[1] > 0.05);
+//! // Significant, and large: mass moved by 0.83 standard deviations of the reference.
+//! assert!((standardized_wasserstein(&reference, &current)? - 0.8316).abs() < 1e-3);
+//! # Ok::<(), streamflow_stats::Error>(())
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod anderson_ksamp;
@@ -63,3 +87,8 @@ pub use test_result::TestResult;
 pub use total_variation_distance::total_variation_distance;
 pub use ttest_ind::{Variances, ttest_ind};
 pub use wasserstein_distance::wasserstein_distance;
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -132,6 +132,11 @@ impl Sample {
         }
     }
 
+    /// Mean of `value - origin`: near `origin` it keeps digits that the mean itself rounds away.
+    pub(crate) fn mean_about(&self, origin: f64) -> f64 {
+        sum(self.iter().map(|(value, count)| (value - origin) * count as f64)) / self.rows as f64
+    }
+
     /// Mean squared deviation with `rows - ddof` in the denominator; NaN unless `rows > ddof`.
     #[must_use]
     pub fn variance(&self, ddof: u64) -> f64 {

@@ -134,7 +134,7 @@ mod tests {
             &[0.3721432, 0.4720164, 0.7991933],
             &[1.0000000],
             &[0.6191303, 0.7852883],
-            &[0.5000000, 0.5000000, 0.5000000, 0.5000000],
+            &[0.5, 0.5, 0.5, 0.5],
         ];
         let (_, rows) = TermWeights::fit(texts.into_iter());
         for (index, expected) in expected.into_iter().enumerate() {

@@ -17,7 +17,7 @@ pub enum Variances {
 /// t = (mean of reference − mean of current) / standard error, two-sided, variances with ddof 1.
 ///
 /// Any real number, positive when the reference is higher; swapping sides changes its sign only. Without variation
-/// on both sides: statistic and p NaN for equal means, else an infinite statistic and p 0.
+/// on both sides: statistic 0 and p 1 for equal means (SciPy: NaN), else an infinite statistic and p 0.
 ///
 /// Source: Student (1908), doi:10.2307/2331554; B. Welch (1947), doi:10.2307/2332510. Reproduces
 /// `scipy.stats.ttest_ind(reference, current, equal_var=…)` of SciPy 1.17.1.
@@ -43,6 +43,13 @@ pub fn ttest_ind(reference: &Sample, current: &Sample, variances: Variances) -> 
             (a + b, if degrees.is_nan() { 1.0 } else { degrees })
         }
     };
-    let statistic = (reference.mean() - current.mean()) / squared_error.sqrt();
-    Ok(TestResult { statistic, p_value: (2.0 * t_sf(statistic.abs(), degrees)).min(1.0) })
+    let difference = mean_difference(reference, current);
+    let statistic = if difference == 0.0 { 0.0 } else { difference / squared_error.sqrt() };
+    Ok(TestResult { statistic, p_value: 2.0 * t_sf(statistic.abs(), degrees) })
+}
+
+/// Mean of the reference minus mean of the current side, to full precision also far from the origin.
+pub(crate) fn mean_difference(reference: &Sample, current: &Sample) -> f64 {
+    let origin = reference.mean();
+    reference.mean_about(origin) - current.mean_about(origin)
 }
