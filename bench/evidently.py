@@ -69,8 +69,8 @@ def main() -> None:
         if binary:
             drift = [binary, "drift", str(reference), str(current)]
             for profile, flags in [("evidently", declared_types(reference)), ("calibrated", [])]:
-                html = out / f"{profile}.html"
-                files = ["--html", str(html), "--json", str(out / f"{profile}.json")]
+                html = out / f"streamflow-{profile}.html"
+                files = ["--html", str(html), "--json", str(out / f"streamflow-{profile}.json")]
                 ours = measure.best_of(given.times, [*drift, "--profile", profile, *flags, *files])
                 sides.append((f"streamflow, profile {profile}", ours, html))
         rows = [
