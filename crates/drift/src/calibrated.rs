@@ -21,8 +21,8 @@ pub const SIGNIFICANCE_LEVEL: f64 = 0.05;
 pub const MISSING_SHARE_THRESHOLD: f64 = 0.05;
 /// A standardised Wasserstein distance from here on is large: a tenth of a standard deviation.
 pub const NUMERICAL_EFFECT_THRESHOLD: f64 = 0.1;
-/// A Jensen–Shannon distance from here on is large: about Cohen's medium effect, w = 0.28.
-pub const CATEGORICAL_EFFECT_THRESHOLD: f64 = 0.1;
+/// A Jensen–Shannon distance from here on is large: Cohen's w = 0.2, safely below a medium effect (w = 0.3).
+pub const CATEGORICAL_EFFECT_THRESHOLD: f64 = 0.07;
 /// Differences below this share of the largest value are rounding, not variation.
 const ROUNDING: f64 = 1e-9;
 

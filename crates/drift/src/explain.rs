@@ -1,26 +1,29 @@
 //! One line in words of what changed in a column.
 
+use crate::column::ColumnType;
 use crate::format::{number, percent};
-use crate::report::{ColumnReport, Distribution, NumericSummary, Status};
+use crate::report::{ColumnReport, Distribution, NumericSummary, SideSummary, Status};
 
 /// Mean shifts below this many standard deviations are not worth a word when something else changed more.
 const NOTABLE_SHIFT: f64 = 0.05;
 
-/// What changed, whether or not it amounts to drift.
+/// What changed, whether or not it amounts to drift; first what does.
 pub(crate) fn explain(column: &ColumnReport) -> String {
-    let mut parts = Vec::new();
-    match column.status {
-        Status::Ignored => parts.push(format!("Not tested: {}", reason(column))),
-        Status::NotComputable => parts.push(format!("Not computable: {}", reason(column))),
-        Status::Tested if column.reason.is_some() => {
-            parts.push(format!("Values not compared: {}", reason(column)))
+    let values = match column.status {
+        Status::Ignored => format!("not tested: {}", reason(column)),
+        Status::NotComputable => format!("not computable: {}", reason(column)),
+        Status::Tested if column.reason.is_some() => format!("values not compared: {}", reason(column)),
+        Status::Tested => values(column),
+    };
+    let words = match missing(column) {
+        Some(missing) if column.missing.as_ref().is_some_and(|report| report.drifted) => {
+            format!("{missing}; {values}")
         }
-        Status::Tested => parts.push(values(column)),
-    }
-    if let Some(words) = missing(column) {
-        parts.push(words);
-    }
-    parts.join("; ")
+        Some(missing) => format!("{values}; {missing}"),
+        None => values,
+    };
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn reason(column: &ColumnReport) -> &str {
@@ -28,54 +31,54 @@ fn reason(column: &ColumnReport) -> &str {
 }
 
 fn values(column: &ColumnReport) -> String {
-    let numeric =
-        |side: &Option<crate::report::SideSummary>| side.as_ref().and_then(|side| side.numeric.clone());
+    let numeric = |side: &Option<SideSummary>| side.as_ref().and_then(|side| side.numeric.clone());
     if let (Some(reference), Some(current)) = (numeric(&column.reference), numeric(&column.current)) {
         return numbers(&reference, &current);
     }
     match &column.distribution {
-        Some(Distribution::Categories { labels, reference, current, .. }) => {
-            shares(labels, reference, current)
+        Some(Distribution::Categories { labels, reference, current, other }) => {
+            shares(labels, reference, current, *other)
         }
         Some(Distribution::Histogram { reference, current, .. }) if reference == current => {
-            "No change".into()
+            "no change".into()
         }
+        _ if column.column_type != ColumnType::Text => "numbers too large to summarise".into(),
         _ => match &column.effect_size {
             Some(effect) if effect.value.is_some_and(|auc| auc >= effect.threshold) => {
-                "A classifier can tell the texts of the two sides apart".into()
+                "a classifier can tell the texts of the two sides apart".into()
             }
-            _ => "A classifier cannot tell the texts of the two sides apart".into(),
+            _ => "a classifier cannot tell the texts of the two sides apart".into(),
         },
     }
 }
 
 fn numbers(reference: &NumericSummary, current: &NumericSummary) -> String {
     if reference == current {
-        return "No change".into();
+        return "no change".into();
     }
     let (difference, widened) = (current.mean - reference.mean, current.std / reference.std);
     let means = format!("from {} to {}", number(reference.mean), number(current.mean));
     let direction = if difference > 0.0 { "rose" } else { "fell" };
     if reference.std <= 0.0 {
         return match difference == 0.0 {
-            true => format!("Was always {}, now varies", number(reference.mean)),
-            false => format!("Was always {}, mean now {}", number(reference.mean), number(current.mean)),
+            true => format!("was always {}, now varies", number(reference.mean)),
+            false => format!("was always {}, mean now {}", number(reference.mean), number(current.mean)),
         };
     }
     let shift = difference / reference.std;
     if shift.abs() >= NOTABLE_SHIFT {
-        return format!("Mean {direction} by {:.2} standard deviations, {means}", shift.abs());
+        return format!("mean {direction} by {:.2} standard deviations, {means}", shift.abs());
     }
     if current.std <= 0.0 {
-        return format!("Varied, now always {}", number(current.mean));
+        return format!("varied, now always {}", number(current.mean));
     }
     if !(0.95..=1.05).contains(&widened) {
         let verb = if widened > 1.0 { "grew" } else { "shrank" };
-        let spread = format!("Spread {verb} from {} to {}", number(reference.std), number(current.std));
+        let spread = format!("spread {verb} from {} to {}", number(reference.std), number(current.std));
         return format!("{spread} (standard deviation), mean {means}");
     }
     format!(
-        "Mean {}, {} standard deviations",
+        "mean {}, {} standard deviations",
         if difference == 0.0 { "unchanged".to_owned() } else { means },
         signed(shift)
     )
@@ -86,17 +89,23 @@ fn signed(shift: f64) -> String {
 }
 
 /// The label whose share moved most.
-fn shares(labels: &[String], reference: &[u64], current: &[u64]) -> String {
+fn shares(labels: &[String], reference: &[u64], current: &[u64], other: usize) -> String {
     let (n, m) = (reference.iter().sum::<u64>() as f64, current.iter().sum::<u64>() as f64);
     let move_of = |i: usize| current[i] as f64 / m - reference[i] as f64 / n;
     // Of two labels one rises as the other falls, but for rounding: tell the rise.
     let size = |i: usize| ((move_of(i).abs() * 1e9).round(), move_of(i));
-    let most = (0..labels.len())
-        .max_by(|&a, &b| size(a).0.total_cmp(&size(b).0).then(size(a).1.total_cmp(&size(b).1)));
-    let Some(most) = most.filter(|&i| move_of(i) != 0.0) else { return "No change".into() };
+    let truth = labels.iter().position(|label| label == "true").filter(|_| labels.len() <= 2);
+    let most = truth.or_else(|| {
+        (0..labels.len())
+            .max_by(|&a, &b| size(a).0.total_cmp(&size(b).0).then(size(a).1.total_cmp(&size(b).1)))
+    });
+    let Some(most) = most.filter(|&i| move_of(i) != 0.0) else { return "no change".into() };
     let direction = if move_of(most) > 0.0 { "rose" } else { "fell" };
     let (from, to) = (percent(reference[most] as f64 / n), percent(current[most] as f64 / m));
-    format!("Share of {:?} {direction} from {from} to {to}", labels[most])
+    if other > 0 && most + 1 == labels.len() {
+        return format!("share of the {other} rarest values {direction} from {from} to {to}");
+    }
+    format!("share of {:?} {direction} from {from} to {to}", labels[most])
 }
 
 fn missing(column: &ColumnReport) -> Option<String> {
@@ -145,7 +154,7 @@ mod tests {
         check(
             text([Some("a"), Some("b"), Some("b"), Some("b")]),
             text([Some("a"), Some("a"), Some("b"), None]),
-            "Share of \"a\" rose from 25 % to 66.7 %; missing values rose from 0 % to 25 %",
+            "Missing values rose from 0 % to 25 %; share of \"a\" rose from 25 % to 66.7 %",
         );
     }
 
@@ -156,7 +165,7 @@ mod tests {
         check(
             Column::float("x", vec![1.0; 50]),
             Column::float("x", vec![f64::NAN; 50]),
-            "Values not compared: no values in current; missing values rose from 0 % to 100 %",
+            "Missing values rose from 0 % to 100 %; values not compared: no values in current",
         );
     }
 }

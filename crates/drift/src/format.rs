@@ -32,7 +32,11 @@ pub(crate) fn percent(share: f64) -> String {
 
 /// A p-value: four decimals, or that it is smaller than they can tell.
 pub(crate) fn p_value(p: f64) -> String {
-    if p < 0.0001 { "<0.0001".into() } else { format!("{p:.4}") }
+    match p {
+        p if p < 0.0001 => "<0.0001".into(),
+        p if p > 0.99995 => "1".into(),
+        p => format!("{p:.4}"),
+    }
 }
 
 /// `12 rows`, `1 row`.
@@ -55,7 +59,7 @@ pub(crate) fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::from(if value < 0 { "−" } else { "" });
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);

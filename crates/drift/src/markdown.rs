@@ -51,12 +51,18 @@ impl Report {
 }
 
 fn row(text: &mut String, column: &ColumnReport) {
-    let (score, threshold) = match &column.effect_size {
-        Some(effect) => (effect.value, Some(effect.threshold)),
-        None => (column.score, column.threshold),
+    let by_values = column.effect_size.as_ref().is_some_and(|effect| effect.is_large());
+    let (score, threshold, p) = match (&column.missing, &column.effect_size) {
+        // The missing share alone made it drift: tell its numbers.
+        (Some(missing), _) if missing.drifted && !by_values => {
+            let change = (missing.current_share - missing.reference_share).abs();
+            (Some(change), Some(missing.threshold), missing.adjusted_p_value)
+        }
+        (_, Some(effect)) => (effect.value, Some(effect.threshold), column.adjusted_p_value),
+        (_, None) => (column.score, column.threshold, column.adjusted_p_value),
     };
     let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
-    let p = column.adjusted_p_value.or(column.p_value).map_or_else(|| "–".to_owned(), p_value);
+    let p = p.or(column.p_value).map_or_else(|| "–".to_owned(), p_value);
     let (name, words) = (cell(&column.name), cell(&column.explanation));
     let _ = writeln!(text, "| {name} | {words} | {} | {} | {p} |", show(score), show(threshold));
 }
@@ -64,7 +70,8 @@ fn row(text: &mut String, column: &ColumnReport) {
 /// Text that neither ends its cell nor marks anything up.
 fn cell(text: &str) -> String {
     let mut safe = String::new();
-    for c in escape(text).chars() {
+    // Quotes mean nothing outside an attribute.
+    for c in escape(text).replace("&quot;", "\"").replace("&#39;", "'").chars() {
         match c {
             '\n' | '\t' => safe.push(' '),
             '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {

@@ -210,9 +210,9 @@ pub struct SideSummary {
     pub rows: usize,
     /// Missing rows, infinite values included.
     pub missing: usize,
-    /// Different values.
-    pub distinct: usize,
-    /// Moments and quantiles of a numerical column.
+    /// Different values; none when the values were not compared.
+    pub distinct: Option<usize>,
+    /// Moments and quantiles of a numerical column; none when they exceed a 64-bit float.
     pub numeric: Option<NumericSummary>,
     /// The most frequent labels of a categorical column, at most 10.
     pub top: Vec<CategoryCount>,

@@ -16,7 +16,7 @@ const LABEL_CHARS: usize = 120;
 pub(crate) fn sides(reference: &Column, current: &Column, seen: &Observations) -> (SideSummary, SideSummary) {
     let side = |column: &Column, distinct, numeric, top| {
         let rows = column.rows();
-        SideSummary { rows, missing: rows - column.present(), distinct, numeric, top }
+        SideSummary { rows, missing: rows - column.present(), distinct: Some(distinct), numeric, top }
     };
     match seen {
         Observations::Numerical(Numbers { reference: r, current: c, .. }) => (
@@ -40,13 +40,13 @@ pub(crate) fn sides(reference: &Column, current: &Column, seen: &Observations) -
 /// A side that could not be compared: counts only.
 pub(crate) fn side_alone(column: &Column) -> SideSummary {
     let rows = column.rows();
-    SideSummary { rows, missing: rows - column.present(), distinct: 0, numeric: None, top: Vec::new() }
+    SideSummary { rows, missing: rows - column.present(), distinct: None, numeric: None, top: Vec::new() }
 }
 
-/// Moments and quantiles; none without values.
+/// Moments and quantiles; none without values or when one of them exceeds a 64-bit float.
 pub(crate) fn numeric(sample: &Sample) -> Option<NumericSummary> {
     let variance = if sample.len() > 1 { sample.variance(1) } else { 0.0 };
-    Some(NumericSummary {
+    let summary = NumericSummary {
         mean: sample.mean(),
         std: variance.sqrt(),
         min: sample.min()?,
@@ -54,7 +54,11 @@ pub(crate) fn numeric(sample: &Sample) -> Option<NumericSummary> {
         q50: sample.quantile(0.5)?,
         q75: sample.quantile(0.75)?,
         max: sample.max()?,
-    })
+    };
+    [summary.mean, summary.std, summary.q25, summary.q50, summary.q75]
+        .iter()
+        .all(|x| x.is_finite())
+        .then_some(summary)
 }
 
 fn top(labels: &[String], counts: &[u64]) -> Vec<CategoryCount> {
@@ -142,7 +146,7 @@ fn intervals(of: &str, reference: &Sample, current: &Sample) -> Distribution {
         (low, high) = (low.floor() - 0.5, high.ceil() + 0.5);
     } else if low == high {
         let half = (low.abs() * 1e-6).max(0.5);
-        (low, high) = (low - half, high + half);
+        (low, high) = ((low - half).max(-f64::MAX), (high + half).min(f64::MAX));
     }
     let mut width = (high - low) / INTERVALS as f64;
     if whole {
@@ -150,8 +154,11 @@ fn intervals(of: &str, reference: &Sample, current: &Sample) -> Distribution {
     }
     let bins =
         if width.is_finite() && width > 0.0 { ((high - low) / width).ceil().max(1.0) as usize } else { 1 };
-    let mut edges: Vec<f64> = (0..=bins).map(|i| low + width * i as f64).collect();
-    if !width.is_finite() || width <= 0.0 {
+    // Whole widths may end beyond `high`; the others end on it, whatever the rounding.
+    let end = if whole { low + width * bins as f64 } else { high };
+    let mut edges: Vec<f64> = (0..bins).map(|i| low + width * i as f64).collect();
+    edges.push(end);
+    if !(width.is_finite() && end.is_finite()) {
         edges = vec![low, high];
     }
     Distribution::Histogram {

@@ -81,7 +81,7 @@ pub(super) fn categories(labels: &[String], reference: &[u64], current: &[u64]) 
     let (reference, current) = (shares(reference), shares(current));
     let peak = reference.iter().chain(&current).fold(f64::MIN_POSITIVE, |a, &b| a.max(b));
     let mut table = String::from(
-        r#"<table class="bars"><thead><tr><th scope="col">Category</th><th scope="col">Reference</th><th scope="col">Current</th><th scope="col"><span class="sr">Bars</span></th></tr></thead><tbody>"#,
+        r#"<table class="bars"><thead><tr><th scope="col">Value</th><th scope="col">Reference</th><th scope="col">Current</th><th scope="col"><span class="sr">Bars</span></th></tr></thead><tbody>"#,
     );
     for ((label, r), c) in labels.iter().zip(&reference).zip(&current) {
         let _ = write!(

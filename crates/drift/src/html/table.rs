@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{anchor, chart, escape};
+use crate::column::ColumnType;
 use crate::format::{grouped, number, p_value, percent};
 use crate::report::{ColumnReport, Distribution, EffectSize, Report, ScoreKind, SideSummary, Status};
 use crate::settings::Profile;
@@ -33,7 +34,7 @@ pub(super) fn columns(report: &Report) -> String {
 /// How far a column is along the way to its threshold: 1 is at it.
 fn ratio(column: &ColumnReport) -> f64 {
     match (&column.effect_size, column.score, column.threshold) {
-        (Some(EffectSize { value: Some(value), threshold, .. }), ..) => value / threshold,
+        (Some(effect), ..) => effect.along(),
         (None, Some(score), Some(threshold)) if score > 0.0 => threshold / score,
         (None, Some(_), _) => f64::MAX,
         _ => 0.0,
@@ -59,10 +60,11 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
     let effect = column.effect_size.as_ref().and_then(|effect| effect.value);
     let name = escape(&column.name);
     let drawing = column.distribution.as_ref().map_or_else(String::new, |d| chart::small(d, &column.name));
-    let verdict = if column.drifted {
-        r#"<span class="chip alarm">▲ Drifted</span>"#
-    } else {
-        r#"<span class="chip calm">Stable</span>"#
+    let caption = if column.column_type == ColumnType::Text { "<small>length of text</small>" } else { "" };
+    let verdict = match (column.drifted, column.missing.as_ref().is_some_and(|missing| missing.drifted)) {
+        (true, true) => r#"<span class="chip alarm">▲ Drifted</span><small>missing values</small>"#,
+        (true, false) => r#"<span class="chip alarm">▲ Drifted</span>"#,
+        (false, _) => r#"<span class="chip calm">Stable</span>"#,
     };
     let numbers = match profile {
         Profile::Calibrated => calibrated_cells(column),
@@ -70,7 +72,7 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
     };
     let _ = write!(
         html,
-        r#"<tbody id="{id}" data-name="{name}" data-drifted="{drifted}" data-order="{order}" data-effect="{effect}" data-score="{score}" data-p="{p}" data-adjusted="{adjusted}"><tr class="row"><th scope="row" class="who"><bdi class="name">{name}</bdi><small>{kind}</small></th><td class="draw">{drawing}</td>{numbers}<td class="say">{verdict}</td></tr><tr class="more"><td colspan="{span}"><details><summary>{words}</summary>{detail}</details></td></tr></tbody>"#,
+        r#"<tbody id="{id}" data-name="{name}" data-drifted="{drifted}" data-order="{order}" data-effect="{effect}" data-score="{score}" data-p="{p}" data-adjusted="{adjusted}"><tr class="row"><th scope="row" class="who"><bdi class="name">{name}</bdi><small>{kind}</small></th><td class="draw">{drawing}{caption}</td>{numbers}<td class="say">{verdict}</td></tr><tr class="more"><td colspan="{span}"><details><summary>{words}</summary>{detail}</details></td></tr></tbody>"#,
         id = anchor(place),
         drifted = u8::from(column.drifted),
         order = if column.drifted { 0 } else { 1 },
@@ -88,25 +90,30 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
 fn calibrated_cells(column: &ColumnReport) -> String {
     let effect = column.effect_size.as_ref().map_or_else(|| "–".to_owned(), |effect| {
         let value = effect.value.map_or_else(|| "not finite".to_owned(), number);
-        let along = effect.value.map_or(100.0, |value| (value / effect.threshold * 50.0).clamp(0.0, 100.0));
+        let along = (effect.along() * 50.0).clamp(0.0, 100.0);
         let class = if effect.is_large() { " over-it" } else { "" };
+        let unit = if effect.name == "wasserstein" { " sd" } else { "" };
         format!(
-            r#"<span>{value}</span><span class="bullet{class}" title="threshold {threshold} at the mark"><i style="width:{along:.1}%"></i><b></b></span><small>{name}</small>"#,
+            r#"<span>{value}</span><span class="bullet{class}" aria-hidden="true"><i style="width:{along:.1}%"></i><b></b></span><small>{name}, from {threshold}{unit}</small>"#,
             threshold = number(effect.threshold),
             name = measure(&effect.name),
         )
     });
     let p = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), p_value);
-    let missing = column
-        .missing
-        .as_ref()
-        .filter(|missing| missing.drifted)
-        .map_or("", |_| "<small>missing share drifted</small>");
     format!(
-        r#"<td class="num" data-label="Effect size">{effect}</td><td class="num" data-label="p-value">{}</td><td class="num" data-label="Adjusted p">{}{missing}</td>"#,
+        r#"<td class="num" data-label="Effect size">{effect}</td><td class="num" data-label="p-value">{}</td><td class="num" data-label="Adjusted p">{}</td>"#,
         p(column.p_value),
         p(column.adjusted_p_value),
     )
+}
+
+impl EffectSize {
+    /// How far along the way from no difference to the threshold: 1 is at it.
+    fn along(&self) -> f64 {
+        let none =
+            if self.name == "roc_auc" || self.name.ends_with("text_content_drift") { 0.5 } else { 0.0 };
+        self.value.map_or(f64::MAX, |value| (value - none) / (self.threshold - none))
+    }
 }
 
 fn evidently_cells(column: &ColumnReport) -> String {
@@ -127,7 +134,7 @@ fn evidently_cells(column: &ColumnReport) -> String {
 /// A method's name for a reader.
 fn measure(name: &str) -> &str {
     match name {
-        "wasserstein" => "Wasserstein, in sd",
+        "wasserstein" => "Wasserstein",
         "jensenshannon" => "Jensen–Shannon",
         "roc_auc" => "ROC AUC",
         "ks" => "Kolmogorov–Smirnov",
@@ -138,15 +145,15 @@ fn measure(name: &str) -> &str {
 }
 
 fn detail(column: &ColumnReport) -> String {
-    let mut html = String::from(r#"<div class="detail"><div>"#);
+    let mut html = String::from(r#"<div class="detail">"#);
     match &column.distribution {
         Some(Distribution::Categories { labels, reference, current, .. }) => {
-            html += &chart::categories(labels, reference, current);
+            html = html + "<div>" + &chart::categories(labels, reference, current) + "</div>";
         }
-        Some(histogram) => html += &chart::large(histogram, &column.name),
+        Some(histogram) => html = html + "<div>" + &chart::large(histogram, &column.name) + "</div>",
         None => {}
     }
-    html += "</div><div>";
+    html += "<div>";
     html += &sides(column);
     if !column.notes.is_empty() {
         html += "<ul>";
@@ -175,7 +182,7 @@ fn sides(column: &ColumnReport) -> String {
     };
     row("Rows", &|side| Some(grouped(side.rows as i64)));
     row("Missing", &|side| (side.rows > 0).then(|| percent(side.missing as f64 / side.rows as f64)));
-    row("Distinct", &|side| Some(grouped(side.distinct as i64)));
+    row("Distinct", &|side| side.distinct.map(|n| grouped(n as i64)));
     row("Mean", &|side| side.numeric.as_ref().map(|n| number(n.mean)));
     row("Standard deviation", &|side| side.numeric.as_ref().map(|n| number(n.std)));
     row("Minimum", &|side| side.numeric.as_ref().map(|n| number(n.min)));
@@ -186,9 +193,6 @@ fn sides(column: &ColumnReport) -> String {
     html += "</tbody></table><ul>";
     if let Some(method) = &column.method {
         let _ = write!(html, "<li>Method: {}</li>", escape(method));
-    }
-    if let Some(effect) = &column.effect_size {
-        let _ = write!(html, "<li>Large from {} {}</li>", escape(&effect.name), number(effect.threshold));
     }
     if let Some(missing) = &column.missing
         && let Some(p) = missing.p_value

@@ -1,0 +1,264 @@
+//! Reports on small fixed tables: snapshots, the JSON schema, and what a caller can get wrong.
+
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use streamflow_drift::{
+    Column, Comparison, Decision, Error, Method, Profile, Settings, Status, Values, compare, compare_column,
+};
+
+fn wave(name: &str, rows: i32, make: impl Fn(f64) -> f64) -> Column {
+    Column::float(name, (0..rows).map(|i| make(f64::from(i * 7919 % 100) / 100.0)).collect())
+}
+
+fn labels(name: &str, rows: usize, of: &[&str]) -> Column {
+    Column::text(name, &(0..rows).map(|i| Some(of[i % of.len()])).collect::<Vec<_>>())
+}
+
+/// Every kind of column and of fate.
+fn tables() -> [Vec<Column>; 2] {
+    let id = |from: usize| {
+        Column::text("id", &(from..from + 100).map(|i| Some(format!("U{i}"))).collect::<Vec<_>>())
+    };
+    let truth = |share: usize| Column::boolean("label", (0..100).map(|i| Some(i % 10 < share)).collect());
+    let holes =
+        |every: i32| wave("holes", 100, |x| if (x * 100.0) as i32 % every == 0 { f64::NAN } else { x });
+    let days = || Column { name: "day".into(), values: Values::Date(vec![Some(19_000); 100]) };
+    let reference = vec![
+        id(0),
+        wave("shifted", 100, |x| x),
+        wave("still", 100, |x| x * x),
+        holes(50),
+        labels("plan", 100, &["basic", "basic", "plus", "max"]),
+        truth(3),
+        Column::integer("tickets", (0..100).map(|i| Some(i % 4)).collect()),
+        wave("retyped", 100, |x| x),
+        Column::float("empty", vec![f64::NAN; 100]),
+        days(),
+        wave("gone", 100, |x| x),
+    ];
+    let current = vec![
+        id(50),
+        wave("shifted", 100, |x| x + 0.5),
+        wave("still", 100, |x| x * x),
+        holes(2),
+        labels("plan", 100, &["basic", "<b>new</b>", "plus", "max"]),
+        truth(2),
+        Column::integer("tickets", (0..100).map(|i| Some(i % 4)).collect()),
+        labels("retyped", 100, &["low", "high"]),
+        Column::float("empty", vec![f64::INFINITY; 100]),
+        days(),
+        wave("added", 100, |x| x),
+    ];
+    [reference, current]
+}
+
+fn settings(profile: Profile) -> Settings {
+    Settings {
+        profile,
+        entity: Some("id".into()),
+        target: Some("label".into()),
+        reference_name: "January".into(),
+        current_name: "February".into(),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn reports_are_as_they_were() {
+    let [reference, current] = tables();
+    for profile in [Profile::Calibrated, Profile::Evidently] {
+        let report = compare(&reference, &current, &settings(profile)).unwrap();
+        let name = profile.as_str();
+        insta::assert_snapshot!(format!("{name}.json"), report.to_json());
+        insta::assert_snapshot!(format!("{name}.html"), report.to_html());
+        insta::assert_snapshot!(format!("{name}.md"), report.to_markdown());
+        let evidently: Value = serde_json::from_str(&report.to_evidently_json()).unwrap();
+        insta::assert_snapshot!(
+            format!("{name}.evidently.json"),
+            serde_json::to_string_pretty(&evidently).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_column_at_a_time_is_the_same_report() {
+    let [reference, current] = tables();
+    let settings = settings(Profile::Calibrated);
+    let mut comparison = Comparison::new(settings.clone()).unwrap();
+    for column in &reference {
+        let other = current.iter().find(|other| other.name == column.name);
+        comparison.column(Some(column), other).unwrap();
+    }
+    comparison.add(compare_column(None, current.last(), &settings).unwrap()).unwrap();
+    assert_eq!(comparison.finish().to_json(), compare(&reference, &current, &settings).unwrap().to_json());
+}
+
+#[test]
+fn sixteen_columns_fit_in_a_small_page() {
+    let table = |shift: f64| -> Vec<Column> {
+        (0..16)
+            .map(|i| wave(&format!("a_rather_long_column_name_{i}"), 5000, |x| (x + shift).sin()))
+            .collect()
+    };
+    let html = compare(&table(0.0), &table(0.1), &Settings::default()).unwrap().to_html();
+    assert!(html.len() <= 250_000, "{} bytes", html.len());
+    for outside in ["http:", "https:", "url(", "@import", "src="] {
+        assert!(!html.contains(outside), "{outside} in the page");
+    }
+}
+
+/// What of JSON Schema the report's schema uses: type, properties, required, items, enum, const, minimum, $ref, anyOf.
+fn violations(schema: &Value, root: &Value, value: &Value, path: &str) -> Vec<String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        let target =
+            root.pointer(target.trim_start_matches('#')).unwrap_or_else(|| panic!("{target} is defined"));
+        return violations(target, root, value, path);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let none = any.iter().all(|option| !violations(option, root, value, path).is_empty());
+        return if none { vec![format!("{path}: no alternative matches {value}")] } else { Vec::new() };
+    }
+    let mut found = Vec::new();
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let is_of = |name: &str| kind == name || kind == "integer" && name == "number";
+    if !types.is_empty() && !types.iter().any(|name| is_of(name)) {
+        found.push(format!("{path}: {kind}, expected {types:?}"));
+    }
+    if schema["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
+        found.push(format!("{path}: {value} is not in the enum"));
+    }
+    if schema.get("const").is_some_and(|only| only != value) {
+        found.push(format!("{path}: {value} is not the constant"));
+    }
+    if schema["minimum"].as_f64().zip(value.as_f64()).is_some_and(|(least, value)| value < least) {
+        found.push(format!("{path}: {value} is too small"));
+    }
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !object.contains_key(name) {
+                found.push(format!("{path}: {name} is missing"));
+            }
+        }
+        for (name, value) in object {
+            match properties.get(name) {
+                Some(schema) => found.extend(violations(schema, root, value, &format!("{path}/{name}"))),
+                None => found.push(format!("{path}: {name} is not in the schema")),
+            }
+        }
+    }
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        for (i, item) in list.iter().enumerate() {
+            found.extend(violations(items, root, item, &format!("{path}/{i}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn json_is_as_its_schema_says() {
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/report-schema.json")).unwrap();
+    let [reference, current] = tables();
+    for profile in [Profile::Calibrated, Profile::Evidently] {
+        let report = compare(&reference, &current, &settings(profile)).unwrap();
+        let mut json: Value = serde_json::from_str(&report.to_json()).unwrap();
+        assert_eq!(violations(&schema, &schema, &json, ""), Vec::<String>::new());
+        json["columns"][1]["effect_size"] = Value::from("large");
+        json["decision"] = Value::from("MAYBE");
+        assert_eq!(violations(&schema, &schema, &json, "").len(), 2);
+    }
+}
+
+#[track_caller]
+fn check_error(reference: &[Column], current: &[Column], settings: &Settings, expected: &str) {
+    assert_eq!(compare(reference, current, settings).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn wrong_input_is_refused_by_name() {
+    let x = || Column::float("x", vec![1.0]);
+    let plain = Settings::default();
+    check_error(
+        &[x()],
+        &[x(), x()],
+        &plain,
+        "duplicate column \"x\" in current, expected every column name once",
+    );
+    check_error(
+        &[x(), x()],
+        &[x()],
+        &plain,
+        "duplicate column \"x\" in reference, expected every column name once",
+    );
+    let long = Column::float("y", vec![1.0, 2.0]);
+    check_error(
+        &[x(), long.clone()],
+        &[x()],
+        &plain,
+        "column \"y\" of reference has 2 rows, expected 1 as in the columns before it",
+    );
+    let broken = Column { name: "x".into(), values: Values::Text { codes: vec![3], levels: vec![] } };
+    check_error(&[broken], &[x()], &plain, "column \"x\" holds text code 3, expected less than 0 or MISSING");
+    let settings = Settings { drift_share_threshold: f64::NAN, ..Settings::default() };
+    check_error(&[], &[], &settings, "drift share threshold is NaN, expected 0 to 1");
+    assert_eq!(compare_column(None, None, &plain).unwrap_err(), Error::NoColumn);
+    assert!(matches!(
+        compare_column(Some(&x()), Some(&long), &plain).unwrap_err(),
+        Error::NameMismatch { .. }
+    ));
+    let mut comparison = Comparison::new(plain).unwrap();
+    comparison.column(Some(&x()), None).unwrap();
+    assert!(matches!(comparison.column(None, Some(&x())).unwrap_err(), Error::DuplicateColumn { .. }));
+}
+
+#[test]
+fn nothing_to_test_is_no_drift() {
+    for (reference, current) in
+        [(vec![], vec![]), (vec![Column::float("x", vec![])], vec![Column::float("x", vec![])])]
+    {
+        let report =
+            compare(&reference, &current, &Settings { drift_share_threshold: 0.0, ..Settings::default() })
+                .unwrap();
+        assert_eq!(
+            (report.drift_share, report.decision, report.tested_columns),
+            (0.0, Decision::NoAction, 0)
+        );
+    }
+}
+
+#[test]
+fn a_named_method_replaces_the_half_it_can() {
+    let (reference, current) = (wave("x", 100, |x| x), wave("x", 100, |x| x + 0.5));
+    let run = |name: &str| {
+        let settings = Settings { num_method: Some(Method::find(name).unwrap()), ..Settings::default() };
+        let report =
+            compare(std::slice::from_ref(&reference), std::slice::from_ref(&current), &settings).unwrap();
+        report.columns.into_iter().next().unwrap()
+    };
+    let test = run("t_test");
+    assert_eq!(
+        (test.method.as_deref(), test.effect_size.unwrap().name.as_str()),
+        (Some("t_test"), "wasserstein")
+    );
+    let distance = run("psi");
+    assert_eq!(
+        (distance.method.as_deref(), distance.effect_size.unwrap().name.as_str()),
+        (Some("rank_tests"), "psi")
+    );
+    let wrong = run("chisquare");
+    assert_eq!(wrong.status, Status::NotComputable);
+    assert_eq!(wrong.reason.as_deref(), Some("chisquare is not for numerical columns, only for categorical"));
+}
