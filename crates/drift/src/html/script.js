@@ -29,7 +29,8 @@
       const down = head.getAttribute('aria-sort') === 'ascending';
       for (const other of table.tHead.querySelectorAll('[aria-sort]')) other.removeAttribute('aria-sort');
       head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-      const number = (row) => (row.dataset[key] === '' ? Infinity : Number(row.dataset[key]));
+      // What has no number comes last in either direction.
+      const number = (row) => (row.dataset[key] === '' ? (down ? -Infinity : Infinity) : Number(row.dataset[key]));
       const order = key === 'name'
         ? (a, b) => a.dataset.name.localeCompare(b.dataset.name)
         : (a, b) => number(a) - number(b) || 0;
