@@ -26,10 +26,10 @@ impl Sample {
     /// # Errors
     /// [`Error::NotANumber`] with the position of the first NaN.
     pub fn new(mut values: Vec<f64>) -> Result<Self, Error> {
-        if let Some(index) = values.iter().position(|value| value.is_nan()) {
-            return Err(Error::NotANumber { index });
-        }
-        for value in &mut values {
+        for (index, value) in values.iter_mut().enumerate() {
+            if value.is_nan() {
+                return Err(Error::NotANumber { index });
+            }
             *value += 0.0; // -0.0 and 0.0 are one value to every statistic.
         }
         values.sort_unstable_by(f64::total_cmp);
