@@ -21,7 +21,7 @@ impl Sample {
     /// The most rows a sample may count: beyond it a row count is no longer exact as a 64-bit float.
     pub const MAX_ROWS: u64 = 1 << 53;
 
-    /// Sorts the rows (O(n log n)) in the memory they came in.
+    /// Sorts the rows, in linear time and with one scratch copy.
     ///
     /// # Errors
     /// [`Error::NotANumber`] with the position of the first NaN.
@@ -32,7 +32,7 @@ impl Sample {
             }
             *value += 0.0; // -0.0 and 0.0 are one value to every statistic.
         }
-        values.sort_unstable_by(f64::total_cmp);
+        radsort::sort(&mut values);
         let rows = values.len() as u64;
         let distinct = 1 + values.windows(2).filter(|pair| pair[0] != pair[1]).count();
         if values.len() <= distinct {

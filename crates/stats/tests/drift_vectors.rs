@@ -1,7 +1,7 @@
 //! Every score of the shared drift vectors that this crate computes, against SciPy and Evidently.
 //!
 //! The vectors are not part of the project: they are read from the directory in `STREAMFLOW_SHARED`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -60,7 +60,8 @@ impl Comparison {
         };
         self.compared += 1;
         let equal = found == expected || (found.is_nan() && expected.is_nan());
-        if !equal && !((found - expected).abs() <= relative * expected.abs() + absolute) {
+        let within = (found - expected).abs() <= relative * expected.abs() + absolute;
+        if !equal && !within {
             self.failures.push(format!("{}: {name} {found:e}, expected {expected:e}", self.case));
         }
     }

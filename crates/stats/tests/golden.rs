@@ -48,7 +48,8 @@ fn check(file: &str, found: impl Fn(&Value) -> Vec<(&'static str, f64)>) {
             let expected = number(&case[name]);
             let allowed = relative * expected.abs() + absolute;
             let equal = found == expected || (found.is_nan() && expected.is_nan());
-            if !equal && !((found - expected).abs() <= allowed) {
+            let within = (found - expected).abs() <= allowed;
+            if !equal && !within {
                 let off = (found / expected - 1.0).abs();
                 failures.push(format!(
                     "{}: {name} {found:e}, expected {expected:e} (off {off:.1e})",
