@@ -34,10 +34,12 @@ impl TrainingTable {
     /// # Errors
     /// A feature that is a date; a label that is neither boolean nor an integer of 0 and 1.
     pub fn new(frame: Frame, entity: &str, label: &str) -> anyhow::Result<Self> {
-        let column = |name: &str| frame.column(name).with_context(|| format!("the table has no column {name}"));
+        let column =
+            |name: &str| frame.column(name).with_context(|| format!("the table has no column {name}"));
         let labels = labels(column(label)?)?;
         let entities = entity_ids(&frame, entity)?;
-        let features = frame.columns.into_iter().filter(|column| column.name != entity && column.name != label);
+        let features =
+            frame.columns.into_iter().filter(|column| column.name != entity && column.name != label);
         let features = features.map(feature).collect::<anyhow::Result<_>>()?;
         Ok(Self { features: Features::new(features)?, labels, entities })
     }
@@ -53,9 +55,9 @@ pub fn entity_ids(frame: &Frame, entity: &str) -> anyhow::Result<Vec<String>> {
 fn feature(column: Column) -> anyhow::Result<(String, FeatureColumn)> {
     let feature = match column.values {
         Values::Float(values) => FeatureColumn::Numerical(values),
-        Values::Integer(values) => {
-            FeatureColumn::Numerical(values.iter().map(|value| value.map_or(f64::NAN, |v| v as f64)).collect())
-        }
+        Values::Integer(values) => FeatureColumn::Numerical(
+            values.iter().map(|value| value.map_or(f64::NAN, |v| v as f64)).collect(),
+        ),
         Values::Boolean(values) => FeatureColumn::Categorical {
             codes: values.iter().map(|value| value.map_or(streamflow_model::MISSING, u32::from)).collect(),
             levels: vec!["false".into(), "true".into()],
@@ -78,10 +80,15 @@ fn labels(column: &Column) -> anyhow::Result<Vec<Option<bool>>> {
                 None => Ok(None),
                 Some(0) => Ok(Some(false)),
                 Some(1) => Ok(Some(true)),
-                Some(other) => bail!("label {} is {other} in a row; expected 0, 1, true or false", column.name),
+                Some(other) => {
+                    bail!("label {} is {other} in a row; expected 0, 1, true or false", column.name)
+                }
             })
             .collect(),
-        _ => bail!("label {} is neither boolean nor an integer of 0 and 1; change its type in dataset.tables", column.name),
+        _ => bail!(
+            "label {} is neither boolean nor an integer of 0 and 1; change its type in dataset.tables",
+            column.name
+        ),
     }
 }
 

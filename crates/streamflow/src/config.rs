@@ -80,7 +80,10 @@ impl Config {
             return Self::parse(templates::STREAMFLOW_TOML, Path::new("the built-in example"));
         };
         let text = std::fs::read_to_string(path).with_context(|| {
-            format!("cannot read the configuration {}: write one with `streamflow init` or name it with --config", path.display())
+            format!(
+                "cannot read the configuration {}: write one with `streamflow init` or name it with --config",
+                path.display()
+            )
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
@@ -90,7 +93,11 @@ impl Config {
     fn parse(text: &str, origin: &Path) -> anyhow::Result<Self> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let hint = suggestion(error.message()).map(|hint| format!("\n{hint}")).unwrap_or_default();
-            anyhow::anyhow!("{} is not a valid configuration: {}{hint}", origin.display(), error.to_string().trim_end())
+            anyhow::anyhow!(
+                "{} is not a valid configuration: {}{hint}",
+                origin.display(),
+                error.to_string().trim_end()
+            )
         })?;
         config.check().with_context(|| format!("{} is not a valid configuration", origin.display()))?;
         Ok(config)
@@ -109,7 +116,9 @@ impl Config {
         let name = &self.model.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-            bail!("model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder");
+            bail!(
+                "model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder"
+            );
         }
         Ok(())
     }

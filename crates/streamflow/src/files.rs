@@ -8,7 +8,9 @@ use std::path::Path;
 pub fn write_aside(path: &Path, contents: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
     let aside = dir.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let written = (|| {
         let mut file = File::create(&aside)?;

@@ -13,6 +13,7 @@ mod commands;
 mod config;
 mod files;
 pub mod flows;
+mod http_client;
 mod registry;
 mod run;
 mod sample;
@@ -47,8 +48,11 @@ impl Context {
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let context =
-        Context { config_file: cli.config, data_dir: cli.data_dir, terminal: Terminal { format: cli.format } };
+    let context = Context {
+        config_file: cli.config,
+        data_dir: cli.data_dir,
+        terminal: Terminal { format: cli.format },
+    };
     start_logging(&cli.command);
     match run_command(cli.command, &context) {
         Ok(code) => code,

@@ -33,7 +33,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn new(config: Arc<Config>, registry: Registry, snapshots: Arc<streamflow_dataset::Store>, served: Served) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        registry: Registry,
+        snapshots: Arc<streamflow_dataset::Store>,
+        served: Served,
+    ) -> Self {
         Self { config, registry, snapshots, served, loaded: Source::default() }
     }
 
@@ -43,7 +48,8 @@ impl Loader {
         let name = &self.config.model.name;
         let version = self.registry.production(name).await?.map(|production| production.version);
         let snapshots = self.snapshots.clone();
-        let source = Source { version, snapshots: tokio::task::spawn_blocking(move || snapshots.snapshots()).await?? };
+        let source =
+            Source { version, snapshots: tokio::task::spawn_blocking(move || snapshots.snapshots()).await?? };
         if source == self.loaded {
             return Ok(());
         }
@@ -52,8 +58,10 @@ impl Loader {
             return Ok(());
         };
         let as_of = newest.as_of;
-        let (config, registry, snapshots) = (self.config.clone(), self.registry.clone(), self.snapshots.clone());
-        let serving = tokio::task::spawn_blocking(move || serving(&config, &registry, &snapshots, version, as_of));
+        let (config, registry, snapshots) =
+            (self.config.clone(), self.registry.clone(), self.snapshots.clone());
+        let serving =
+            tokio::task::spawn_blocking(move || serving(&config, &registry, &snapshots, version, as_of));
         self.served.store(Some(Arc::new(serving.await??)));
         tracing::info!(model = %name, version, %as_of, "serving");
         Ok(())
@@ -110,9 +118,15 @@ pub async fn serve(
     if let Err(error) = loader.refresh().await {
         tracing::error!("cannot load the model and features; answering 503 until that is mended: {error:#}");
     } else if loader.served.load().is_none() {
-        tracing::warn!("no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run");
+        tracing::warn!(
+            "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
+        );
     }
-    let state = api::ApiState::new(loader.config.api.clone(), loader.config.dataset.entity.clone(), loader.served.clone());
+    let state = api::ApiState::new(
+        loader.config.api.clone(),
+        loader.config.dataset.entity.clone(),
+        loader.served.clone(),
+    );
     let mut stop = shutdown.clone();
     let reloading = tokio::spawn(loader.run(shutdown));
     api::serve(listener, state, async move {

@@ -2,29 +2,36 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Posts `bodies` in turn to `url/predict`, `rate` a second, until `shutdown`. Failures show in the server's metrics.
-pub async fn send(url: String, bodies: Vec<String>, rate: u32, mut shutdown: watch::Receiver<bool>) {
+use crate::http_client::http_client;
+
+/// Posts `bodies` in turn to `predict` at `url`, `rate` a second, until `shutdown`. Failures show in the server's metrics.
+pub async fn send(
+    url: Url,
+    bodies: Vec<String>,
+    rate: u32,
+    mut shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     if rate == 0 || bodies.is_empty() {
-        return;
+        return Ok(());
     }
-    let client = reqwest::Client::new();
+    let client = http_client(&url).timeout(Duration::from_secs(5)).build()?;
+    let predict = url.join("predict")?;
     let mut ticks = interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for body in bodies.iter().cycle() {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = shutdown.wait_for(|stop| *stop) => return,
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
         }
-        let request = client
-            .post(format!("{url}/predict"))
-            .header("content-type", "application/json")
-            .timeout(Duration::from_secs(5))
-            .body(body.clone());
+        let request =
+            client.post(predict.clone()).header("content-type", "application/json").body(body.clone());
         if let Err(error) = request.send().await {
             tracing::warn!("the demonstration's client got no answer: {error}");
         }
     }
+    Ok(())
 }

@@ -61,11 +61,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let url = format!("http://{}", listener.local_addr()?);
         let loader = Loader::new(config, demo.registry.clone(), demo.snapshots.clone(), Served::default());
         let server = tokio::spawn(run::serve(listener, loader, shutdown.clone()));
-        let traffic = tokio::spawn(traffic::send(url.clone(), demo.requests()?, args.rate, shutdown.clone()));
+        let traffic =
+            tokio::spawn(traffic::send(url.parse()?, demo.requests()?, args.rate, shutdown.clone()));
         demo.monitor().await?;
         demo.say_where_to_look(&url, args.rate)?;
         server.await??;
-        traffic.await?;
+        traffic.await??;
         anyhow::Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
@@ -82,7 +83,12 @@ struct Demo {
 }
 
 impl Demo {
-    async fn prepare(config: Arc<Config>, data_dir: PathBuf, drops: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
+    async fn prepare(
+        config: Arc<Config>,
+        data_dir: PathBuf,
+        drops: PathBuf,
+        terminal: Terminal,
+    ) -> anyhow::Result<Self> {
         let store = Store::open(&data_dir).await?;
         let snapshots = snapshots(&config, &data_dir)?;
         let registry = Registry::new(store.clone(), &data_dir);
@@ -91,9 +97,11 @@ impl Demo {
         let months = tokio::task::spawn_blocking(move || ingest_sample(&tables, &drops, generate)).await??;
         let first = *months.first().context("the sample has no month")?;
         match registry.production(&config.model.name).await? {
-            Some(model) => terminal.line(&format!("model     {} version {} is there already", model.name, model.version))?,
+            Some(model) => terminal
+                .line(&format!("model     {} version {} is there already", model.name, model.version))?,
             None => {
-                let outcome = train::train(&config, snapshots.clone(), &registry, first, config.model.seed).await?;
+                let outcome =
+                    train::train(&config, snapshots.clone(), &registry, first, config.model.seed).await?;
                 terminal.line(&format!(
                     "train     {} version {} on {first}: AUC {:.3} on users it never saw",
                     outcome.name, outcome.version, outcome.metrics.auc
@@ -135,7 +143,8 @@ impl Demo {
 
     fn say_where_to_look(&self, url: &str, rate: u32) -> anyhow::Result<()> {
         let entity = &self.config.dataset.entity;
-        let body = self.requests()?.into_iter().next().unwrap_or_else(|| format!("{{\"{entity}\":\"U0001\"}}"));
+        let body =
+            self.requests()?.into_iter().next().unwrap_or_else(|| format!("{{\"{entity}\":\"U0001\"}}"));
         self.terminal.line(&format!(
             "\nServing at {url} with {rate} predictions a second. Look at\n  \
              {url}/docs      the API, to try out\n  \
@@ -148,7 +157,11 @@ impl Demo {
 }
 
 /// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
-fn ingest_sample(snapshots: &streamflow_dataset::Store, drops: &Path, terminal: Terminal) -> anyhow::Result<Vec<Date>> {
+fn ingest_sample(
+    snapshots: &streamflow_dataset::Store,
+    drops: &Path,
+    terminal: Terminal,
+) -> anyhow::Result<Vec<Date>> {
     let settings = sample::Settings::default();
     let bar = terminal.progress(0, "generating");
     let folders = sample::write(drops, &settings, &mut |done, total| {

@@ -74,7 +74,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let settings = settings(&args)?;
     let reference = read(&args.reference)?;
     let current = read(&args.current)?;
-    let unknown = settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
+    let unknown =
+        settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
     for name in unknown {
         if !reference.iter().chain(&current).any(|column| &column.name == name) {
             let near = nearest(name, reference.iter().map(|column| column.name.as_str()));
@@ -90,7 +91,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             to_stdout = true;
             context.terminal.stdout(&contents)?;
         } else {
-            write_aside(path, contents.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+            write_aside(path, contents.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
     match context.terminal.format {
@@ -146,8 +148,9 @@ fn assignments<T>(
 ) -> anyhow::Result<BTreeMap<String, T>> {
     let mut found = BTreeMap::new();
     for pair in pairs {
-        let (column, value) =
-            pair.rsplit_once('=').with_context(|| format!("{flag} {pair:?} lacks a '='; expected COLUMN=VALUE"))?;
+        let (column, value) = pair
+            .rsplit_once('=')
+            .with_context(|| format!("{flag} {pair:?} lacks a '='; expected COLUMN=VALUE"))?;
         let value = parse(value).map_err(|reason| anyhow::anyhow!("{flag} {pair}: {reason}"))?;
         found.insert(column.to_owned(), value);
     }

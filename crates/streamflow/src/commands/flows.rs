@@ -38,7 +38,8 @@ async fn runs(store: &Store, limit: u32, context: &Context) -> anyhow::Result<()
     let runs = store.runs(limit.into()).await?;
     context.terminal.result(&runs, || {
         if runs.is_empty() {
-            return "No flow has run yet; `streamflow monitor --reference DATE --current DATE` runs one.".to_owned();
+            return "No flow has run yet; `streamflow monitor --reference DATE --current DATE` runs one."
+                .to_owned();
         }
         let mut table = table(["RUN", "FLOW", "STATE", "STARTED", "PARAMETERS"]);
         for run in &runs {
@@ -50,7 +51,10 @@ async fn runs(store: &Store, limit: u32, context: &Context) -> anyhow::Result<()
 }
 
 async fn inspect(store: &Store, id: i64, context: &Context) -> anyhow::Result<()> {
-    let run = store.run(id).await?.with_context(|| format!("there is no run {id}; `streamflow flows runs` lists them"))?;
+    let run = store
+        .run(id)
+        .await?
+        .with_context(|| format!("there is no run {id}; `streamflow flows runs` lists them"))?;
     let (tasks, logs) = (store.tasks(id).await?, store.logs(id).await?);
     let value = serde_json::json!({ "run": run, "tasks": tasks, "logs": logs });
     context.terminal.result(&value, || {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use jiff::civil::Date;
 use streamflow_dataset::{Error, IngestReport, Outcome, Store};
 
@@ -64,7 +63,10 @@ pub fn ingest(
         match outcome {
             Err(Error::Locked { path }) if begun.elapsed() < LOCK_PATIENCE => {
                 if !told {
-                    terminal::stderr(&format!("waiting for another writer to release {} ...", path.display()));
+                    terminal::stderr(&format!(
+                        "waiting for another writer to release {} ...",
+                        path.display()
+                    ));
                     told = true;
                 }
                 std::thread::park_timeout(Duration::from_millis(200));
@@ -76,7 +78,7 @@ pub fn ingest(
     if let (Err(Error::ExpectationsFailed(validation)), Format::Json) = (&outcome, terminal.format) {
         terminal.stdout(&serde_json::to_string_pretty(&validation.to_json())?)?;
     }
-    outcome.with_context(|| format!("{as_of} was not ingested from {}", dir.display()))
+    Ok(outcome?)
 }
 
 /// One line about an ingest.
@@ -100,7 +102,10 @@ fn text(report: &IngestReport) -> String {
         text.push_str(&format!("\n\n{validation}"));
     }
     if !report.ignored_files.is_empty() {
-        text.push_str(&format!("\n\nLeft alone, they belong to no table: {}", report.ignored_files.join(", ")));
+        text.push_str(&format!(
+            "\n\nLeft alone, they belong to no table: {}",
+            report.ignored_files.join(", ")
+        ));
     }
     text
 }

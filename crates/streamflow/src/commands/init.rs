@@ -31,7 +31,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// Writes every template below `dir`, or none when one of the files is there already.
 pub fn write(dir: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
-    let there: Vec<&str> = templates::FILES.iter().map(|f| f.path).filter(|path| dir.join(path).exists()).collect();
+    let there: Vec<&str> =
+        templates::FILES.iter().map(|f| f.path).filter(|path| dir.join(path).exists()).collect();
     if !there.is_empty() {
         bail!(
             "{} already holds {}; nothing was written. Choose an empty folder (`streamflow init DIR`) or move these files away",
@@ -42,7 +43,10 @@ pub fn write(dir: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
     for file in templates::FILES {
         let path = dir.join(file.path);
         write_aside(&path, file.contents.as_bytes()).with_context(|| {
-            format!("cannot write {}; choose a folder you may write to: `streamflow init DIR`", path.display())
+            format!(
+                "cannot write {}; choose a folder you may write to: `streamflow init DIR`",
+                path.display()
+            )
         })?;
     }
     Ok(templates::FILES.iter().map(|f| f.path).collect())

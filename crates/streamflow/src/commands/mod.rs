@@ -23,9 +23,10 @@ use crate::config::Config;
 /// Reads a date of the command line.
 fn date(flag: &str, text: &str) -> anyhow::Result<Date> {
     let well_formed = text.len() == 10 && text.is_char_boundary(4);
-    text.parse().ok().filter(|_| well_formed).with_context(|| {
-        format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31")
-    })
+    text.parse()
+        .ok()
+        .filter(|_| well_formed)
+        .with_context(|| format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31"))
 }
 
 /// The snapshots of the data directory.

@@ -49,7 +49,8 @@ fn list(versions: &[ModelVersion]) -> String {
     let mut table = table(["MODEL", "VERSION", "STAGE", "AS OF", "AUC", "F1", "LOG LOSS", "CREATED"]);
     for version in versions {
         let metrics: Value = serde_json::from_str(&version.metrics).unwrap_or_default();
-        let metric = |name: &str| metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"));
+        let metric =
+            |name: &str| metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"));
         table.add_row([
             version.name.clone(),
             version.version.to_string(),

@@ -60,7 +60,8 @@ pub async fn train(
     seed: u64,
 ) -> anyhow::Result<Outcome> {
     let spec = config.dataset.clone();
-    let settings = TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
+    let settings =
+        TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
     let trained = tokio::task::spawn_blocking(move || {
         let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
         let table = TrainingTable::new(table, &spec.entity, &spec.label.column)?;

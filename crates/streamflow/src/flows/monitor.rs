@@ -86,7 +86,11 @@ async fn tasks(
     };
     let reference = run.task("build_reference_table", build(request.reference)).await?;
     let current = run.task("build_current_table", build(request.current)).await?;
-    run.log("info", &format!("comparing {} reference rows with {} current rows", reference.rows, current.rows)).await?;
+    run.log(
+        "info",
+        &format!("comparing {} reference rows with {} current rows", reference.rows, current.rows),
+    )
+    .await?;
 
     let settings = settings(snapshots.spec(), &reference, request);
     let report = run
@@ -147,7 +151,8 @@ impl Files {
             (&self.json, report.to_json()),
             (&self.evidently_json, report.to_evidently_json()),
         ] {
-            write_aside(path, contents.as_bytes()).with_context(|| format!("cannot write the report {}", path.display()))?;
+            write_aside(path, contents.as_bytes())
+                .with_context(|| format!("cannot write the report {}", path.display()))?;
         }
         Ok(())
     }
@@ -159,7 +164,8 @@ fn line(report: &Report, files: &Files) -> String {
         Decision::NoAction => "<",
         Decision::RetrainingTriggered => ">=",
     };
-    let target_drift = report.target_drift.as_ref().map_or_else(|| "NaN".to_owned(), |t| format!("{:.4}", t.difference));
+    let target_drift =
+        report.target_drift.as_ref().map_or_else(|| "NaN".to_owned(), |t| format!("{:.4}", t.difference));
     format!(
         "[drift] report_html={} report_json={} drift_share={share:.2} -> {} drift_share={share:.2} {relation} {:.2} (target_drift={target_drift})",
         files.html.display(),

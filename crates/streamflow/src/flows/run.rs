@@ -91,7 +91,10 @@ impl FlowRun {
             Ok(name) => (State::Completed, name, String::new()),
             Err(error) => (State::Failed, "Failed", format!("{error:#}")),
         };
-        self.store.finish_run(self.id, state, name, &message).await.context("cannot record the end of the run")?;
+        self.store
+            .finish_run(self.id, state, name, &message)
+            .await
+            .context("cannot record the end of the run")?;
         if let Some(prefect) = &mut self.prefect {
             prefect.finish(outcome.map_err(|_| message.as_str())).await;
         }

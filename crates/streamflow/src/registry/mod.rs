@@ -22,16 +22,24 @@ impl Registry {
     }
 
     /// Saves a trained model as the next version of `name`. The first version becomes production.
-    pub async fn register(&self, name: &str, as_of: Date, seed: u64, trained: &Trained) -> anyhow::Result<i64> {
+    pub async fn register(
+        &self,
+        name: &str,
+        as_of: Date,
+        seed: u64,
+        trained: &Trained,
+    ) -> anyhow::Result<i64> {
         let registration = self.store.begin_version(name).await?;
         let version = registration.version;
         let dir = self.dir(name, version);
         if dir.exists() {
             // Left by a process that stopped between writing the artefact and registering it: nobody has seen it.
-            std::fs::remove_dir_all(&dir).with_context(|| format!("cannot replace the unregistered {}", dir.display()))?;
+            std::fs::remove_dir_all(&dir)
+                .with_context(|| format!("cannot replace the unregistered {}", dir.display()))?;
         }
         trained.save(&dir).with_context(|| format!("cannot write the model to {}", dir.display()))?;
-        let seed = i64::try_from(seed).context("the seed is too large to be recorded; expected at most 9223372036854775807")?;
+        let seed = i64::try_from(seed)
+            .context("the seed is too large to be recorded; expected at most 9223372036854775807")?;
         registration.commit(&as_of.to_string(), seed, &serde_json::to_value(&trained.metrics)?).await?;
         Ok(version)
     }

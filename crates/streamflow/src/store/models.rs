@@ -35,10 +35,11 @@ impl Store {
     /// Takes the next version number of `name`. Another registration waits until this one commits or is dropped.
     pub async fn begin_version(&self, name: &str) -> sqlx::Result<Registration<'_>> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let version = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = ?")
-            .bind(name)
-            .fetch_one(&mut *transaction)
-            .await?;
+        let version =
+            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = ?")
+                .bind(name)
+                .fetch_one(&mut *transaction)
+                .await?;
         Ok(Registration { transaction, name: name.to_owned(), version })
     }
 

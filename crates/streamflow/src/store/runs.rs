@@ -98,7 +98,13 @@ impl Store {
     }
 
     /// Records the end of a task.
-    pub async fn finish_task(&self, task: i64, state: State, message: &str, duration_ms: f64) -> sqlx::Result<()> {
+    pub async fn finish_task(
+        &self,
+        task: i64,
+        state: State,
+        message: &str,
+        duration_ms: f64,
+    ) -> sqlx::Result<()> {
         sqlx::query("UPDATE tasks SET state = ?, message = ?, duration_ms = ? WHERE id = ?")
             .bind(state.as_str())
             .bind(message)
@@ -133,10 +139,12 @@ impl Store {
 
     /// The tasks of a run in the order they began.
     pub async fn tasks(&self, run: i64) -> sqlx::Result<Vec<Task>> {
-        sqlx::query_as("SELECT name, state, message, started_at, duration_ms FROM tasks WHERE run_id = ? ORDER BY id")
-            .bind(run)
-            .fetch_all(&self.pool)
-            .await
+        sqlx::query_as(
+            "SELECT name, state, message, started_at, duration_ms FROM tasks WHERE run_id = ? ORDER BY id",
+        )
+        .bind(run)
+        .fetch_all(&self.pool)
+        .await
     }
 
     /// The log of a run in the order it was written.
@@ -156,7 +164,8 @@ mod tests {
     #[tokio::test]
     async fn a_run_keeps_its_first_end_state() {
         let (_dir, store) = in_memory().await;
-        let run = store.start_run("monitor_month", &serde_json::json!({"reference": "2024-01-31"})).await.unwrap();
+        let run =
+            store.start_run("monitor_month", &serde_json::json!({"reference": "2024-01-31"})).await.unwrap();
         let task = store.start_task(run, "drift_report").await.unwrap();
         store.finish_task(task, State::Failed, "no snapshot", 1.5).await.unwrap();
         store.log(run, "error", "no snapshot").await.unwrap();

@@ -7,6 +7,8 @@ use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
+use crate::http_client::http_client;
+
 /// Longest answer that is read; Prefect's are a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -109,17 +111,7 @@ impl Server {
     /// # Errors
     /// When the HTTP client cannot be made: `https` on a machine without any CA certificate.
     pub fn new(connection: Connection) -> anyhow::Result<Self> {
-        // An error says that a provider is installed already, which is what is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirected POST would become a GET, so a redirect is an error that shows the wrong URL.
-        let mut builder = Client::builder()
-            .connect_timeout(connection.limits.connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("streamflow/", env!("CARGO_PKG_VERSION")));
-        if connection.api_url.scheme() == "http" {
-            // Plain HTTP needs no CA certificates; small container images have none.
-            builder = builder.tls_certs_only([]);
-        }
+        let builder = http_client(&connection.api_url).connect_timeout(connection.limits.connect);
         let client = builder.build().context("no HTTP client for PREFECT_API_URL")?;
         Ok(Self { client, connection, waited: Duration::ZERO })
     }

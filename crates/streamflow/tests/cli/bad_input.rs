@@ -1,8 +1,6 @@
 //! Every mistake a user can make gets one clear line, exit 1, and a data directory byte for byte as before.
 
-mod project;
-
-use project::Project;
+use crate::project::Project;
 
 /// Two ingested months and a trained model.
 fn trained() -> Project {
@@ -48,7 +46,7 @@ fn a_bad_drop_names_file_table_column_and_row() {
         (
             "users",
             Box::new(|text| format!("{text}{}\n", text.lines().nth(1).unwrap())),
-            vec!["users", "user_id", "601"],
+            vec!["users", "user_id", "602"],
         ),
         (
             "payments_agg_90d",
@@ -60,11 +58,7 @@ fn a_bad_drop_names_file_table_column_and_row() {
             }),
             vec!["payments_agg_90d", "failed_payments_90d", "many", "integer", "18"],
         ),
-        (
-            "users",
-            Box::new(|text| text.replacen("20", "2O", 1)),
-            vec!["users", "signup_date", "YYYY-MM-DD"],
-        ),
+        ("users", Box::new(|text| text.replacen("20", "2O", 1)), vec!["users", "signup_date", "YYYY-MM-DD"]),
         ("labels", Box::new(move |text| format!("{}\n", header(&text))), vec!["labels", "no rows"]),
     ];
     for (table, change, expected) in cases {
@@ -109,7 +103,7 @@ fn wrong_dates_folders_and_keys_are_named() {
     ] {
         refused(&project, &args, &expected);
     }
-    project.edit("streamflow.toml", |text| text.replacen("threshold", "treshold", 1));
+    project.edit("streamflow.toml", |text| text.replacen("threshold =", "treshold =", 1));
     refused(&project, &["check"], &["treshold", "did you mean `threshold`?"]);
     assert_eq!(project.run(&["monitor"]).code, 2, "a missing flag is a usage error");
 }
@@ -122,11 +116,8 @@ fn one_class_and_a_corrupt_model_are_refused() {
     refused(&project, &["train", "--as-of", "2024-03-31"], &["one class"]);
 
     project.ok(&["train", "--as-of", "2024-02-29"]);
-    let (path, bytes) = project
-        .files("data/models/churn/2")
-        .into_iter()
-        .max_by_key(|(_, bytes)| bytes.len())
-        .unwrap();
+    let (path, bytes) =
+        project.files("data/models/churn/2").into_iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     refused(&project, &["models", "promote", "2"], &["version 2 of churn", &name]);

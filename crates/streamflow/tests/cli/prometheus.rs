@@ -2,10 +2,6 @@
 //! dashboards then has an answer.
 //!
 //! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-prometheus.sh DIR` unpacks one).
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
-
-#[allow(dead_code, reason = "every test binary uses a part of it")]
-mod project;
 
 use std::fs::{File, read_to_string};
 use std::future::Future;
@@ -17,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use project::Project;
+use crate::project::Project;
 
 /// For every single wait: a scrape a second needs two or three of them, a busy machine many more.
 const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -182,7 +178,7 @@ impl Prometheus {
     /// Scrapes the service at `target` as the shipped configuration says, but every second.
     async fn start(program: &Path, target: &str, client: reqwest::Client) -> Self {
         let dir = TempDir::new().unwrap();
-        let mut config = include_str!("../templates/prometheus.yml").to_owned();
+        let mut config = include_str!("../../templates/prometheus.yml").to_owned();
         for (shipped, tested) in
             [("10s", "1s"), ("5s", "1s"), ("api:8000", target.strip_prefix("http://").unwrap())]
         {

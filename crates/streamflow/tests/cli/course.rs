@@ -1,8 +1,6 @@
 //! The whole loop on two real months: what the README's tour promises, with the values of the original stack.
 
-mod project;
-
-use project::{Project, course};
+use crate::project::{Project, course};
 
 fn ingested(course: &std::path::Path) -> Project {
     let project = Project::new();
@@ -23,7 +21,12 @@ fn monitor_prints_the_line_that_other_tools_look_for() {
 
     let calibrated = project.ok(&MONTHS);
     let line = calibrated.lines().last().unwrap();
-    assert!(line.starts_with("[drift] report_html=reports/drift/drift_2024-01-31_vs_2024-02-29.html report_json="), "{line}");
+    assert!(
+        line.starts_with(
+            "[drift] report_html=reports/drift/drift_2024-01-31_vs_2024-02-29.html report_json="
+        ),
+        "{line}"
+    );
     assert!(
         line.ends_with("drift_share=0.07 -> NO_ACTION drift_share=0.07 < 0.30 (target_drift=0.0239)"),
         "{line}"
@@ -39,10 +42,12 @@ fn monitor_prints_the_line_that_other_tools_look_for() {
     assert!(strict.contains("RETRAINING_TRIGGERED drift_share=0.07 >= 0.02"), "{strict}");
 
     let runs = project.json(&["flows", "runs"]);
-    let states: Vec<&str> = runs.as_array().unwrap().iter().map(|r| r["state_name"].as_str().unwrap()).collect();
+    let states: Vec<&str> =
+        runs.as_array().unwrap().iter().map(|r| r["state_name"].as_str().unwrap()).collect();
     assert_eq!(states, ["RETRAINING_TRIGGERED", "NO_ACTION", "NO_ACTION"]);
     let run = project.json(&["flows", "inspect", "1"]);
-    let tasks: Vec<&str> = run["tasks"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    let tasks: Vec<&str> =
+        run["tasks"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
     assert_eq!(tasks, ["build_reference_table", "build_current_table", "compare_tables", "write_reports"]);
 }
 
@@ -68,7 +73,8 @@ fn evidently_s_values_are_reproduced() {
             continue;
         }
         let metrics = ours["metrics"].as_array().unwrap();
-        let found = metrics.iter().find(|ours| ours["metric_id"] == *id).unwrap_or_else(|| panic!("{id} is missing"));
+        let found =
+            metrics.iter().find(|ours| ours["metric_id"] == *id).unwrap_or_else(|| panic!("{id} is missing"));
         let number = |value: &serde_json::Value| value.as_f64().or_else(|| value["share"].as_f64()).unwrap();
         let (expected, actual) = (number(&metric["value"]), number(&found["value"]));
         assert!((expected - actual).abs() <= 1e-9 * expected.abs(), "{id}: {expected} there, {actual} here");

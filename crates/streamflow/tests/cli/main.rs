@@ -1,0 +1,8 @@
+//! The binary as its users run it.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod bad_input;
+mod course;
+mod demo;
+mod project;
+mod prometheus;
