@@ -1,0 +1,109 @@
+//! The values of any flat Parquet file, brought to the five array types of this crate.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, SchemaRef, UInt64Type};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::ChunkReader;
+
+use crate::error::ProblemKind;
+
+const BATCH_ROWS: usize = 8192;
+
+/// An open Parquet file.
+pub(crate) struct ParquetCells<R: ChunkReader + 'static> {
+    builder: ParquetRecordBatchReaderBuilder<R>,
+}
+
+impl<R: ChunkReader + 'static> ParquetCells<R> {
+    /// Reads the footer.
+    pub(crate) fn open(source: R) -> Result<Self, ProblemKind> {
+        let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(source))?;
+        Ok(ParquetCells { builder })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.builder.schema()
+    }
+
+    pub(crate) fn header(&self) -> Vec<String> {
+        self.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// The number of rows that the footer claims.
+    pub(crate) fn rows(&self) -> u64 {
+        u64::try_from(self.builder.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// Starts reading the columns at these positions; batches have them in the file's order.
+    pub(crate) fn batches(self, columns: &[usize]) -> Result<Batches, ProblemKind> {
+        let mask = ProjectionMask::roots(self.builder.parquet_schema(), columns.iter().copied());
+        let reader = guarded(|| self.builder.with_batch_size(BATCH_ROWS).with_projection(mask).build())?;
+        Ok(Batches { reader })
+    }
+}
+
+/// Batches whose arrays are boolean, 64-bit integer, 64-bit float, UTF-8 or 32-bit date.
+pub(crate) struct Batches {
+    reader: ParquetRecordBatchReader,
+}
+
+impl Batches {
+    /// The next rows and how many they are.
+    pub(crate) fn advance(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>, ProblemKind> {
+        let Some(batch) = guarded(|| self.reader.next().transpose())? else { return Ok(None) };
+        let arrays = batch.columns().iter().map(plain).collect::<Result<_, _>>()?;
+        Ok(Some((batch.num_rows(), arrays)))
+    }
+}
+
+/// Runs the decoder. Its bounds are checked by panics in places, and a flipped bit in a file must be
+/// an error of the file rather than the end of the process; nothing of the decoder is used after one.
+fn guarded<T, E: std::fmt::Display>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, ProblemKind> {
+    let reason = match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => crate::cell::shorten(&error.to_string()),
+        Err(_) => "its pages contradict each other".to_string(),
+    };
+    Err(ProblemKind::DamagedParquet { reason })
+}
+
+/// The array type that values of a Parquet column are brought to; `None` when they have no place in a
+/// flat table. Times of day are cut off timestamps.
+pub(crate) fn plain_type(found: &DataType) -> Option<DataType> {
+    use DataType::*;
+    match found {
+        Boolean => Some(Boolean),
+        Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 => Some(Int64),
+        Float16 | Float32 | Float64 | Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => {
+            Some(Float64)
+        }
+        Utf8 | LargeUtf8 | Utf8View | Null => Some(Utf8),
+        Date32 | Date64 | Timestamp(..) => Some(Date32),
+        Dictionary(_, values) => plain_type(values),
+        _ => None,
+    }
+}
+
+/// Brings an array to its [`plain_type`].
+pub(crate) fn plain(array: &ArrayRef) -> Result<ArrayRef, ProblemKind> {
+    let found = array.data_type();
+    let unsupported =
+        || ProblemKind::UnsupportedParquetType { found: crate::cell::shorten(&found.to_string()) };
+    let mut wanted = plain_type(found).ok_or_else(unsupported)?;
+    if let DataType::UInt64 = found
+        && array.as_primitive::<UInt64Type>().iter().flatten().any(|value| i64::try_from(value).is_err())
+    {
+        wanted = DataType::Float64;
+    }
+    if *found == wanted {
+        return Ok(Arc::clone(array));
+    }
+    // Not safe in arrow's sense: a value that does not fit is an error instead of missing.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    guarded(|| cast_with_options(array, &wanted, &options))
+}
