@@ -29,7 +29,7 @@ pub struct PointInTime {
 }
 
 /// How often a read is made again because a replacement has overtaken it.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 32;
 
 impl Store {
     /// What was known at the end of `as_of`: one row for each entity of the entity table in the last
@@ -49,25 +49,20 @@ impl Store {
     /// # Cost
     /// Reads the last snapshot of each table, and older ones only for entities that it leaves out.
     pub fn point_in_time(&self, as_of: Date, options: PointInTime) -> Result<Frame, Error> {
-        let mut attempt = 1;
-        loop {
+        let mut overtaken = Error::Engine("the snapshots were not read".to_string());
+        for _ in 0..ATTEMPTS {
             let ledger = ledger::read_all(&self.snapshots)?;
-            let result = self.read_point_in_time(&ledger, as_of, options);
-            // Files of a date that was replaced meanwhile may be of both revisions.
-            let same = ledger::read_all(&self.snapshots)? == ledger;
-            match result {
-                Ok(frame) if same => return Ok(frame),
-                Err(error @ (Error::NoSnapshot { .. } | Error::SnapshotColumn { .. })) if same => {
-                    return Err(error);
+            match self.read_point_in_time(&ledger, as_of, options) {
+                Err(gone) => overtaken = gone,
+                // Files of a date that was replaced meanwhile may be of both revisions.
+                Ok(_) if ledger::read_all(&self.snapshots)? != ledger => {
+                    overtaken =
+                        Error::Engine(format!("the snapshots changed during each of {ATTEMPTS} reads"));
                 }
-                // A file may have been moved to its place between finding and opening it.
-                Err(error) if attempt == ATTEMPTS => return Err(error),
-                Ok(_) if attempt == ATTEMPTS => {
-                    return Err(Error::Engine(format!("the snapshots changed during {ATTEMPTS} reads")));
-                }
-                _ => attempt += 1,
+                Ok(result) => return result,
             }
         }
+        Err(overtaken)
     }
 
     /// What is known now: the point-in-time table of the newest date without the label, and the date;
@@ -81,32 +76,28 @@ impl Store {
         Ok(Some((as_of, frame)))
     }
 
+    /// The outer error is that a file has gone, be it lost or moved to its place meanwhile.
     fn read_point_in_time(
         &self,
         ledger: &BTreeMap<Date, Snapshot>,
         as_of: Date,
         options: PointInTime,
-    ) -> Result<Frame, Error> {
+    ) -> Result<Result<Frame, Error>, Error> {
         let newest = ledger.range(..=as_of).next_back().map(|(_, snapshot)| snapshot);
-        let newest =
-            newest.filter(|snapshot| !options.exact || snapshot.as_of == as_of).ok_or_else(|| {
-                let available = ledger.keys().copied().collect();
-                Error::NoSnapshot { as_of, exact: options.exact, available }
-            })?;
-        let label = options.labels.then(|| (newest.as_of == as_of).then_some(newest));
-        check_columns(&self.spec, newest)?;
-        let query = Query {
-            snapshots: &self.snapshots,
-            spec: &self.spec,
-            ledger,
-            newest,
-            label,
-            scanned: Mutex::default(),
+        let Some(newest) = newest.filter(|snapshot| !options.exact || snapshot.as_of == as_of) else {
+            let available = ledger.keys().copied().collect();
+            return Ok(Err(Error::NoSnapshot { as_of, exact: options.exact, available }));
         };
+        if let Err(error) = check_columns(&self.spec, newest) {
+            return Ok(Err(error));
+        }
+        let label = options.labels.then(|| (newest.as_of == as_of).then_some(newest));
+        let scanned = Mutex::default();
+        let query = Query { snapshots: &self.snapshots, spec: &self.spec, ledger, newest, label, scanned };
         let rows = newest.tables.values().map(|table| table.rows).max().unwrap_or(0);
-        let batches = block_on(query.run(rows))?;
+        let batches = block_on(query.run(rows));
         query.check_files()?;
-        query.frame(&batches)
+        Ok(batches.and_then(|batches| query.frame(&batches)))
     }
 }
 
@@ -239,8 +230,9 @@ impl Query<'_> {
         let path = locate(self.snapshots, snapshot, table)
             .ok_or_else(|| Error::Engine(format!("{table} is not in the snapshot of {}", snapshot.as_of)))?;
         let path = std::path::absolute(&path).map_err(Error::io("find", &path))?;
-        let rows = context.read_parquet(file_url(&path), ParquetReadOptions::default()).await?;
+        let url = file_url(&path);
         self.scanned.lock().expect("nothing panics while it holds the lock").push(path);
+        let rows = context.read_parquet(url, ParquetReadOptions::default()).await?;
         Ok(rows.select(columns)?)
     }
 
