@@ -36,7 +36,7 @@ docs:
 	cargo test --workspace --doc --locked --quiet
 
 nextest:
-	cargo nextest run --workspace --locked
+	cargo nextest run --workspace --locked --no-fail-fast
 
 stack:
 	tools/check-stack.sh

@@ -56,7 +56,7 @@ fn a_bad_drop_names_file_table_column_and_row() {
                 lines[17] = format!("{id},many");
                 lines.join("\n") + "\n"
             }),
-            vec!["payments_agg_90d", "failed_payments_90d", "many", "integer", "18"],
+            vec!["payments_agg_90d", "failed_payments_90d", "many", "whole number", "18"],
         ),
         ("users", Box::new(|text| text.replacen("20", "2O", 1)), vec!["users", "signup_date", "YYYY-MM-DD"]),
         ("labels", Box::new(move |text| format!("{}\n", header(&text))), vec!["labels", "no rows"]),
