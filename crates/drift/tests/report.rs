@@ -73,11 +73,9 @@ fn reports_are_as_they_were() {
         insta::assert_snapshot!(format!("{name}.json"), report.to_json());
         insta::assert_snapshot!(format!("{name}.html"), report.to_html());
         insta::assert_snapshot!(format!("{name}.md"), report.to_markdown());
-        let evidently: Value = serde_json::from_str(&report.to_evidently_json()).unwrap();
-        insta::assert_snapshot!(
-            format!("{name}.evidently.json"),
-            serde_json::to_string_pretty(&evidently).unwrap()
-        );
+        // A line for each metric; parsing it to print it prettily could move the last digit of a number.
+        let evidently = report.to_evidently_json().replace("{\"id\"", "\n{\"id\"");
+        insta::assert_snapshot!(format!("{name}.evidently.json"), evidently);
     }
 }
 

@@ -201,7 +201,7 @@ async fn shows_a_run_of_its_own(server: &Prefect, project: &Project, url: (&str,
     assert!(strings(&logs, "message").contains(&line.as_str()), "{logs:?}");
     assert_eq!(strings(&artifacts, "key"), [format!("drift-{REFERENCE}-vs-{CURRENT}")]);
     assert_eq!(artifacts[0]["type"], "markdown");
-    assert!(artifacts[0]["data"].as_str().unwrap().contains("watch_hours_30d"));
+    assert!(artifacts[0]["data"].as_str().unwrap().contains("**NO_ACTION**"));
 }
 
 async fn shows_the_run_it_was_started_for(server: &Prefect, project: &Project, url: (&str, &str)) {
