@@ -59,7 +59,7 @@ fn a_bad_drop_names_file_table_column_and_row() {
             vec!["payments_agg_90d", "failed_payments_90d", "many", "whole number", "18"],
         ),
         ("users", Box::new(|text| text.replacen("20", "2O", 1)), vec!["users", "signup_date", "2024-01-31"]),
-        ("labels", Box::new(move |text| format!("{}\n", header(&text))), vec!["labels", "no rows"]),
+        ("users", Box::new(move |text| format!("{}\n", header(&text))), vec!["users", "no rows"]),
     ];
     for (table, change, expected) in cases {
         let whole = std::fs::read_to_string(project.path(&file(table))).unwrap();
