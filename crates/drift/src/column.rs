@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::profile::ColumnProfile;
 
 /// The code of a missing value in [`Values::Text`].
 pub const MISSING: u32 = u32::MAX;
@@ -12,11 +13,11 @@ pub const MISSING: u32 = u32::MAX;
 pub struct Column {
     /// Pairs the column with its counterpart.
     pub name: String,
-    /// One entry per row.
+    /// Its rows.
     pub values: Values,
 }
 
-/// The values of a column, one entry per row.
+/// The values of a column: one entry per row, or counted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Decimal numbers; NaN is missing.
@@ -34,6 +35,49 @@ pub enum Values {
     },
     /// Days since 1970-01-01. Dates are listed but not tested.
     Date(Vec<Option<i32>>),
+    /// How often each value occurs, in place of the rows: a column of a [`crate::TableProfile`].
+    Counted(ColumnProfile),
+}
+
+/// The shape of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Float,
+    Integer,
+    Boolean,
+    Text,
+    Date,
+}
+
+impl Kind {
+    /// The word in a profile's JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+            Self::Date => "date",
+        }
+    }
+
+    /// The kind of that word.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        [Self::Float, Self::Integer, Self::Boolean, Self::Text, Self::Date]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+
+    /// What the values are, for messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Float => "decimal numbers",
+            Self::Integer => "whole numbers",
+            Self::Boolean => "truth values",
+            Self::Text => "strings",
+            Self::Date => "dates",
+        }
+    }
 }
 
 /// How a column is tested.
@@ -121,6 +165,7 @@ impl Column {
             Values::Boolean(values) => values.len(),
             Values::Text { codes, .. } => codes.len(),
             Values::Date(values) => values.len(),
+            Values::Counted(profile) => profile.rows(),
         }
     }
 
@@ -133,14 +178,15 @@ impl Column {
         }
     }
 
-    /// The word for the values' shape, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.values {
-            Values::Float(_) => "decimal numbers",
-            Values::Integer(_) => "whole numbers",
-            Values::Boolean(_) => "truth values",
-            Values::Text { .. } => "strings",
-            Values::Date(_) => "dates",
+    /// The shape of the values.
+    pub(crate) fn kind(&self) -> Kind {
+        match &self.values {
+            Values::Float(_) => Kind::Float,
+            Values::Integer(_) => Kind::Integer,
+            Values::Boolean(_) => Kind::Boolean,
+            Values::Text { .. } => Kind::Text,
+            Values::Date(_) => Kind::Date,
+            Values::Counted(profile) => profile.kind(),
         }
     }
 
@@ -152,6 +198,7 @@ impl Column {
             Values::Boolean(values) => values.iter().flatten().count(),
             Values::Text { codes, .. } => codes.iter().filter(|&&code| code != MISSING).count(),
             Values::Date(values) => values.iter().flatten().count(),
+            Values::Counted(profile) => profile.present(),
         }
     }
 
@@ -159,6 +206,7 @@ impl Column {
     pub(crate) fn infinite(&self) -> usize {
         match &self.values {
             Values::Float(values) => values.iter().filter(|value| value.is_infinite()).count(),
+            Values::Counted(profile) => profile.infinite(),
             _ => 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::column::{Column, ColumnType, MISSING, Values};
+use crate::column::{Column, ColumnType, Kind, MISSING, Values};
 use crate::settings::{Profile, Settings};
 
 /// Evidently takes whole numbers with at most this many distinct values as categories.
@@ -21,36 +21,44 @@ pub(crate) fn column_type(reference: &Column, current: &Column, settings: &Setti
         return declared;
     }
     let column = if current.present() > 0 { current } else { reference };
-    match &column.values {
-        Values::Float(_) => ColumnType::Numerical,
-        Values::Boolean(_) => ColumnType::Categorical,
-        Values::Date(_) => ColumnType::Ignore,
-        Values::Integer(values) => {
+    match column.kind() {
+        Kind::Float => ColumnType::Numerical,
+        Kind::Boolean => ColumnType::Categorical,
+        Kind::Date => ColumnType::Ignore,
+        Kind::Integer => {
             let (limit, decimal) = match settings.profile {
-                Profile::Evidently => (EVIDENTLY_INTEGER_CATEGORIES, values.iter().any(Option::is_none)),
+                Profile::Evidently => (EVIDENTLY_INTEGER_CATEGORIES, column.present() < column.rows()),
                 Profile::Calibrated => (CALIBRATED_INTEGER_CATEGORIES, false),
             };
-            let few = !decimal && at_most_distinct(values.iter().flatten(), limit);
+            let few = !decimal && distinct(column, limit).is_some_and(|distinct| distinct <= limit);
             if few { ColumnType::Categorical } else { ColumnType::Numerical }
         }
-        Values::Text { codes, levels } => {
-            let present = codes.iter().filter(|&&code| code != MISSING);
-            let rows = present.clone().count();
-            let mut used = vec![false; levels.len()];
-            present.for_each(|&code| used[code as usize] = true);
-            let distinct: HashSet<&str> =
-                levels.iter().zip(used).filter(|(_, used)| *used).map(|(level, _)| level.as_str()).collect();
-            if distinct.len() * 2 > rows { ColumnType::Text } else { ColumnType::Categorical }
-        }
+        // Strings too many for a profile to keep cannot be tested, whichever they are.
+        Kind::Text => match distinct(column, usize::MAX) {
+            Some(distinct) if distinct <= column.present() / 2 => ColumnType::Categorical,
+            _ => ColumnType::Text,
+        },
     }
 }
 
-fn at_most_distinct<'a>(values: impl Iterator<Item = &'a i64>, limit: usize) -> bool {
-    let mut seen = HashSet::new();
-    values.into_iter().all(|value| {
-        seen.insert(value);
-        seen.len() <= limit
-    })
+/// Different whole numbers or strings; counting stops after `limit`. None when a profile does not know.
+fn distinct(column: &Column, limit: usize) -> Option<usize> {
+    match &column.values {
+        Values::Integer(values) => {
+            let mut seen = HashSet::new();
+            // The last one taken is the first beyond the limit.
+            values.iter().flatten().find(|&value| seen.insert(value) && seen.len() > limit);
+            Some(seen.len())
+        }
+        Values::Text { codes, levels } => {
+            let mut used = vec![false; levels.len()];
+            codes.iter().filter(|&&code| code != MISSING).for_each(|&code| used[code as usize] = true);
+            let used = levels.iter().zip(used).filter(|(_, used)| *used);
+            Some(used.map(|(level, _)| level.as_str()).collect::<HashSet<_>>().len())
+        }
+        Values::Counted(profile) => profile.distinct(),
+        Values::Float(_) | Values::Boolean(_) | Values::Date(_) => None,
+    }
 }
 
 #[cfg(test)]

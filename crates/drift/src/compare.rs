@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::evidently;
 use crate::explain;
 use crate::notes;
-use crate::observations::Observations;
+use crate::observations::{Observations, mantissa_bits};
 use crate::report::{
     ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, SCHEMA_VERSION, ScoreKind, Status,
     TargetDrift,
@@ -289,6 +289,9 @@ fn values(
         method.accept(kind)?;
     }
     let seen = Observations::new(reference, current, kind)?;
+    if kind == ColumnType::Numerical {
+        report.notes.extend(notes::of_rounding(mantissa_bits(reference, current)));
+    }
     let (reference, current) = summary::sides(reference, current, &seen);
     (report.reference, report.current) = (Some(reference), Some(current));
     report.distribution = Some(summary::distribution(&seen));

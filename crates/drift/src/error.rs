@@ -57,6 +57,30 @@ pub enum Error {
         /// Every known name.
         expected: String,
     },
+    /// Profiles of two tables that are no parts of one.
+    #[error("profiles do not merge at column {name:?}: {reason}")]
+    Merge {
+        /// The first column that differs.
+        name: String,
+        /// How.
+        reason: String,
+    },
+    /// Text that is no JSON or lacks the shape of a profile.
+    #[error("not a profile: {message}")]
+    ProfileJson {
+        /// What and where.
+        message: String,
+    },
+    /// A profile with an impossible value.
+    #[error("profile: {field} is {found}, expected {expected}")]
+    ProfileField {
+        /// The field, with its column.
+        field: String,
+        /// What it holds, shortened.
+        found: String,
+        /// What it can hold.
+        expected: String,
+    },
     /// A share outside 0 to 1.
     #[error("drift share threshold is {value}, expected 0 to 1")]
     ShareThreshold {

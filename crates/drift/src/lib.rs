@@ -46,6 +46,7 @@ mod markdown;
 mod methods;
 mod notes;
 mod observations;
+mod profile;
 mod rank_tests;
 mod report;
 mod settings;
@@ -60,6 +61,7 @@ pub use compare::{ComparedColumn, Comparison, compare, compare_column};
 pub use error::Error;
 pub use methods::{Comparison as ThresholdComparison, METHODS, Method, Score};
 pub use observations::{Counts, Numbers, Observations, Texts};
+pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
 pub use report::{
     CategoryCount, ColumnReport, Dataset, Decision, Distribution, EffectSize, MissingReport, NumericSummary,
     Report, SCHEMA_VERSION, ScoreKind, SideSummary, Status, TargetDrift,

@@ -1,8 +1,10 @@
 //! What a reader should know of a column beside its scores.
 
-use crate::column::{Column, Values};
-use crate::format::{count, list, percent};
+use crate::column::{Column, Kind};
+use crate::format::{count, list, number, percent};
 use crate::observations::{Counts, Observations};
+use crate::profile::MAX_DISTINCT;
+use crate::profile::rounding::ALL_BITS;
 
 /// Labels named in a note; more are only counted.
 const NAMED: usize = 5;
@@ -45,16 +47,27 @@ fn only_on_one_side(counts: &Counts, here: &[u64], there: &[u64], words: &str) -
     Some(format!("{words}: {} ({} of rows)", list(&names, NAMED), percent(share)))
 }
 
+/// A note on numbers that were compared on the grid of so many mantissa bits, if they were rounded.
+pub(crate) fn of_rounding(mantissa_bits: u32) -> Option<String> {
+    let error = number(0.5_f64.powi(mantissa_bits as i32));
+    (mantissa_bits < ALL_BITS).then(|| {
+        format!(
+            "approximate: a side is a profile of more than {MAX_DISTINCT} different numbers, so both were rounded \
+             toward zero to {mantissa_bits} binary places (relative error below {error})"
+        )
+    })
+}
+
 /// Notes on the columns as they came.
 pub(crate) fn of_columns(reference: &Column, current: &Column) -> Vec<String> {
     let mut notes = Vec::new();
-    let numbers = |column: &Column| matches!(column.values, Values::Float(_) | Values::Integer(_));
-    let same = std::mem::discriminant(&reference.values) == std::mem::discriminant(&current.values)
+    let numbers = |column: &Column| matches!(column.kind(), Kind::Float | Kind::Integer);
+    let same = reference.kind() == current.kind()
         || numbers(reference) && numbers(current)
         || reference.present() == 0
         || current.present() == 0;
     if !same {
-        notes.push(format!("type changed from {} to {}", reference.kind(), current.kind()));
+        notes.push(format!("type changed from {} to {}", reference.kind().words(), current.kind().words()));
     }
     for (column, side) in [(reference, "reference"), (current, "current")] {
         let infinite = column.infinite();

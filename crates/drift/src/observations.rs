@@ -6,7 +6,12 @@ use std::collections::HashMap;
 
 use streamflow_stats::Sample;
 
-use crate::column::{Column, ColumnType, MISSING, Values};
+use crate::column::{Column, ColumnType, Kind, MISSING, Values};
+use crate::profile::rounding::{ALL_BITS, round_counts, round_toward_zero};
+use crate::profile::{Counted, MAX_DISTINCT};
+
+/// The classifier of texts works on rows; a profile's counts make no more of them than this.
+const MAX_COUNTED_TEXTS: usize = 1_000_000;
 
 /// The values of both sides.
 #[derive(Debug, Clone)]
@@ -54,21 +59,18 @@ impl<'a> Observations<'a> {
     /// Cleans both sides for a test of the given type; the reason when that cannot be.
     pub(crate) fn new(reference: &'a Column, current: &'a Column, kind: ColumnType) -> Result<Self, String> {
         for column in [reference, current] {
-            if matches!(column.values, Values::Date(_)) {
+            if column.kind() == Kind::Date {
                 return Err("dates are not tested".into());
             }
         }
         match kind {
             ColumnType::Numerical => {
                 let integer = [reference, current].iter().all(|column| is_integer(column));
-                let sample = |column| Sample::new(numbers(column)?).map_err(|error| error.to_string());
-                Ok(Self::Numerical(Numbers {
-                    reference: sample(reference)?,
-                    current: sample(current)?,
-                    integer,
-                }))
+                let bits = mantissa_bits(reference, current);
+                let (reference, current) = (sample(reference, bits)?, sample(current, bits)?);
+                Ok(Self::Numerical(Numbers { reference, current, integer }))
             }
-            ColumnType::Categorical => Ok(Self::Categorical(Counts::new(reference, current))),
+            ColumnType::Categorical => Ok(Self::Categorical(Counts::new(reference, current)?)),
             ColumnType::Text => {
                 Ok(Self::Text(Texts { reference: texts(reference)?, current: texts(current)? }))
             }
@@ -149,14 +151,13 @@ impl Numbers {
 }
 
 impl Counts {
-    fn new(reference: &Column, current: &Column) -> Self {
-        let by_number =
-            [reference, current].iter().all(|column| !matches!(column.values, Values::Text { .. }));
+    fn new(reference: &Column, current: &Column) -> Result<Self, String> {
+        let by_number = [reference, current].iter().all(|column| column.kind() != Kind::Text);
         let mut table: HashMap<String, (f64, u64, u64)> = HashMap::new();
-        for (order, label, count) in tally(reference) {
+        for (order, label, count) in tally(reference)? {
             table.entry(label).or_insert((order, 0, 0)).1 += count;
         }
-        for (order, label, count) in tally(current) {
+        for (order, label, count) in tally(current)? {
             table.entry(label).or_insert((order, 0, 0)).2 += count;
         }
         let mut rows: Vec<_> = table.into_iter().collect();
@@ -170,13 +171,13 @@ impl Counts {
             counts.reference.push(reference);
             counts.current.push(current);
         }
-        counts
+        Ok(counts)
     }
 }
 
-/// (sort key among numbers, label, count) of every value present.
-fn tally(column: &Column) -> Vec<(f64, String, u64)> {
-    match &column.values {
+/// (sort key among numbers, label, count) of every value present; the reason when a profile does not hold them.
+fn tally(column: &Column) -> Result<Vec<(f64, String, u64)>, String> {
+    Ok(match &column.values {
         Values::Float(values) => {
             let mut counts: HashMap<u64, u64> = HashMap::new();
             for value in values.iter().filter(|value| value.is_finite()) {
@@ -198,11 +199,7 @@ fn tally(column: &Column) -> Vec<(f64, String, u64)> {
         Values::Boolean(values) => {
             let positive = values.iter().flatten().filter(|&&value| value).count() as u64;
             let negative = values.iter().flatten().count() as u64 - positive;
-            [(0.0, "false", negative), (1.0, "true", positive)]
-                .into_iter()
-                .filter(|&(_, _, n)| n > 0)
-                .map(|(order, label, n)| (order, label.to_owned(), n))
-                .collect()
+            truths([negative, positive])
         }
         Values::Text { codes, levels } => {
             let mut counts = vec![0_u64; levels.len()];
@@ -219,36 +216,102 @@ fn tally(column: &Column) -> Vec<(f64, String, u64)> {
             }
             counts.into_iter().map(|(day, n)| (f64::from(day), format!("day {day}"), n)).collect()
         }
-    }
+        Values::Counted(profile) => match &profile.values {
+            Counted::Numbers { counts, .. } if profile.distinct().is_some() => {
+                counts.iter().map(|&(value, n)| (value, number_label(value), n)).collect()
+            }
+            Counted::WholeNumbers(counts) => {
+                counts.iter().map(|&(value, n)| (value as f64, value.to_string(), n)).collect()
+            }
+            Counted::Truths(counts) => truths(*counts),
+            Counted::Labels(counts) => counts.iter().map(|(label, n)| (0.0, label.clone(), *n)).collect(),
+            Counted::Numbers { .. } | Counted::NotKept => return Err(not_kept("categories")),
+        },
+    })
 }
 
-fn numbers(column: &Column) -> Result<Vec<f64>, String> {
-    match &column.values {
-        Values::Float(values) => Ok(values.iter().copied().filter(|value| value.is_finite()).collect()),
-        Values::Integer(values) => Ok(values.iter().flatten().map(|&value| value as f64).collect()),
-        Values::Boolean(values) => {
-            Ok(values.iter().flatten().map(|&value| f64::from(u8::from(value))).collect())
+fn truths(counts: [u64; 2]) -> Vec<(f64, String, u64)> {
+    let rows = [(0.0, "false", counts[0]), (1.0, "true", counts[1])].into_iter().filter(|&(_, _, n)| n > 0);
+    rows.map(|(order, label, n)| (order, label.to_owned(), n)).collect()
+}
+
+fn not_kept(what: &str) -> String {
+    format!(
+        "one side is a profile whose {what} were too many to keep, more than {MAX_DISTINCT} different ones or a \
+         million bytes"
+    )
+}
+
+/// The grid both sides are compared on: that of the profile with fewer mantissa bits, so that both are rounded alike
+/// and equal rows stay equal.
+pub(crate) fn mantissa_bits(reference: &Column, current: &Column) -> u32 {
+    let bits = |column: &Column| match &column.values {
+        Values::Counted(profile) => profile.mantissa_bits(),
+        _ => ALL_BITS,
+    };
+    bits(reference).min(bits(current))
+}
+
+/// The numbers of a side, rounded toward zero to `bits` mantissa bits.
+fn sample(column: &Column, bits: u32) -> Result<Sample, String> {
+    let rounded = |value| if bits < ALL_BITS { round_toward_zero(value, bits) } else { value };
+    let sample = match &column.values {
+        Values::Float(values) => {
+            Sample::new(values.iter().copied().filter(|value| value.is_finite()).map(rounded).collect())
         }
-        _ => Err(format!("tested as numerical, but one side holds {}", column.kind())),
-    }
+        Values::Integer(values) => {
+            Sample::new(values.iter().flatten().map(|&value| rounded(value as f64)).collect())
+        }
+        Values::Boolean(values) => {
+            Sample::new(values.iter().flatten().map(|&value| rounded(f64::from(u8::from(value)))).collect())
+        }
+        Values::Counted(profile) => match &profile.values {
+            Counted::Numbers { counts, .. } => Sample::from_counts(round_counts(counts.clone(), bits)),
+            Counted::WholeNumbers(counts) => {
+                Sample::from_counts(counts.iter().map(|&(value, n)| (rounded(value as f64), n)))
+            }
+            Counted::Truths([no, yes]) => Sample::from_counts([(0.0, *no), (1.0, *yes)]),
+            Counted::Labels(_) | Counted::NotKept => return Err(not_numbers(column)),
+        },
+        Values::Text { .. } | Values::Date(_) => return Err(not_numbers(column)),
+    };
+    sample.map_err(|error| error.to_string())
+}
+
+fn not_numbers(column: &Column) -> String {
+    format!("tested as numerical, but one side holds {}", column.kind().words())
 }
 
 fn texts(column: &Column) -> Result<Vec<&str>, String> {
-    let Values::Text { codes, levels } = &column.values else {
-        return Err(format!("tested as text, but one side holds {}", column.kind()));
-    };
-    let present = codes.iter().filter(|&&code| code != MISSING);
-    let mut texts: Vec<&str> = present.map(|&code| levels[code as usize].as_str()).collect();
-    texts.sort_unstable();
-    Ok(texts)
+    match &column.values {
+        Values::Text { codes, levels } => {
+            let present = codes.iter().filter(|&&code| code != MISSING);
+            let mut texts: Vec<&str> = present.map(|&code| levels[code as usize].as_str()).collect();
+            texts.sort_unstable();
+            Ok(texts)
+        }
+        Values::Counted(profile) if column.kind() == Kind::Text => match &profile.values {
+            Counted::Labels(_) if column.present() > MAX_COUNTED_TEXTS => Err(format!(
+                "one side is a profile of {} texts, and a classifier is trained on at most {MAX_COUNTED_TEXTS}",
+                column.present()
+            )),
+            Counted::Labels(counts) => {
+                let rows =
+                    counts.iter().flat_map(|(label, n)| std::iter::repeat_n(label.as_str(), *n as usize));
+                Ok(rows.collect())
+            }
+            _ => Err(not_kept("texts")),
+        },
+        _ => Err(format!("tested as text, but one side holds {}", column.kind().words())),
+    }
 }
 
 fn is_integer(column: &Column) -> bool {
-    matches!(&column.values, Values::Integer(values) if values.iter().all(Option::is_some))
+    column.kind() == Kind::Integer && column.present() == column.rows()
 }
 
 /// The label of a number: as short as it can be and still be that number.
-fn number_label(value: f64) -> String {
+pub(crate) fn number_label(value: f64) -> String {
     if value != 0.0 && !(1e-5..1e15).contains(&value.abs()) {
         format!("{value:e}")
     } else {

@@ -1,6 +1,7 @@
 //! The change of a two-class label.
 
 use crate::column::{Column, MISSING, Values};
+use crate::profile::Counted;
 use crate::report::TargetDrift;
 
 const POSITIVE: [&str; 5] = ["true", "t", "yes", "y", "1"];
@@ -25,16 +26,25 @@ fn positive_rate(column: &Column) -> Option<f64> {
         _ => None,
     };
     match &column.values {
-        Values::Boolean(values) => rate(values.iter().flatten().map(|&value| Some(value))),
-        Values::Integer(values) => rate(values.iter().flatten().map(|&value| number(value as f64))),
+        Values::Boolean(values) => rate(values.iter().flatten().map(|&value| (Some(value), 1))),
+        Values::Integer(values) => rate(values.iter().flatten().map(|&value| (number(value as f64), 1))),
         Values::Float(values) => {
-            rate(values.iter().filter(|value| !value.is_nan()).map(|&value| number(value)))
+            rate(values.iter().filter(|value| !value.is_nan()).map(|&value| (number(value), 1)))
         }
         Values::Text { codes, levels } => {
             let classes: Vec<Option<bool>> = levels.iter().map(|level| word(level)).collect();
-            rate(codes.iter().filter(|&&code| code != MISSING).map(|&code| classes[code as usize]))
+            rate(codes.iter().filter(|&&code| code != MISSING).map(|&code| (classes[code as usize], 1)))
         }
         Values::Date(_) => None,
+        Values::Counted(profile) => match &profile.values {
+            // An infinite label is of neither class.
+            _ if profile.infinite() > 0 => None,
+            Counted::Numbers { counts, .. } => rate(counts.iter().map(|&(value, n)| (number(value), n))),
+            Counted::WholeNumbers(counts) => rate(counts.iter().map(|&(value, n)| (number(value as f64), n))),
+            Counted::Truths([no, yes]) => rate([(Some(false), *no), (Some(true), *yes)].into_iter()),
+            Counted::Labels(counts) => rate(counts.iter().map(|(label, n)| (word(label), *n))),
+            Counted::NotKept => None,
+        },
     }
 }
 
@@ -49,12 +59,12 @@ fn word(level: &str) -> Option<bool> {
     }
 }
 
-/// None without labels or with one that is of neither class.
-fn rate(labels: impl Iterator<Item = Option<bool>>) -> Option<f64> {
+/// From classes and how often they occur; none without labels or with one that is of neither class.
+fn rate(labels: impl Iterator<Item = (Option<bool>, u64)>) -> Option<f64> {
     let (mut positive, mut all) = (0_u64, 0_u64);
-    for label in labels {
-        positive += u64::from(label?);
-        all += 1;
+    for (label, count) in labels {
+        positive += u64::from(label?) * count;
+        all += count;
     }
     (all > 0).then(|| positive as f64 / all as f64)
 }

@@ -46,6 +46,7 @@ fn reversed(column: &Column) -> Column {
         Values::Boolean(values) => values.reverse(),
         Values::Date(values) => values.reverse(),
         Values::Text { codes, .. } => codes.reverse(),
+        Values::Counted(_) => {} // Counts have no order.
     }
     column
 }
@@ -59,6 +60,7 @@ fn present(column: &Column) -> Column {
         Values::Boolean(values) => values.retain(Option::is_some),
         Values::Date(values) => values.retain(Option::is_some),
         Values::Text { codes, .. } => codes.retain(|&code| code != MISSING),
+        Values::Counted(_) => unreachable!("these columns are rows"),
     }
     column
 }
