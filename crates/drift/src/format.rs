@@ -30,6 +30,23 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
+/// A difference of two shares in percentage points, with its sign.
+pub(crate) fn points(difference: f64) -> String {
+    let size = difference.abs();
+    // What a percentage only bounds: an end of an interval next to zero.
+    let text =
+        if size > 0.0 && size < 0.0001 { trimmed(format!("{:.4}", size * 100.0)) } else { percent(size) };
+    let text = text.trim_end_matches(" %");
+    let sign = if text == "0" {
+        ""
+    } else if difference < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{text}")
+}
+
 /// A p-value: four decimals, or that it is smaller than they can tell.
 pub(crate) fn p_value(p: f64) -> String {
     match p {
@@ -102,6 +119,10 @@ mod tests {
         assert_eq!(
             [0.0, 0.000_01, 0.0042, 0.0625, 1.0].map(percent),
             ["0 %", "<0.01 %", "0.42 %", "6.2 %", "100 %"]
+        );
+        assert_eq!(
+            [-0.0239, 0.004, 0.0, -1.0, 0.000_02].map(points),
+            ["−2.4", "+0.4", "0", "−100", "+0.002"]
         );
         assert_eq!([0.5, 0.000_099, 0.0].map(p_value), ["0.5000", "<0.0001", "<0.0001"]);
         assert_eq!(count(1, "row") + &count(2, "row"), "1 row2 rows");

@@ -48,6 +48,7 @@ mod notes;
 mod observations;
 mod profile;
 mod rank_tests;
+mod ratio;
 mod report;
 mod settings;
 mod summary;
@@ -63,7 +64,7 @@ pub use methods::{Comparison as ThresholdComparison, METHODS, Method, Score};
 pub use observations::{Counts, Numbers, Observations, Texts};
 pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
 pub use report::{
-    CategoryCount, ColumnReport, Dataset, Decision, Distribution, EffectSize, MissingReport, NumericSummary,
-    Report, SCHEMA_VERSION, ScoreKind, SideSummary, Status, TargetDrift,
+    CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,
+    MissingReport, NumericSummary, Report, SCHEMA_VERSION, ScoreKind, SideSummary, Status, TargetDrift,
 };
 pub use settings::{Profile, Settings};

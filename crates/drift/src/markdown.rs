@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{count, number, p_value, percent};
+use crate::format::{count, number, p_value, percent, points};
 use crate::html::escape;
-use crate::report::{ColumnReport, Report, Status};
+use crate::report::{ColumnReport, Report, Status, TargetDrift};
 
 impl Report {
     /// Verdict, decision and what drifted; stable columns are only counted.
@@ -21,13 +21,7 @@ impl Report {
             percent(self.drift_share_threshold),
         );
         if let Some(target) = &self.target_drift {
-            let (from, to) = (percent(target.reference_rate), percent(target.current_rate));
-            let _ = writeln!(
-                text,
-                "\nTarget drift {}: {} {from} → {to}.",
-                number(target.difference),
-                cell(&target.column)
-            );
+            let _ = writeln!(text, "\nTarget drift {}: {}.", number(target.difference), self::target(target));
         }
         if self.drifted_columns > 0 {
             text += "\n| Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n";
@@ -50,6 +44,21 @@ impl Report {
     }
 }
 
+/// The label, its rates and the interval of their difference.
+pub(crate) fn target(target: &TargetDrift) -> String {
+    let interval = &target.change_interval;
+    format!(
+        "{} {} → {} ({} points, {} interval {} to {})",
+        cell(&target.column),
+        percent(target.reference_rate),
+        percent(target.current_rate),
+        points(target.current_rate - target.reference_rate),
+        percent(interval.confidence),
+        points(interval.low),
+        points(interval.high),
+    )
+}
+
 fn row(text: &mut String, column: &ColumnReport) {
     let by_values = column.effect_size.as_ref().is_some_and(|effect| effect.is_large());
     let (score, threshold, p) = match (&column.missing, &column.effect_size) {
@@ -68,7 +77,7 @@ fn row(text: &mut String, column: &ColumnReport) {
 }
 
 /// Text that neither ends its cell nor marks anything up.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut safe = String::new();
     // Quotes mean nothing outside an attribute.
     for c in escape(text).replace("&quot;", "\"").replace("&#39;", "'").chars() {

@@ -107,6 +107,27 @@ pub struct TargetDrift {
     pub current_rate: f64,
     /// Absolute difference of the two.
     pub difference: f64,
+    /// Of `current_rate − reference_rate`, with its sign.
+    pub change_interval: ConfidenceInterval,
+}
+
+/// An interval that holds the estimated quantity in `confidence` of repetitions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceInterval {
+    /// 0 to 1.
+    pub confidence: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl ConfidenceInterval {
+    /// Whether no change at all is out of the question.
+    #[must_use]
+    pub fn excludes_zero(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
 }
 
 /// Whether a column took part in the verdict.

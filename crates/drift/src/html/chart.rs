@@ -8,9 +8,9 @@ use crate::report::Distribution;
 
 /// Size of a drawing in pixels.
 #[derive(Clone, Copy)]
-struct Size {
-    width: f64,
-    height: f64,
+pub(crate) struct Size {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
 }
 
 /// The drawing in a row of the table.
@@ -36,7 +36,8 @@ pub(super) fn large(distribution: &Distribution, what: &str) -> String {
     framed(size, 24.0, &format!("Histogram of {what} by {unit}, reference and current"), &body)
 }
 
-fn framed(Size { width, height }: Size, below: f64, title: &str, body: &str) -> String {
+/// An image with its title and a line at `height`; `below` are pixels under that line.
+pub(crate) fn framed(Size { width, height }: Size, below: f64, title: &str, body: &str) -> String {
     format!(
         r#"<svg role="img" width="{width}" height="{full}" viewBox="0 0 {width} {full}"><title>{title}</title>{body}<path class="axis" d="M0 {height}H{width}"/></svg>"#,
         full = height + below,

@@ -4,12 +4,15 @@
 //! forbids loading anything.
 
 mod chart;
+mod overview;
 mod table;
 
 use std::fmt::Write as _;
 
-use crate::format::{count, grouped, number, percent};
-use crate::report::{Dataset, Decision, Report, Status};
+pub(crate) use chart::{Size, framed};
+pub(crate) use table::measure;
+
+use crate::report::{Report, Status};
 use crate::settings::Profile;
 
 const STYLE: &str = include_str!("style.css");
@@ -20,23 +23,30 @@ impl Report {
     #[must_use]
     pub fn to_html(&self) -> String {
         let title = format!("Drift: {} against {}", self.current.name, self.reference.name);
-        format!(
-            r#"<!doctype html>
+        let main = [
+            overview::changes(self),
+            overview::datasets(self),
+            table::columns(self),
+            untested(self),
+            reading(self.profile),
+        ];
+        page(&title, "", &overview::verdict(self), &main.concat())
+    }
+}
+
+/// A self-contained page in the style of the report; `style` comes on top of it, `header` and `main` are HTML.
+pub(crate) fn page(title: &str, style: &str, header: &str, main: &str) -> String {
+    format!(
+        r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline';base-uri 'none';form-action 'none'">
-<title>{title}</title><style>{STYLE}</style></head>
-<body><div class="page"><header>{verdict}</header><main>
-{changes}{columns}{untested}{reading}</main></div>
+<title>{title}</title><style>{STYLE}{style}</style></head>
+<body><div class="page"><header>{header}</header><main>
+{main}</main></div>
 <script>{SCRIPT}</script></body></html>
 "#,
-            title = escape(&title),
-            verdict = verdict(self),
-            changes = changes(self),
-            columns = table::columns(self),
-            untested = untested(self),
-            reading = reading(self.profile),
-        )
-    }
+        title = escape(title),
+    )
 }
 
 /// Text that cannot leave its place in HTML, be it content or a quoted attribute.
@@ -60,83 +70,6 @@ pub(crate) fn escape(text: &str) -> String {
 /// The fragment that names a column: its place, as names may hold anything.
 fn anchor(place: usize) -> String {
     format!("column-{place}")
-}
-
-fn verdict(report: &Report) -> String {
-    let headline = match (report.drifted_columns, report.tested_columns) {
-        (_, 0) => "No column could be tested".to_owned(),
-        (0, tested) => format!("None of {} drifted", count(tested as u64, "column")),
-        (drifted, tested) => {
-            format!("{} of {} drifted", grouped(drifted as i64), count(tested as u64, "column"))
-        }
-    };
-    let (class, relation, what) = match report.decision {
-        Decision::NoAction => ("calm", "below", "No retraining."),
-        Decision::RetrainingTriggered => ("alarm", "at or over", "Retraining is due."),
-    };
-    let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
-    format!(
-        r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {share} of the tested columns drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
-        current = escape(&report.current.name),
-        reference = escape(&report.reference.name),
-        decision = report.decision.as_str(),
-        meter = meter(report),
-        facts = facts(report),
-    )
-}
-
-fn meter(report: &Report) -> String {
-    let (share, threshold) = (report.drift_share * 100.0, report.drift_share_threshold * 100.0);
-    let place = match threshold {
-        t if t < 15.0 => "start",
-        t if t > 85.0 => "end",
-        _ => "",
-    };
-    format!(
-        r#"<div class="meter" role="meter" aria-label="Share of drifted columns" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.1}"><span class="{place}" style="left:{threshold:.1}%">threshold {label}</span><i style="width:{share:.1}%"></i><b style="left:{threshold:.1}%"></b></div><div class="scale"><span>0 %</span><span>100 %</span></div>"#,
-        label = percent(report.drift_share_threshold),
-    )
-}
-
-fn facts(report: &Report) -> String {
-    let side =
-        |side: &Dataset| format!("<bdi>{}</bdi>, {}", escape(&side.name), count(side.rows as u64, "row"));
-    let target = match &report.target_drift {
-        Some(target) => format!(
-            "{} ({}: {} → {})",
-            number(target.difference),
-            escape(&target.column),
-            percent(target.reference_rate),
-            percent(target.current_rate)
-        ),
-        None => "none: no labels of two classes on both sides".to_owned(),
-    };
-    format!(
-        "<dl><dt>Reference</dt><dd>{}</dd><dt>Current</dt><dd>{}</dd><dt>Target drift</dt><dd>{target}</dd><dt>Profile</dt><dd>{}</dd></dl>",
-        side(&report.reference),
-        side(&report.current),
-        report.profile.as_str()
-    )
-}
-
-/// What drifted, in words.
-fn changes(report: &Report) -> String {
-    if report.drifted_columns == 0 {
-        return String::new();
-    }
-    let mut html = String::from(
-        r#"<section aria-labelledby="changes"><h2 id="changes">What drifted</h2><ul class="changes">"#,
-    );
-    for (place, column) in report.columns.iter().enumerate().filter(|(_, column)| column.drifted) {
-        let (name, words) = (escape(&column.name), escape(&column.explanation));
-        let _ = write!(
-            html,
-            r##"<li><a href="#{}"><bdi>{name}</bdi></a><span>{words}</span></li>"##,
-            anchor(place)
-        );
-    }
-    html + "</ul></section>"
 }
 
 /// Columns without a verdict, those that should have had one first.
@@ -167,7 +100,8 @@ fn untested(report: &Report) -> String {
     )
 }
 
-fn reading(profile: Profile) -> String {
+/// What the verdicts of a profile mean.
+pub(crate) fn reading(profile: Profile) -> String {
     let text = match profile {
         Profile::Calibrated => {
             "<p>A column has drifted when the difference is both significant and large: its p-value, adjusted over all tests of the report (Benjamini–Hochberg), is at most 0.05, and its effect size is at or over the threshold. A change of the missing share by 5 percentage points or more is judged in the same way.</p><p>When nothing has changed, at most one report in twenty names any column.</p>"

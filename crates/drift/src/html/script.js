@@ -1,25 +1,31 @@
 // Sorting and filtering; the page is complete without.
 (() => {
-  const table = document.querySelector('.columns');
-  if (!table) return;
-  const rows = [...table.tBodies];
   const tools = document.querySelector('.tools');
+  if (!tools) return;
   const [search, only] = tools.querySelectorAll('input');
+  const type = tools.querySelector('select');
   const shown = tools.querySelector('output');
+  // A column may be shown more than once: in a drawing and in a table.
+  const items = [...document.querySelectorAll('[data-name]')];
+  const columns = new Set(items.map((item) => item.dataset.name)).size;
   const filter = () => {
     const words = search.value.toLowerCase();
-    let count = 0;
-    for (const row of rows) {
-      row.hidden = !row.dataset.name.toLowerCase().includes(words) || (only.checked && row.dataset.drifted !== '1');
-      count += !row.hidden;
+    const left = new Set();
+    for (const item of items) {
+      const { name, drifted } = item.dataset;
+      item.hidden = !name.toLowerCase().includes(words)
+        || (only.checked && drifted !== '1')
+        || (type.value !== '' && item.dataset.type !== type.value);
+      if (!item.hidden) left.add(name);
     }
-    shown.textContent = `${count} of ${rows.length} columns`;
+    shown.textContent = `${left.size} of ${columns} columns`;
   };
-  search.addEventListener('input', filter);
-  only.addEventListener('change', filter);
+  for (const input of [search, type, only]) input.addEventListener('input', filter);
   tools.hidden = false;
   filter();
-  for (const head of table.tHead.querySelectorAll('th[data-key]')) {
+  const table = document.querySelector('.columns');
+  const rows = table ? [...table.tBodies] : [];
+  for (const head of table ? table.tHead.querySelectorAll('th[data-key]') : []) {
     const button = document.createElement('button');
     button.append(...head.childNodes);
     head.append(button);
@@ -44,5 +50,14 @@
     if (details) details.open = true;
   };
   addEventListener('hashchange', open);
+  // Paper cannot be unfolded.
+  let folded = [];
+  addEventListener('beforeprint', () => {
+    folded = [...document.querySelectorAll('details:not([open])')];
+    for (const details of folded) details.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const details of folded) details.open = false;
+  });
   open();
 })();

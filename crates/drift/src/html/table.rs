@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::{anchor, chart, escape};
 use crate::column::ColumnType;
 use crate::format::{grouped, number, p_value, percent};
-use crate::report::{ColumnReport, Distribution, EffectSize, Report, ScoreKind, SideSummary, Status};
+use crate::methods::Method;
+use crate::report::{ColumnReport, Distribution, Report, ScoreKind, SideSummary, Status};
 use crate::settings::Profile;
 
 /// The table with its tools; drifted columns first, then by how near they are to the threshold.
@@ -15,15 +16,16 @@ pub(super) fn columns(report: &Report) -> String {
     if tested.is_empty() {
         return String::new();
     }
-    tested.sort_by(|(_, a), (_, b)| b.drifted.cmp(&a.drifted).then(ratio(b).total_cmp(&ratio(a))));
+    tested.sort_by(|(_, a), (_, b)| b.drifted.cmp(&a.drifted).then(b.ratio().total_cmp(&a.ratio())));
     let mut html = format!(
         r#"<section aria-labelledby="columns"><h2 id="columns">Columns</h2>
-<div class="tools" hidden><input type="search" placeholder="Find a column" aria-label="Find a column"><label><input type="checkbox"> drifted only</label><output></output></div>
+<div class="tools" hidden><input type="search" placeholder="Find a column" aria-label="Find a column"><label>Type <select>{types}</select></label><label><input type="checkbox"> drifted only</label><output></output></div>
 <p class="legend"><span class="r"><bdi>{}</bdi> (reference)</span><span class="c"><bdi>{}</bdi> (current)</span></p>
 <table class="columns"><thead><tr>{}</tr></thead>"#,
         escape(&report.reference.name),
         escape(&report.current.name),
-        heads(report.profile)
+        heads(report.profile),
+        types = types(&tested),
     );
     for (place, column) in tested {
         body(&mut html, place, column, report.profile);
@@ -31,14 +33,15 @@ pub(super) fn columns(report: &Report) -> String {
     html + "</table></section>"
 }
 
-/// How far a column is along the way to its threshold: 1 is at it.
-fn ratio(column: &ColumnReport) -> f64 {
-    match (&column.effect_size, column.score, column.threshold) {
-        (Some(effect), ..) => effect.along(),
-        (None, Some(score), Some(threshold)) if score > 0.0 => threshold / score,
-        (None, Some(_), _) => f64::MAX,
-        _ => 0.0,
+/// The types there are, to choose from.
+fn types(columns: &[(usize, &ColumnReport)]) -> String {
+    let mut html = String::from(r#"<option value="">all</option>"#);
+    for kind in [ColumnType::Numerical, ColumnType::Categorical, ColumnType::Text] {
+        if columns.iter().any(|(_, column)| column.column_type == kind) {
+            let _ = write!(html, "<option>{}</option>", kind.as_str());
+        }
     }
+    html
 }
 
 fn heads(profile: Profile) -> String {
@@ -72,7 +75,7 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
     };
     let _ = write!(
         html,
-        r#"<tbody id="{id}" data-name="{name}" data-drifted="{drifted}" data-order="{order}" data-effect="{effect}" data-score="{score}" data-p="{p}" data-adjusted="{adjusted}"><tr class="row"><th scope="row" class="who"><bdi class="name">{name}</bdi><small>{kind}</small></th><td class="draw">{drawing}{caption}</td>{numbers}<td class="say">{verdict}</td></tr><tr class="more"><td colspan="{span}"><details><summary>{words}</summary>{detail}</details></td></tr></tbody>"#,
+        r#"<tbody id="{id}" data-name="{name}" data-type="{kind}" data-drifted="{drifted}" data-order="{order}" data-effect="{effect}" data-score="{score}" data-p="{p}" data-adjusted="{adjusted}"><tr class="row"><th scope="row" class="who"><bdi class="name">{name}</bdi><small>{kind}</small></th><td class="draw">{drawing}{caption}</td>{numbers}<td class="say">{verdict}</td></tr><tr class="more"><td colspan="{span}"><details><summary>{words}</summary>{detail}</details></td></tr></tbody>"#,
         id = anchor(place),
         drifted = u8::from(column.drifted),
         order = if column.drifted { 0 } else { 1 },
@@ -90,11 +93,11 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
 fn calibrated_cells(column: &ColumnReport) -> String {
     let effect = column.effect_size.as_ref().map_or_else(|| "–".to_owned(), |effect| {
         let value = effect.value.map_or_else(|| "not finite".to_owned(), number);
-        let along = (effect.along() * 50.0).clamp(0.0, 100.0);
+        let filled = (effect.ratio() * 50.0).clamp(0.0, 100.0);
         let class = if effect.is_large() { " over-it" } else { "" };
         let unit = if effect.name == "wasserstein" { " sd" } else { "" };
         format!(
-            r#"<span>{value}</span><span class="bullet{class}" aria-hidden="true"><i style="width:{along:.1}%"></i><b></b></span><small>{name}, from {threshold}{unit}</small>"#,
+            r#"<span>{value}</span><span class="bullet{class}" aria-hidden="true"><i style="width:{filled:.1}%"></i><b></b></span><small>{name}, from {threshold}{unit}</small>"#,
             threshold = number(effect.threshold),
             name = measure(&effect.name),
         )
@@ -105,15 +108,6 @@ fn calibrated_cells(column: &ColumnReport) -> String {
         p(column.p_value),
         p(column.adjusted_p_value),
     )
-}
-
-impl EffectSize {
-    /// How far along the way from no difference to the threshold: 1 is at it.
-    fn along(&self) -> f64 {
-        let none =
-            if self.name == "roc_auc" || self.name.ends_with("text_content_drift") { 0.5 } else { 0.0 };
-        self.value.map_or(f64::MAX, |value| (value - none) / (self.threshold - none))
-    }
 }
 
 fn evidently_cells(column: &ColumnReport) -> String {
@@ -132,7 +126,7 @@ fn evidently_cells(column: &ColumnReport) -> String {
 }
 
 /// A method's name for a reader.
-fn measure(name: &str) -> &str {
+pub(crate) fn measure(name: &str) -> &str {
     match name {
         "wasserstein" => "Wasserstein",
         "jensenshannon" => "Jensen–Shannon",
@@ -190,21 +184,58 @@ fn sides(column: &ColumnReport) -> String {
     row("Median", &|side| side.numeric.as_ref().map(|n| number(n.q50)));
     row("75 %", &|side| side.numeric.as_ref().map(|n| number(n.q75)));
     row("Maximum", &|side| side.numeric.as_ref().map(|n| number(n.max)));
-    html += "</tbody></table><ul>";
-    if let Some(method) = &column.method {
-        let _ = write!(html, "<li>Method: {}</li>", escape(method));
+    html += "</tbody></table>";
+    html + &tests(column)
+}
+
+/// What was tested by what, a line each.
+fn tests(column: &ColumnReport) -> String {
+    let mut lines = Vec::new();
+    let named = |name: &str| match about(name) {
+        Some(about) => format!("{} ({})", escape(measure(name)), escape(about)),
+        None => escape(measure(name)),
+    };
+    let p = |p: Option<f64>| p.map_or_else(|| "not computed".to_owned(), p_value);
+    let adjusted = |p: Option<f64>| p.map_or_else(String::new, |p| format!(", adjusted {}", p_value(p)));
+    if let (Some(method), Some(ScoreKind::PValue)) = (&column.method, column.score_kind) {
+        let adjusted = adjusted(column.adjusted_p_value);
+        lines.push(format!("Test: {}, p {}{adjusted}", named(method), p(column.p_value)));
+    }
+    if let Some(effect) = &column.effect_size {
+        let value = effect.value.map_or_else(|| "not finite".to_owned(), number);
+        lines.push(format!(
+            "Size: {}, {value}, large from {}",
+            named(&effect.name),
+            number(effect.threshold)
+        ));
     }
     if let Some(missing) = &column.missing
-        && let Some(p) = missing.p_value
+        && missing.p_value.is_some()
     {
-        let adjusted =
-            missing.adjusted_p_value.map_or_else(String::new, |p| format!(", adjusted {}", p_value(p)));
-        let _ = write!(
-            html,
-            "<li>Missing share: p {}{adjusted}, large from a change of {}</li>",
-            p_value(p),
+        lines.push(format!(
+            "Missing share: p {}{}, large from a change of {}",
+            p(missing.p_value),
+            adjusted(missing.adjusted_p_value),
             percent(missing.threshold)
-        );
+        ));
+    }
+    let mut html = String::from("<ul>");
+    for line in lines {
+        let _ = write!(html, "<li>{line}</li>");
     }
     html + "</ul>"
+}
+
+/// What a test or a measure is, in a few words.
+fn about(name: &str) -> Option<&'static str> {
+    match name {
+        "rank_tests" => Some("location, scale and shape by ranks; three times the smallest p-value"),
+        "chi2_contingency" => {
+            Some("two-sample chi-square; exact or by permutation where categories are rare")
+        }
+        "domain_classifier" => Some("a classifier trained on one half of the rows, judged on the other"),
+        "roc_auc" => Some("how well a classifier tells the sides apart; 0.5 is chance"),
+        // The rest of the line is about Evidently's defaults.
+        other => Method::find(other).ok().and_then(|method| method.doc.split(';').next()),
+    }
 }
