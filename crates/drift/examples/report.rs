@@ -1,10 +1,11 @@
-//! Writes a report on made-up months as HTML, JSON and Markdown: `cargo run --example report -- DIRECTORY [PROFILE]`.
+//! Writes a report and a history on made-up months as HTML, JSON and Markdown:
+//! `cargo run --example report -- DIRECTORY [PROFILE]`.
 
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
 
-use streamflow_drift::{Column, Profile, Settings, compare};
+use streamflow_drift::{Column, History, Profile, Settings, compare};
 
 /// A fixed sequence in [0, 1).
 struct Uniform(u64);
@@ -32,9 +33,11 @@ impl Uniform {
     }
 }
 
-fn month(rows: usize, seed: u64, later: bool) -> Vec<Column> {
+/// `strength` is 0 for the reference and 1 for a month in which much has changed.
+fn month(rows: usize, seed: u64, strength: f64) -> Vec<Column> {
     let mut draw = Uniform(seed);
-    let by = |change: f64| if later { change } else { 0.0 };
+    let by = |change: f64| change * strength;
+    let later = strength >= 1.0;
     let mut floats = |name: &str, make: &mut dyn FnMut(&mut Uniform) -> f64| {
         Column::float(name, (0..rows).map(|_| make(&mut draw)).collect())
     };
@@ -56,7 +59,7 @@ fn month(rows: usize, seed: u64, later: bool) -> Vec<Column> {
     let mut labels = |name: &str, shares: &[(&str, f64)]| {
         Column::text(name, &(0..rows).map(|_| draw.pick(shares)).collect::<Vec<_>>())
     };
-    let service = if later { shares(0.58, 0.26, 0.16) } else { shares(0.44, 0.34, 0.22) };
+    let service = shares(0.44 + by(0.14), 0.34 - by(0.08), 0.22 - by(0.06));
     columns.push(labels("net_service", &service));
     columns
         .push(labels("contract_type", &[("Month-to-month", 0.55), ("One year", 0.21), ("Two year", 0.24)]));
@@ -94,19 +97,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().ok_or("expected a directory to write to")?);
     let profile: Profile = arguments.next().as_deref().unwrap_or("calibrated").parse()?;
-    let settings = Settings {
+    let reference = month(7043, 1, 0.0);
+    let settings = |current: &str| Settings {
         profile,
         entity: Some("user_id".into()),
         target: Some("churn_label".into()),
         reference_name: "2024-01-31".into(),
-        current_name: "2024-02-29".into(),
+        current_name: current.into(),
         ..Settings::default()
     };
-    let report = compare(&month(7043, 1, false), &month(6890, 2, true), &settings)?;
+    let report = compare(&reference, &month(6890, 2, 1.0), &settings("2024-02-29"))?;
+    let months = [
+        ("2024-02-29", 0.0),
+        ("2024-03-31", 0.1),
+        ("2024-04-30", 0.3),
+        ("2024-05-31", 0.6),
+        ("2024-06-30", 1.0),
+        ("2024-07-31", 1.4),
+        ("2024-08-31", 0.5),
+    ];
+    let mut reports = Vec::new();
+    for (seed, (name, strength)) in (2..).zip(months) {
+        reports.push(compare(&reference, &month(7000, seed, strength), &settings(name))?);
+    }
+    let history = History::new(&reports)?;
     std::fs::create_dir_all(&dir)?;
     std::fs::write(dir.join("drift.html"), report.to_html())?;
     std::fs::write(dir.join("drift.json"), report.to_json())?;
     std::fs::write(dir.join("drift.md"), report.to_markdown())?;
+    std::fs::write(dir.join("history.html"), history.to_html())?;
+    std::fs::write(dir.join("history.json"), history.to_json())?;
+    std::fs::write(dir.join("history.md"), history.to_markdown())?;
     println!(
         "{} of {} columns drifted, {}",
         report.drifted_columns,

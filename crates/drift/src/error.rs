@@ -87,4 +87,27 @@ pub enum Error {
         /// What was given.
         value: f64,
     },
+    /// A history of nothing.
+    #[error("no report, expected one for each month after the reference")]
+    NoReport,
+    /// A history with two reports on the same current side.
+    #[error("two reports are on {current:?}, expected one for each current side")]
+    DuplicateReport {
+        /// The name of that side.
+        current: String,
+    },
+    /// Reports of a history were not made alike.
+    #[error("report on {report:?} has the {what} {found}, expected {expected} as in the report on {first:?}")]
+    UnlikeReports {
+        /// The name of the current side of the report that differs.
+        report: String,
+        /// In what it differs.
+        what: &'static str,
+        /// What it has.
+        found: String,
+        /// The name of the current side of the first report.
+        first: String,
+        /// What that one has.
+        expected: String,
+    },
 }

@@ -41,6 +41,7 @@ mod evidently;
 mod evidently_json;
 mod explain;
 mod format;
+mod history;
 mod html;
 mod markdown;
 mod methods;
@@ -60,6 +61,7 @@ pub use calibrated::{
 pub use column::{Column, ColumnType, MISSING, Values};
 pub use compare::{ComparedColumn, Comparison, compare, compare_column};
 pub use error::Error;
+pub use history::{ColumnHistory, ColumnMonth, HISTORY_SCHEMA_VERSION, History, Month};
 pub use methods::{Comparison as ThresholdComparison, METHODS, Method, Score};
 pub use observations::{Counts, Numbers, Observations, Texts};
 pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
