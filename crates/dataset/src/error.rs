@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// A file given to [`crate::read_table`] is not a table.
     #[error("{0}")]
-    Table(Problem),
+    Table(Box<Problem>),
     /// A manifest in the ledger cannot be read.
     #[error("the ledger entry {} is damaged: {reason}; restore it from a backup or delete it and ingest that month again", .path.display())]
     Ledger {
@@ -100,6 +100,12 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Error::Table(Box::new(problem))
     }
 }
 

@@ -36,13 +36,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, Format), Error> {
 }
 
 fn table_error(path: &Path, kind: ProblemKind) -> Error {
-    Error::Table(Problem {
-        file: path.display().to_string(),
-        table: None,
-        position: None,
-        column: None,
-        kind,
-    })
+    Problem { file: path.display().to_string(), table: None, position: None, column: None, kind }.into()
 }
 
 /// The format that starts with these bytes.

@@ -91,7 +91,7 @@ impl TableFile {
     /// As [`read_table`].
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<TableFile, Error> {
         let format = source::recognise(&bytes).map_err(|kind| {
-            Error::Table(Problem { file: name.to_string(), table: None, position: None, column: None, kind })
+            Error::from(Problem { file: name.to_string(), table: None, position: None, column: None, kind })
         })?;
         Self::inspect(name.to_string(), Source::Bytes(Bytes::from(bytes)), format)
     }
@@ -230,7 +230,7 @@ impl TableFile {
             Stop::Located((position, kind)) => (position, None, kind),
             Stop::Column(column, kind) => (None, Some(column), kind),
         };
-        Error::Table(Problem { file: self.name.clone(), table: None, position, column, kind })
+        Problem { file: self.name.clone(), table: None, position, column, kind }.into()
     }
 }
 

@@ -119,8 +119,6 @@ fn a_header_alone_is_a_table_without_rows() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn no_bytes_panic_the_csv_reader(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = read_bytes("t", bytes);

@@ -1,5 +1,5 @@
 //! The crate from outside: files in, snapshots and frames out.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_drops;
 mod bad_tables;

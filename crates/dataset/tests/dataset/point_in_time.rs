@@ -126,3 +126,22 @@ fn inside_an_asynchronous_runtime() {
     let frame = runtime.block_on(async { read(&store, "2024-01-31", true) });
     assert_eq!(frame.rows, 3);
 }
+
+#[test]
+fn a_damaged_snapshot_is_an_error_at_worst() {
+    let (data, store) = months();
+    let path = data.path().join("snapshots/usage/as_of=2024-01-31/part-0.parquet");
+    let good = std::fs::read(&path).unwrap();
+    let options = PointInTime { labels: true, exact: true };
+    let mut errors = 0;
+    for place in (0..good.len()).step_by(11) {
+        let mut damaged = good.clone();
+        damaged[place] ^= 0xff;
+        std::fs::write(&path, &damaged).unwrap();
+        errors += usize::from(store.point_in_time(date("2024-01-31"), options).is_err());
+    }
+    assert!(errors > 0);
+    std::fs::remove_file(&path).unwrap();
+    let error = store.point_in_time(date("2024-01-31"), options).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read ") && error.contains("part-0.parquet"), "{error}");
+}
