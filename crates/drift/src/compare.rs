@@ -27,17 +27,8 @@ use crate::target::target_drift;
 /// Duplicate names, columns of unequal length on a side, invalid text codes or settings. What is wrong with one
 /// column (no values, a changed type) is in the report and not an error.
 pub fn compare(reference: &[Column], current: &[Column], settings: &Settings) -> Result<Report, Error> {
-    settings.validate()?;
-    let by_name = index(current, &settings.current_name)?;
-    let in_reference = index(reference, &settings.reference_name)?;
-    let both = reference.iter().map(|column| (Some(column), by_name.get(column.name.as_str()).copied()));
-    let added = current.iter().filter(|column| !in_reference.contains_key(column.name.as_str()));
-    let pairs: Vec<_> = both.chain(added.map(|column| (None, Some(column)))).collect();
-
     let mut comparison = Comparison::new(settings.clone())?;
-    for compared in in_parallel(&pairs, settings) {
-        comparison.add(compared?)?;
-    }
+    comparison.columns(reference, current)?;
     Ok(comparison.finish())
 }
 
@@ -125,6 +116,22 @@ impl Comparison {
             target_drift: None,
             columns: Vec::new(),
         })
+    }
+
+    /// Compares some columns of both tables on all processors and adds them; pairs them up as [`compare`] does.
+    ///
+    /// # Errors
+    /// As [`compare`], and a name that was added before.
+    pub fn columns(&mut self, reference: &[Column], current: &[Column]) -> Result<(), Error> {
+        let by_name = index(current, &self.settings.current_name)?;
+        let in_reference = index(reference, &self.settings.reference_name)?;
+        let both = reference.iter().map(|column| (Some(column), by_name.get(column.name.as_str()).copied()));
+        let added = current.iter().filter(|column| !in_reference.contains_key(column.name.as_str()));
+        let pairs: Vec<_> = both.chain(added.map(|column| (None, Some(column)))).collect();
+        for compared in in_parallel(&pairs, &self.settings) {
+            self.add(compared?)?;
+        }
+        Ok(())
     }
 
     /// Compares one pair and adds it to the report; `None` where a side lacks the column.

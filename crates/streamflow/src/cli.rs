@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, demo, drift, flows, ingest, init, models, monitor, sample, serve, train};
+use crate::commands::{
+    check, demo, drift, flows, ingest, init, models, monitor, profile, sample, serve, train,
+};
 use crate::terminal::Format;
 
 /// Serve a tabular model, watch the service, notice when its data drifts.
@@ -43,8 +45,10 @@ pub enum Command {
     Serve(serve::Args),
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
-    /// Compare any two CSV or Parquet files
+    /// Compare any two CSV or Parquet files, or all ingested months (--history)
     Drift(drift::Args),
+    /// Summarise tables in a small file that merges and that drift takes in place of a table
+    Profile(profile::Args),
     /// Past runs of flows, their tasks and logs
     #[command(subcommand)]
     Flows(flows::Args),

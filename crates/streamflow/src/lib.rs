@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
-    use commands::{check, demo, drift, flows, ingest, init, models, monitor, sample, serve, train};
+    use commands::{check, demo, drift, flows, ingest, init, models, monitor, profile, sample, serve, train};
     match command {
         Command::Demo(args) => demo::run(args, context),
         Command::Init(args) => init::run(&args, context),
@@ -74,6 +74,7 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
         Command::Serve(args) => serve::run(args, context),
         Command::Monitor(args) => monitor::run(args, context),
         Command::Drift(args) => drift::run(args, context),
+        Command::Profile(args) => profile::run(&args, context),
         Command::Flows(args) => flows::run(args, context),
         Command::Models(args) => models::run(args, context),
         Command::Check(args) => check::run(&args, context),

@@ -1,30 +1,46 @@
 //! `streamflow drift`: the drift report on any two CSV or Parquet files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_drift::{ColumnType, METHODS, Method, Profile, Report, Settings, Status};
+use streamflow_dataset::TableFile;
+use streamflow_drift::{
+    self as drift, ColumnType, Comparison, History, METHODS, Method, Profile, Report, Settings, Status,
+};
 
+use super::profile::{columns_at_once, read_profile};
+use super::{date, snapshots};
 use crate::Context;
 use crate::columns::drift_columns;
 use crate::config::nearest;
 use crate::files::write_aside;
+use crate::flows::history;
 use crate::terminal::{Format, table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the model learned from: a CSV or Parquet file
-    reference: PathBuf,
-    /// What it sees now: a CSV or Parquet file
-    current: PathBuf,
+    /// What the model learned from: a CSV or Parquet file, or a profile
+    #[arg(required_unless_present = "history")]
+    reference: Option<PathBuf>,
+    /// What it sees now: a CSV or Parquet file, or a profile
+    #[arg(required_unless_present = "history")]
+    current: Option<PathBuf>,
+    /// Compare every ingested month after the reference month with it instead of two files
+    #[arg(long, conflicts_with_all = ["reference", "current", "num_method", "cat_method", "method", "types", "entity", "target", "evidently_json"])]
+    history: bool,
+    /// The reference month of --history [default: the first ingested]
+    #[arg(long = "reference", id = "reference_date", value_name = "DATE", requires = "history")]
+    reference_date: Option<String>,
     /// How a column is judged: calibrated (significant and large) or evidently (Evidently 0.7's defaults)
-    #[arg(long, value_parser = profile, default_value = "calibrated")]
-    profile: Profile,
+    /// [default: calibrated; with --history from the configuration]
+    #[arg(long, value_parser = profile)]
+    profile: Option<Profile>,
     /// Share of drifted columns at or over which the decision is RETRAINING_TRIGGERED
-    #[arg(long, default_value_t = 0.30, value_name = "SHARE")]
-    threshold: f64,
+    /// [default: 0.30; with --history from the configuration]
+    #[arg(long, value_name = "SHARE")]
+    threshold: Option<f64>,
     /// Method for numerical columns
     #[arg(long, value_parser = method, value_name = "METHOD")]
     num_method: Option<&'static Method>,
@@ -71,22 +87,70 @@ fn method(text: &str) -> Result<&'static Method, String> {
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let outputs = outputs(&args)?;
-    let settings = settings(&args)?;
-    let reference = read(&args.reference)?;
-    let current = read(&args.current)?;
-    let unknown =
-        settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
-    for name in unknown {
-        if !reference.iter().chain(&current).any(|column| &column.name == name) {
-            let near = nearest(name, reference.iter().map(|column| column.name.as_str()));
-            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            bail!("neither file has a column {name:?}{hint}");
+    if let Some(threshold) = args.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+        bail!("--threshold {threshold} is not a share; expected 0 to 1, such as 0.30");
+    }
+    match (&args.reference, &args.current) {
+        (Some(reference), Some(current)) => {
+            let settings = settings(&args, reference, current)?;
+            let report = compare_files(reference, current, settings, context)?;
+            let render = |document| match document {
+                Document::Html => report.to_html(),
+                Document::Json => report.to_json(),
+                Document::EvidentlyJson => report.to_evidently_json(),
+                Document::Markdown => report.to_markdown(),
+            };
+            write(&outputs, render, || text(&report), context)?;
+        }
+        _ => {
+            let history = compare_months(&args, context)?;
+            let render = |document| match document {
+                Document::Html => history.to_html(),
+                Document::Markdown => history.to_markdown(),
+                // The command line refuses Evidently's JSON here: it has no shape for many months.
+                Document::Json | Document::EvidentlyJson => history.to_json(),
+            };
+            write(&outputs, render, || history::text(&history), context)?;
         }
     }
-    let report = streamflow_drift::compare(&reference, &current, &settings)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Document {
+    Html,
+    Json,
+    EvidentlyJson,
+    Markdown,
+}
+
+/// What to write where. Standard output holds one document only.
+fn outputs(args: &Args) -> anyhow::Result<Vec<(&Path, Document)>> {
+    let rows = [
+        (&args.html, Document::Html),
+        (&args.json, Document::Json),
+        (&args.evidently_json, Document::EvidentlyJson),
+        (&args.markdown, Document::Markdown),
+    ];
+    let outputs: Vec<(&Path, Document)> = rows
+        .into_iter()
+        .filter_map(|(path, document)| path.as_deref().map(|path| (path, document)))
+        .collect();
+    if outputs.iter().filter(|(path, _)| *path == Path::new("-")).count() > 1 {
+        bail!("only one of --html, --json, --evidently-json and --markdown can go to standard output (-)");
+    }
+    Ok(outputs)
+}
+
+fn write(
+    outputs: &[(&Path, Document)],
+    render: impl Fn(Document) -> String,
+    text: impl FnOnce() -> String,
+    context: &Context,
+) -> anyhow::Result<()> {
     let mut to_stdout = false;
-    for (path, write) in outputs {
-        let contents = write(&report);
+    for &(path, document) in outputs {
+        let contents = render(document);
         if path == Path::new("-") {
             to_stdout = true;
             context.terminal.stdout(&contents)?;
@@ -96,47 +160,119 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         }
     }
     match context.terminal.format {
-        _ if to_stdout => {}
-        Format::Json => context.terminal.stdout(&report.to_json())?,
-        Format::Text => context.terminal.stdout(&text(&report))?,
+        _ if to_stdout => Ok(()),
+        Format::Json => context.terminal.stdout(&render(Document::Json)),
+        Format::Text => context.terminal.stdout(&text()),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-type Writer = fn(&Report) -> String;
-
-/// What to write where. Standard output holds one document only.
-fn outputs(args: &Args) -> anyhow::Result<Vec<(&Path, Writer)>> {
-    let rows: [(&Option<PathBuf>, Writer); 4] = [
-        (&args.html, Report::to_html),
-        (&args.json, Report::to_json),
-        (&args.evidently_json, Report::to_evidently_json),
-        (&args.markdown, Report::to_markdown),
-    ];
-    let outputs: Vec<(&Path, Writer)> =
-        rows.into_iter().filter_map(|(path, write)| path.as_deref().map(|path| (path, write))).collect();
-    if outputs.iter().filter(|(path, _)| *path == Path::new("-")).count() > 1 {
-        bail!("only one of --html, --json, --evidently-json and --markdown can go to standard output (-)");
-    }
-    Ok(outputs)
+fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
+    let config = context.config()?;
+    let snapshots = snapshots(&config, &config.data_dir(context.data_dir.as_deref()))?;
+    let request = history::Request {
+        reference: args.reference_date.as_deref().map(|text| date("--reference", text)).transpose()?,
+        profile: args.profile.unwrap_or(config.monitor.profile),
+        threshold: args.threshold.unwrap_or(config.monitor.threshold),
+    };
+    history::run(&snapshots, &request, &context.terminal.progress(0, "comparing"))
 }
 
-fn settings(args: &Args) -> anyhow::Result<Settings> {
-    if !(0.0..=1.0).contains(&args.threshold) {
-        bail!("--threshold {} is not a share; expected 0 to 1, such as 0.30", args.threshold);
+/// One side: a file whose columns are read as they are needed, or the columns of a profile.
+enum Side {
+    Table(TableFile),
+    Profile(Vec<drift::Column>),
+}
+
+impl Side {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        Ok(match read_profile(path)? {
+            Some(profile) => Side::Profile(profile.into_columns()),
+            None => Side::Table(TableFile::open(path)?),
+        })
     }
+
+    /// Rows that reading a column puts into memory.
+    fn rows(&self) -> u64 {
+        match self {
+            Side::Table(table) => table.rows(),
+            // Counted values take no memory for their rows.
+            Side::Profile(_) => 0,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Side::Table(table) => table.names().to_vec(),
+            Side::Profile(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+        }
+    }
+
+    /// Those of the named columns that this side has.
+    fn columns(&self, names: &[String]) -> anyhow::Result<Vec<drift::Column>> {
+        match self {
+            Side::Table(table) => {
+                let here: Vec<&str> =
+                    table.names().iter().filter(|name| names.contains(name)).map(String::as_str).collect();
+                Ok(drift_columns(table.read_columns(&here)?))
+            }
+            Side::Profile(columns) => {
+                Ok(columns.iter().filter(|column| names.contains(&column.name)).cloned().collect())
+            }
+        }
+    }
+}
+
+/// Reads and compares some columns at a time, so that memory is bounded however long the tables are.
+fn compare_files(
+    reference: &Path,
+    current: &Path,
+    settings: Settings,
+    context: &Context,
+) -> anyhow::Result<Report> {
+    let (reference, current) = (Side::open(reference)?, Side::open(current)?);
+    let mut names = reference.names();
+    let known: HashSet<String> = names.iter().cloned().collect();
+    names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
+    check_names(&settings, &names)?;
+
+    let bar = context.terminal.progress(names.len() as u64, "comparing columns");
+    let mut comparison = Comparison::new(settings)?;
+    for batch in names.chunks(columns_at_once(reference.rows() + current.rows())) {
+        comparison.columns(&reference.columns(batch)?, &current.columns(batch)?)?;
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(comparison.finish())
+}
+
+/// A column that was named on the command line must be on one side at least.
+fn check_names(settings: &Settings, names: &[String]) -> anyhow::Result<()> {
+    let given =
+        settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
+    for name in given {
+        if !names.contains(name) {
+            let near = nearest(name, names.iter().map(String::as_str));
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            bail!("neither file has a column {name:?}{hint}");
+        }
+    }
+    Ok(())
+}
+
+fn settings(args: &Args, reference: &Path, current: &Path) -> anyhow::Result<Settings> {
+    let default = Settings::default();
     Ok(Settings {
-        profile: args.profile,
-        drift_share_threshold: args.threshold,
+        profile: args.profile.unwrap_or(default.profile),
+        drift_share_threshold: args.threshold.unwrap_or(default.drift_share_threshold),
         num_method: args.num_method,
         cat_method: args.cat_method,
         methods: assignments("--method", &args.method, method)?,
         types: assignments("--type", &args.types, str::parse::<ColumnType>)?,
         entity: args.entity.clone(),
         target: args.target.clone(),
-        reference_name: args.reference.display().to_string(),
-        current_name: args.current.display().to_string(),
-        ..Settings::default()
+        reference_name: reference.display().to_string(),
+        current_name: current.display().to_string(),
+        ..default
     })
 }
 
@@ -155,10 +291,6 @@ fn assignments<T>(
         found.insert(column.to_owned(), value);
     }
     Ok(found)
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<streamflow_drift::Column>> {
-    Ok(drift_columns(streamflow_dataset::read_table(path)?))
 }
 
 fn text(report: &Report) -> String {

@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod init;
 pub mod models;
 pub mod monitor;
+pub mod profile;
 pub mod sample;
 pub mod serve;
 pub mod train;

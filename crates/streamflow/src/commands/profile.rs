@@ -76,10 +76,14 @@ pub fn read_profile(path: &Path) -> anyhow::Result<Option<TableProfile>> {
     Ok(Some(profile))
 }
 
+/// How many columns of so many rows are read together: a CSV file is parsed again for every batch.
+pub fn columns_at_once(rows: u64) -> usize {
+    usize::try_from((VALUES_AT_ONCE / rows.max(1)).max(1)).unwrap_or(usize::MAX)
+}
+
 fn profile_table(path: &Path) -> anyhow::Result<TableProfile> {
     let table = TableFile::open(path)?;
-    let columns_at_once = (VALUES_AT_ONCE / table.rows().max(1)).max(1);
-    let columns_at_once = usize::try_from(columns_at_once).unwrap_or(usize::MAX);
+    let columns_at_once = columns_at_once(table.rows());
     let names: Vec<&str> = table.names().iter().map(String::as_str).collect();
     let mut profile = TableProfile::default();
     for names in names.chunks(columns_at_once) {

@@ -110,7 +110,7 @@ async fn tasks(
 }
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.
-fn settings(spec: &DatasetSpec, table: &Frame, request: &Request) -> Settings {
+pub(super) fn settings(spec: &DatasetSpec, table: &Frame, request: &Request) -> Settings {
     let declared = table.columns.iter().filter(|column| column.name != spec.entity).map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,

@@ -4,5 +4,6 @@
 mod bad_input;
 mod course;
 mod demo;
+mod drift;
 mod project;
 mod prometheus;

@@ -1,0 +1,112 @@
+//! `streamflow drift` and `profile`: two files, profiles of parts, many months.
+
+use serde_json::Value;
+
+use crate::project::Project;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("not only JSON ({error}): {text}"))
+}
+
+#[test]
+fn standard_output_is_only_the_document() {
+    let project = Project::with_sample(600);
+    let files = ["drops/month_2024-01-31/usage_agg_30d.csv", "drops/month_2024-03-31/usage_agg_30d.csv"];
+    let drift = |more: &[&str]| project.ok(&[&["drift"][..], &files, more].concat());
+
+    let chosen = json(&drift(&[
+        "--type",
+        "skips_7d=numerical",
+        "--num-method",
+        "psi",
+        "--profile",
+        "evidently",
+        "--json",
+        "-",
+    ]));
+    let skips =
+        chosen["columns"].as_array().unwrap().iter().find(|column| column["name"] == "skips_7d").unwrap();
+    assert_eq!((&skips["method"], &skips["drifted"]), (&"psi".into(), &true.into()));
+    assert!(skips["score"].as_f64().unwrap() >= skips["threshold"].as_f64().unwrap());
+
+    let automatic = json(&drift(&["--entity", "user_id", "--format", "json"]));
+    assert_eq!(automatic["decision"], "RETRAINING_TRIGGERED");
+    assert!(drift(&["--markdown", "-"]).starts_with("## Drift"));
+    assert!(drift(&["--entity", "user_id"]).contains("-> RETRAINING_TRIGGERED"));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let project = Project::with_sample(50);
+    let file = "drops/month_2024-01-31/usage_agg_30d.csv";
+    std::fs::write(project.path("noise.csv"), b"\xff\xfe\x00\x01").unwrap();
+    std::fs::write(project.path("twice.csv"), "a,a\n1,2\n").unwrap();
+    for (args, expected) in [
+        (vec!["drift", file, "nowhere.csv"], "nowhere.csv"),
+        (vec!["drift", file, "noise.csv"], "noise.csv"),
+        (vec!["drift", file, "twice.csv"], "twice.csv"),
+        (vec!["drift", file, file, "--type", "skip_7d=numerical"], "did you mean skips_7d?"),
+        (vec!["drift", file, file, "--type", "skips_7d=number"], "numerical, categorical, text or ignore"),
+        (vec!["drift", file, file, "--method", "skips_7d=kss"], "did you mean ks?"),
+        (vec!["drift", file, file, "--threshold", "3"], "--threshold 3"),
+        (vec!["drift", file, file, "--html", "-", "--json", "-"], "standard output"),
+        (vec!["drift", "--history"], "no snapshot was ingested"),
+    ] {
+        let run = project.run(&args);
+        assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{args:?} says\n{}\nshould say: {expected}", run.stderr);
+    }
+    assert_eq!(project.run(&["drift", file]).code, 2);
+}
+
+#[test]
+fn profiles_of_parts_compare_as_the_whole_does() {
+    let project = Project::with_sample(600);
+    let table = "drops/month_2024-01-31/usage_agg_30d.csv";
+    let text = std::fs::read_to_string(project.path(table)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let part = |rows: &[&str]| format!("{}\n{}\n", lines[0], rows.join("\n"));
+    std::fs::write(project.path("a.csv"), part(&lines[1..200])).unwrap();
+    std::fs::write(project.path("b.csv"), part(&lines[200..])).unwrap();
+    project.ok(&["profile", "a.csv", "--out", "a.json"]);
+    project.ok(&["profile", "b.csv", "a.json", "--out", "parts.json"]);
+    project.ok(&["profile", table, "--out", "whole.json"]);
+    assert_eq!(
+        project.files("parts.json").into_values().next(),
+        project.files("whole.json").into_values().next()
+    );
+
+    let current = "drops/month_2024-03-31/usage_agg_30d.csv";
+    let columns = |reference: &str| {
+        json(&project.ok(&["drift", reference, current, "--entity", "user_id", "--format", "json"]))["columns"].clone()
+    };
+    assert_eq!(columns("parts.json"), columns(table));
+
+    project.edit("whole.json", |json| json[..json.len() / 2].to_owned());
+    let run = project.run(&["drift", "whole.json", current]);
+    assert!(run.code == 1 && run.stderr.contains("whole.json"), "{}", run.stderr);
+}
+
+#[test]
+fn history_compares_every_later_month_with_the_reference() {
+    let project = Project::with_sample(600);
+    for month in ["2024-01-31", "2024-02-29", "2024-03-31"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    let history = project.json(&["drift", "--history", "--html", "history.html"]);
+    let months = history["months"].as_array().unwrap();
+    let decisions: Vec<&str> = months.iter().map(|month| month["decision"].as_str().unwrap()).collect();
+    assert_eq!(decisions, ["NO_ACTION", "RETRAINING_TRIGGERED"]);
+    assert!(project.path("history.html").exists());
+
+    let monitored = project.json(&["monitor", "--reference", "2024-01-31", "--current", "2024-03-31"]);
+    assert_eq!(months[1]["drift_share"], monitored["drift_share"]);
+    let text = project.ok(&["drift", "--history", "--reference", "2024-02-29"]);
+    assert!(text.contains("RETRAINING_TRIGGERED in 1 of 1 months"), "{text}");
+    let refused = project.run(&["drift", "--history", "--reference", "2024-03-31"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("no snapshot after 2024-03-31"),
+        "{}",
+        refused.stderr
+    );
+}
