@@ -229,7 +229,7 @@ fn compare_files(
     settings: Settings,
     context: &Context,
 ) -> anyhow::Result<Report> {
-    let (reference, current) = (Side::open(reference)?, Side::open(current)?);
+    let (reference, current) = both(|| Side::open(reference), || Side::open(current))?;
     let mut names = reference.names();
     let known: HashSet<String> = names.iter().cloned().collect();
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
@@ -238,11 +238,24 @@ fn compare_files(
     let bar = context.terminal.progress(names.len() as u64, "comparing columns");
     let mut comparison = Comparison::new(settings)?;
     for batch in names.chunks(columns_at_once(reference.rows() + current.rows())) {
-        comparison.columns(&reference.columns(batch)?, &current.columns(batch)?)?;
+        let (reference, current) = both(|| reference.columns(batch), || current.columns(batch))?;
+        comparison.columns(&reference, &current)?;
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
     Ok(comparison.finish())
+}
+
+/// Does the work of both sides at the same time: parsing text costs more than comparing it.
+fn both<T: Send>(
+    reference: impl FnOnce() -> anyhow::Result<T> + Send,
+    current: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, T)> {
+    std::thread::scope(|scope| {
+        let reference = scope.spawn(reference);
+        let current = current();
+        Ok((reference.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?, current?))
+    })
 }
 
 /// A column that was named on the command line must be on one side at least.
