@@ -46,7 +46,7 @@ pub enum Command {
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
     /// Compare any two CSV or Parquet files, or all ingested months (--history)
-    Drift(drift::Args),
+    Drift(Box<drift::Args>),
     /// Summarise tables in a small file that merges and that drift takes in place of a table
     Profile(profile::Args),
     /// Past runs of flows, their tasks and logs

@@ -73,7 +73,7 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
         Command::Train(args) => train::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Monitor(args) => monitor::run(args, context),
-        Command::Drift(args) => drift::run(args, context),
+        Command::Drift(args) => drift::run(&args, context),
         Command::Profile(args) => profile::run(&args, context),
         Command::Flows(args) => flows::run(args, context),
         Command::Models(args) => models::run(args, context),

@@ -85,14 +85,14 @@ fn method(text: &str) -> Result<&'static Method, String> {
     })
 }
 
-pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let outputs = outputs(&args)?;
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let outputs = outputs(args)?;
     if let Some(threshold) = args.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
         bail!("--threshold {threshold} is not a share; expected 0 to 1, such as 0.30");
     }
     match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
-            let settings = settings(&args, reference, current)?;
+            let settings = settings(args, reference, current)?;
             let report = compare_files(reference, current, settings, context)?;
             let render = |document| match document {
                 Document::Html => report.to_html(),
@@ -103,7 +103,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             write(&outputs, render, || text(&report), context)?;
         }
         _ => {
-            let history = compare_months(&args, context)?;
+            let history = compare_months(args, context)?;
             let render = |document| match document {
                 Document::Html => history.to_html(),
                 Document::Markdown => history.to_markdown(),
