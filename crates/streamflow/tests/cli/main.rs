@@ -7,3 +7,5 @@ mod demo;
 mod drift;
 mod project;
 mod prometheus;
+mod serve;
+mod server;

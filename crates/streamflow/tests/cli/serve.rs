@@ -1,0 +1,50 @@
+//! `streamflow serve` beside the commands that change what it serves.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::project::Project;
+use crate::server::Server;
+
+#[test]
+fn a_running_server_takes_what_is_newer_without_failing_a_request() {
+    let project = Project::with_sample(300);
+    let users = std::fs::read_to_string(project.path("drops/month_2024-02-29/users.csv")).unwrap();
+    let first = std::fs::read_to_string(project.path("drops/month_2024-01-31/users.csv")).unwrap();
+    // A user of both months: those who left are no longer served.
+    let known = users.lines().skip(1).find(|line| first.contains(line.split(',').next().unwrap())).unwrap();
+    let body = format!("{{\"user_id\":\"{}\"}}", known.split(',').next().unwrap());
+
+    let server = Server::start(&project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://");
+    let predict = || server.predict(&body);
+    let answer = predict();
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("Model or feature store not initialized"),
+        "{answer}"
+    );
+
+    let month = |date: &str| project.ok(&["ingest", "--as-of", date, &format!("drops/month_{date}")]);
+    month("2024-01-31");
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    server.wait_for("\"as_of\":\"2024-01-31\"", predict);
+
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let traffic = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let answer = predict();
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+        });
+        month("2024-02-29");
+        server.wait_for("\"as_of\":\"2024-02-29\"", predict);
+        project.ok(&["train", "--as-of", "2024-02-29"]);
+        assert!(predict().contains("\"version\":\"1\""), "a second version waits for its promotion");
+        project.ok(&["models", "promote", "2"]);
+        server.wait_for("\"version\":\"2\"", predict);
+        project.ok(&["models", "rollback"]);
+        server.wait_for("\"version\":\"1\"", predict);
+        done.store(true, Ordering::Relaxed);
+        traffic.join().unwrap();
+    });
+    server.stop("-TERM");
+}
