@@ -23,6 +23,7 @@ mod templates;
 mod terminal;
 mod traffic;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -57,7 +58,7 @@ pub fn main() -> ExitCode {
     match run_command(cli.command, &context) {
         Ok(code) => code,
         Err(error) => {
-            terminal::stderr(&format!("error: {error:#}"));
+            terminal::stderr(&format!("error: {}", told_once(&error)));
             ExitCode::FAILURE
         }
     }
@@ -81,9 +82,38 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
     }
 }
 
+/// The error and its causes in one line. Some libraries tell a cause in their own message already.
+fn told_once(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
+        cause if told.is_empty() => cause,
+        cause if told.ends_with(&cause) => told,
+        cause => format!("{told}: {cause}"),
+    })
+}
+
 /// Logs go to standard error: from `info` where a server runs, from `warn` elsewhere, or as `RUST_LOG` says.
 fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let denied = || std::io::Error::other("permission denied");
+        let library =
+            streamflow_dataset::Error::Io { action: "open", path: "data/.lock".into(), source: denied() };
+        let error = Err::<(), _>(library).context("the data directory cannot be used").unwrap_err();
+        let expected = "the data directory cannot be used: cannot open data/.lock: permission denied";
+        assert_eq!(super::told_once(&error), expected);
+    }
 }

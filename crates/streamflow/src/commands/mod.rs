@@ -32,7 +32,16 @@ fn date(flag: &str, text: &str) -> anyhow::Result<Date> {
 
 /// The snapshots of the data directory.
 fn snapshots(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<streamflow_dataset::Store>> {
-    Ok(Arc::new(streamflow_dataset::Store::open(data_dir, config.dataset.clone())?))
+    match streamflow_dataset::Store::open(data_dir, config.dataset.clone()) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error @ streamflow_dataset::Error::Io { .. }) => Err(error).with_context(|| {
+            format!(
+                "the data directory {} cannot be used; choose one you may write to with --data-dir",
+                data_dir.display()
+            )
+        }),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Runs a command that talks to the database or the network and then ends.
