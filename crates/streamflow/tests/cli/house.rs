@@ -1,0 +1,44 @@
+//! The arrows between the crates: dependencies point down only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What each crate may use of ours, and the libraries that live in one crate alone.
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("stats", &[]),
+    ("drift", &["streamflow-stats"]),
+    ("dataset", &[]),
+    ("model", &[]),
+    ("streamflow", &["streamflow-dataset", "streamflow-drift", "streamflow-model", "streamflow-stats"]),
+];
+const LIVES_IN: [(&str, &str); 4] =
+    [("datafusion", "dataset"), ("forust-ml", "model"), ("axum", "streamflow"), ("sqlx", "streamflow")];
+
+#[test]
+fn dependencies_point_down_only() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut dependencies = BTreeMap::new();
+    for entry in std::fs::read_dir(crates).unwrap() {
+        let path = entry.unwrap().path();
+        let manifest: toml::Table =
+            std::fs::read_to_string(path.join("Cargo.toml")).unwrap().parse().unwrap();
+        let names: BTreeSet<String> = manifest["dependencies"].as_table().unwrap().keys().cloned().collect();
+        dependencies.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), names);
+    }
+    let known: Vec<&str> = dependencies.keys().map(String::as_str).collect();
+    assert_eq!(
+        known,
+        ["dataset", "drift", "model", "stats", "streamflow"],
+        "a new crate needs its arrows here"
+    );
+    for (name, allowed) in ARROWS {
+        for ours in dependencies[name].iter().filter(|other| other.starts_with("streamflow-")) {
+            assert!(allowed.contains(&ours.as_str()), "{name} may not depend on {ours}");
+        }
+    }
+    for (library, home) in LIVES_IN {
+        for (name, uses) in &dependencies {
+            assert_eq!(uses.contains(library), name == home, "{library} lives in {home}, not in {name}");
+        }
+    }
+}
