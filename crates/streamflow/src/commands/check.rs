@@ -13,7 +13,7 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     context.terminal.result(&config, || {
         format!(
             "The configuration is valid.\n  data directory  {}\n  reports         {}\n  entity          {}\n  label           {}.{}\n  \
-             features        {}\n  tables          {}\n  model           {}\n  drift           {:?} profile, retraining at a share of {:.2}\n  api             {}",
+             features        {}\n  tables          {}\n  model           {}\n  drift           {} profile, retraining at a share of {:.2}\n  api             {}",
             config.data_dir(context.data_dir.as_deref()).display(),
             config.report_dir(None).display(),
             dataset.entity,
@@ -22,7 +22,7 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             dataset.features.len(),
             dataset.tables.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
             config.model.name,
-            config.monitor.profile,
+            config.monitor.profile.as_str(),
             config.monitor.threshold,
             config.api.listen,
         )

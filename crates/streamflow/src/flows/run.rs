@@ -68,10 +68,8 @@ impl FlowRun {
 
     /// Adds a line to the run's log, here and in Prefect.
     pub async fn log(&mut self, level: &'static str, message: &str) -> anyhow::Result<()> {
-        match level {
-            "error" => tracing::error!(run = self.id, "{message}"),
-            _ => tracing::info!(run = self.id, "{message}"),
-        }
+        // A failure is the command's error too, which is told there.
+        tracing::info!(run = self.id, level, "{message}");
         if let Some(prefect) = &mut self.prefect {
             prefect.log(level, message);
         }
