@@ -48,7 +48,7 @@ pub fn now() -> String {
 }
 
 #[cfg(test)]
-pub async fn in_memory() -> (tempfile::TempDir, Store) {
+pub async fn temporary() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     (dir, store)

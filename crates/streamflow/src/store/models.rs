@@ -115,7 +115,7 @@ impl Registration<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::in_memory;
+    use crate::store::temporary;
 
     async fn register(store: &Store, name: &str) -> i64 {
         let registration = store.begin_version(name).await.unwrap();
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_version_becomes_production_and_a_rollback_returns() {
-        let (_dir, store) = in_memory().await;
+        let (_dir, store) = temporary().await;
         assert_eq!(store.production("churn").await.unwrap(), None);
         assert_eq!((register(&store, "churn").await, register(&store, "churn").await), (1, 2));
         assert_eq!(register(&store, "other").await, 1);
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_registration_leaves_its_number_free() {
-        let (_dir, store) = in_memory().await;
+        let (_dir, store) = temporary().await;
         drop(store.begin_version("churn").await.unwrap());
         assert_eq!(register(&store, "churn").await, 1);
     }

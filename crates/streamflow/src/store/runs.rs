@@ -159,11 +159,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::in_memory;
+    use crate::store::temporary;
 
     #[tokio::test]
     async fn a_run_keeps_its_first_end_state() {
-        let (_dir, store) = in_memory().await;
+        let (_dir, store) = temporary().await;
         let run =
             store.start_run("monitor_month", &serde_json::json!({"reference": "2024-01-31"})).await.unwrap();
         let task = store.start_task(run, "drift_report").await.unwrap();
