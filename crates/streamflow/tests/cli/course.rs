@@ -81,6 +81,12 @@ fn evidently_s_values_are_reproduced() {
         compared += 1;
     }
     assert_eq!(compared, 15);
+
+    // Measured with Evidently 0.7.23 on each month's own labels.
+    let columns = read(project.path("reports/drift/drift_2024-01-31_vs_2024-02-29.json"))["columns"].clone();
+    let label = columns.as_array().unwrap().iter().find(|column| column["name"] == "churn_label").unwrap();
+    let (expected, actual) = (0.01939086159417894, label["score"].as_f64().unwrap());
+    assert!((expected - actual).abs() <= 1e-9 * expected, "{actual}");
 }
 
 #[test]
