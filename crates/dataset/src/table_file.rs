@@ -165,12 +165,7 @@ impl TableFile {
         let types = types.ok_or(ProblemKind::Changed)?;
         let mut builders: Vec<ValuesBuilder> = types.iter().map(|t| ValuesBuilder::new(*t)).collect();
         let mut rows = 0;
-        loop {
-            match records.advance()? {
-                Step::Record => {}
-                Step::Faulty(located) => return Err(Stop::Located(located)),
-                Step::End => break,
-            }
+        while next_record(&mut records)? {
             rows += 1;
             for ((builder, position), column_type) in builders.iter_mut().zip(positions).zip(&types) {
                 builder.push(read_as(records.field(*position), *column_type));
@@ -247,17 +242,21 @@ fn open_csv<R: Read>(source: R) -> Result<Records<R>, Stop> {
     })
 }
 
+/// Whether there is another record; a faulty one ends the reading.
+fn next_record<R: Read>(records: &mut Records<R>) -> Result<bool, Stop> {
+    match records.advance()? {
+        Step::Record => Ok(true),
+        Step::Faulty(located) => Err(Stop::Located(located)),
+        Step::End => Ok(false),
+    }
+}
+
 fn inspect_csv(source: impl Read) -> Result<Inspected, Stop> {
     let mut records = open_csv(source)?;
     let names = column_names(&records.header)?;
     let mut guesses = vec![Guess::default(); names.len()];
     let mut rows = 0;
-    loop {
-        match records.advance()? {
-            Step::Record => {}
-            Step::Faulty(located) => return Err(Stop::Located(located)),
-            Step::End => break,
-        }
+    while next_record(&mut records)? {
         rows += 1;
         for (column, guess) in guesses.iter_mut().enumerate() {
             guess.see(records.field(column));
