@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use jiff::civil::Date;
 use streamflow_dataset::{PointInTime, Store};
-use streamflow_drift::{Decision, History, Profile, Report, compare};
+use streamflow_drift::{Decision, History, Profile, Report, Settings, compare};
 
 use super::monitor;
 use crate::columns::drift_columns;
@@ -32,22 +32,18 @@ pub fn run(snapshots: &Store, request: &Request, progress: &ProgressBar) -> anyh
 
     progress.set_length(later.len() as u64);
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
-    let of_month = |current: Date| monitor::Request {
-        reference,
-        current,
-        profile: request.profile,
-        threshold: request.threshold,
-        report_dir: Default::default(),
+    let mut settings = Settings {
+        reference_name: reference.to_string(),
+        ..monitor::settings(snapshots.spec(), &frame, request.profile, request.threshold)
     };
-    let settings: Vec<_> =
-        later.iter().map(|&month| monitor::settings(snapshots.spec(), &frame, &of_month(month))).collect();
     let reference = drift_columns(frame);
 
     let mut reports = Vec::with_capacity(later.len());
-    for (month, settings) in later.iter().zip(&settings) {
+    for month in later {
         progress.set_message(format!("comparing {month}"));
+        settings.current_name = month.to_string();
         let current = drift_columns(read(*month).with_context(|| format!("cannot read {month}"))?);
-        reports.push(essentials(compare(&reference, &current, settings)?));
+        reports.push(essentials(compare(&reference, &current, &settings)?));
         progress.inc(1);
     }
     progress.finish_and_clear();

@@ -92,7 +92,11 @@ async fn tasks(
     )
     .await?;
 
-    let settings = settings(snapshots.spec(), &reference, request);
+    let settings = Settings {
+        reference_name: request.reference.to_string(),
+        current_name: request.current.to_string(),
+        ..settings(snapshots.spec(), &reference, request.profile, request.threshold)
+    };
     let report = run
         .task("compare_tables", move || {
             Ok(streamflow_drift::compare(&drift_columns(reference), &drift_columns(current), &settings)?)
@@ -110,7 +114,7 @@ async fn tasks(
 }
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.
-pub(super) fn settings(spec: &DatasetSpec, table: &Frame, request: &Request) -> Settings {
+pub(super) fn settings(spec: &DatasetSpec, table: &Frame, profile: Profile, threshold: f64) -> Settings {
     let declared = table.columns.iter().filter(|column| column.name != spec.entity).map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,
@@ -120,13 +124,11 @@ pub(super) fn settings(spec: &DatasetSpec, table: &Frame, request: &Request) -> 
         (column.name.clone(), kind)
     });
     Settings {
-        profile: request.profile,
-        drift_share_threshold: request.threshold,
+        profile,
+        drift_share_threshold: threshold,
         types: declared.collect(),
         entity: Some(spec.entity.clone()),
         target: Some(spec.label.column.clone()),
-        reference_name: request.reference.to_string(),
-        current_name: request.current.to_string(),
         ..Settings::default()
     }
 }
