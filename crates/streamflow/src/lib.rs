@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
     match run_command(cli.command, &context) {
         Ok(code) => code,
         Err(error) => {
-            terminal::stderr(&format!("error: {}", told_once(&error)));
+            terminal::stderr(&format!("error: {}", terminal::told_once(&error)));
             ExitCode::FAILURE
         }
     }
@@ -82,15 +82,6 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
     }
 }
 
-/// The error and its causes in one line. Some libraries tell a cause in their own message already.
-fn told_once(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
-        cause if told.is_empty() => cause,
-        cause if told.ends_with(&cause) => told,
-        cause => format!("{told}: {cause}"),
-    })
-}
-
 /// Logs go to standard error: from `info` where a server runs, from `warn` elsewhere, or as `RUST_LOG` says.
 fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
@@ -101,19 +92,4 @@ fn start_logging(command: &Command) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-}
-
-#[cfg(test)]
-mod tests {
-    use anyhow::Context as _;
-
-    #[test]
-    fn a_cause_that_was_told_is_not_told_again() {
-        let denied = || std::io::Error::other("permission denied");
-        let library =
-            streamflow_dataset::Error::Io { action: "open", path: "data/.lock".into(), source: denied() };
-        let error = Err::<(), _>(library).context("the data directory cannot be used").unwrap_err();
-        let expected = "the data directory cannot be used: cannot open data/.lock: permission denied";
-        assert_eq!(super::told_once(&error), expected);
-    }
 }

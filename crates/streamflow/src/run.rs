@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use streamflow_dataset::{PointInTime, Snapshot};
+use streamflow_dataset::Snapshot;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -12,6 +12,7 @@ use crate::api;
 use crate::config::Config;
 use crate::registry::Registry;
 use crate::serving::{OnlineFeatures, Served, Serving};
+use crate::terminal::told_once;
 
 /// How often the registry and the snapshots are looked at for something newer to serve.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -54,16 +55,14 @@ impl Loader {
             return Ok(());
         }
         self.loaded = source.clone();
-        let (Some(version), Some(newest)) = (source.version, source.snapshots.last()) else {
-            return Ok(());
-        };
-        let as_of = newest.as_of;
+        let Some(version) = source.version else { return Ok(()) };
         let (config, registry, snapshots) =
             (self.config.clone(), self.registry.clone(), self.snapshots.clone());
-        let serving =
-            tokio::task::spawn_blocking(move || serving(&config, &registry, &snapshots, version, as_of));
-        self.served.store(Some(Arc::new(serving.await??)));
-        tracing::info!(model = %name, version, %as_of, "serving");
+        let serving = tokio::task::spawn_blocking(move || serving(&config, &registry, &snapshots, version));
+        if let Some(serving) = serving.await?? {
+            tracing::info!(model = %name, version, as_of = %serving.as_of, "serving");
+            self.served.store(Some(Arc::new(serving)));
+        }
         Ok(())
     }
 
@@ -75,30 +74,33 @@ impl Loader {
                 _ = shutdown.wait_for(|stop| *stop) => return,
             }
             if let Err(error) = self.refresh().await {
-                tracing::error!("cannot load the newest model and features; the old ones stay: {error:#}");
+                tracing::error!(
+                    "cannot load the newest model and features; the old ones stay: {}",
+                    told_once(&error)
+                );
             }
         }
     }
 }
 
+/// The model with the newest features; none before the first month is ingested.
 fn serving(
     config: &Config,
     registry: &Registry,
     snapshots: &streamflow_dataset::Store,
     version: i64,
-    as_of: jiff::civil::Date,
-) -> anyhow::Result<Serving> {
+) -> anyhow::Result<Option<Serving>> {
+    let Some((as_of, table)) = snapshots.online_features()? else { return Ok(None) };
     let model = registry.load(&config.model.name, version)?;
-    let table = snapshots.point_in_time(as_of, PointInTime { labels: false, exact: true })?;
     let features = OnlineFeatures::for_model(&model, &table, &config.dataset.entity)?;
-    Ok(Serving {
+    Ok(Some(Serving {
         model,
         model_name: config.model.name.clone(),
         model_version: version.to_string(),
         as_of,
         entity_name: config.dataset.entity.clone(),
         features,
-    })
+    }))
 }
 
 /// Takes the address, or says in one line why not.
@@ -116,7 +118,10 @@ pub async fn serve(
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     if let Err(error) = loader.refresh().await {
-        tracing::error!("cannot load the model and features; answering 503 until that is mended: {error:#}");
+        tracing::error!(
+            "cannot load the model and features; answering 503 until that is mended: {}",
+            told_once(&error)
+        );
     } else if loader.served.load().is_none() {
         tracing::warn!(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"

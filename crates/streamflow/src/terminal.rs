@@ -76,3 +76,27 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
     table.load_style(presets::NOTHING).set_header(header);
     table
 }
+
+/// The error and its causes in one line. Some libraries tell a cause in their own message already.
+pub fn told_once(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
+        cause if told.is_empty() => cause,
+        cause if told.ends_with(&cause) => told,
+        cause => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let denied = || std::io::Error::other("permission denied");
+        let library =
+            streamflow_dataset::Error::Io { action: "open", path: "data/.lock".into(), source: denied() };
+        let error = Err::<(), _>(library).context("the data directory cannot be used").unwrap_err();
+        let expected = "the data directory cannot be used: cannot open data/.lock: permission denied";
+        assert_eq!(super::told_once(&error), expected);
+    }
+}

@@ -5,10 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use jiff::civil::Date;
-use streamflow_dataset::PointInTime;
-
 use super::{ingest, init, snapshots, train};
 use crate::Context;
 use crate::columns::entity_ids;
@@ -21,6 +17,8 @@ use crate::serving::Served;
 use crate::store::Store;
 use crate::terminal::Terminal;
 use crate::traffic;
+use anyhow::Context as _;
+use jiff::civil::Date;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -59,12 +57,13 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let demo = Demo::prepare(config.clone(), data_dir, args.dir.join("drops"), terminal).await?;
 
         let url = format!("http://{}", listener.local_addr()?);
+        let requests = demo.requests()?;
+        let example = requests.first().cloned().unwrap_or_default();
         let loader = Loader::new(config, demo.registry.clone(), demo.snapshots.clone(), Served::default());
         let server = tokio::spawn(run::serve(listener, loader, shutdown.clone()));
-        let traffic =
-            tokio::spawn(traffic::send(url.parse()?, demo.requests()?, args.rate, shutdown.clone()));
+        let traffic = tokio::spawn(traffic::send(url.parse()?, requests, args.rate, shutdown.clone()));
         demo.monitor().await?;
-        demo.say_where_to_look(&url, args.rate)?;
+        demo.say_where_to_look(&url, args.rate, &example)?;
         server.await??;
         traffic.await??;
         anyhow::Ok(())
@@ -114,8 +113,7 @@ impl Demo {
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
     fn requests(&self) -> anyhow::Result<Vec<String>> {
         let entity = &self.config.dataset.entity;
-        let newest = *self.months.last().context("the sample has no month")?;
-        let table = self.snapshots.point_in_time(newest, PointInTime { labels: false, exact: true })?;
+        let (_, table) = self.snapshots.online_features()?.context("no month was ingested")?;
         let known = entity_ids(&table, entity)?;
         let spread = (known.len() / 49).max(1);
         let ids = known.into_iter().step_by(spread).take(49).chain(["U0001".to_owned()]);
@@ -141,10 +139,7 @@ impl Demo {
         Ok(())
     }
 
-    fn say_where_to_look(&self, url: &str, rate: u32) -> anyhow::Result<()> {
-        let entity = &self.config.dataset.entity;
-        let body =
-            self.requests()?.into_iter().next().unwrap_or_else(|| format!("{{\"{entity}\":\"U0001\"}}"));
+    fn say_where_to_look(&self, url: &str, rate: u32, body: &str) -> anyhow::Result<()> {
         self.terminal.line(&format!(
             "\nServing at {url} with {rate} predictions a second. Look at\n  \
              {url}/docs      the API, to try out\n  \

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::prefect::PrefectRun;
 use crate::store::Store;
 use crate::store::runs::State;
+use crate::terminal::told_once;
 
 /// What is known of a finished task.
 #[derive(Debug, Clone, Serialize)]
@@ -52,7 +53,7 @@ impl FlowRun {
 
         let (state, message) = match &outcome {
             Ok(_) => (State::Completed, String::new()),
-            Err(error) => (State::Failed, format!("{error:#}")),
+            Err(error) => (State::Failed, told_once(error)),
         };
         self.store.finish_task(id, state, &message, duration_ms).await.context("cannot record the task")?;
         if let Some(prefect) = &mut self.prefect {
@@ -87,7 +88,7 @@ impl FlowRun {
     pub async fn finish(mut self, outcome: Result<&str, &anyhow::Error>) -> anyhow::Result<Vec<TaskRecord>> {
         let (state, name, message) = match outcome {
             Ok(name) => (State::Completed, name, String::new()),
-            Err(error) => (State::Failed, "Failed", format!("{error:#}")),
+            Err(error) => (State::Failed, "Failed", told_once(error)),
         };
         self.store
             .finish_run(self.id, state, name, &message)
