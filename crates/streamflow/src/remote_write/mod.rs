@@ -1,0 +1,1 @@
+//! Sends every stored sample on to other systems by remote write.

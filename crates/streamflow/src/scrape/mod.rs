@@ -1,0 +1,1 @@
+//! Asks targets for their metrics, as `prometheus.yml` says, and stores the answers.
