@@ -7,4 +7,4 @@ mod functions;
 
 pub use ast::*;
 pub use error::Error;
-pub use functions::Function;
+pub use functions::{FUNCTIONS, Function, lookup};
