@@ -38,8 +38,10 @@ pub struct Expr {
 /// What an expression is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
-    /// `1.5`, `0x1f`, `5m` where a number is expected.
+    /// `1.5`, `0x1f`.
     Number(f64),
+    /// `5m` where a number is expected: a number of seconds that is printed as a duration.
+    Duration(f64),
     /// `"text"`.
     String(String),
     /// `name{label="value"} offset 5m @ 10`.
@@ -122,6 +124,8 @@ pub enum At {
 pub enum DurationExpr {
     /// Milliseconds.
     Literal(i64),
+    /// A plain number that is an operand of the arithmetic, in seconds (alone it is a `Literal`).
+    Number(f64),
     /// `step()`.
     Step,
     /// `range()`: the length of the whole range query.
