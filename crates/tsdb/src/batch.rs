@@ -1,0 +1,122 @@
+//! Samples that are committed together.
+
+use std::sync::Arc;
+
+use crate::db::Inner;
+use crate::head::{MemSeries, Place};
+use crate::{AppendError, Error, Labels};
+
+/// Names a series in memory for as long as the process runs and the series has samples there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesRef(pub(crate) u64);
+
+impl SeriesRef {
+    /// As a number, for caches.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Samples that are in the store now, those included that were there before.
+    pub samples: u64,
+    /// Samples that another batch overtook between their adding and this commit: refused, and counted in the
+    /// store's statistics.
+    pub refused: u64,
+}
+
+/// Samples of any series, collected in memory and committed together: after a commit all of them survive the end of
+/// the process, before it none is seen. Dropping a batch forgets it.
+#[derive(Debug)]
+pub struct Batch {
+    pub(crate) store: Arc<Inner>,
+    pub(crate) id: u64,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) present: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) series: Arc<MemSeries>,
+    pub(crate) timestamp: i64,
+    pub(crate) value: f64,
+    pub(crate) behind: bool,
+}
+
+impl Batch {
+    /// One sample of the series of these labels, which is made if there is none.
+    ///
+    /// # Errors
+    /// When the sample is refused; it is counted then, and the batch is as before.
+    pub fn add(&mut self, labels: &Labels, timestamp_ms: i64, value: f64) -> Result<SeriesRef, AppendError> {
+        if labels.is_empty() {
+            return Err(AppendError::NoLabels);
+        }
+        let store = Arc::clone(&self.store);
+        store.head.get_or_create(labels, |series| self.place(series, timestamp_ms, value))
+    }
+
+    /// One sample of a series that was added to before: the fast way.
+    ///
+    /// # Errors
+    /// As [`Batch::add`]; [`AppendError::UnknownSeries`] when the series has left memory: add by labels again.
+    pub fn add_ref(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) -> Result<(), AppendError> {
+        let store = Arc::clone(&self.store);
+        let placed = store.head.with(series.0, |series| self.place(series, timestamp_ms, value));
+        placed.unwrap_or(Err(AppendError::UnknownSeries(series.0))).map(|_| ())
+    }
+
+    fn place(
+        &mut self,
+        series: &Arc<MemSeries>,
+        timestamp: i64,
+        value: f64,
+    ) -> Result<SeriesRef, AppendError> {
+        let mut state = series.lock();
+        match state.place(timestamp, value, self.id, &self.store.bounds()) {
+            Ok(Place::Present) => self.present += 1,
+            Ok(place) => {
+                state.expect(timestamp, value, self.id, place);
+                let behind = place == Place::OutOfOrder;
+                self.entries.push(Entry { series: Arc::clone(series), timestamp, value, behind });
+            }
+            Err(error) => {
+                self.store.refused.count(&error);
+                return Err(error);
+            }
+        }
+        Ok(SeriesRef(series.id))
+    }
+
+    /// How many samples wait for the commit.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Makes the samples durable, then visible.
+    ///
+    /// # Errors
+    /// When the write-ahead log cannot be written: then no sample of the batch is in the store, which goes on.
+    pub fn commit(mut self) -> Result<Committed, Error> {
+        let store = Arc::clone(&self.store);
+        store.commit(&mut self)
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for entry in &self.entries {
+            entry.series.lock().pending -= 1;
+        }
+    }
+}

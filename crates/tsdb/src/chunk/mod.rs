@@ -1,0 +1,211 @@
+//! Chunks: the compressed samples of one series over some time, two columns one after the other.
+//!
+//! Timestamps are a [`sequence`]. Values are one too when they are decimals (a counter's integers, seconds with a
+//! few digits), with the power of ten that makes them whole; else either their bits are a sequence or each is
+//! the last one's difference of bits ([`xor`]), whichever is shorter. Every bit of every value comes back.
+
+mod bits;
+mod sequence;
+mod xor;
+
+pub(crate) use xor::OpenChunk;
+
+use std::sync::Arc;
+
+use crate::Samples;
+use crate::varint;
+
+/// Most samples of a chunk: what a decoder is willing to make of a few bytes.
+pub(crate) const MAX_SAMPLES: usize = 65_535;
+/// Values are these bits.
+const BITS: u8 = 14;
+/// Values are differences.
+const XOR: u8 = 15;
+/// Values are integers over ten to the power of the tag.
+const MAX_EXPONENT: u8 = 9;
+const POWERS: [f64; MAX_EXPONENT as usize + 1] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+/// Integers up to here are floats exactly.
+const MAX_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// A finished chunk; a clone is a reference count.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    pub(crate) min_time: i64,
+    pub(crate) max_time: i64,
+    pub(crate) count: u32,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl Chunk {
+    /// Of 1 to [`MAX_SAMPLES`] samples.
+    pub(crate) fn new(samples: &Samples) -> Self {
+        let bytes = encode(samples);
+        let (min_time, max_time) = (samples.timestamps[0], samples.timestamps[samples.len() - 1]);
+        Self { min_time, max_time, count: samples.len() as u32, bytes: bytes.into() }
+    }
+
+    /// Appends its samples to `out`.
+    pub(crate) fn decode(&self, out: &mut Samples) -> Option<()> {
+        decode(&self.bytes, out)
+    }
+}
+
+/// 1 to [`MAX_SAMPLES`] samples as bytes.
+pub(crate) fn encode(samples: &Samples) -> Vec<u8> {
+    let mut scratch = Vec::with_capacity(samples.len());
+    let mut out = Vec::with_capacity(32 + samples.len());
+    out.push(0);
+    varint::write(&mut out, samples.len() as u64);
+    let plan = sequence::plan(&samples.timestamps, &mut scratch);
+    sequence::write(&mut out, &samples.timestamps, plan);
+    let (tag, values) = match decimals(&samples.values) {
+        Some((exponent, integers)) => (exponent, integers),
+        None => (BITS, samples.values.iter().map(|value| value.to_bits() as i64).collect()),
+    };
+    let plan = sequence::plan(&values, &mut scratch);
+    // Differences of bits win nothing where a sequence takes this little.
+    if plan.bits > 12 * samples.len() as u64 {
+        let differences = xor_values(&samples.values);
+        if (differences.len() as u64) < 8 + plan.bits / 8 {
+            out[0] = XOR;
+            out.extend_from_slice(&differences);
+            return out;
+        }
+    }
+    out[0] = tag;
+    sequence::write(&mut out, &values, plan);
+    out
+}
+
+fn xor_values(values: &[f64]) -> Vec<u8> {
+    let mut bits = bits::BitWriter::new(values[0].to_le_bytes().to_vec());
+    let mut xor = xor::Xor::new(values[0]);
+    for value in &values[1..] {
+        xor.write(&mut bits, *value);
+    }
+    bits.bytes
+}
+
+/// Whole numbers and the smallest power of ten over which they are the values, to the bit.
+fn decimals(values: &[f64]) -> Option<(u8, Vec<i64>)> {
+    let mut exponent = 0;
+    for value in values {
+        while as_integer(*value, exponent).is_none() {
+            exponent += 1;
+            if exponent > MAX_EXPONENT {
+                return None;
+            }
+        }
+    }
+    let integers: Option<Vec<i64>> = values.iter().map(|value| as_integer(*value, exponent)).collect();
+    integers.map(|integers| (exponent, integers))
+}
+
+fn as_integer(value: f64, exponent: u8) -> Option<i64> {
+    let power = POWERS[usize::from(exponent)];
+    let scaled = (value * power).round_ties_even();
+    let fits = scaled.abs() <= MAX_INTEGER && (scaled as i64 as f64 / power).to_bits() == value.to_bits();
+    fits.then_some(scaled as i64)
+}
+
+/// Appends the samples of a chunk's bytes to `out`; `None`, and `out` as it was, when they are no chunk.
+pub(crate) fn decode(bytes: &[u8], out: &mut Samples) -> Option<()> {
+    let before = out.len();
+    let done = decode_columns(bytes, out);
+    if done.is_none() {
+        out.truncate(before);
+    }
+    done
+}
+
+fn decode_columns(bytes: &[u8], out: &mut Samples) -> Option<()> {
+    let mut head = varint::Reader::new(bytes);
+    let tag = head.byte()?;
+    let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
+    out.timestamps.reserve(count);
+    out.values.reserve(count);
+    let rest = sequence::read(head.rest, count, |timestamp| out.timestamps.push(timestamp))?;
+    let values = &mut out.values;
+    let rest = match tag {
+        0 => sequence::read(rest, count, |integer| values.push(integer as f64))?,
+        1..=MAX_EXPONENT => {
+            let power = POWERS[usize::from(tag)];
+            sequence::read(rest, count, |integer| values.push(integer as f64 / power))?
+        }
+        BITS => sequence::read(rest, count, |bits| values.push(f64::from_bits(bits as u64)))?,
+        XOR => {
+            let first = f64::from_le_bytes(*rest.first_chunk()?);
+            values.push(first);
+            let (mut from, mut xor) = (bits::BitReader::new(&rest[8..]), xor::Xor::new(first));
+            for _ in 1..count {
+                values.push(xor.read(&mut from)?);
+            }
+            from.after(&rest[8..])
+        }
+        _ => return None,
+    };
+    rest.is_empty().then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            any::<u64>().prop_map(f64::from_bits),
+            (-100_i64..100).prop_map(|n| n as f64),
+            (0_i64..100_000).prop_map(|n| n as f64 / 100.0),
+            Just(crate::STALE_NAN),
+            Just(-0.0),
+            Just(f64::INFINITY)
+        ]
+    }
+
+    fn check(samples: &Samples) -> usize {
+        let bytes = encode(samples);
+        let mut back = Samples::default();
+        decode(&bytes, &mut back).unwrap();
+        assert_eq!(back.timestamps, samples.timestamps);
+        let bits = |samples: &Samples| samples.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&back), bits(samples));
+        bytes.len()
+    }
+
+    proptest! {
+        #[test]
+        fn every_bit_comes_back(values in proptest::collection::vec(any_value(), 1..200), step in 1_i64..100_000) {
+            let timestamps = (0..values.len() as i64).map(|i| i * step + i % 3).collect();
+            check(&Samples { timestamps, values });
+        }
+
+        #[test]
+        fn decimals_come_back(values in proptest::collection::vec(0_i64..10_000_000, 1..200), exponent in 0_u32..8) {
+            let timestamps = (0..values.len() as i64).collect();
+            let values = values.iter().map(|n| *n as f64 / 10_f64.powi(exponent as i32)).collect();
+            check(&Samples { timestamps, values });
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let mut out = Samples::default();
+            if decode(&bytes, &mut out).is_none() { prop_assert!(out.is_empty()); }
+            prop_assert_eq!(out.timestamps.len(), out.values.len());
+            prop_assert!(out.len() <= MAX_SAMPLES);
+        }
+    }
+
+    #[test]
+    fn sizes_of_usual_series() {
+        let chunk = |value: &dyn Fn(i64) -> f64| {
+            let timestamps: Vec<i64> = (0..120).map(|i| 1_700_000_000_000 + i * 15_000).collect();
+            check(&Samples { values: (0..120).map(value).collect(), timestamps })
+        };
+        assert!(chunk(&|_| 1.0) <= 16);
+        assert!(chunk(&|i| i as f64) <= 16);
+        assert!(chunk(&|i| (i * 37 + i * i % 5) as f64) <= 70);
+        assert!(chunk(&|i| (i * 7 % 100) as f64 / 100.0) <= 150);
+        assert!(chunk(&|_| f64::NAN) <= 35);
+    }
+}

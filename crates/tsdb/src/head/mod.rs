@@ -1,0 +1,169 @@
+//! The newest samples, in memory: series by reference and by labels, and the index over their labels.
+
+mod series;
+
+pub(crate) use series::{Bounds, Cut, MemSeries, Place};
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::postings::{candidates, meets, union};
+use crate::series::Series;
+use crate::{Labels, Matcher};
+
+/// Value → numbers of the series that have it, ascending.
+type Values = BTreeMap<Box<str>, Vec<u64>>;
+
+/// All series in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    table: RwLock<Table>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    by_id: HashMap<u64, Arc<MemSeries>, DefaultHashBuilder>,
+    by_labels: HashTable<Arc<MemSeries>>,
+    hasher: DefaultHashBuilder,
+    names: BTreeMap<Box<str>, Values>,
+    next_id: u64,
+}
+
+impl Head {
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<MemSeries>> {
+        self.read().by_id.get(&id).cloned()
+    }
+
+    /// The series of these labels, made if there is none; `touch` sees it while it cannot be collected.
+    pub(crate) fn get_or_create<R>(&self, labels: &Labels, touch: impl FnOnce(&Arc<MemSeries>) -> R) -> R {
+        {
+            let table = self.read();
+            if let Some(series) = table.find(labels) {
+                return touch(series);
+            }
+        }
+        let mut table = self.write();
+        let series = match table.find(labels) {
+            Some(series) => Arc::clone(series),
+            None => {
+                let id = table.next_id + 1;
+                table.insert(id, labels.clone())
+            }
+        };
+        touch(&series)
+    }
+
+    /// The series of this reference, seen by `touch` while it cannot be collected.
+    pub(crate) fn with<R>(&self, id: u64, touch: impl FnOnce(&Arc<MemSeries>) -> R) -> Option<R> {
+        self.read().by_id.get(&id).map(touch)
+    }
+
+    /// The series with samples from `min` to `max` that meet all matchers, in no order.
+    pub(crate) fn matching(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Arc<MemSeries>> {
+        let table = self.read();
+        let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
+        let series =
+            ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
+        series.filter(|series| series.lock().overlaps(min, max)).cloned().collect()
+    }
+
+    /// As [`Head::matching`] with their chunks, sorted by labels.
+    pub(crate) fn select(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Series> {
+        let matching = self.matching(matchers, min, max);
+        let mut selected: Vec<Series> = matching
+            .iter()
+            .map(|series| (series.lock().parts(min, max), series))
+            .filter(|(parts, _)| !parts.is_empty())
+            .map(|(parts, series)| Series {
+                labels: series.labels.clone(),
+                parts: parts.into(),
+                min_ms: min,
+                max_ms: max,
+            })
+            .collect();
+        selected.sort_by(|a, b| a.labels.cmp(&b.labels));
+        selected
+    }
+
+    /// All series, in no order.
+    pub(crate) fn series(&self) -> Vec<Arc<MemSeries>> {
+        self.read().by_id.values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.read().by_id.len()
+    }
+
+    /// Names with the number of their values, and each pair with the number of its series.
+    pub(crate) fn each_label(
+        &self,
+        mut names: impl FnMut(&str, usize),
+        mut pairs: impl FnMut(&str, &str, usize),
+    ) {
+        for (name, values) in &self.read().names {
+            names(name, values.len());
+            values.iter().for_each(|(value, ids)| pairs(name, value, ids.len()));
+        }
+    }
+}
+
+impl Table {
+    fn find(&self, labels: &Labels) -> Option<&Arc<MemSeries>> {
+        self.by_labels.find(self.hasher.hash_one(labels), |series| series.labels == *labels)
+    }
+
+    fn insert(&mut self, id: u64, labels: Labels) -> Arc<MemSeries> {
+        self.next_id = self.next_id.max(id);
+        for (name, value) in &labels {
+            if !self.names.contains_key(name) {
+                self.names.insert(name.into(), Values::new());
+            }
+            let values = self.names.get_mut(name).expect("inserted above");
+            match values.get_mut(value) {
+                Some(ids) => ids.push(id),
+                None => drop(values.insert(value.into(), vec![id])),
+            }
+        }
+        let series = Arc::new(MemSeries::new(id, labels));
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(&series.labels);
+        self.by_labels.insert_unique(hash, Arc::clone(&series), |other| hasher.hash_one(&other.labels));
+        self.by_id.insert(id, Arc::clone(&series));
+        series
+    }
+
+    fn all(&self) -> Vec<u64> {
+        let mut ids: Vec<u64> = self.by_id.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn postings(&self, matcher: &Matcher) -> Cow<'_, [u64]> {
+        let Some(values) = self.names.get(matcher.name()) else { return Cow::Borrowed(&[]) };
+        if let Some(texts) = matcher.texts() {
+            let lists = texts.iter().filter_map(|text| values.get(text.as_str()));
+            return union(lists.map(|ids| Cow::Borrowed(ids.as_slice())).collect());
+        }
+        let prefix = matcher.prefix();
+        let range = values.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        let begun = range.take_while(|(value, _)| value.starts_with(prefix));
+        union(
+            begun
+                .filter(|(value, _)| matcher.matches(value))
+                .map(|(_, ids)| Cow::Borrowed(ids.as_slice()))
+                .collect(),
+        )
+    }
+}

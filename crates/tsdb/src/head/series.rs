@@ -1,0 +1,227 @@
+//! One series in memory.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::chunk::{Chunk, OpenChunk};
+use crate::series::Part;
+use crate::{AppendError, Labels, Samples};
+
+/// Identity is fixed; the rest is behind the lock.
+#[derive(Debug)]
+pub(crate) struct MemSeries {
+    pub(crate) id: u64,
+    pub(crate) labels: Labels,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    chunks: Vec<Chunk>,
+    open: Option<Arc<OpenChunk>>,
+    /// The open chunk ends before this time.
+    open_end: i64,
+    out_of_order: Arc<Vec<(i64, f64)>>,
+    /// Newest sample, also of one that has left the head.
+    newest: Option<(i64, f64)>,
+    /// Whether the write-ahead log knows the series.
+    pub(crate) logged: bool,
+    /// Samples of batches that are not committed yet: the series must stay.
+    pub(crate) pending: u32,
+    /// The last sample of the batch of that number.
+    pending_batch: u64,
+    pending_newest: (i64, f64),
+}
+
+/// What a sample would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Newer than what the series has.
+    Newest,
+    /// Behind newer ones, within the window.
+    OutOfOrder,
+    /// In the store already.
+    Present,
+}
+
+/// From when on samples are accepted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Before this everything is in blocks.
+    pub(crate) boundary: i64,
+    /// Out of order from here on; `None` when not accepted at all.
+    pub(crate) out_of_order: Option<i64>,
+}
+
+/// How chunks are cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) samples: u32,
+    pub(crate) range_ms: i64,
+}
+
+impl MemSeries {
+    pub(crate) fn new(id: u64, labels: Labels) -> Self {
+        Self { id, labels, state: Mutex::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Where a sample of this batch would go, or why it is refused.
+    pub(crate) fn place(
+        &self,
+        t: i64,
+        value: f64,
+        batch: u64,
+        bounds: &Bounds,
+    ) -> Result<Place, AppendError> {
+        let newest = if self.pending_batch == batch { Some(self.pending_newest) } else { self.newest };
+        if let Some((newest, existing)) = newest {
+            if t == newest {
+                if existing.to_bits() == value.to_bits() {
+                    return Ok(Place::Present);
+                }
+                return Err(AppendError::DuplicateTimestamp { timestamp: t, existing, value });
+            }
+            if t < newest {
+                return match bounds.out_of_order {
+                    None => Err(AppendError::OutOfOrder { timestamp: t, newest }),
+                    Some(oldest) if t < oldest => Err(AppendError::TooOld { timestamp: t, oldest }),
+                    Some(_) => self.place_behind(t, value),
+                };
+            }
+        }
+        if t >= bounds.boundary {
+            return Ok(Place::Newest);
+        }
+        match bounds.out_of_order {
+            Some(oldest) if t >= oldest => self.place_behind(t, value),
+            oldest => Err(AppendError::TooOld { timestamp: t, oldest: oldest.unwrap_or(bounds.boundary) }),
+        }
+    }
+
+    fn place_behind(&self, t: i64, value: f64) -> Result<Place, AppendError> {
+        match self.at(t) {
+            None => Ok(Place::OutOfOrder),
+            Some(existing) if existing.to_bits() == value.to_bits() => Ok(Place::Present),
+            Some(existing) => Err(AppendError::DuplicateTimestamp { timestamp: t, existing, value }),
+        }
+    }
+
+    /// The value in the head at this time.
+    fn at(&self, t: i64) -> Option<f64> {
+        let mut samples = Samples::default();
+        let within = self.chunks.partition_point(|chunk| chunk.max_time < t);
+        match self.chunks.get(within) {
+            Some(chunk) if chunk.min_time <= t => chunk.decode(&mut samples)?,
+            Some(_) => {}
+            None => {
+                if let Some(open) =
+                    self.open.as_ref().filter(|open| (open.min_time..=open.max_time).contains(&t))
+                {
+                    open.decode(&mut samples);
+                }
+            }
+        }
+        let in_order = samples.timestamps.binary_search(&t).ok().map(|at| samples.values[at]);
+        let behind = self.out_of_order.binary_search_by_key(&t, |(timestamp, _)| *timestamp);
+        in_order.or_else(|| behind.ok().map(|at| self.out_of_order[at].1))
+    }
+
+    /// Remembers a sample of a batch that is still open.
+    pub(crate) fn expect(&mut self, t: i64, value: f64, batch: u64, place: Place) {
+        self.pending += 1;
+        if place == Place::Newest {
+            (self.pending_batch, self.pending_newest) = (batch, (t, value));
+        }
+    }
+
+    /// Puts a committed sample in; false if another batch was faster and it does not fit any more.
+    pub(crate) fn insert(&mut self, t: i64, value: f64, behind_allowed: bool, cut: Cut) -> bool {
+        match self.newest {
+            Some((newest, existing)) if t == newest => return existing.to_bits() == value.to_bits(),
+            Some((newest, _)) if t < newest => return behind_allowed && self.insert_behind(t, value),
+            _ => {}
+        }
+        self.newest = Some((t, value));
+        if let Some(open) = &mut self.open {
+            if open.count < cut.samples && t < self.open_end {
+                Arc::make_mut(open).push(t, value);
+                return true;
+            }
+            self.seal();
+        }
+        self.open_end = t.div_euclid(cut.range_ms).saturating_add(1).saturating_mul(cut.range_ms);
+        self.open = Some(Arc::new(OpenChunk::new(t, value)));
+        true
+    }
+
+    pub(crate) fn insert_behind(&mut self, t: i64, value: f64) -> bool {
+        if let Some(existing) = self.at(t) {
+            return existing.to_bits() == value.to_bits();
+        }
+        let samples = Arc::make_mut(&mut self.out_of_order);
+        let at = samples.partition_point(|(timestamp, _)| *timestamp < t);
+        samples.insert(at, (t, value));
+        if self.newest.is_none() {
+            self.newest = Some((t, value));
+        }
+        true
+    }
+
+    fn seal(&mut self) {
+        if let Some(open) = self.open.take() {
+            let mut samples = Samples::default();
+            open.decode(&mut samples);
+            self.chunks.push(Chunk::new(&samples));
+        }
+    }
+
+    /// References to everything with samples from `min` to `max`.
+    pub(crate) fn parts(&self, min: i64, max: i64) -> Vec<Part> {
+        let from = self.chunks.partition_point(|chunk| chunk.max_time < min);
+        let to = self.chunks.partition_point(|chunk| chunk.min_time <= max);
+        let mut parts: Vec<Part> = self.chunks[from.min(to)..to].iter().cloned().map(Part::Chunk).collect();
+        if let Some(open) = self.open.as_ref().filter(|open| open.min_time <= max && open.max_time >= min) {
+            parts.push(Part::Open(Arc::clone(open)));
+        }
+        if self.out_of_order.iter().any(|(timestamp, _)| (min..=max).contains(timestamp)) {
+            parts.push(Part::OutOfOrder(Arc::clone(&self.out_of_order)));
+        }
+        parts
+    }
+
+    /// Whether there is any sample from `min` to `max` (as far as chunk bounds tell).
+    pub(crate) fn overlaps(&self, min: i64, max: i64) -> bool {
+        let chunk = self.chunks.partition_point(|chunk| chunk.max_time < min);
+        self.chunks.get(chunk).is_some_and(|chunk| chunk.min_time <= max)
+            || self.open.as_ref().is_some_and(|open| open.min_time <= max && open.max_time >= min)
+            || self.out_of_order.iter().any(|(timestamp, _)| (min..=max).contains(timestamp))
+    }
+
+    /// Oldest and newest sample in the head.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        let chunks =
+            self.chunks.first().zip(self.chunks.last()).map(|(first, last)| (first.min_time, last.max_time));
+        let open = self.open.as_ref().map(|open| (open.min_time, open.max_time));
+        let behind =
+            self.out_of_order.first().zip(self.out_of_order.last()).map(|(first, last)| (first.0, last.0));
+        [chunks, open, behind].into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Chunks, samples and bytes in the head.
+    pub(crate) fn size(&self) -> (u64, u64, u64) {
+        let open = self.open.as_deref();
+        let chunks = self.chunks.len() as u64 + u64::from(open.is_some());
+        let samples = self.chunks.iter().map(|chunk| u64::from(chunk.count)).sum::<u64>()
+            + open.map_or(0, |open| u64::from(open.count))
+            + self.out_of_order.len() as u64;
+        let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>()
+            + open.map_or(0, |open| open.bytes())
+            + self.out_of_order.len() * 16;
+        (chunks, samples, bytes as u64)
+    }
+}
