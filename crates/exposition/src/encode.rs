@@ -1,0 +1,124 @@
+//! Samples as an exposition in the text format: what a federation endpoint answers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::float::format_float;
+
+/// Collects samples by family and writes the families in the order of their names, each under
+/// `# TYPE name untyped`; within a family the order of [`TextEncoder::sample`] is kept.
+#[derive(Debug, Default)]
+pub struct TextEncoder {
+    families: BTreeMap<String, String>,
+}
+
+impl TextEncoder {
+    /// Without a sample.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value of the series `name{labels}`; `labels` are written in the order given, a pair `__name__` among them
+    /// is left out. A name that needs quotes is written as Prometheus 3 does, inside of the braces.
+    pub fn sample<'a>(
+        &mut self,
+        name: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        value: f64,
+        timestamp_ms: Option<i64>,
+    ) {
+        if !self.families.contains_key(name) {
+            let mut head = "# TYPE ".to_owned();
+            quote_unless(is_metric_name(name), name, &mut head);
+            head.push_str(" untyped\n");
+            self.families.insert(name.to_owned(), head);
+        }
+        let out = self.families.get_mut(name).expect("inserted above");
+        series(name, labels, out);
+        out.push(' ');
+        format_float(value, out);
+        if let Some(timestamp_ms) = timestamp_ms {
+            // Writing to a string cannot fail.
+            let _ = write!(out, " {timestamp_ms}");
+        }
+        out.push('\n');
+    }
+
+    /// The text; empty without samples.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.families.into_values().collect()
+    }
+}
+
+fn series<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut String) {
+    let plain = is_metric_name(name);
+    let mut separator = '{';
+    if plain {
+        out.push_str(name);
+    } else {
+        out.push('{');
+        quote(name, out);
+        separator = ',';
+    }
+    for (label, value) in labels.into_iter().filter(|&(label, _)| label != "__name__") {
+        out.push(separator);
+        separator = ',';
+        quote_unless(is_label_name(label), label, out);
+        out.push('=');
+        quote(value, out);
+    }
+    if separator == ',' {
+        out.push('}');
+    }
+}
+
+fn quote_unless(plain: bool, text: &str, out: &mut String) {
+    if plain { out.push_str(text) } else { quote(text, out) }
+}
+
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
+
+fn is_label_name(name: &str) -> bool {
+    is_metric_name(name) && !name.contains(':')
+}
+
+fn is_metric_name(name: &str) -> bool {
+    let follows = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    name.as_bytes().first().is_some_and(|byte| !byte.is_ascii_digit()) && name.bytes().all(follows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_sorted_and_typed() {
+        let mut encoder = TextEncoder::new();
+        encoder.sample("up", [("__name__", "up"), ("job", "api")], 1.0, Some(1_700_000_000_000));
+        encoder.sample("a:b", [], f64::NAN, None);
+        encoder.sample("up", [("job", "a\"\\\n")], 1e6, Some(-5));
+        encoder.sample("a.b", [("c", "d"), ("e.f", "")], f64::NEG_INFINITY, None);
+        encoder.sample("ü", [], 0.25, None);
+        let expected = concat!(
+            "# TYPE \"a.b\" untyped\n{\"a.b\",c=\"d\",\"e.f\"=\"\"} -Inf\n",
+            "# TYPE a:b untyped\na:b NaN\n",
+            "# TYPE up untyped\nup{job=\"api\"} 1 1700000000000\nup{job=\"a\\\"\\\\\\n\"} 1e+06 -5\n",
+            "# TYPE \"ü\" untyped\n{\"ü\"} 0.25\n",
+        );
+        assert_eq!(encoder.finish(), expected);
+        assert_eq!(TextEncoder::new().finish(), "");
+    }
+}

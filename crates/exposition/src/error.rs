@@ -1,0 +1,32 @@
+//! What can be wrong with a message.
+
+/// Why an exposition or a remote-write message was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A line of an exposition is not what the format asks for.
+    #[error("line {line}: {reason} in {text:?}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What was expected, or what is wrong.
+        reason: String,
+        /// The line up to the place, shortened.
+        text: String,
+    },
+    /// The body of a remote write is no snappy block.
+    #[error("the body is no snappy block: {0}")]
+    Snappy(String),
+    /// The content of a remote write is no `WriteRequest`.
+    #[error("the body is no protobuf WriteRequest: {0}")]
+    Protobuf(String),
+    /// A remote write holds more than is taken at once.
+    #[error("{what} are {found}, expected at most {limit}")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much the message has, or claims to have.
+        found: u64,
+        /// How much is taken.
+        limit: u64,
+    },
+}
