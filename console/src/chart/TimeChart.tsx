@@ -1,0 +1,168 @@
+/** Lines over time with a legend of last values, which follows the crosshair. */
+
+import { useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import { paint, zone } from '../preferences';
+import { formatTime } from '../time/clock';
+import type { Window } from '../time/range';
+import { formatValue } from '../units';
+import { baseOptions, FONT, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
+import { isolated, lastValue, stack, valueRange, type ChartLine } from './series';
+import { chartKeys, usePlot } from './usePlot';
+
+export interface Mark {
+  value: number;
+  label: string;
+  colour: string;
+}
+
+export interface TimeChartProps {
+  title: string;
+  times: number[];
+  lines: ChartLine[];
+  unit: string;
+  window: Window;
+  height: number;
+  stacked?: boolean;
+  marks?: Mark[];
+  syncKey?: string;
+  onZoom: (window: Window) => void;
+}
+
+export function TimeChart(props: TimeChartProps) {
+  const { times, lines, unit, stacked = false, marks = [] } = props;
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const readout = useRef<HTMLDivElement>(null);
+  const latest = useRef(props);
+  latest.current = props;
+
+  const data = useMemo<uPlot.AlignedData>(
+    () => [times, ...(stacked ? stack(lines, hidden) : lines.map((line) => line.values))],
+    [times, lines, stacked, hidden],
+  );
+  const shape = [lines.map((line) => line.label + line.colour).join('\n'), unit, stacked, [...hidden].join('\n'), JSON.stringify(marks), paint.value, zone.value, props.height];
+  const makeOptions = (width: number): uPlot.Options => {
+    const context: PlotContext = {
+      width,
+      height: props.height,
+      zone: zone.value,
+      syncKey: props.syncKey,
+      onZoom: (window) => latest.current.onZoom(window),
+      onCursor: (index) => writeReadout(readout.current, latest.current, index),
+    };
+    return chartOptions(context, props, hidden);
+  };
+  const { box, plot } = usePlot(shape, makeOptions, data, props.window);
+
+  return (
+    <div class="chart">
+      <div
+        ref={box}
+        class="plot"
+        role="img"
+        tabIndex={0}
+        aria-label={describe(props)}
+        onKeyDown={chartKeys(plot, props.onZoom)}
+        onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
+      />
+      <div class="legend" ref={readout}>
+        <span class="legend-time" aria-hidden="true" />
+        {lines.map((line) => (
+          <button
+            key={line.label}
+            type="button"
+            class="legend-item"
+            aria-pressed={!hidden.has(line.label)}
+            title={line.label}
+            onClick={() => setHidden(isolate(lines, hidden, line.label))}
+            onMouseEnter={() => focusSeries(plot.current, lines.indexOf(line) + 1)}
+            onMouseLeave={() => focusSeries(plot.current, null)}
+          >
+            <i class={`swatch c-${line.colour}`} />
+            <span class="legend-label">{line.label}</span>
+            <b class="legend-value">{formatValue(lastValue(line.values), unit)}</b>
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** A click shows one series alone; another click on it shows all again. */
+function isolate(lines: readonly ChartLine[], hidden: ReadonlySet<string>, label: string): ReadonlySet<string> {
+  const others = lines.map((line) => line.label).filter((other) => other !== label);
+  const alone = !hidden.has(label) && others.length > 0 && others.every((other) => hidden.has(other));
+  return new Set(alone ? [] : others);
+}
+
+function focusSeries(plot: uPlot | null, index: number | null): void {
+  plot?.setSeries(index, { focus: index !== null }, false);
+}
+
+/** Written straight into the page: a crosshair moves sixty times a second, over all charts at once. */
+function writeReadout(element: HTMLElement | null, props: TimeChartProps, index: number | null): void {
+  if (!element) return;
+  const time = index === null ? undefined : props.times[index];
+  const clock = element.querySelector('.legend-time');
+  if (clock) clock.textContent = time === undefined ? '' : formatTime(time * 1000, zone.peek());
+  element.querySelectorAll('.legend-value').forEach((value, i) => {
+    const values = props.lines[i]?.values ?? [];
+    value.textContent = formatValue(index === null ? lastValue(values) : values[index], props.unit);
+  });
+}
+
+function describe({ title, lines, unit }: TimeChartProps): string {
+  const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatValue(lastValue(line.values), unit)}`);
+  const more = lines.length > 5 ? `, and ${lines.length - 5} more` : '';
+  return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}`;
+}
+
+function chartOptions(context: PlotContext, props: TimeChartProps, hidden: ReadonlySet<string>): uPlot.Options {
+  const { lines, unit, stacked = false, marks = [] } = props;
+  const colours = readColours();
+  const base = baseOptions(context);
+  const single = lines.length - hidden.size === 1;
+  return {
+    ...base,
+    focus: { alpha: 0.25 },
+    scales: { x: { time: true, auto: false }, y: { range: (_, min, max) => valueRange(min, max, marks.map((mark) => mark.value)) } },
+    axes: [timeAxis(colours, context.zone), valueAxis(colours, unit)],
+    series: [{}, ...lines.map((line) => lineOptions(line, colours, { filled: stacked || single, hidden: hidden.has(line.label) }))],
+    ...(stacked ? { bands: lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) } : {}),
+    hooks: { ...base.hooks, draw: [(self) => drawMarks(self, marks, colours)] },
+  };
+}
+
+function lineOptions(line: ChartLine, colours: Colours, look: { filled: boolean; hidden: boolean }): uPlot.Series {
+  const colour = colours.of(line.colour);
+  return {
+    label: line.label,
+    show: !look.hidden,
+    stroke: colour,
+    width: 1.5,
+    ...(look.filled ? { fill: `${colour}26` } : {}),
+    points: { show: true, size: 4, width: 0, fill: colour, filter: (self, index) => isolated((self.data[index] ?? []) as (number | null)[]) },
+  };
+}
+
+function drawMarks(self: uPlot, marks: readonly Mark[], colours: Colours): void {
+  const { ctx, bbox } = self;
+  const ratio = uPlot.pxRatio;
+  ctx.save();
+  ctx.font = FONT.replace('11px', `${11 * ratio}px`);
+  ctx.textAlign = 'right';
+  ctx.textBaseline = 'bottom';
+  ctx.lineWidth = ratio;
+  for (const mark of marks) {
+    const y = Math.round(self.valToPos(mark.value, 'y', true));
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.strokeStyle = ctx.fillStyle = colours.of(mark.colour) || colours.muted;
+    ctx.setLineDash([4 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.fillText(mark.label, bbox.left + bbox.width - 2 * ratio, y - 2 * ratio);
+  }
+  ctx.restore();
+}

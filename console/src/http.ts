@@ -1,0 +1,66 @@
+/** Requests to the server that served this page, relative to its `<base href>`. */
+
+export class HttpError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Told when the server asks for a login (401), so that the shell shows the form. */
+let onUnauthorized: () => void = () => undefined;
+export function whenUnauthorized(handler: () => void): void {
+  onUnauthorized = handler;
+}
+
+export function address(path: string): string {
+  return new URL(path.replace(/^\//, ''), document.baseURI).href;
+}
+
+let pending = 0;
+/** Requests on their way; the refresh clock waits for them instead of piling up more. */
+export function pendingRequests(): number {
+  return pending;
+}
+
+/** The JSON body of a good answer; otherwise an HttpError with the server's own words. */
+export async function requestJson(path: string, init: RequestInit = {}): Promise<unknown> {
+  let response: Response;
+  let text: string;
+  pending += 1;
+  try {
+    response = await fetch(address(path), { credentials: 'same-origin', ...init });
+    text = await response.text();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new HttpError(0, 'The server does not answer. Is StreamFlow still running?');
+  } finally {
+    pending -= 1;
+  }
+  let body: unknown = null;
+  try {
+    body = text === '' ? null : JSON.parse(text);
+  } catch {
+    if (response.ok) throw new HttpError(response.status, `${path.split('?')[0] ?? path} did not answer with JSON`);
+  }
+  if (!response.ok) {
+    if (response.status === 401) onUnauthorized();
+    throw new HttpError(response.status, errorText(body) ?? `${response.status} ${response.statusText || text.slice(0, 200)}`.trim());
+  }
+  return body;
+}
+
+function errorText(body: unknown): string | null {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return null;
+  return typeof body.error === 'string' ? body.error : JSON.stringify(body.error);
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,3 @@
+export function Predict() {
+  return null;
+}

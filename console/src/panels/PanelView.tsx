@@ -1,0 +1,165 @@
+/** One panel of the Overview: asks when it comes into sight, keeps its last picture while it asks again. */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { HeatmapChart } from '../chart/HeatmapChart';
+import { Sparkline } from '../chart/Sparkline';
+import { TimeChart, type Mark } from '../chart/TimeChart';
+import { exploreHref } from '../explore/address';
+import { legendOf } from '../legend';
+import { useResource } from '../resource';
+import type { Panel } from '../resources';
+import { Failure, Nothing, Skeleton } from '../shell/states';
+import { describeRelative, expandVariables, rateInterval } from '../time/range';
+import { formatDuration } from '../time/duration';
+import { range, ticks, view, zoomTo } from '../time/view';
+import { formatValue } from '../units';
+import { fetchPanel, type PanelData, type Reading } from './data';
+import { Frame } from './Frame';
+import { bucketColumns, SeriesTable } from './PanelTable';
+import { SPOKEN, verdictOf } from './verdict';
+
+const CHART_HEIGHT = 208;
+
+export function PanelView({ panel, scrapeInterval }: { panel: Panel; scrapeInterval: number }) {
+  const box = useRef<HTMLDivElement>(null);
+  const near = useNear(box);
+  const [asTable, setAsTable] = useState(false);
+  const asked = view.value;
+  const { data, error, loading, reload } = useResource(
+    (signal) => fetchPanel(panel, asked, box.current?.clientWidth ?? 600, scrapeInterval, signal),
+    [panel, asked.start, asked.end, ticks.value, scrapeInterval],
+    near,
+  );
+  const charted = panel.kind === 'timeseries' || panel.kind === 'heatmap';
+  return (
+    <div ref={box} class={`cell kind-${panel.kind} w-${Math.min(24, Math.max(1, Math.round(panel.width)))}`}>
+      <Frame
+        id={String(panel.id)}
+        title={panel.title}
+        description={panel.description}
+        exploreHref={toExplore(panel, scrapeInterval)}
+        {...(charted ? { table: { shown: asTable, toggle: () => setAsTable(!asTable) } } : {})}
+        notes={data?.notes ?? []}
+        busy={loading && !data}
+        className={error && data ? 'stale' : ''}
+      >
+        {error ? <Failure message={error} retry={reload} /> : !data ? <Skeleton kind={panel.kind} /> : <Body panel={panel} data={data} asTable={asTable} />}
+      </Frame>
+    </div>
+  );
+}
+
+/** True from the moment the element comes within a screen's half of the visible part. */
+function useNear(box: { current: HTMLElement | null }): boolean {
+  const [near, setNear] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return undefined;
+    const observer = new IntersectionObserver((entries) => setNear(entries.some((entry) => entry.isIntersecting)), { rootMargin: '50% 0px' });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return near;
+}
+
+function toExplore(panel: Panel, scrapeInterval: number): string {
+  const window = view.value;
+  const step = Math.max(1, Math.round((window.end - window.start) / 250));
+  const expressions = panel.targets.map(({ expression }) => expandVariables(expression, step, scrapeInterval, window));
+  const relative = describeRelative(range.value) !== null;
+  return exploreHref(expressions, { rangeS: window.end - window.start, ...(relative ? {} : { endS: window.end }), stacked: panel.stacked === true });
+}
+
+function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable: boolean }) {
+  switch (data.kind) {
+    case 'stat':
+      return <Stat panel={panel} readings={data.readings} />;
+    case 'bar':
+      return <Bars panel={panel} readings={data.readings} />;
+    case 'heatmap': {
+      if (data.map.bounds.length === 0 || data.map.max === 0) return <Nothing text={emptyText(data)} />;
+      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={bucketColumns(data.map.bounds, data.map.counts, panel.unit)} unit="short" />;
+      return <HeatmapChart title={panel.title} map={data.map} step={data.step} unit={panel.unit} window={data.window} height={CHART_HEIGHT} syncKey="overview" onZoom={zoomTo} />;
+    }
+    case 'timeseries': {
+      if (data.lines.length === 0) return <Nothing text={emptyText(data)} />;
+      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={data.lines.map((line) => ({ name: line.label, values: line.values }))} unit={panel.unit} />;
+      return (
+        <TimeChart
+          title={panel.title}
+          times={data.times}
+          lines={data.lines}
+          unit={panel.unit}
+          window={data.window}
+          height={CHART_HEIGHT}
+          stacked={panel.stacked === true}
+          marks={marksOf(panel)}
+          syncKey="overview"
+          onZoom={zoomTo}
+        />
+      );
+    }
+  }
+}
+
+function emptyText({ step }: PanelData): string {
+  return `No samples in this range. New series need two scrapes before a rate over ${formatDuration(rateInterval(step, 0) || step)} shows.`;
+}
+
+/** Lines of the panel, each in the colour of the threshold it stands for. */
+function marksOf(panel: Panel): Mark[] {
+  return (panel.lines ?? []).map(({ value, label }) => {
+    const verdict = verdictOf(value, panel.thresholds);
+    return { value, label, colour: verdict === 'plain' || verdict === 'good' ? 'muted' : verdict };
+  });
+}
+
+function Stat({ panel, readings }: { panel: Panel; readings: readonly Reading[] }) {
+  const first = readings[0];
+  if (!first) return <p class="stat-value stat-none">No data</p>;
+  const textual = panel.unit === 'string';
+  const limit = (panel.lines ?? [])[0] ?? lowestAlarm(panel);
+  return (
+    <>
+      {readings.slice(0, 3).map((reading) => {
+        const verdict = textual ? 'plain' : verdictOf(reading.value, panel.thresholds);
+        return (
+          <p class={`stat-value v-${verdict}`} key={reading.label}>
+            {textual ? reading.label : formatValue(reading.value, panel.unit)}
+            {SPOKEN[verdict] && <span class="sr"> ({SPOKEN[verdict]})</span>}
+            {!textual && readings.length > 1 && <small>{reading.label}</small>}
+          </p>
+        );
+      })}
+      <div class="stat-foot">
+        {limit && <small>{limit.label}</small>}
+        {!textual && first.history.length > 0 && <Sparkline values={first.history} />}
+      </div>
+    </>
+  );
+}
+
+/** The first red threshold in words, when the panel draws no line of its own. */
+function lowestAlarm(panel: Panel): { label: string } | null {
+  const red = (panel.thresholds ?? []).filter((threshold) => threshold.color === 'red' && threshold.value > 0).sort((a, b) => a.value - b.value)[0];
+  return red ? { label: `limit ${formatValue(red.value, panel.unit)}` } : null;
+}
+
+function Bars({ panel, readings }: { panel: Panel; readings: readonly Reading[] }) {
+  const shown = readings.filter((reading) => Number.isFinite(reading.value)).sort((a, b) => b.value - a.value);
+  if (shown.length === 0) return <Nothing text="No value at the end of this range." />;
+  const most = Math.max(...shown.map((reading) => Math.abs(reading.value)), 1e-12);
+  return (
+    <ul class="bars">
+      {shown.map((reading) => (
+        <li key={reading.label}>
+          <span class="bar-label" title={reading.label}>
+            {legendOf(reading.label, {})}
+          </span>
+          <b>{formatValue(reading.value, panel.unit)}</b>
+          <i class={`bar v-${verdictOf(reading.value, panel.thresholds)}`} style={{ width: `${(Math.abs(reading.value) / most) * 100}%` }} />
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,143 @@
+/** StreamFlow's own resources under `/api/streamflow/`. */
+
+import { requestJson } from './http';
+
+export interface Session {
+  version: string;
+  token: string;
+  user: string | null;
+  login_required: boolean;
+  read_only: boolean;
+  path_prefix?: string;
+}
+
+export interface Threshold {
+  value: number;
+  color: 'green' | 'yellow' | 'red';
+}
+export interface Panel {
+  id: string | number;
+  title: string;
+  description: string;
+  kind: 'stat' | 'timeseries' | 'heatmap' | 'bar';
+  unit: string;
+  width: number;
+  stacked?: boolean;
+  thresholds?: Threshold[];
+  lines?: { value: number; label: string }[];
+  targets: { expression: string; legend: string; instant?: boolean }[];
+}
+export interface Dashboard {
+  uid: string;
+  title: string;
+  description: string;
+  rows: { title: string; panels: Panel[] }[];
+}
+
+export interface Report {
+  name: string;
+  reference: string;
+  current: string;
+  profile?: string;
+  drift_share: number | null;
+  threshold: number;
+  drifted?: number;
+  columns?: number;
+  decision: string;
+  target_drift: number | null;
+  created?: string | number;
+  url?: string;
+}
+
+export interface ModelVersion {
+  version: string | number;
+  created?: string | number;
+  trained_on?: string;
+  metrics?: Record<string, number | null>;
+  rows?: number;
+  production: boolean;
+}
+export interface Models {
+  name: string;
+  production: string | number | null;
+  versions: ModelVersion[];
+}
+
+export interface Snapshot {
+  as_of: string;
+  ingested?: string | number;
+  sha256?: string;
+  tables: SnapshotTable[];
+}
+export interface SnapshotTable {
+  name: string;
+  rows: number;
+  bytes?: number;
+  expectations?: { column?: string; name?: string; kind?: string; passed?: boolean; detail?: string }[];
+  passed?: number;
+  failed?: number;
+}
+
+export interface Run {
+  id: string | number;
+  flow: string;
+  state: string;
+  started?: string | number | null;
+  ended?: string | number | null;
+  parameters?: unknown;
+  error?: string | null;
+  tasks?: { name: string; state: string; started?: string | number | null; ended?: string | number | null; error?: string | null }[];
+  logs?: { time: string | number; level: string; message: string }[];
+}
+
+export type Distribution =
+  | { kind: 'numerical'; edges: number[]; counts: number[] }
+  | { kind: 'categorical'; levels: string[]; counts: number[] };
+export interface Prediction {
+  status: number;
+  response: Record<string, unknown>;
+  distributions: Record<string, Distribution>;
+}
+
+export interface Status {
+  version: string;
+  build?: Record<string, unknown>;
+  uptime_seconds?: number;
+  config?: unknown;
+  config_text?: string;
+  storage?: { name: string; path?: string; bytes: number }[];
+  tsdb?: Record<string, unknown>;
+  damage?: unknown[];
+  warnings?: string[];
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await requestJson(`api/streamflow/${path}`, signal ? { signal } : {})) as T;
+}
+
+let token = '';
+
+/** A state-changing request carries the token of the session, which another site cannot read. */
+async function post<T>(path: string, body: unknown): Promise<T> {
+  const headers = { 'Content-Type': 'application/json', 'X-StreamFlow-Token': token };
+  return (await requestJson(`api/streamflow/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })) as T;
+}
+
+export async function fetchSession(): Promise<Session> {
+  const session = await get<Session>('session');
+  token = session.token;
+  return session;
+}
+export const login = (user: string, password: string): Promise<unknown> => post('login', { user, password });
+export const logout = (): Promise<unknown> => post('logout', {});
+export const fetchPanels = async (signal?: AbortSignal): Promise<Dashboard[]> => (await get<{ dashboards: Dashboard[] }>('panels', signal)).dashboards;
+export const fetchReports = (signal?: AbortSignal): Promise<Report[]> => get('reports', signal);
+export const runReport = (request: { reference: string; current: string; profile?: string; threshold?: number }): Promise<Report> => post('reports', request);
+export const fetchModels = (signal?: AbortSignal): Promise<Models> => get('models', signal);
+export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
+export const rollBack = (): Promise<unknown> => post('models/rollback', {});
+export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);
+export const fetchRuns = (limit: number, signal?: AbortSignal): Promise<Run[]> => get(`runs?limit=${limit}`, signal);
+export const fetchRun = (id: string, signal?: AbortSignal): Promise<Run> => get(`runs/${encodeURIComponent(id)}`, signal);
+export const predict = (entity: string): Promise<Prediction> => post('predict', { entity });
+export const fetchStatus = (signal?: AbortSignal): Promise<Status> => get('status', signal);

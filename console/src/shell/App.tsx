@@ -1,0 +1,80 @@
+/** The frame around every page: navigation, the page of the address, help, and what is said to screen readers. */
+
+import { Component, type ComponentChildren, type ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { messageOf } from '../http';
+import { hrefOf, place } from '../location';
+import { loadSession, mustLogIn, session, sessionError } from '../session';
+import { Help } from './Help';
+import { Login } from './Login';
+import { Nav } from './Nav';
+import { findPage, type PageProps } from './pages';
+import { announcement, helpShown } from './shortcuts';
+import { Empty, Failure, Skeleton } from './states';
+
+export function App() {
+  if (mustLogIn.value) return <Login />;
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <Nav />
+      <main id="main" tabIndex={-1}>
+        {sessionError.value && !session.value && <Failure message={sessionError.value} retry={() => void loadSession()} />}
+        <Broken key={place.value.path}>
+          <Routed />
+        </Broken>
+      </main>
+      {helpShown.value && <Help />}
+      <div class="sr" role="status" aria-live="polite">
+        {announcement.value}
+      </div>
+    </>
+  );
+}
+
+function Routed() {
+  const found = findPage(place.value.path);
+  const [loaded, setLoaded] = useState<{ path: string; Page: ComponentType<PageProps> } | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const path = found?.page.path ?? null;
+  useEffect(() => {
+    document.title = found ? `${found.page.title} · StreamFlow` : 'StreamFlow';
+    setError(null);
+    if (!found) return undefined;
+    let wanted = true;
+    found.page.load().then(
+      (Page) => wanted && setLoaded({ path: found.page.path, Page }),
+      (failure: unknown) => wanted && setError(messageOf(failure)),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [path]);
+  if (!found) {
+    return (
+      <Empty title="There is no such page">
+        <p>
+          Nothing is at <code>{place.value.path}</code>. <a href={hrefOf('')}>Go to the Overview</a>.
+        </p>
+      </Empty>
+    );
+  }
+  if (error) return <Failure message={`This page could not be loaded: ${error}. A newer version may have been started; load the page again.`} retry={() => window.location.reload()} />;
+  if (loaded?.path !== found.page.path) return <Skeleton />;
+  return <loaded.Page rest={found.rest} />;
+}
+
+/** A page that throws shows what happened instead of nothing. */
+class Broken extends Component<{ children: ComponentChildren }, { message: string | null }> {
+  override state: { message: string | null } = { message: null };
+
+  static override getDerivedStateFromError(error: unknown): { message: string } {
+    return { message: messageOf(error) };
+  }
+
+  override render() {
+    return this.state.message === null ? this.props.children : <Failure message={`This page failed: ${this.state.message}`} retry={() => this.setState({ message: null })} />;
+  }
+}

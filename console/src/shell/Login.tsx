@@ -1,0 +1,45 @@
+import { useState } from 'preact/hooks';
+import { messageOf } from '../http';
+import { login } from '../resources';
+import { loadSession } from '../session';
+
+export function Login() {
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const read = (name: string): string => {
+      const value = form.get(name);
+      return typeof value === 'string' ? value : '';
+    };
+    setBusy(true);
+    login(read('user'), read('password'))
+      .then(loadSession)
+      .catch((failure: unknown) => setError(messageOf(failure)))
+      .finally(() => setBusy(false));
+  };
+  return (
+    <main id="main" class="login" tabIndex={-1}>
+      <form onSubmit={submit}>
+        <h1>StreamFlow</h1>
+        <label>
+          User
+          <input name="user" autocomplete="username" required autofocus />
+        </label>
+        <label>
+          Password
+          <input name="password" type="password" autocomplete="current-password" required />
+        </label>
+        {error && (
+          <p class="failure" role="alert">
+            {error}
+          </p>
+        )}
+        <button class="primary" disabled={busy}>
+          {busy ? 'Signing in…' : 'Sign in'}
+        </button>
+      </form>
+    </main>
+  );
+}
