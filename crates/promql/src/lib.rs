@@ -4,7 +4,11 @@
 mod ast;
 mod error;
 mod functions;
+mod parser;
+mod print;
 
 pub use ast::*;
 pub use error::Error;
 pub use functions::{FUNCTIONS, Function, lookup};
+pub use parser::{ParseOptions, parse, parse_with};
+pub use print::format;

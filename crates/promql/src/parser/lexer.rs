@@ -1,0 +1,437 @@
+//! Cuts a query into words, one at a time.
+//!
+//! What a character means depends on the brackets around it: keywords are names inside of braces, and inside of
+//! square brackets there are durations and their arithmetic. Errors and their positions are Prometheus's.
+
+use crate::ast::{BinaryOp, Span};
+use crate::error::Error;
+use crate::print::{quote, quote_char};
+
+use super::position::parse_error;
+use super::token::{Keyword, Preprocessor, Token, TokenKind, word};
+
+/// The rest of a query.
+pub(super) struct Lexer<'q> {
+    query: &'q str,
+    /// Where the next character is.
+    at: usize,
+    /// Where the current word begins.
+    start: usize,
+    paren_depth: usize,
+    brace_open: bool,
+    bracket_open: bool,
+    /// Inside of square brackets: only durations, numbers and arithmetic are words.
+    duration_state: bool,
+    /// Whether a colon was seen since the bracket opened.
+    got_colon: bool,
+    /// Whether a number or duration was seen since the bracket opened.
+    got_duration: bool,
+}
+
+/// Whether a name may begin with it.
+fn is_alpha(c: char) -> bool {
+    c == '_' || c.is_ascii_alphabetic()
+}
+
+fn is_alphanumeric(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
+}
+
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+impl<'q> Lexer<'q> {
+    pub(super) fn new(query: &'q str) -> Self {
+        Self {
+            query,
+            at: 0,
+            start: 0,
+            paren_depth: 0,
+            brace_open: false,
+            bracket_open: false,
+            duration_state: false,
+            got_colon: false,
+            got_duration: false,
+        }
+    }
+
+    /// The next word; at the end of the query `EndOfInput`, any number of times.
+    pub(super) fn next_token(&mut self) -> Result<Token, Error> {
+        self.skip_blanks();
+        self.start = self.at;
+        let Some(c) = self.next_char() else { return self.end_of_input() };
+        if self.brace_open {
+            self.inside_braces(c)
+        } else if self.duration_state {
+            self.inside_brackets(c)
+        } else {
+            self.statement(c)
+        }
+    }
+
+    fn peek_char(&self) -> Option<char> {
+        self.query[self.at..].chars().next()
+    }
+
+    fn next_char(&mut self) -> Option<char> {
+        let c = self.peek_char()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    /// Takes the next character if it is one of these.
+    fn accept(&mut self, set: &str) -> bool {
+        let found = self.peek_char().is_some_and(|c| set.contains(c));
+        if found {
+            self.next_char();
+        }
+        found
+    }
+
+    fn skip_while(&mut self, accept: impl Fn(char) -> bool) {
+        while self.peek_char().is_some_and(&accept) {
+            self.next_char();
+        }
+    }
+
+    /// Passes over white space and comments. A comment inside of a duration is an error, as in Prometheus.
+    fn skip_blanks(&mut self) {
+        loop {
+            self.skip_while(is_space);
+            if self.duration_state || self.peek_char() != Some('#') {
+                return;
+            }
+            self.skip_while(|c| c != '\n' && c != '\r');
+        }
+    }
+
+    fn token(&self, kind: TokenKind) -> Result<Token, Error> {
+        Ok(Token { kind, start: self.start, end: self.at })
+    }
+
+    fn error(&self, reason: &str) -> Error {
+        self.error_at(self.start, reason)
+    }
+
+    fn error_at(&self, start: usize, reason: &str) -> Error {
+        parse_error(self.query, Span { start, end: self.query.len() }, reason)
+    }
+
+    fn end_of_input(&self) -> Result<Token, Error> {
+        if self.brace_open {
+            return Err(self.error("unexpected end of input inside braces"));
+        }
+        if self.duration_state {
+            return Err(self.error("unexpected end of input in duration expression"));
+        }
+        if self.paren_depth != 0 {
+            return Err(self.error("unclosed left parenthesis"));
+        }
+        if self.bracket_open {
+            return Err(self.error("unclosed left bracket"));
+        }
+        self.token(TokenKind::EndOfInput)
+    }
+
+    /// A word outside of braces that begins with `c`.
+    fn statement(&mut self, c: char) -> Result<Token, Error> {
+        if let Some(kind) = self.punctuation(c)? {
+            return self.token(kind);
+        }
+        match c {
+            '0'..='9' | '.' if c != '.' || self.digit_follows() => self.number_or_duration(),
+            '"' | '\'' | '`' => self.string(c),
+            ':' if self.bracket_open => self.colon(),
+            _ if self.bracket_open && is_alpha(c) => match self.duration_keyword() {
+                Some(kind) => self.token(kind),
+                None => {
+                    Err(self.error(&format!("unexpected character: {}, expected ':'", quote_char(Some(c)))))
+                }
+            },
+            _ if c == ':' || is_alpha(c) => self.name(),
+            '{' => {
+                self.brace_open = true;
+                self.token(TokenKind::LeftBrace)
+            }
+            '[' if self.bracket_open => Err(self.error("unexpected left bracket '['")),
+            '[' => {
+                (self.bracket_open, self.duration_state) = (true, true);
+                (self.got_colon, self.got_duration) = (false, false);
+                self.token(TokenKind::LeftBracket)
+            }
+            _ => Err(self.error(&format!("unexpected character: {}", quote_char(Some(c))))),
+        }
+    }
+
+    /// Operators and closing brackets.
+    fn punctuation(&mut self, c: char) -> Result<Option<TokenKind>, Error> {
+        let kind = match c {
+            ',' => TokenKind::Comma,
+            '*' => TokenKind::Operator(BinaryOp::Mul),
+            '/' => TokenKind::Operator(BinaryOp::Div),
+            '%' => TokenKind::Operator(BinaryOp::Mod),
+            '+' => TokenKind::Operator(BinaryOp::Add),
+            '-' => TokenKind::Operator(BinaryOp::Sub),
+            '^' => TokenKind::Operator(BinaryOp::Pow),
+            '@' => TokenKind::At,
+            '=' if self.peek_char() == Some('~') => {
+                return Err(self.error("unexpected character after '=': '~'"));
+            }
+            '=' if self.accept("=") => TokenKind::Operator(BinaryOp::Eq),
+            '=' => TokenKind::Equal,
+            '!' if self.accept("=") => TokenKind::Operator(BinaryOp::Ne),
+            '!' => {
+                let next = quote_char(self.peek_char());
+                return Err(self.error(&format!("unexpected character after '!': {next}")));
+            }
+            '<' if self.accept("=") => TokenKind::Operator(BinaryOp::Le),
+            '<' => TokenKind::Operator(BinaryOp::Lt),
+            '>' if self.accept("=") => TokenKind::Operator(BinaryOp::Ge),
+            '>' => TokenKind::Operator(BinaryOp::Gt),
+            '(' => {
+                self.paren_depth += 1;
+                TokenKind::LeftParen
+            }
+            ')' => {
+                // Prometheus notices after the parenthesis, and says so.
+                let reason = "unexpected right parenthesis ')'";
+                self.paren_depth =
+                    self.paren_depth.checked_sub(1).ok_or_else(|| self.error_at(self.at, reason))?;
+                TokenKind::RightParen
+            }
+            ']' if self.bracket_open => {
+                (self.bracket_open, self.duration_state) = (false, false);
+                TokenKind::RightBracket
+            }
+            ']' => return Err(self.error("unexpected right bracket ']'")),
+            _ => return Ok(None),
+        };
+        Ok(Some(kind))
+    }
+
+    /// A word of a duration that begins with `c`.
+    fn inside_brackets(&mut self, c: char) -> Result<Token, Error> {
+        if "+-*/%^(),]".contains(c) {
+            let kind = self.punctuation(c)?.expect("each of these is punctuation");
+            return self.token(kind);
+        }
+        match c {
+            ':' if !self.got_duration => {
+                Err(self.error_at(self.at, "unexpected colon before duration in duration expression"))
+            }
+            ':' => self.colon(),
+            '0'..='9' | '.' if c != '.' || self.digit_follows() => {
+                (self.got_duration, self.duration_state) = (true, false);
+                self.number_or_duration()
+            }
+            _ => {
+                let keyword = if is_alpha(c) { self.duration_keyword() } else { None };
+                let Some(kind) = keyword else {
+                    let c = quote_char(Some(c));
+                    return Err(self.error(&format!("unexpected character in duration expression: {c}")));
+                };
+                self.got_duration = true;
+                self.token(kind)
+            }
+        }
+    }
+
+    fn colon(&mut self) -> Result<Token, Error> {
+        if self.got_colon {
+            return Err(self.error("unexpected colon ':'"));
+        }
+        self.got_colon = true;
+        self.token(TokenKind::Colon)
+    }
+
+    /// `step`, `range`, `min_of` and the like; the first letter has been taken.
+    fn duration_keyword(&mut self) -> Option<TokenKind> {
+        self.skip_while(is_alphanumeric);
+        let text = &self.query[self.start..self.at];
+        match word(text) {
+            kind @ TokenKind::Preprocessor(Preprocessor::Step | Preprocessor::Range) => Some(kind),
+            _ if ["min", "max", "min_of", "max_of"].iter().any(|name| name.eq_ignore_ascii_case(text)) => {
+                Some(TokenKind::Identifier)
+            }
+            _ => None,
+        }
+    }
+
+    /// A word of a selector's braces that begins with `c`.
+    fn inside_braces(&mut self, c: char) -> Result<Token, Error> {
+        let kind = match c {
+            _ if is_alpha(c) => {
+                self.skip_while(is_alphanumeric);
+                TokenKind::Identifier
+            }
+            ',' => TokenKind::Comma,
+            '"' | '\'' | '`' => return self.string(c),
+            '=' if self.accept("~") => TokenKind::EqualRegex,
+            '=' => TokenKind::Equal,
+            '!' if self.accept("~") => TokenKind::NotEqualRegex,
+            '!' if self.accept("=") => TokenKind::Operator(BinaryOp::Ne),
+            '!' => {
+                let next = quote_char(self.peek_char());
+                return Err(self.error(&format!("unexpected character after '!' inside braces: {next}")));
+            }
+            '{' => return Err(self.error("unexpected left brace '{'")),
+            '}' => {
+                self.brace_open = false;
+                TokenKind::RightBrace
+            }
+            _ => {
+                let c = quote_char(Some(c));
+                return Err(self.error(&format!("unexpected character inside braces: {c}")));
+            }
+        };
+        self.token(kind)
+    }
+
+    /// A name or keyword whose first letter has been taken.
+    fn name(&mut self) -> Result<Token, Error> {
+        self.skip_while(|c| c == ':' || is_alphanumeric(c));
+        let kind = word(&self.query[self.start..self.at]);
+        // So that metrics called `fill` still work, the words of filling are such only before a parenthesis.
+        let fills = [Keyword::Fill, Keyword::FillLeft, Keyword::FillRight].map(TokenKind::Keyword);
+        if fills.contains(&kind) && !self.query[self.at..].trim_start_matches(is_space).starts_with('(') {
+            return self.token(TokenKind::Identifier);
+        }
+        self.token(kind)
+    }
+
+    /// A quoted text whose quote has been taken. Its escapes are well-formed afterwards.
+    fn string(&mut self, mark: char) -> Result<Token, Error> {
+        loop {
+            match self.next_char() {
+                Some('\\') if mark != '`' => self.escape(mark)?,
+                Some(c) if c == mark => return self.token(TokenKind::String),
+                None if mark == '`' => return Err(self.error("unterminated raw string")),
+                None => return Err(self.error("unterminated quoted string")),
+                Some('\n') if mark != '`' => return Err(self.error("unterminated quoted string")),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self, mark: char) -> Result<(), Error> {
+        const UNTERMINATED: &str = "escape sequence not terminated";
+        let Some(c) = self.peek_char() else { return Err(self.error(UNTERMINATED)) };
+        let (length, radix, max) = match c {
+            'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' => (0, 0, 0),
+            _ if c == mark => (0, 0, 0),
+            '0'..='7' => (3, 8, 0xff),
+            'x' => (2, 16, 0xff),
+            'u' => (4, 16, 0x0010_ffff),
+            'U' => (8, 16, 0x0010_ffff),
+            _ => return Err(self.error(&format!("unknown escape sequence {}", unicode_name(c)))),
+        };
+        if radix != 8 {
+            self.next_char();
+        }
+        let mut code: u64 = 0;
+        for _ in 0..length {
+            let digit = self.next_char().ok_or_else(|| self.error(UNTERMINATED))?;
+            let value = digit.to_digit(radix).ok_or_else(|| {
+                self.error(&format!("illegal character {} in escape sequence", unicode_name(digit)))
+            })?;
+            code = code * u64::from(radix) + u64::from(value);
+        }
+        if length > 0 && (code > max || (0xd800..0xe000).contains(&code)) {
+            return Err(self.error("escape sequence is an invalid Unicode code point"));
+        }
+        Ok(())
+    }
+}
+
+/// Go's `%#U`: `U+007A 'z'`.
+fn unicode_name(c: char) -> String {
+    let code = u32::from(c);
+    if c.is_control() { format!("U+{code:04X}") } else { format!("U+{code:04X} '{c}'") }
+}
+
+/// Numbers and durations.
+impl Lexer<'_> {
+    fn digit_follows(&self) -> bool {
+        self.peek_char().is_some_and(|c| c.is_ascii_digit())
+    }
+
+    /// A number or duration whose first character has been taken.
+    fn number_or_duration(&mut self) -> Result<Token, Error> {
+        self.at = self.start;
+        if self.scan_number() {
+            return self.token(TokenKind::Number);
+        }
+        if self.scan_duration_units() {
+            return self.token(TokenKind::Duration);
+        }
+        let text = quote(&self.query[self.start..self.at]);
+        Err(self.error(&format!("bad number or duration syntax: {text}")))
+    }
+
+    /// Takes what looks like a number; whether it is one, the parser finds out. `false` where a letter follows, or
+    /// what was taken cannot be one.
+    fn scan_number(&mut self) -> bool {
+        let mut digits = "0123456789";
+        if self.accept("0") && self.accept("xX") {
+            self.accept("_");
+            digits = "0123456789abcdefABCDEF";
+        }
+        self.accept(".");
+        self.accept(digits);
+        let (mut dot, mut exponent) = (false, false);
+        while let Some(c) = self.peek_char() {
+            if digits.contains(c) {
+                self.skip_while(|c| digits.contains(c));
+            } else if c == '.' {
+                self.next_char();
+                // A fraction of a hexadecimal number is none of PromQL's.
+                if dot || digits.len() > 10 || self.accept("_.") {
+                    return false;
+                }
+                dot = true;
+            } else if c == 'e' || c == 'E' {
+                self.next_char();
+                if exponent {
+                    return false;
+                }
+                exponent = true;
+                self.accept("+-");
+                if self.peek_char().is_none() || self.accept("._eE") {
+                    return false;
+                }
+            } else if c == '_' {
+                self.next_char();
+                if self.peek_char().is_none() || self.accept("._eE") {
+                    return false;
+                }
+            } else {
+                break;
+            }
+        }
+        !self.peek_char().is_some_and(is_alphanumeric)
+    }
+
+    /// Takes the units (and further numbers) that follow a duration's first number.
+    fn scan_duration_units(&mut self) -> bool {
+        if !self.accept("smhdwy") {
+            return false;
+        }
+        // For `ms`. Units such as `hs` are found when the duration is read.
+        self.accept("s");
+        while self.digit_follows() {
+            self.skip_while(|c| c.is_ascii_digit());
+            if !self.accept("smhdw") {
+                return false;
+            }
+            self.accept("s");
+        }
+        // The character that makes it wrong is shown in the error.
+        let wrong = self.peek_char().is_some_and(is_alphanumeric);
+        if wrong {
+            self.next_char();
+        }
+        !wrong
+    }
+}
