@@ -3,9 +3,12 @@
 //! What a character means depends on the brackets around it: keywords are names inside of braces, and inside of
 //! square brackets there are durations and their arithmetic. Errors and their positions are Prometheus's.
 
+mod number;
+mod text;
+
 use crate::ast::{BinaryOp, Span};
 use crate::error::Error;
-use crate::print::{quote, quote_char};
+use crate::print::quote_char;
 
 use super::position::parse_error;
 use super::token::{Keyword, Preprocessor, Token, TokenKind, word};
@@ -298,140 +301,5 @@ impl<'q> Lexer<'q> {
             return self.token(TokenKind::Identifier);
         }
         self.token(kind)
-    }
-
-    /// A quoted text whose quote has been taken. Its escapes are well-formed afterwards.
-    fn string(&mut self, mark: char) -> Result<Token, Error> {
-        loop {
-            match self.next_char() {
-                Some('\\') if mark != '`' => self.escape(mark)?,
-                Some(c) if c == mark => return self.token(TokenKind::String),
-                None if mark == '`' => return Err(self.error("unterminated raw string")),
-                None => return Err(self.error("unterminated quoted string")),
-                Some('\n') if mark != '`' => return Err(self.error("unterminated quoted string")),
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// What follows a backslash.
-    fn escape(&mut self, mark: char) -> Result<(), Error> {
-        const UNTERMINATED: &str = "escape sequence not terminated";
-        let Some(c) = self.peek_char() else { return Err(self.error(UNTERMINATED)) };
-        let (length, radix, max) = match c {
-            'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\' => (0, 0, 0),
-            _ if c == mark => (0, 0, 0),
-            '0'..='7' => (3, 8, 0xff),
-            'x' => (2, 16, 0xff),
-            'u' => (4, 16, 0x0010_ffff),
-            'U' => (8, 16, 0x0010_ffff),
-            _ => return Err(self.error(&format!("unknown escape sequence {}", unicode_name(c)))),
-        };
-        if radix != 8 {
-            self.next_char();
-        }
-        let mut code: u64 = 0;
-        for _ in 0..length {
-            let digit = self.next_char().ok_or_else(|| self.error(UNTERMINATED))?;
-            let value = digit.to_digit(radix).ok_or_else(|| {
-                self.error(&format!("illegal character {} in escape sequence", unicode_name(digit)))
-            })?;
-            code = code * u64::from(radix) + u64::from(value);
-        }
-        if length > 0 && (code > max || (0xd800..0xe000).contains(&code)) {
-            return Err(self.error("escape sequence is an invalid Unicode code point"));
-        }
-        Ok(())
-    }
-}
-
-/// Go's `%#U`: `U+007A 'z'`.
-fn unicode_name(c: char) -> String {
-    let code = u32::from(c);
-    if c.is_control() { format!("U+{code:04X}") } else { format!("U+{code:04X} '{c}'") }
-}
-
-/// Numbers and durations.
-impl Lexer<'_> {
-    fn digit_follows(&self) -> bool {
-        self.peek_char().is_some_and(|c| c.is_ascii_digit())
-    }
-
-    /// A number or duration whose first character has been taken.
-    fn number_or_duration(&mut self) -> Result<Token, Error> {
-        self.at = self.start;
-        if self.scan_number() {
-            return self.token(TokenKind::Number);
-        }
-        if self.scan_duration_units() {
-            return self.token(TokenKind::Duration);
-        }
-        let text = quote(&self.query[self.start..self.at]);
-        Err(self.error(&format!("bad number or duration syntax: {text}")))
-    }
-
-    /// Takes what looks like a number; whether it is one, the parser finds out. `false` where a letter follows, or
-    /// what was taken cannot be one.
-    fn scan_number(&mut self) -> bool {
-        let mut digits = "0123456789";
-        if self.accept("0") && self.accept("xX") {
-            self.accept("_");
-            digits = "0123456789abcdefABCDEF";
-        }
-        self.accept(".");
-        self.accept(digits);
-        let (mut dot, mut exponent) = (false, false);
-        while let Some(c) = self.peek_char() {
-            if digits.contains(c) {
-                self.skip_while(|c| digits.contains(c));
-            } else if c == '.' {
-                self.next_char();
-                // A fraction of a hexadecimal number is none of PromQL's.
-                if dot || digits.len() > 10 || self.accept("_.") {
-                    return false;
-                }
-                dot = true;
-            } else if c == 'e' || c == 'E' {
-                self.next_char();
-                if exponent {
-                    return false;
-                }
-                exponent = true;
-                self.accept("+-");
-                if self.peek_char().is_none() || self.accept("._eE") {
-                    return false;
-                }
-            } else if c == '_' {
-                self.next_char();
-                if self.peek_char().is_none() || self.accept("._eE") {
-                    return false;
-                }
-            } else {
-                break;
-            }
-        }
-        !self.peek_char().is_some_and(is_alphanumeric)
-    }
-
-    /// Takes the units (and further numbers) that follow a duration's first number.
-    fn scan_duration_units(&mut self) -> bool {
-        if !self.accept("smhdwy") {
-            return false;
-        }
-        // For `ms`. Units such as `hs` are found when the duration is read.
-        self.accept("s");
-        while self.digit_follows() {
-            self.skip_while(|c| c.is_ascii_digit());
-            if !self.accept("smhdw") {
-                return false;
-            }
-            self.accept("s");
-        }
-        // The character that makes it wrong is shown in the error.
-        let wrong = self.peek_char().is_some_and(is_alphanumeric);
-        if wrong {
-            self.next_char();
-        }
-        !wrong
     }
 }
