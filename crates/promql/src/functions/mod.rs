@@ -1,6 +1,25 @@
-//! The table of functions.
+//! The table of functions. A function is a row here and a few lines in the file of its family.
+
+mod buckets;
+mod histogram;
+mod info;
+mod labels;
+mod math;
+pub(crate) mod over_time;
+pub(crate) mod rate;
+mod regression;
+mod scalar;
+mod sort;
+pub(crate) mod time;
 
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
+use crate::ast::{Expr, Span};
+use crate::error::Error;
+use crate::eval::Query;
+use crate::eval::duration::QuerySpan;
+use crate::eval::grid::{Grid, Node};
+use crate::eval::window::Window;
+use Implementation::{Date, Map, MapWith, Range};
 
 /// A row of the function table: what the parser checks and the evaluator calls.
 #[derive(Debug)]
@@ -15,6 +34,42 @@ pub struct Function {
     pub returns: ValueType,
     /// Whether Prometheus calls it experimental.
     pub experimental: bool,
+    pub(crate) implementation: Implementation,
+}
+
+/// How a function is computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Implementation {
+    /// From each sample of the vector.
+    Map(fn(f64) -> f64),
+    /// From each sample and the scalar arguments of its step; `ABSENT` drops the sample.
+    MapWith(fn(f64, &[f64]) -> f64),
+    /// From the date that each sample holds; without argument, from that of the evaluation.
+    Date(fn(time::Moment) -> f64),
+    /// A number from the query's times, the time of evaluation in seconds and the arguments.
+    Scalar(fn(&QuerySpan, f64, &[f64]) -> f64),
+    /// From the samples of a series in a range; `ABSENT` is no sample. `counter`: needs the places of resets.
+    Range { call: fn(&mut Window) -> f64, counter: bool },
+    /// From the whole vector at all steps.
+    Node(fn(&Query, &Call, Grid) -> Result<Node, Error>),
+}
+
+/// A call that is being evaluated.
+pub(crate) struct Call<'e> {
+    pub(crate) function: &'static Function,
+    pub(crate) args: &'e [Expr],
+    pub(crate) span: Span,
+}
+
+impl Call<'_> {
+    /// The parser has counted the arguments; a tree made by hand may still have the wrong number.
+    pub(crate) fn wrong_arguments(&self) -> Error {
+        Error::Execution(format!(
+            "wrong number of arguments in call to {}: {}",
+            self.function.name,
+            self.args.len()
+        ))
+    }
 }
 
 impl PartialEq for Function {
@@ -58,8 +113,9 @@ const fn stable(
     args: &'static [ValueType],
     variadic: i8,
     returns: ValueType,
+    implementation: Implementation,
 ) -> Function {
-    Function { name, args, variadic, returns, experimental: false }
+    Function { name, args, variadic, returns, experimental: false, implementation }
 }
 
 const fn experimental(
@@ -67,104 +123,161 @@ const fn experimental(
     args: &'static [ValueType],
     variadic: i8,
     returns: ValueType,
+    implementation: Implementation,
 ) -> Function {
-    Function { name, args, variadic, returns, experimental: true }
+    Function { name, args, variadic, returns, experimental: true, implementation }
+}
+
+const fn window(call: fn(&mut Window) -> f64) -> Implementation {
+    Range { call, counter: false }
+}
+
+const fn counter(call: fn(&mut Window) -> f64) -> Implementation {
+    Range { call, counter: true }
 }
 
 /// Every function, ascending by name. Source: Prometheus 3.x; `holt_winters` is 2.x's name of
 /// `double_exponential_smoothing`.
 pub static FUNCTIONS: &[Function] = &[
-    stable("abs", &[Vector], 0, Vector),
-    stable("absent", &[Vector], 0, Vector),
-    stable("absent_over_time", &[Matrix], 0, Vector),
-    stable("acos", &[Vector], 0, Vector),
-    stable("acosh", &[Vector], 0, Vector),
-    stable("asin", &[Vector], 0, Vector),
-    stable("asinh", &[Vector], 0, Vector),
-    stable("atan", &[Vector], 0, Vector),
-    stable("atanh", &[Vector], 0, Vector),
-    stable("avg_over_time", &[Matrix], 0, Vector),
-    stable("ceil", &[Vector], 0, Vector),
-    stable("changes", &[Matrix], 0, Vector),
-    stable("clamp", &[Vector, Scalar, Scalar], 0, Vector),
-    stable("clamp_max", &[Vector, Scalar], 0, Vector),
-    stable("clamp_min", &[Vector, Scalar], 0, Vector),
-    stable("cos", &[Vector], 0, Vector),
-    stable("cosh", &[Vector], 0, Vector),
-    stable("count_over_time", &[Matrix], 0, Vector),
-    stable("day_of_month", &[Vector], 1, Vector),
-    stable("day_of_week", &[Vector], 1, Vector),
-    stable("day_of_year", &[Vector], 1, Vector),
-    stable("days_in_month", &[Vector], 1, Vector),
-    stable("deg", &[Vector], 0, Vector),
-    stable("delta", &[Matrix], 0, Vector),
-    stable("deriv", &[Matrix], 0, Vector),
-    experimental("double_exponential_smoothing", &[Matrix, Scalar, Scalar], 0, Vector),
-    experimental("end", &[], 0, Scalar),
-    stable("exp", &[Vector], 0, Vector),
-    experimental("first_over_time", &[Matrix], 0, Vector),
-    stable("floor", &[Vector], 0, Vector),
-    stable("histogram_avg", &[Vector], 0, Vector),
-    stable("histogram_count", &[Vector], 0, Vector),
-    stable("histogram_fraction", &[Scalar, Scalar, Vector], 0, Vector),
-    stable("histogram_quantile", &[Scalar, Vector], 0, Vector),
-    experimental("histogram_quantiles", &[Vector, String, Scalar, Scalar], 9, Vector),
-    stable("histogram_stddev", &[Vector], 0, Vector),
-    stable("histogram_stdvar", &[Vector], 0, Vector),
-    stable("histogram_sum", &[Vector], 0, Vector),
-    stable("holt_winters", &[Matrix, Scalar, Scalar], 0, Vector),
-    stable("hour", &[Vector], 1, Vector),
-    stable("idelta", &[Matrix], 0, Vector),
-    stable("increase", &[Matrix], 0, Vector),
-    experimental("info", &[Vector, Vector], 1, Vector),
-    stable("irate", &[Matrix], 0, Vector),
-    stable("label_join", &[Vector, String, String, String], -1, Vector),
-    stable("label_replace", &[Vector, String, String, String, String], 0, Vector),
-    stable("last_over_time", &[Matrix], 0, Vector),
-    stable("ln", &[Vector], 0, Vector),
-    stable("log10", &[Vector], 0, Vector),
-    stable("log2", &[Vector], 0, Vector),
-    experimental("mad_over_time", &[Matrix], 0, Vector),
-    experimental("max_of", &[Scalar, Scalar], 0, Scalar),
-    stable("max_over_time", &[Matrix], 0, Vector),
-    experimental("min_of", &[Scalar, Scalar], 0, Scalar),
-    stable("min_over_time", &[Matrix], 0, Vector),
-    stable("minute", &[Vector], 1, Vector),
-    stable("month", &[Vector], 1, Vector),
-    stable("pi", &[], 0, Scalar),
-    stable("predict_linear", &[Matrix, Scalar], 0, Vector),
-    stable("present_over_time", &[Matrix], 0, Vector),
-    stable("quantile_over_time", &[Scalar, Matrix], 0, Vector),
-    stable("rad", &[Vector], 0, Vector),
-    experimental("range", &[], 0, Scalar),
-    stable("rate", &[Matrix], 0, Vector),
-    stable("resets", &[Matrix], 0, Vector),
-    stable("round", &[Vector, Scalar], 1, Vector),
-    stable("scalar", &[Vector], 0, Scalar),
-    stable("sgn", &[Vector], 0, Vector),
-    stable("sin", &[Vector], 0, Vector),
-    stable("sinh", &[Vector], 0, Vector),
-    stable("sort", &[Vector], 0, Vector),
-    experimental("sort_by_label", &[Vector, String], -1, Vector),
-    experimental("sort_by_label_desc", &[Vector, String], -1, Vector),
-    stable("sort_desc", &[Vector], 0, Vector),
-    stable("sqrt", &[Vector], 0, Vector),
-    experimental("start", &[], 0, Scalar),
-    experimental("start_timestamp", &[Vector], 0, Vector),
-    stable("stddev_over_time", &[Matrix], 0, Vector),
-    stable("stdvar_over_time", &[Matrix], 0, Vector),
-    experimental("step", &[], 0, Scalar),
-    stable("sum_over_time", &[Matrix], 0, Vector),
-    stable("tan", &[Vector], 0, Vector),
-    stable("tanh", &[Vector], 0, Vector),
-    stable("time", &[], 0, Scalar),
-    stable("timestamp", &[Vector], 0, Vector),
-    experimental("ts_of_first_over_time", &[Matrix], 0, Vector),
-    experimental("ts_of_last_over_time", &[Matrix], 0, Vector),
-    experimental("ts_of_max_over_time", &[Matrix], 0, Vector),
-    experimental("ts_of_min_over_time", &[Matrix], 0, Vector),
-    stable("vector", &[Scalar], 0, Vector),
-    stable("year", &[Vector], 1, Vector),
+    stable("abs", &[Vector], 0, Vector, Map(f64::abs)),
+    stable("absent", &[Vector], 0, Vector, Implementation::Node(scalar::absent)),
+    stable("absent_over_time", &[Matrix], 0, Vector, Implementation::Node(scalar::absent_over_time)),
+    stable("acos", &[Vector], 0, Vector, Map(f64::acos)),
+    stable("acosh", &[Vector], 0, Vector, Map(f64::acosh)),
+    stable("asin", &[Vector], 0, Vector, Map(f64::asin)),
+    stable("asinh", &[Vector], 0, Vector, Map(f64::asinh)),
+    stable("atan", &[Vector], 0, Vector, Map(f64::atan)),
+    stable("atanh", &[Vector], 0, Vector, Map(f64::atanh)),
+    stable("avg_over_time", &[Matrix], 0, Vector, window(over_time::avg_over_time)),
+    stable("ceil", &[Vector], 0, Vector, Map(f64::ceil)),
+    stable("changes", &[Matrix], 0, Vector, window(rate::changes)),
+    stable("clamp", &[Vector, Scalar, Scalar], 0, Vector, MapWith(math::clamp)),
+    stable("clamp_max", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_max)),
+    stable("clamp_min", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_min)),
+    stable("cos", &[Vector], 0, Vector, Map(f64::cos)),
+    stable("cosh", &[Vector], 0, Vector, Map(f64::cosh)),
+    stable("count_over_time", &[Matrix], 0, Vector, window(over_time::count_over_time)),
+    stable("day_of_month", &[Vector], 1, Vector, Date(time::day_of_month)),
+    stable("day_of_week", &[Vector], 1, Vector, Date(time::day_of_week)),
+    stable("day_of_year", &[Vector], 1, Vector, Date(time::day_of_year)),
+    stable("days_in_month", &[Vector], 1, Vector, Date(time::days_in_month)),
+    stable("deg", &[Vector], 0, Vector, Map(math::deg)),
+    stable("delta", &[Matrix], 0, Vector, window(rate::delta)),
+    stable("deriv", &[Matrix], 0, Vector, window(regression::deriv)),
+    experimental(
+        "double_exponential_smoothing",
+        &[Matrix, Scalar, Scalar],
+        0,
+        Vector,
+        window(regression::double_exponential_smoothing),
+    ),
+    experimental("end", &[], 0, Scalar, Implementation::Scalar(scalar::end)),
+    stable("exp", &[Vector], 0, Vector, Map(f64::exp)),
+    experimental("first_over_time", &[Matrix], 0, Vector, window(over_time::first_over_time)),
+    stable("floor", &[Vector], 0, Vector, Map(f64::floor)),
+    stable("histogram_avg", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("histogram_count", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable(
+        "histogram_fraction",
+        &[Scalar, Scalar, Vector],
+        0,
+        Vector,
+        Implementation::Node(histogram::histogram_fraction),
+    ),
+    stable(
+        "histogram_quantile",
+        &[Scalar, Vector],
+        0,
+        Vector,
+        Implementation::Node(histogram::histogram_quantile),
+    ),
+    experimental(
+        "histogram_quantiles",
+        &[Vector, String, Scalar, Scalar],
+        9,
+        Vector,
+        Implementation::Node(histogram::histogram_quantiles),
+    ),
+    stable("histogram_stddev", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("histogram_stdvar", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("histogram_sum", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable(
+        "holt_winters",
+        &[Matrix, Scalar, Scalar],
+        0,
+        Vector,
+        window(regression::double_exponential_smoothing),
+    ),
+    stable("hour", &[Vector], 1, Vector, Date(time::hour)),
+    stable("idelta", &[Matrix], 0, Vector, window(rate::idelta)),
+    stable("increase", &[Matrix], 0, Vector, counter(rate::increase)),
+    experimental("info", &[Vector, Vector], 1, Vector, Implementation::Node(info::info)),
+    stable("irate", &[Matrix], 0, Vector, window(rate::irate)),
+    stable(
+        "label_join",
+        &[Vector, String, String, String],
+        -1,
+        Vector,
+        Implementation::Node(labels::label_join),
+    ),
+    stable(
+        "label_replace",
+        &[Vector, String, String, String, String],
+        0,
+        Vector,
+        Implementation::Node(labels::label_replace),
+    ),
+    stable("last_over_time", &[Matrix], 0, Vector, window(over_time::last_over_time)),
+    stable("ln", &[Vector], 0, Vector, Map(f64::ln)),
+    stable("log10", &[Vector], 0, Vector, Map(f64::log10)),
+    stable("log2", &[Vector], 0, Vector, Map(f64::log2)),
+    experimental("mad_over_time", &[Matrix], 0, Vector, window(over_time::mad_over_time)),
+    experimental("max_of", &[Scalar, Scalar], 0, Scalar, Implementation::Scalar(scalar::max_of)),
+    stable("max_over_time", &[Matrix], 0, Vector, window(over_time::max_over_time)),
+    experimental("min_of", &[Scalar, Scalar], 0, Scalar, Implementation::Scalar(scalar::min_of)),
+    stable("min_over_time", &[Matrix], 0, Vector, window(over_time::min_over_time)),
+    stable("minute", &[Vector], 1, Vector, Date(time::minute)),
+    stable("month", &[Vector], 1, Vector, Date(time::month)),
+    stable("pi", &[], 0, Scalar, Implementation::Scalar(scalar::pi)),
+    stable("predict_linear", &[Matrix, Scalar], 0, Vector, window(regression::predict_linear)),
+    stable("present_over_time", &[Matrix], 0, Vector, window(over_time::present_over_time)),
+    stable("quantile_over_time", &[Scalar, Matrix], 0, Vector, window(over_time::quantile_over_time)),
+    stable("rad", &[Vector], 0, Vector, Map(math::rad)),
+    experimental("range", &[], 0, Scalar, Implementation::Scalar(scalar::range)),
+    stable("rate", &[Matrix], 0, Vector, counter(rate::rate)),
+    stable("resets", &[Matrix], 0, Vector, window(rate::resets)),
+    stable("round", &[Vector, Scalar], 1, Vector, MapWith(math::round)),
+    stable("scalar", &[Vector], 0, Scalar, Implementation::Node(scalar::scalar)),
+    stable("sgn", &[Vector], 0, Vector, Map(math::sgn)),
+    stable("sin", &[Vector], 0, Vector, Map(f64::sin)),
+    stable("sinh", &[Vector], 0, Vector, Map(f64::sinh)),
+    stable("sort", &[Vector], 0, Vector, Implementation::Node(sort::sort)),
+    experimental("sort_by_label", &[Vector, String], -1, Vector, Implementation::Node(sort::sort_by_label)),
+    experimental(
+        "sort_by_label_desc",
+        &[Vector, String],
+        -1,
+        Vector,
+        Implementation::Node(sort::sort_by_label_desc),
+    ),
+    stable("sort_desc", &[Vector], 0, Vector, Implementation::Node(sort::sort_desc)),
+    stable("sqrt", &[Vector], 0, Vector, Map(f64::sqrt)),
+    experimental("start", &[], 0, Scalar, Implementation::Scalar(scalar::start)),
+    experimental("start_timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("stddev_over_time", &[Matrix], 0, Vector, window(over_time::stddev_over_time)),
+    stable("stdvar_over_time", &[Matrix], 0, Vector, window(over_time::stdvar_over_time)),
+    experimental("step", &[], 0, Scalar, Implementation::Scalar(scalar::step)),
+    stable("sum_over_time", &[Matrix], 0, Vector, window(over_time::sum_over_time)),
+    stable("tan", &[Vector], 0, Vector, Map(f64::tan)),
+    stable("tanh", &[Vector], 0, Vector, Map(f64::tanh)),
+    stable("time", &[], 0, Scalar, Implementation::Scalar(scalar::time)),
+    stable("timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::timestamp)),
+    experimental("ts_of_first_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_first_over_time)),
+    experimental("ts_of_last_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_last_over_time)),
+    experimental("ts_of_max_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_max_over_time)),
+    experimental("ts_of_min_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_min_over_time)),
+    stable("vector", &[Scalar], 0, Vector, Implementation::Node(scalar::vector)),
+    stable("year", &[Vector], 1, Vector, Date(time::year)),
 ];
 
 #[cfg(test)]

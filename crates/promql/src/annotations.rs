@@ -1,0 +1,187 @@
+//! Warnings and remarks beside an answer, in Prometheus's words.
+
+use std::collections::BTreeMap;
+
+use crate::ast::Span;
+use crate::number::{format_g, format_two_digits};
+
+/// What is remarked. Equal ones at the same place are told once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Annotation {
+    InvalidQuantile(f64),
+    InvalidRatio { ratio: f64, capped: f64 },
+    BadBucketLabel { metric: String, value: String },
+    PossiblyNotCounter(String),
+    ForcedMonotonicity { metric: String, repair: Repair },
+}
+
+/// What was repaired in classic buckets that decreased.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Repair {
+    pub(crate) min_bucket: f64,
+    pub(crate) max_bucket: f64,
+    pub(crate) max_difference: f64,
+    pub(crate) min_time_ms: i64,
+    pub(crate) max_time_ms: i64,
+    pub(crate) count: u64,
+}
+
+impl Repair {
+    pub(crate) fn merge(&mut self, other: &Repair) {
+        self.min_bucket = self.min_bucket.min(other.min_bucket);
+        self.max_bucket = self.max_bucket.max(other.max_bucket);
+        self.max_difference = self.max_difference.max(other.max_difference);
+        self.min_time_ms = self.min_time_ms.min(other.min_time_ms);
+        self.max_time_ms = self.max_time_ms.max(other.max_time_ms);
+        self.count += other.count;
+    }
+}
+
+const REPAIRED: &str = "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+
+impl Annotation {
+    fn is_info(&self) -> bool {
+        matches!(self, Annotation::PossiblyNotCounter(_) | Annotation::ForcedMonotonicity { .. })
+    }
+
+    /// The text without what is gathered over several.
+    fn text(&self) -> String {
+        let for_metric = |metric: &str| {
+            if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") }
+        };
+        match self {
+            Annotation::InvalidQuantile(quantile) => {
+                format!(
+                    "PromQL warning: quantile value should be between 0 and 1, got {}",
+                    format_g(*quantile)
+                )
+            }
+            Annotation::InvalidRatio { ratio, capped } => format!(
+                "PromQL warning: ratio value should be between -1 and 1, got {}, capping to {}",
+                format_g(*ratio),
+                format_g(*capped)
+            ),
+            Annotation::BadBucketLabel { metric, value } => format!(
+                "PromQL warning: bucket label \"le\" is missing or has a malformed value of {value:?}{}",
+                for_metric(metric)
+            ),
+            Annotation::PossiblyNotCounter(metric) => format!(
+                "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
+            ),
+            Annotation::ForcedMonotonicity { metric, .. } => {
+                format!("PromQL info: {REPAIRED}{}", for_metric(metric))
+            }
+        }
+    }
+}
+
+impl Repair {
+    fn text(&self) -> String {
+        let time = |ms: i64| {
+            jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+        };
+        format!(
+            ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
+            format_g(self.min_bucket),
+            format_g(self.max_bucket),
+            format_two_digits(self.max_difference),
+            self.count,
+            time(self.min_time_ms),
+            time(self.max_time_ms)
+        )
+    }
+}
+
+/// All that is remarked on one query.
+#[derive(Debug, Default)]
+pub(crate) struct Annotations {
+    by_place: BTreeMap<(usize, String), Annotation>,
+}
+
+impl Annotations {
+    pub(crate) fn add(&mut self, annotation: Annotation, span: Span) {
+        let key = (span.start, annotation.text());
+        match (self.by_place.get_mut(&key), &annotation) {
+            (
+                Some(Annotation::ForcedMonotonicity { repair, .. }),
+                Annotation::ForcedMonotonicity { repair: more, .. },
+            ) => {
+                repair.merge(more);
+            }
+            (Some(_), _) => {}
+            (None, _) => {
+                self.by_place.insert(key, annotation);
+            }
+        }
+    }
+
+    /// Warnings and infos with their `(line:column)` in `query`.
+    pub(crate) fn into_texts(self, query: &str) -> (Vec<String>, Vec<String>) {
+        let (mut warnings, mut infos) = (Vec::new(), Vec::new());
+        for ((start, text), annotation) in self.by_place {
+            let detail = match &annotation {
+                Annotation::ForcedMonotonicity { repair, .. } => repair.text(),
+                _ => String::new(),
+            };
+            let line = format!("{text}{detail} ({})", position(query, start));
+            if annotation.is_info() { infos.push(line) } else { warnings.push(line) }
+        }
+        (warnings, infos)
+    }
+}
+
+/// `line:column` of a byte of the query, both from 1.
+fn position(query: &str, start: usize) -> String {
+    let before = query.get(..start).unwrap_or(query).as_bytes();
+    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    format!("{line}:{}", start - line_start + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_positions() {
+        let mut annotations = Annotations::default();
+        let span = |start| Span { start, end: start + 1 };
+        annotations.add(Annotation::InvalidQuantile(1.5), span(4));
+        annotations.add(Annotation::InvalidQuantile(1.5), span(4));
+        annotations.add(Annotation::PossiblyNotCounter("up".into()), span(2));
+        let (warnings, infos) = annotations.into_texts("a +\nb");
+        assert_eq!(warnings, ["PromQL warning: quantile value should be between 0 and 1, got 1.5 (2:1)"]);
+        assert_eq!(
+            infos,
+            [
+                "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:3)"
+            ]
+        );
+    }
+
+    #[test]
+    fn repairs_are_gathered() {
+        let repair = |time| Repair {
+            min_bucket: 0.5,
+            max_bucket: 1.0,
+            max_difference: 10.126,
+            min_time_ms: time,
+            max_time_ms: time,
+            count: 1,
+        };
+        let mut annotations = Annotations::default();
+        for time in [60_000, 0] {
+            annotations.add(
+                Annotation::ForcedMonotonicity { metric: String::new(), repair: repair(time) },
+                Span { start: 0, end: 1 },
+            );
+        }
+        let (_, infos) = annotations.into_texts("x");
+        assert_eq!(infos.len(), 1);
+        assert!(
+            infos[0].ends_with(", from buckets 0.5 to 1, with a max diff of 10, over 2 samples from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z (1:1)"),
+            "{}",
+            infos[0]
+        );
+    }
+}

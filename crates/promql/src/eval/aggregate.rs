@@ -1,0 +1,234 @@
+//! Aggregations: series into groups, each group into one series.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use streamflow_tsdb::{Labels, METRIC_NAME};
+
+use crate::annotations::Annotation;
+use crate::ast::{Aggregate, AggregateOp, Span};
+use crate::error::Error;
+use crate::eval::Query;
+use crate::eval::accumulate::{Accumulate, Average, Count, Deviation, Group, Max, Min, Sum, Variance};
+use crate::eval::analysis::unwrap_parens;
+use crate::eval::grid::{Grid, Row, Scalars, is_absent};
+use crate::eval::pipeline::{Pipeline, Scratch};
+use crate::functions::over_time::quantile;
+
+/// Cells of rows that are made before they are added up: a few of them fit into a core's cache.
+const CHUNK_CELLS: usize = 128 * 1024;
+
+/// The groups of a vector's series.
+pub(crate) struct Groups {
+    /// The group of each series.
+    pub(crate) of_row: Vec<usize>,
+    /// In the order of their first series.
+    pub(crate) labels: Vec<Labels>,
+    /// Whether the name of any of a group's series waits to be dropped.
+    pub(crate) drop_name: Vec<bool>,
+}
+
+impl Groups {
+    pub(crate) fn of<'l>(
+        series: impl Iterator<Item = (&'l Labels, bool)>,
+        without: bool,
+        grouping: &[String],
+    ) -> Self {
+        let names: Vec<&str> = grouping.iter().map(String::as_str).collect();
+        let mut groups = Self { of_row: Vec::new(), labels: Vec::new(), drop_name: Vec::new() };
+        let mut place: HashMap<Labels, usize> = HashMap::new();
+        for (labels, drop_name) in series {
+            let group = group_labels(labels, without, &names);
+            let index = *place.entry(group).or_insert_with_key(|group| {
+                groups.labels.push(group.clone());
+                groups.drop_name.push(false);
+                groups.labels.len() - 1
+            });
+            groups.of_row.push(index);
+            groups.drop_name[index] |= drop_name;
+        }
+        groups
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+/// The labels of the group that a series belongs to.
+pub(crate) fn group_labels(labels: &Labels, without: bool, names: &[&str]) -> Labels {
+    match (without, names.is_empty()) {
+        (true, _) => labels.without(&[names, &[METRIC_NAME]].concat()),
+        (false, true) => Labels::default(),
+        (false, false) => labels.keep(names),
+    }
+}
+
+impl Query<'_> {
+    /// An aggregation at every step.
+    pub(crate) fn aggregate(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+        match aggregate.op {
+            AggregateOp::Sum => self.accumulate::<Sum>(aggregate, grid),
+            AggregateOp::Avg => self.accumulate::<Average>(aggregate, grid),
+            AggregateOp::Count => self.accumulate::<Count>(aggregate, grid),
+            AggregateOp::Group => self.accumulate::<Group>(aggregate, grid),
+            AggregateOp::Min => self.accumulate::<Min>(aggregate, grid),
+            AggregateOp::Max => self.accumulate::<Max>(aggregate, grid),
+            AggregateOp::Stdvar => self.accumulate::<Variance>(aggregate, grid),
+            AggregateOp::Stddev => self.accumulate::<Deviation>(aggregate, grid),
+            AggregateOp::Quantile => self.quantile(aggregate, grid),
+            AggregateOp::CountValues => self.count_values(aggregate, grid),
+            AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
+                self.pick(aggregate, grid)
+            }
+        }
+    }
+
+    /// The parameter at every step and where it stands.
+    pub(crate) fn parameter(&self, aggregate: &Aggregate, grid: Grid) -> Result<(Scalars, Span), Error> {
+        let param = aggregate.param.as_ref().map(unwrap_parens);
+        let param = param.ok_or_else(|| Error::Execution(format!("{:?} needs a parameter", aggregate.op)))?;
+        Ok((self.scalars(param, grid)?, param.span))
+    }
+
+    fn accumulate<A: Accumulate>(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+        let mut pipeline = self.pipeline(unwrap_parens(&aggregate.expr), grid)?;
+        if pipeline.may_collide() {
+            let rows = pipeline.collect()?;
+            pipeline = self.pipeline_of(rows, grid);
+        }
+        let heads = pipeline.heads.iter().map(|head| (&head.labels, head.drop_name));
+        let groups = Groups::of(heads, aggregate.without, &aggregate.grouping);
+        let cell_size = size_of::<A>().div_ceil(size_of::<f64>());
+        let _charge = self.budget.take(groups.len().saturating_mul(grid.steps).saturating_mul(cell_size))?;
+        let mut cells: Vec<Vec<A>> = vec![vec![A::EMPTY; grid.steps]; groups.len()];
+        if pipeline.is_large() {
+            fold_in_chunks(&pipeline, &groups, &mut cells)?;
+        } else {
+            let mut scratch = Scratch::default();
+            let mut row = self.budget.values(grid.steps)?;
+            for (index, &group) in groups.of_row.iter().enumerate() {
+                if pipeline.fill(index, &mut scratch, &mut row)? {
+                    add_row(&mut cells[group], &row);
+                }
+            }
+        }
+        self.group_rows(groups, grid, |group, values| {
+            values.iter_mut().zip(&cells[group]).for_each(|(value, cell)| *value = cell.get());
+        })
+    }
+
+    /// A row for each group that `fill` finds a sample for.
+    fn group_rows(
+        &self,
+        groups: Groups,
+        grid: Grid,
+        mut fill: impl FnMut(usize, &mut [f64]),
+    ) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::with_capacity(groups.len());
+        for (group, (labels, drop_name)) in groups.labels.into_iter().zip(groups.drop_name).enumerate() {
+            let mut values = self.budget.values(grid.steps)?;
+            fill(group, &mut values);
+            if values.any_present() {
+                rows.push(Row { labels, drop_name, values });
+            }
+        }
+        Ok(rows)
+    }
+
+    fn quantile(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+        let (quantiles, span) = self.parameter(aggregate, grid)?;
+        let rows = self.rows(&aggregate.expr, grid)?;
+        if !rows.is_empty() {
+            self.note_invalid_quantiles(&quantiles, grid, span);
+        }
+        let heads = rows.iter().map(|row| (&row.labels, row.drop_name));
+        let groups = Groups::of(heads, aggregate.without, &aggregate.grouping);
+        let mut members = vec![Vec::new(); groups.len()];
+        for (row, &group) in groups.of_row.iter().enumerate() {
+            members[group].push(row);
+        }
+        let mut column = Vec::new();
+        self.group_rows(groups, grid, |group, values| {
+            for (step, cell) in values.iter_mut().enumerate() {
+                column.clear();
+                column.extend(
+                    members[group].iter().map(|&row| rows[row].values[step]).filter(|&v| !is_absent(v)),
+                );
+                if !column.is_empty() {
+                    *cell = quantile(quantiles.at(step), &mut column);
+                }
+            }
+        })
+    }
+
+    /// Prometheus names the extremes only.
+    fn note_invalid_quantiles(&self, quantiles: &Scalars, grid: Grid, span: Span) {
+        let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
+        for quantile in quantiles.iter(grid.steps) {
+            if quantile.is_nan() {
+                self.annotate(Annotation::InvalidQuantile(quantile), span);
+            }
+            (min, max) = (min.min(quantile), max.max(quantile));
+        }
+        if max > 1.0 {
+            self.annotate(Annotation::InvalidQuantile(max), span);
+        }
+        if min < 0.0 {
+            self.annotate(Annotation::InvalidQuantile(min), span);
+        }
+    }
+}
+
+#[inline]
+fn add_row<A: Accumulate>(cells: &mut [A], values: &[f64]) {
+    for (cell, &value) in cells.iter_mut().zip(values) {
+        if !is_absent(value) {
+            cell.add(value);
+        }
+    }
+}
+
+/// Makes some rows on all cores, then adds them up with the steps divided among the cores. So every cell sees the
+/// series in their order, and the sum is the same to the last bit however many cores there are.
+fn fold_in_chunks<A: Accumulate>(
+    pipeline: &Pipeline,
+    groups: &Groups,
+    cells: &mut [Vec<A>],
+) -> Result<(), Error> {
+    let steps = pipeline.grid.steps;
+    let parts = rayon::current_num_threads().clamp(1, steps.max(1));
+    let part_steps = steps.div_ceil(parts).max(1);
+    let mut blocks: Vec<Vec<&mut [A]>> = (0..parts).map(|_| Vec::with_capacity(cells.len())).collect();
+    for group in cells {
+        let mut rest = group.as_mut_slice();
+        for block in &mut blocks {
+            let (head, tail) = rest.split_at_mut(part_steps.min(rest.len()));
+            block.push(head);
+            rest = tail;
+        }
+    }
+    let rows = pipeline.heads.len();
+    let chunk_rows = (CHUNK_CELLS / steps.max(1)).clamp(8, 1024).min(rows.max(1));
+    let mut buffers = vec![vec![0.0; steps]; chunk_rows];
+    for start in (0..rows).step_by(chunk_rows) {
+        let count = chunk_rows.min(rows - start);
+        let present: Vec<bool> = buffers[..count]
+            .par_iter_mut()
+            .enumerate()
+            .map_init(Scratch::default, |scratch, (offset, buffer)| {
+                pipeline.fill(start + offset, scratch, buffer)
+            })
+            .collect::<Result<_, _>>()?;
+        blocks.par_iter_mut().enumerate().for_each(|(part, block)| {
+            let from = (part * part_steps).min(steps);
+            let to = (from + part_steps).min(steps);
+            for (offset, buffer) in buffers[..count].iter().enumerate() {
+                if present[offset] {
+                    add_row(block[groups.of_row[start + offset]], &buffer[from..to]);
+                }
+            }
+        });
+    }
+    Ok(())
+}

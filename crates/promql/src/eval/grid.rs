@@ -1,0 +1,254 @@
+//! Times at which an expression is evaluated, and the values of a series at them.
+
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
+
+use crate::error::Error;
+
+/// Stands for "no sample at this step" within [`Values`]. Arithmetic never makes this signalling NaN, and stored
+/// stale markers end at the selectors, so it cannot be mistaken for a value.
+pub(crate) const ABSENT: f64 = STALE_NAN;
+
+/// Whether there is no sample.
+#[inline]
+pub(crate) fn is_absent(value: f64) -> bool {
+    value.to_bits() == ABSENT.to_bits()
+}
+
+/// Labels that say what a metric is; they go where a name is dropped.
+pub(crate) const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// Evenly spaced evaluation times, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    pub(crate) start: i64,
+    /// Positive, also where there is a single step.
+    pub(crate) step: i64,
+    pub(crate) steps: usize,
+}
+
+impl Grid {
+    pub(crate) fn instant(time: i64) -> Self {
+        Self { start: time, step: 1, steps: 1 }
+    }
+
+    /// From `start` to `end`, both included; no steps where the end lies before the start.
+    pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
+        let steps = if end < start { 0 } else { (end.saturating_sub(start) / step) as usize + 1 };
+        Self { start, step, steps }
+    }
+
+    #[inline]
+    pub(crate) fn time(&self, index: usize) -> i64 {
+        self.start.saturating_add(self.step.saturating_mul(index as i64))
+    }
+
+    /// The last time.
+    pub(crate) fn end(&self) -> i64 {
+        self.time(self.steps.saturating_sub(1))
+    }
+}
+
+/// How many samples a query may hold at a time, and how many it holds.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    max: usize,
+    held: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, held: AtomicUsize::new(0), peak: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// When fewer than `samples` are left.
+    pub(crate) fn take(self: &Arc<Self>, samples: usize) -> Result<Charge, Error> {
+        let held = self.held.fetch_add(samples, Ordering::Relaxed).saturating_add(samples);
+        let charge = Charge { budget: Arc::clone(self), samples };
+        if held > self.max {
+            return Err(too_many_samples());
+        }
+        self.peak.fetch_max(held, Ordering::Relaxed);
+        Ok(charge)
+    }
+
+    /// Room for one series: all absent.
+    pub(crate) fn values(self: &Arc<Self>, steps: usize) -> Result<Values, Error> {
+        let charge = self.take(steps)?;
+        Ok(Values { cells: vec![ABSENT; steps], _charge: charge })
+    }
+}
+
+fn too_many_samples() -> Error {
+    Error::Execution("query processing would load too many samples into memory in query execution".into())
+}
+
+/// Samples held; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    samples: usize,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.samples, Ordering::Relaxed);
+    }
+}
+
+/// The value of one series at every step of a grid, [`ABSENT`] where it has none.
+#[derive(Debug)]
+pub(crate) struct Values {
+    cells: Vec<f64>,
+    _charge: Charge,
+}
+
+impl Deref for Values {
+    type Target = [f64];
+    fn deref(&self) -> &[f64] {
+        &self.cells
+    }
+}
+
+impl DerefMut for Values {
+    fn deref_mut(&mut self) -> &mut [f64] {
+        &mut self.cells
+    }
+}
+
+impl Values {
+    pub(crate) fn any_present(&self) -> bool {
+        self.cells.iter().any(|&value| !is_absent(value))
+    }
+}
+
+/// A series of a vector at every step.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) labels: Labels,
+    /// Whether the name goes from the labels at the end (delayed name removal).
+    pub(crate) drop_name: bool,
+    pub(crate) values: Values,
+}
+
+/// A number at every step.
+#[derive(Debug, Clone)]
+pub(crate) enum Scalars {
+    Constant(f64),
+    Steps(Vec<f64>),
+}
+
+impl Scalars {
+    #[inline]
+    pub(crate) fn at(&self, step: usize) -> f64 {
+        match self {
+            Scalars::Constant(value) => *value,
+            Scalars::Steps(values) => values[step],
+        }
+    }
+
+    /// One value for each of `steps`.
+    pub(crate) fn iter(&self, steps: usize) -> impl Iterator<Item = f64> {
+        (0..steps).map(|step| self.at(step))
+    }
+}
+
+/// What an expression evaluates to over a grid.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Scalar(Scalars),
+    Vector(Vec<Row>),
+    String(String),
+}
+
+/// Makes one row of those with the same labels, in the order of their first.
+///
+/// # Errors
+/// When two of them have a sample at the same step.
+pub(crate) fn merge_same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Error> {
+    if rows.len() < 2 {
+        return Ok(rows);
+    }
+    let mut place: HashMap<Labels, usize> = HashMap::with_capacity(rows.len());
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match place.get(&row.labels) {
+            None => {
+                place.insert(row.labels.clone(), merged.len());
+                merged.push(row);
+            }
+            Some(&index) => {
+                for (into, &value) in merged[index].values.iter_mut().zip(row.values.iter()) {
+                    if is_absent(value) {
+                        continue;
+                    }
+                    if !is_absent(*into) {
+                        return Err(same_labelset());
+                    }
+                    *into = value;
+                }
+            }
+        }
+    }
+    Ok(merged)
+}
+
+/// Prometheus's error for two samples of the same labels at the same time.
+pub(crate) fn same_labelset() -> Error {
+    Error::Execution("vector cannot contain metrics with the same labelset".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_a_grid() {
+        let check = |start, end, step, expected: &[i64]| {
+            let grid = Grid::range(start, end, step);
+            let times: Vec<i64> = (0..grid.steps).map(|index| grid.time(index)).collect();
+            assert_eq!(times, expected, "{start} to {end} by {step}");
+        };
+        check(0, 10, 5, &[0, 5, 10]);
+        check(0, 9, 5, &[0, 5]);
+        check(7, 7, 1, &[7]);
+        check(8, 7, 1, &[]);
+    }
+
+    #[test]
+    fn budget_is_given_back() {
+        let budget = Budget::new(10);
+        let first = budget.values(6).unwrap();
+        assert!(budget.values(5).is_err());
+        drop(first);
+        assert!(budget.values(10).is_ok());
+        assert_eq!(budget.peak(), 10);
+    }
+
+    #[test]
+    fn rows_of_the_same_labels_become_one_unless_they_overlap() {
+        let budget = Budget::new(100);
+        let row = |cells: [f64; 2]| {
+            let mut values = budget.values(2).unwrap();
+            values.copy_from_slice(&cells);
+            Row { labels: Labels::default(), drop_name: false, values }
+        };
+        let merged = merge_same_labels(vec![row([1.0, ABSENT]), row([ABSENT, 2.0])]).unwrap();
+        assert_eq!(merged.len(), 1);
+        assert_eq!(&*merged[0].values, [1.0, 2.0]);
+        assert_eq!(
+            merge_same_labels(vec![row([1.0, ABSENT]), row([3.0, 2.0])]).unwrap_err(),
+            same_labelset()
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! Aggregations that keep some of the series: `topk`, `bottomk`, `limitk`, `limit_ratio`.
+
+use crate::annotations::Annotation;
+use crate::ast::{Aggregate, AggregateOp, Span};
+use crate::error::Error;
+use crate::eval::Query;
+use crate::eval::aggregate::Groups;
+use crate::eval::grid::{ABSENT, Grid, Row, Scalars, is_absent};
+use crate::sampling;
+
+/// The extremes of a parameter over all steps.
+struct Extremes {
+    min: f64,
+    max: f64,
+    any_nan: bool,
+}
+
+impl Extremes {
+    fn of(scalars: &Scalars, steps: usize) -> Self {
+        let mut found = Self { min: f64::INFINITY, max: f64::NEG_INFINITY, any_nan: false };
+        for value in scalars.iter(steps) {
+            found.any_nan |= value.is_nan();
+            (found.min, found.max) = (found.min.min(value), found.max.max(value));
+        }
+        found
+    }
+}
+
+impl Query<'_> {
+    pub(crate) fn pick(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+        let (parameter, span) = self.parameter(aggregate, grid)?;
+        let mut rows = self.rows(&aggregate.expr, grid)?;
+        let extremes = Extremes::of(&parameter, grid.steps);
+        let nothing = if aggregate.op == AggregateOp::LimitRatio {
+            self.check_ratio(&extremes, span)?
+        } else {
+            check_count(&extremes)?
+        };
+        if nothing {
+            return Ok(Vec::new());
+        }
+        let heads = rows.iter().map(|row| (&row.labels, row.drop_name));
+        let groups = Groups::of(heads, aggregate.without, &aggregate.grouping);
+        let offsets: Vec<f64> = match aggregate.op {
+            AggregateOp::LimitRatio => rows.iter().map(|row| sampling::offset(&row.labels)).collect(),
+            _ => Vec::new(),
+        };
+        let mut picker = Picker {
+            op: aggregate.op,
+            groups: vec![Vec::new(); groups.len()],
+            kept: vec![false; rows.len()],
+        };
+        let mut order = Vec::new();
+        for step in 0..grid.steps {
+            if step % 64 == 0 {
+                self.check()?;
+            }
+            picker.step(&rows, &groups.of_row, &offsets, (step, parameter.at(step)));
+            if grid.steps == 1 {
+                order = picker.groups.concat();
+            }
+            picker.keep_picked(&mut rows, step);
+        }
+        if grid.steps == 1 {
+            // The order of an instant query's answer is that of the picking.
+            let mut slots: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
+            return Ok(order.into_iter().filter_map(|index| slots[index].take()).collect());
+        }
+        rows.retain(|row| row.values.any_present());
+        Ok(rows)
+    }
+
+    /// Whether nothing is kept.
+    fn check_ratio(&self, extremes: &Extremes, span: Span) -> Result<bool, Error> {
+        if extremes.any_nan {
+            return Err(Error::Execution("Ratio value is NaN".into()));
+        }
+        if extremes.max > 1.0 {
+            self.annotate(Annotation::InvalidRatio { ratio: extremes.max, capped: 1.0 }, span);
+        }
+        if extremes.min < -1.0 {
+            self.annotate(Annotation::InvalidRatio { ratio: extremes.min, capped: -1.0 }, span);
+        }
+        Ok(extremes.max == 0.0 && extremes.min == 0.0)
+    }
+}
+
+/// Whether nothing is kept.
+fn check_count(extremes: &Extremes) -> Result<bool, Error> {
+    if extremes.any_nan {
+        return Err(Error::Execution("Parameter value is NaN".into()));
+    }
+    if extremes.max < 1.0 {
+        return Ok(true);
+    }
+    if extremes.min <= i64::MIN as f64 {
+        return Err(Error::Execution(format!("Scalar value {} underflows int64", extremes.min)));
+    }
+    if extremes.max >= i64::MAX as f64 {
+        return Err(Error::Execution(format!("Scalar value {} overflows int64", extremes.max)));
+    }
+    Ok(false)
+}
+
+/// Chooses rows of each group at one step after the other.
+struct Picker {
+    op: AggregateOp,
+    /// The rows kept of each group at the current step, in the order of the answer.
+    groups: Vec<Vec<usize>>,
+    /// Whether a row is kept at the current step.
+    kept: Vec<bool>,
+}
+
+impl Picker {
+    fn step(&mut self, rows: &[Row], group_of: &[usize], offsets: &[f64], (step, parameter): (usize, f64)) {
+        self.groups.iter_mut().for_each(Vec::clear);
+        let largest = self.op == AggregateOp::Topk;
+        let k = if parameter < 1.0 { 0 } else { (parameter as usize).min(rows.len()) };
+        let value = |row: usize| rows[row].values[step];
+        for (row, &group) in group_of.iter().enumerate() {
+            if is_absent(value(row)) {
+                continue;
+            }
+            let kept = &mut self.groups[group];
+            match self.op {
+                AggregateOp::LimitRatio => {
+                    if sampling::keeps(offsets[row], parameter.clamp(-1.0, 1.0)) {
+                        kept.push(row);
+                    }
+                }
+                AggregateOp::Limitk => {
+                    if kept.len() < k {
+                        kept.push(row);
+                    }
+                }
+                _ => offer(kept, k, row, |a, b| worse(value(a), value(b), largest)),
+            }
+        }
+        if matches!(self.op, AggregateOp::Topk | AggregateOp::Bottomk) {
+            for kept in &mut self.groups {
+                kept.sort_by(|&a, &b| {
+                    let (a, b) = (value(a), value(b));
+                    worse(a, b, largest).cmp(&worse(b, a, largest))
+                });
+            }
+        }
+    }
+
+    fn keep_picked(&mut self, rows: &mut [Row], step: usize) {
+        self.kept.fill(false);
+        for &row in self.groups.iter().flatten() {
+            self.kept[row] = true;
+        }
+        for (row, &kept) in rows.iter_mut().zip(&self.kept) {
+            if !kept {
+                row.values[step] = ABSENT;
+            }
+        }
+    }
+}
+
+/// Whether `a` goes before `b` does; NaN goes first.
+fn worse(a: f64, b: f64, largest: bool) -> bool {
+    if a.is_nan() {
+        return !b.is_nan();
+    }
+    if largest { a < b } else { a > b }
+}
+
+/// Puts a row on a heap of at most `k` whose top is the worst, if it is better than that.
+fn offer(heap: &mut Vec<usize>, k: usize, row: usize, worse: impl Fn(usize, usize) -> bool) {
+    if heap.len() < k {
+        heap.push(row);
+        let mut child = heap.len() - 1;
+        while child > 0 {
+            let parent = (child - 1) / 2;
+            if !worse(heap[child], heap[parent]) {
+                break;
+            }
+            heap.swap(child, parent);
+            child = parent;
+        }
+        return;
+    }
+    if k == 0 || !worse(heap[0], row) {
+        return;
+    }
+    heap[0] = row;
+    let mut parent = 0;
+    loop {
+        let (left, right) = (2 * parent + 1, 2 * parent + 2);
+        let Some(&left_row) = heap.get(left) else { break };
+        let child =
+            if heap.get(right).is_some_and(|&right_row| worse(right_row, left_row)) { right } else { left };
+        if !worse(heap[child], heap[parent]) {
+            break;
+        }
+        heap.swap(parent, child);
+        parent = child;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heap_keeps_the_best() {
+        let values = [3.0, f64::NAN, 9.0, 1.0, 7.0, 7.0, f64::NAN];
+        let check = |largest, k, expected: &[usize]| {
+            let mut heap = Vec::new();
+            for row in 0..values.len() {
+                offer(&mut heap, k, row, |a, b| worse(values[a], values[b], largest));
+            }
+            heap.sort_unstable();
+            assert_eq!(heap, expected, "largest {largest}, k {k}");
+        };
+        check(true, 0, &[]);
+        check(true, 1, &[2]);
+        check(true, 3, &[2, 4, 5]);
+        check(false, 2, &[0, 3]);
+        check(true, 6, &[0, 1, 2, 3, 4, 5]);
+    }
+}

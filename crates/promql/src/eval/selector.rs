@@ -1,0 +1,224 @@
+//! Which samples a selector reads at each step.
+
+use streamflow_tsdb::{Samples, Series, is_stale};
+
+use crate::ast::{At, DurationExpr, Extended, Modifiers, VectorSelector};
+use crate::engine::RangeSeries;
+use crate::error::Error;
+use crate::eval::Query;
+use crate::eval::grid::{ABSENT, Grid};
+use crate::eval::window::{History, Window};
+use crate::functions::rate::Ends;
+
+/// The time that a selector looks at, given the time of evaluation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) at_ms: Option<i64>,
+    pub(crate) offset_ms: i64,
+}
+
+impl Reading {
+    #[inline]
+    pub(crate) fn time(&self, evaluation_ms: i64) -> i64 {
+        self.at_ms.unwrap_or(evaluation_ms).saturating_sub(self.offset_ms)
+    }
+}
+
+impl Query<'_> {
+    pub(crate) fn reading(&self, modifiers: &Modifiers) -> Result<Reading, Error> {
+        let at_ms = modifiers.at.map(|at| match at {
+            At::Timestamp(ms) => ms,
+            At::Start => self.span.start_ms,
+            At::End => self.span.end_ms,
+        });
+        let offset_ms = match &modifiers.offset {
+            Some(offset) => self.span.duration_ms(offset)?,
+            None => 0,
+        };
+        Ok(Reading { at_ms, offset_ms })
+    }
+
+    /// The series of a selector with the samples after `from_ms` up to `to_ms`.
+    pub(crate) fn select(
+        &self,
+        selector: &VectorSelector,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<Series>, Error> {
+        self.check()?;
+        self.db
+            .select(&selector.matchers, from_ms.saturating_add(1), to_ms)
+            .map_err(|error| Error::Storage(format!("expanding series: {error}")))
+    }
+
+    /// Decodes the samples of a series.
+    pub(crate) fn read(&self, series: &Series, samples: &mut Samples) -> Result<(), Error> {
+        series.read(samples).map_err(|error| Error::Storage(error.to_string()))?;
+        self.count_read(samples.timestamps.len());
+        Ok(())
+    }
+}
+
+impl Query<'_> {
+    /// The stored samples in the range that ends at `time_ms`.
+    pub(crate) fn raw_matrix(
+        &self,
+        selector: &VectorSelector,
+        range: &DurationExpr,
+        time_ms: i64,
+    ) -> Result<Vec<RangeSeries>, Error> {
+        let range_ms = self.span.positive_ms(range)?;
+        let end = self.reading(&selector.modifiers)?.time(time_ms);
+        let start = end.saturating_sub(range_ms);
+        let (before, after) = margins(selector.extended, self.options.lookback_ms);
+        let mut matrix = Vec::new();
+        let mut samples = Samples::default();
+        let mut history = History::default();
+        let mut charges = Vec::new();
+        for series in self.select(selector, start.saturating_sub(before), end.saturating_add(after))? {
+            self.check()?;
+            self.read(&series, &mut samples)?;
+            without_stale(&samples, &mut history);
+            let mut samples = Samples { timestamps: history.times.clone(), values: history.values.clone() };
+            if selector.extended.is_some() {
+                samples = bounded(&samples, (start, end), selector.extended);
+            }
+            charges.push(self.budget.take(samples.values.len())?);
+            if !samples.values.is_empty() {
+                matrix.push(RangeSeries { labels: series.labels().clone(), samples });
+            }
+        }
+        Ok(matrix)
+    }
+}
+
+/// The samples inside a range with one more at each of its ends.
+fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extended>) -> Samples {
+    let window = Window {
+        times: &samples.timestamps,
+        values: &samples.values,
+        start,
+        end,
+        time: end,
+        params: &[],
+        resets: &[],
+        first: 0,
+        extended,
+        scratch: &mut Vec::new(),
+    };
+    let Some(ends) = Ends::find(&window) else { return Samples::default() };
+    let mut found = Samples { timestamps: vec![start], values: vec![ends.left(&window, false)] };
+    for (&time, &value) in samples.timestamps.iter().zip(&samples.values) {
+        if time > start && time < end {
+            found.timestamps.push(time);
+            found.values.push(value);
+        }
+    }
+    found.timestamps.push(end);
+    found.values.push(ends.right(&window, false));
+    found
+}
+
+/// How far before and after a range an extended selector looks.
+pub(crate) fn margins(extended: Option<Extended>, lookback_ms: i64) -> (i64, i64) {
+    match extended {
+        None => (0, 0),
+        Some(Extended::Anchored) => (lookback_ms, 0),
+        Some(Extended::Smoothed) => (lookback_ms, lookback_ms),
+    }
+}
+
+/// What an instant selector takes of the sample it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    Value,
+    /// Its time, in seconds.
+    Timestamp,
+}
+
+/// The last sample within the lookback at every step; none where that is a stale marker.
+pub(crate) fn read_instant(
+    samples: &Samples,
+    (reading, lookback_ms, take): (Reading, i64, Take),
+    grid: Grid,
+    out: &mut [f64],
+) {
+    let times = &samples.timestamps;
+    let mut next = 0;
+    for (step, cell) in out.iter_mut().enumerate() {
+        let time = reading.time(grid.time(step));
+        while next < times.len() && times[next] <= time {
+            next += 1;
+        }
+        *cell = ABSENT;
+        if next > 0 && times[next - 1] > time - lookback_ms && !is_stale(samples.values[next - 1]) {
+            *cell = match take {
+                Take::Value => samples.values[next - 1],
+                Take::Timestamp => times[next - 1] as f64 / 1000.0,
+            };
+        }
+    }
+}
+
+/// The value on the line between the samples around each step, both within the lookback; the last one where none
+/// follows.
+pub(crate) fn read_smoothed(
+    history: &History,
+    reading: Reading,
+    lookback_ms: i64,
+    grid: Grid,
+    out: &mut [f64],
+) {
+    let mut slide = history.slide();
+    for (step, cell) in out.iter_mut().enumerate() {
+        let time = reading.time(grid.time(step));
+        let (_, times, values) = slide.to(time - lookback_ms, time + lookback_ms);
+        let after = times.partition_point(|&sample| sample < time);
+        *cell = match (after.checked_sub(1), times.get(after)) {
+            (_, Some(&exact)) if exact == time => values[after],
+            (Some(before), Some(&following)) => {
+                let share = (time - times[before]) as f64 / (following - times[before]) as f64;
+                values[before] + (values[after] - values[before]) * share
+            }
+            (Some(before), None) => values[before],
+            (None, _) => ABSENT,
+        };
+    }
+}
+
+/// Fills `history` with the samples that are no stale markers.
+pub(crate) fn without_stale(samples: &Samples, history: &mut History) {
+    history.clear();
+    if samples.values.iter().any(|&value| is_stale(value)) {
+        for (&time, &value) in samples.timestamps.iter().zip(&samples.values) {
+            if !is_stale(value) {
+                history.times.push(time);
+                history.values.push(value);
+            }
+        }
+    } else {
+        history.times.extend_from_slice(&samples.timestamps);
+        history.values.extend_from_slice(&samples.values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::grid::is_absent;
+    use streamflow_tsdb::STALE_NAN;
+
+    #[test]
+    fn lookback_is_left_open_and_ends_at_stale_markers() {
+        let samples = Samples { timestamps: vec![0, 10, 20, 30], values: vec![1.0, 2.0, STALE_NAN, 4.0] };
+        let reading = Reading { at_ms: None, offset_ms: 0 };
+        let mut out = [0.0; 6];
+        read_instant(&samples, (reading, 15, Take::Value), Grid { start: -5, step: 10, steps: 6 }, &mut out);
+        assert!(is_absent(out[0]) && is_absent(out[3]) && is_absent(out[5].min(ABSENT)));
+        assert_eq!([out[1], out[2], out[4]], [1.0, 2.0, 4.0]);
+        let mut edge = [0.0; 2];
+        read_instant(&samples, (reading, 15, Take::Value), Grid { start: 44, step: 1, steps: 2 }, &mut edge);
+        assert_eq!(edge[0], 4.0);
+        assert!(is_absent(edge[1]));
+    }
+}

@@ -1,0 +1,128 @@
+//! The samples that a function of a range vector sees at one step.
+
+use crate::ast::Extended;
+
+/// One step of one series. Bounds and times are milliseconds since 1970.
+pub(crate) struct Window<'a> {
+    /// Ascending; in `(start, end]`, or with some more on both sides where the selector is extended.
+    pub(crate) times: &'a [i64],
+    pub(crate) values: &'a [f64],
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// Of the evaluation; differs from `end` by offsets and `@`.
+    pub(crate) time: i64,
+    /// The function's scalar arguments at this step.
+    pub(crate) params: &'a [f64],
+    /// Places in `values`, counted from `first`, whose value is below the one before.
+    pub(crate) resets: &'a [usize],
+    pub(crate) first: usize,
+    pub(crate) extended: Option<Extended>,
+    /// For functions that sort; holds anything between calls.
+    pub(crate) scratch: &'a mut Vec<f64>,
+}
+
+impl Window<'_> {
+    /// Length of the range in seconds, rounded as Go's `Duration.Seconds` does.
+    pub(crate) fn seconds(&self) -> f64 {
+        let range = self.end - self.start;
+        (range / 1000) as f64 + (range % 1000) as f64 / 1000.0
+    }
+
+    /// The values before the places where a counter was reset, in order.
+    pub(crate) fn before_resets(&self) -> impl Iterator<Item = f64> {
+        self.resets.iter().map(|&place| self.values[place - self.first - 1])
+    }
+}
+
+/// Samples of one series without stale markers, and a window that slides over them.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<f64>,
+    resets: Vec<usize>,
+}
+
+impl History {
+    pub(crate) fn clear(&mut self) {
+        self.times.clear();
+        self.values.clear();
+    }
+
+    /// Finds the places where the value falls, which counters treat as resets.
+    pub(crate) fn find_resets(&mut self) {
+        self.resets.clear();
+        self.resets
+            .extend((1..self.values.len()).filter(|&place| self.values[place] < self.values[place - 1]));
+    }
+
+    pub(crate) fn slide(&self) -> Slide<'_> {
+        Slide { history: self, lower: 0, upper: 0, lower_reset: 0, upper_reset: 0 }
+    }
+}
+
+/// Bounds of a window that only move forward, found without searching.
+pub(crate) struct Slide<'a> {
+    history: &'a History,
+    lower: usize,
+    upper: usize,
+    lower_reset: usize,
+    upper_reset: usize,
+}
+
+impl<'a> Slide<'a> {
+    /// The samples in `(start, end]`: where they begin, their times and values.
+    #[inline]
+    pub(crate) fn to(&mut self, start: i64, end: i64) -> (usize, &'a [i64], &'a [f64]) {
+        let times = &self.history.times;
+        while self.upper < times.len() && times[self.upper] <= end {
+            self.upper += 1;
+        }
+        while self.lower < self.upper && times[self.lower] <= start {
+            self.lower += 1;
+        }
+        (self.lower, &times[self.lower..self.upper], &self.history.values[self.lower..self.upper])
+    }
+
+    /// The resets between two samples of the current window. Needs [`History::find_resets`].
+    #[inline]
+    pub(crate) fn resets(&mut self) -> &'a [usize] {
+        let resets = &self.history.resets;
+        while self.upper_reset < resets.len() && resets[self.upper_reset] < self.upper {
+            self.upper_reset += 1;
+        }
+        while self.lower_reset < self.upper_reset && resets[self.lower_reset] <= self.lower {
+            self.lower_reset += 1;
+        }
+        &resets[self.lower_reset..self.upper_reset]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_left_open() {
+        let history =
+            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], resets: vec![] };
+        let mut slide = history.slide();
+        assert_eq!(slide.to(-5, 10).1, [0, 10]);
+        assert_eq!(slide.to(0, 20).1, [10, 20]);
+        assert_eq!(slide.to(25, 29).1, [] as [i64; 0]);
+        assert_eq!(slide.to(29, 40).1, [30]);
+    }
+
+    #[test]
+    fn resets_lie_between_two_samples_of_the_window() {
+        let mut history =
+            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], resets: vec![] };
+        history.find_resets();
+        let mut slide = history.slide();
+        slide.to(-5, 20);
+        assert_eq!(slide.resets(), [2]);
+        slide.to(5, 30);
+        assert_eq!(slide.resets(), [2, 3]);
+        slide.to(15, 30);
+        assert_eq!(slide.resets(), [3]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Whether an answer is the expected one.
+
+use std::collections::HashMap;
+
+use streamflow_tsdb::{Labels, is_stale};
+
+use super::Mismatch;
+use super::command::{Eval, Expected, Remarks, Steps, Text};
+use super::series::Item;
+use crate::engine::{RangeSeries, Value, VectorSample};
+use crate::number::format_value;
+
+/// Relative difference at which two values still count as equal.
+const TOLERANCE: f64 = 1e-6;
+
+/// Equal up to rounding; NaN equals NaN, but a stale marker only another.
+fn almost_equal(a: f64, b: f64) -> bool {
+    if is_stale(a) || is_stale(b) {
+        return is_stale(a) == is_stale(b);
+    }
+    if (a.is_nan() && b.is_nan()) || a == b {
+        return true;
+    }
+    let (difference, sum) = ((a - b).abs(), a.abs() + b.abs());
+    if a == 0.0 || b == 0.0 || sum < f64::MIN_POSITIVE {
+        return difference < TOLERANCE * f64::MIN_POSITIVE;
+    }
+    difference / sum.min(f64::MAX) < TOLERANCE
+}
+
+pub(super) fn check_remarks(kind: &str, expected: &Remarks, actual: &[String]) -> Result<(), Mismatch> {
+    let shown = || if actual.is_empty() { "none".to_owned() } else { actual.join("; ") };
+    if expected.none && !actual.is_empty() {
+        return Err(Mismatch::new(format!("no {kind}"), shown()));
+    }
+    if expected.any && actual.is_empty() {
+        return Err(Mismatch::new(format!("a {kind}"), "none"));
+    }
+    if let Some(missing) = expected.texts.iter().find(|text| !actual.iter().any(|found| text.fits(found))) {
+        return Err(Mismatch::new(format!("{kind} {}", missing.shown()), shown()));
+    }
+    let known = |found: &String| expected.texts.iter().any(|text: &Text| text.fits(found));
+    if !expected.texts.is_empty() && !actual.iter().all(known) {
+        return Err(Mismatch::new(format!("no other {kind}"), shown()));
+    }
+    Ok(())
+}
+
+/// The samples of a matrix at one time: what an instant query would have answered.
+pub(super) fn matrix_at(value: Value, time: i64, is_scalar: bool) -> Value {
+    let Value::Matrix(matrix) = value else { return value };
+    let samples = matrix.into_iter().filter_map(|series| {
+        let at = series.samples.timestamps.binary_search(&time).ok()?;
+        Some(VectorSample { labels: series.labels, timestamp: time, value: series.samples.values[at] })
+    });
+    let samples: Vec<VectorSample> = samples.collect();
+    match samples.first() {
+        Some(sample) if is_scalar => Value::Scalar(sample.value),
+        _ => Value::Vector(samples),
+    }
+}
+
+/// `steps` are the times of the expected values, where the answer is a matrix.
+pub(super) fn check_value(eval: &Eval, value: &Value, steps: Option<Steps>) -> Result<(), Mismatch> {
+    match (&eval.result, value) {
+        (Expected::Scalar(expected), Value::Scalar(actual)) if almost_equal(*expected, *actual) => Ok(()),
+        (Expected::Scalar(expected), Value::Scalar(actual)) => {
+            Err(Mismatch::new(format_value(*expected), format_value(*actual)))
+        }
+        (Expected::String(expected), Value::String(actual)) if expected == actual => Ok(()),
+        (Expected::Series(expected), Value::Vector(actual)) => check_vector(expected, actual, eval.ordered),
+        (Expected::Series(expected), Value::Matrix(actual)) => check_matrix(expected, actual, steps),
+        (Expected::Scalar(expected), actual) => {
+            Err(Mismatch::new(format_value(*expected), format!("{actual:?}")))
+        }
+        (Expected::String(expected), actual) => Err(Mismatch::new(expected, format!("{actual:?}"))),
+        (Expected::Series(_), actual) => Err(Mismatch::new("a vector or a matrix", format!("{actual:?}"))),
+    }
+}
+
+fn check_vector(
+    expected: &[(Labels, Vec<Item>)],
+    actual: &[VectorSample],
+    ordered: bool,
+) -> Result<(), Mismatch> {
+    let places: HashMap<&Labels, usize> =
+        expected.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
+    let mut seen = vec![false; expected.len()];
+    for (position, sample) in actual.iter().enumerate() {
+        let shown = || format!("{} {}", sample.labels, format_value(sample.value));
+        let Some(&place) = places.get(&sample.labels) else {
+            return Err(Mismatch::new("no such series", shown()));
+        };
+        if ordered && place != position {
+            return Err(Mismatch::new(
+                format!("{} at place {}", sample.labels, place + 1),
+                format!("at {}", position + 1),
+            ));
+        }
+        seen[place] = true;
+        let Some(Item::Float(value)) = expected[place].1.first() else {
+            return Err(Mismatch::new(format!("{} without value", sample.labels), shown()));
+        };
+        if !almost_equal(*value, sample.value) {
+            let expected = format!("{} {}", sample.labels, format_value(*value));
+            return Err(Mismatch::new(expected, format_value(sample.value)));
+        }
+    }
+    check_all_seen(expected, &seen)
+}
+
+fn check_all_seen(expected: &[(Labels, Vec<Item>)], seen: &[bool]) -> Result<(), Mismatch> {
+    match seen.iter().position(|seen| !seen) {
+        Some(missing) => Err(Mismatch::new(expected[missing].0.to_string(), "not in the answer")),
+        None => Ok(()),
+    }
+}
+
+fn check_matrix(
+    expected: &[(Labels, Vec<Item>)],
+    actual: &[RangeSeries],
+    steps: Option<Steps>,
+) -> Result<(), Mismatch> {
+    let Some(steps) = steps else { return Err(Mismatch::new("a vector", "a matrix")) };
+    if let Some(pair) = actual.windows(2).find(|pair| pair[0].labels > pair[1].labels) {
+        return Err(Mismatch::new(
+            "series sorted by labels",
+            format!("{} before {}", pair[0].labels, pair[1].labels),
+        ));
+    }
+    let places: HashMap<&Labels, usize> =
+        expected.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
+    let mut seen = vec![false; expected.len()];
+    for series in actual {
+        let Some(&place) = places.get(&series.labels) else {
+            return Err(Mismatch::new("no such series", format!("{} {}", series.labels, shown(series))));
+        };
+        seen[place] = true;
+        let wanted: Vec<(i64, f64)> = (0..)
+            .zip(&expected[place].1)
+            .filter_map(|(index, item)| match item {
+                Item::Float(value) => Some((steps.start + index * steps.step, *value)),
+                Item::Omitted | Item::Histogram => None,
+            })
+            .collect();
+        let found = || series.samples.timestamps.iter().copied().zip(series.samples.values.iter().copied());
+        let equal = wanted.len() == series.samples.values.len()
+            && wanted.iter().zip(found()).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1));
+        if !equal {
+            let wanted: Vec<String> =
+                wanted.iter().map(|(t, v)| format!("{}@{t}", format_value(*v))).collect();
+            return Err(Mismatch::new(format!("{} {}", series.labels, wanted.join(" ")), shown(series)));
+        }
+    }
+    check_all_seen(expected, &seen)
+}
+
+fn shown(series: &RangeSeries) -> String {
+    let samples = series.samples.timestamps.iter().zip(&series.samples.values);
+    samples.map(|(time, value)| format!("{}@{time}", format_value(*value))).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,343 @@
+//! Runs Prometheus's test scripts: series are loaded, queries evaluated, answers compared.
+//!
+//! The language is that of Prometheus 3.14 (`promql/promqltest`). Every query at one time is also asked with `@` at
+//! other times, and as a range around its time. Series with native histograms are not stored: a case that expects one
+//! or whose selectors would read one is skipped and counted as such.
+
+mod command;
+mod compare;
+mod series;
+
+use std::collections::HashMap;
+
+use streamflow_tsdb::{Db, Labels, Matcher, Options};
+
+use crate::ast::{At, Expr, ExprKind};
+use crate::engine::{Answer, Engine, EngineOptions, StopReason, Value};
+use crate::error::Error;
+use crate::eval::analysis::{children, is_timed};
+use crate::parser::{ParseOptions, parse_with};
+use command::{Command, Eval, Expected, Load, Steps, When, parse};
+use compare::{check_remarks, check_value, matrix_at};
+use series::Item;
+
+/// What became of the cases of a script.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScriptReport {
+    /// How many cases came out as expected.
+    pub passed: usize,
+    /// Those that did not, in order.
+    pub failed: Vec<Failure>,
+    /// How many cases need native histograms.
+    pub skipped: usize,
+}
+
+/// A case that did not come out as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Where the case begins, from 1.
+    pub line: usize,
+    /// The query, or the line where that cannot be read.
+    pub query: String,
+    /// What should have come.
+    pub expected: String,
+    /// What came.
+    pub actual: String,
+}
+
+/// What should have come and what came.
+struct Mismatch {
+    expected: String,
+    actual: String,
+}
+
+impl Mismatch {
+    fn new(expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { expected: expected.into(), actual: actual.into() }
+    }
+}
+
+/// Runs all commands of a script on a store of its own.
+#[must_use]
+pub fn run(text: &str) -> ScriptReport {
+    let mut report = ScriptReport::default();
+    let mut runner = Runner::new();
+    for command in parse(text) {
+        match command {
+            Ok(Command::Clear) => runner.clear(),
+            Ok(Command::Load(load)) => runner.load(&load, &mut report),
+            Ok(Command::Eval(eval)) => runner.eval(&eval, &mut report),
+            Err(bad) => report.failed.push(Failure {
+                line: bad.line,
+                query: String::new(),
+                expected: "a command".into(),
+                actual: bad.reason,
+            }),
+        }
+    }
+    report
+}
+
+struct Runner {
+    engine: Engine,
+    db: Db,
+    /// Series that would hold native histograms.
+    native: Vec<Labels>,
+}
+
+impl Runner {
+    fn new() -> Self {
+        let options = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+        Self { engine: Engine::new(options), db: Db::in_memory(Options::default()), native: Vec::new() }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    fn load(&mut self, load: &Load, report: &mut ScriptReport) {
+        let mut batch = self.db.batch();
+        let mut refused = None;
+        // Of lines with the same labels the last counts.
+        let last: HashMap<&Labels, usize> =
+            load.series.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
+        for (_, (labels, items)) in
+            load.series.iter().enumerate().filter(|(place, (labels, _))| last[labels] == *place)
+        {
+            if items.contains(&Item::Histogram) {
+                self.native.push(labels.clone());
+                continue;
+            }
+            if load.with_native {
+                self.native.extend(native_of_classic(labels));
+            }
+            for (index, item) in items.iter().enumerate() {
+                if let Item::Float(value) = item {
+                    let time = load.step_ms * i64::try_from(index).unwrap_or(i64::MAX);
+                    if let Err(error) = batch.add(labels, time, *value) {
+                        refused.get_or_insert_with(|| format!("{labels} at {time}: {error}"));
+                    }
+                }
+            }
+        }
+        let failed = refused.or_else(|| batch.commit().err().map(|error| error.to_string()));
+        if let Some(actual) = failed {
+            report.failed.push(Failure {
+                line: 0,
+                query: "load".into(),
+                expected: "samples taken".into(),
+                actual,
+            });
+        }
+    }
+
+    fn eval(&self, eval: &Eval, report: &mut ScriptReport) {
+        if self.is_native(eval) {
+            report.skipped += 1;
+            return;
+        }
+        match self.check(eval) {
+            Ok(()) => report.passed += 1,
+            Err(Mismatch { expected, actual }) => {
+                report.failed.push(Failure { line: eval.line, query: eval.query.clone(), expected, actual });
+            }
+        }
+    }
+
+    /// Whether a case is about native histograms.
+    fn is_native(&self, eval: &Eval) -> bool {
+        let expects = match &eval.result {
+            Expected::Series(series) => series.iter().any(|(_, items)| items.contains(&Item::Histogram)),
+            Expected::Scalar(_) | Expected::String(_) => false,
+        };
+        // `</` and `>/` trim native histograms and do nothing else.
+        if expects || eval.query.contains("</") || eval.query.contains(">/") {
+            return true;
+        }
+        parse_query(&eval.query).is_ok_and(|expr| {
+            selectors(&expr).iter().any(|matchers| {
+                let reads = |labels: &Labels| {
+                    matchers
+                        .iter()
+                        .all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+                };
+                self.native.iter().any(reads)
+            })
+        })
+    }
+
+    fn check(&self, eval: &Eval) -> Result<(), Mismatch> {
+        let expr = match parse_query(&eval.query) {
+            Ok(expr) => expr,
+            Err(error) => return check_error(eval, &error),
+        };
+        match &eval.at {
+            When::Over(steps) => match self.range(&expr, eval, *steps) {
+                Ok(answer) => check_answer(eval, &answer, Some(*steps)),
+                Err(error) => check_error(eval, &error),
+            },
+            When::At(time) => {
+                let time = eval.range_vector.map_or(*time, |steps| steps.end);
+                self.check_instant(&expr, eval, time, true)?;
+                let Some(pinned) = pinned(&expr, time).filter(|_| !asks_for_span(&eval.query)) else {
+                    return Ok(());
+                };
+                let others: &[i64] =
+                    if time == 0 { &[-1000, 0, 1000] } else { &[-10 * time, 0, time / 5, time, 10 * time] };
+                for &other in others {
+                    self.check_instant(&pinned, eval, other, true).map_err(|mismatch| {
+                        within(mismatch, &format!("pinned by @ and evaluated at {other} ms"))
+                    })?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn range(&self, expr: &Expr, eval: &Eval, steps: Steps) -> Result<Answer, Error> {
+        self.engine.range_expr(&self.db, expr, &eval.query, (steps.start, steps.end), steps.step, &never)
+    }
+
+    fn check_instant(
+        &self,
+        expr: &Expr,
+        eval: &Eval,
+        time: i64,
+        also_as_range: bool,
+    ) -> Result<(), Mismatch> {
+        let answer = match self.engine.instant_expr(&self.db, expr, &eval.query, time, &never) {
+            Ok(answer) => answer,
+            Err(error) => return check_error(eval, &error),
+        };
+        check_answer(eval, &answer, eval.range_vector)?;
+        let excluded = eval.range_vector.is_some() || matches!(eval.result, Expected::String(_));
+        if !also_as_range || excluded || asks_for_span(&eval.query) {
+            return Ok(());
+        }
+        let around = Steps { start: time - 60_000, end: time + 60_000, step: 60_000 };
+        let in_range = self
+            .range(expr, eval, around)
+            .map_err(|error| Mismatch::new("the answer as a range query", error.to_string()))?;
+        if eval.ordered {
+            return Ok(());
+        }
+        let value = matrix_at(in_range.value, time, matches!(answer.value, Value::Scalar(_)));
+        check_value(eval, &value, None).map_err(|mismatch| within(mismatch, "as a range query"))
+    }
+}
+
+fn never() -> Option<StopReason> {
+    None
+}
+
+fn within(mismatch: Mismatch, how: &str) -> Mismatch {
+    Mismatch { actual: format!("{}, {how}", mismatch.actual), ..mismatch }
+}
+
+fn parse_query(query: &str) -> Result<Expr, Error> {
+    parse_with(query, &ParseOptions { experimental: true, ..ParseOptions::default() })
+}
+
+fn check_answer(eval: &Eval, answer: &Answer, steps: Option<Steps>) -> Result<(), Mismatch> {
+    if eval.fails {
+        return Err(Mismatch::new("an error", format!("{:?}", answer.value)));
+    }
+    check_remarks("warning", &eval.warnings, &answer.warnings)?;
+    check_remarks("info", &eval.infos, &answer.infos)?;
+    check_value(eval, &answer.value, steps)
+}
+
+fn check_error(eval: &Eval, error: &Error) -> Result<(), Mismatch> {
+    let actual = error.to_string();
+    match &eval.failure {
+        _ if !eval.fails => Err(Mismatch::new("an answer", actual)),
+        Some(text) if !text.fits(&actual) => Err(Mismatch::new(text.shown(), actual)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the answer depends on more than the time of evaluation.
+fn asks_for_span(query: &str) -> bool {
+    ["start()", "end()", "range()", "step()"].iter().any(|call| query.to_lowercase().contains(call))
+}
+
+/// The expression with every selector pinned to `time`; none where the time of evaluation matters anyway.
+fn pinned(expr: &Expr, time: i64) -> Option<Expr> {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        if matches!(&expr.kind, ExprKind::Call { function, .. } if is_timed(function.name)) {
+            return None;
+        }
+        open.extend(children(expr));
+    }
+    let mut pinned = expr.clone();
+    pin(&mut pinned, At::Timestamp(time));
+    Some(pinned)
+}
+
+fn pin(expr: &mut Expr, at: At) {
+    match &mut expr.kind {
+        ExprKind::Vector(selector) | ExprKind::Matrix { selector, .. } => {
+            selector.modifiers.at.get_or_insert(at);
+        }
+        // What is within is evaluated at the times of the subquery.
+        ExprKind::Subquery(subquery) => {
+            subquery.modifiers.at.get_or_insert(at);
+        }
+        ExprKind::Call { args, .. } => args.iter_mut().for_each(|arg| pin(arg, at)),
+        ExprKind::Aggregate(aggregate) => {
+            pin(&mut aggregate.expr, at);
+            aggregate.param.iter_mut().for_each(|param| pin(param, at));
+        }
+        ExprKind::Unary { operand, .. } => pin(operand, at),
+        ExprKind::Binary(binary) => {
+            pin(&mut binary.lhs, at);
+            pin(&mut binary.rhs, at);
+        }
+        ExprKind::Paren(inner) => pin(inner, at),
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
+    }
+}
+
+fn selectors(expr: &Expr) -> Vec<&[Matcher]> {
+    let mut found: Vec<&[Matcher]> = Vec::new();
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        if let ExprKind::Vector(selector) | ExprKind::Matrix { selector, .. } = &expr.kind {
+            found.push(&selector.matchers);
+        }
+        open.extend(children(expr));
+    }
+    found
+}
+
+/// The native histogram that `load_with_nhcb` would make of a classic one's series.
+fn native_of_classic(labels: &Labels) -> Option<Labels> {
+    let name = labels.name();
+    let base = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix))?;
+    Some(labels.without(&["le"]).with(streamflow_tsdb::METRIC_NAME, base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_fails_and_skips() {
+        let report = run("load 1m\n  m{a=\"b\"} 1 2 3\n  h {{schema:0 sum:1 count:1}}x2\n\n\
+             eval instant at 2m m\n  m{a=\"b\"} 3\n\n\
+             eval instant at 2m m * 2\n  {a=\"b\"} 7\n\n\
+             eval instant at 2m sum(h)\n  {} {{schema:0 sum:1 count:1}}\n\n\
+             eval range from 0 to 2m step 1m m\n  m{a=\"b\"} 1 2 3\n\n\
+             eval instant at 2m m +\n  expect fail\n\n\
+             nonsense\n");
+        assert_eq!((report.passed, report.skipped), (3, 1), "{report:?}");
+        let lines: Vec<usize> = report.failed.iter().map(|failure| failure.line).collect();
+        assert_eq!(lines, [8, 20], "{report:?}");
+        assert_eq!(report.failed[0].query, "m * 2");
+        assert_eq!(
+            (report.failed[0].expected.as_str(), report.failed[0].actual.as_str()),
+            ("{a=\"b\"} 7", "6")
+        );
+    }
+}

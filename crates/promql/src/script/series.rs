@@ -1,0 +1,242 @@
+//! One line of a script: a series and its values.
+//!
+//! `metric{label="value"} 1 2 _ 3x2 0+10x5 stale {{schema:0 sum:1}}x3`
+
+use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
+
+/// A value in the sequence of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Item {
+    Float(f64),
+    /// `_`: no sample at this place.
+    Omitted,
+    /// `{{…}}`: a native histogram.
+    Histogram,
+}
+
+/// The most values one line may stand for.
+const MAX_ITEMS: usize = 1_000_000;
+
+/// A series and its values.
+///
+/// # Errors
+/// What is wrong with the line.
+pub(super) fn parse_series(line: &str) -> Result<(Labels, Vec<Item>), String> {
+    let (labels, rest) = parse_metric(line)?;
+    Ok((labels, parse_items(rest)?))
+}
+
+/// The labels that a line begins with, and what follows.
+pub(super) fn parse_metric(line: &str) -> Result<(Labels, &str), String> {
+    let line = line.trim_start();
+    let name_end = line.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(line.len());
+    let (name, mut rest) = line.split_at(name_end);
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    if !name.is_empty() {
+        pairs.push((METRIC_NAME.into(), name.into()));
+    }
+    if let Some(inside) = rest.strip_prefix('{').filter(|inside| !inside.starts_with('{')) {
+        rest = parse_labels(inside, &mut pairs)?;
+    } else if name.is_empty() {
+        return Err(format!("expected a series, got {line:?}"));
+    }
+    Ok((Labels::new(pairs.iter().map(|(name, value)| (name, value))), rest))
+}
+
+fn parse_labels<'l>(mut rest: &'l str, pairs: &mut Vec<(String, String)>) -> Result<&'l str, String> {
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix('}') {
+            return Ok(after);
+        }
+        let name;
+        if rest.starts_with(['"', '\'', '`']) {
+            (name, rest) = parse_quoted(rest)?;
+        } else {
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+            name = rest[..end].to_owned();
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix('=') {
+            let (value, after) = parse_quoted(after.trim_start())?;
+            pairs.push((name, value));
+            rest = after;
+        } else {
+            pairs.push((METRIC_NAME.into(), name));
+        }
+        rest = rest.trim_start();
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if rest.starts_with('}') => {}
+            None => return Err(format!("expected a comma or a closing brace, got {rest:?}")),
+        }
+    }
+}
+
+/// A quoted text with Go's escapes, and what follows.
+pub(super) fn parse_quoted(text: &str) -> Result<(String, &str), String> {
+    let quote = text.chars().next().filter(|c| "\"'`".contains(*c));
+    let Some(quote) = quote else { return Err(format!("expected a quoted text, got {text:?}")) };
+    let mut value = String::new();
+    let mut chars = text.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        if c == quote {
+            return Ok((value, &text[at + 1..]));
+        }
+        if c != '\\' || quote == '`' {
+            value.push(c);
+            continue;
+        }
+        let Some((_, escaped)) = chars.next() else { break };
+        match escaped {
+            'n' => value.push('\n'),
+            't' => value.push('\t'),
+            'r' => value.push('\r'),
+            'a' => value.push('\u{7}'),
+            'b' => value.push('\u{8}'),
+            'f' => value.push('\u{c}'),
+            'v' => value.push('\u{b}'),
+            '\\' | '"' | '\'' => value.push(escaped),
+            'x' | 'u' | 'U' => {
+                let digits = match escaped {
+                    'x' => 2,
+                    'u' => 4,
+                    _ => 8,
+                };
+                let code: String = chars.by_ref().take(digits).map(|(_, c)| c).collect();
+                let code = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
+                value.push(code.ok_or_else(|| format!("invalid escape in {text:?}"))?);
+            }
+            other => return Err(format!("unknown escape \\{other} in {text:?}")),
+        }
+    }
+    Err(format!("unclosed quote in {text:?}"))
+}
+
+fn parse_items(text: &str) -> Result<Vec<Item>, String> {
+    let mut items = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        if rest.starts_with("{{") {
+            rest = parse_histograms(rest, &mut items)?;
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            parse_item(&rest[..end], &mut items)?;
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+    }
+    Ok(items)
+}
+
+/// `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`.
+fn parse_histograms<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str, String> {
+    let unclosed = || format!("unclosed histogram in {text:?}");
+    let mut rest = &text[text.find("}}").ok_or_else(unclosed)? + 2..];
+    if rest.starts_with("+{{") || rest.starts_with("-{{") {
+        rest = &rest[rest.find("}}").ok_or_else(unclosed)? + 2..];
+    }
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let times = match rest[..end].strip_prefix('x') {
+        Some(times) => parse_times(times)? + 1,
+        None => 1,
+    };
+    extend(items, times, |_| Item::Histogram)?;
+    Ok(&rest[end..])
+}
+
+/// `1`, `_`, `stale`, `1x3`, `_x3`, `1+2x3`, `1-2x3`.
+fn parse_item(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
+    if let Some(after) = text.strip_prefix('_') {
+        let times = match after.strip_prefix('x') {
+            Some(times) => parse_times(times)?,
+            None if after.is_empty() => 1,
+            None => return Err(format!("invalid value {text:?}")),
+        };
+        return extend(items, times, |_| Item::Omitted);
+    }
+    let repeated =
+        text.rsplit_once('x').and_then(|(values, times)| Some((values, times.parse::<usize>().ok()?)));
+    let Some((values, times)) = repeated.filter(|(values, _)| !values.is_empty()) else {
+        items.push(Item::Float(parse_value(text)?));
+        return Ok(());
+    };
+    // The sign of the step is the first one that does not belong to the start or to an exponent.
+    let bytes = values.as_bytes();
+    let sign = (1..bytes.len()).find(|&at| b"+-".contains(&bytes[at]) && !b"eE".contains(&bytes[at - 1]));
+    let (start, step) = match sign {
+        Some(at) => (parse_value(&values[..at])?, parse_value(&values[at..])?),
+        None => (parse_value(values)?, 0.0),
+    };
+    let mut value = start;
+    extend(items, times + 1, |index| {
+        if index > 0 {
+            value += step;
+        }
+        Item::Float(if sign.is_none() { start } else { value })
+    })
+}
+
+fn extend(items: &mut Vec<Item>, times: usize, item: impl FnMut(usize) -> Item) -> Result<(), String> {
+    if items.len() + times > MAX_ITEMS {
+        return Err(format!("more than {MAX_ITEMS} values"));
+    }
+    items.extend((0..times).map(item));
+    Ok(())
+}
+
+fn parse_times(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("invalid repetition {text:?}"))
+}
+
+fn parse_value(text: &str) -> Result<f64, String> {
+    if text == "stale" {
+        return Ok(STALE_NAN);
+    }
+    parse_number(text).ok_or_else(|| format!("invalid value {text:?}"))
+}
+
+/// A number as Go reads it, hexadecimal ones included.
+pub(super) fn parse_number(text: &str) -> Option<f64> {
+    let digits = text.trim_start_matches(['+', '-']);
+    if let Some(hex) = digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        let value = i64::from_str_radix(hex, 16).ok()? as f64;
+        return Some(if text.starts_with('-') { -value } else { value });
+    }
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        use Item::{Float, Histogram, Omitted};
+        let check = |line: &str, labels: &str, expected: &[Item]| {
+            let (found, items) = parse_series(line).unwrap();
+            assert_eq!((found.to_string().as_str(), items.as_slice()), (labels, expected), "{line}");
+        };
+        check("m 1 _ 2", "m", &[Float(1.0), Omitted, Float(2.0)]);
+        check("m{a=\"b\", c='d'} 0+10x2", "m{a=\"b\", c=\"d\"}", &[Float(0.0), Float(10.0), Float(20.0)]);
+        check("{} 1-1x1 5x1", "{}", &[Float(1.0), Float(0.0), Float(5.0), Float(5.0)]);
+        check("{\"a.b\"} -1e-2+1e-2x1", "{__name__=\"a.b\"}", &[Float(-0.01), Float(0.0)]);
+        check("m{} {{schema:0 sum:1}}x1 _x2", "m", &[Histogram, Histogram, Omitted, Omitted]);
+        check(
+            "m {{sum:1}}+{{sum:2}}x1 Inf 0xff",
+            "m",
+            &[Histogram, Histogram, Float(f64::INFINITY), Float(255.0)],
+        );
+    }
+
+    #[test]
+    fn bad_lines() {
+        for line in
+            ["", "m{", "m{a}}", "m{a=b} 1", "m 1x", "m foo", "m {{", "m 1x99999999999", "m{a=\"\\q\"} 1"]
+        {
+            assert!(parse_series(line).is_err(), "{line}");
+        }
+    }
+}
