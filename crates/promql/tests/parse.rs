@@ -59,6 +59,10 @@ fn operators_group_by_precedence() {
     check("a * ignoring(x) group_left b", "a * ignoring (x) group_left () b");
     check("a AND on() b oR c UNLESS ignoring(d,) e", "a and on () b or c unless ignoring (d) e");
     check("inf + NaN - 1e-5", "+Inf + NaN - 0.00001");
+    // Prometheus prints `+Inf ^ x`, which is another tree.
+    check("inf ^ x", "Inf ^ x");
+    let long = "y".repeat(100);
+    check(&format!("inf ^ {long}"), &format!("Inf ^ {long}"));
     for (query, expected) in [
         ("-a ^ b * c", "((-((a) ^ (b))) * (c))"),
         ("a ^ b ^ c", "((a) ^ ((b) ^ (c)))"),

@@ -114,7 +114,11 @@ impl Display for Expr {
                 write!(f, "{}{operand}", if *negative { "-" } else { "+" })
             }
             ExprKind::Binary(binary) => {
-                write!(f, "{} ", binary.lhs)?;
+                if binary.is_power_of_infinity() {
+                    f.write_str("Inf ")?;
+                } else {
+                    write!(f, "{} ", binary.lhs)?;
+                }
                 binary.write_operator(f)?;
                 write!(f, " {}", binary.rhs)
             }
@@ -158,6 +162,12 @@ fn write_name(name: &str, f: &mut Formatter<'_>) -> Result {
 }
 
 impl Binary {
+    /// Whether the left operand has to be printed as `Inf`: Prometheus prints `+Inf`, which before `^` is read as a
+    /// sign before the power.
+    pub(super) fn is_power_of_infinity(&self) -> bool {
+        self.op == BinaryOp::Pow && self.lhs.kind == ExprKind::Number(f64::INFINITY)
+    }
+
     /// `== bool on (a) group_left (b)`
     pub(super) fn write_operator(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(self.op.as_str())?;

@@ -42,6 +42,7 @@ fn pretty(expr: &Expr, level: usize) -> String {
         }
         ExprKind::Binary(binary) => {
             let (lhs, rhs) = (pretty(&binary.lhs, level + 1), pretty(&binary.rhs, level + 1));
+            let lhs = if binary.is_power_of_infinity() { format!("{indent}  Inf") } else { lhs };
             format!("{lhs}\n{indent}{}\n{rhs}", Operator(binary))
         }
         ExprKind::Call { function, args } => {
