@@ -92,3 +92,11 @@ fn wide_queries_are_read() {
     let args = vec!["\"a\""; 20_000].join(",");
     assert!(parse(&format!("label_join(x, \"a\", \",\", {args})")).is_ok());
 }
+
+#[test]
+fn a_long_selector_below_many_levels_is_formatted_once() {
+    let matchers: Vec<String> = (0..20_000).map(|index| format!("l{index}=\"v\"")).collect();
+    let query = format!("{}x{{{}}}{}", "(".repeat(400), matchers.join(","), ")".repeat(400));
+    let lines = on_a_small_stack(move || format(&parse(&query).unwrap()));
+    assert_eq!(lines.lines().count(), 801);
+}

@@ -1,5 +1,6 @@
 //! A tree broken into lines, as Prometheus's `/api/v1/format_query` answers.
 
+use std::collections::HashSet;
 use std::fmt::{Display, Formatter, Result};
 
 use crate::ast::{Aggregate, Binary, Expr, ExprKind, Subquery};
@@ -8,49 +9,86 @@ use crate::ast::{Aggregate, Binary, Expr, ExprKind, Subquery};
 const LINE_MAX: usize = 100;
 
 /// A tree as text: on one line if that has at most 100 bytes, otherwise with its parts on lines of their own, indented
-/// by two spaces for each level. Cost: the length of the text times its levels.
+/// by two spaces for each level. Cost: at most the length of what is returned times its levels.
 #[must_use]
 pub fn format(expr: &Expr) -> String {
-    pretty(expr, 0)
+    let mut pretty = Pretty::default();
+    pretty.find_long(expr);
+    pretty.lines(expr, 0)
 }
 
-fn pretty(expr: &Expr, level: usize) -> String {
-    let indent = "  ".repeat(level);
-    match &expr.kind {
-        // A sign attaches to its operand, whose indentation goes before the sign.
-        ExprKind::Unary { negative, operand } => {
-            let sign = if *negative { "-" } else { "+" };
-            return format!("{indent}{sign}{}", pretty(operand, level).trim());
+#[derive(Default)]
+struct Pretty {
+    /// The nodes that do not fit on a line, found once from the leaves up.
+    long: HashSet<*const Expr>,
+}
+
+impl Pretty {
+    /// Whether the text of a tree is too long for a line. It is where that of a part is.
+    fn find_long(&mut self, expr: &Expr) -> bool {
+        let mut long = false;
+        for child in children(expr) {
+            long |= self.find_long(child);
         }
-        // A selector is never broken.
-        ExprKind::Vector(_) | ExprKind::Matrix { .. } => return format!("{indent}{expr}"),
-        _ => {}
+        long = long || expr.to_string().len() > LINE_MAX;
+        if long {
+            self.long.insert(std::ptr::from_ref(expr));
+        }
+        long
     }
-    let line = expr.to_string();
-    if line.len() <= LINE_MAX {
-        // As Prometheus has it, a short subquery is not indented.
-        let indented = !matches!(expr.kind, ExprKind::Subquery(_));
-        return if indented { indent + &line } else { line };
+
+    fn lines(&self, expr: &Expr, level: usize) -> String {
+        let indent = "  ".repeat(level);
+        match &expr.kind {
+            // A sign attaches to its operand, whose indentation goes before the sign.
+            ExprKind::Unary { negative, operand } => {
+                let sign = if *negative { "-" } else { "+" };
+                return format!("{indent}{sign}{}", self.lines(operand, level).trim());
+            }
+            // A selector is never broken.
+            ExprKind::Vector(_) | ExprKind::Matrix { .. } => return format!("{indent}{expr}"),
+            _ => {}
+        }
+        if !self.long.contains(&std::ptr::from_ref(expr)) {
+            // As Prometheus has it, a short subquery is not indented.
+            let indented = !matches!(expr.kind, ExprKind::Subquery(_));
+            return if indented { format!("{indent}{expr}") } else { expr.to_string() };
+        }
+        match &expr.kind {
+            ExprKind::Subquery(subquery) => {
+                format!("{}{}", self.lines(&subquery.expr, level), Suffix(subquery))
+            }
+            ExprKind::Aggregate(aggregate) => {
+                let param = aggregate.param.as_ref();
+                let param = param.map_or_else(String::new, |param| self.lines(param, level + 1) + ",\n");
+                let inner = self.lines(&aggregate.expr, level + 1);
+                format!("{indent}{}(\n{param}{inner}\n{indent})", Aggregation(aggregate))
+            }
+            ExprKind::Binary(binary) => {
+                let (lhs, rhs) = (self.lines(&binary.lhs, level + 1), self.lines(&binary.rhs, level + 1));
+                let lhs = if binary.is_power_of_infinity() { format!("{indent}  Inf") } else { lhs };
+                format!("{lhs}\n{indent}{}\n{rhs}", Operator(binary))
+            }
+            ExprKind::Call { function, args } => {
+                let args: Vec<String> = args.iter().map(|arg| self.lines(arg, level + 1)).collect();
+                format!("{indent}{}(\n{}\n{indent})", function.name, args.join(",\n"))
+            }
+            ExprKind::Paren(inner) => format!("{indent}(\n{}\n{indent})", self.lines(inner, level + 1)),
+            _ => format!("{indent}{expr}"),
+        }
     }
+}
+
+/// The expressions directly below one.
+fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
-        ExprKind::Subquery(subquery) => format!("{}{}", pretty(&subquery.expr, level), Suffix(subquery)),
-        ExprKind::Aggregate(aggregate) => {
-            let param = aggregate.param.as_ref();
-            let param = param.map_or_else(String::new, |param| pretty(param, level + 1) + ",\n");
-            let inner = pretty(&aggregate.expr, level + 1);
-            format!("{indent}{}(\n{param}{inner}\n{indent})", Aggregation(aggregate))
-        }
-        ExprKind::Binary(binary) => {
-            let (lhs, rhs) = (pretty(&binary.lhs, level + 1), pretty(&binary.rhs, level + 1));
-            let lhs = if binary.is_power_of_infinity() { format!("{indent}  Inf") } else { lhs };
-            format!("{lhs}\n{indent}{}\n{rhs}", Operator(binary))
-        }
-        ExprKind::Call { function, args } => {
-            let args: Vec<String> = args.iter().map(|arg| pretty(arg, level + 1)).collect();
-            format!("{indent}{}(\n{}\n{indent})", function.name, args.join(",\n"))
-        }
-        ExprKind::Paren(inner) => format!("{indent}(\n{}\n{indent})", pretty(inner, level + 1)),
-        _ => indent + &line,
+        ExprKind::Subquery(subquery) => vec![&subquery.expr],
+        ExprKind::Call { args, .. } => args.iter().collect(),
+        ExprKind::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.expr]).collect(),
+        ExprKind::Unary { operand, .. } => vec![operand],
+        ExprKind::Binary(binary) => vec![&binary.lhs, &binary.rhs],
+        ExprKind::Paren(inner) => vec![inner],
+        _ => Vec::new(),
     }
 }
 
