@@ -1,46 +1,116 @@
 //! The store.
 
-use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::batch::{Batch, Committed};
+use crate::batch::Batch;
+use crate::block::Block;
 use crate::head::{Bounds, Cut, Head};
-use crate::stats::{RefusedCounters, Stats, top};
-use crate::{Error, Labels, METRIC_NAME, Matcher, Options, Series};
+use crate::maintain::Maintenance;
+use crate::recover::{self, Replay};
+use crate::stats::RefusedCounters;
+use crate::tail::{Position, Tail};
+use crate::wal::Writer;
+use crate::{DamageLog, Error, Options, files};
 
 /// A store of samples. A clone is a reference to the same store; every method may be called from any thread.
 #[derive(Debug, Clone)]
-pub struct Db(Arc<Inner>);
+pub struct Db(pub(crate) Arc<Inner>);
 
-/// What all clones share.
+/// What all clones share. Locks are taken in the order of the fields: `upkeep`, `synced`, `commits`, then the head's.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) options: Options,
-    pub(crate) head: Head,
+    /// `None` in memory.
+    pub(crate) dir: Option<PathBuf>,
+    /// Held for as long as the store is open.
+    lock: Mutex<Option<File>>,
+    pub(crate) damage: Arc<DamageLog>,
     pub(crate) refused: RefusedCounters,
     /// Before this everything is in blocks.
-    boundary: AtomicI64,
+    pub(crate) boundary: AtomicI64,
     /// Newest sample ever seen.
-    newest: AtomicI64,
+    pub(crate) newest: AtomicI64,
     next_batch: AtomicU64,
-    appended: AtomicU64,
+    pub(crate) appended: AtomicU64,
+    /// Held by what changes blocks.
+    pub(crate) upkeep: Mutex<Upkeep>,
+    /// The last commit that is on the disk for certain.
+    pub(crate) synced: Mutex<u64>,
     /// Held while a batch becomes durable and visible: the log has batches in the order the head sees them.
-    committing: Mutex<()>,
+    pub(crate) commits: Mutex<Commits>,
+    /// Where the log ends: what is before is whole.
+    pub(crate) end: Mutex<Option<Position>>,
+    blocks: RwLock<Arc<[Arc<Block>]>>,
+    pub(crate) head: Head,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    pub(crate) next_block: u64,
+    /// When the log was last forced to the disk, by the caller's clock.
+    last_sync_ms: i64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Commits {
+    pub(crate) writer: Option<Writer>,
+    pub(crate) closed: bool,
+    /// Commits so far.
+    pub(crate) number: u64,
+}
+
+/// A lock whose holder panicked protects data that is still consistent: every change is made in one step.
+pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {
     fn new(options: Options) -> Self {
         Self {
             options: options.checked(),
-            head: Head::default(),
+            dir: None,
+            lock: Mutex::default(),
+            damage: Arc::default(),
             refused: RefusedCounters::default(),
             boundary: AtomicI64::new(i64::MIN),
             newest: AtomicI64::new(i64::MIN),
             next_batch: AtomicU64::new(1),
             appended: AtomicU64::new(0),
-            committing: Mutex::default(),
+            upkeep: Mutex::default(),
+            synced: Mutex::default(),
+            commits: Mutex::default(),
+            end: Mutex::default(),
+            blocks: RwLock::new(Arc::new([])),
+            head: Head::default(),
         }
+    }
+
+    fn open(dir: &Path, options: Options) -> Result<Self, Error> {
+        let mut inner = Self::new(options);
+        files::create_dir(dir)?;
+        inner.lock = Mutex::new(Some(recover::lock(dir)?));
+        inner.dir = Some(dir.to_owned());
+        let log_dir = dir.join("wal");
+        for dir in [inner.blocks_dir(), log_dir.clone()] {
+            files::create_dir(&dir)?;
+            files::remove_unfinished(&dir)?;
+        }
+        files::sync_dir(dir)?;
+        let (blocks, last_block) = recover::open_blocks(&inner.blocks_dir(), &inner.damage, true)?;
+        let boundary = blocks.iter().map(|block| block.meta.range_end).max().unwrap_or(i64::MIN);
+        let newest = blocks.iter().map(|block| block.meta.max_time).max().unwrap_or(i64::MIN);
+        let mut replay = Replay::new(&inner.head, inner.cut(), boundary);
+        let last_segment = replay.run(&log_dir, &inner.damage, true)?;
+        (inner.boundary, inner.newest) = (replay.boundary.into(), newest.max(replay.newest).into());
+        let writer = Writer::create(&log_dir, last_segment + 1, inner.options.segment_bytes)?;
+        inner.end = Mutex::new(Some(writer.position));
+        inner.commits = Mutex::new(Commits { writer: Some(writer), ..Commits::default() });
+        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1, last_sync_ms: 0 });
+        inner.blocks = RwLock::new(blocks.into());
+        Ok(inner)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -51,38 +121,63 @@ impl Inner {
         }
     }
 
-    fn cut(&self) -> Cut {
+    pub(crate) fn cut(&self) -> Cut {
         Cut { samples: self.options.samples_per_chunk as u32, range_ms: self.options.block_duration_ms }
     }
 
-    pub(crate) fn commit(&self, batch: &mut Batch) -> Result<Committed, Error> {
-        let _committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committed = Committed { samples: batch.present, refused: 0 };
-        let (cut, window) = (self.cut(), self.options.out_of_order_window_ms > 0);
-        let mut newest = i64::MIN;
-        for entry in batch.entries.drain(..) {
-            let mut state = entry.series.lock();
-            state.pending -= 1;
-            newest = newest.max(entry.timestamp);
-            let inserted = if entry.behind {
-                state.insert_behind(entry.timestamp, entry.value)
-            } else {
-                state.insert(entry.timestamp, entry.value, window, cut)
-            };
-            if inserted {
-                committed.samples += 1;
-            } else {
-                committed.refused += 1;
-                self.refused.overtaken();
-            }
+    pub(crate) fn blocks_dir(&self) -> PathBuf {
+        self.dir.as_deref().unwrap_or(Path::new("")).join("blocks")
+    }
+
+    pub(crate) fn log_dir(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join("wal"))
+    }
+
+    /// Where the log is and ends.
+    pub(crate) fn log_end(&self) -> Option<(PathBuf, Position)> {
+        self.log_dir().zip(*guard(&self.end))
+    }
+
+    pub(crate) fn blocks(&self) -> Arc<[Arc<Block>]> {
+        Arc::clone(&self.blocks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn change_blocks(&self, change: impl FnOnce(&mut Vec<Arc<Block>>)) {
+        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = blocks.to_vec();
+        change(&mut changed);
+        changed.sort_by_key(|block| (block.meta.min_time, block.id));
+        *blocks = changed.into();
+    }
+
+    /// Forces commits up to this one to the disk; whoever waits meanwhile finds it done.
+    pub(crate) fn sync(&self, number: u64) -> Result<(), Error> {
+        let mut synced = guard(&self.synced);
+        if *synced >= number {
+            return Ok(());
         }
-        self.newest.fetch_max(newest, Ordering::Relaxed);
-        self.appended.fetch_add(committed.samples, Ordering::Relaxed);
-        Ok(committed)
+        let (latest, file) = {
+            let commits = guard(&self.commits);
+            (commits.number, commits.writer.as_ref().map(Writer::file))
+        };
+        if let Some(file) = file {
+            file.sync_data().map_err(Error::io("cannot sync", self.log_dir().unwrap_or_default()))?;
+        }
+        *synced = latest;
+        Ok(())
     }
 }
 
 impl Db {
+    /// Opens the store in a directory, made if it is not there, and locks it. Damage does not keep it from opening:
+    /// see [`Stats::damage`](crate::Stats::damage).
+    ///
+    /// # Errors
+    /// When another process has it open, or the directory cannot be read or written.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
+        Inner::open(dir, options).map(|inner| Self(Arc::new(inner)))
+    }
+
     /// A store without files: everything stays in memory until it is dropped.
     #[must_use]
     pub fn in_memory(options: Options) -> Self {
@@ -96,98 +191,66 @@ impl Db {
         Batch { store: Arc::clone(&self.0), id, entries: Vec::new(), present: 0 }
     }
 
-    /// The series that meet all matchers and have samples from `min_ms` to `max_ms`, both inclusive, sorted by labels.
-    /// Without matchers all series. Samples are decoded when they are read.
+    /// Writes finished ranges of the head to blocks, merges blocks, deletes old ones. To be called every minute or so
+    /// with the time, milliseconds since 1970. Appending and reading go on meanwhile.
     ///
     /// # Errors
-    /// When a block's file cannot be read.
-    pub fn select(&self, matchers: &[Matcher], min_ms: i64, max_ms: i64) -> Result<Vec<Series>, Error> {
-        Ok(self.0.head.select(matchers, min_ms, max_ms))
+    /// When a file cannot be written or read: nothing is lost, the next call tries again.
+    pub fn maintain(&self, now_ms: i64) -> Result<Maintenance, Error> {
+        self.0.maintain(now_ms)
     }
 
-    /// The label sets of the series that meet all matchers of any of the sets and have samples from `min_ms` to
-    /// `max_ms`, sorted, each once. No set means all series.
+    /// Forces all commits so far to the disk.
     ///
     /// # Errors
-    /// When a block's file cannot be read.
-    pub fn series(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Vec<Labels>, Error> {
-        let everything = [Vec::new()];
-        let sets = if sets.is_empty() { everything.as_slice() } else { sets };
-        let mut found = BTreeSet::new();
-        for matchers in sets {
-            found.extend(
-                self.0.head.matching(matchers, min_ms, max_ms).iter().map(|series| series.labels.clone()),
-            );
-        }
-        Ok(found.into_iter().collect())
+    /// When the operating system cannot.
+    pub fn sync(&self) -> Result<(), Error> {
+        let number = guard(&self.0.commits).number;
+        self.0.sync(number)
     }
 
-    /// The names of the labels of those series, sorted.
+    /// [`Db::sync`] when the interval of [`Fsync::Interval`](crate::Fsync::Interval) has passed since the last time;
+    /// true if it was done.
     ///
     /// # Errors
-    /// When a block's file cannot be read.
-    pub fn label_names(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Vec<String>, Error> {
-        let series = self.series(sets, min_ms, max_ms)?;
-        let names: BTreeSet<&str> =
-            series.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
-        Ok(names.into_iter().map(str::to_owned).collect())
-    }
-
-    /// The values that this label has in those series, sorted.
-    ///
-    /// # Errors
-    /// When a block's file cannot be read.
-    pub fn label_values(
-        &self,
-        name: &str,
-        sets: &[Vec<Matcher>],
-        min_ms: i64,
-        max_ms: i64,
-    ) -> Result<Vec<String>, Error> {
-        let series = self.series(sets, min_ms, max_ms)?;
-        let values: BTreeSet<&str> = series.iter().filter_map(|labels| labels.get(name)).collect();
-        Ok(values.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Counts what is there.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let head = &self.0.head;
-        let mut stats = Stats {
-            head_series: head.len() as u64,
-            appended: self.0.appended.load(Ordering::Relaxed),
-            refused: self.0.refused.read(),
-            ..Stats::default()
-        };
-        for series in head.series() {
-            let state = series.lock();
-            let (chunks, samples, bytes) = state.size();
-            stats.head_chunks += chunks;
-            stats.head_samples += samples;
-            stats.head_bytes += bytes;
-            if let Some((min, max)) = state.range() {
-                stats.head_min_ms = Some(stats.head_min_ms.map_or(min, |known| known.min(min)));
-                stats.head_max_ms = Some(stats.head_max_ms.map_or(max, |known| known.max(max)));
+    /// As [`Db::sync`].
+    pub fn sync_due(&self, now_ms: i64) -> Result<bool, Error> {
+        let crate::Fsync::Interval(interval) = self.0.options.fsync else { return Ok(false) };
+        {
+            let mut upkeep = guard(&self.0.upkeep);
+            let passed = u128::from(now_ms.saturating_sub(upkeep.last_sync_ms).unsigned_abs());
+            if passed < interval.as_millis() {
+                return Ok(false);
             }
+            upkeep.last_sync_ms = now_ms;
         }
-        (stats.min_ms, stats.max_ms) = (stats.head_min_ms, stats.head_max_ms);
-        let (mut names, mut metrics, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
-        let mut bytes = std::collections::BTreeMap::<String, u64>::new();
-        head.each_label(
-            |name, values| names.push((name.to_owned(), values as u64)),
-            |name, value, series| {
-                if name == METRIC_NAME {
-                    metrics.push((value.to_owned(), series as u64));
-                }
-                pairs.push((format!("{name}={value}"), series as u64));
-                *bytes.entry(name.to_owned()).or_default() += value.len() as u64;
-            },
-        );
-        stats.label_pairs = pairs.len() as u64;
-        stats.label_values = top(names);
-        stats.metric_series = top(metrics);
-        stats.pair_series = top(pairs);
-        stats.label_bytes = top(bytes.into_iter().collect());
-        stats
+        self.sync().map(|()| true)
+    }
+
+    /// Ends writing: what is committed is forced to the disk, later commits fail, the directory is free for another
+    /// process. Reading goes on.
+    ///
+    /// # Errors
+    /// As [`Db::sync`].
+    pub fn close(&self) -> Result<(), Error> {
+        let synced = self.sync();
+        let _upkeep = guard(&self.0.upkeep);
+        let mut commits = guard(&self.0.commits);
+        commits.closed = true;
+        commits.writer = None;
+        drop(guard(&self.0.lock).take());
+        synced
+    }
+
+    /// Follows the write-ahead log from a position on.
+    #[must_use]
+    pub fn tail(&self, from: Position) -> Tail {
+        Tail::new(Arc::clone(&self.0), from)
+    }
+
+    /// Where the write-ahead log ends now: what a new follower that wants no history begins with.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        guard(&self.0.end).unwrap_or_default()
     }
 }

@@ -20,28 +20,46 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-#![allow(dead_code)] // what the log and the blocks read and write
 
 mod batch;
+mod block;
 mod chunk;
+mod commit;
+mod damage;
 mod db;
 mod error;
+mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod labels;
+mod maintain;
 mod matcher;
 mod options;
 mod postings;
+mod query;
+mod recover;
 mod samples;
 mod series;
+mod snapshot;
 mod stats;
+mod tail;
 mod varint;
+mod verify;
+mod wal;
 
 pub use batch::{Batch, Committed, SeriesRef};
+pub use damage::Damage;
+pub(crate) use damage::DamageLog;
 pub use db::Db;
 pub use error::{AppendError, Error};
 pub use labels::{Iter as LabelsIter, Labels, METRIC_NAME};
+pub use maintain::Maintenance;
 pub use matcher::{MatchOp, Matcher};
 pub use options::{Fsync, Options};
 pub use samples::{STALE_NAN, Samples, is_stale};
 pub use series::Series;
+pub use snapshot::snapshot;
 pub use stats::{Refused, Stats};
+pub use tail::{Position, PositionError, Tail};
+pub use verify::{Report, verify};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::block::BlockPart;
 use crate::chunk::{Chunk, OpenChunk};
 use crate::{Error, Labels, Samples};
 
@@ -15,12 +16,19 @@ pub(crate) enum Part {
     Open(Arc<OpenChunk>),
     /// Of the head, accepted behind newer ones; ascending.
     OutOfOrder(Arc<Vec<(i64, f64)>>),
+    /// Of a block.
+    Block(BlockPart),
 }
 
 impl Part {
     fn decode(&self, out: &mut Samples) -> Result<(), Error> {
         match self {
-            Self::Chunk(chunk) => chunk.decode(out).expect("chunks in memory are those that were encoded"),
+            Self::Block(part) => part.decode(out)?,
+            // Chunks in memory are those that were encoded here, or came whole out of a checkpoint.
+            Self::Chunk(chunk) => chunk.decode(out).ok_or_else(|| Error::Damaged {
+                path: "head".into(),
+                what: format!("the chunk from {} to {} cannot be decoded", chunk.min_time, chunk.max_time),
+            })?,
             Self::Open(chunk) => chunk.decode(out),
             Self::OutOfOrder(samples) => {
                 out.timestamps.extend(samples.iter().map(|(timestamp, _)| timestamp));
@@ -53,18 +61,42 @@ impl Series {
     /// # Errors
     /// When a file cannot be read. Chunks whose checksum is wrong are left out and listed in the store's damage.
     pub fn read(&self, out: &mut Samples) -> Result<(), Error> {
-        out.clear();
-        let mut ordered = true;
-        for part in self.parts.iter() {
-            let before = out.len();
-            part.decode(out)?;
-            ordered &=
-                before == 0 || before == out.len() || out.timestamps[before - 1] < out.timestamps[before];
-        }
-        if !ordered {
-            out.merge();
-        }
-        out.clip(self.min_ms, self.max_ms);
-        Ok(())
+        read(&self.parts, self.min_ms, self.max_ms, out)
     }
+}
+
+/// The samples of parts from `min` to `max`, ascending; `out` is cleared.
+pub(crate) fn read(parts: &[Part], min: i64, max: i64, out: &mut Samples) -> Result<(), Error> {
+    out.clear();
+    let mut ordered = true;
+    for part in parts {
+        let before = out.len();
+        part.decode(out)?;
+        let seam = before > 0 && before < out.len();
+        ordered &= !seam || out.timestamps[before - 1] < out.timestamps[before];
+    }
+    if !ordered {
+        out.merge();
+    }
+    out.clip(min, max);
+    Ok(())
+}
+
+/// The same samples as chunks: those that lie within the range and overlap no other are taken as they are.
+pub(crate) fn rechunk(parts: &[Part], min: i64, max: i64, size: usize) -> Result<Vec<Chunk>, Error> {
+    let whole: Option<Vec<&Chunk>> = parts
+        .iter()
+        .map(|part| match part {
+            Part::Chunk(chunk) if chunk.min_time >= min && chunk.max_time <= max => Some(chunk),
+            _ => None,
+        })
+        .collect();
+    if let Some(chunks) =
+        whole.filter(|chunks| chunks.windows(2).all(|pair| pair[0].max_time < pair[1].min_time))
+    {
+        return Ok(chunks.into_iter().cloned().collect());
+    }
+    let mut samples = Samples::default();
+    read(parts, min, max, &mut samples)?;
+    Ok(Chunk::split(&samples, size))
 }

@@ -1,8 +1,10 @@
 //! What the store tells about itself.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::AppendError;
+use crate::db::Db;
+use crate::{AppendError, Damage, METRIC_NAME, files};
 
 /// Counted when asked for, at a cost linear in the number of series in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +39,78 @@ pub struct Stats {
     pub label_bytes: Vec<(String, u64)>,
     /// Label pairs in memory.
     pub label_pairs: u64,
+    /// Bytes of the write-ahead log, checkpoints included.
+    pub wal_bytes: u64,
+    /// Blocks served.
+    pub blocks: u64,
+    /// Bytes of their files.
+    pub block_bytes: u64,
+    /// Samples in blocks.
+    pub block_samples: u64,
+    /// What was found broken on the disk since the store was opened.
+    pub damage: Vec<Damage>,
+}
+
+impl Db {
+    /// Counts what is there.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let head = &self.0.head;
+        let blocks = self.0.blocks();
+        let mut stats = Stats {
+            head_series: head.len() as u64,
+            appended: self.0.appended.load(Ordering::Relaxed),
+            refused: self.0.refused.read(),
+            wal_bytes: self.0.log_dir().map_or(0, |dir| files::size(&dir)),
+            blocks: blocks.len() as u64,
+            block_bytes: blocks.iter().map(|block| block.bytes).sum(),
+            block_samples: blocks.iter().map(|block| block.meta.samples).sum(),
+            damage: self.0.damage.list(),
+            ..Stats::default()
+        };
+        for series in head.series() {
+            let state = series.lock();
+            let (chunks, samples, bytes) = state.size();
+            stats.head_chunks += chunks;
+            stats.head_samples += samples;
+            stats.head_bytes += bytes;
+            if let Some((min, max)) = state.range() {
+                stats.head_min_ms = Some(stats.head_min_ms.map_or(min, |known| known.min(min)));
+                stats.head_max_ms = Some(stats.head_max_ms.map_or(max, |known| known.max(max)));
+            }
+        }
+        let oldest = blocks.iter().map(|block| block.meta.min_time).chain(stats.head_min_ms).min();
+        let newest = blocks.iter().map(|block| block.meta.max_time).chain(stats.head_max_ms).max();
+        (stats.min_ms, stats.max_ms) = (oldest, newest);
+        self.count_labels(&mut stats);
+        stats
+    }
+
+    fn count_labels(&self, stats: &mut Stats) {
+        let (mut names, mut metrics, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut bytes = BTreeMap::<String, u64>::new();
+        self.0.head.each_label(
+            |name, values| names.push((name.to_owned(), values as u64)),
+            |name, value, series| {
+                if name == METRIC_NAME {
+                    metrics.push((value.to_owned(), series as u64));
+                }
+                pairs.push((format!("{name}={value}"), series as u64));
+                *bytes.entry(name.to_owned()).or_default() += value.len() as u64;
+            },
+        );
+        stats.label_pairs = pairs.len() as u64;
+        stats.label_values = top(names);
+        stats.metric_series = top(metrics);
+        stats.pair_series = top(pairs);
+        stats.label_bytes = top(bytes.into_iter().collect());
+    }
+
+    /// What was found broken on the disk since the store was opened.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Damage> {
+        self.0.damage.list()
+    }
 }
 
 /// Refused samples by reason.
@@ -82,7 +156,7 @@ impl RefusedCounters {
 }
 
 /// The ten largest, most first, then by name.
-pub(crate) fn top(mut rows: Vec<(String, u64)>) -> Vec<(String, u64)> {
+fn top(mut rows: Vec<(String, u64)>) -> Vec<(String, u64)> {
     rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     rows.truncate(10);
     rows

@@ -44,6 +44,16 @@ impl Chunk {
         Self { min_time, max_time, count: samples.len() as u32, bytes: bytes.into() }
     }
 
+    /// Any number of samples in chunks of at most `size`.
+    pub(crate) fn split(samples: &Samples, size: usize) -> Vec<Self> {
+        let columns = samples.timestamps.chunks(size).zip(samples.values.chunks(size));
+        columns
+            .map(|(timestamps, values)| {
+                Self::new(&Samples { timestamps: timestamps.into(), values: values.into() })
+            })
+            .collect()
+    }
+
     /// Appends its samples to `out`.
     pub(crate) fn decode(&self, out: &mut Samples) -> Option<()> {
         decode(&self.bytes, out)

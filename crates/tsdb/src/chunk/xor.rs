@@ -124,10 +124,6 @@ impl OpenChunk {
         self.count += 1;
     }
 
-    pub(crate) fn last_value(&self) -> f64 {
-        f64::from_bits(self.xor.bits)
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         self.bits.bytes.len()
     }

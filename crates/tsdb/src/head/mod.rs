@@ -1,7 +1,9 @@
 //! The newest samples, in memory: series by reference and by labels, and the index over their labels.
 
+mod flush;
 mod series;
 
+pub(crate) use flush::Copy;
 pub(crate) use series::{Bounds, Cut, MemSeries, Place};
 
 use std::borrow::Cow;
@@ -99,11 +101,84 @@ impl Head {
 
     /// All series, in no order.
     pub(crate) fn series(&self) -> Vec<Arc<MemSeries>> {
-        self.read().by_id.values().cloned().collect()
+        self.read().by_labels.iter().cloned().collect()
+    }
+
+    /// The series of this number as a log has it; the number of a series that has another one already becomes a second
+    /// name for it.
+    pub(crate) fn restore(&self, id: u64, labels: Labels) -> Arc<MemSeries> {
+        let mut table = self.write();
+        if let Some(series) = table.by_id.get(&id) {
+            return Arc::clone(series);
+        }
+        match table.find(&labels).cloned() {
+            Some(series) => {
+                table.next_id = table.next_id.max(id);
+                table.by_id.insert(id, Arc::clone(&series));
+                series
+            }
+            None => table.insert(id, labels),
+        }
+    }
+
+    /// Numbers up to this one were given before.
+    pub(crate) fn reserve_ids(&self, next_id: u64) {
+        let mut table = self.write();
+        table.next_id = table.next_id.max(next_id);
+    }
+
+    /// The last number given.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.read().next_id
+    }
+
+    /// Forgets the series without samples whose newest one is before `boundary` and that no batch waits for.
+    /// Nothing may be committed meanwhile.
+    pub(crate) fn collect(&self, boundary: i64) -> usize {
+        let mut table = self.write();
+        let empty = |series: &MemSeries| series.lock().is_garbage(boundary);
+        let gone: std::collections::HashSet<u64> =
+            table.by_id.iter().filter(|(_, series)| empty(series)).map(|(id, _)| *id).collect();
+        if gone.is_empty() {
+            return 0;
+        }
+        let mut pairs = std::collections::HashSet::new();
+        let removed: Vec<_> = gone.iter().filter_map(|id| table.by_id.remove(id)).collect();
+        for series in &removed {
+            pairs.extend(series.labels.iter());
+            let hash = table.hasher.hash_one(&series.labels);
+            if let Ok(entry) = table.by_labels.find_entry(hash, |other| Arc::ptr_eq(other, series)) {
+                entry.remove();
+            }
+        }
+        for (name, value) in pairs {
+            let Some(values) = table.names.get_mut(name) else { continue };
+            if let Some(ids) = values.get_mut(value) {
+                ids.retain(|id| !gone.contains(id));
+                if ids.is_empty() {
+                    values.remove(value);
+                }
+            }
+            if values.is_empty() {
+                table.names.remove(name);
+            }
+        }
+        gone.len()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.read().by_id.len()
+        self.read().by_labels.len()
+    }
+
+    pub(crate) fn label_names(&self) -> Vec<String> {
+        self.read().names.keys().map(|name| name.to_string()).collect()
+    }
+
+    pub(crate) fn label_values(&self, name: &str) -> Vec<String> {
+        self.read()
+            .names
+            .get(name)
+            .map_or_else(Vec::new, |values| values.keys().map(|value| value.to_string()).collect())
     }
 
     /// Names with the number of their values, and each pair with the number of its series.
@@ -125,6 +200,7 @@ impl Table {
     }
 
     fn insert(&mut self, id: u64, labels: Labels) -> Arc<MemSeries> {
+        let ascending = id > self.next_id;
         self.next_id = self.next_id.max(id);
         for (name, value) in &labels {
             if !self.names.contains_key(name) {
@@ -132,7 +208,9 @@ impl Table {
             }
             let values = self.names.get_mut(name).expect("inserted above");
             match values.get_mut(value) {
-                Some(ids) => ids.push(id),
+                Some(ids) if ascending => ids.push(id),
+                // A log restores them in any order.
+                Some(ids) => ids.insert(ids.partition_point(|other| *other < id), id),
                 None => drop(values.insert(value.into(), vec![id])),
             }
         }
@@ -145,7 +223,7 @@ impl Table {
     }
 
     fn all(&self) -> Vec<u64> {
-        let mut ids: Vec<u64> = self.by_id.keys().copied().collect();
+        let mut ids: Vec<u64> = self.by_labels.iter().map(|series| series.id).collect();
         ids.sort_unstable();
         ids
     }

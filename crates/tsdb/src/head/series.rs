@@ -16,13 +16,15 @@ pub(crate) struct MemSeries {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    chunks: Vec<Chunk>,
-    open: Option<Arc<OpenChunk>>,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) open: Option<Arc<OpenChunk>>,
     /// The open chunk ends before this time.
     open_end: i64,
-    out_of_order: Arc<Vec<(i64, f64)>>,
+    pub(super) out_of_order: Arc<Vec<(i64, f64)>>,
+    /// Those of them that are being written to blocks.
+    pub(crate) flushing: Arc<Vec<(i64, f64)>>,
     /// Newest sample, also of one that has left the head.
-    newest: Option<(i64, f64)>,
+    pub(super) newest: Option<(i64, f64)>,
     /// Whether the write-ahead log knows the series.
     pub(crate) logged: bool,
     /// Samples of batches that are not committed yet: the series must stay.
@@ -78,7 +80,11 @@ impl State {
         batch: u64,
         bounds: &Bounds,
     ) -> Result<Place, AppendError> {
-        let newest = if self.pending_batch == batch { Some(self.pending_newest) } else { self.newest };
+        let pending = (self.pending_batch == batch).then_some(self.pending_newest);
+        let newest = match (pending, self.newest) {
+            (Some(pending), Some(newest)) => Some(if pending.0 >= newest.0 { pending } else { newest }),
+            (pending, newest) => pending.or(newest),
+        };
         if let Some((newest, existing)) = newest {
             if t == newest {
                 if existing.to_bits() == value.to_bits() {
@@ -127,8 +133,11 @@ impl State {
             }
         }
         let in_order = samples.timestamps.binary_search(&t).ok().map(|at| samples.values[at]);
-        let behind = self.out_of_order.binary_search_by_key(&t, |(timestamp, _)| *timestamp);
-        in_order.or_else(|| behind.ok().map(|at| self.out_of_order[at].1))
+        let behind = [&self.flushing, &self.out_of_order].into_iter().find_map(|samples| {
+            let found = samples.binary_search_by_key(&t, |(timestamp, _)| *timestamp);
+            found.ok().map(|at| samples[at].1)
+        });
+        in_order.or(behind)
     }
 
     /// Remembers a sample of a batch that is still open.
@@ -188,8 +197,10 @@ impl State {
         if let Some(open) = self.open.as_ref().filter(|open| open.min_time <= max && open.max_time >= min) {
             parts.push(Part::Open(Arc::clone(open)));
         }
-        if self.out_of_order.iter().any(|(timestamp, _)| (min..=max).contains(timestamp)) {
-            parts.push(Part::OutOfOrder(Arc::clone(&self.out_of_order)));
+        for behind in [&self.flushing, &self.out_of_order] {
+            if behind.iter().any(|(timestamp, _)| (min..=max).contains(timestamp)) {
+                parts.push(Part::OutOfOrder(Arc::clone(behind)));
+            }
         }
         parts
     }
@@ -199,7 +210,11 @@ impl State {
         let chunk = self.chunks.partition_point(|chunk| chunk.max_time < min);
         self.chunks.get(chunk).is_some_and(|chunk| chunk.min_time <= max)
             || self.open.as_ref().is_some_and(|open| open.min_time <= max && open.max_time >= min)
-            || self.out_of_order.iter().any(|(timestamp, _)| (min..=max).contains(timestamp))
+            || self.behind().any(|(timestamp, _)| (min..=max).contains(timestamp))
+    }
+
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &(i64, f64)> {
+        self.flushing.iter().chain(self.out_of_order.iter())
     }
 
     /// Oldest and newest sample in the head.
@@ -207,8 +222,8 @@ impl State {
         let chunks =
             self.chunks.first().zip(self.chunks.last()).map(|(first, last)| (first.min_time, last.max_time));
         let open = self.open.as_ref().map(|open| (open.min_time, open.max_time));
-        let behind =
-            self.out_of_order.first().zip(self.out_of_order.last()).map(|(first, last)| (first.0, last.0));
+        let behind = self.behind().map(|(timestamp, _)| (*timestamp, *timestamp));
+        let behind = behind.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         [chunks, open, behind].into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
@@ -218,10 +233,10 @@ impl State {
         let chunks = self.chunks.len() as u64 + u64::from(open.is_some());
         let samples = self.chunks.iter().map(|chunk| u64::from(chunk.count)).sum::<u64>()
             + open.map_or(0, |open| u64::from(open.count))
-            + self.out_of_order.len() as u64;
+            + self.behind().count() as u64;
         let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>()
             + open.map_or(0, |open| open.bytes())
-            + self.out_of_order.len() * 16;
+            + self.behind().count() * 16;
         (chunks, samples, bytes as u64)
     }
 }

@@ -1,0 +1,100 @@
+//! How a batch becomes durable and visible.
+
+use std::sync::atomic::Ordering;
+
+use crate::batch::{Batch, Committed};
+use crate::db::{Inner, guard};
+use crate::wal::frame::{self, HEAD, MAX_PAYLOAD};
+use crate::wal::record::{self, Logged};
+use crate::{Error, Fsync, Labels};
+
+impl Inner {
+    pub(crate) fn commit(&self, batch: &mut Batch) -> Result<Committed, Error> {
+        let mut committed = Committed { samples: batch.present, refused: 0 };
+        let number = {
+            let mut commits = guard(&self.commits);
+            if commits.closed {
+                return Err(Error::Closed);
+            }
+            self.recheck(batch, &mut committed);
+            if let Some(writer) = commits.writer.as_mut().filter(|_| !batch.entries.is_empty()) {
+                writer.append(&encode(batch)?)?;
+                *guard(&self.end) = Some(writer.position);
+            }
+            self.apply(batch, &mut committed);
+            commits.number += 1;
+            commits.number
+        };
+        self.appended.fetch_add(committed.samples, Ordering::Relaxed);
+        if self.options.fsync == Fsync::Always && self.dir.is_some() {
+            self.sync(number)?;
+        }
+        Ok(committed)
+    }
+
+    /// Samples that were in order when added, and are before what has gone to blocks since.
+    fn recheck(&self, batch: &mut Batch, committed: &mut Committed) {
+        let bounds = self.bounds();
+        batch.entries.retain_mut(|entry| {
+            if entry.behind || entry.timestamp >= bounds.boundary {
+                return true;
+            }
+            entry.behind = bounds.out_of_order.is_some();
+            if !entry.behind {
+                entry.series.lock().pending -= 1;
+                committed.refused += 1;
+                self.refused.overtaken();
+            }
+            entry.behind
+        });
+    }
+
+    fn apply(&self, batch: &mut Batch, committed: &mut Committed) {
+        let (cut, window) = (self.cut(), self.options.out_of_order_window_ms > 0);
+        let mut newest = i64::MIN;
+        for entry in batch.entries.drain(..) {
+            let mut state = entry.series.lock();
+            state.pending -= 1;
+            state.logged = true;
+            newest = newest.max(entry.timestamp);
+            let inserted = if entry.behind {
+                state.insert_behind(entry.timestamp, entry.value)
+            } else {
+                state.insert(entry.timestamp, entry.value, window, cut)
+            };
+            if inserted {
+                committed.samples += 1;
+            } else {
+                committed.refused += 1;
+                self.refused.overtaken();
+            }
+        }
+        self.newest.fetch_max(newest, Ordering::Relaxed);
+    }
+}
+
+/// The batch as one record, with the series that the log does not know yet.
+fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
+    let mut series: Vec<(u64, &Labels)> = batch
+        .entries
+        .iter()
+        .filter(|entry| !entry.series.lock().logged)
+        .map(|entry| (entry.series.id, &entry.series.labels))
+        .collect();
+    series.sort_unstable_by_key(|(id, _)| *id);
+    series.dedup_by_key(|(id, _)| *id);
+    let samples = batch.entries.iter().map(|entry| Logged {
+        id: entry.series.id,
+        timestamp: entry.timestamp,
+        value: entry.value,
+        behind: entry.behind,
+    });
+    let mut bytes = frame::open();
+    bytes.reserve(8 * batch.entries.len());
+    record::write_batch(&mut bytes, &series, samples);
+    if bytes.len() - HEAD > MAX_PAYLOAD {
+        return Err(Error::BatchTooLarge { bytes: bytes.len() - HEAD, limit: MAX_PAYLOAD });
+    }
+    frame::close(&mut bytes);
+    Ok(bytes)
+}

@@ -1,0 +1,54 @@
+//! Decoders by themselves, for fuzzing: any bytes are an answer.
+
+use crate::block::index::Index;
+use crate::wal::frame::{Frame, Frames};
+use crate::wal::record;
+use crate::{MatchOp, Matcher, Samples};
+
+/// The bytes of a chunk: its samples, if they are one.
+#[must_use]
+pub fn chunk(bytes: &[u8]) -> Option<Samples> {
+    let mut samples = Samples::default();
+    crate::chunk::decode(bytes, &mut samples).map(|()| samples)
+}
+
+/// The bytes of a segment or a checkpoint behind the first eight: how many records are whole and known.
+#[must_use]
+pub fn wal(bytes: &[u8]) -> usize {
+    // A payload is read as well where its checksum would never be right.
+    let known = usize::from(record::read(bytes).is_some());
+    let records = Frames::new(bytes, 0).filter(|frame| match frame {
+        Frame::Record { payload, .. } => record::read(payload).is_some(),
+        Frame::Damage { .. } => false,
+    });
+    known + records.count()
+}
+
+/// The bytes of a block's index, its checksums set right first so that what lies behind them is reached: the number of
+/// its series.
+#[must_use]
+pub fn index(bytes: &[u8]) -> Option<usize> {
+    let third = bytes.len() / 3;
+    let (symbols, rest) = bytes.split_at(third);
+    let (places, postings) = rest.split_at(third);
+    let loose = Index::read(symbols, places, postings, third as u64);
+    for index in [loose, Index::of_file(bytes).map(|(index, _)| index)].into_iter().flatten() {
+        walk(&index, bytes);
+    }
+    Index::of_file(bytes).map(|(index, _)| index.series())
+}
+
+fn walk(index: &Index, bytes: &[u8]) {
+    let any = Matcher::new("a", MatchOp::Regex, ".+").expect("a pattern that is known");
+    let _ = index.postings(&any);
+    for name in index.label_names() {
+        index.label_values(name).for_each(drop);
+    }
+    let mut entry = bytes.to_vec();
+    let crc = crc32fast::hash(&entry).to_le_bytes();
+    entry.extend_from_slice(&crc);
+    let _ = index.entry(&entry, (i64::MIN, i64::MAX), &mut String::new());
+    for series in 0..index.series() {
+        let _ = index.place(series);
+    }
+}

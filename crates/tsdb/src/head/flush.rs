@@ -1,0 +1,128 @@
+//! How samples leave the head for blocks, and how the head is copied to a checkpoint and back.
+
+use std::sync::Arc;
+
+use super::series::{Cut, MemSeries, State};
+use crate::Samples;
+use crate::chunk::{Chunk, OpenChunk};
+use crate::wal::record::SavedSeries;
+
+/// A series as it was at one moment, by references.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    series: Arc<MemSeries>,
+    newest: Option<(i64, f64)>,
+    chunks: Vec<Chunk>,
+    open: Option<Arc<OpenChunk>>,
+    behind: [Arc<Vec<(i64, f64)>>; 2],
+}
+
+impl Copy {
+    /// Of a series that the log knows.
+    pub(crate) fn of(series: Arc<MemSeries>) -> Option<Self> {
+        let state = series.lock();
+        if !state.logged {
+            return None;
+        }
+        let (newest, chunks, open) = (state.newest, state.chunks.clone(), state.open.clone());
+        let behind = [Arc::clone(&state.flushing), Arc::clone(&state.out_of_order)];
+        drop(state);
+        Some(Self { series, newest, chunks, open, behind })
+    }
+
+    /// As a checkpoint has it.
+    pub(crate) fn saved(self) -> SavedSeries {
+        let mut behind = Samples::default();
+        self.behind.iter().flat_map(|samples| samples.iter()).for_each(|(t, value)| behind.push(*t, *value));
+        let mut chunks = self.chunks;
+        let open = self.open.is_some();
+        chunks.extend(self.open.map(|open| {
+            let mut samples = Samples::default();
+            open.decode(&mut samples);
+            Chunk::new(&samples)
+        }));
+        SavedSeries {
+            id: self.series.id,
+            labels: self.series.labels.clone(),
+            newest: self.newest,
+            chunks,
+            open,
+            behind,
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn restore(&mut self, saved: SavedSeries, cut: Cut) {
+        self.logged = true;
+        self.chunks = saved.chunks;
+        if saved.open {
+            let mut samples = Samples::default();
+            if self.chunks.last().is_some_and(|last| last.decode(&mut samples).is_some()) {
+                self.chunks.pop();
+            }
+            for (timestamp, value) in samples.iter() {
+                self.insert(timestamp, value, false, cut);
+            }
+        }
+        self.newest = saved.newest;
+        for (timestamp, value) in saved.behind.iter() {
+            self.insert_behind(timestamp, value);
+        }
+    }
+
+    /// Sets the samples behind newer ones that are before `boundary` apart, to be written to blocks.
+    pub(crate) fn begin_flush(&mut self, boundary: i64) {
+        if self.out_of_order.first().is_none_or(|(timestamp, _)| *timestamp >= boundary) {
+            return;
+        }
+        let (mut old, new): (Vec<_>, Vec<_>) =
+            self.out_of_order.iter().partition(|(timestamp, _)| *timestamp < boundary);
+        // What an attempt that failed left.
+        old.extend(self.flushing.iter());
+        old.sort_by_key(|(timestamp, _)| *timestamp);
+        (self.flushing, self.out_of_order) = (Arc::new(old), Arc::new(new));
+    }
+
+    /// Drops what is before `done`, which blocks have now.
+    pub(crate) fn end_flush(&mut self, done: i64) {
+        let first = self.chunks.iter().position(|chunk| chunk.max_time >= done).unwrap_or(self.chunks.len());
+        if first > 0 {
+            self.chunks.drain(..first);
+            self.chunks.shrink_to_fit();
+        }
+        if self.open.as_ref().is_some_and(|open| open.max_time < done) {
+            self.open = None;
+        }
+        if self.flushing.first().is_some_and(|(timestamp, _)| *timestamp < done) {
+            self.flushing =
+                Arc::new(self.flushing.iter().filter(|(timestamp, _)| *timestamp >= done).copied().collect());
+        }
+    }
+
+    pub(crate) fn is_garbage(&self, boundary: i64) -> bool {
+        let empty = self.open.is_none() && self.chunks.is_empty() && self.behind().next().is_none();
+        empty && self.pending == 0 && self.newest.is_none_or(|(newest, _)| newest < boundary)
+    }
+
+    /// The beginnings of the ranges before `boundary` that samples lie in; `behind` says whether those set apart count.
+    pub(crate) fn ranges(&self, boundary: i64, range_ms: i64, into: &mut std::collections::BTreeSet<i64>) {
+        let chunks = self.chunks.iter().map(|chunk| (chunk.min_time, chunk.max_time));
+        let open = self.open.iter().map(|open| (open.min_time, open.max_time));
+        let behind = self.flushing.iter().map(|(timestamp, _)| (*timestamp, *timestamp));
+        for (min, max) in chunks.chain(open).chain(behind) {
+            let mut start = min.div_euclid(range_ms).saturating_mul(range_ms);
+            while start <= max && start < boundary {
+                into.insert(start);
+                let Some(next) = start.checked_add(range_ms) else { break };
+                start = next;
+            }
+        }
+    }
+
+    /// Whether there are samples in their order before `boundary`.
+    pub(crate) fn is_before(&self, boundary: i64) -> bool {
+        self.chunks.first().is_some_and(|chunk| chunk.min_time < boundary)
+            || self.open.as_ref().is_some_and(|open| open.min_time < boundary)
+    }
+}

@@ -1,0 +1,61 @@
+//! Reading everything there is and listing what is not as it was written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::damage::{Damage, DamageLog};
+use crate::head::{Cut, Head};
+use crate::recover::{Replay, open_blocks};
+use crate::{Error, Options};
+
+/// What a store's files hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Blocks that can be served.
+    pub blocks: u64,
+    /// Chunks in them that are whole.
+    pub chunks: u64,
+    /// Samples in them, as their meta files say.
+    pub samples: u64,
+    /// Whole records of the write-ahead log and its checkpoint.
+    pub wal_records: u64,
+    /// Samples in those records that are not in the checkpoint.
+    pub wal_samples: u64,
+    /// Everything else.
+    pub damage: Vec<Damage>,
+}
+
+/// Reads every byte of the store in a directory and changes nothing. Of a store that is being written to, the
+/// end of the log may look cut off.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn verify(dir: &Path) -> Result<Report, Error> {
+    let damage = Arc::new(DamageLog::default());
+    let mut report = Report::default();
+    let (blocks_dir, log_dir) = (dir.join("blocks"), dir.join("wal"));
+    if !dir.is_dir() {
+        return Err(Error::io("cannot open", dir)(std::io::ErrorKind::NotFound.into()));
+    }
+    if blocks_dir.is_dir() {
+        let (blocks, _) = open_blocks(&blocks_dir, &damage, false)?;
+        for block in blocks {
+            report.blocks += 1;
+            report.samples += block.meta.samples;
+            match block.verify() {
+                Ok(chunks) => report.chunks += chunks,
+                Err(error) => damage.add(&block.dir, error.to_string(), None),
+            }
+        }
+    }
+    if log_dir.is_dir() {
+        let head = Head::default();
+        let options = Options::default();
+        let cut = Cut { samples: options.samples_per_chunk as u32, range_ms: options.block_duration_ms };
+        let mut replay = Replay::new(&head, cut, i64::MIN);
+        replay.run(&log_dir, &damage, false)?;
+        (report.wal_records, report.wal_samples) = (replay.records, replay.samples);
+    }
+    report.damage = damage.list();
+    Ok(report)
+}

@@ -1,0 +1,183 @@
+//! Compaction, retention, following the log, snapshots.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use streamflow_tsdb::{Db, Error, Fsync, Labels, MatchOp, Matcher, Options, Position, Samples};
+
+const HOUR: i64 = 3_600_000;
+
+fn series(n: i64) -> Labels {
+    Labels::new([("__name__", "m"), ("n", &n.to_string()), ("job", "api")])
+}
+
+fn append(db: &Db, from: i64, to: i64, count: i64) {
+    let mut t = from;
+    while t < to {
+        let mut batch = db.batch();
+        for n in 0..count {
+            batch.add(&series(n), t, (t / 1000 + n) as f64).unwrap();
+        }
+        batch.commit().unwrap();
+        t += 60_000;
+    }
+}
+
+fn count(db: &Db) -> usize {
+    let mut samples = Samples::default();
+    let read = |series: streamflow_tsdb::Series| {
+        series.read(&mut samples).unwrap();
+        samples.len()
+    };
+    db.select(&[], i64::MIN, i64::MAX).unwrap().into_iter().map(read).sum()
+}
+
+#[test]
+fn small_blocks_become_large_ones_and_old_ones_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { retention_ms: Some(300 * HOUR), ..Options::default() };
+    let db = Db::open(dir.path(), options.clone()).unwrap();
+    let mut written = 0;
+    for hour in 0..40 {
+        append(&db, hour * HOUR, (hour + 1) * HOUR, 3);
+        let done = db.maintain((hour + 1) * HOUR).unwrap();
+        written += done.blocks_written;
+    }
+    // Ranges of two hours to [36, 38), merged to six and eighteen hours.
+    assert_eq!(written, 19);
+    assert_eq!(db.stats().blocks, 3);
+    assert_eq!(count(&db), 40 * 60 * 3);
+    assert!(db.stats().head_samples <= 2 * 60 * 3);
+    assert_eq!(db.label_values("n", &[], 0, HOUR).unwrap(), ["0", "1", "2"]);
+    assert_eq!(db.label_names(&[], 0, HOUR).unwrap(), ["__name__", "job", "n"]);
+    let one = [
+        Matcher::new("n", MatchOp::Regex, "1|7").unwrap(),
+        Matcher::new("job", MatchOp::NotEqual, "").unwrap(),
+    ];
+    assert_eq!(db.series(&[one.to_vec()], 0, 5 * HOUR).unwrap(), [series(1)]);
+    drop(db);
+    let db = Db::open(dir.path(), options).unwrap();
+    assert_eq!(count(&db), 40 * 60 * 3);
+    assert_eq!(db.damage(), []);
+    let done = db.maintain(320 * HOUR).unwrap();
+    assert_eq!(done.blocks_deleted, 1);
+    assert_eq!(db.stats().min_ms, Some(18 * HOUR));
+}
+
+#[test]
+fn the_oldest_blocks_go_when_all_are_too_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options { retention_bytes: Some(1), ..Options::default() }).unwrap();
+    append(&db, 0, 6 * HOUR, 2);
+    let done = db.maintain(6 * HOUR).unwrap();
+    assert_eq!(done.blocks_deleted, done.blocks_written);
+    assert_eq!(count(&db), 2 * 2 * 60, "the head stays");
+}
+
+#[test]
+fn series_without_samples_leave_memory_and_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options::default()).unwrap();
+    let mut batch = db.batch();
+    let old = batch.add(&series(9), 0, 1.0).unwrap();
+    batch.commit().unwrap();
+    append(&db, HOUR, 6 * HOUR, 1);
+    let mut waiting = db.batch();
+    waiting.add(&series(8), 6 * HOUR, 1.0).unwrap();
+    assert_eq!(db.maintain(6 * HOUR).unwrap().series_removed, 1);
+    assert_eq!(db.stats().head_series, 2, "one has samples, one is waited for");
+    let mut batch = db.batch();
+    assert!(batch.add_ref(old, 7 * HOUR, 2.0).is_err());
+    batch.add(&series(9), 7 * HOUR, 2.0).unwrap();
+    batch.commit().unwrap();
+    waiting.commit().unwrap();
+    drop(db);
+    let db = Db::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(count(&db), 5 * 60 + 3);
+    assert_eq!(db.series(&[], 0, 8 * HOUR).unwrap().len(), 3);
+}
+
+#[test]
+fn the_log_is_followed_across_segments_and_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { segment_bytes: 0, fsync: Fsync::Always, ..Options::default() };
+    let db = Db::open(dir.path(), options.clone()).unwrap();
+    append(&db, 0, 100 * 60_000, 50);
+    let mut tail = db.tail(Position::default());
+    let (mut out, mut seen, mut position) = (Vec::new(), 0, Position::default());
+    let mut piece = |tail: &mut streamflow_tsdb::Tail, position: &mut Position| {
+        *position = tail.next(&mut out).unwrap();
+        out.len()
+    };
+    seen += piece(&mut tail, &mut position);
+    let kept: Position = position.to_string().parse().unwrap();
+    drop((tail, db));
+    let db = Db::open(dir.path(), options).unwrap();
+    append(&db, 100 * 60_000, 200 * 60_000, 50);
+    let mut tail = db.tail(kept);
+    loop {
+        let more = piece(&mut tail, &mut position);
+        if more == 0 {
+            break;
+        }
+        seen += more;
+    }
+    assert_eq!((seen, tail.gaps(), tail.unknown()), (200 * 50, 0, 0));
+    assert_eq!(position, db.position());
+}
+
+#[test]
+fn snapshots_are_stores() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("a"), Options::default()).unwrap();
+    append(&db, 0, 5 * HOUR, 2);
+    db.maintain(5 * HOUR).unwrap();
+    let to = dir.path().join("b");
+    db.snapshot(&to).unwrap();
+    assert!(matches!(db.snapshot(&to), Err(Error::Exists { .. })));
+    assert_eq!(count(&Db::open(&to, Options::default()).unwrap()), 5 * 60 * 2);
+    let memory = Db::in_memory(Options::default());
+    append(&memory, 0, HOUR, 1);
+    let to = dir.path().join("c");
+    memory.snapshot(&to).unwrap();
+    assert_eq!(count(&Db::open(&to, Options::default()).unwrap()), 60);
+    drop(db);
+    streamflow_tsdb::snapshot(&dir.path().join("a"), &dir.path().join("d")).unwrap();
+    assert!(streamflow_tsdb::snapshot(&dir.path().join("none"), &dir.path().join("e")).is_err());
+}
+
+#[test]
+fn threads_commit_while_blocks_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { block_duration_ms: 2000, fsync: Fsync::Always, ..Options::default() };
+    let db = Db::open(dir.path(), options).unwrap();
+    let progress: [AtomicI64; 3] = Default::default();
+    std::thread::scope(|scope| {
+        for (thread, progress) in progress.iter().enumerate() {
+            let db = db.clone();
+            scope.spawn(move || {
+                for t in (0..20_000).step_by(100) {
+                    let mut batch = db.batch();
+                    for n in 0..5 {
+                        batch.add(&series(thread as i64 * 10 + n), t, 1.0).unwrap();
+                    }
+                    assert_eq!(batch.commit().unwrap().samples, 5);
+                    progress.store(t, Ordering::Release);
+                }
+            });
+        }
+        loop {
+            // What every thread has passed may go to blocks.
+            let passed = progress.iter().map(|progress| progress.load(Ordering::Acquire)).min().unwrap();
+            db.maintain(passed).unwrap();
+            db.select(&[], 0, i64::MAX).unwrap();
+            if passed == 19_900 {
+                break;
+            }
+        }
+    });
+    db.maintain(200_000).unwrap();
+    assert_eq!(count(&db), 3 * 200 * 5);
+    drop(db);
+    assert_eq!(count(&Db::open(dir.path(), Options::default()).unwrap()), 3 * 200 * 5);
+}
