@@ -93,7 +93,7 @@ impl Query<'_> {
 
     fn accumulate<A: Accumulate>(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         let mut pipeline = self.pipeline(unwrap_parens(&aggregate.expr), grid)?;
-        if pipeline.may_collide() {
+        if pipeline.may_collide {
             let rows = pipeline.collect()?;
             pipeline = self.pipeline_of(rows, grid);
         }

@@ -1,6 +1,7 @@
 //! Times at which an expression is evaluated, and the values of a series at them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -171,7 +172,8 @@ pub(crate) enum Node {
     String(String),
 }
 
-/// Makes one row of those with the same labels, in the order of their first.
+/// Makes one row of those with the same labels, in the order of their first. Those whose name goes and those whose name
+/// stays are not the same.
 ///
 /// # Errors
 /// When two of them have a sample at the same step.
@@ -179,15 +181,16 @@ pub(crate) fn merge_same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Error> {
     if rows.len() < 2 {
         return Ok(rows);
     }
-    let mut place: HashMap<Labels, usize> = HashMap::with_capacity(rows.len());
+    let mut place: HashMap<(Labels, bool), usize> = HashMap::with_capacity(rows.len());
     let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
     for row in rows {
-        match place.get(&row.labels) {
-            None => {
-                place.insert(row.labels.clone(), merged.len());
+        match place.entry((row.labels.clone(), row.drop_name)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(merged.len());
                 merged.push(row);
             }
-            Some(&index) => {
+            Entry::Occupied(index) => {
+                let index = *index.get();
                 for (into, &value) in merged[index].values.iter_mut().zip(row.values.iter()) {
                     if is_absent(value) {
                         continue;

@@ -10,8 +10,10 @@ pub(crate) mod grid;
 pub(crate) mod matching;
 pub(crate) mod pick;
 pub(crate) mod pipeline;
+pub(crate) mod range;
 pub(crate) mod selector;
 pub(crate) mod set;
+pub(crate) mod stage;
 pub(crate) mod window;
 
 use std::sync::atomic::{AtomicU64, Ordering};

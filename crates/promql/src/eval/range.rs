@@ -1,0 +1,286 @@
+//! Functions of the samples in a range before each step.
+
+use streamflow_tsdb::{Labels, Series};
+
+use crate::annotations::Annotation;
+use crate::ast::{Expr, ExprKind, Extended, Span, Subquery, ValueType};
+use crate::error::Error;
+use crate::eval::Query;
+use crate::eval::analysis::unwrap_parens;
+use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent};
+use crate::eval::pipeline::{Head, Pipeline, Scratch, Source, heads_of};
+use crate::eval::selector::{Reading, margins, without_stale};
+use crate::eval::window::Window;
+use crate::functions::{Call, Implementation};
+
+/// Steps between two questions whether to go on.
+const STEPS_PER_CHECK: usize = 512;
+
+/// Where the samples come from.
+pub(crate) enum RangeSamples {
+    Stored(Vec<Series>),
+    Subquery { rows: Vec<Row>, grid: Grid },
+}
+
+/// What is done with them.
+pub(crate) struct RangeRead {
+    call: fn(&mut Window) -> f64,
+    /// Whether the function asks for the resets of a counter.
+    counter: bool,
+    range_ms: i64,
+    reading: Reading,
+    extended: Option<Extended>,
+    params: Vec<Scalars>,
+    /// Series with a name that no counter should have, and where to say so.
+    not_counters: Option<(Vec<Labels>, Span)>,
+}
+
+impl Query<'_> {
+    /// The series of a function of a range at every step.
+    pub(crate) fn range_rows(&self, call: &Call, grid: Grid) -> Result<Vec<Row>, Error> {
+        let Implementation::Range { call: function, counter } = call.function.implementation else {
+            return Err(call.wrong_arguments());
+        };
+        let mut pipeline = self.range_source(call, (function, counter), grid)?;
+        // Names tell these series apart, even where they are dropped.
+        pipeline.may_collide = false;
+        pipeline.collect()
+    }
+
+    pub(crate) fn range_source<'q>(
+        &'q self,
+        call: &Call,
+        (function, counter): (fn(&mut Window) -> f64, bool),
+        grid: Grid,
+    ) -> Result<Pipeline<'q>, Error> {
+        let (matrix, params) = self.split_arguments(call, grid)?;
+        let (samples, range_ms, reading, extended) = match &matrix.kind {
+            ExprKind::Matrix { selector, range } => {
+                check_extended(call, selector.extended)?;
+                let range_ms = self.span.positive_ms(range)?;
+                let reading = self.reading(&selector.modifiers)?;
+                let (before, after) = margins(selector.extended, self.options.lookback_ms);
+                let first = reading.time(grid.start).saturating_sub(range_ms).saturating_sub(before);
+                let last = reading.time(grid.end()).saturating_add(after);
+                (
+                    RangeSamples::Stored(self.select(selector, first, last)?),
+                    range_ms,
+                    reading,
+                    selector.extended,
+                )
+            }
+            ExprKind::Subquery(subquery) => {
+                let (rows, inner) = self.subquery(subquery, grid)?;
+                let range_ms = self.span.positive_ms(&subquery.range)?;
+                (
+                    RangeSamples::Subquery { rows, grid: inner },
+                    range_ms,
+                    self.reading(&subquery.modifiers)?,
+                    None,
+                )
+            }
+            _ => return Err(Error::Execution(format!("{} expects a range vector", call.function.name))),
+        };
+        let heads = match &samples {
+            RangeSamples::Stored(series) => heads_of(series.iter().map(Series::labels)),
+            RangeSamples::Subquery { rows, .. } => {
+                rows.iter().map(|row| Head { labels: row.labels.clone(), drop_name: row.drop_name }).collect()
+            }
+        };
+        if !heads.is_empty() {
+            check_factors(call, &params, grid.steps)?;
+        }
+        let mut read =
+            RangeRead { call: function, counter, range_ms, reading, extended, params, not_counters: None };
+        if ["rate", "increase"].contains(&call.function.name)
+            && heads.iter().any(|head| !names_counter(&head.labels))
+        {
+            read.not_counters = Some((heads.iter().map(|head| head.labels.clone()).collect(), matrix.span));
+        }
+        let source = Source::Range { samples, read };
+        let mut pipeline = Pipeline::new(self, grid, source, heads);
+        self.annotate_parameters(call, &pipeline);
+        if !["last_over_time", "first_over_time"].contains(&call.function.name) {
+            pipeline.drop_names();
+        }
+        Ok(pipeline)
+    }
+
+    /// The range vector among the arguments, and the scalars.
+    fn split_arguments<'e>(&self, call: &Call<'e>, grid: Grid) -> Result<(&'e Expr, Vec<Scalars>), Error> {
+        let mut matrix = None;
+        let mut params = Vec::new();
+        for arg in call.args {
+            match self.analysis.value_type(arg) {
+                ValueType::Matrix => matrix = Some(unwrap_parens(arg)),
+                _ => params.push(self.scalars(arg, grid)?),
+            }
+        }
+        let matrix = matrix
+            .ok_or_else(|| Error::Execution(format!("{} expects a range vector", call.function.name)))?;
+        Ok((matrix, params))
+    }
+
+    fn annotate_parameters(&self, call: &Call, pipeline: &Pipeline) {
+        let Source::Range { read, .. } = &pipeline.source else { return };
+        if call.function.name != "quantile_over_time" || pipeline.heads.is_empty() {
+            return;
+        }
+        for quantile in read.params[0].iter(pipeline.grid.steps) {
+            if !(0.0..=1.0).contains(&quantile) {
+                self.annotate(Annotation::InvalidQuantile(quantile), call.args[0].span);
+            }
+        }
+    }
+
+    /// The rows of a subquery's expression over all steps that any of `grid` looks at.
+    pub(crate) fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<(Vec<Row>, Grid), Error> {
+        let range_ms = self.span.positive_ms(&subquery.range)?;
+        let reading = self.reading(&subquery.modifiers)?;
+        let step = match &subquery.step {
+            Some(step) => self.span.positive_ms(step)?,
+            None => self.options.subquery_step_ms,
+        };
+        let before = reading.time(grid.start).saturating_sub(range_ms);
+        // Aligned to multiples of the step; whole division rounds towards zero, as Prometheus's does.
+        let mut start = (before / step).saturating_mul(step);
+        if start <= before {
+            start = start.saturating_add(step);
+        }
+        let inner = Grid::range(start, reading.time(grid.end()), step);
+        // Fails before the buffers of a hopeless number of steps are made.
+        drop(self.budget.take(inner.steps)?);
+        if inner.steps == 0 {
+            return Ok((Vec::new(), inner));
+        }
+        match self.evaluate(&subquery.expr, inner)? {
+            Node::Vector(rows) => Ok((rows, inner)),
+            Node::Scalar(scalars) => {
+                let mut values = self.budget.values(inner.steps)?;
+                values.iter_mut().zip(scalars.iter(inner.steps)).for_each(|(cell, value)| *cell = value);
+                Ok((vec![Row { labels: Labels::default(), drop_name: false, values }], inner))
+            }
+            Node::String(_) => Err(Error::Execution("a subquery of a string".into())),
+        }
+    }
+}
+
+/// Whether the name is one a counter may have, or missing.
+fn names_counter(labels: &Labels) -> bool {
+    let name = labels.name();
+    name.is_empty() || ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// The factors of exponential smoothing lie inside (0, 1).
+fn check_factors(call: &Call, params: &[Scalars], steps: usize) -> Result<(), Error> {
+    if !["double_exponential_smoothing", "holt_winters"].contains(&call.function.name) {
+        return Ok(());
+    }
+    for (param, (factor, sign)) in params.iter().zip([("smoothing factor", "sf"), ("trend factor", "tf")]) {
+        if let Some(value) = param.iter(steps).find(|&value| value <= 0.0 || value >= 1.0) {
+            return Err(Error::Execution(format!(
+                "invalid {factor}. Expected: 0 < {sign} < 1, got: {value:.6}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_extended(call: &Call, extended: Option<Extended>) -> Result<(), Error> {
+    let (word, allowed): (&str, &[&str]) = match extended {
+        None => return Ok(()),
+        Some(Extended::Anchored) => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),
+        Some(Extended::Smoothed) => ("smoothed", &["delta", "increase", "rate"]),
+    };
+    if allowed.contains(&call.function.name) {
+        return Ok(());
+    }
+    Err(Error::Execution(format!(
+        "{word} modifier can only be used with: {} - not with {}",
+        allowed.join(", "),
+        call.function.name
+    )))
+}
+
+impl Pipeline<'_> {
+    /// Puts the samples of row `index` into the scratch's history.
+    pub(crate) fn read_history(
+        &self,
+        index: usize,
+        samples: &RangeSamples,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
+        match samples {
+            RangeSamples::Stored(series) => {
+                self.query.read(&series[index], &mut scratch.samples)?;
+                without_stale(&scratch.samples, &mut scratch.history);
+            }
+            RangeSamples::Subquery { rows, grid } => {
+                scratch.history.clear();
+                for (step, &value) in rows[index].values.iter().enumerate() {
+                    if !is_absent(value) {
+                        scratch.history.times.push(grid.time(step));
+                        scratch.history.values.push(value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls the function at every step.
+    pub(crate) fn fill_range(
+        &self,
+        read: &RangeRead,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+    ) -> Result<(), Error> {
+        let Scratch { history, params, sorted, .. } = scratch;
+        if read.counter && read.extended.is_none() {
+            history.find_resets();
+        }
+        let (before, after) = margins(read.extended, self.query.options.lookback_ms);
+        let mut slide = history.slide();
+        params.clear();
+        params.resize(read.params.len(), 0.0);
+        for (step, cell) in out.iter_mut().enumerate() {
+            if step % STEPS_PER_CHECK == STEPS_PER_CHECK - 1 {
+                self.query.check()?;
+            }
+            let time = self.grid.time(step);
+            let end = read.reading.time(time);
+            let start = end.saturating_sub(read.range_ms);
+            let (first, times, values) = slide.to(start.saturating_sub(before), end.saturating_add(after));
+            if values.is_empty() {
+                *cell = ABSENT;
+                continue;
+            }
+            let resets = if read.counter { slide.resets() } else { &[] };
+            for (param, scalars) in params.iter_mut().zip(&read.params) {
+                *param = scalars.at(step);
+            }
+            *cell = (read.call)(&mut Window {
+                times,
+                values,
+                start,
+                end,
+                time,
+                params,
+                resets,
+                first,
+                extended: read.extended,
+                scratch: sorted,
+            });
+        }
+        Ok(())
+    }
+
+    /// Remarks on a result of a series that is no counter by its name.
+    pub(crate) fn note_not_counter(&self, index: usize, read: &RangeRead, out: &[f64]) {
+        let Some((labels, span)) = &read.not_counters else { return };
+        if names_counter(&labels[index]) || out.iter().all(|&value| is_absent(value)) {
+            return;
+        }
+        self.query.annotate(Annotation::PossiblyNotCounter(labels[index].name().to_owned()), *span);
+    }
+}
