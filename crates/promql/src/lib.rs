@@ -19,5 +19,5 @@ pub use engine::{Answer, Engine, EngineOptions, RangeSeries, Stats, Stop, StopRe
 pub use error::Error;
 pub use functions::{FUNCTIONS, Function, lookup};
 pub use number::format_value;
-pub use parser::{ParseOptions, parse, parse_with};
+pub use parser::{ParseOptions, parse, parse_selector, parse_with};
 pub use print::format;

@@ -17,6 +17,8 @@ mod position;
 mod selector;
 mod token;
 
+use streamflow_tsdb::Matcher;
+
 use crate::ast::{Expr, ExprKind, Span, ValueType};
 use crate::error::Error;
 
@@ -56,22 +58,31 @@ pub fn parse(query: &str) -> Result<Expr, Error> {
 /// [`Error::Parse`] with position and reason. [`Error::Execution`] for a label of `count_values` that is not UTF-8,
 /// which Prometheus too notices only when it evaluates.
 pub fn parse_with(query: &str, options: &ParseOptions) -> Result<Expr, Error> {
-    if query.len() > options.max_bytes {
-        let reason = format!("query has {} bytes, expected at most {}", query.len(), options.max_bytes);
-        return Err(parse_error(query, Span::default(), &reason));
-    }
-    let mut parser = Parser {
-        query,
-        options: *options,
-        lexer: Lexer::new(query),
-        peeked: None,
-        last_end: 0,
-        depth: 0,
-        aggregations: 0,
-    };
+    let mut parser = Parser::new(query, options)?;
     let mut expr = parser.whole()?;
     check::check(query, &mut expr)?;
     Ok(expr)
+}
+
+/// Parses a selector alone, without a range, an offset or `@`: what `match[]` of the HTTP API names. Unlike in a query
+/// it may match every series.
+///
+/// # Errors
+/// [`Error::Parse`] with position and reason.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, Error> {
+    let mut parser = Parser::new(text, &ParseOptions::default())?;
+    let node = match parser.peek()?.kind {
+        TokenKind::LeftBrace => parser.braces_only()?,
+        kind if kind.is_metric_name() => {
+            let name = parser.next()?;
+            parser.named_selector(name)?
+        }
+        _ => return Err(parser.unexpected_here()),
+    };
+    match (parser.peek()?.kind, node.expr.kind) {
+        (TokenKind::EndOfInput, ExprKind::Vector(selector)) => Ok(selector.matchers),
+        _ => Err(parser.unexpected_here()),
+    }
 }
 
 /// The state of reading one query.
@@ -94,6 +105,24 @@ struct Parser<'q> {
 struct Node {
     expr: Expr,
     height: usize,
+}
+
+impl<'q> Parser<'q> {
+    fn new(query: &'q str, options: &ParseOptions) -> Result<Self, Error> {
+        if query.len() > options.max_bytes {
+            let reason = format!("query has {} bytes, expected at most {}", query.len(), options.max_bytes);
+            return Err(parse_error(query, Span::default(), &reason));
+        }
+        Ok(Self {
+            query,
+            options: *options,
+            lexer: Lexer::new(query),
+            peeked: None,
+            last_end: 0,
+            depth: 0,
+            aggregations: 0,
+        })
+    }
 }
 
 impl Parser<'_> {
@@ -220,6 +249,31 @@ impl Expr {
                 (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
                 _ => ValueType::Vector,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_stands_alone() {
+        for (text, expected) in [
+            ("up", Ok(1)),
+            ("sum", Ok(1)),
+            ("a:b{c=\"d\", e!~\"f\"}", Ok(3)),
+            ("{}", Ok(0)),
+            ("{\"my.metric\"}", Ok(1)),
+            ("", Err("1:1: parse error: unexpected end of input")),
+            ("(", Err("1:1: parse error: unexpected \"(\"")),
+            ("up[5m]", Err("1:3: parse error: unexpected \"[\"")),
+            ("sum(up)", Err("1:4: parse error: unexpected \"(\"")),
+            ("up offset 5m", Err("1:4: parse error: unexpected <offset>")),
+        ] {
+            let found =
+                parse_selector(text).map(|matchers| matchers.len()).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned), "{text}");
         }
     }
 }
