@@ -21,6 +21,7 @@ pub mod rules;
 mod run;
 mod sample;
 pub mod scrape;
+pub mod server;
 pub mod serving;
 mod store;
 mod templates;

@@ -9,22 +9,23 @@ mod metrics;
 mod openapi;
 mod predict;
 mod request;
-mod server;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Method, Uri};
 use axum::routing::{get, post};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::server::{self, ConnectionLimits};
 use crate::serving::Served;
 use error::ApiError;
 use metrics::Metrics;
 
-pub use server::serve;
 pub use settings::Settings;
 
 /// What every handler is given. Cloning is cheap.
@@ -60,6 +61,20 @@ impl ApiState {
         let slots = self.0.settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
         slots.saturating_sub(self.0.slots.available_permits())
     }
+}
+
+/// Serves the prediction API until `shutdown` resolves, then drains.
+///
+/// # Errors
+/// None after it has started; the listener was bound by the caller.
+pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
+    let settings = &state.0.settings;
+    let limits = ConnectionLimits {
+        max_connections: settings.max_connections.get(),
+        idle_timeout: Duration::from_millis(settings.idle_timeout_ms.get()),
+        drain_timeout: Duration::from_millis(settings.drain_timeout_ms.get()),
+    };
+    server::serve(listener, router(state), limits, shutdown).await
 }
 
 /// All routes of the prediction API.

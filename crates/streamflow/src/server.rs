@@ -12,21 +12,43 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::{ApiState, Settings, router};
-
 /// How long to wait after a failed accept: the usual cause, no free descriptor, passes by itself.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves the prediction API until `shutdown` resolves. Then no connection is accepted, idle ones are
+/// What a listener allows its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Open connections; more wait in the kernel's queue, whose length is bounded.
+    pub max_connections: usize,
+    /// Longest wait for a request's headers, and so the longest an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Longest wait for requests in flight when the server is asked to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 8192,
+            idle_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves `app` until `shutdown` resolves. Then no connection is accepted, idle ones are
 /// closed, and requests in flight are waited for until the drain timeout, after which they are dropped.
 ///
 /// # Errors
 /// None after it has started; the listener was bound by the caller.
-pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
-    let settings = state.0.settings.clone();
-    let app = router(state);
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: ConnectionLimits,
+    shutdown: impl Future,
+) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(());
-    let slots = Arc::new(Semaphore::new(settings.max_connections.get().min(Semaphore::MAX_PERMITS)));
+    let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -40,7 +62,7 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
             Some(_) = connections.join_next() => {}
             (accepted, slot) = accepted => match accepted {
                 Ok((stream, _)) => {
-                    let connection = connection(stream, app.clone(), &settings, stopped.clone());
+                    let connection = connection(stream, app.clone(), limits, stopped.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(slot);
@@ -55,7 +77,7 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
     }
     drop(listener);
     stop.send_replace(());
-    drain(connections, Duration::from_millis(settings.drain_timeout_ms.get())).await;
+    drain(connections, limits.drain_timeout).await;
     Ok(())
 }
 
@@ -73,7 +95,7 @@ async fn drain(mut connections: JoinSet<()>, timeout: Duration) {
 fn connection(
     stream: TcpStream,
     app: Router,
-    settings: &Settings,
+    limits: ConnectionLimits,
     mut stopped: watch::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
     // A response is one write; Nagle's algorithm could only delay it.
@@ -81,9 +103,7 @@ fn connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(settings.idle_timeout_ms.get()));
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     async move {
         let mut connection = pin!(connection);
