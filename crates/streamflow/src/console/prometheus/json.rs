@@ -1,0 +1,250 @@
+//! JSON of samples and labels, written straight into the answer's bytes.
+//!
+//! A dashboard asks for millions of samples; a tree of values would cost more than evaluating the query. The
+//! spelling is Prometheus's byte for byte: numbers as Go writes them, `<`, `>` and `&` escaped.
+
+use std::io::Write as _;
+
+use streamflow_promql::{RangeSeries, Value, VectorSample};
+use streamflow_tsdb::Labels;
+
+/// Writes `text` as a JSON string.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text;
+    while let Some(at) = rest.find(needs_escape) {
+        let (plain, from) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let special = from.chars().next().expect("find gives the position of a character");
+        match special {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            other => write!(out, "\\u{:04x}", u32::from(other)).expect(GROWS),
+        }
+        rest = &from[special.len_utf8()..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.push(b'"');
+}
+
+const GROWS: &str = "a vector grows";
+
+/// What Go's encoder escapes: also what a page of HTML or an old JavaScript would stumble over.
+fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}') || c < ' '
+}
+
+/// Writes a sample value in Go's shortest form: an exponent from 1e21 up and below 1e-6.
+pub fn number(out: &mut Vec<u8>, value: f64) {
+    let size = value.abs();
+    if size < 1e15 && value.trunc() == value && (value != 0.0 || value.is_sign_positive()) {
+        // Counters are whole numbers mostly, and whole numbers are quickest.
+        #[expect(clippy::cast_possible_truncation, reason = "the value is whole and below 1e15")]
+        integer(out, value as i64);
+    } else if value.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+    } else if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        exponent(out, value);
+    } else {
+        write!(out, "{value}").expect(GROWS);
+    }
+}
+
+/// `1e-07`, `1.5e+21`: Go gives the exponent a sign and two digits.
+pub fn exponent(out: &mut Vec<u8>, value: f64) {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').expect("the format has an exponent");
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    write!(out, "{digits}e{sign}{exponent:0>2}").expect(GROWS);
+}
+
+/// Writes a scalar's value: never with an exponent.
+fn scalar(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() { write!(out, "{value}").expect(GROWS) } else { number(out, value) }
+}
+
+fn integer(out: &mut Vec<u8>, value: i64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).expect("a digit");
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Writes milliseconds as seconds: whole, or with exactly three decimals.
+pub fn timestamp(out: &mut Vec<u8>, ms: i64) {
+    if ms < 0 {
+        out.push(b'-');
+    }
+    let ms = ms.unsigned_abs();
+    integer(out, i64::try_from(ms / 1000).expect("a thousandth of a u64 fits"));
+    if !ms.is_multiple_of(1000) {
+        write!(out, ".{:03}", ms % 1000).expect(GROWS);
+    }
+}
+
+/// Milliseconds as seconds without trailing zeros, as scalars and strings have them.
+#[expect(clippy::cast_precision_loss, reason = "times beyond 2^53 ms are not of this calendar")]
+fn seconds(out: &mut Vec<u8>, ms: i64) {
+    write!(out, "{}", ms as f64 / 1000.0).expect(GROWS);
+}
+
+/// Writes labels as an object, in the order of their names.
+pub fn labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    list(out, labels.iter(), |out, (name, value)| {
+        string(out, name);
+        out.push(b':');
+        string(out, value);
+    });
+    out.push(b'}');
+}
+
+/// Writes items with commas between them.
+pub fn list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+}
+
+/// Writes `["a","b"]`.
+pub fn strings<'a>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = &'a str>) {
+    out.push(b'[');
+    list(out, texts, string);
+    out.push(b']');
+}
+
+/// Writes `"resultType":…,"result":…`; `time_ms` is the time of a scalar or string.
+pub fn value(out: &mut Vec<u8>, value: &Value, time_ms: i64) {
+    match value {
+        Value::Scalar(number) => {
+            out.extend_from_slice(b"\"resultType\":\"scalar\",\"result\":[");
+            seconds(out, time_ms);
+            out.extend_from_slice(b",\"");
+            scalar(out, *number);
+            out.extend_from_slice(b"\"]");
+        }
+        Value::String(text) => {
+            out.extend_from_slice(b"\"resultType\":\"string\",\"result\":[");
+            seconds(out, time_ms);
+            out.push(b',');
+            string(out, text);
+            out.push(b']');
+        }
+        Value::Vector(samples) => {
+            out.extend_from_slice(b"\"resultType\":\"vector\",\"result\":[");
+            list(out, samples, vector_sample);
+            out.push(b']');
+        }
+        Value::Matrix(series) => {
+            out.extend_from_slice(b"\"resultType\":\"matrix\",\"result\":[");
+            list(out, series, range_series);
+            out.push(b']');
+        }
+    }
+}
+
+fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
+    out.extend_from_slice(b"{\"metric\":");
+    labels(out, &sample.labels);
+    out.extend_from_slice(b",\"value\":");
+    point(out, sample.timestamp, sample.value);
+    out.push(b'}');
+}
+
+fn range_series(out: &mut Vec<u8>, series: &RangeSeries) {
+    out.extend_from_slice(b"{\"metric\":");
+    labels(out, &series.labels);
+    out.extend_from_slice(b",\"values\":[");
+    let samples = &series.samples;
+    list(out, samples.timestamps.iter().zip(&samples.values), |out, (&ms, &value)| point(out, ms, value));
+    out.extend_from_slice(b"]}");
+}
+
+fn point(out: &mut Vec<u8>, ms: i64, value: f64) {
+    out.push(b'[');
+    timestamp(out, ms);
+    out.extend_from_slice(b",\"");
+    number(out, value);
+    out.extend_from_slice(b"\"]");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_go_s() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (21.5, "21.5"),
+            (-3.0, "-3"),
+            (1e15, "1000000000000000"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (-1.5e300, "-1.5e+300"),
+            (1e-6, "0.000001"),
+            (1e-7, "1e-07"),
+            (5e-324, "5e-324"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(written(|out| number(out, value)), expected);
+        }
+        assert_eq!(written(|out| scalar(out, 1e-7)), "0.0000001");
+        assert_eq!(written(|out| scalar(out, f64::NAN)), "NaN");
+    }
+
+    #[test]
+    fn times_are_whole_or_have_three_decimals() {
+        for (ms, expected) in
+            [(0, "0"), (1500, "1.500"), (-1500, "-1.500"), (-5, "-0.005"), (1_000, "1"), (12, "0.012")]
+        {
+            assert_eq!(written(|out| timestamp(out, ms)), expected);
+        }
+        assert!(written(|out| timestamp(out, i64::MIN)).starts_with("-9223372036854775.808"));
+        assert_eq!(written(|out| seconds(out, 1500)), "1.5");
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        let text = "a\"b\\c\n\t\u{1}<é>&\u{2028}";
+        let json = written(|out| string(out, text));
+        assert_eq!(json, r#""a\"b\\c\n\t\u0001\u003cé\u003e\u0026\u2028""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+}

@@ -1,0 +1,70 @@
+//! Which methods a route takes, and what the others are answered.
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+
+use super::PrometheusState;
+use super::error;
+
+/// A route that is read by GET or, when the parameters are long, by POST.
+pub fn get_or_post<T: 'static>(handler: impl Handler<T, PrometheusState>) -> MethodRouter<PrometheusState> {
+    MethodRouter::new()
+        .get(handler.clone())
+        .post(handler)
+        .head(async || refused("GET, OPTIONS, POST"))
+        .fallback(async || refused("GET, OPTIONS, POST"))
+}
+
+/// A route that is read by GET only.
+pub fn get<T: 'static>(handler: impl Handler<T, PrometheusState>) -> MethodRouter<PrometheusState> {
+    MethodRouter::new()
+        .get(handler)
+        .head(async || refused("GET, OPTIONS"))
+        .fallback(async || refused("GET, OPTIONS"))
+}
+
+/// A route that is written to.
+pub fn post<T: 'static>(handler: impl Handler<T, PrometheusState>) -> MethodRouter<PrometheusState> {
+    MethodRouter::new().post(handler).fallback(async || refused("OPTIONS, POST"))
+}
+
+fn refused(allowed: &'static str) -> Response {
+    let mut response = error::plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Nothing is served at this path.
+pub async fn not_found() -> Response {
+    error::plain(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// Lets pages of any origin read the API, as Prometheus does unless told otherwise, and answers OPTIONS.
+///
+/// Written here rather than taken from tower-http: a preflight is answered 204, and a request without an origin
+/// gets no header.
+pub async fn cross_origin(request: Request, next: Next) -> Response {
+    let crosses = request.headers().contains_key(header::ORIGIN);
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    if crosses {
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type, Origin"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Date"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}

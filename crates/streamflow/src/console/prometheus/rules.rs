@@ -1,0 +1,70 @@
+//! `rules` and `alerts`.
+
+use axum::extract::State;
+use serde_json::json;
+
+use super::PrometheusState;
+use super::answer::{Answer, Success};
+use super::error::ApiError;
+use super::parameters::Parameters;
+use super::series::selectors;
+use super::status::{Alert, Rule};
+
+/// `GET /api/v1/rules`
+pub async fn rules(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
+    parameters.well_formed()?;
+    let wanted = parameters.get("type").to_ascii_lowercase();
+    if !matches!(wanted.as_str(), "" | "alert" | "record") {
+        return Err(ApiError::invalid_parameter("type", &format!("not supported value {wanted:?}")));
+    }
+    let without_alerts = match parameters.get("exclude_alerts") {
+        "" => false,
+        text => text.parse().map_err(|_| {
+            ApiError::invalid_parameter("exclude_alerts", &format!("{text:?} is neither true nor false"))
+        })?,
+    };
+    let selectors = selectors(&parameters)?;
+    let named = |parameter: &str, name: &str| {
+        let mut names = parameters.all(parameter).peekable();
+        names.peek().is_none() || names.any(|known| known == name)
+    };
+    let mut groups = (state.sources.rule_groups)();
+    groups.retain(|group| named("rule_group[]", &group.name) && named("file[]", &group.file));
+    for group in &mut groups {
+        group.rules.retain(|rule| {
+            let of_type = match rule {
+                Rule::Alerting(_) => wanted != "record",
+                Rule::Recording(_) => wanted != "alert",
+            };
+            let matched = |selector: &Vec<streamflow_tsdb::Matcher>| {
+                let value = |name: &str| rule.labels().get(name).unwrap_or_default().to_owned();
+                selector.iter().all(|matcher| matcher.matches(&value(matcher.name())))
+            };
+            of_type
+                && named("rule_name[]", rule.name())
+                && (selectors.is_empty() || selectors.iter().any(matched))
+        });
+        if without_alerts {
+            for rule in &mut group.rules {
+                if let Rule::Alerting(rule) = rule {
+                    rule.alerts.clear();
+                }
+            }
+        }
+    }
+    groups.retain(|group| !group.rules.is_empty());
+    Success::of(&json!({ "groups": groups }))
+}
+
+/// `GET /api/v1/alerts`
+pub async fn alerts(State(state): State<PrometheusState>) -> Answer {
+    let groups = (state.sources.rule_groups)();
+    let rules = groups.into_iter().flat_map(|group| group.rules);
+    let alerts: Vec<Alert> = rules
+        .flat_map(|rule| match rule {
+            Rule::Alerting(rule) => rule.alerts,
+            Rule::Recording(_) => Vec::new(),
+        })
+        .collect();
+    Success::of(&json!({ "alerts": alerts }))
+}
