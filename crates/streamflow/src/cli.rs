@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, demo, drift, flows, ingest, init, models, monitor, profile, sample, serve, train,
+    check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve, train,
 };
 use crate::terminal::Format;
 
@@ -55,6 +55,11 @@ pub enum Command {
     /// Versions of the model: list, promote, roll back
     #[command(subcommand)]
     Models(models::Args),
+    /// Ask a running server in PromQL: a table, and a chart for a range
+    Query(query::Args),
+    /// Run PromQL test scripts
+    #[command(subcommand)]
+    Promql(promql::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }

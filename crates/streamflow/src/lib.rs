@@ -70,7 +70,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
-    use commands::{check, demo, drift, flows, ingest, init, models, monitor, profile, sample, serve, train};
+    use commands::{
+        check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve,
+        train,
+    };
     match command {
         Command::Demo(args) => demo::run(args, context),
         Command::Init(args) => init::run(&args, context),
@@ -83,6 +86,8 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
         Command::Profile(args) => profile::run(&args, context),
         Command::Flows(args) => flows::run(args, context),
         Command::Models(args) => models::run(args, context),
+        Command::Query(args) => query::run(&args, context),
+        Command::Promql(args) => promql::run(args, context),
         Command::Check(args) => check::run(&args, context),
     }
 }

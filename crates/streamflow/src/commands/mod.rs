@@ -9,6 +9,8 @@ pub mod init;
 pub mod models;
 pub mod monitor;
 pub mod profile;
+pub mod promql;
+pub mod query;
 pub mod sample;
 pub mod serve;
 pub mod train;

@@ -1,0 +1,187 @@
+//! An answer of the Prometheus API as text.
+
+use comfy_table::CellAlignment;
+use serde_json::Value;
+
+use super::{Range, chart};
+use crate::terminal;
+
+/// `range` and whether colours are shown: of a range query.
+pub fn text(data: &Value, range: Option<(Range, bool)>) -> String {
+    let result = &data["result"];
+    match (data["resultType"].as_str(), range) {
+        (Some("scalar" | "string"), _) => result[1].as_str().unwrap_or_default().to_owned(),
+        _ if result.as_array().is_none_or(Vec::is_empty) => "No series.".to_owned(),
+        (Some("matrix"), Some((range, colors))) => lines(result, range, colors),
+        (Some("matrix"), None) => samples(result),
+        _ => vector(result),
+    }
+}
+
+fn vector(result: &Value) -> String {
+    let mut table = terminal::table(["SERIES", "VALUE"]);
+    for series in result.as_array().into_iter().flatten() {
+        table.add_row([labels(&series["metric"]), value(&series["value"])]);
+    }
+    right_aligned(&mut table, &[1]);
+    table.to_string()
+}
+
+/// Raw samples of a range vector.
+fn samples(result: &Value) -> String {
+    let mut table = terminal::table(["SERIES", "TIME", "VALUE"]);
+    for series in result.as_array().into_iter().flatten() {
+        let mut name = labels(&series["metric"]);
+        for sample in series["values"].as_array().into_iter().flatten() {
+            // Once for all its samples.
+            table.add_row([std::mem::take(&mut name), time(sample[0].as_f64()), value(sample)]);
+        }
+    }
+    right_aligned(&mut table, &[2]);
+    table.to_string()
+}
+
+/// The chart, and a row for each of its lines.
+fn lines(result: &Value, range: Range, colors: bool) -> String {
+    let mut lines = Vec::new();
+    for series in result.as_array().into_iter().flatten() {
+        let samples = series["values"].as_array().into_iter().flatten();
+        let points = samples.map(|sample| {
+            let value = sample[1].as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+            (sample[0].as_f64().unwrap_or(f64::NAN), value)
+        });
+        lines.push(chart::Line { name: labels(&series["metric"]), points: points.collect() });
+    }
+    #[expect(clippy::cast_precision_loss, reason = "times of this calendar")]
+    let window = (range.start_ms as f64 / 1000.0, range.end_ms as f64 / 1000.0);
+    let chart = chart::Chart { lines: &lines, window, colors };
+    let mut table = terminal::table(["SERIES", "OVER TIME", "LAST", "MIN", "MAX"]);
+    for line in &lines {
+        let (min, max) = line.extremes();
+        let last = line.points.last().map_or(f64::NAN, |(_, value)| *value);
+        table.add_row([line.name.clone(), chart.sparkline(line), short(last), short(min), short(max)]);
+    }
+    right_aligned(&mut table, &[2, 3, 4]);
+    let mut text = chart.plot();
+    text.push('\n');
+    for (index, row) in table.lines().enumerate() {
+        text.push('\n');
+        // Beside the table rather than in it: the bytes of a colour have no width.
+        match index.checked_sub(1) {
+            Some(line) if colors => text.push_str(&chart.mark(line)),
+            _ if colors => text.push(' '),
+            _ => {}
+        }
+        text.push_str(&row);
+    }
+    text
+}
+
+fn right_aligned(table: &mut comfy_table::Table, columns: &[usize]) {
+    for column in columns {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// `name{label="value"}`.
+fn labels(metric: &Value) -> String {
+    let pairs = metric.as_object().into_iter().flatten();
+    let name = metric["__name__"].as_str().unwrap_or_default();
+    let texts: Vec<String> = pairs
+        .filter(|(label, _)| *label != "__name__")
+        .map(|(label, value)| format!("{label}={:?}", value.as_str().unwrap_or_default()))
+        .collect();
+    if texts.is_empty() && !name.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}{{{}}}", texts.join(", "))
+    }
+}
+
+fn value(sample: &Value) -> String {
+    sample[1].as_str().unwrap_or_default().to_owned()
+}
+
+/// As many digits as a glance takes in.
+pub fn short(value: f64) -> String {
+    let size = value.abs();
+    if value.fract() == 0.0 && size < 1e7 || value.is_nan() || value.is_infinite() {
+        format!("{value}")
+    } else if (1e-3..1e7).contains(&size) {
+        let decimals = if size >= 1000.0 {
+            1
+        } else if size >= 1.0 {
+            3
+        } else {
+            5
+        };
+        let text = format!("{value:.decimals$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// UTC, with a fraction where there is one.
+fn time(seconds: Option<f64>) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    let ms = (seconds.unwrap_or_default() * 1000.0).round() as i64;
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_as_text() {
+        let up = json!({"__name__": "up", "job": "api"});
+        for (data, expected) in [
+            (json!({"resultType": "scalar", "result": [4, "2"]}), "2"),
+            (json!({"resultType": "string", "result": [4, "hi"]}), "hi"),
+            (json!({"resultType": "vector", "result": []}), "No series."),
+            (
+                json!({"resultType": "vector", "result": [
+                    {"metric": up, "value": [4, "1"]}, {"metric": {}, "value": [4, "12.5"]}]}),
+                "SERIES VALUE\nup{job=\"api\"} 1\n{} 12.5",
+            ),
+            (
+                json!({"resultType": "matrix", "result": [{"metric": up, "values": [[0, "1"], [1.5, "NaN"]]}]}),
+                "SERIES TIME VALUE\nup{job=\"api\"} 1970-01-01T00:00:00Z 1\n1970-01-01T00:00:01.5Z NaN",
+            ),
+        ] {
+            let text = text(&data, None);
+            let words: Vec<String> =
+                text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+            assert_eq!(words.join("\n"), expected);
+        }
+    }
+
+    #[test]
+    fn a_range_has_a_chart_and_a_row_for_each_series() {
+        let range = Range { start_ms: 0, end_ms: 60_000, step_ms: 30_000 };
+        let data = json!({"resultType": "matrix", "result": [
+            {"metric": {"job": "a"}, "values": [[0, "0"], [30, "5"], [60, "10"]]},
+            {"metric": {"job": "b"}, "values": [[60, "NaN"]]}]});
+        let text = text(&data, Some((range, false)));
+        assert!(text.contains("1970-01-01 00:00:00") && text.contains("00:01:00"), "{text}");
+        assert!(
+            text.lines().any(|line| line.contains("{job=\"a\"}") && line.contains("10     0   10")),
+            "{text}"
+        );
+        assert!(text.lines().any(|line| line.contains("{job=\"b\"}") && line.contains("NaN")), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (value, expected) in
+            [(6.0, "6"), (0.033_333_33, "0.03333"), (1234.56, "1234.6"), (1.5, "1.5"), (1e-9, "1.000e-9")]
+        {
+            assert_eq!(short(value), expected);
+        }
+    }
+}
