@@ -1,6 +1,11 @@
 //! Durable float samples of labelled series.
 //!
-//! A [`Db`] takes [`Batch`]es of samples and gives back [`Series`] by [`Matcher`]s and time range.
+//! A [`Db`] takes [`Batch`]es of samples and gives back [`Series`] by [`Matcher`]s and range of time. New samples are in the
+//! *head*: in memory, and in a *write-ahead log* from which it is rebuilt. [`Db::maintain`] moves finished ranges of it to
+//! *blocks*, immutable directories, merges small blocks into large ones, and deletes what is past its retention. Samples of a
+//! series are compressed in *chunks*. Time is milliseconds since 1970 and always an argument.
+//!
+//! It is not a query engine, and it has no network, clock, logger or async runtime.
 //!
 //! ```
 //! use streamflow_tsdb::{Db, Labels, MatchOp, Matcher, Options, Samples};
@@ -20,6 +25,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod batch;
 mod block;

@@ -171,7 +171,7 @@ fn run(operations: Vec<Operation>, window: i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn in_order(operations in proptest::collection::vec(operation(), 1..50)) {
