@@ -12,7 +12,7 @@ export STREAMFLOW_PROMETHEUS ?= $(STREAMFLOW_CACHE)/prometheus/usr/bin/prometheu
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 
-.PHONY: demo build test check lint docs nextest stack tools bench clean
+.PHONY: demo build test check lint docs nextest stack tools bench torture clean
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
@@ -52,6 +52,10 @@ bench:
 .PHONY: cargo-there
 cargo-there:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+
+## torture: kill the sample store's process a hundred times while it appends
+torture:
+	STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --test torture
 
 clean:
 	cargo clean

@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    streamflow_tsdb::fuzzing::index(bytes);
+    let _ = streamflow_tsdb::fuzzing::index(bytes);
 });

@@ -98,3 +98,48 @@ fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     frame::close(&mut bytes);
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::{Db, Options, Samples};
+
+    fn count(db: &Db) -> usize {
+        let mut samples = Samples::default();
+        let read = |series: crate::Series| {
+            series.read(&mut samples).unwrap();
+            samples.len()
+        };
+        db.select(&[], i64::MIN, i64::MAX).unwrap().into_iter().map(read).sum()
+    }
+
+    fn commit(db: &Db, t: i64) -> Result<Committed, Error> {
+        let mut batch = db.batch();
+        for name in ["a", "b"] {
+            batch.add(&Labels::new([("__name__", name)]), t, 1.0).unwrap();
+        }
+        batch.commit()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_the_whole_batch_and_the_store_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), Options::default()).unwrap();
+        let swap = |file: File| guard(&db.0.commits).writer.as_mut().unwrap().replace_file(file);
+        let real = swap(File::options().append(true).open("/dev/full").unwrap());
+        assert!(matches!(commit(&db, 1), Err(Error::Io { .. })));
+        assert_eq!(count(&db), 0, "nothing of it is seen");
+        swap(real.try_clone().unwrap());
+        commit(&db, 1).unwrap();
+        swap(File::options().append(true).open("/dev/full").unwrap());
+        assert!(matches!(commit(&db, 2), Err(Error::Io { .. })));
+        assert_eq!(count(&db), 2);
+        swap(real.try_clone().unwrap());
+        commit(&db, 2).unwrap();
+        drop(db);
+        let db = Db::open(dir.path(), Options::default()).unwrap();
+        assert_eq!((count(&db), db.damage()), (4, Vec::new()));
+    }
+}

@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     /// Newest sample ever seen.
     pub(crate) newest: AtomicI64,
     next_batch: AtomicU64,
+    /// When the log was last forced to the disk by [`Db::sync_due`].
+    last_sync_ms: AtomicI64,
     pub(crate) appended: AtomicU64,
     /// Held by what changes blocks.
     pub(crate) upkeep: Mutex<Upkeep>,
@@ -50,8 +52,6 @@ pub(crate) struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     pub(crate) next_block: u64,
-    /// When the log was last forced to the disk, by the caller's clock.
-    last_sync_ms: i64,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +78,7 @@ impl Inner {
             boundary: AtomicI64::new(i64::MIN),
             newest: AtomicI64::new(i64::MIN),
             next_batch: AtomicU64::new(1),
+            last_sync_ms: AtomicI64::new(0),
             appended: AtomicU64::new(0),
             upkeep: Mutex::default(),
             synced: Mutex::default(),
@@ -108,7 +109,7 @@ impl Inner {
         let writer = Writer::create(&log_dir, last_segment + 1, inner.options.segment_bytes)?;
         inner.end = Mutex::new(Some(writer.position));
         inner.commits = Mutex::new(Commits { writer: Some(writer), ..Commits::default() });
-        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1, last_sync_ms: 0 });
+        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1 });
         inner.blocks = RwLock::new(blocks.into());
         Ok(inner)
     }
@@ -216,14 +217,11 @@ impl Db {
     /// As [`Db::sync`].
     pub fn sync_due(&self, now_ms: i64) -> Result<bool, Error> {
         let crate::Fsync::Interval(interval) = self.0.options.fsync else { return Ok(false) };
-        {
-            let mut upkeep = guard(&self.0.upkeep);
-            let passed = u128::from(now_ms.saturating_sub(upkeep.last_sync_ms).unsigned_abs());
-            if passed < interval.as_millis() {
-                return Ok(false);
-            }
-            upkeep.last_sync_ms = now_ms;
+        let last = self.0.last_sync_ms.load(Ordering::Relaxed);
+        if u128::from(now_ms.saturating_sub(last).unsigned_abs()) < interval.as_millis() {
+            return Ok(false);
         }
+        self.0.last_sync_ms.store(now_ms, Ordering::Relaxed);
         self.sync().map(|()| true)
     }
 

@@ -31,6 +31,10 @@ impl Db {
             (self.0.head.last_id(), all.into_iter().filter_map(Copy::of).collect::<Vec<_>>())
         };
         let aside = to.with_extension(files::ASIDE);
+        if aside.exists() {
+            // Of an attempt that failed. Its files may be links to ours: they must not be written to.
+            fs::remove_dir_all(&aside).map_err(Error::io("cannot remove", &aside))?;
+        }
         let (blocks, log) = (aside.join("blocks"), aside.join("wal"));
         files::create_dir(&blocks)?;
         files::create_dir(&log)?;

@@ -35,11 +35,14 @@ pub(crate) enum Frame<'a> {
 pub(crate) struct Frames<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Bytes whose checksum may yet be taken in looking for records: it keeps hostile bytes, full of marks, from being
+    /// quadratic.
+    budget: usize,
 }
 
 impl<'a> Frames<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at: at.min(bytes.len()) }
+        Self { bytes, at: at.min(bytes.len()), budget: bytes.len().saturating_mul(4) }
     }
 
     fn record_at(&self, at: usize) -> Option<(&'a [u8], usize)> {
@@ -67,8 +70,6 @@ impl<'a> Iterator for Frames<'a> {
             self.at = end;
             return Some(Frame::Record { payload, end });
         }
-        // Every candidate costs its checksum: a bound keeps hostile bytes, full of marks, from being quadratic.
-        let mut budget = self.bytes.len().saturating_mul(4);
         for at in from + 1..self.bytes.len() {
             if self.bytes[at] != MARK[0] || self.bytes.get(at + 1) != Some(&MARK[1]) {
                 continue;
@@ -78,8 +79,8 @@ impl<'a> Iterator for Frames<'a> {
             if length > self.bytes.len() {
                 continue;
             }
-            let Some(left) = budget.checked_sub(length) else { break };
-            budget = left;
+            let Some(left) = self.budget.checked_sub(length) else { break };
+            self.budget = left;
             if self.record_at(at).is_some() {
                 self.at = at;
                 return Some(Frame::Damage { from, to: at, tail: false });
