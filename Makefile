@@ -9,6 +9,7 @@ export STREAMFLOW_CACHE ?= $(CARGO_TARGET_DIR)/tools
 # Third-party test data that is not part of the project; tests say loudly when it is missing.
 export STREAMFLOW_SHARED ?= $(abspath $(CURDIR)/../shared)
 export STREAMFLOW_PROMETHEUS ?= $(STREAMFLOW_CACHE)/prometheus/usr/bin/prometheus
+export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prometheus-alertmanager
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 

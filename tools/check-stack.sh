@@ -16,7 +16,7 @@ if ! cmp -s tools/requirements-stack.txt "$venv/requirements"; then
   "$venv/bin/pip" install --quiet --no-deps -r tools/requirements-stack.txt
   cp tools/requirements-stack.txt "$venv/requirements"
 fi
-[ -x "$cache/prometheus/usr/bin/promtool" ] || tools/fetch-prometheus.sh "$cache/prometheus"
+[ -x "$cache/prometheus/usr/bin/promtool" ] || tools/fetch-debian.sh prometheus "$cache/prometheus"
 promtool=$cache/prometheus/usr/bin/promtool
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,6 +24,7 @@ trap 'rm -rf "$work"' EXIT
 "$venv/bin/docker-compose" --file $templates/docker-compose.yml config -q
 "$venv/bin/docker-compose" --file $templates/docker-compose.yml config --format json >"$work/compose.json"
 "$promtool" check config $templates/prometheus.yml >/dev/null
+"$promtool" check rules --lint-fatal $templates/rules.yml >/dev/null
 "$venv/bin/hadolint" Dockerfile
 "$venv/bin/python" tools/check_stack.py $templates "$work/compose.json" "$work/rules.yml"
 "$promtool" check rules "$work/rules.yml" >/dev/null

@@ -25,5 +25,7 @@ if ! cmp -s tools/requirements-check.txt "$check/requirements"; then
   cp tools/requirements-check.txt "$check/requirements"
 fi
 
-[ -x "${STREAMFLOW_PROMETHEUS:-}" ] || tools/fetch-prometheus.sh "$STREAMFLOW_CACHE/prometheus"
+[ -x "${STREAMFLOW_PROMETHEUS:-}" ] || tools/fetch-debian.sh prometheus "$STREAMFLOW_CACHE/prometheus"
+[ -x "${STREAMFLOW_ALERTMANAGER:-}" ] ||
+  tools/fetch-debian.sh prometheus-alertmanager "$STREAMFLOW_CACHE/alertmanager"
 [ -x "${STREAMFLOW_PREFECT:-}" ] || tools/venv-prefect.sh "$STREAMFLOW_CACHE/prefect"

@@ -1,7 +1,7 @@
 //! A real Prometheus, with the configuration that `init` writes, scrapes a real server; every expression of the
 //! dashboards then has an answer.
 //!
-//! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-prometheus.sh DIR` unpacks one).
+//! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-debian.sh prometheus DIR` unpacks one).
 
 use std::fs::{File, read_to_string};
 use std::future::Future;
