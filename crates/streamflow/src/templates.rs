@@ -16,6 +16,7 @@ pub static FILES: &[Template] = &[
     Template { path: "streamflow.toml", contents: STREAMFLOW_TOML },
     Template { path: "docker-compose.yml", contents: include_str!("../templates/docker-compose.yml") },
     Template { path: "prometheus.yml", contents: include_str!("../templates/prometheus.yml") },
+    Template { path: "rules.yml", contents: include_str!("../templates/rules.yml") },
     Template {
         path: "grafana/provisioning/datasources/streamflow.yml",
         contents: include_str!("../templates/grafana/provisioning/datasources/streamflow.yml"),
