@@ -1,0 +1,268 @@
+//! The functions that Prometheus adds to templates.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use super::super::super::duration::parse_duration_ms;
+use super::super::float::general;
+use super::super::value::{Value, time_text};
+use super::Environment;
+
+type Answer = Result<Value, String>;
+
+/// The answer to an instant query.
+pub fn query(environment: &Environment<'_>, values: &[Value]) -> Answer {
+    let samples = (environment.query)(&values[0].text())?;
+    Ok(Value::Samples(samples.into_iter().map(Arc::new).collect()))
+}
+
+/// The first series of an answer.
+pub fn first(samples: &Value) -> Answer {
+    match samples {
+        Value::Samples(samples) if !samples.is_empty() => Ok(Value::Sample(samples[0].clone())),
+        _ => Err("first() called on vector with no elements".to_owned()),
+    }
+}
+
+/// A label of a series, empty where it has none.
+pub fn label(values: &[Value]) -> Answer {
+    Ok(Value::String(label_of(&values[1], &values[0].text())))
+}
+
+fn label_of(sample: &Value, name: &str) -> String {
+    match sample {
+        Value::Sample(sample) => sample.labels.get(name).cloned().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// The value of a series.
+pub fn value(sample: &Value) -> Answer {
+    match sample {
+        Value::Sample(sample) => Ok(Value::Float(sample.value)),
+        other => Err(format!("wrong type for value; expected *template.sample; got {}", other.type_name())),
+    }
+}
+
+/// The text value that old rules keep in a label.
+pub fn strvalue(sample: &Value) -> Answer {
+    Ok(Value::String(label_of(sample, "__value__")))
+}
+
+/// Ascending by one label's text.
+pub fn sort_by_label(values: &[Value]) -> Answer {
+    let Value::Samples(samples) = &values[1] else { return Ok(values[1].clone()) };
+    let name = values[0].text();
+    let mut sorted = samples.clone();
+    sorted.sort_by(|a, b| a.labels.get(&name).cmp(&b.labels.get(&name)));
+    Ok(Value::Samples(sorted))
+}
+
+/// Arguments as a map with the keys `arg0`, `arg1` and so on, for templates with several.
+pub fn args(values: &[Value]) -> Value {
+    Value::Args(values.iter().enumerate().map(|(at, value)| (format!("arg{at}"), value.clone())).collect())
+}
+
+fn regex(pattern: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|_| format!("error parsing regexp: {pattern:?} is no regular expression"))
+}
+
+/// Whether the pattern is found anywhere in the text.
+pub fn matches(values: &[Value]) -> Answer {
+    Ok(Value::Bool(regex(&values[0].text())?.is_match(&values[1].text())))
+}
+
+/// Every match replaced; `$1` and `${name}` are groups.
+pub fn re_replace_all(values: &[Value]) -> Answer {
+    let replaced = regex(&values[0].text())?.replace_all(&values[2].text(), values[1].text()).into_owned();
+    Ok(Value::String(replaced))
+}
+
+/// The first letter of every word in upper case.
+pub fn title(text: &str) -> String {
+    let mut title = String::with_capacity(text.len());
+    let mut previous = ' ';
+    for c in text.chars() {
+        let starts = if previous.is_ascii() {
+            !previous.is_ascii_alphanumeric() && previous != '_'
+        } else {
+            previous.is_whitespace()
+        };
+        if starts {
+            title.extend(c.to_uppercase());
+        } else {
+            title.push(c);
+        }
+        previous = c;
+    }
+    title
+}
+
+/// `host:port` without the port; another text as it is.
+pub fn strip_port(text: &str) -> String {
+    if let Some((host, after)) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        return if after.starts_with(':') { host.to_owned() } else { text.to_owned() };
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => host.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// A host without its domain, its port kept; an address as it is.
+pub fn strip_domain(text: &str) -> String {
+    let host = strip_port(text);
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return text.to_owned();
+    }
+    let name = host.split('.').next().unwrap_or_default();
+    match text.strip_prefix(host.as_str()) {
+        Some(port) => format!("{name}{port}"),
+        None => text.to_owned(),
+    }
+}
+
+/// The path of the expression's page, as graph (0) or table (1).
+pub fn link(expression: &str, tab: u8) -> String {
+    format!("/graph?g0.expr={}&g0.tab={tab}", query_escape(expression))
+}
+
+/// Escaped for the query part of a URL.
+pub fn query_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => escaped.push('+'),
+            b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                escaped.push(char::from(byte))
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+/// The path of a URL.
+pub fn path_prefix(url: &str) -> String {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let path = after.find('/').map_or("", |at| &after[at..]);
+    path.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+const ABOVE: &[&str] = &["k", "M", "G", "T", "P", "E", "Z", "Y"];
+const ABOVE_1024: &[&str] = &["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
+const BELOW: &[&str] = &["m", "u", "n", "p", "f", "a", "z", "y"];
+
+fn above(mut value: f64, base: f64, prefixes: &[&'static str]) -> (f64, &'static str) {
+    let mut prefix = "";
+    for next in prefixes {
+        if value.abs() < base {
+            break;
+        }
+        prefix = next;
+        value /= base;
+    }
+    (value, prefix)
+}
+
+fn below(mut value: f64) -> (f64, &'static str) {
+    let mut prefix = "";
+    for next in BELOW {
+        if value.abs() >= 1.0 {
+            break;
+        }
+        prefix = next;
+        value *= 1000.0;
+    }
+    (value, prefix)
+}
+
+fn four_digits(value: f64) -> String {
+    general(value, Some(4))
+}
+
+/// `1.235k`: four digits and a metric prefix.
+pub fn humanize(value: &Value) -> Answer {
+    let value = value.to_float()?;
+    let (scaled, prefix) = match value.abs() {
+        _ if value == 0.0 || !value.is_finite() => (value, ""),
+        size if size >= 1.0 => above(value, 1000.0, ABOVE),
+        _ => below(value),
+    };
+    Ok(Value::String(four_digits(scaled) + prefix))
+}
+
+/// `1.206ki`: four digits and a binary prefix.
+pub fn humanize1024(value: &Value) -> Answer {
+    let value = value.to_float()?;
+    let (scaled, prefix) =
+        if value.abs() <= 1.0 || !value.is_finite() { (value, "") } else { above(value, 1024.0, ABOVE_1024) };
+    Ok(Value::String(four_digits(scaled) + prefix))
+}
+
+/// `1d 2h 3m 4s` of seconds.
+pub fn humanize_duration(value: &Value) -> Answer {
+    let value = value.to_float()?;
+    if !value.is_finite() {
+        return Ok(Value::String(four_digits(value)));
+    }
+    if value == 0.0 {
+        return Ok(Value::String(four_digits(value) + "s"));
+    }
+    if value.abs() < 1.0 {
+        let (scaled, prefix) = below(value);
+        return Ok(Value::String(format!("{}{prefix}s", four_digits(scaled))));
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    let whole = value.abs() as i64;
+    let (seconds, minutes, hours, days) = (whole % 60, whole / 60 % 60, whole / 3600 % 24, whole / 86400);
+    Ok(Value::String(if days != 0 {
+        format!("{sign}{days}d {hours}h {minutes}m {seconds}s")
+    } else if hours != 0 {
+        format!("{sign}{hours}h {minutes}m {seconds}s")
+    } else if minutes != 0 {
+        format!("{sign}{minutes}m {seconds}s")
+    } else {
+        format!("{sign}{}s", four_digits(value.abs()))
+    }))
+}
+
+/// `12.34%` of a ratio.
+pub fn humanize_percentage(value: &Value) -> Answer {
+    Ok(Value::String(four_digits(value.to_float()? * 100.0) + "%"))
+}
+
+fn time_ms(value: f64) -> Result<i64, String> {
+    let nanoseconds = value * 1e9;
+    if nanoseconds > i64::MAX as f64 || nanoseconds < i64::MIN as f64 {
+        let value = general(value, None);
+        return Err(format!(
+            "{value} cannot be represented as a nanoseconds timestamp since it overflows int64"
+        ));
+    }
+    Ok(nanoseconds as i64 / 1_000_000)
+}
+
+/// `2015-02-04 15:43:23 +0000 UTC` of seconds since 1970.
+pub fn humanize_timestamp(value: &Value) -> Answer {
+    let value = value.to_float()?;
+    if !value.is_finite() {
+        return Ok(Value::String(four_digits(value)));
+    }
+    Ok(Value::String(time_text(time_ms(value)?)))
+}
+
+/// A time of seconds since 1970.
+pub fn to_time(value: &Value) -> Answer {
+    let value = value.to_float()?;
+    if !value.is_finite() {
+        return Err("value is NaN or Inf".to_owned());
+    }
+    Ok(Value::Time(time_ms(value)?))
+}
+
+/// Seconds of a duration such as `1h30m`.
+pub fn parse_duration(text: &str) -> Answer {
+    Ok(Value::Float(parse_duration_ms(text)? as f64 / 1000.0))
+}
