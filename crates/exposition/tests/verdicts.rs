@@ -1,7 +1,7 @@
 //! What is accepted and what is not: the same as by Prometheus.
 //!
 //! Every case is checked against the table, and all of them against a real Prometheus (STREAMFLOW_PROMETHEUS, see
-//! `tools/fetch-prometheus.sh`), which scrapes them from a server in this file: same verdict, same series and values.
+//! `tools/fetch-debian.sh prometheus DIR`), which scrapes them from a server in this file: same verdict, same series and values.
 //! `differs` says why its release 2.42 decides otherwise.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 

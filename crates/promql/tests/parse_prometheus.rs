@@ -1,7 +1,7 @@
 //! Answers of the parser beside those of a real Prometheus (`/api/v1/format_query`): formatted queries and errors with
 //! their positions.
 //!
-//! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-prometheus.sh DIR` unpacks one).
+//! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-debian.sh prometheus DIR` unpacks one).
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fmt::Write as _;
