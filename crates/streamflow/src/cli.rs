@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve, train,
+    tsdb,
 };
 use crate::terminal::Format;
 
@@ -60,6 +61,9 @@ pub enum Command {
     /// Run PromQL test scripts
     #[command(subcommand)]
     Promql(promql::Args),
+    /// The stored metrics: verify, snapshot
+    #[command(subcommand)]
+    Tsdb(tsdb::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }

@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
 fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
     use commands::{
         check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve,
-        train,
+        train, tsdb,
     };
     match command {
         Command::Demo(args) => demo::run(args, context),
@@ -88,6 +88,7 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
         Command::Models(args) => models::run(args, context),
         Command::Query(args) => query::run(&args, context),
         Command::Promql(args) => promql::run(args, context),
+        Command::Tsdb(args) => tsdb::run(args, context),
         Command::Check(args) => check::run(&args, context),
     }
 }

@@ -14,6 +14,7 @@ pub mod query;
 pub mod sample;
 pub mod serve;
 pub mod train;
+pub mod tsdb;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -67,7 +67,7 @@ pub async fn runtime_info(State(state): State<PrometheusState>) -> Answer {
         "CWD": runtime.working_directory,
         "reloadConfigSuccess": runtime.reload_succeeded,
         "lastConfigTime": time(runtime.last_reload_ms),
-        "corruptionCount": 0,
+        "corruptionCount": state.db.damage().len(),
         // There are none; clients that show the number show the threads that compute.
         "goroutineCount": threads,
         "GOMAXPROCS": threads,

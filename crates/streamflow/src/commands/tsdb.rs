@@ -1,0 +1,85 @@
+//! `streamflow tsdb`: the stored metrics, as files.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::json;
+use streamflow_tsdb::{Error, Report};
+
+use crate::Context;
+
+/// Folder of the samples in the data directory.
+const METRICS: &str = "metrics";
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Read every byte of the stored metrics and name what is damaged; changes nothing
+    Verify {
+        /// Store to read [default: metrics/ in the data directory]
+        dir: Option<PathBuf>,
+    },
+    /// Copy the stored metrics to a new folder, which is a store again; the server must not be running
+    Snapshot {
+        /// Folder to create
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    match args {
+        Args::Verify { dir } => {
+            let dir = dir.map_or_else(|| metrics_dir(context), Ok)?;
+            let report = streamflow_tsdb::verify(&dir)?;
+            let value = json!({
+                "dir": dir,
+                "blocks": report.blocks,
+                "chunks": report.chunks,
+                "samples": report.samples,
+                "wal_records": report.wal_records,
+                "wal_samples": report.wal_samples,
+                "damage": report.damage.iter().map(|damage| json!({
+                    "file": damage.file,
+                    "what": damage.what,
+                    "lost_ms": damage.lost_ms,
+                })).collect::<Vec<_>>(),
+            });
+            context.terminal.result(&value, || text(&report))?;
+            Ok(if report.damage.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Args::Snapshot { out } => {
+            let dir = metrics_dir(context)?;
+            streamflow_tsdb::snapshot(&dir, &out).map_err(|error| match error {
+                Error::Locked { .. } => {
+                    anyhow::Error::new(error).context("stop the server that serves it first")
+                }
+                other => other.into(),
+            })?;
+            let value = json!({ "from": dir, "snapshot": out });
+            context.terminal.result(&value, || format!("{} is in {}.", dir.display(), out.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn metrics_dir(context: &Context) -> anyhow::Result<PathBuf> {
+    let config = context.config().context("cannot tell where the data directory is")?;
+    Ok(config.data_dir(context.data_dir.as_deref()).join(METRICS))
+}
+
+fn text(report: &Report) -> String {
+    let mut text = format!(
+        "{} blocks with {} chunks and {} samples, a log of {} records with {} samples: ",
+        report.blocks, report.chunks, report.samples, report.wal_records, report.wal_samples
+    );
+    match report.damage.len() {
+        0 => text.push_str("all intact."),
+        count => text.push_str(&format!("{count} damaged.")),
+    }
+    for damage in &report.damage {
+        text.push_str(&format!("\n{}: {}", damage.file.display(), damage.what));
+    }
+    text
+}
