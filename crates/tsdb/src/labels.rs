@@ -98,6 +98,13 @@ impl Labels {
     }
 }
 
+/// Where two texts of the same beginning go apart; `None` if one begins with the other.
+fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
+    let words = a.chunks_exact(16).zip(b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
+    let rest = a[words..].iter().zip(&b[words..]).position(|(a, b)| a != b);
+    rest.map(|at| words + at)
+}
+
 fn push_text(into: &mut String, text: &str) {
     let mut length = text.len();
     while length >= 64 {
@@ -166,7 +173,18 @@ impl Default for Labels {
 impl Ord for Labels {
     /// Pair by pair, names before values; of two where one begins the other the shorter is first.
     fn cmp(&self, other: &Self) -> Ordering {
-        if self.0 == other.0 { Ordering::Equal } else { self.iter().cmp(other.iter()) }
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        let Some(differs) = first_difference(a, b) else { return a.len().cmp(&b.len()) };
+        // Everything before is the same, so the first text that reaches behind the difference decides.
+        let (mut one, mut two) = (Iter { rest: &self.0 }, Iter { rest: &other.0 });
+        loop {
+            let before = one.rest;
+            let text = one.text();
+            if self.0.len() - one.rest.len() > differs {
+                two.rest = &other.0[self.0.len() - before.len()..];
+                return text.cmp(two.text());
+            }
+        }
     }
 }
 
@@ -263,6 +281,31 @@ mod tests {
         assert!(set(&[("a", "10")]) < set(&[("a", "9")]));
         assert!(set(&[("a", "zzzzzzzzz")]) < set(&[("b", "a")]));
         assert_eq!(set(&[("a", "1")]).cmp(&set(&[("a", "1")])), Ordering::Equal);
+    }
+
+    #[test]
+    fn order_is_that_of_the_pairs() {
+        let texts = [
+            "",
+            "a",
+            "ab",
+            "abc",
+            "b",
+            "ä",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ];
+        let mut sets = Vec::new();
+        for one in texts {
+            for two in texts {
+                sets.push(Labels::new([("m", one), ("n", two)]));
+                sets.push(Labels::new([("m", "same"), (if one.is_empty() { "z" } else { one }, two)]));
+            }
+        }
+        for one in &sets {
+            for two in &sets {
+                assert_eq!(one.cmp(two), one.iter().cmp(two.iter()), "{one} {two}");
+            }
+        }
     }
 
     #[test]

@@ -132,23 +132,24 @@ fn decode_columns(bytes: &[u8], out: &mut Samples) -> Option<()> {
     let mut head = varint::Reader::new(bytes);
     let tag = head.byte()?;
     let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
-    out.timestamps.reserve(count);
-    out.values.reserve(count);
-    let rest = sequence::read(head.rest, count, |timestamp| out.timestamps.push(timestamp))?;
-    let values = &mut out.values;
+    let before = out.len();
+    out.timestamps.resize(before + count, 0);
+    out.values.resize(before + count, 0.0);
+    let (timestamps, values) = (&mut out.timestamps[before..], &mut out.values[before..]);
+    let rest = sequence::read(head.rest, timestamps, |timestamp| timestamp)?;
     let rest = match tag {
-        0 => sequence::read(rest, count, |integer| values.push(integer as f64))?,
+        0 => sequence::read(rest, values, |integer| integer as f64)?,
         1..=MAX_EXPONENT => {
             let power = POWERS[usize::from(tag)];
-            sequence::read(rest, count, |integer| values.push(integer as f64 / power))?
+            sequence::read(rest, values, |integer| integer as f64 / power)?
         }
-        BITS => sequence::read(rest, count, |bits| values.push(f64::from_bits(bits as u64)))?,
+        BITS => sequence::read(rest, values, |bits| f64::from_bits(bits as u64))?,
         XOR => {
-            let first = f64::from_le_bytes(*rest.first_chunk()?);
-            values.push(first);
-            let (mut from, mut xor) = (bits::BitReader::new(&rest[8..]), xor::Xor::new(first));
-            for _ in 1..count {
-                values.push(xor.read(&mut from)?);
+            let (first, places) = values.split_first_mut()?;
+            *first = f64::from_le_bytes(*rest.first_chunk()?);
+            let (mut from, mut xor) = (bits::BitReader::new(&rest[8..]), xor::Xor::new(*first));
+            for place in places {
+                *place = xor.read(&mut from)?;
             }
             from.after(&rest[8..])
         }

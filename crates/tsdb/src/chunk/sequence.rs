@@ -131,16 +131,18 @@ fn read_rice(from: &mut BitReader<'_>, parameter: u32) -> Option<u64> {
     from.read(width)
 }
 
-/// Hands `count` values to `sink` and returns what lies behind them; `None` when the bytes are no sequence.
+/// Fills `out`, at least one place, with values made by `map`, and returns what lies behind them; `None` when the bytes
+/// are no sequence.
 #[inline]
-pub(super) fn read(bytes: &[u8], count: usize, mut sink: impl FnMut(i64)) -> Option<&[u8]> {
+pub(super) fn read<'a, T>(bytes: &'a [u8], out: &mut [T], map: impl Fn(i64) -> T) -> Option<&'a [u8]> {
     let mut head = varint::Reader::new(bytes);
     let (mut value, step, mode) = (head.signed()?, head.signed()?, head.byte()?);
-    sink(value);
+    let (first, out) = out.split_first_mut()?;
+    *first = map(value);
     if mode == LINEAR {
-        for _ in 1..count {
+        for place in out {
             value = value.wrapping_add(step);
-            sink(value);
+            *place = map(value);
         }
         return Some(head.rest);
     }
@@ -150,15 +152,15 @@ pub(super) fn read(bytes: &[u8], count: usize, mut sink: impl FnMut(i64)) -> Opt
     }
     let mut from = BitReader::new(head.rest);
     if sparse {
-        for _ in 1..count {
+        for place in out {
             let code = if from.read(1)? == 0 { 0 } else { read_rice(&mut from, parameter)?.wrapping_add(1) };
             value = value.wrapping_add(step).wrapping_add(unzigzag(code));
-            sink(value);
+            *place = map(value);
         }
     } else {
-        for _ in 1..count {
+        for place in out {
             value = value.wrapping_add(step).wrapping_add(unzigzag(read_rice(&mut from, parameter)?));
-            sink(value);
+            *place = map(value);
         }
     }
     Some(from.after(head.rest))
@@ -174,8 +176,8 @@ mod tests {
         write(&mut bytes, values, plan(values, &mut Vec::new()));
         let size = bytes.len();
         bytes.push(77);
-        let mut back = Vec::new();
-        assert_eq!(read(&bytes, values.len(), |value| back.push(value)), Some(&[77_u8][..]));
+        let mut back = vec![0; values.len()];
+        assert_eq!(read(&bytes, &mut back, |value| value), Some(&[77_u8][..]));
         assert_eq!(back, values);
         size
     }
@@ -189,7 +191,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..80), count in 1_usize..300) {
-            read(&bytes, count, |_| {});
+            read(&bytes, &mut vec![0; count], |value| value);
         }
     }
 

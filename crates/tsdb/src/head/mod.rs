@@ -83,9 +83,11 @@ impl Head {
 
     /// As [`Head::matching`] with their chunks, sorted by labels.
     pub(crate) fn select(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Series> {
-        let matching = self.matching(matchers, min, max);
-        let mut selected: Vec<Series> = matching
-            .iter()
+        let table = self.read();
+        let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
+        let series =
+            ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
+        let mut selected: Vec<Series> = series
             .map(|series| (series.lock().parts(min, max), series))
             .filter(|(parts, _)| !parts.is_empty())
             .map(|(parts, series)| Series {
@@ -95,7 +97,8 @@ impl Head {
                 max_ms: max,
             })
             .collect();
-        selected.sort_by(|a, b| a.labels.cmp(&b.labels));
+        drop(table);
+        selected.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         selected
     }
 
