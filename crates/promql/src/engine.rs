@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
+use rayon::prelude::*;
 use streamflow_tsdb::{Db, Labels, Samples};
 
 use crate::annotations::Annotations;
@@ -12,7 +13,8 @@ use crate::error::Error;
 use crate::eval::Query;
 use crate::eval::analysis::{Analysis, unwrap_parens};
 use crate::eval::duration::QuerySpan;
-use crate::eval::grid::{Budget, Grid, Node, Row, is_absent};
+use crate::eval::grid::{Budget, Grid, Node, Row, Values, is_absent};
+use crate::eval::pipeline::PARALLEL_CELLS;
 use crate::parser::{ParseOptions, parse_with};
 
 /// Limits and defaults of evaluation.
@@ -308,20 +310,27 @@ fn range_value(query: &Query, expr: &Expr, grid: Grid) -> Result<Value, Error> {
 
 /// The samples that are present, ordered by labels.
 fn matrix(rows: Vec<Row>, grid: Grid) -> Value {
-    let mut series: Vec<RangeSeries> = rows
-        .into_iter()
-        .map(|row| {
-            let count = row.values.iter().filter(|&&value| !is_absent(value)).count();
-            let mut samples =
-                Samples { timestamps: Vec::with_capacity(count), values: Vec::with_capacity(count) };
-            for (step, &value) in row.values.iter().enumerate().filter(|(_, value)| !is_absent(**value)) {
-                samples.timestamps.push(grid.time(step));
-                samples.values.push(value);
-            }
-            RangeSeries { labels: row.labels, samples }
-        })
-        .filter(|series| !series.samples.values.is_empty())
-        .collect();
+    let times: Vec<i64> = (0..grid.steps).map(|step| grid.time(step)).collect();
+    let of_row = |row: Row| RangeSeries { labels: row.labels, samples: present(row.values, &times) };
+    let mut series: Vec<RangeSeries> = if rows.len().saturating_mul(grid.steps) > PARALLEL_CELLS {
+        rows.into_par_iter().map(of_row).collect()
+    } else {
+        rows.into_iter().map(of_row).collect()
+    };
+    series.retain(|series| !series.samples.values.is_empty());
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
     Value::Matrix(series)
+}
+
+fn present(values: Values, times: &[i64]) -> Samples {
+    let mut values = values.into_cells();
+    let count = values.iter().filter(|&&value| !is_absent(value)).count();
+    if count == values.len() {
+        return Samples { timestamps: times.to_vec(), values };
+    }
+    let mut timestamps = Vec::with_capacity(count);
+    timestamps
+        .extend(times.iter().zip(&values).filter(|(_, value)| !is_absent(**value)).map(|(&time, _)| time));
+    values.retain(|&value| !is_absent(value));
+    Samples { timestamps, values }
 }

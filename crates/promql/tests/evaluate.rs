@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use streamflow_promql::{Engine, EngineOptions, Error, StopReason, Value, parse, script};
+use streamflow_promql::{Engine, EngineOptions, Error, FUNCTIONS, StopReason, Value, parse, script};
 use streamflow_tsdb::{Db, Labels, Options};
 
 fn never() -> Option<StopReason> {
@@ -194,4 +194,12 @@ fn remarks_name_their_place() {
             "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"gauge\" (1:6)"
         ]
     );
+}
+
+#[test]
+fn every_function_is_documented() {
+    let page = include_str!("../../../docs/promql.md");
+    for function in FUNCTIONS {
+        assert!(page.contains(&format!("`{}`", function.name)), "{} is not in docs/promql.md", function.name);
+    }
 }

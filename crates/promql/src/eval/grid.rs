@@ -128,6 +128,11 @@ impl DerefMut for Values {
 }
 
 impl Values {
+    /// The cells, no longer counted as held.
+    pub(crate) fn into_cells(self) -> Vec<f64> {
+        self.cells
+    }
+
     pub(crate) fn any_present(&self) -> bool {
         self.cells.iter().any(|&value| !is_absent(value))
     }

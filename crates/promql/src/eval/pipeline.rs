@@ -17,7 +17,7 @@ use crate::eval::window::History;
 use crate::functions::{Call, Implementation};
 
 /// From this many cells on several threads are worth their start.
-const PARALLEL_CELLS: usize = 20_000;
+pub(crate) const PARALLEL_CELLS: usize = 20_000;
 /// Makes the rows of a vector one at a time, in any order.
 pub(crate) struct Pipeline<'q> {
     pub(crate) query: &'q Query<'q>,
