@@ -1,16 +1,20 @@
 //! Floats as text, the way Go's strconv and fmt write them.
 
+/// No float has more digits than this; further ones are zeros, and Rust formats no more than 65,535.
+const DIGITS_MAX: usize = 1100;
+
 /// `%e`: `digits` after the point, or as few as tell the value apart.
 pub fn exponential(value: f64, digits: Option<usize>) -> String {
     if let Some(text) = special(value) {
         return text;
     }
-    let text = match digits {
+    let shown = digits.map(|digits| digits.min(DIGITS_MAX));
+    let text = match shown {
         Some(digits) => format!("{value:.digits$e}"),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = split(&text);
-    with_exponent(mantissa, exponent)
+    with_exponent(&(mantissa.to_owned() + &zeros(digits)), exponent)
 }
 
 /// `%f`.
@@ -19,9 +23,14 @@ pub fn fixed(value: f64, digits: Option<usize>) -> String {
         return text;
     }
     match digits {
-        Some(digits) => format!("{value:.digits$}"),
+        Some(shown) => format!("{value:.*}", shown.min(DIGITS_MAX)) + &zeros(digits),
         None => format!("{value}"),
     }
+}
+
+/// The digits that are asked for beyond those of any float.
+fn zeros(digits: Option<usize>) -> String {
+    "0".repeat(digits.unwrap_or(0).saturating_sub(DIGITS_MAX))
 }
 
 /// `%g`: `digits` in all, without zeros at the end; the exponent's form below 1e-4 and where the point would stand
@@ -31,7 +40,7 @@ pub fn general(value: f64, digits: Option<usize>) -> String {
         return text;
     }
     let text = match digits {
-        Some(digits) => format!("{value:.*e}", digits.max(1) - 1),
+        Some(digits) => format!("{value:.*e}", digits.clamp(1, DIGITS_MAX) - 1),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = split(&text);
@@ -98,6 +107,16 @@ fn with_exponent(mantissa: &str, exponent: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_without_end() {
+        for write in [exponential, fixed, general] {
+            let text = write(0.1, Some(1_000_000));
+            assert!(text.starts_with("0.1") || text.starts_with("1."), "{}", &text[..10]);
+        }
+        assert_eq!(fixed(0.5, Some(100_000)).len(), 100_002);
+        assert!(general(5e-324, Some(2_000)).ends_with("e-324"));
+    }
 
     #[test]
     fn as_go_writes_them() {

@@ -358,3 +358,75 @@ fn hostile_templates_end() {
         assert!(text.contains(found), "{}", &text[..200.min(text.len())]);
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Pieces of templates in any order are refused or expanded, never more.
+    #[test]
+    fn no_text_panics(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..12),
+        any in ".{0,8}",
+    ) {
+        let text = pieces.concat() + &any;
+        if let Ok(template) = Template::parse("Case", &text) {
+            let data = Data {
+                labels: LabelMap::from([("job".to_owned(), "é".to_owned())]).into(),
+                external_labels: LabelMap::new().into(),
+                external_url: any,
+                value: 1e300,
+            };
+            let environment = Environment { query: &answer, external_url: "é", now_ms: i64::MAX };
+            template.expand_or_error(data, &environment);
+        }
+    }
+}
+
+/// What templates are made of, and what they are broken with.
+const PIECES: &[&str] = &[
+    "{{",
+    "}}",
+    "{{- ",
+    " -}}",
+    "{{ $value ",
+    " | ",
+    "humanizeTimestamp",
+    "humanizeDuration",
+    " printf \"%.99999f%x%q%5c\" ",
+    "$labels.job ",
+    ".Value ",
+    "(",
+    ")",
+    "range ",
+    "if ",
+    "else ",
+    "end ",
+    "with ",
+    "$x := ",
+    "\"é\"",
+    "'é'",
+    "`",
+    "toTime ",
+    "(toTime 1).Format \"2006%é.000\" ",
+    "-1e300 ",
+    "0x1p-2 ",
+    "1.5 ",
+    "index ",
+    "slice ",
+    "query \"errors\" ",
+    "first ",
+    "nil ",
+    "stripPort ",
+    "stripDomain ",
+    "title ",
+    "reReplaceAll \"(\" \"\" ",
+    "parseDuration \"1h\" ",
+    "humanize1024 ",
+    "\n",
+    "é",
+    "{{ $value | humanizeTimestamp }}",
+    "{{ range $i, $e := query \"errors\" }}",
+    "{{ end }}",
+    "{{ break }}",
+    "{{/* c */}}",
+];

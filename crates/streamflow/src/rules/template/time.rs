@@ -62,7 +62,9 @@ pub fn method(ms: i64, name: &str, arguments: &[Value]) -> Option<Result<Value, 
         "UTC" => Value::Time(ms),
         "String" => Value::String(time_text(ms)),
         "Format" => match arguments {
-            [Value::String(layout)] => Value::String(time.strftime(&strftime(layout)).to_string()),
+            [Value::String(layout)] => {
+                return Some(formatted(&strftime(layout), &time));
+            }
             [other] => {
                 return Some(Err(format!(
                     "wrong type for value; expected string; got {}",
@@ -73,6 +75,10 @@ pub fn method(ms: i64, name: &str, arguments: &[Value]) -> Option<Result<Value, 
         },
         _ => return None,
     }))
+}
+
+fn formatted(format: &str, time: &jiff::Zoned) -> Result<Value, String> {
+    jiff::fmt::strtime::format(format, time).map(Value::String).map_err(|error| error.to_string())
 }
 
 /// Go's layout as strftime's.
