@@ -7,7 +7,10 @@ mod alert;
 mod duration;
 pub mod file;
 mod group;
+mod loading;
 pub mod notify;
+#[cfg(test)]
+mod prometheus_api;
 #[cfg(test)]
 mod promtool;
 #[cfg(test)]
@@ -30,6 +33,8 @@ use group::{Group, Surface};
 use notify::{DestinationStatus, Notifier};
 use schedule::Schedule;
 use status::{AlertStatus, GroupStatus, RuleStatus};
+
+pub use loading::load;
 
 /// Longest evaluation of a group.
 const EVALUATION_MAX: Duration = Duration::from_secs(120);
