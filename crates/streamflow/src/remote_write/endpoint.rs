@@ -1,15 +1,23 @@
 //! A receiver of remote write, and one request to it.
 
 use std::fmt::{self, Debug, Formatter};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use streamflow_tsdb::Labels;
 
 /// Changes labels, as `write_relabel_configs` say; `None` drops the series.
 pub type Relabel = Arc<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>;
+
+/// Adds credentials to a request; they may be read from a file each time, so that they can change.
+pub type Authorize = Arc<
+    dyn Fn(RequestBuilder) -> Pin<Box<dyn Future<Output = Result<RequestBuilder, String>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// Of an answer that is quoted.
 const QUOTE_MAX: usize = 300;
@@ -25,8 +33,8 @@ pub struct Endpoint {
     pub client: Client,
     /// Of every request, such as a tenant's; those of remote write itself win.
     pub headers: HeaderMap,
-    /// The header, as `Bearer …` or `Basic …`.
-    pub authorization: Option<String>,
+    /// Its credentials.
+    pub authorize: Option<Authorize>,
     /// Of one request.
     pub timeout: Duration,
     /// Labels that are added to every series that has them not.
@@ -51,7 +59,7 @@ impl Endpoint {
             url,
             client,
             headers: HeaderMap::new(),
-            authorization: None,
+            authorize: None,
             timeout: Duration::from_secs(30),
             external_labels: Labels::default(),
             relabel: None,
@@ -101,8 +109,8 @@ pub async fn post(endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Refusal> {
         .header(CONTENT_ENCODING, "snappy")
         .header(USER_AGENT, concat!("streamflow/", env!("CARGO_PKG_VERSION")))
         .header("X-Prometheus-Remote-Write-Version", "0.1.0");
-    if let Some(authorization) = &endpoint.authorization {
-        request = request.header(AUTHORIZATION, authorization);
+    if let Some(authorize) = &endpoint.authorize {
+        request = authorize(request).await.map_err(|message| Refusal::Retry { after: None, message })?;
     }
     let answer = match request.body(body).send().await {
         Ok(answer) => answer,

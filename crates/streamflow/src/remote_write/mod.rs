@@ -2,7 +2,7 @@
 //!
 //! A sender follows the write-ahead log of the store and keeps the place up to which the receiver took everything.
 //! So nothing is held in memory while a receiver is away, and a restart goes on where the last one ended: at worst
-//! some samples are sent twice, which receivers take as one.
+//! what was read and not yet confirmed, about a megabyte of log, is sent twice, which receivers take as one.
 
 mod batch;
 mod endpoint;
@@ -16,7 +16,7 @@ use streamflow_tsdb::Db;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use endpoint::{Endpoint, Relabel};
+pub use endpoint::{Authorize, Endpoint, Relabel};
 pub use sender::SenderStatus;
 
 use sender::Sender;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
@@ -71,14 +71,6 @@ struct Refusal {
     retry: bool,
 }
 
-fn shown(endpoint: &Endpoint) -> String {
-    let mut url = endpoint.url.clone();
-    // A URL that cannot have them has none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -87,7 +79,7 @@ impl Destination {
     pub fn new(endpoint: &Endpoint, capacity: usize) -> Self {
         Self {
             kind: endpoint.kind,
-            name: shown(endpoint),
+            name: endpoint.shown_url(),
             capacity: capacity.max(1),
             queue: Mutex::default(),
             more: Notify::new(),
@@ -100,7 +92,7 @@ impl Destination {
     }
 
     pub fn is_for(&self, endpoint: &Endpoint) -> bool {
-        self.kind == endpoint.kind && self.name == shown(endpoint)
+        self.kind == endpoint.kind && self.name == endpoint.shown_url()
     }
 
     /// Appends; the oldest give way.
@@ -206,8 +198,8 @@ async fn post(endpoint: &Endpoint, body: String) -> Result<(), Refusal> {
         .post(endpoint.url.clone())
         .timeout(endpoint.timeout)
         .header(CONTENT_TYPE, "application/json");
-    if let Some(authorization) = &endpoint.authorization {
-        request = request.header(AUTHORIZATION, authorization);
+    if let Some(authorize) = &endpoint.authorize {
+        request = authorize(request).await.map_err(|message| Refusal { message, retry: true })?;
     }
     let answer = request.body(body).send().await;
     match answer.as_ref().map(reqwest::Response::status) {

@@ -6,10 +6,11 @@ mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use streamflow_tsdb::Labels;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +23,13 @@ use destination::Destination;
 
 /// Changes labels, as `alert_relabel_configs` say; `None` drops what has them.
 pub type Relabel = Arc<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>;
+
+/// Adds credentials to a request; they may be read from a file each time, so that they can change.
+pub type Authorize = Arc<
+    dyn Fn(RequestBuilder) -> Pin<Box<dyn Future<Output = Result<RequestBuilder, String>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// Whom to tell, and how.
 #[derive(Clone)]
@@ -50,7 +58,7 @@ impl Debug for Settings {
 }
 
 /// One that is told.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     /// What it understands.
     pub kind: Kind,
@@ -58,12 +66,32 @@ pub struct Endpoint {
     pub url: Url,
     /// Follows no redirect; TLS is its affair.
     pub client: Client,
-    /// The header, as `Bearer …` or `Basic …`.
-    pub authorization: Option<String>,
+    /// Its credentials.
+    pub authorize: Option<Authorize>,
     /// Of one request.
     pub timeout: Duration,
     /// Before the second try of a webhook; it doubles from try to try.
     pub retry_delay: Duration,
+}
+
+impl Endpoint {
+    /// Its URL without user and password.
+    pub fn shown_url(&self) -> String {
+        let mut url = self.url.clone();
+        // A URL that cannot have them has none.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.to_string()
+    }
+}
+
+impl Debug for Endpoint {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("kind", &self.kind)
+            .field("url", &self.shown_url())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The URL to post alerts to of an Alertmanager at `base`, whose path is the prefix.

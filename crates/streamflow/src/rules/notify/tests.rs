@@ -29,7 +29,7 @@ fn endpoint(kind: Kind, url: &str) -> Endpoint {
         kind,
         url: Url::parse(url).unwrap(),
         client: client(),
-        authorization: Some("Bearer secret".to_owned()),
+        authorize: Some(Arc::new(|request| Box::pin(async { Ok(request.bearer_auth("secret")) }))),
         timeout: Duration::from_secs(10),
         retry_delay: Duration::from_millis(1),
     }
