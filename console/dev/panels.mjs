@@ -56,9 +56,6 @@ const model = [
   },
 ];
 
-let id = 0;
-for (const row of [...service, ...model]) for (const panel of row.panels) panel.id = (id += 1);
-
 export const dashboards = [
   { uid: 'service', title: 'Service', description: 'The prediction API.', rows: service },
   { uid: 'model', title: 'Model & drift', description: 'What the model says.', rows: model },

@@ -20,6 +20,7 @@ const { values } = parseArgs({
     hours: { type: 'string', default: '26' },
     rate: { type: 'string', default: '12' },
     password: { type: 'string' },
+    side: { type: 'string' },
     'read-only': { type: 'boolean', default: false },
   },
 });
@@ -71,6 +72,7 @@ writeFileSync(join(data, 'prometheus.yml'), JSON.stringify({
   scrape_configs: [
     { job_name: 'api', static_configs: [{ targets: [`127.0.0.1:${apiPort}`], labels: { instance: 'api:8000' } }] },
     { job_name: 'prometheus', static_configs: [{ targets: [`127.0.0.1:${prometheusPort}`] }] },
+    ...(values.side ? [{ job_name: 'side', scrape_interval: '1s', scrape_timeout: '1s', static_configs: [{ targets: [`127.0.0.1:${values.side}`] }] }] : []),
     { job_name: 'batch', scrape_interval: '15s', static_configs: [{ targets: ['127.0.0.1:1'] }] },
   ],
 }));

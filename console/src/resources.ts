@@ -12,11 +12,11 @@ export interface Session {
 }
 
 export interface Threshold {
-  value: number;
+  /** From here on; null in the first: from anywhere. */
+  value?: number | null;
   color: 'green' | 'yellow' | 'red';
 }
 export interface Panel {
-  id: string | number;
   title: string;
   description: string;
   kind: 'stat' | 'timeseries' | 'heatmap' | 'bar';
@@ -25,6 +25,7 @@ export interface Panel {
   stacked?: boolean;
   thresholds?: Threshold[];
   lines?: { value: number; label: string }[];
+  /** Stats and bars show the present value alone; `instant` spares a stat its past. */
   targets: { expression: string; legend: string; instant?: boolean }[];
 }
 export interface Dashboard {

@@ -1,3 +1,113 @@
-export function Data() {
-  return null;
+/** What was ingested: a snapshot a period, its tables, and how they stood up to their expectations. */
+
+import { zone } from '../preferences';
+import { fetchSnapshots, type Snapshot, type SnapshotTable } from '../resources';
+import { useResource } from '../resource';
+import { Chip } from '../shell/Chip';
+import { PageHead } from '../shell/PageHead';
+import type { PageProps } from '../shell/pages';
+import { Empty, Loaded } from '../shell/states';
+import { formatTime, toMillis } from '../time/clock';
+import { formatNumber, formatValue } from '../units';
+
+export function Data({ rest }: PageProps) {
+  const snapshots = useResource(fetchSnapshots, []);
+  return (
+    <>
+      <PageHead title="Data" about="Snapshots that were validated whole and committed whole." />
+      <Loaded resource={snapshots}>
+        {(all) =>
+          all.length === 0 ? (
+            <Empty title="Nothing is ingested yet">
+              <p>A folder with one file a table becomes a snapshot:</p>
+              <pre>streamflow ingest --as-of 2024-01-31 drops/month_2024-01-31</pre>
+            </Empty>
+          ) : (
+            all.map((snapshot, n) => <SnapshotBlock key={snapshot.as_of} snapshot={snapshot} open={rest === '' ? n === 0 : rest === snapshot.as_of} />)
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function verdictOf(table: SnapshotTable): { passed: number; failed: number } {
+  const list = table.expectations ?? [];
+  const failed = table.failed ?? list.filter((one) => one.passed === false).length;
+  return { failed, passed: table.passed ?? list.length - failed };
+}
+
+function SnapshotBlock({ snapshot, open }: { snapshot: Snapshot; open: boolean }) {
+  const { tables } = snapshot;
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  const failed = tables.reduce((sum, table) => sum + verdictOf(table).failed, 0);
+  return (
+    <details class="card fold" open={open}>
+      <summary>
+        <b>{snapshot.as_of}</b>
+        <Chip tone={failed ? 'bad' : 'good'}>{failed ? `${failed} failed` : 'Valid'}</Chip>
+        <small>
+          {tables.length} tables, {formatNumber(rows, 9)} rows
+        </small>
+      </summary>
+      <p class="after">
+        Ingested {formatTime(toMillis(snapshot.ingested), zone.value)}
+        {snapshot.sha256 && (
+          <>
+            , content <code title={snapshot.sha256}>{snapshot.sha256.slice(0, 16)}</code>
+          </>
+        )}
+      </p>
+      <div class="table-box" tabIndex={0} role="region" aria-label={`Tables of ${snapshot.as_of}`}>
+        <table class="data">
+          <thead>
+            <tr>
+              <th scope="col">Table</th>
+              <th scope="col" class="num">
+                Rows
+              </th>
+              <th scope="col" class="num">
+                Size
+              </th>
+              <th scope="col">Expectations</th>
+            </tr>
+          </thead>
+          <tbody>
+            {tables.map((table) => (
+              <TableRow key={table.name} table={table} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+function TableRow({ table }: { table: SnapshotTable }) {
+  const { passed, failed } = verdictOf(table);
+  const list = table.expectations ?? [];
+  const summary = passed + failed === 0 ? 'none' : failed ? `${failed} of ${passed + failed} failed` : `${passed} passed`;
+  return (
+    <tr>
+      <td>{table.name}</td>
+      <td class="num">{formatNumber(table.rows, 9)}</td>
+      <td class="num">{table.bytes === undefined ? '–' : formatValue(table.bytes, 'bytes')}</td>
+      <td>
+        {list.length === 0 ? (
+          <span class={failed ? 'v-bad' : ''}>{summary}</span>
+        ) : (
+          <details>
+            <summary class={failed ? 'v-bad' : ''}>{summary}</summary>
+            <ul class="expectations">
+              {list.map((one, i) => (
+                <li key={i}>
+                  <Chip tone={one.passed === false ? 'bad' : 'good'}>{one.passed === false ? 'failed' : 'passed'}</Chip> {one.column} {one.name ?? one.kind} <small>{one.detail}</small>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </td>
+    </tr>
+  );
 }

@@ -1,3 +1,197 @@
-export function Drift() {
-  return null;
+/** Every comparison of two periods: shares over time, the report itself, and a way to run another. */
+
+import { useState } from 'preact/hooks';
+import { ShareChart } from '../chart/ShareChart';
+import { address, messageOf } from '../http';
+import { hrefOf, navigate } from '../location';
+import { zone } from '../preferences';
+import { fetchReports, fetchSnapshots, runReport, type Report } from '../resources';
+import { useResource } from '../resource';
+import { mayChange } from '../session';
+import { Chip } from '../shell/Chip';
+import { Icon } from '../shell/Icon';
+import { PageHead } from '../shell/PageHead';
+import type { PageProps } from '../shell/pages';
+import { Empty, Loaded } from '../shell/states';
+import { sayState, toneOf } from '../shell/verdicts';
+import { formatAgo, formatTime, toMillis } from '../time/clock';
+import { formatNumber, formatValue } from '../units';
+
+export function Drift({ rest }: PageProps) {
+  const reports = useResource(fetchReports, []);
+  return (
+    <>
+      <PageHead title="Drift" about="Whether the data still look like what the model learned, period by period." />
+      {mayChange() && <Compare done={reports.reload} />}
+      <Loaded resource={reports}>{(all) => (all.length === 0 ? <NoReports /> : <Reports reports={all} selected={rest === '' ? null : rest} />)}</Loaded>
+    </>
+  );
+}
+
+function NoReports() {
+  return (
+    <Empty title="No comparison has run yet">
+      <p>Choose two snapshots above, or run one from a terminal:</p>
+      <pre>streamflow monitor --reference 2024-01-31 --current 2024-03-31</pre>
+    </Empty>
+  );
+}
+
+function Reports({ reports, selected }: { reports: Report[]; selected: string | null }) {
+  const shown = reports.find((report) => report.name === selected) ?? (selected === null ? reports[0] : undefined);
+  const line = reports.filter((report) => report.reference === shown?.reference && report.profile === shown.profile).sort((a, b) => a.current.localeCompare(b.current));
+  return (
+    <>
+      {shown && line.length > 1 && (
+        <section class="block card">
+          <h2>
+            Drift share against {shown.reference} <small>share of columns that drifted; the line is the threshold</small>
+          </h2>
+          <ShareChart reports={line} selected={shown.name} />
+        </section>
+      )}
+      <ReportTable reports={reports} selected={shown?.name ?? null} />
+      {shown ? <Embedded report={shown} /> : <Empty title="There is no such report">{selected} is not among the reports of this server.</Empty>}
+    </>
+  );
+}
+
+function ReportTable({ reports, selected }: { reports: Report[]; selected: string | null }) {
+  return (
+    <section class="block">
+      <h2>Reports</h2>
+      <div class="table-box reports" tabIndex={0} role="region" aria-label="Reports">
+        <table class="data stacking">
+          <thead>
+            <tr>
+              <th scope="col">Period</th>
+              <th scope="col">Against</th>
+              <th scope="col">Decision</th>
+              <th scope="col" class="num">
+                Drift share
+              </th>
+              <th scope="col" class="num">
+                Drifted
+              </th>
+              <th scope="col" class="num">
+                Label
+              </th>
+              <th scope="col">Made</th>
+            </tr>
+          </thead>
+          <tbody>
+            {reports.map((report) => (
+              <tr key={report.name} class={report.name === selected ? 'selected' : ''}>
+                <td data-label="Period">
+                  <a href={hrefOf(`drift/${report.name}`)} aria-current={report.name === selected ? 'true' : undefined}>
+                    {report.current}
+                  </a>
+                </td>
+                <td data-label="Against">
+                  {report.reference} {report.profile && report.profile !== 'calibrated' && <small>{report.profile}</small>}
+                </td>
+                <td data-label="Decision">
+                  <Chip tone={toneOf(report.decision)}>{sayState(report.decision)}</Chip>
+                </td>
+                <td data-label="Drift share" class="num">
+                  <b>{formatValue(report.drift_share, 'percentunit')}</b> <small>of {formatValue(report.threshold, 'percentunit')}</small>
+                </td>
+                <td data-label="Drifted" class="num">
+                  {report.drifted === undefined ? '–' : `${report.drifted} of ${report.columns ?? '?'}`}
+                </td>
+                <td data-label="Label" class="num" title="Absolute difference of the label's positive rate">
+                  {report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)}
+                </td>
+                <td data-label="Made" title={formatTime(toMillis(report.created), zone.value)}>
+                  {formatAgo(toMillis(report.created), Date.now())}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+/** The report is a page of its own: framed without this page's rights, so that nothing in it can act here. */
+function Embedded({ report }: { report: Report }) {
+  const url = address(report.url ?? `reports/${encodeURIComponent(report.name)}.html`);
+  return (
+    <section class="block">
+      <h2 class="with-action">
+        {report.reference} → {report.current}
+        <a href={url} target="_blank" rel="noreferrer">
+          Open alone <Icon name="out" />
+        </a>
+      </h2>
+      <iframe class="report" src={url} title={`Drift report ${report.reference} against ${report.current}`} sandbox="allow-scripts allow-popups" />
+    </section>
+  );
+}
+
+function Compare({ done }: { done: () => void }) {
+  const snapshots = useResource(fetchSnapshots, []);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string | null>(null);
+  const dates = (snapshots.data ?? []).map((snapshot) => snapshot.as_of).sort();
+  if (dates.length < 2) return null;
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const read = (name: string): string => String(form.get(name));
+    const threshold = Number(read('threshold')) / 100;
+    setBusy(true);
+    setError(null);
+    runReport({ reference: read('reference'), current: read('current'), profile: read('profile'), ...(threshold > 0 ? { threshold } : {}) })
+      .then((report) => {
+        done();
+        navigate(hrefOf(`drift/${report.name}`));
+      })
+      .catch((failure: unknown) => setError(messageOf(failure)))
+      .finally(() => setBusy(false));
+  };
+  return (
+    <form class="card compare" onSubmit={submit} aria-label="Run a comparison">
+      <label>
+        Reference
+        <Dates name="reference" dates={dates} value={dates[0]} />
+      </label>
+      <label>
+        Current
+        <Dates name="current" dates={dates} value={dates.at(-1)} />
+      </label>
+      <label>
+        Profile
+        <select name="profile">
+          <option value="calibrated">Calibrated</option>
+          <option value="evidently">Evidently</option>
+        </select>
+      </label>
+      <label>
+        Threshold, %
+        <input name="threshold" type="number" min="1" max="100" step="any" placeholder="30" />
+      </label>
+      <button class="primary" disabled={busy}>
+        {busy ? 'Comparing…' : 'Compare'}
+      </button>
+      {error && (
+        <p class="failure" role="alert">
+          {error}
+        </p>
+      )}
+    </form>
+  );
+}
+
+function Dates({ name, dates, value }: { name: string; dates: string[]; value: string | undefined }) {
+  return (
+    <select name={name}>
+      {dates.map((date) => (
+        <option key={date} value={date} selected={date === value}>
+          {date}
+        </option>
+      ))}
+    </select>
+  );
 }

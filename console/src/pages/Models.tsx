@@ -1,3 +1,152 @@
+/** Versions of the model, what they score, and which one answers. */
+
+import { useState } from 'preact/hooks';
+import { zone } from '../preferences';
+import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
+import { useResource } from '../resource';
+import { mayChange } from '../session';
+import { Chip } from '../shell/Chip';
+import { Confirm } from '../shell/Confirm';
+import { PageHead } from '../shell/PageHead';
+import { announcement } from '../shell/shortcuts';
+import { Empty, Loaded } from '../shell/states';
+import { formatAgo, formatTime, toMillis } from '../time/clock';
+import { formatNumber } from '../units';
+
 export function Models() {
-  return null;
+  const models = useResource(fetchModels, []);
+  return (
+    <>
+      <PageHead title="Models" about="Versions in the registry, what they score on users they never saw, and which one answers." />
+      <Loaded resource={models}>
+        {(list) =>
+          list.versions.length === 0 ? (
+            <Empty title="No model yet">
+              <p>Train the first version; it becomes production by itself:</p>
+              <pre>streamflow train --as-of 2024-01-31</pre>
+            </Empty>
+          ) : (
+            <Versions list={list} reload={models.reload} />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } | null;
+
+function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
+  const [intent, setIntent] = useState<Intent>(null);
+  const metrics = [...new Set(list.versions.flatMap((version) => Object.keys(version.metrics ?? {})))];
+  const production = list.versions.find((version) => version.production);
+  const finish = (done: boolean): void => {
+    if (done) {
+      announcement.value = intent?.kind === 'promote' ? `Version ${intent.version.version} is in production.` : 'Rolled back.';
+      reload();
+    }
+    setIntent(null);
+  };
+  return (
+    <>
+      <div class="tools">
+        <p>
+          <b>{list.name}</b> {production ? <>answers with version {production.version}.</> : <>has no version in production: predictions are refused until one is promoted.</>}
+        </p>
+        {mayChange() && list.versions.length > 1 && production && (
+          <button type="button" onClick={() => setIntent({ kind: 'rollback' })}>
+            Roll back
+          </button>
+        )}
+      </div>
+      <div class="table-box" tabIndex={0} role="region" aria-label={`Versions of ${list.name}`}>
+        <table class="data stacking">
+          <thead>
+            <tr>
+              <th scope="col">Version</th>
+              <th scope="col">State</th>
+              {metrics.map((name) => (
+                <th scope="col" class="num" key={name}>
+                  {name}
+                </th>
+              ))}
+              <th scope="col" class="num">
+                Rows
+              </th>
+              <th scope="col">Trained on</th>
+              <th scope="col">Created</th>
+              {mayChange() && (
+                <th scope="col">
+                  <span class="sr">Actions</span>
+                </th>
+              )}
+            </tr>
+          </thead>
+          <tbody>
+            {list.versions.map((version) => (
+              <tr key={version.version}>
+                <td data-label="Version">
+                  <b>{version.version}</b>
+                </td>
+                <td data-label="State">{version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>}</td>
+                {metrics.map((name) => (
+                  <td key={name} data-label={name} class="num">
+                    <Metric name={name} value={version.metrics?.[name]} best={production?.metrics?.[name]} own={version.production} />
+                  </td>
+                ))}
+                <td data-label="Rows" class="num">
+                  {version.rows === undefined ? '–' : formatNumber(version.rows, 9)}
+                </td>
+                <td data-label="Trained on">{version.trained_on ?? '–'}</td>
+                <td data-label="Created" title={formatTime(toMillis(version.created), zone.value)}>
+                  {formatAgo(toMillis(version.created), Date.now())}
+                </td>
+                {mayChange() && (
+                  <td class="num">
+                    {!version.production && (
+                      <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => setIntent({ kind: 'promote', version })}>
+                        Promote
+                      </button>
+                    )}
+                  </td>
+                )}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {intent && <Ask intent={intent} production={production} close={finish} />}
+    </>
+  );
+}
+
+/** The value, and for candidates its distance to production. */
+function Metric({ value, best, own }: { name: string; value: number | null | undefined; best: number | null | undefined; own: boolean }) {
+  if (value === null || value === undefined) return <>–</>;
+  const difference = own || best === null || best === undefined ? null : value - best;
+  return (
+    <>
+      {formatNumber(value, 4)}
+      {difference !== null && Math.abs(difference) >= 5e-5 && <small> {`${difference > 0 ? '+' : '−'}${Math.abs(difference).toFixed(4)}`}</small>}
+    </>
+  );
+}
+
+function Ask({ intent, production, close }: { intent: Exclude<Intent, null>; production: ModelVersion | undefined; close: (done: boolean) => void }) {
+  if (intent.kind === 'rollback') {
+    return (
+      <Confirm title="Roll back?" verb="Roll back" act={rollBack} close={close}>
+        <p>The version that was in production before {production?.version} answers again. Requests on their way are not dropped.</p>
+      </Confirm>
+    );
+  }
+  const { version } = intent.version;
+  return (
+    <Confirm title={`Promote version ${version}?`} verb={`Promote version ${version}`} act={() => promote(version)} close={close}>
+      <p>
+        Version {version} answers all predictions from now on{production ? <> in place of version {production.version}</> : null}. Requests on their way are not dropped; rolling back brings the
+        present one again.
+      </p>
+    </Confirm>
+  );
 }

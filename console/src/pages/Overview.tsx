@@ -88,8 +88,8 @@ function Row({ id, row, scrapeInterval }: { id: string; row: Dashboard['rows'][n
       </h2>
       {!closed && (
         <div class="grid">
-          {row.panels.map((panel) => (
-            <PanelView key={panel.id} panel={panel} scrapeInterval={scrapeInterval} />
+          {row.panels.map((panel, n) => (
+            <PanelView key={panel.title} id={`${id}/${n}`.replace(/\W+/g, '-')} panel={panel} scrapeInterval={scrapeInterval} />
           ))}
         </div>
       )}

@@ -20,7 +20,7 @@ import { SPOKEN, verdictOf } from './verdict';
 
 const CHART_HEIGHT = 208;
 
-export function PanelView({ panel, scrapeInterval }: { panel: Panel; scrapeInterval: number }) {
+export function PanelView({ id, panel, scrapeInterval }: { id: string; panel: Panel; scrapeInterval: number }) {
   const box = useRef<HTMLDivElement>(null);
   const near = useNear(box);
   const [asTable, setAsTable] = useState(false);
@@ -34,7 +34,7 @@ export function PanelView({ panel, scrapeInterval }: { panel: Panel; scrapeInter
   return (
     <div ref={box} class={`cell kind-${panel.kind} w-${Math.min(24, Math.max(1, Math.round(panel.width)))}`}>
       <Frame
-        id={String(panel.id)}
+        id={id}
         title={panel.title}
         description={panel.description}
         exploreHref={toExplore(panel, scrapeInterval)}
@@ -141,7 +141,7 @@ function Stat({ panel, readings }: { panel: Panel; readings: readonly Reading[] 
 
 /** The first red threshold in words, when the panel draws no line of its own. */
 function lowestAlarm(panel: Panel): { label: string } | null {
-  const red = (panel.thresholds ?? []).filter((threshold) => threshold.color === 'red' && threshold.value > 0).sort((a, b) => a.value - b.value)[0];
+  const red = (panel.thresholds ?? []).find((threshold) => threshold.color === 'red' && (threshold.value ?? 0) > 0);
   return red ? { label: `limit ${formatValue(red.value, panel.unit)}` } : null;
 }
 

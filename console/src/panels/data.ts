@@ -49,7 +49,7 @@ async function fetchReadings(panel: Panel, view: Window, scrapeInterval: number,
   const readings = await Promise.all(
     panel.targets.map(async ({ expression, legend, instant }): Promise<Reading[]> => {
       const expanded = expandVariables(expression, step, scrapeInterval, view);
-      if (instant === true || panel.kind === 'bar') {
+      if (instant === true || panel.kind === 'bar' || panel.unit === 'string') {
         const answer = await queryInstant(expanded, view.end, signal);
         notes.push(...answer.notes);
         if (answer.kind === 'scalar') return [{ label: legend, value: Number(answer.text), history: [] }];

@@ -13,4 +13,9 @@ test.each([
   [Infinity, 'bad'],
 ])('%s is %s', (value, verdict) => expect(verdictOf(value, limits)).toBe(verdict));
 
+test('a first threshold without a value holds from anywhere', () => {
+  expect(verdictOf(-5, [{ value: null, color: 'red' }, { value: 1, color: 'green' }])).toBe('bad');
+  expect(verdictOf(1, [{ color: 'red' }, { value: 1, color: 'green' }])).toBe('good');
+});
+
 test('without thresholds nothing is meant', () => expect(verdictOf(5)).toBe('plain'));

@@ -8,10 +8,8 @@ const MEANING: Record<Threshold['color'], Verdict> = { green: 'good', yellow: 'w
 
 /** The colour of the highest threshold at or below the value. */
 export function verdictOf(value: number, thresholds: readonly Threshold[] = []): Verdict {
-  let reached: Threshold | null = null;
-  for (const threshold of thresholds) {
-    if (value >= threshold.value && (reached === null || threshold.value >= reached.value)) reached = threshold;
-  }
+  const from = (threshold: Threshold): number => threshold.value ?? -Infinity;
+  const reached = thresholds.filter((threshold) => value >= from(threshold)).sort((a, b) => from(b) - from(a))[0];
   return reached ? MEANING[reached.color] : 'plain';
 }
 

@@ -18,6 +18,7 @@ test.each([
   [AT - 7_200_000, '2 h ago'],
   [AT - 3 * 86_400_000, '3 d ago'],
   [AT + 600_000, 'in 10 min'],
+  [AT - 90 * 86_400_000, '2025-11-02'],
   [NaN, 'never'],
 ])('%s was %s', (ms, text) => expect(formatAgo(ms, AT)).toBe(text));
 

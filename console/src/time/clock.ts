@@ -30,12 +30,13 @@ export function formatClock(ms: number, zone: Zone): string {
   return Number.isFinite(ms) ? format(zone, TIME).format(ms) : '–';
 }
 
-/** `3 min ago`, `in 2 h`; below five seconds `now`. */
+/** `3 min ago`, `in 2 h`; below five seconds `now`, beyond sixty days the date. */
 export function formatAgo(ms: number, nowMs: number): string {
   if (!Number.isFinite(ms)) return 'never';
   const seconds = Math.round((nowMs - ms) / 1000);
   const size = Math.abs(seconds);
   if (size < 5) return 'now';
+  if (size > 60 * 86400) return formatTime(ms, 'utc').slice(0, 10);
   const [count, unit] =
     size < 90 ? [size, 's'] : size < 5400 ? [Math.round(size / 60), 'min'] : size < 129600 ? [Math.round(size / 3600), 'h'] : [Math.round(size / 86400), 'd'];
   return seconds < 0 ? `in ${count} ${unit}` : `${count} ${unit} ago`;

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import type { Distribution } from '../resources';
+import { binOf, placeInWords } from './bins';
+
+const numbers: Distribution = { kind: 'numerical', edges: [0, 10, 20, 30], counts: [10, 80, 10] };
+const levels: Distribution = { kind: 'categorical', levels: ['a', 'true'], counts: [999, 1] };
+const nothing: Distribution = { kind: 'numerical', edges: [], counts: [] };
+
+test.each([
+  [numbers, 0, 0],
+  [numbers, 10, 1],
+  [numbers, 30, 2],
+  [numbers, 30.1, null],
+  [numbers, -1, null],
+  [numbers, NaN, null],
+  [numbers, null, null],
+  [numbers, 'x', null],
+  [levels, 'a', 0],
+  [levels, true, 1],
+  [levels, 'b', null],
+  [nothing, 1, null],
+])('the bin in %o of %s is %s', (distribution, value, bin) => expect(binOf(distribution, value)).toBe(bin));
+
+test.each([
+  [numbers, 25, 'higher than 95 %'],
+  [numbers, 5, 'lower than 95 %'],
+  [numbers, 15, 'higher than 50 %'],
+  [numbers, 99, 'outside the reference'],
+  [numbers, null, 'missing'],
+  [levels, 'a', 'in 100 %'],
+  [levels, true, 'in < 1 %'],
+  [levels, 'b', 'never seen'],
+  [{ kind: 'numerical', edges: [0, 1], counts: [0] } as Distribution, 0.5, ''],
+])('%o with %s is said as %s', (distribution, value, words) => expect(placeInWords(distribution, value).replaceAll('\u00a0', ' ')).toBe(words));

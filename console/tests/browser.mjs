@@ -1,0 +1,74 @@
+// A page of the console in headless Chromium that fails its test for a console error, a page error, or a request to
+// another host.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const required = (name) => process.env[name] ?? assert.fail(`${name} is not set: start the tests with \`npm run browser\``);
+
+export const CONSOLE = required('STREAMFLOW_CONSOLE_URL').replace(/\/?$/, '/');
+export const API = required('STREAMFLOW_API_URL').replace(/\/$/, '');
+/** The body of a prediction that can be answered: the entity's field and an id. */
+export const ENTITY = JSON.parse(required('STREAMFLOW_ENTITY'));
+/** How long a page may take to show what it was asked for. */
+export const PATIENCE = 45_000;
+
+const artifacts = fileURLToPath(new URL('../test-artifacts/', import.meta.url));
+mkdirSync(artifacts, { recursive: true });
+
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGUMENTS });
+
+/** Runs `steps` on a page at `path`; `expected` are texts of console errors that the test provokes. */
+export async function visit(browser, path, steps, { width = 1360, height = 860, scheme = 'light', expected = [], base = CONSOLE, prepare } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  const wrong = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !expected.some((text) => message.text().includes(text))) wrong.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  page.on('pageerror', (error) => wrong.push(`page: ${error.stack}`));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (!['data:', 'blob:'].includes(url.protocol) && url.host !== new URL(base).host) wrong.push(`request to another host: ${request.url()}`);
+  });
+  try {
+    await prepare?.(page);
+    await page.goto(base + path);
+    await steps(page);
+    assert.deepEqual(wrong, []);
+  } catch (error) {
+    await page.screenshot({ path: `${artifacts}failed-${Date.now()}.png` }).catch(() => undefined);
+    throw error;
+  } finally {
+    await context.close();
+  }
+}
+
+export const keep = (page, name, options = {}) => page.screenshot({ path: `${artifacts}${name}.png`, ...options });
+
+/** Resolves when nothing on the page is a skeleton any more. */
+export const settled = (page) => page.waitForFunction(() => !document.querySelector('.skeleton') && document.querySelector('main h1'));
+
+/** One prediction by the API; its status and body. */
+export async function predict(body = ENTITY) {
+  const response = await fetch(`${API}/predict`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return { status: response.status, body: await response.json() };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Serious and critical findings of axe, as lines. */
+export async function findings(page) {
+  // Evaluated by the debugger, which the policy of the page does not forbid.
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => (await window.axe.run(document, { iframes: false })).violations);
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 4).map((node) => `${node.target.join(' ')} [${node.failureSummary?.split('\n')[1]?.trim()}]`).join(', ')}`);
+}

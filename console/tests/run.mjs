@@ -1,0 +1,85 @@
+// `npm run browser [SPEC…]`: starts what the specs need, runs them, stops what it started.
+// STREAMFLOW_BIN: the real binary with its sample data. Without it the stand-in of dev/ with a real Prometheus.
+// STREAMFLOW_CONSOLE_URL, STREAMFLOW_API_URL and STREAMFLOW_ENTITY: servers that run already.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const environment = { ...process.env };
+const stops = [];
+
+const freePort = () => new Promise((done) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => done(port));
+  });
+});
+
+/** Starts a server and waits for the lines that say where it listens. */
+function start(command, options, patterns) {
+  const child = spawn(command, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  stops.push(() => new Promise((done) => {
+    if (child.exitCode !== null) return done();
+    child.once('exit', done);
+    child.kill('SIGTERM');
+  }));
+  return new Promise((done, fail) => {
+    let text = '';
+    child.once('exit', (code) => fail(new Error(`${command} ended with ${code}:\n${text}`)));
+    child.stdout.on('data', (part) => {
+      text += part;
+      const found = patterns.map((pattern) => pattern.exec(text)?.[1]);
+      if (found.every(Boolean)) done(found);
+    });
+  });
+}
+
+async function startBinary(binary, sidePort) {
+  const dir = mkdtempSync(join(tmpdir(), 'streamflow-browser-'));
+  stops.push(() => rmSync(dir, { recursive: true, force: true }));
+  execFileSync(binary, ['init', dir], { stdio: 'inherit' });
+  appendFileSync(join(dir, 'prometheus.yml'), `\n  - job_name: side\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    static_configs: [{targets: ["127.0.0.1:${sidePort}"]}]\n`);
+  const [api, console, entity] = await start(binary, ['demo', dir, '--listen', '127.0.0.1:0', '--console', '127.0.0.1:0', '--rate', '0'], [
+    /(?:listening on|Serving at) (http:\S+)/,
+    /console on (http:\S+)/,
+    /-d '(\{.*?\})'/,
+  ]);
+  // A second version, for the page that promotes one.
+  const snapshots = readdirSync(join(dir, 'drops')).map((folder) => folder.replace('month_', '')).sort();
+  execFileSync(binary, ['--config', join(dir, 'streamflow.toml'), '--data-dir', join(dir, 'data'), 'train', '--as-of', snapshots[1]], { stdio: 'inherit' });
+  return { api, console, entity };
+}
+
+async function startStandIn(sidePort) {
+  const [api, console] = await start(process.execPath, [join(here, '../dev/start.mjs'), '--console', '0', '--rate', '0', '--hours', '2', '--side', String(sidePort)], [/listening on (http:\S+)/, /console on (http:\S+)/]);
+  return { api, console, entity: '{"user_id":"7590-VHVEG"}' };
+}
+
+async function servers() {
+  const sidePort = await freePort();
+  environment.STREAMFLOW_SIDE_PORT ??= String(sidePort);
+  if (environment.STREAMFLOW_CONSOLE_URL) return;
+  const binary = process.env.STREAMFLOW_BIN;
+  const started = binary ? await startBinary(binary, sidePort) : await startStandIn(sidePort);
+  environment.STREAMFLOW_API_URL = started.api;
+  environment.STREAMFLOW_CONSOLE_URL = started.console;
+  environment.STREAMFLOW_ENTITY = started.entity;
+}
+
+let code = 1;
+try {
+  if (!process.env.STREAMFLOW_BIN && !existsSync(join(here, '../dist/index.html'))) throw new Error('dist/ is missing: run `npm run build` first');
+  await servers();
+  const named = process.argv.slice(2);
+  const specs = named.length ? named : readdirSync(here).filter((file) => file.endsWith('.spec.mjs')).sort().map((file) => join(here, file));
+  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
+  code = await new Promise((done) => child.once('exit', (status) => done(status ?? 1)));
+} finally {
+  for (const stop of stops.reverse()) await stop();
+}
+process.exit(code);
