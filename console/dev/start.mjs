@@ -1,5 +1,5 @@
 // `npm run dev`: a real Prometheus, a stand-in for the prediction API with a day of past, and the built console.
-// Prints where they listen; Ctrl-C stops all. PROMETHEUS and PROMTOOL name the programs.
+// Prints where they listen; Ctrl-C stops all. STREAMFLOW_PROMETHEUS names Prometheus, with promtool beside it.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,8 @@ const { values } = parseArgs({
   },
 });
 const here = dirname(fileURLToPath(import.meta.url));
-const prometheusBinary = process.env.PROMETHEUS ?? '/usr/bin/prometheus';
-const promtool = process.env.PROMTOOL ?? join(dirname(prometheusBinary), 'promtool');
+const prometheusBinary = process.env.STREAMFLOW_PROMETHEUS ?? '/usr/bin/prometheus';
+const promtool = join(dirname(prometheusBinary), 'promtool');
 
 const listen = (server, port) => new Promise((done) => server.listen(port, '127.0.0.1', () => done(server.address().port)));
 

@@ -14,7 +14,7 @@ export const API = required('STREAMFLOW_API_URL').replace(/\/$/, '');
 /** The body of a prediction that can be answered: the entity's field and an id. */
 export const ENTITY = JSON.parse(required('STREAMFLOW_ENTITY'));
 /** How long a page may take to show what it was asked for. */
-export const PATIENCE = 45_000;
+export const PATIENCE = 30_000;
 
 const artifacts = fileURLToPath(new URL('../test-artifacts/', import.meta.url));
 mkdirSync(artifacts, { recursive: true });
@@ -52,13 +52,26 @@ export async function visit(browser, path, steps, { width = 1360, height = 860, 
 
 export const keep = (page, name, options = {}) => page.screenshot({ path: `${artifacts}${name}.png`, ...options });
 
-/** Resolves when nothing on the page is a skeleton any more. */
-export const settled = (page) => page.waitForFunction(() => !document.querySelector('.skeleton') && document.querySelector('main h1'));
+/** Resolves when nothing that can be seen is still loading. */
+export const settled = (page) =>
+  page.waitForFunction(() => {
+    const waiting = [...document.querySelectorAll('.skeleton')].filter((one) => one.getBoundingClientRect().top < window.innerHeight);
+    return waiting.length === 0 && document.querySelector('main h1, main .empty');
+  });
 
 /** One prediction by the API; its status and body. */
 export async function predict(body = ENTITY) {
   const response = await fetch(`${API}/predict`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
   return { status: response.status, body: await response.json() };
+}
+
+/** Waits until an expression gives something. */
+export async function stored(expression) {
+  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await new Promise((done) => setTimeout(done, 200))) {
+    const answer = await fetch(`${CONSOLE}api/v1/query?${new URLSearchParams({ query: expression })}`).then((response) => response.json());
+    if (answer.data?.result.length > 0) return;
+  }
+  assert.fail(`${expression} stays empty`);
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -67,7 +80,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export async function findings(page) {
   // Evaluated by the debugger, which the policy of the page does not forbid.
   await page.evaluate(axe);
-  const violations = await page.evaluate(async () => (await window.axe.run(document, { iframes: false })).violations);
+  const { violations, passes } = await page.evaluate(() => window.axe.run(document, { iframes: false }));
+  assert.ok(passes.length > 10, 'axe looked at the page');
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 4).map((node) => `${node.target.join(' ')} [${node.failureSummary?.split('\n')[1]?.trim()}]`).join(', ')}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { keep, launch, predict, visit } from './browser.mjs';
+import { keep, launch, predict, stored, visit } from './browser.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -10,6 +10,7 @@ const editor = (page) => page.getByLabel('PromQL expression 1');
 
 test('a metric name is completed and its rate drawn', async () => {
   for (let i = 0; i < 5; i += 1) await predict();
+  await stored('rate(api_requests_total[5m])');
   await visit(browser, 'graph', async (page) => {
     await editor(page).click();
     await page.keyboard.type('rate(api_requests_tot');

@@ -56,7 +56,7 @@ async function startBinary(binary, sidePort) {
 }
 
 async function startStandIn(sidePort) {
-  const [api, console] = await start(process.execPath, [join(here, '../dev/start.mjs'), '--console', '0', '--rate', '0', '--hours', '2', '--side', String(sidePort)], [/listening on (http:\S+)/, /console on (http:\S+)/]);
+  const [api, console] = await start(process.execPath, [join(here, '../dev/start.mjs'), '--console', '0', '--rate', '0', '--hours', '0', '--side', String(sidePort)], [/listening on (http:\S+)/, /console on (http:\S+)/]);
   return { api, console, entity: '{"user_id":"7590-VHVEG"}' };
 }
 
@@ -77,7 +77,7 @@ try {
   await servers();
   const named = process.argv.slice(2);
   const specs = named.length ? named : readdirSync(here).filter((file) => file.endsWith('.spec.mjs')).sort().map((file) => join(here, file));
-  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
+  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=180000', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
   code = await new Promise((done) => child.once('exit', (status) => done(status ?? 1)));
 } finally {
   for (const stop of stops.reverse()) await stop();

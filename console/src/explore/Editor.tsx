@@ -18,7 +18,8 @@ import { address } from '../http';
 import { wordAt } from './position';
 
 export interface EditorProps {
-  value: string;
+  /** Replaces what is typed whenever another object is given. Typing comes back by `onChange` alone: written back, a fast typist would be overtaken by what was typed before. */
+  given: { text: string };
   label: string;
   onChange: (text: string) => void;
   onRun: () => void;
@@ -87,7 +88,7 @@ export function Editor(props: EditorProps) {
     const made = new EditorView({
       root,
       parent: root,
-      state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest) }),
+      state: EditorState.create({ doc: latest.current.given.text, extensions: extensions(latest) }),
     });
     view.current = made;
     if (latest.current.autofocus) made.focus();
@@ -99,8 +100,9 @@ export function Editor(props: EditorProps) {
 
   useEffect(() => {
     const made = view.current;
-    if (made && made.state.doc.toString() !== props.value) made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: props.value } });
-  }, [props.value]);
+    const { text } = props.given;
+    if (made && made.state.doc.toString() !== text) made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: text } });
+  }, [props.given]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: setError.of(props.errorAt) });

@@ -25,8 +25,13 @@ export interface QueryPaneProps {
 
 export function QueryPane({ number, query, onChange, onRemove }: QueryPaneProps) {
   const [text, setText] = useState(query.expression);
+  const [given, setGiven] = useState({ text: query.expression });
   const [error, setError] = useState<string | null>(null);
-  useEffect(() => setText(query.expression), [query.expression]);
+  const replace = (next: string): void => {
+    setText(next);
+    setGiven({ text: next });
+  };
+  useEffect(() => replace(query.expression), [query.expression]);
   useEffect(() => setError(null), [query.expression, query.tab]);
   const run = (expression = text): void => {
     addToHistory(expression);
@@ -34,14 +39,14 @@ export function QueryPane({ number, query, onChange, onRemove }: QueryPaneProps)
     else onChange({ ...query, expression });
   };
   const format = (): void => {
-    formatQuery(text).then(setText, (failure: unknown) => setError(messageOf(failure)));
+    formatQuery(text).then(replace, (failure: unknown) => setError(messageOf(failure)));
   };
   const position = error === null ? null : findPosition(error, text);
   const Answer = query.tab === 'graph' ? GraphAnswer : TableAnswer;
   return (
     <section class="query" aria-label={`Query ${number + 1}`}>
       <div class="query-line">
-        <Editor value={text} label={`PromQL expression ${number + 1}`} onChange={setText} onRun={() => run()} errorAt={position?.index ?? null} autofocus={number === 0 && query.expression === ''} />
+        <Editor given={given} label={`PromQL expression ${number + 1}`} onChange={setText} onRun={() => run()} errorAt={position?.index ?? null} autofocus={number === 0 && query.expression === ''} />
         <button type="button" class="primary" onClick={() => run()}>
           Run
         </button>
@@ -51,7 +56,7 @@ export function QueryPane({ number, query, onChange, onRemove }: QueryPaneProps)
           </button>
           <History
             choose={(expression) => {
-              setText(expression);
+              replace(expression);
               run(expression);
             }}
           />
