@@ -38,6 +38,16 @@ fn refused(allowed: &'static str) -> Response {
     response
 }
 
+/// Refuses what a page of another origin sends: a browser marks it, and other clients send no such mark.
+pub async fn same_origin(request: Request, next: Next) -> Response {
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    if origin.is_some() && origin != text(header::HOST) {
+        return error::plain(StatusCode::FORBIDDEN, "a page of another origin may only read");
+    }
+    next.run(request).await
+}
+
 /// Nothing is served at this path.
 pub async fn not_found() -> Response {
     error::plain(StatusCode::NOT_FOUND, "404 page not found")

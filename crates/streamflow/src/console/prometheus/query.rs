@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Value, ValueType, parse};
+use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Expr, Value, ValueType, parse};
 
 use super::PrometheusState;
 use super::answer::{Answer, Success};
@@ -78,23 +78,27 @@ pub async fn instant(State(state): State<PrometheusState>, parameters: Parameter
 pub async fn range(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
     let steps = Steps::read(&parameters)?;
     let asked = Asked::read(&state, &parameters)?;
-    let expr = parse(&asked.query)?;
-    let found = match expr.value_type() {
-        ValueType::Scalar | ValueType::Vector => None,
-        ValueType::Matrix => Some("range vector"),
-        ValueType::String => Some("string"),
-    };
-    if let Some(found) = found {
-        let reason =
-            format!("invalid expression type {found:?} for range query, must be Scalar or instant Vector");
-        return Err(ApiError::bad_data(reason));
-    }
     run(state, asked, steps.end_ms, move |state, asked, budget| {
+        let expr = parse(&asked.query)?;
+        check_type(&expr)?;
         let engine = asked.engine.as_ref().unwrap_or(&state.engine);
         let Steps { start_ms, end_ms, step_ms } = steps;
-        Ok(engine.range(&state.db, &asked.query, start_ms, end_ms, step_ms, &|| budget.stop())?)
+        let bounds = (start_ms, end_ms);
+        Ok(engine.range_expr(&state.db, &expr, &asked.query, bounds, step_ms, &|| budget.stop())?)
     })
     .await
+}
+
+/// Only numbers can be drawn over time.
+fn check_type(expr: &Expr) -> Result<(), ApiError> {
+    let found = match expr.value_type() {
+        ValueType::Scalar | ValueType::Vector => return Ok(()),
+        ValueType::Matrix => "range vector",
+        ValueType::String => "string",
+    };
+    Err(ApiError::bad_data(format!(
+        "invalid expression type {found:?} for range query, must be Scalar or instant Vector"
+    )))
 }
 
 impl Steps {
@@ -191,17 +195,23 @@ fn write_stats(out: &mut Vec<u8>, answer: &QueryAnswer, evaluated: Duration) {
 }
 
 /// `GET|POST /api/v1/query_exemplars`: checked as a query is; no exemplars are kept.
-pub async fn exemplars(parameters: Parameters) -> Answer {
+pub async fn exemplars(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
     let (start, end) = (parameters.time_or("start", i64::MIN)?, parameters.time_or("end", i64::MAX)?);
     if end < start {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    parse(parameters.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
-    Ok(Success::with(|out| out.extend_from_slice(b"[]")).into_response())
+    let work = move |_: &_| {
+        parse(parameters.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+        Ok(Success::with(|out| out.extend_from_slice(b"[]")).into_response())
+    };
+    state.slots.run(state.limits.query_timeout, work).await
 }
 
 /// `GET|POST /api/v1/format_query`
-pub async fn format(parameters: Parameters) -> Answer {
-    let formatted = streamflow_promql::format(&parse(parameters.get("query"))?);
-    Ok(Success::with(|out| json::string(out, &formatted)).into_response())
+pub async fn format(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
+    let work = move |_: &_| {
+        let formatted = streamflow_promql::format(&parse(parameters.get("query"))?);
+        Ok(Success::with(|out| json::string(out, &formatted)).into_response())
+    };
+    state.slots.run(state.limits.query_timeout, work).await
 }
