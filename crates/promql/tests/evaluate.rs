@@ -203,3 +203,27 @@ fn every_function_is_documented() {
         assert!(page.contains(&format!("`{}`", function.name)), "{} is not in docs/promql.md", function.name);
     }
 }
+
+#[test]
+fn no_time_is_too_far() {
+    let db = store(1);
+    let engine = Engine::new(EngineOptions { experimental: true, ..EngineOptions::default() });
+    for time in [i64::MIN, i64::MIN + 1, -1, i64::MAX - 1, i64::MAX] {
+        for query in [
+            "m_total",
+            "m_total smoothed",
+            "rate(m_total[5m])",
+            "rate(m_total[5m] anchored)",
+            "m_total offset 100y",
+            "m_total offset -100y",
+            "max_over_time(m_total[5m:1m])",
+            "timestamp(m_total)",
+            "predict_linear(m_total[5m], 1e300)",
+            "hour() + time()",
+            "m_total[5m]",
+            "info(m_total)",
+        ] {
+            assert!(engine.instant(&db, query, time, &never).is_ok(), "{query} at {time}");
+        }
+    }
+}

@@ -209,7 +209,8 @@ fn fold_in_chunks<A: Accumulate>(
         }
     }
     let rows = pipeline.heads.len();
-    let chunk_rows = (CHUNK_CELLS / steps.max(1)).clamp(8, 1024).min(rows.max(1));
+    let chunk_rows = (CHUNK_CELLS / steps.max(1)).clamp(2, 1024).min(rows.max(1));
+    let _charge = pipeline.query.budget.take(chunk_rows.saturating_mul(steps))?;
     let mut buffers = vec![vec![0.0; steps]; chunk_rows];
     for start in (0..rows).step_by(chunk_rows) {
         let count = chunk_rows.min(rows - start);

@@ -12,6 +12,11 @@ pub(crate) struct QuerySpan {
 }
 
 impl QuerySpan {
+    /// The length of the whole query.
+    pub(crate) fn range_seconds(&self) -> f64 {
+        self.end_ms.saturating_sub(self.start_ms) as f64 / 1000.0
+    }
+
     /// Milliseconds, of any sign.
     pub(crate) fn duration_ms(&self, duration: &DurationExpr) -> Result<i64, Error> {
         if let DurationExpr::Literal(ms) = duration {
@@ -39,7 +44,7 @@ impl QuerySpan {
             DurationExpr::Literal(ms) => *ms as f64 / 1000.0,
             DurationExpr::Number(seconds) => *seconds,
             DurationExpr::Step => self.step_ms as f64 / 1000.0,
-            DurationExpr::Range => (self.end_ms - self.start_ms) as f64 / 1000.0,
+            DurationExpr::Range => self.range_seconds(),
             DurationExpr::Negate(inner) => -self.seconds(inner)?,
             DurationExpr::Paren(inner) => self.seconds(inner)?,
             DurationExpr::Extreme { is_max, operands } => {

@@ -151,7 +151,7 @@ pub(crate) fn read_instant(
             next += 1;
         }
         *cell = ABSENT;
-        if next > 0 && times[next - 1] > time - lookback_ms && !is_stale(samples.values[next - 1]) {
+        if next > 0 && times[next - 1] > time.saturating_sub(lookback_ms) && !is_stale(samples.values[next - 1]) {
             *cell = match take {
                 Take::Value => samples.values[next - 1],
                 Take::Timestamp => times[next - 1] as f64 / 1000.0,
@@ -172,7 +172,7 @@ pub(crate) fn read_smoothed(
     let mut slide = history.slide();
     for (step, cell) in out.iter_mut().enumerate() {
         let time = reading.time(grid.time(step));
-        let (_, times, values) = slide.to(time - lookback_ms, time + lookback_ms);
+        let (_, times, values) = slide.to(time.saturating_sub(lookback_ms), time.saturating_add(lookback_ms));
         let after = times.partition_point(|&sample| sample < time);
         *cell = match (after.checked_sub(1), times.get(after)) {
             (_, Some(&exact)) if exact == time => values[after],

@@ -125,7 +125,7 @@ pub(super) fn step(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
 }
 
 pub(super) fn range(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
-    (span.end_ms - span.start_ms) as f64 / 1000.0
+    span.range_seconds()
 }
 
 pub(super) fn min_of(_: &QuerySpan, _: f64, args: &[f64]) -> f64 {
