@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -40,12 +40,16 @@ fn refused(allowed: &'static str) -> Response {
 
 /// Refuses what a page of another origin sends: a browser marks it, and other clients send no such mark.
 pub async fn same_origin(request: Request, next: Next) -> Response {
-    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    if origin.is_some() && origin != text(header::HOST) {
+    if is_foreign(request.headers()) {
         return error::plain(StatusCode::FORBIDDEN, "a page of another origin may only read");
     }
     next.run(request).await
+}
+
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
+    text(header::ORIGIN).is_some_and(|origin| host(origin).as_deref() != text(header::HOST))
 }
 
 /// Nothing is served at this path.
