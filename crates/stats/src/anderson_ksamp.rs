@@ -60,12 +60,9 @@ fn variance(n: f64, m: f64, rows: u64) -> f64 {
     let total = rows as f64;
     let k = 2.0;
     let big_h = 1.0 / n + 1.0 / m;
-    let (mut harmonic, mut g) = (Sum::default(), Sum::default());
-    for i in 2..rows {
-        harmonic.add(1.0 / (rows - i + 1) as f64);
-        g.add(harmonic.value() / i as f64);
-    }
-    let (h, g) = (harmonic.value() + 1.0, g.value());
+    // The source's double sum g is H⁽²⁾(N) − (H(N) + H(N − 1))/N: both sides are coefficients of ln²(1 − x)/(1 − x).
+    let h = harmonic(rows - 1, 1);
+    let g = harmonic(rows, 2) - (2.0 * h + 1.0 / total) / total;
     let a = (4.0 * g - 6.0) * (k - 1.0) + (10.0 - 6.0 * g) * big_h;
     let b =
         (2.0 * g - 4.0) * k * k + 8.0 * h * k + (2.0 * g - 14.0 * h - 4.0) * big_h - 8.0 * h + 4.0 * g - 6.0;
@@ -73,6 +70,22 @@ fn variance(n: f64, m: f64, rows: u64) -> f64 {
         (6.0 * h + 2.0 * g - 2.0) * k * k + (4.0 * h - 4.0 * g + 6.0) * k + (2.0 * h - 6.0) * big_h + 4.0 * h;
     let d = (2.0 * h + 6.0) * k * k - 4.0 * h * k;
     (a * total.powi(3) + b * total * total + c * total + d) / ((total - 1.0) * (total - 2.0) * (total - 3.0))
+}
+
+/// Σ 1/i^power for i = 1 … n, power 1 or 2: summed up to a thousand, from there on by Euler and Maclaurin, whose first
+/// term left out is below 1e-20.
+fn harmonic(n: u64, power: i32) -> f64 {
+    const SUMMED: u64 = 1_000;
+    const EULER: f64 = 0.577_215_664_901_532_9;
+    if n <= SUMMED {
+        return (1..=n).rev().map(|i| (i as f64).powi(-power)).collect::<Sum>().value();
+    }
+    let x = 1.0 / n as f64;
+    if power == 1 {
+        (n as f64).ln() + EULER + x / 2.0 - x * x / 12.0 + x.powi(4) / 120.0
+    } else {
+        std::f64::consts::PI.powi(2) / 6.0 - x + x * x / 2.0 - x.powi(3) / 6.0 + x.powi(5) / 30.0
+    }
 }
 
 fn p_value(statistic: f64) -> f64 {

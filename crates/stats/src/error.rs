@@ -35,6 +35,14 @@ pub enum Error {
         /// The most rows accepted.
         limit: u64,
     },
+    /// Random relabelling of so many rows would take minutes or more.
+    #[error("{statistic} relabels rows at random, which takes too long with {rows} of them")]
+    TooLong {
+        /// The statistic.
+        statistic: &'static str,
+        /// Rows of both sides.
+        rows: u64,
+    },
     /// Two lists of counts do not describe the same categories.
     #[error("the reference has {reference} categories and the current {current}, expected aligned lists")]
     UnequalLengths {

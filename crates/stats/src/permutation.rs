@@ -23,6 +23,9 @@ impl Permutations {
     }
 }
 
+/// Draws from the urn are sums of this many terms at most: some seconds.
+const MOST_STEPS: f64 = 1e9;
+
 /// Permutation test of the total variation distance of two aligned lists of counts.
 ///
 /// The statistic is ½ Σ |p − q| in [0, 1]; rows are relabelled at random, keeping both totals, by drawing the
@@ -31,13 +34,18 @@ impl Permutations {
 /// Source: as `TVD` of Evidently 0.7.23, with its p moved by at most 1 / iterations (see [`Permutations`]).
 ///
 /// # Errors
-/// [`Error::UnequalLengths`], [`Error::NoObservations`], [`Error::TooManyRows`].
+/// [`Error::UnequalLengths`], [`Error::NoObservations`], [`Error::TooManyRows`], [`Error::TooLong`] when iterations ×
+/// √(k n) exceeds 10⁹.
 pub fn total_variation_test(
     reference: &[u64],
     current: &[u64],
     permutations: Permutations,
 ) -> Result<TestResult, Error> {
     let (n, m) = whole_totals(reference, current)?;
+    let steps = f64::from(permutations.iterations) * (reference.len() as f64 * (n + m) as f64).sqrt();
+    if steps > MOST_STEPS {
+        return Err(Error::TooLong { statistic: "total_variation_test", rows: n + m });
+    }
     // Σ |a m − b n| in whole numbers, so that equal statistics compare as equal.
     let distance =
         |a: u64, b: u64| (i128::from(a) * i128::from(m) - i128::from(b) * i128::from(n)).unsigned_abs();

@@ -9,6 +9,9 @@ use crate::sample::Sample;
 /// A seeded generator; the algorithm (xoshiro256++) and every draw below are part of the results' definition.
 pub(crate) struct Random(Xoshiro256PlusPlus);
 
+/// A probability far below the rounding of the uniform draw.
+const NEGLIGIBLE: f64 = 1e-40;
+
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
@@ -74,7 +77,8 @@ impl Random {
         let mut left = self.uniform() - at_mode;
         let (mut down, mut up) = (mode, mode);
         let (mut p_down, mut p_up) = (at_mode, at_mode);
-        while left >= 0.0 && (down > low || up < high) {
+        // Once both terms are this small, the rest of the tails adds nothing that rounding has not taken.
+        while left >= 0.0 && (down > low || up < high) && p_down + p_up > NEGLIGIBLE {
             if up < high {
                 p_up *= ratio(up);
                 up += 1;

@@ -17,6 +17,43 @@ pub struct Sample {
     rows: u64,
 }
 
+/// Collects ascending pairs; a list of counts is begun with the first count above one.
+#[derive(Default)]
+struct Ascending {
+    values: Vec<f64>,
+    counts: Option<Vec<u64>>,
+}
+
+impl Ascending {
+    /// Whether the value is not below the last one and was taken.
+    #[inline]
+    fn push(&mut self, value: f64, count: u64) -> bool {
+        match self.values.last() {
+            Some(last) if *last > value => return false,
+            Some(last) if *last == value => {
+                let counts = self.counts.get_or_insert_with(|| vec![1; self.values.len()]);
+                if let Some(last) = counts.last_mut() {
+                    *last += count;
+                }
+                return true;
+            }
+            _ => {}
+        }
+        if count != 1 && self.counts.is_none() {
+            self.counts = Some(vec![1; self.values.len()]);
+        }
+        self.values.push(value);
+        if let Some(counts) = &mut self.counts {
+            counts.push(count);
+        }
+        true
+    }
+
+    fn finish(self, rows: u64) -> Sample {
+        Sample { values: self.values, counts: self.counts, rows }
+    }
+}
+
 impl Sample {
     /// The most rows a sample may count: beyond it a row count is no longer exact as a 64-bit float.
     pub const MAX_ROWS: u64 = 1 << 53;
@@ -45,12 +82,14 @@ impl Sample {
         Ok(Self { values, counts: Some(counts), rows })
     }
 
-    /// Collects `(value, count)` pairs in any order; equal values are merged and zero counts ignored.
+    /// Collects `(value, count)` pairs in any order; equal values are merged and zero counts ignored. Ascending pairs
+    /// take linear time and no memory beside the sample's.
     ///
     /// # Errors
     /// [`Error::NotANumber`] for a NaN value, [`Error::TooManyRows`] when the counts exceed [`Sample::MAX_ROWS`].
     pub fn from_counts(pairs: impl IntoIterator<Item = (f64, u64)>) -> Result<Self, Error> {
-        let mut sorted = Vec::new();
+        let mut ascending = Ascending::default();
+        let mut others = Vec::new();
         let mut rows = 0_u64;
         for (index, (value, count)) in pairs.into_iter().enumerate() {
             if value.is_nan() {
@@ -60,26 +99,61 @@ impl Sample {
             if rows > Self::MAX_ROWS {
                 return Err(Error::TooManyRows { side: "sample", limit: Self::MAX_ROWS });
             }
-            if count > 0 {
-                sorted.push((value + 0.0, count));
+            if count > 0 && !ascending.push(value + 0.0, count) {
+                others.push((value + 0.0, count));
             }
         }
-        sorted.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
-        sorted.dedup_by(|later, kept| {
-            let equal = later.0 == kept.0;
-            if equal {
-                kept.1 += later.1;
-            }
-            equal
-        });
-        Ok(Self::from_ascending(sorted.into_iter(), rows))
+        let sample = ascending.finish(rows);
+        if others.is_empty() {
+            return Ok(sample);
+        }
+        others.extend(sample.iter());
+        others.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+        Ok(Self::from_ascending(others.into_iter(), rows))
     }
 
-    /// From pairs already ascending and distinct, with positive counts that sum to `rows`.
+    /// From ascending pairs with positive counts that sum to `rows`; equal neighbours are merged.
     pub(crate) fn from_ascending(pairs: impl Iterator<Item = (f64, u64)>, rows: u64) -> Self {
-        let (values, counts): (Vec<f64>, Vec<u64>) = pairs.unzip();
-        let counts = (values.len() as u64 != rows).then_some(counts);
-        Self { values, counts, rows }
+        let mut ascending = Ascending::default();
+        for (value, count) in pairs {
+            ascending.push(value, count);
+        }
+        ascending.finish(rows)
+    }
+
+    /// The rows of both samples.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRows`] when they exceed [`Sample::MAX_ROWS`].
+    pub fn merge(&self, other: &Sample) -> Result<Self, Error> {
+        let rows = self.rows.saturating_add(other.rows);
+        if rows > Self::MAX_ROWS {
+            return Err(Error::TooManyRows { side: "sample", limit: Self::MAX_ROWS });
+        }
+        Ok(Self::from_ascending(pooled(self, other).map(|(value, n, m)| (value, n + m)), rows))
+    }
+
+    /// The distances |value − centre| of all rows, for a finite `centre`. Linear.
+    #[must_use]
+    pub fn distances_from(&self, centre: f64) -> Self {
+        let split = self.values.partition_point(|value| *value < centre);
+        let distance = |index: usize| {
+            let count = self.counts.as_ref().map_or(1, |counts| counts[index]);
+            ((self.values[index] - centre).abs(), count)
+        };
+        // Ascending away from the centre on both sides.
+        let (mut below, mut above) = ((0..split).rev().peekable(), (split..self.values.len()).peekable());
+        let nearest = std::iter::from_fn(|| {
+            let left = below.peek().map(|index| distance(*index));
+            let right = above.peek().map(|index| distance(*index));
+            match (left, right) {
+                (Some(left), Some(right)) if left.0 > right.0 => above.next().map(|_| right),
+                (Some(left), _) => below.next().map(|_| left),
+                (None, Some(right)) => above.next().map(|_| right),
+                (None, None) => None,
+            }
+        });
+        Self::from_ascending(nearest, self.rows)
     }
 
     /// Rows, that is the sum of the counts.
@@ -297,6 +371,27 @@ mod tests {
             let found = sample.quantile(q).unwrap();
             assert!((found - expected).abs() < 1e-12, "q={q}: {found} instead of {expected}");
         }
+    }
+
+    #[test]
+    fn merging_and_distances_are_those_of_the_rows() {
+        let check = |left: &[f64], right: &[f64]| {
+            let sample = |rows: &[f64]| Sample::new(rows.to_vec()).unwrap();
+            let both = [left, right].concat();
+            assert_eq!(sample(left).merge(&sample(right)).unwrap(), sample(&both));
+            for centre in [0.0, 2.0, 2.5, 1e9] {
+                let distances: Vec<f64> = both.iter().map(|value| (value - centre).abs()).collect();
+                assert_eq!(
+                    sample(&both).distances_from(centre),
+                    sample(&distances),
+                    "{both:?} from {centre}"
+                );
+            }
+        };
+        check(&[], &[]);
+        check(&[1.0, 2.0, 3.0], &[]);
+        check(&[1.0, 2.0, 2.0, 7.5], &[-1.0, 2.0, 5.0, 3.0]);
+        check(&[f64::NEG_INFINITY, 4.0], &[f64::INFINITY, -0.0]);
     }
 
     #[test]
