@@ -158,3 +158,11 @@ pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
         ColumnType::Date => DataType::Date32,
     }
 }
+
+impl ColumnType {
+    /// The type of values in one of the five array types of snapshots.
+    pub(crate) fn of_array(array: &DataType) -> Option<ColumnType> {
+        use ColumnType::{Boolean, Date, Float, Integer, String};
+        [String, Integer, Float, Boolean, Date].into_iter().find(|column| arrow_type(*column) == *array)
+    }
+}

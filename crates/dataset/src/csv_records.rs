@@ -9,7 +9,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use crate::error::{Position, ProblemKind};
 
 /// A record may be this long: far past real rows, and a bound when a quote is never closed.
-const RECORD_LIMIT: usize = 16 << 20;
+pub(crate) const RECORD_LIMIT: usize = 16 << 20;
 /// A header may name this many columns.
 pub(crate) const COLUMN_LIMIT: usize = 10_000;
 
@@ -89,6 +89,11 @@ impl<R: Read> Records<R> {
     /// The line on which the record at hand starts; the header's is 1.
     pub(crate) fn line(&self) -> u64 {
         self.record.position().map_or(1, csv::Position::line)
+    }
+
+    /// The byte of the file after the last record that was read.
+    pub(crate) fn position(&self) -> u64 {
+        self.reader.position().byte()
     }
 
     /// A field of the record at hand, which [`Step::Record`] has vouched for.

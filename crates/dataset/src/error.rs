@@ -65,7 +65,7 @@ pub enum Error {
         /// The column that is missing or has another type.
         column: String,
     },
-    /// A file given to [`crate::read_table`] is not a table.
+    /// A file given to [`crate::TableFile`] is not a table.
     #[error("{0}")]
     Table(Box<Problem>),
     /// A manifest in the ledger cannot be read.

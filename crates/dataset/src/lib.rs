@@ -55,8 +55,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cell;
+mod column_tally;
 mod commit;
+mod count_table;
+mod csv_blocks;
+mod csv_fields;
 mod csv_records;
+mod csv_tally;
 mod drop_files;
 mod error;
 mod expectation;
@@ -65,6 +70,7 @@ mod infer;
 mod ingest;
 mod ledger;
 mod parquet_cells;
+mod parquet_tally;
 mod point_in_time;
 mod rows;
 mod source;
@@ -72,6 +78,7 @@ mod spec;
 mod store;
 mod table_file;
 mod table_rows;
+mod value_counts;
 
 pub use error::{Error, Position, Problem, ProblemKind};
 pub use expectation::{EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation};
@@ -83,4 +90,5 @@ pub use rows::PROBLEMS_SHOWN;
 pub use source::Format;
 pub use spec::{ColumnSpec, ColumnType, DatasetSpec, Label, TableSpec};
 pub use store::Store;
-pub use table_file::{TableFile, read_bytes, read_table};
+pub use table_file::{Counted, Reading, TableFile};
+pub use value_counts::{Counts, Numbers, ValueCounts};

@@ -7,7 +7,9 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, SchemaRef, UInt64Type};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::reader::ChunkReader;
 
 use crate::error::ProblemKind;
@@ -34,16 +36,34 @@ impl<R: ChunkReader + 'static> ParquetCells<R> {
         self.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    /// The number of rows that the footer claims.
-    pub(crate) fn rows(&self) -> u64 {
-        u64::try_from(self.builder.metadata().file_metadata().num_rows()).unwrap_or(0)
-    }
-
     /// Starts reading the columns at these positions; batches have them in the file's order.
     pub(crate) fn batches(self, columns: &[usize]) -> Result<Batches, ProblemKind> {
         let mask = ProjectionMask::roots(self.builder.parquet_schema(), columns.iter().copied());
         let reader = guarded(|| self.builder.with_batch_size(BATCH_ROWS).with_projection(mask).build())?;
         Ok(Batches { reader })
+    }
+}
+
+/// The footer of a Parquet file, read once for all its columns.
+#[derive(Debug)]
+pub(crate) struct Footer(ArrowReaderMetadata);
+
+impl Footer {
+    pub(crate) fn read(source: &impl ChunkReader) -> Result<Self, ProblemKind> {
+        guarded(|| ArrowReaderMetadata::load(source, ArrowReaderOptions::default())).map(Footer)
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.0.schema()
+    }
+
+    /// Starts reading the column at this position.
+    pub(crate) fn batches<R>(&self, source: R, column: usize) -> Result<Batches, ProblemKind>
+    where
+        R: ChunkReader + 'static,
+    {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.0.clone());
+        ParquetCells { builder }.batches(&[column])
     }
 }
 

@@ -1,59 +1,79 @@
 //! Any CSV or Parquet file as a table, without a configuration: types are inferred as pandas does.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use parquet::file::reader::ChunkReader;
 
-use crate::cell::Cells;
+use crate::column_tally::Tallied;
 use crate::csv_records::{Located, Records, Step};
+use crate::csv_tally::{self, Stopped, Wanted};
 use crate::error::{Error, Problem, ProblemKind, nearest};
-use crate::frame::{Column, Frame, Values, ValuesBuilder};
-use crate::infer::{Guess, read_as};
-use crate::parquet_cells::{ParquetCells, plain_type};
+use crate::parquet_cells::Footer;
+use crate::parquet_tally;
 use crate::source::{self, Format};
-use crate::spec::ColumnType;
+use crate::value_counts::ValueCounts;
 
-/// Reads a CSV or Parquet file whole. The format is decided by the first bytes.
+/// A table in a file. Columns are read as counts of their values, as many at a time as memory allows,
+/// so that files larger than memory can be compared.
 ///
-/// CSV types are those of pandas' `read_csv`: a column is whole numbers, floats, booleans or text, the
-/// first of these that all its values are; whole numbers with a missing value are floats; a column
-/// without any value is floats; `""`, `NA`, `NaN`, `null`, `None` and the like are missing. Unlike
-/// there, booleans with a missing value stay booleans. Timestamps of Parquet become dates.
-///
-/// # Errors
-/// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
-pub fn read_table(path: &Path) -> Result<Frame, Error> {
-    TableFile::open(path)?.read()
-}
-
-/// The same for a file that is in memory; `name` is for error messages.
-///
-/// # Errors
-/// As [`read_table`].
-pub fn read_bytes(name: &str, bytes: Vec<u8>) -> Result<Frame, Error> {
-    TableFile::from_bytes(name, bytes)?.read()
-}
-
-/// A table in a file whose columns are read as they are needed, so that files larger than memory can
-/// be compared column by column.
+/// The format is decided by the first bytes. CSV types are those of pandas' `read_csv`: a column is
+/// whole numbers, floats, booleans or text, the first of these that all its values are; whole numbers
+/// with a missing value are floats; a column without any value is floats; `""`, `NA`, `NaN`, `null`,
+/// `None` and the like are missing. Unlike there, booleans with a missing value stay booleans.
+/// Timestamps of Parquet become dates.
 #[derive(Debug)]
 pub struct TableFile {
     name: String,
     source: Source,
-    format: Format,
+    contents: Contents,
     names: Vec<String>,
-    /// Of CSV columns; Parquet files know their own.
-    types: Vec<ColumnType>,
-    rows: u64,
+    size_bytes: u64,
 }
 
 #[derive(Debug)]
 enum Source {
     File(PathBuf),
     Bytes(Bytes),
+}
+
+#[derive(Debug)]
+enum Contents {
+    /// What is known of each column.
+    Csv(Vec<Known>),
+    Parquet(Footer),
+}
+
+/// What earlier passes over a CSV file have found out about a column.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// It is not a column of numbers.
+    text: bool,
+    /// It had to be dropped, and takes this much memory.
+    bytes: u64,
+}
+
+/// How columns are read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Memory for values, beside buffers of a few megabytes a thread. The first column asked for is
+    /// read whatever it takes.
+    pub memory_bytes: u64,
+    /// Threads that read at the same time.
+    pub threads: usize,
+    /// Told how many bytes were read since it was told last.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Columns that were read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted {
+    /// In the order asked for.
+    pub columns: Vec<ValueCounts>,
+    /// Columns to ask for again: there was no memory left for them, or numbers turned out to be text.
+    /// Never all of those asked for twice in a row.
+    pub deferred: Vec<String>,
 }
 
 /// Why reading stopped.
@@ -75,25 +95,31 @@ impl From<ProblemKind> for Stop {
     }
 }
 
+/// A `dyn` names one trait that is not automatic.
+trait Readable: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Readable for T {}
+
 impl TableFile {
-    /// Looks at a file: its format, its columns and, in one pass over CSV text, their types.
+    /// Looks at a file: its format and the names of its columns.
     ///
     /// # Errors
-    /// As [`read_table`].
+    /// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
     pub fn open(path: &Path) -> Result<TableFile, Error> {
-        let (_, format) = source::open(path)?;
-        Self::inspect(path.display().to_string(), Source::File(path.to_path_buf()), format)
+        let (file, format) = source::open(path)?;
+        let size_bytes = file.metadata().map_err(Error::io("read", path))?.len();
+        Self::inspect(path.display().to_string(), Source::File(path.to_path_buf()), format, size_bytes)
     }
 
     /// The same for a file that is in memory; `name` is for error messages.
     ///
     /// # Errors
-    /// As [`read_table`].
+    /// As [`TableFile::open`].
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<TableFile, Error> {
         let format = source::recognise(&bytes).map_err(|kind| {
             Error::from(Problem { file: name.to_string(), table: None, position: None, column: None, kind })
         })?;
-        Self::inspect(name.to_string(), Source::Bytes(Bytes::from(bytes)), format)
+        let size_bytes = bytes.len() as u64;
+        Self::inspect(name.to_string(), Source::Bytes(Bytes::from(bytes)), format, size_bytes)
     }
 
     /// The names of the columns, in order.
@@ -101,54 +127,69 @@ impl TableFile {
         &self.names
     }
 
-    /// The number of rows.
-    pub fn rows(&self) -> u64 {
-        self.rows
+    /// The size of the file.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
     }
 
-    /// Reads all columns.
+    /// Counts the values of the named columns, each named once; of as many of them as memory allows.
     ///
     /// # Errors
-    /// As [`read_table`].
-    pub fn read(&self) -> Result<Frame, Error> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        self.read_columns(&names)
-    }
-
-    /// Reads the named columns, in the order asked for; memory is for these alone.
-    ///
-    /// # Errors
-    /// As [`read_table`], and [`ProblemKind::NoSuchColumn`].
-    pub fn read_columns(&self, names: &[&str]) -> Result<Frame, Error> {
-        let result = self.positions(names).and_then(|positions| match (&self.source, self.format) {
-            (Source::File(path), Format::Csv) => self.read_csv(File::open(path)?, &positions),
-            (Source::Bytes(bytes), Format::Csv) => self.read_csv(Cursor::new(bytes.clone()), &positions),
-            (Source::File(path), Format::Parquet) => self.read_parquet(File::open(path)?, &positions),
-            (Source::Bytes(bytes), Format::Parquet) => self.read_parquet(bytes.clone(), &positions),
-        });
-        result.map_err(|stop| self.error(stop))
-    }
-
-    fn inspect(name: String, source: Source, format: Format) -> Result<TableFile, Error> {
-        let mut table = TableFile { name, source, format, names: Vec::new(), types: Vec::new(), rows: 0 };
-        let result = match (&table.source, format) {
-            (Source::File(path), Format::Csv) => File::open(path).map_err(Stop::Io).and_then(inspect_csv),
-            (Source::Bytes(bytes), Format::Csv) => inspect_csv(Cursor::new(bytes.clone())),
-            (Source::File(path), Format::Parquet) => {
-                File::open(path).map_err(Stop::Io).and_then(inspect_parquet)
+    /// As [`TableFile::open`], and [`ProblemKind::NoSuchColumn`].
+    pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
+        let positions = self.positions(names).map_err(|stop| self.error(stop))?;
+        let counted = match &self.contents {
+            Contents::Csv(known) => {
+                let mut known = known.clone();
+                let counted = self.count_csv(&positions, &mut known, reading);
+                self.contents = Contents::Csv(known);
+                counted
             }
-            (Source::Bytes(bytes), Format::Parquet) => inspect_parquet(bytes.clone()),
+            Contents::Parquet(footer) => self.count_parquet(footer, &positions, reading),
         };
-        let Inspected { names, types, rows } = result.map_err(|stop| table.error(stop))?;
+        counted.map_err(|stop| self.error(stop))
+    }
+
+    fn inspect(name: String, source: Source, format: Format, size_bytes: u64) -> Result<TableFile, Error> {
+        let contents = Contents::Csv(Vec::new());
+        let mut table = TableFile { name, source, contents, names: Vec::new(), size_bytes };
+        let result = match format {
+            Format::Csv => table.inspect_csv(),
+            Format::Parquet => table.inspect_parquet(),
+        };
+        let (names, contents) = result.map_err(|stop| table.error(stop))?;
         table.names = names;
-        table.types = types;
-        table.rows = rows;
+        table.contents = contents;
         Ok(table)
     }
 
+    fn inspect_csv(&self) -> Result<(Vec<String>, Contents), Stop> {
+        let names = column_names(&open_csv(self.open_source()?)?.header)?;
+        let known = vec![Known::default(); names.len()];
+        Ok((names, Contents::Csv(known)))
+    }
+
+    fn inspect_parquet(&self) -> Result<(Vec<String>, Contents), Stop> {
+        let footer = match &self.source {
+            Source::File(path) => Footer::read(&File::open(path)?)?,
+            Source::Bytes(bytes) => Footer::read(bytes)?,
+        };
+        let header: Vec<String> = footer.schema().fields().iter().map(|field| field.name().clone()).collect();
+        Ok((column_names(&header)?, Contents::Parquet(footer)))
+    }
+
+    fn open_source(&self) -> std::io::Result<Box<dyn Readable>> {
+        Ok(match &self.source {
+            Source::File(path) => Box::new(File::open(path)?),
+            Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+        })
+    }
+
     fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Stop> {
+        let by_name: std::collections::HashMap<&str, usize> =
+            self.names.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
         let find = |name: &&str| {
-            self.names.iter().position(|candidate| candidate == name).ok_or_else(|| {
+            by_name.get(name).copied().ok_or_else(|| {
                 let nearest = nearest(name, self.names.iter().map(String::as_str));
                 Stop::Column(crate::cell::shorten(name), ProblemKind::NoSuchColumn { nearest })
             })
@@ -156,67 +197,100 @@ impl TableFile {
         names.iter().map(find).collect()
     }
 
-    fn read_csv(&self, source: impl Read, positions: &[usize]) -> Result<Frame, Stop> {
-        let mut records = open_csv(source)?;
+    fn count_csv(
+        &self,
+        positions: &[usize],
+        known: &mut [Known],
+        reading: &Reading,
+    ) -> Result<Counted, Stop> {
+        let mut source = self.open_source()?;
+        let records = open_csv(&mut source)?;
         // The file may have got another header since it was opened.
-        let types = |position: &usize| self.types.get(*position).filter(|_| *position < records.header.len());
-        let types: Option<Vec<ColumnType>> =
-            positions.iter().map(|position| types(position).copied()).collect();
-        let types = types.ok_or(ProblemKind::Changed)?;
-        let mut builders: Vec<ValuesBuilder> = types.iter().map(|t| ValuesBuilder::new(*t)).collect();
-        let mut rows = 0;
-        while next_record(&mut records)? {
-            rows += 1;
-            for ((builder, position), column_type) in builders.iter_mut().zip(positions).zip(&types) {
-                builder.push(read_as(records.field(*position), *column_type));
-            }
-        }
-        Ok(self.frame(positions, builders, rows))
-    }
-
-    fn read_parquet<R: ChunkReader + 'static>(&self, source: R, positions: &[usize]) -> Result<Frame, Stop> {
-        let cells = ParquetCells::open(source)?;
-        if cells.header() != self.names {
+        if column_names(&records.header)? != self.names {
             return Err(ProblemKind::Changed.into());
         }
-        let mut types = Vec::new();
-        for position in positions {
-            let found = cells.schema().field(*position).data_type();
-            let plain = plain_type(found).and_then(|plain| column_type(&plain)).ok_or_else(|| {
-                let found = crate::cell::shorten(&found.to_string());
-                Stop::Column(self.names[*position].clone(), ProblemKind::UnsupportedParquetType { found })
-            })?;
-            types.push(plain);
-        }
-        // Batches have the columns in the file's order.
-        let mut order: Vec<usize> = positions.to_vec();
-        order.sort_unstable();
-        order.dedup();
-        let mut builders: Vec<ValuesBuilder> = types.iter().map(|t| ValuesBuilder::new(*t)).collect();
-        let mut batches = cells.batches(&order)?;
-        let mut rows = 0;
-        while let Some((count, arrays)) = batches.advance()? {
-            rows += count;
-            for (builder, position) in builders.iter_mut().zip(positions) {
-                let place = order.binary_search(position).unwrap_or_default();
-                let Some(cells) = arrays.get(place).and_then(Cells::new) else {
-                    return Err(ProblemKind::Changed.into());
-                };
-                (0..count).for_each(|row| builder.push(cells.get(row)));
+        let records_from = records.position();
+        drop(records);
+        source.seek(SeekFrom::Start(records_from))?;
+
+        let mut columns = vec![None; self.names.len()];
+        let mut expected = 0;
+        for (rank, &position) in positions.iter().enumerate() {
+            expected += known[position].bytes;
+            if rank == 0 || expected <= reading.memory_bytes {
+                columns[position] = Some(Wanted { as_text: known[position].text, rank });
             }
         }
-        let mut frame = self.frame(positions, builders, rows);
-        frame.columns.iter_mut().for_each(|column| whole_numbers_as_pandas(&mut column.values));
-        Ok(frame)
+        let Reading { memory_bytes, threads, progress } = *reading;
+        let plan = csv_tally::Plan { columns, memory_bytes, threads, progress };
+        let mut tally = match csv_tally::tally(source, &plan) {
+            Ok(tally) => tally,
+            Err(Stopped::Io(error)) => return Err(Stop::Io(error)),
+            Err(Stopped::Faulty) => return Err(self.first_fault()?),
+        };
+        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
+        for &position in positions {
+            let name = &self.names[position];
+            match tally.columns[position].take().map(|column| column.finish(name)) {
+                Some(Tallied::Counted(column)) => counted.columns.push(column),
+                Some(Tallied::ReadAgain) => {
+                    known[position].text = true;
+                    counted.deferred.push(name.clone());
+                }
+                Some(Tallied::Dropped) => {
+                    known[position].bytes = 8 * tally.rows;
+                    counted.deferred.push(name.clone());
+                }
+                None => counted.deferred.push(name.clone()),
+            }
+        }
+        Ok(counted)
     }
 
-    fn frame(&self, positions: &[usize], builders: Vec<ValuesBuilder>, rows: usize) -> Frame {
-        let columns = positions.iter().zip(builders);
-        let columns = columns.map(|(position, builder)| Column {
-            name: self.names[*position].clone(),
-            values: builder.finish(),
-        });
-        Frame { columns: columns.collect(), rows }
+    /// Reads record by record to say what is wrong and on which line.
+    fn first_fault(&self) -> Result<Stop, Stop> {
+        let mut records = open_csv(self.open_source()?)?;
+        loop {
+            match records.advance()? {
+                Step::Record => {}
+                Step::Faulty(located) => return Ok(Stop::Located(located)),
+                // It was there a moment ago.
+                Step::End => return Ok(ProblemKind::Changed.into()),
+            }
+        }
+    }
+
+    fn count_parquet(
+        &self,
+        footer: &Footer,
+        positions: &[usize],
+        reading: &Reading,
+    ) -> Result<Counted, Stop> {
+        let share = self.size_bytes / self.names.len().max(1) as u64;
+        let plan = parquet_tally::Plan {
+            columns: positions,
+            memory_bytes: reading.memory_bytes,
+            threads: reading.threads,
+            progress: &|| (reading.progress)(share),
+        };
+        let tally = match &self.source {
+            Source::File(path) => parquet_tally::tally(|| File::open(path), footer, &plan),
+            Source::Bytes(bytes) => parquet_tally::tally(|| Ok(bytes.clone()), footer, &plan),
+        };
+        let tally = tally.map_err(|(column, kind)| match column {
+            Some(column) => Stop::Column(column, kind),
+            None => kind.into(),
+        })?;
+        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
+        for (column, &position) in tally.into_iter().zip(positions) {
+            match column {
+                Some(column) => {
+                    counted.columns.push(ValueCounts { name: self.names[position].clone(), ..column })
+                }
+                None => counted.deferred.push(self.names[position].clone()),
+            }
+        }
+        Ok(counted)
     }
 
     fn error(&self, stop: Stop) -> Error {
@@ -229,46 +303,11 @@ impl TableFile {
     }
 }
 
-struct Inspected {
-    names: Vec<String>,
-    types: Vec<ColumnType>,
-    rows: u64,
-}
-
 fn open_csv<R: Read>(source: R) -> Result<Records<R>, Stop> {
     Records::open(source).map_err(|error| match error {
         Ok(error) => Stop::Io(error),
         Err(located) => Stop::Located(located),
     })
-}
-
-/// Whether there is another record; a faulty one ends the reading.
-fn next_record<R: Read>(records: &mut Records<R>) -> Result<bool, Stop> {
-    match records.advance()? {
-        Step::Record => Ok(true),
-        Step::Faulty(located) => Err(Stop::Located(located)),
-        Step::End => Ok(false),
-    }
-}
-
-fn inspect_csv(source: impl Read) -> Result<Inspected, Stop> {
-    let mut records = open_csv(source)?;
-    let names = column_names(&records.header)?;
-    let mut guesses = vec![Guess::default(); names.len()];
-    let mut rows = 0;
-    while next_record(&mut records)? {
-        rows += 1;
-        for (column, guess) in guesses.iter_mut().enumerate() {
-            guess.see(records.field(column));
-        }
-    }
-    Ok(Inspected { names, types: guesses.iter().map(Guess::column_type).collect(), rows })
-}
-
-fn inspect_parquet<R: ChunkReader + 'static>(source: R) -> Result<Inspected, Stop> {
-    let cells = ParquetCells::open(source)?;
-    let names = column_names(&cells.header())?;
-    Ok(Inspected { names, types: Vec::new(), rows: cells.rows() })
 }
 
 /// The names of a header; one without a name gets pandas' `Unnamed: N`.
@@ -285,24 +324,5 @@ fn column_names(header: &[String]) -> Result<Vec<String>, Stop> {
     Ok(names)
 }
 
-fn column_type(plain: &datafusion::arrow::datatypes::DataType) -> Option<ColumnType> {
-    use datafusion::arrow::datatypes::DataType;
-    match plain {
-        DataType::Boolean => Some(ColumnType::Boolean),
-        DataType::Int64 => Some(ColumnType::Integer),
-        DataType::Float64 => Some(ColumnType::Float),
-        DataType::Utf8 => Some(ColumnType::String),
-        DataType::Date32 => Some(ColumnType::Date),
-        _ => None,
-    }
-}
-
-/// Whole numbers with a missing value become floats, as they do from CSV.
-fn whole_numbers_as_pandas(values: &mut Values) {
-    if let Values::Integer(numbers) = values
-        && numbers.iter().any(Option::is_none)
-    {
-        let floats = numbers.iter().map(|number| number.map_or(f64::NAN, |number| number as f64));
-        *values = Values::Float(floats.collect());
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! at or over its threshold. On identical populations at most 5 % of whole reports name any column, because every
 //! test holds its level. Effect sizes estimated from few rows are too large; significance guards against that.
 
-use streamflow_stats::{self as stats, Sample, benjamini_hochberg};
+use streamflow_stats::{self as stats, benjamini_hochberg};
 
 use crate::column::Column;
 use crate::contingency::contingency_p;
@@ -98,10 +98,13 @@ fn standardised_distance(numbers: &Numbers) -> Result<f64, stats::Error> {
         .flat_map(|side| [side.min(), side.max()])
         .flatten()
         .fold(0.0, |a: f64, b| a.max(b.abs()));
-    let pooled = Sample::from_counts(numbers.merged().map(|(value, n, m)| (value, n + m)))?;
-    let unit = [numbers.reference.variance(0).sqrt(), pooled.variance(0).sqrt()]
-        .into_iter()
-        .find(|&unit| unit > ROUNDING * scale);
+    let varies = |unit: &f64| *unit > ROUNDING * scale;
+    let of_both =
+        || -> Result<f64, stats::Error> { Ok(numbers.reference.merge(&numbers.current)?.variance(0).sqrt()) };
+    let unit = match Some(numbers.reference.variance(0).sqrt()).filter(varies) {
+        Some(unit) => Some(unit),
+        None => Some(of_both()?).filter(varies),
+    };
     match unit {
         Some(unit) => Ok(stats::wasserstein_distance(&numbers.reference, &numbers.current)? / unit),
         None => Ok(0.0),
@@ -165,11 +168,15 @@ impl MissingReport {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use streamflow_stats::Sample;
+
     use super::*;
 
     #[track_caller]
     fn check_distance(reference: &[f64], current: &[f64], expected: f64) {
-        let sample = |values: &[f64]| Sample::new(values.to_vec()).unwrap();
+        let sample = |values: &[f64]| Cow::Owned(Sample::new(values.to_vec()).unwrap());
         let numbers = Numbers { reference: sample(reference), current: sample(current), integer: false };
         let distance = standardised_distance(&numbers).unwrap();
         assert!((distance - expected).abs() < 1e-12, "{distance} is not {expected}");

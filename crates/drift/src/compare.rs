@@ -299,6 +299,9 @@ fn values(
     if kind == ColumnType::Numerical {
         report.notes.extend(notes::of_rounding(mantissa_bits(reference, current)));
     }
+    if kind == ColumnType::Text {
+        report.notes.extend(notes::of_many_texts(reference, current));
+    }
     let (reference, current) = summary::sides(reference, current, &seen);
     (report.reference, report.current) = (Some(reference), Some(current));
     report.distribution = Some(summary::distribution(&seen));

@@ -26,6 +26,14 @@ pub enum Error {
         /// The length of the first column of that side.
         expected: usize,
     },
+    /// A column has more rows than can be counted exactly.
+    #[error("column {name:?} has more than {limit} rows, the most that are counted exactly")]
+    TooManyRows {
+        /// The column.
+        name: String,
+        /// The most rows accepted.
+        limit: u64,
+    },
     /// A text code points past its levels.
     #[error("column {name:?} holds text code {code}, expected less than {levels} or MISSING")]
     TextCode {

@@ -2,7 +2,7 @@
 
 use crate::column::{Column, Kind};
 use crate::format::{count, list, number, percent};
-use crate::observations::{Counts, Observations};
+use crate::observations::{Counts, MOST_TEXTS, Observations};
 use crate::profile::MAX_DISTINCT;
 use crate::profile::rounding::ALL_BITS;
 
@@ -56,6 +56,12 @@ pub(crate) fn of_rounding(mantissa_bits: u32) -> Option<String> {
              toward zero to {mantissa_bits} binary places (relative error below {error})"
         )
     })
+}
+
+/// A note on texts of which not all were compared.
+pub(crate) fn of_many_texts(reference: &Column, current: &Column) -> Option<String> {
+    let most = reference.present().max(current.present());
+    (most > MOST_TEXTS).then(|| format!("the classifier saw {MOST_TEXTS} of {most} texts, evenly chosen"))
 }
 
 /// Notes on the columns as they came.

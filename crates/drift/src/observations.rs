@@ -2,6 +2,7 @@
 //!
 //! Missing and infinite values are dropped per side; nothing else is changed. Both sides hold at least one value.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use streamflow_stats::Sample;
@@ -10,14 +11,14 @@ use crate::column::{Column, ColumnType, Kind, MISSING, Values};
 use crate::profile::rounding::{ALL_BITS, round_counts, round_toward_zero};
 use crate::profile::{Counted, MAX_DISTINCT};
 
-/// The classifier of texts works on rows; a profile's counts make no more of them than this.
-const MAX_COUNTED_TEXTS: usize = 1_000_000;
+/// The classifier of texts works on rows: no more of a side than this, evenly chosen from all in their order.
+pub(crate) const MOST_TEXTS: usize = 1_000_000;
 
 /// The values of both sides.
 #[derive(Debug, Clone)]
 pub enum Observations<'a> {
     /// Ordered numbers.
-    Numerical(Numbers),
+    Numerical(Numbers<'a>),
     /// Counts by label.
     Categorical(Counts),
     /// Free text.
@@ -26,11 +27,11 @@ pub enum Observations<'a> {
 
 /// Numbers of both sides.
 #[derive(Debug, Clone)]
-pub struct Numbers {
+pub struct Numbers<'a> {
     /// Reference values.
-    pub reference: Sample,
+    pub reference: Cow<'a, Sample>,
     /// Current values.
-    pub current: Sample,
+    pub current: Cow<'a, Sample>,
     /// Whether both sides are whole numbers without a missing one, as NumPy's integer dtype.
     pub integer: bool,
 }
@@ -46,7 +47,7 @@ pub struct Counts {
     pub current: Vec<u64>,
 }
 
-/// Texts of both sides, sorted so that row order has no influence.
+/// Texts of both sides, sorted so that row order has no influence; a million of a side at most.
 #[derive(Debug, Clone)]
 pub struct Texts<'a> {
     /// Reference texts.
@@ -104,7 +105,7 @@ impl<'a> Observations<'a> {
     }
 }
 
-impl Numbers {
+impl Numbers<'_> {
     /// Ascending distinct values of both sides with their counts on each.
     pub fn merged(&self) -> impl Iterator<Item = (f64, u64, u64)> {
         let mut reference = self.reference.iter().peekable();
@@ -217,6 +218,9 @@ fn tally(column: &Column) -> Result<Vec<(f64, String, u64)>, String> {
             counts.into_iter().map(|(day, n)| (f64::from(day), format!("day {day}"), n)).collect()
         }
         Values::Counted(profile) => match &profile.values {
+            Counted::Exact(sample) => {
+                sample.iter().map(|(value, n)| (value, number_label(value), n)).collect()
+            }
             Counted::Numbers { counts, .. } if profile.distinct().is_some() => {
                 counts.iter().map(|&(value, n)| (value, number_label(value), n)).collect()
             }
@@ -253,7 +257,7 @@ pub(crate) fn mantissa_bits(reference: &Column, current: &Column) -> u32 {
 }
 
 /// The numbers of a side, rounded toward zero to `bits` mantissa bits.
-fn sample(column: &Column, bits: u32) -> Result<Sample, String> {
+fn sample(column: &Column, bits: u32) -> Result<Cow<'_, Sample>, String> {
     let rounded = |value| if bits < ALL_BITS { round_toward_zero(value, bits) } else { value };
     let sample = match &column.values {
         Values::Float(values) => {
@@ -266,6 +270,10 @@ fn sample(column: &Column, bits: u32) -> Result<Sample, String> {
             Sample::new(values.iter().flatten().map(|&value| rounded(f64::from(u8::from(value)))).collect())
         }
         Values::Counted(profile) => match &profile.values {
+            Counted::Exact(sample) if bits >= ALL_BITS => return Ok(Cow::Borrowed(sample)),
+            Counted::Exact(sample) => {
+                Sample::from_counts(sample.iter().map(|(value, n)| (rounded(value), n)))
+            }
             Counted::Numbers { counts, .. } => Sample::from_counts(round_counts(counts.clone(), bits)),
             Counted::WholeNumbers(counts) => {
                 Sample::from_counts(counts.iter().map(|&(value, n)| (rounded(value as f64), n)))
@@ -275,7 +283,7 @@ fn sample(column: &Column, bits: u32) -> Result<Sample, String> {
         },
         Values::Text { .. } | Values::Date(_) => return Err(not_numbers(column)),
     };
-    sample.map_err(|error| error.to_string())
+    sample.map(Cow::Owned).map_err(|error| error.to_string())
 }
 
 fn not_numbers(column: &Column) -> String {
@@ -283,27 +291,33 @@ fn not_numbers(column: &Column) -> String {
 }
 
 fn texts(column: &Column) -> Result<Vec<&str>, String> {
-    match &column.values {
+    let mut counts: Vec<(&str, usize)> = match &column.values {
         Values::Text { codes, levels } => {
-            let present = codes.iter().filter(|&&code| code != MISSING);
-            let mut texts: Vec<&str> = present.map(|&code| levels[code as usize].as_str()).collect();
-            texts.sort_unstable();
-            Ok(texts)
+            let mut counts: Vec<(&str, usize)> = levels.iter().map(|level| (level.as_str(), 0)).collect();
+            codes.iter().filter(|&&code| code != MISSING).for_each(|&code| counts[code as usize].1 += 1);
+            counts
         }
         Values::Counted(profile) if column.kind() == Kind::Text => match &profile.values {
-            Counted::Labels(_) if column.present() > MAX_COUNTED_TEXTS => Err(format!(
-                "one side is a profile of {} texts, and a classifier is trained on at most {MAX_COUNTED_TEXTS}",
-                column.present()
-            )),
-            Counted::Labels(counts) => {
-                let rows =
-                    counts.iter().flat_map(|(label, n)| std::iter::repeat_n(label.as_str(), *n as usize));
-                Ok(rows.collect())
-            }
-            _ => Err(not_kept("texts")),
+            Counted::Labels(counts) => counts
+                .iter()
+                .map(|(label, n)| (label.as_str(), usize::try_from(*n).unwrap_or(usize::MAX)))
+                .collect(),
+            _ => return Err(not_kept("texts")),
         },
-        _ => Err(format!("tested as text, but one side holds {}", column.kind().words())),
+        _ => return Err(format!("tested as text, but one side holds {}", column.kind().words())),
+    };
+    counts.sort_unstable();
+    let (rows, mut seen, mut taken) = (column.present(), 0_u128, 0);
+    let kept = rows.min(MOST_TEXTS);
+    let mut texts = Vec::with_capacity(kept);
+    for (text, n) in counts {
+        seen += n as u128;
+        // Of the first `seen` rows as large a share as of all.
+        let due = (seen * kept as u128 / (rows as u128).max(1)) as usize;
+        texts.extend(std::iter::repeat_n(text, due - taken));
+        taken = due;
     }
+    Ok(texts)
 }
 
 fn is_integer(column: &Column) -> bool {

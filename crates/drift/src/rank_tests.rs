@@ -17,33 +17,55 @@ use crate::observations::Numbers;
 
 /// The combined p-value, 0 to 1. One distinct value on both sides gives 1.
 pub(crate) fn rank_tests(numbers: &Numbers) -> Result<f64, stats::Error> {
-    let rank_sum = |sides: &Numbers| mannwhitneyu(&sides.reference, &sides.current, Alternative::TwoSided);
-    let location = rank_sum(numbers)?.p_value;
-    let scale = rank_sum(&distances_from_median(numbers)?)?.p_value;
+    let rank_sum = |reference: &Sample, current: &Sample| {
+        mannwhitneyu(reference, current, Alternative::TwoSided).map(|test| test.p_value)
+    };
+    let median = pooled_median(numbers);
+    let location = rank_sum(&numbers.reference, &numbers.current)?;
+    let scale = rank_sum(&numbers.reference.distances_from(median), &numbers.current.distances_from(median))?;
     let shape = ks_2samp(&numbers.reference, &numbers.current)?.p_value;
     Ok((3.0 * location.min(scale).min(shape)).min(1.0))
 }
 
-/// Both sides as distances from the median of all values.
-fn distances_from_median(numbers: &Numbers) -> Result<Numbers, stats::Error> {
-    let pooled = Sample::from_counts(numbers.merged().map(|(value, n, m)| (value, n + m)))?;
-    let median = pooled.quantile(0.5).unwrap_or(0.0);
-    let distances =
-        |sample: &Sample| Sample::from_counts(sample.iter().map(|(value, n)| ((value - median).abs(), n)));
-    Ok(Numbers {
-        reference: distances(&numbers.reference)?,
-        current: distances(&numbers.current)?,
-        integer: numbers.integer,
-    })
+/// The middle value of both sides together, or the mean of the two in the middle.
+fn pooled_median(numbers: &Numbers) -> f64 {
+    let rows = numbers.reference.len() + numbers.current.len();
+    let (mut below, mut lower) = (0, None);
+    for (value, n, m) in numbers.merged() {
+        below += n + m;
+        if let Some(lower) = lower {
+            return f64::midpoint(lower, value);
+        }
+        if 2 * below > rows {
+            return value;
+        }
+        // Exactly half: the median lies between this value and the next.
+        lower = (2 * below == rows).then_some(value);
+    }
+    0.0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
-    fn numbers(reference: &[f64], current: &[f64]) -> Numbers {
-        let sample = |values: &[f64]| Sample::new(values.to_vec()).unwrap();
+    fn numbers(reference: &[f64], current: &[f64]) -> Numbers<'static> {
+        let sample = |values: &[f64]| Cow::Owned(Sample::new(values.to_vec()).unwrap());
         Numbers { reference: sample(reference), current: sample(current), integer: false }
+    }
+
+    #[test]
+    fn the_pooled_median_is_that_of_all_rows() {
+        for (reference, current, expected) in [
+            (&[1.0, 2.0][..], &[3.0][..], 2.0),
+            (&[1.0, 2.0], &[3.0, 7.0], 2.5),
+            (&[1.0, 1.0, 1.0], &[5.0], 1.0),
+            (&[1.0, 1.0], &[5.0, 5.0], 3.0),
+        ] {
+            assert_eq!(pooled_median(&numbers(reference, current)), expected);
+        }
     }
 
     #[test]

@@ -16,23 +16,23 @@ const LABEL_CHARS: usize = 120;
 pub(crate) fn sides(reference: &Column, current: &Column, seen: &Observations) -> (SideSummary, SideSummary) {
     let side = |column: &Column, distinct, numeric, top| {
         let rows = column.rows();
-        SideSummary { rows, missing: rows - column.present(), distinct: Some(distinct), numeric, top }
+        SideSummary { rows, missing: rows - column.present(), distinct, numeric, top }
     };
     match seen {
         Observations::Numerical(Numbers { reference: r, current: c, .. }) => (
-            side(reference, r.distinct(), numeric(r), Vec::new()),
-            side(current, c.distinct(), numeric(c), Vec::new()),
+            side(reference, Some(r.distinct()), numeric(r), Vec::new()),
+            side(current, Some(c.distinct()), numeric(c), Vec::new()),
         ),
         Observations::Categorical(counts) => {
-            let distinct = |counts: &[u64]| counts.iter().filter(|&&n| n > 0).count();
+            let distinct = |counts: &[u64]| Some(counts.iter().filter(|&&n| n > 0).count());
             (
                 side(reference, distinct(&counts.reference), None, top(&counts.labels, &counts.reference)),
                 side(current, distinct(&counts.current), None, top(&counts.labels, &counts.current)),
             )
         }
         Observations::Text(texts) => (
-            side(reference, distinct_texts(&texts.reference), None, Vec::new()),
-            side(current, distinct_texts(&texts.current), None, Vec::new()),
+            side(reference, distinct_texts(reference, &texts.reference), None, Vec::new()),
+            side(current, distinct_texts(current, &texts.current), None, Vec::new()),
         ),
     }
 }
@@ -71,9 +71,9 @@ fn top(labels: &[String], counts: &[u64]) -> Vec<CategoryCount> {
         .collect()
 }
 
-/// Texts are sorted, so equal ones are neighbours.
-fn distinct_texts(texts: &[&str]) -> usize {
-    texts.chunk_by(|a, b| a == b).count()
+/// Texts are sorted, so equal ones are neighbours; unknown where not all of them were kept.
+fn distinct_texts(column: &Column, texts: &[&str]) -> Option<usize> {
+    (texts.len() == column.present()).then(|| texts.chunk_by(|a, b| a == b).count())
 }
 
 /// A label no longer than a report can bear.

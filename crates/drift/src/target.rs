@@ -83,6 +83,7 @@ fn positives(column: &Column) -> Option<Positives> {
         Values::Counted(profile) => match &profile.values {
             // An infinite label is of neither class.
             _ if profile.infinite() > 0 => None,
+            Counted::Exact(sample) => among(sample.iter().map(|(value, n)| (number(value), n))),
             Counted::Numbers { counts, .. } => among(counts.iter().map(|&(value, n)| (number(value), n))),
             Counted::WholeNumbers(counts) => {
                 among(counts.iter().map(|&(value, n)| (number(value as f64), n)))

@@ -1,7 +1,7 @@
 //! Columns of the dataset as the drift and model crates take them.
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Column, Frame, Values};
+use streamflow_dataset::{Column, Counts, Frame, ValueCounts, Values};
 use streamflow_drift as drift;
 use streamflow_model::{FeatureColumn, Features};
 
@@ -20,6 +20,21 @@ pub fn drift_column(column: Column) -> drift::Column {
         Values::Date(values) => drift::Values::Date(values),
     };
     drift::Column { name: column.name, values }
+}
+
+/// A column of a file for a comparison. Moves the values, and sorts numbers.
+pub fn counted_column(column: ValueCounts) -> anyhow::Result<drift::Column> {
+    let rows = column.rows();
+    let ValueCounts { name, missing, values } = column;
+    Ok(match values {
+        Counts::Float(numbers) => drift::Column::counted_floats(name, missing, numbers.counts, numbers.rows)?,
+        Counts::Integer(numbers) => {
+            drift::Column::counted_integers(name, missing, numbers.counts, numbers.rows)
+        }
+        Counts::Boolean(counts) => drift::Column::counted_booleans(name, missing, counts),
+        Counts::Text(counts) => drift::Column::counted_text(name, missing, counts),
+        Counts::Date(_) => drift::Column::counted_dates(name, missing, rows - missing),
+    })
 }
 
 /// What a model learns from: the configured columns of a point-in-time table, row by row aligned.

@@ -12,6 +12,7 @@ mod columns;
 mod commands;
 mod config;
 pub mod console;
+mod drift_files;
 mod files;
 pub mod flows;
 mod http_client;

@@ -1,22 +1,23 @@
-//! `read_table`: what is a table, what is not, and which types come out.
+//! `TableFile`: what is a table, what is not, and which types come out.
 
 use std::fs;
 
 use proptest::prelude::*;
-use streamflow_dataset::{Frame, TableFile, Values, read_bytes, read_table};
+use streamflow_dataset::{Counts, TableFile};
+
+use crate::{all_columns, all_columns_of, counts_of};
 
 fn types(csv: &str) -> Vec<&'static str> {
-    let frame = read_bytes("t.csv", csv.as_bytes().to_vec()).unwrap();
-    frame.columns.iter().map(|column| kind(&column.values)).collect()
+    all_columns_of(csv.as_bytes()).unwrap().iter().map(|column| kind(&column.values)).collect()
 }
 
-fn kind(values: &Values) -> &'static str {
+fn kind(values: &Counts) -> &'static str {
     match values {
-        Values::Float(_) => "float",
-        Values::Integer(_) => "integer",
-        Values::Boolean(_) => "boolean",
-        Values::Text { .. } => "text",
-        Values::Date(_) => "date",
+        Counts::Float(_) => "float",
+        Counts::Integer(_) => "integer",
+        Counts::Boolean(_) => "boolean",
+        Counts::Text(_) => "text",
+        Counts::Date(_) => "date",
     }
 }
 
@@ -55,16 +56,17 @@ fn types_are_those_of_pandas() {
 #[test]
 fn values_and_missing_values() {
     let csv = "\u{feff}a,b,c,\r\n1,x,NA,true\r\n,\"x, \"\"y\"\"\",,\r\n\r\n3,,2.5,false\r\n";
-    let frame = read_bytes("t.csv", csv.as_bytes().to_vec()).unwrap();
-    assert_eq!(frame.rows, 3);
-    let names: Vec<&str> = frame.columns.iter().map(|column| column.name.as_str()).collect();
+    let columns = all_columns_of(csv.as_bytes()).unwrap();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c", "Unnamed: 3"]);
-    let text: Vec<Vec<Option<String>>> =
-        (0..3).map(|row| frame.columns.iter().map(|column| column.values.text(row)).collect()).collect();
-    let some = |value: &str| Some(value.to_string());
-    assert_eq!(text[0], [some("1"), some("x"), None, some("true")]);
-    assert_eq!(text[1], [None, some("x, \"y\""), None, None]);
-    assert_eq!(text[2], [some("3"), None, some("2.5"), some("false")]);
+    assert!(columns.iter().all(|column| column.rows() == 3));
+    assert_eq!(columns.iter().map(|column| column.missing).collect::<Vec<_>>(), [1, 1, 2, 1]);
+    let counts = |name: &str| counts_of(&columns, name);
+    let pair = |value: &str, rows: u64| (value.to_string(), rows);
+    assert_eq!(counts("a"), [pair("1", 1), pair("3", 1)]);
+    assert_eq!(counts("b"), [pair("x", 1), pair("x, \"y\"", 1)]);
+    assert_eq!(counts("c"), [pair("2.5", 1)]);
+    assert_eq!(counts("Unnamed: 3"), [pair("false", 1), pair("true", 1)]);
 }
 
 #[test]
@@ -88,12 +90,12 @@ fn files_that_are_not_tables() {
     for (name, bytes) in cases {
         let path = directory.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let error = read_table(&path).unwrap_err().to_string();
+        let error = TableFile::open(&path).and_then(all_columns).unwrap_err().to_string();
         messages.push_str(&error.replace(&format!("{}/", directory.path().display()), ""));
         messages.push('\n');
     }
     for path in [directory.path().join("nowhere.csv"), directory.path().to_path_buf()] {
-        let error = read_table(&path).unwrap_err().to_string();
+        let error = TableFile::open(&path).and_then(all_columns).unwrap_err().to_string();
         messages.push_str(&error.replace(&directory.path().display().to_string(), "DIR"));
         messages.push('\n');
     }
@@ -101,33 +103,22 @@ fn files_that_are_not_tables() {
 }
 
 #[test]
-fn columns_are_read_alone_and_in_the_order_asked_for() {
-    let table = TableFile::from_bytes("t.csv", b"a,b,c\n1,x,2.5\n2,y,\n".to_vec()).unwrap();
-    assert_eq!((table.names().len(), table.rows()), (3, 2));
-    let frame = table.read_columns(&["c", "a"]).unwrap();
-    assert_eq!(frame.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["c", "a"]);
-    assert_eq!(frame.column("a").unwrap().values, Values::Integer(vec![Some(1), Some(2)]));
-    assert_eq!(table.read_columns(&[]).unwrap(), Frame { columns: vec![], rows: 2 });
-    let error = table.read_columns(&["d"]).unwrap_err().to_string();
-    assert_eq!(error, "t.csv, column d: there is no such column (did you mean a?)");
-}
-
-#[test]
 fn a_header_alone_is_a_table_without_rows() {
-    let frame = read_bytes("t.csv", b"a,b".to_vec()).unwrap();
-    assert_eq!((frame.rows, types("a,b")), (0, vec!["float", "float"]));
+    let columns = all_columns_of(b"a,b").unwrap();
+    assert!(columns.iter().all(|column| column.rows() == 0));
+    assert_eq!(types("a,b"), ["float", "float"]);
 }
 
 proptest! {
     #[test]
     fn no_bytes_panic_the_csv_reader(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = read_bytes("t", bytes);
+        let _ = all_columns_of(&bytes);
     }
 
     #[test]
     fn no_text_panics_the_csv_reader(text in "[a-c0-9,\"\r\n .;NA\u{e9}-]{0,200}") {
-        if let Ok(frame) = read_bytes("t", text.into_bytes()) {
-            prop_assert!(frame.columns.iter().all(|column| column.values.len() == frame.rows));
+        if let Ok(columns) = all_columns_of(text.as_bytes()) {
+            prop_assert!(columns.iter().all(|column| column.rows() == columns[0].rows()));
         }
     }
 
@@ -144,6 +135,6 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let _ = read_bytes("t", bytes);
+        let _ = all_columns_of(&bytes);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use streamflow_dataset::{DatasetSpec, Outcome, PointInTime, Store, Values, read_table};
+use streamflow_dataset::{Counts, DatasetSpec, Outcome, PointInTime, Store, TableFile, Values};
 
 use crate::date;
 
@@ -90,14 +90,12 @@ fn both_months() {
 #[test]
 fn files_read_without_a_configuration() {
     let Some(months) = months() else { return };
-    let frame = read_table(&months[0].join("subscriptions.csv")).unwrap();
-    assert_eq!(frame.rows, 7043);
-    let Values::Boolean(plans) = &frame.column("plan_stream_tv").unwrap().values else {
-        panic!("not boolean")
-    };
-    assert_eq!(plans.iter().filter(|plan| plan.is_none()).count(), 1526);
-    let Values::Integer(months) = &frame.column("months_active").unwrap().values else {
-        panic!("not integer")
-    };
-    assert_eq!(months.iter().flatten().max(), Some(&72));
+    let table = TableFile::open(&months[0].join("subscriptions.csv")).unwrap();
+    let columns = crate::all_columns(table).unwrap();
+    let column = |name: &str| columns.iter().find(|column| column.name == name).unwrap();
+    let plans = column("plan_stream_tv");
+    assert_eq!((plans.rows(), plans.missing), (7043, 1526));
+    assert!(matches!(plans.values, Counts::Boolean(_)));
+    let Counts::Integer(months) = &column("months_active").values else { panic!("not integer") };
+    assert_eq!(months.counts.iter().map(|(value, _)| value).max(), Some(&72));
 }

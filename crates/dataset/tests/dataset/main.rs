@@ -12,7 +12,7 @@ mod specs;
 use std::fs;
 use std::path::Path;
 
-use streamflow_dataset::{DatasetSpec, Error, IngestReport, Store};
+use streamflow_dataset::{DatasetSpec, Error, IngestReport, Reading, Store, TableFile, ValueCounts};
 use tempfile::TempDir;
 
 /// A dataset with every type, small enough to read.
@@ -76,4 +76,41 @@ fn store_of(text: &str) -> (TempDir, Store) {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path(), spec(text)).unwrap();
     (data, store)
+}
+
+/// Every column of a file without a configuration, in any order.
+fn all_columns(mut table: TableFile) -> Result<Vec<ValueCounts>, Error> {
+    let reading = Reading { memory_bytes: 1 << 30, threads: 2, progress: &|_| {} };
+    let (mut columns, mut names) = (Vec::new(), table.names().to_vec());
+    while !names.is_empty() {
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let counted = table.count(&asked, &reading)?;
+        columns.extend(counted.columns);
+        names = counted.deferred;
+    }
+    Ok(columns)
+}
+
+fn all_columns_of(bytes: &[u8]) -> Result<Vec<ValueCounts>, Error> {
+    all_columns(TableFile::from_bytes("t", bytes.to_vec())?)
+}
+
+/// The values of a column with their rows, as text and in that order.
+fn counts_of(columns: &[ValueCounts], name: &str) -> Vec<(String, u64)> {
+    use streamflow_dataset::Counts;
+    let column = columns.iter().find(|column| column.name == name).unwrap();
+    let mut counts: Vec<(String, u64)> = match &column.values {
+        Counts::Float(numbers) => numbers.counts.iter().map(|(value, n)| (value.to_string(), *n)).collect(),
+        Counts::Integer(numbers) => numbers.counts.iter().map(|(value, n)| (value.to_string(), *n)).collect(),
+        Counts::Boolean([no, yes]) => vec![("false".into(), *no), ("true".into(), *yes)],
+        Counts::Text(counts) => counts.clone(),
+        Counts::Date(counts) => counts.iter().map(|(day, n)| (day.to_string(), *n)).collect(),
+    };
+    match &column.values {
+        Counts::Float(numbers) => counts.extend(numbers.rows.iter().map(|value| (value.to_string(), 1))),
+        Counts::Integer(numbers) => counts.extend(numbers.rows.iter().map(|value| (value.to_string(), 1))),
+        _ => {}
+    }
+    counts.sort();
+    counts
 }

@@ -19,9 +19,11 @@ pub struct ColumnProfile {
     pub(crate) values: Counted,
 }
 
-/// Different values, ascending, with positive counts; at most [`MAX_DISTINCT`].
+/// Different values, ascending, with positive counts; in a profile at most [`MAX_DISTINCT`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Counted {
+    /// All finite numbers, however many are different: a column that was counted while it was read.
+    Exact(Sample),
     /// Finite numbers by [`f64::total_cmp`], rounded toward zero unless they have [`ALL_BITS`] mantissa bits.
     Numbers { bits: u32, counts: Vec<(f64, u64)> },
     /// Whole numbers as they are.
@@ -72,7 +74,13 @@ impl ColumnProfile {
                 }
             }
             Values::Date(_) => Counted::NotKept,
-            Values::Counted(profile) => profile.values.clone(),
+            Values::Counted(profile) => match &profile.values {
+                Counted::Exact(sample) => {
+                    let (bits, counts) = fit(sample.iter().collect(), ALL_BITS, MAX_DISTINCT);
+                    Counted::Numbers { bits, counts }
+                }
+                values => values.clone().bounded(),
+            },
         };
         Self { kind, rows, missing: rows - present - infinite, infinite, values }
     }
@@ -115,6 +123,7 @@ impl ColumnProfile {
         match &self.values {
             Counted::Numbers { bits: ALL_BITS, counts } if self.kind == Kind::Float => Some(counts.len()),
             Counted::Numbers { .. } | Counted::NotKept => None,
+            Counted::Exact(sample) => Some(sample.distinct()),
             Counted::WholeNumbers(counts) => Some(counts.len()),
             Counted::Truths(counts) => Some(counts.iter().filter(|&&n| n > 0).count()),
             Counted::Labels(counts) => Some(counts.len()),
@@ -148,6 +157,7 @@ impl Counted {
     pub(super) fn total(&self) -> Option<u64> {
         let sum = |counts: &mut dyn Iterator<Item = u64>| Some(counts.fold(0, u64::saturating_add));
         match self {
+            Self::Exact(sample) => Some(sample.len()),
             Self::Numbers { counts, .. } => sum(&mut counts.iter().map(|&(_, n)| n)),
             Self::WholeNumbers(counts) => sum(&mut counts.iter().map(|&(_, n)| n)),
             Self::Truths(counts) => sum(&mut counts.iter().copied()),
@@ -217,7 +227,7 @@ pub(super) fn fits(lengths: impl ExactSizeIterator<Item = usize>) -> bool {
 }
 
 /// Sorts and adds up the counts of equal values. The counts are of rows, so their sum fits.
-fn add_up<T>(mut counts: Vec<(T, u64)>, order: impl Fn(&T, &T) -> Ordering) -> Vec<(T, u64)> {
+pub(super) fn add_up<T>(mut counts: Vec<(T, u64)>, order: impl Fn(&T, &T) -> Ordering) -> Vec<(T, u64)> {
     // Two ascending runs in a row are what a stable sort is quickest at.
     counts.sort_by(|(a, _), (b, _)| order(a, b));
     counts.dedup_by(|later, kept| {

@@ -113,6 +113,9 @@ impl<'a> ColumnJson<'a> {
 impl Serialize for CountsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
+            Counted::Exact(sample) => {
+                serializer.collect_map(sample.iter().map(|(value, n)| (decimal(value), n)))
+            }
             Counted::Numbers { counts, .. } => {
                 serializer.collect_map(counts.iter().map(|&(value, n)| (decimal(value), n)))
             }

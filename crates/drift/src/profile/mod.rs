@@ -19,6 +19,7 @@
 //! ```
 
 mod column;
+mod counted;
 mod json;
 pub(crate) mod rounding;
 

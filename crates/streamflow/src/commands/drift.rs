@@ -1,20 +1,16 @@
 //! `streamflow drift`: the drift report on any two CSV or Parquet files.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::TableFile;
-use streamflow_drift::{
-    self as drift, ColumnType, Comparison, History, METHODS, Method, Profile, Report, Settings, Status,
-};
+use streamflow_drift::{ColumnType, History, METHODS, Method, Profile, Report, Settings, Status};
 
-use super::profile::{columns_at_once, read_profile};
 use super::{date, snapshots};
 use crate::Context;
-use crate::columns::drift_columns;
 use crate::config::nearest;
+use crate::drift_files;
 use crate::files::write_aside;
 use crate::flows::history;
 use crate::terminal::{Format, table};
@@ -93,7 +89,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
             let settings = settings(args, reference, current)?;
-            let report = compare_files(reference, current, settings, context)?;
+            let report = drift_files::compare(reference, current, settings, check_names, &context.terminal)?;
             let render = |document| match document {
                 Document::Html => report.to_html(),
                 Document::Json => report.to_json(),
@@ -175,87 +171,6 @@ fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
         threshold: args.threshold.unwrap_or(config.monitor.threshold),
     };
     history::run(&snapshots, &request, &context.terminal.progress(0, "comparing"))
-}
-
-/// One side: a file whose columns are read as they are needed, or the columns of a profile.
-enum Side {
-    Table(TableFile),
-    Profile(Vec<drift::Column>),
-}
-
-impl Side {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(match read_profile(path)? {
-            Some(profile) => Side::Profile(profile.into_columns()),
-            None => Side::Table(TableFile::open(path)?),
-        })
-    }
-
-    /// Rows that reading a column puts into memory.
-    fn rows(&self) -> u64 {
-        match self {
-            Side::Table(table) => table.rows(),
-            // Counted values take no memory for their rows.
-            Side::Profile(_) => 0,
-        }
-    }
-
-    fn names(&self) -> Vec<String> {
-        match self {
-            Side::Table(table) => table.names().to_vec(),
-            Side::Profile(columns) => columns.iter().map(|column| column.name.clone()).collect(),
-        }
-    }
-
-    /// Those of the named columns that this side has.
-    fn columns(&self, names: &[String]) -> anyhow::Result<Vec<drift::Column>> {
-        match self {
-            Side::Table(table) => {
-                let here: Vec<&str> =
-                    table.names().iter().filter(|name| names.contains(name)).map(String::as_str).collect();
-                Ok(drift_columns(table.read_columns(&here)?))
-            }
-            Side::Profile(columns) => {
-                Ok(columns.iter().filter(|column| names.contains(&column.name)).cloned().collect())
-            }
-        }
-    }
-}
-
-/// Reads and compares some columns at a time, so that memory is bounded however long the tables are.
-fn compare_files(
-    reference: &Path,
-    current: &Path,
-    settings: Settings,
-    context: &Context,
-) -> anyhow::Result<Report> {
-    let (reference, current) = both(|| Side::open(reference), || Side::open(current))?;
-    let mut names = reference.names();
-    let known: HashSet<String> = names.iter().cloned().collect();
-    names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
-    check_names(&settings, &names)?;
-
-    let bar = context.terminal.progress(names.len() as u64, "comparing columns");
-    let mut comparison = Comparison::new(settings)?;
-    for batch in names.chunks(columns_at_once(reference.rows() + current.rows())) {
-        let (reference, current) = both(|| reference.columns(batch), || current.columns(batch))?;
-        comparison.columns(&reference, &current)?;
-        bar.inc(batch.len() as u64);
-    }
-    bar.finish_and_clear();
-    Ok(comparison.finish())
-}
-
-/// Does the work of both sides at the same time: parsing text costs more than comparing it.
-fn both<T: Send>(
-    reference: impl FnOnce() -> anyhow::Result<T> + Send,
-    current: impl FnOnce() -> anyhow::Result<T>,
-) -> anyhow::Result<(T, T)> {
-    std::thread::scope(|scope| {
-        let reference = scope.spawn(reference);
-        let current = current();
-        Ok((reference.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?, current?))
-    })
 }
 
 /// A column that was named on the command line must be on one side at least.

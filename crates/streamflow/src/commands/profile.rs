@@ -1,22 +1,17 @@
 //! `streamflow profile`: a small, mergeable summary of tables that `streamflow drift` takes in place of one.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::TableFile;
+use streamflow_dataset::{Reading, TableFile};
 use streamflow_drift::TableProfile;
 
 use crate::Context;
-use crate::columns::drift_column;
+use crate::columns::counted_column;
+use crate::drift_files::{MEMORY_BYTES, read_profile, threads};
 use crate::files::write_aside;
-
-/// Values in memory at a time: columns are read together as long as they hold no more.
-const VALUES_AT_ONCE: u64 = 16_000_000;
-/// A column of a profile takes at most about a megabyte, so this is a table of a thousand full ones.
-const MAX_PROFILE_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -58,38 +53,24 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The profile in a file; none when the file begins like something else.
-pub fn read_profile(path: &Path) -> anyhow::Result<Option<TableProfile>> {
-    let cannot_read = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot_read)?;
-    let mut text = Vec::new();
-    file.by_ref().take(64).read_to_end(&mut text).with_context(cannot_read)?;
-    if !TableProfile::is_profile(&text) {
-        return Ok(None);
-    }
-    file.take(MAX_PROFILE_BYTES).read_to_end(&mut text).with_context(cannot_read)?;
-    if text.len() as u64 > MAX_PROFILE_BYTES {
-        bail!("{} is larger than a profile can be ({MAX_PROFILE_BYTES} bytes)", path.display());
-    }
-    let text = String::from_utf8(text).with_context(|| format!("{} is not UTF-8", path.display()))?;
-    let profile = TableProfile::from_json(&text).with_context(|| path.display().to_string())?;
-    Ok(Some(profile))
-}
-
-/// How many columns of so many rows are read together: a CSV file is parsed again for every batch.
-pub fn columns_at_once(rows: u64) -> usize {
-    usize::try_from((VALUES_AT_ONCE / rows.max(1)).max(1)).unwrap_or(usize::MAX)
-}
-
 fn profile_table(path: &Path) -> anyhow::Result<TableProfile> {
-    let table = TableFile::open(path)?;
-    let columns_at_once = columns_at_once(table.rows());
-    let names: Vec<&str> = table.names().iter().map(String::as_str).collect();
-    let mut profile = TableProfile::default();
-    for names in names.chunks(columns_at_once) {
-        for column in table.read_columns(names)?.columns {
-            profile.add(&drift_column(column)).with_context(|| path.display().to_string())?;
+    let mut columns = HashMap::new();
+    let mut table = TableFile::open(path)?;
+    let mut asked = table.names().to_vec();
+    while !asked.is_empty() {
+        let names: Vec<&str> = asked.iter().map(String::as_str).collect();
+        let reading = Reading { memory_bytes: MEMORY_BYTES, threads: threads(), progress: &|_| {} };
+        let counted = table.count(&names, &reading)?;
+        for column in counted.columns {
+            // As a profile at once: that is small, however long the column.
+            let column = TableProfile::of(&[counted_column(column)?])?.into_columns();
+            columns.extend(column.into_iter().map(|column| (column.name.clone(), column)));
         }
+        asked = counted.deferred;
+    }
+    let mut profile = TableProfile::default();
+    for column in table.names().iter().filter_map(|name| columns.get(name)) {
+        profile.add(column).with_context(|| path.display().to_string())?;
     }
     Ok(profile)
 }
