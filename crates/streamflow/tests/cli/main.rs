@@ -5,6 +5,7 @@ mod bad_input;
 mod course;
 mod demo;
 mod drift;
+mod golden_drift;
 mod house;
 mod project;
 mod prometheus;

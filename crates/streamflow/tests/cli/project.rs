@@ -87,15 +87,20 @@ fn read_below(path: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// The folder of the two real months, or `None` (loudly) where it is not there. Fails instead when `CI=true`.
+/// The folder of the two real months; as [`shared`].
 pub fn course() -> Option<PathBuf> {
+    shared("data/course")
+}
+
+/// A folder of data beside the project, or `None` (loudly) where it is not there. Fails instead when `CI=true`.
+pub fn shared(part: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var("STREAMFLOW_SHARED").unwrap_or_else(|_| default.to_owned());
-    let course = Path::new(&shared).join("data/course");
-    if course.exists() {
-        return Some(course);
+    let folder = Path::new(&shared).join(part);
+    if folder.exists() {
+        return Some(folder);
     }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing", course.display());
-    eprintln!("SKIPPED: {} is missing, nothing was tested on real data", course.display());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing", folder.display());
+    eprintln!("SKIPPED: {} is missing, nothing was tested on it", folder.display());
     None
 }
