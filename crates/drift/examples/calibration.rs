@@ -1,11 +1,15 @@
 //! How often the two profiles cry wolf, and how often they see what is there. Prints Markdown tables.
 //!
+//! A test that cries wolf in every report sees everything, so a third figure stands beside the two powers: Evidently's
+//! tests with one common factor on all their thresholds, chosen so that as many unchanged reports name a column as the
+//! calibrated profile is allowed to, 5 %.
+//!
 //! `cargo run --example calibration -- [REPORTS]`: the number of simulated reports at 1,000 rows (default 400; fewer at
 //! larger sizes, so that each takes similar time). Everything follows from a fixed seed.
 
 #![allow(clippy::print_stdout)]
 
-use streamflow_drift::{Column, ColumnType, Profile, Settings, compare};
+use streamflow_drift::{Column, ColumnReport, ColumnType, Profile, Report, ScoreKind, Settings, compare};
 
 /// `SplitMix64` with the draws needed here.
 struct Draw(u64);
@@ -126,30 +130,40 @@ fn table(rows: usize, draw: &mut Draw, change: Change, current: bool) -> Vec<Col
     columns
 }
 
-/// Shares of reports in which any column, and in which column 0, is called drifted, by profile.
-fn simulate(reports: usize, rows: (usize, usize), change: Change) -> [(f64, f64); 2] {
+/// Reports that may name a column although none has changed.
+const ALLOWED: f64 = 0.05;
+
+/// Reports of both profiles on one pair of tables after the other.
+fn reports(count: usize, rows: (usize, usize), change: Change) -> Vec<[Report; 2]> {
     let mut draw = Draw(rows.0 as u64 * 31 + rows.1 as u64);
-    let mut called = [(0, 0); 2];
-    for _ in 0..reports {
+    let mut report = || {
         let reference = table(rows.0, &mut draw, change, false);
         let current = table(rows.1, &mut draw, change, true);
-        for (profile, (any, first)) in [Profile::Calibrated, Profile::Evidently].into_iter().zip(&mut called)
-        {
+        [Profile::Calibrated, Profile::Evidently].map(|profile| {
             // Column 10 holds whole numbers in order; declared, as a user of either profile would.
             let types = [("column_10".to_owned(), ColumnType::Numerical)].into();
             let settings = Settings { profile, types, ..Settings::default() };
-            let report = compare(&reference, &current, &settings).expect("valid columns");
-            *any += usize::from(report.drifted_columns > 0);
-            *first += usize::from(report.columns[0].drifted);
-        }
-    }
-    called.map(|(any, first)| (any as f64 / reports as f64, first as f64 / reports as f64))
+            compare(&reference, &current, &settings).expect("valid columns")
+        })
+    };
+    (0..count).map(|_| report()).collect()
 }
 
-fn main() {
-    let base: usize = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(400);
-    let reports = |rows: usize| (base * 1000 / rows.max(1000)).clamp(20, base);
+/// By which factor the threshold of a column's test would have to be harder for the column just not to drift; below 1
+/// when it does not drift as it is.
+fn margin(column: &ColumnReport) -> f64 {
+    match (column.score, column.threshold, column.score_kind) {
+        (Some(p_value), Some(threshold), Some(ScoreKind::PValue)) => threshold / p_value,
+        (Some(score), Some(threshold), _) => score / threshold,
+        _ => 0.0,
+    }
+}
 
+fn percent(part: usize, of: usize) -> f64 {
+    100.0 * part as f64 / of as f64
+}
+
+fn false_alarms(base: usize) {
     println!("Reports of 16 columns from identical populations that call any column drifted:\n");
     println!("| reference rows | current rows | reports | calibrated | evidently |\n|--:|--:|--:|--:|--:|");
     for rows in [
@@ -164,19 +178,30 @@ fn main() {
         (10_000, 1000),
         (100_000, 10_000),
     ] {
-        let reports = reports(rows.0);
-        let [calibrated, evidently] = simulate(reports, rows, Change::Nothing);
-        println!(
-            "| {} | {} | {reports} | {:.1} % | {:.1} % |",
-            rows.0,
-            rows.1,
-            calibrated.0 * 100.0,
-            evidently.0 * 100.0
-        );
+        let count = (base * 1000 / rows.0.max(1000)).clamp(20, base);
+        let reports = reports(count, rows, Change::Nothing);
+        let called =
+            [0, 1].map(|side| reports.iter().filter(|report| report[side].drifted_columns > 0).count());
+        let [calibrated, evidently] = called.map(|called| percent(called, count));
+        println!("| {} | {} | {count} | {calibrated:.1} % | {evidently:.1} % |", rows.0, rows.1);
     }
+}
 
+fn power(base: usize) {
+    let sizes = [(50, 50), (200, 200), (1000, 1000), (1001, 1001), (500, 50)];
+    // What Evidently's tests would have to be made harder by, for each of the sizes.
+    let factors = sizes.map(|rows| {
+        let reports = reports(base, rows, Change::Nothing);
+        let mut largest: Vec<f64> = reports
+            .iter()
+            .map(|[_, evidently]| evidently.columns.iter().map(margin).fold(0.0, f64::max))
+            .collect();
+        largest.sort_unstable_by(|a, b| b.total_cmp(a));
+        largest[(ALLOWED * base as f64) as usize].max(1.0)
+    });
     println!(
-        "\nReports that call column 0 drifted, when it alone of 16 has changed (calibrated / evidently):\n"
+        "\nReports that call column 0 drifted, when it alone of 16 has changed (calibrated / evidently at as few false \
+         alarms / evidently):\n"
     );
     println!("| change | 50 | 200 | 1000 | 1001 | 500 and 50 |\n|---|--:|--:|--:|--:|--:|");
     for (label, change) in [
@@ -190,12 +215,29 @@ fn main() {
         ("labels w = 0.5", Change::Labels(0.189)),
         ("missing 10 % → 30 %", Change::Missing(0.2)),
     ] {
-        let cells: Vec<String> = [(50, 50), (200, 200), (1000, 1000), (1001, 1001), (500, 50)]
-            .map(|rows| {
-                let [calibrated, evidently] = simulate(base / 2, rows, change);
-                format!("{:.0} / {:.0} %", calibrated.1 * 100.0, evidently.1 * 100.0)
+        let cells: Vec<String> = sizes
+            .into_iter()
+            .zip(factors)
+            .map(|(rows, factor)| {
+                let count = base / 2;
+                let reports = reports(count, rows, change);
+                let share = |called: &dyn Fn(&[Report; 2]) -> bool| {
+                    percent(reports.iter().filter(|report| called(report)).count(), count)
+                };
+                format!(
+                    "{:.0} / {:.0} / {:.0} %",
+                    share(&|report| report[0].columns[0].drifted),
+                    share(&|report| margin(&report[1].columns[0]) > factor),
+                    share(&|report| report[1].columns[0].drifted),
+                )
             })
-            .into();
+            .collect();
         println!("| {label} | {} |", cells.join(" | "));
     }
+}
+
+fn main() {
+    let base: usize = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(400);
+    false_alarms(base);
+    power(base);
 }
