@@ -151,7 +151,10 @@ pub(crate) fn read_instant(
             next += 1;
         }
         *cell = ABSENT;
-        if next > 0 && times[next - 1] > time.saturating_sub(lookback_ms) && !is_stale(samples.values[next - 1]) {
+        if next > 0
+            && times[next - 1] > time.saturating_sub(lookback_ms)
+            && !is_stale(samples.values[next - 1])
+        {
             *cell = match take {
                 Take::Value => samples.values[next - 1],
                 Take::Timestamp => times[next - 1] as f64 / 1000.0,
