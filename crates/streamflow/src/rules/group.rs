@@ -1,6 +1,6 @@
 //! One group of rules at work: evaluates its rules in their order and writes what they give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -152,12 +152,9 @@ impl Group {
         for (rule, state) in self.definition.rules.iter().zip(&mut self.rules) {
             let Some(alert_rule) = &rule.alert else { continue };
             match states_before(rule, alert_rule, now_ms, db) {
-                Ok(before) => state.alerts.restore(alert_rule, now_ms, GRACE_MS, |labels| {
-                    before
-                        .iter()
-                        .find(|(known, ..)| known == labels)
-                        .map(|(_, at_ms, value)| (*at_ms, *value))
-                }),
+                Ok(before) => {
+                    state.alerts.restore(alert_rule, now_ms, GRACE_MS, |labels| before.get(labels).copied())
+                }
                 Err(error) => {
                     tracing::warn!(group = self.definition.name, rule = rule.name, %error, "alert state not restored");
                     state.alerts.restored = true;
@@ -290,9 +287,9 @@ fn states_before(
     alert_rule: &AlertRule,
     now_ms: i64,
     db: &Db,
-) -> Result<Vec<(Labels, i64, f64)>, streamflow_tsdb::Error> {
+) -> Result<BTreeMap<Labels, (i64, f64)>, streamflow_tsdb::Error> {
     if alert_rule.for_ms < GRACE_MS {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
     let equal = |name: &str, value: &str| Matcher::new(name, MatchOp::Equal, value);
     let matchers: Vec<Matcher> = [equal(METRIC_NAME, "ALERTS_FOR_STATE"), equal(ALERT_NAME, &rule.name)]
@@ -300,13 +297,13 @@ fn states_before(
         .flatten()
         .collect();
     let mut samples = Samples::default();
-    let mut states = Vec::new();
+    let mut states = BTreeMap::new();
     for series in db.select(&matchers, now_ms - OUTAGE_TOLERANCE_MS, now_ms)? {
         series.read(&mut samples)?;
         if let (Some(at_ms), Some(value)) = (samples.timestamps.last(), samples.values.last())
             && !is_stale(*value)
         {
-            states.push((series.labels().without(&[METRIC_NAME]), *at_ms, *value));
+            states.insert(series.labels().without(&[METRIC_NAME]), (*at_ms, *value));
         }
     }
     Ok(states)
