@@ -175,13 +175,7 @@ impl Join<'_> {
         Ok(())
     }
 
-    /// Whether two values give a result: a comparison that filters leaves out what it does not hold for.
-    fn keeps(&self, many: f64, one: f64) -> bool {
-        let (lhs, rhs) = if self.swapped { (one, many) } else { (many, one) };
-        self.return_bool || Comparison::of(self.op).map_or(true, |comparison| comparison.holds(lhs, rhs))
-    }
-
-    /// At no step may two series of the many side give the same result. What a comparison leaves out gives none.
+    /// At no step may two series of the many side give the same result.
     fn check_many_side(&self) -> Result<(), Error> {
         let (_, fill_one) = self.fills();
         for (signature, members) in
@@ -196,13 +190,8 @@ impl Join<'_> {
                 if partner.is_none() && fill_one.is_none() {
                     continue;
                 }
-                let value = partner.map(|&row| self.one.rows[row].values[step]).or(fill_one);
                 let mut seen = HashSet::new();
-                for &row in members {
-                    let many = self.many.rows[row].values[step];
-                    if is_absent(many) || value.is_some_and(|one| !self.keeps(many, one)) {
-                        continue;
-                    }
+                for &row in members.iter().filter(|&&row| !is_absent(self.many.rows[row].values[step])) {
                     if self.matching.card == Cardinality::OneToOne {
                         if !seen.insert(Labels::default()) {
                             return Err(Error::Execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)".into()));
