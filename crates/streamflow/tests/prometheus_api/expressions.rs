@@ -158,7 +158,7 @@ const RANGES: [&str; 6] = ["30s", "1m", "2m30s", "5m", "10m", "30m"];
 const LABELS: [&str; 6] = ["job", "instance", "code", "room", "floor", "le"];
 /// Not `%` and `^`, which make a difference in the last digit visible: those stand in [`Generator::with_scalar`].
 const ARITHMETIC: [&str; 5] = ["+", "-", "*", "/", "atan2"];
-const COMPARISON: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
+pub const COMPARISON: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
 const AGGREGATIONS: [&str; 6] = ["sum", "avg", "min", "max", "count", "group"];
 /// Of counters, whose values 3.x extrapolates otherwise near zero.
 const COUNTERS: [&str; 5] = [

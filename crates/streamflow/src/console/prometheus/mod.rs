@@ -134,7 +134,7 @@ pub fn router(state: PrometheusState) -> Router {
         .route("/status/config", get(management::config))
         .route("/status/tsdb", get(management::tsdb))
         .route("/status/walreplay", get(management::wal_replay))
-        .route("/write", post(write::write).route_layer(from_fn(methods::same_origin)))
+        .route("/write", post(write::write).layer(from_fn(methods::same_origin)))
         .fallback(methods::not_found)
         // Of the API only: a page of another origin may read metrics, but not run anything.
         .layer(from_fn(methods::cross_origin));
@@ -143,7 +143,7 @@ pub fn router(state: PrometheusState) -> Router {
         .route("/federate", get(federate::federate))
         .route("/-/healthy", get_or_head(management::healthy))
         .route("/-/ready", get_or_head(management::ready))
-        .route("/-/reload", any(management::reload).route_layer(from_fn(methods::same_origin)))
+        .route("/-/reload", any(management::reload).layer(from_fn(methods::same_origin)))
         .layer(from_fn(compression::gzip))
         .with_state(state)
 }
