@@ -7,7 +7,7 @@ const nodeGlobals = Object.fromEntries(
   ),
 );
 const browserGlobals = Object.fromEntries(
-  ['document', 'window', 'localStorage', 'getComputedStyle', 'requestAnimationFrame'].map((name) => [name, 'readonly']),
+  ['document', 'window', 'localStorage', 'Event', 'MouseEvent', 'getComputedStyle', 'requestAnimationFrame'].map((name) => [name, 'readonly']),
 );
 
 export default tseslint.config(

@@ -113,8 +113,9 @@ test('the console works below a path', async () => {
       let html = '';
       answer.on('data', (part) => (html += part));
       answer.on('end', () => {
-        const { 'content-length': _length, ...kept } = answer.headers;
-        response.writeHead(answer.statusCode ?? 500, kept);
+        const headers = { ...answer.headers };
+        delete headers['content-length'];
+        response.writeHead(answer.statusCode ?? 500, headers);
         response.end(html.replace(/<base href="[^"]*"/, `<base href="${prefix}"`));
       });
     });

@@ -75,12 +75,12 @@ test('the picker chooses ranges by name and by hand, and says what it cannot rea
     await page.getByRole('button', { name: 'Last 6 hours' }).click();
     await page.waitForURL(/from=now-6h/);
     await page.getByRole('button', { name: 'Last 6 hours' }).click();
-    await page.getByLabel('From').fill('soon');
+    await page.getByLabel('From', { exact: true }).fill('soon');
     await page.getByRole('button', { name: 'Apply' }).click();
     await page.getByText(/Write times as/).waitFor();
     await keep(page, 'range-picker');
-    await page.getByLabel('From').fill('now-45m');
-    await page.getByLabel('To').fill('now');
+    await page.getByLabel('From', { exact: true }).fill('now-45m');
+    await page.getByLabel('To', { exact: true }).fill('now');
     await page.getByRole('button', { name: 'Apply' }).click();
     await page.getByRole('button', { name: 'Last 45m' }).waitFor();
   });

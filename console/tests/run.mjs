@@ -71,15 +71,13 @@ async function servers() {
   environment.STREAMFLOW_ENTITY = started.entity;
 }
 
-let code = 1;
 try {
   if (!process.env.STREAMFLOW_BIN && !existsSync(join(here, '../dist/index.html'))) throw new Error('dist/ is missing: run `npm run build` first');
   await servers();
   const named = process.argv.slice(2);
   const specs = named.length ? named : readdirSync(here).filter((file) => file.endsWith('.spec.mjs')).sort().map((file) => join(here, file));
   const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=180000', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
-  code = await new Promise((done) => child.once('exit', (status) => done(status ?? 1)));
+  process.exitCode = await new Promise((done) => child.once('exit', (status) => done(status ?? 1)));
 } finally {
   for (const stop of stops.reverse()) await stop();
 }
-process.exit(code);

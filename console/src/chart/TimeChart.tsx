@@ -55,7 +55,8 @@ export function TimeChart(props: TimeChartProps) {
   const { box, plot } = usePlot(shape, makeOptions, data, props.window);
 
   return (
-    <div class="chart">
+    <div class="chart" ref={readout}>
+      <span class="legend-time" aria-hidden="true" />
       <div
         ref={box}
         class="plot"
@@ -65,8 +66,7 @@ export function TimeChart(props: TimeChartProps) {
         onKeyDown={chartKeys(plot, props.onZoom)}
         onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
       />
-      <div class="legend" ref={readout}>
-        <span class="legend-time" aria-hidden="true" />
+      <div class="legend">
         {lines.map((line) => (
           <button
             key={line.label}

@@ -4,6 +4,7 @@ import { binOf, placeInWords } from './bins';
 
 const numbers: Distribution = { kind: 'numerical', edges: [0, 10, 20, 30], counts: [10, 80, 10] };
 const levels: Distribution = { kind: 'categorical', levels: ['a', 'true'], counts: [999, 1] };
+const empty: Distribution = { kind: 'numerical', edges: [0, 1], counts: [0] };
 const nothing: Distribution = { kind: 'numerical', edges: [], counts: [] };
 
 test.each([
@@ -30,5 +31,5 @@ test.each([
   [levels, 'a', 'in 100 %'],
   [levels, true, 'in < 1 %'],
   [levels, 'b', 'never seen'],
-  [{ kind: 'numerical', edges: [0, 1], counts: [0] } as Distribution, 0.5, ''],
+  [empty, 0.5, ''],
 ])('%o with %s is said as %s', (distribution, value, words) => expect(placeInWords(distribution, value).replaceAll('\u00a0', ' ')).toBe(words));

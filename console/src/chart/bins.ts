@@ -6,7 +6,7 @@ import type { Distribution } from '../resources';
 export function binOf(distribution: Distribution, value: unknown): number | null {
   if (value === null || value === undefined) return null;
   if (distribution.kind === 'categorical') {
-    const level = distribution.levels.indexOf(String(value as string | number | boolean));
+    const level = distribution.levels.indexOf(typeof value === 'string' ? value : JSON.stringify(value));
     return level < 0 ? null : level;
   }
   const number = Number(value);

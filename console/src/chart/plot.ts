@@ -142,7 +142,6 @@ class Gestures {
   startPan(self: uPlot, down: MouseEvent): void {
     const from = currentWindow(self);
     if (!from) return;
-    down.preventDefault();
     const secondsPerPixel = (from.end - from.start) / self.over.clientWidth;
     let to = from;
     const move = (event: MouseEvent): void => {

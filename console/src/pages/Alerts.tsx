@@ -156,7 +156,7 @@ function AlertTable({ name, alerts }: { name: string; alerts: Alert[] }) {
                 <Pairs pairs={alert.labels} />
                 {alert.annotations['summary'] && <p>{alert.annotations['summary']}</p>}
               </td>
-              <td title={formatTime(toMillis(alert.activeAt), zone.value)}>{formatAgo(toMillis(alert.activeAt), Date.now())}</td>
+              <td class="when" title={formatTime(toMillis(alert.activeAt), zone.value)}>{formatAgo(toMillis(alert.activeAt), Date.now())}</td>
               <td class="num">{formatValue(Number(alert.value), 'short', 5)}</td>
             </tr>
           ))}

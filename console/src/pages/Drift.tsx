@@ -9,6 +9,7 @@ import { fetchReports, fetchSnapshots, runReport, type Report } from '../resourc
 import { useResource } from '../resource';
 import { mayChange } from '../session';
 import { Chip } from '../shell/Chip';
+import { fieldText } from '../shell/fields';
 import { Icon } from '../shell/Icon';
 import { PageHead } from '../shell/PageHead';
 import type { PageProps } from '../shell/pages';
@@ -82,12 +83,12 @@ function ReportTable({ reports, selected }: { reports: Report[]; selected: strin
           <tbody>
             {reports.map((report) => (
               <tr key={report.name} class={report.name === selected ? 'selected' : ''}>
-                <td data-label="Period">
+                <td class="when" data-label="Period">
                   <a href={hrefOf(`drift/${report.name}`)} aria-current={report.name === selected ? 'true' : undefined}>
                     {report.current}
                   </a>
                 </td>
-                <td data-label="Against">
+                <td class="when" data-label="Against">
                   {report.reference} {report.profile && report.profile !== 'calibrated' && <small>{report.profile}</small>}
                 </td>
                 <td data-label="Decision">
@@ -102,7 +103,7 @@ function ReportTable({ reports, selected }: { reports: Report[]; selected: strin
                 <td data-label="Label" class="num" title="Absolute difference of the label's positive rate">
                   {report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)}
                 </td>
-                <td data-label="Made" title={formatTime(toMillis(report.created), zone.value)}>
+                <td class="when" data-label="Made" title={formatTime(toMillis(report.created), zone.value)}>
                   {formatAgo(toMillis(report.created), Date.now())}
                 </td>
               </tr>
@@ -138,8 +139,8 @@ function Compare({ done }: { done: () => void }) {
   if (dates.length < 2) return null;
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const read = (name: string): string => String(form.get(name));
+    const form = event.currentTarget;
+    const read = (name: string): string => fieldText(form, name);
     const threshold = Number(read('threshold')) / 100;
     setBusy(true);
     setError(null);

@@ -97,8 +97,8 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
                 <td data-label="Rows" class="num">
                   {version.rows === undefined ? '–' : formatNumber(version.rows, 9)}
                 </td>
-                <td data-label="Trained on">{version.trained_on ?? '–'}</td>
-                <td data-label="Created" title={formatTime(toMillis(version.created), zone.value)}>
+                <td class="when" data-label="Trained on">{version.trained_on ?? '–'}</td>
+                <td class="when" data-label="Created" title={formatTime(toMillis(version.created), zone.value)}>
                   {formatAgo(toMillis(version.created), Date.now())}
                 </td>
                 {mayChange() && (

@@ -9,6 +9,7 @@ import { readStored, store } from '../preferences';
 import { predict, type Prediction } from '../resources';
 import { session } from '../session';
 import { Chip } from '../shell/Chip';
+import { fieldText } from '../shell/fields';
 import { PageHead } from '../shell/PageHead';
 import { Empty, Failure, Skeleton } from '../shell/states';
 import { formatNumber } from '../units';
@@ -40,8 +41,7 @@ export function Predict() {
   }, [entity, turn, ready]);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const typed = new FormData(event.currentTarget as HTMLFormElement).get('entity');
-    const next = typeof typed === 'string' ? typed.trim() : '';
+    const next = fieldText(event.currentTarget, 'entity');
     if (next === entity) setTurn(turn + 1);
     else setParameters({ entity: next });
   };

@@ -88,7 +88,7 @@ function RunTable({ runs }: { runs: Run[] }) {
                     <Parameters value={run.parameters} />
                     {run.error && <p class="row-error">{run.error}</p>}
                   </td>
-                  <td data-label="Started" title={formatTime(toMillis(run.started), zone.value)}>
+                  <td class="when" data-label="Started" title={formatTime(toMillis(run.started), zone.value)}>
                     {formatAgo(toMillis(run.started), Date.now())}
                   </td>
                   <td data-label="Took" class="num">

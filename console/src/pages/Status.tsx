@@ -102,7 +102,7 @@ function sayNumber(name: string, value: number): string {
 }
 
 function say(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value as string | number | boolean);
+  if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return value.map(say).join('\n');
   return Object.entries(value)
     .map(([name, one]) => `${name} ${say(one)}`)

@@ -140,7 +140,7 @@ function TargetRow({ target }: { target: ActiveTarget }) {
           ))}
         </span>
       </td>
-      <td data-label="Last scrape" title={formatTime(last, zone.value)}>
+      <td class="when" data-label="Last scrape" title={formatTime(last, zone.value)}>
         {formatAgo(last, Date.now())}
       </td>
       <td data-label="Duration" class="num">

@@ -2,19 +2,15 @@ import { useState } from 'preact/hooks';
 import { messageOf } from '../http';
 import { login } from '../resources';
 import { loadSession } from '../session';
+import { fieldText } from './fields';
 
 export function Login() {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const read = (name: string): string => {
-      const value = form.get(name);
-      return typeof value === 'string' ? value : '';
-    };
     setBusy(true);
-    login(read('user'), read('password'))
+    login(fieldText(event.currentTarget, 'user'), fieldText(event.currentTarget, 'password'))
       .then(loadSession)
       .catch((failure: unknown) => setError(messageOf(failure)))
       .finally(() => setBusy(false));
