@@ -1,0 +1,302 @@
+//! Every key of `prometheus.yml`: read, or known to Prometheus and not read.
+//!
+//! Source: the configuration page of Prometheus 3; what its release 2.42 does not know is accepted as well.
+
+use super::yaml::Section;
+
+const RELABEL: Section = Section {
+    name: "a relabel rule",
+    keys: &["source_labels", "separator", "regex", "modulus", "target_label", "replacement", "action"],
+    sections: &[],
+    unread: &[],
+};
+
+const TLS: Section = Section {
+    name: "tls_config",
+    keys: &["ca_file", "cert_file", "key_file", "insecure_skip_verify"],
+    sections: &[],
+    unread: &[
+        "server_name",
+        "min_version",
+        "max_version",
+        "ca",
+        "cert",
+        "key",
+        "ca_ref",
+        "cert_ref",
+        "key_ref",
+    ],
+};
+
+const BASIC_AUTH: Section = Section {
+    name: "basic_auth",
+    keys: &["username", "username_file", "password", "password_file"],
+    sections: &[],
+    unread: &["username_ref", "password_ref"],
+};
+
+const AUTHORIZATION: Section = Section {
+    name: "authorization",
+    keys: &["type", "credentials", "credentials_file"],
+    sections: &[],
+    unread: &["credentials_ref"],
+};
+
+const TARGET_GROUP: Section =
+    Section { name: "static_configs", keys: &["targets", "labels"], sections: &[], unread: &[] };
+
+const FILE_DISCOVERY: Section =
+    Section { name: "file_sd_configs", keys: &["files", "refresh_interval"], sections: &[], unread: &[] };
+
+const QUEUE: Section = Section {
+    name: "queue_config",
+    keys: &[
+        "capacity",
+        "max_shards",
+        "min_shards",
+        "max_samples_per_send",
+        "batch_send_deadline",
+        "min_backoff",
+        "max_backoff",
+        "retry_on_http_429",
+        "sample_age_limit",
+    ],
+    sections: &[],
+    unread: &[],
+};
+
+const REMOTE_WRITE: Section = Section {
+    name: "remote_write",
+    keys: &[
+        "url",
+        "name",
+        "remote_timeout",
+        "headers",
+        "bearer_token",
+        "bearer_token_file",
+        "follow_redirects",
+    ],
+    sections: &[
+        ("tls_config", &TLS),
+        ("basic_auth", &BASIC_AUTH),
+        ("authorization", &AUTHORIZATION),
+        ("write_relabel_configs", &RELABEL),
+        ("queue_config", &QUEUE),
+    ],
+    unread: &[
+        "send_exemplars",
+        "send_native_histograms",
+        "metadata_config",
+        "sigv4",
+        "azuread",
+        "google_iam",
+        "protobuf_message",
+        "round_robin_dns",
+        "oauth2",
+        "proxy_url",
+        "no_proxy",
+        "proxy_from_environment",
+        "proxy_connect_header",
+        "enable_http2",
+        "http_headers",
+    ],
+};
+
+const ALERTMANAGER: Section = Section {
+    name: "alertmanagers",
+    keys: &[
+        "scheme",
+        "path_prefix",
+        "timeout",
+        "api_version",
+        "bearer_token",
+        "bearer_token_file",
+        "follow_redirects",
+    ],
+    sections: &[
+        ("tls_config", &TLS),
+        ("basic_auth", &BASIC_AUTH),
+        ("authorization", &AUTHORIZATION),
+        ("static_configs", &TARGET_GROUP),
+        ("file_sd_configs", &FILE_DISCOVERY),
+        ("relabel_configs", &RELABEL),
+    ],
+    unread: &[
+        "alert_relabel_configs",
+        "sigv4",
+        "oauth2",
+        "proxy_url",
+        "no_proxy",
+        "proxy_from_environment",
+        "proxy_connect_header",
+        "enable_http2",
+        "http_headers",
+        "azure_sd_configs",
+        "consul_sd_configs",
+        "digitalocean_sd_configs",
+        "docker_sd_configs",
+        "dockerswarm_sd_configs",
+        "dns_sd_configs",
+        "ec2_sd_configs",
+        "eureka_sd_configs",
+        "gce_sd_configs",
+        "hetzner_sd_configs",
+        "http_sd_configs",
+        "ionos_sd_configs",
+        "kubernetes_sd_configs",
+        "kuma_sd_configs",
+        "lightsail_sd_configs",
+        "linode_sd_configs",
+        "marathon_sd_configs",
+        "nerve_sd_configs",
+        "nomad_sd_configs",
+        "openstack_sd_configs",
+        "ovhcloud_sd_configs",
+        "puppetdb_sd_configs",
+        "scaleway_sd_configs",
+        "serverset_sd_configs",
+        "stackit_sd_configs",
+        "triton_sd_configs",
+        "uyuni_sd_configs",
+        "vultr_sd_configs",
+    ],
+};
+
+const ALERTING: Section = Section {
+    name: "alerting",
+    keys: &[],
+    sections: &[("alert_relabel_configs", &RELABEL), ("alertmanagers", &ALERTMANAGER)],
+    unread: &[],
+};
+
+const SCRAPE: Section = Section {
+    name: "a scrape config",
+    keys: &[
+        "job_name",
+        "scrape_interval",
+        "scrape_timeout",
+        "metrics_path",
+        "scheme",
+        "params",
+        "honor_labels",
+        "honor_timestamps",
+        "track_timestamps_staleness",
+        "extra_scrape_metrics",
+        "enable_compression",
+        "body_size_limit",
+        "sample_limit",
+        "target_limit",
+        "label_limit",
+        "label_name_length_limit",
+        "label_value_length_limit",
+        "keep_dropped_targets",
+        "bearer_token",
+        "bearer_token_file",
+        "follow_redirects",
+    ],
+    sections: &[
+        ("tls_config", &TLS),
+        ("basic_auth", &BASIC_AUTH),
+        ("authorization", &AUTHORIZATION),
+        ("static_configs", &TARGET_GROUP),
+        ("file_sd_configs", &FILE_DISCOVERY),
+        ("relabel_configs", &RELABEL),
+        ("metric_relabel_configs", &RELABEL),
+    ],
+    unread: &[
+        "scrape_protocols",
+        "scrape_fallback_protocol",
+        "scrape_native_histograms",
+        "always_scrape_classic_histograms",
+        "scrape_classic_histograms",
+        "convert_classic_histograms_to_nhcb",
+        "metric_name_validation_scheme",
+        "metric_name_escaping_scheme",
+        "native_histogram_bucket_limit",
+        "native_histogram_min_bucket_factor",
+        "scrape_failure_log_file",
+        "oauth2",
+        "proxy_url",
+        "no_proxy",
+        "proxy_from_environment",
+        "proxy_connect_header",
+        "enable_http2",
+        "http_headers",
+        "azure_sd_configs",
+        "consul_sd_configs",
+        "digitalocean_sd_configs",
+        "docker_sd_configs",
+        "dockerswarm_sd_configs",
+        "dns_sd_configs",
+        "ec2_sd_configs",
+        "eureka_sd_configs",
+        "gce_sd_configs",
+        "hetzner_sd_configs",
+        "http_sd_configs",
+        "ionos_sd_configs",
+        "kubernetes_sd_configs",
+        "kuma_sd_configs",
+        "lightsail_sd_configs",
+        "linode_sd_configs",
+        "marathon_sd_configs",
+        "nerve_sd_configs",
+        "nomad_sd_configs",
+        "openstack_sd_configs",
+        "ovhcloud_sd_configs",
+        "puppetdb_sd_configs",
+        "scaleway_sd_configs",
+        "serverset_sd_configs",
+        "stackit_sd_configs",
+        "triton_sd_configs",
+        "uyuni_sd_configs",
+        "vultr_sd_configs",
+    ],
+};
+
+const GLOBAL: Section = Section {
+    name: "global",
+    keys: &[
+        "scrape_interval",
+        "scrape_timeout",
+        "evaluation_interval",
+        "external_labels",
+        "body_size_limit",
+        "sample_limit",
+        "target_limit",
+        "label_limit",
+        "label_name_length_limit",
+        "label_value_length_limit",
+        "keep_dropped_targets",
+    ],
+    sections: &[],
+    unread: &[
+        "query_log_file",
+        "rule_query_offset",
+        "runtime",
+        "extra_scrape_metrics",
+        "scrape_protocols",
+        "scrape_fallback_protocol",
+        "scrape_native_histograms",
+        "always_scrape_classic_histograms",
+        "scrape_classic_histograms",
+        "convert_classic_histograms_to_nhcb",
+        "metric_name_validation_scheme",
+        "metric_name_escaping_scheme",
+        "native_histogram_bucket_limit",
+        "native_histogram_min_bucket_factor",
+        "scrape_failure_log_file",
+    ],
+};
+
+/// The whole file.
+pub(super) const FILE: Section = Section {
+    name: "the file",
+    keys: &["rule_files"],
+    sections: &[
+        ("global", &GLOBAL),
+        ("scrape_configs", &SCRAPE),
+        ("alerting", &ALERTING),
+        ("remote_write", &REMOTE_WRITE),
+    ],
+    unread: &["scrape_config_files", "remote_read", "storage", "tracing", "otlp", "runtime"],
+};
