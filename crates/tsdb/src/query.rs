@@ -44,6 +44,12 @@ impl Db {
         blocks
     }
 
+    /// Whether any series in memory has a sample in the range: mostly the first has.
+    fn head_overlaps(&self, min_ms: i64, max_ms: i64) -> bool {
+        let overlaps = |(oldest, newest): (i64, i64)| oldest <= max_ms && newest >= min_ms;
+        self.0.head.series().iter().any(|series| series.lock().range().is_some_and(overlaps))
+    }
+
     /// The label sets of the series that meet all matchers of any of the sets and have samples from `min_ms` to
     /// `max_ms`, sorted, each once. No set means all series.
     ///
@@ -72,7 +78,10 @@ impl Db {
     /// When a block's file cannot be read.
     pub fn label_names(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Vec<String>, Error> {
         if sets.is_empty() {
-            let mut names: BTreeSet<String> = self.0.head.label_names().into_iter().collect();
+            let mut names = BTreeSet::new();
+            if self.head_overlaps(min_ms, max_ms) {
+                names.extend(self.0.head.label_names());
+            }
             for block in self.overlapping(min_ms, max_ms) {
                 names.extend(block.label_names().map(str::to_owned));
             }
@@ -97,7 +106,10 @@ impl Db {
         max_ms: i64,
     ) -> Result<Vec<String>, Error> {
         if sets.is_empty() {
-            let mut values: BTreeSet<String> = self.0.head.label_values(name).into_iter().collect();
+            let mut values = BTreeSet::new();
+            if self.head_overlaps(min_ms, max_ms) {
+                values.extend(self.0.head.label_values(name));
+            }
             for block in self.overlapping(min_ms, max_ms) {
                 values.extend(block.label_values(name).map(str::to_owned));
             }
