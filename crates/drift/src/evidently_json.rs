@@ -1,7 +1,9 @@
 //! The report in the JSON shape of Evidently 0.7, for programs that read that.
 //!
 //! Each metric carries its name under `metric_id` (to 0.7.15) and `metric_name` (from 0.7.16). `value` of
-//! `ValueDrift` is the score; in the calibrated profile it is the effect size. Columns without a score are left out.
+//! `ValueDrift` is the score; in the calibrated profile it is the effect size. Columns without a score are left out, and
+//! so are Evidently's counts that need whole rows or pairs of columns in memory: duplicated rows, empty rows, duplicated,
+//! almost duplicated and almost constant columns.
 
 use serde_json::{Map, Value, json};
 
@@ -49,6 +51,10 @@ fn dataset(report: &Report) -> Vec<(String, Value)> {
     let missing: usize = sides.iter().map(|side| side.missing).sum();
     let cells: usize = sides.iter().map(|side| side.rows).sum();
     let empty = sides.iter().filter(|side| side.rows > 0 && side.missing == side.rows).count();
+    // An empty column is constant there too.
+    let constant =
+        |side: &&&SideSummary| side.rows > 0 && (side.missing == side.rows || side.distinct == Some(1));
+    let constant = sides.iter().filter(constant).count();
     let share = if cells == 0 { 0.0 } else { missing as f64 / cells as f64 };
     vec![
         ("RowCount()".into(), json!(report.current.rows as f64)),
@@ -57,6 +63,7 @@ fn dataset(report: &Report) -> Vec<(String, Value)> {
         ("ColumnCount(column_type=ColumnType.Categorical)".into(), json!(of_type(ColumnType::Categorical))),
         ("ColumnCount(column_type=ColumnType.Text)".into(), json!(of_type(ColumnType::Text))),
         ("EmptyColumnsCount()".into(), json!(empty as f64)),
+        ("ConstantColumnsCount()".into(), json!(constant as f64)),
         ("DatasetMissingValueCount()".into(), json!({"count": missing as f64, "share": share})),
     ]
 }
@@ -120,5 +127,24 @@ mod tests {
         }
         assert_eq!(find("RowCount()", "metric_id")["value"], 200.0);
         assert_eq!(json["tests"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn constant_and_empty_columns_are_counted_as_evidently_counts_them() {
+        // evidently 0.7.23: DataSummaryPreset on columns of these four shapes gives 3.0 and 1.0.
+        let columns = [
+            Column::float("constant", vec![1.0; 40]),
+            Column::float("constant where present", [vec![2.0; 30], vec![f64::NAN; 10]].concat()),
+            Column::float("empty", vec![f64::NAN; 40]),
+            Column::float("varied", (0..40).map(f64::from).collect()),
+        ];
+        let report = compare(&columns, &columns, &Settings::default()).unwrap();
+        let json: Value = serde_json::from_str(&report.to_evidently_json()).unwrap();
+        let value = |name: &str| {
+            json["metrics"].as_array().unwrap().iter().find(|m| m["metric_name"] == name).unwrap()["value"]
+                .as_f64()
+        };
+        assert_eq!(value("ConstantColumnsCount()"), Some(3.0));
+        assert_eq!(value("EmptyColumnsCount()"), Some(1.0));
     }
 }

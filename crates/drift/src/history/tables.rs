@@ -58,10 +58,10 @@ pub(super) fn columns(history: &History) -> String {
         return String::new();
     }
     let mut html = String::from(
-        r#"<section class="broad" aria-labelledby="numbers"><h2 id="numbers">Every column in every month</h2><p class="key">Effect size, below it the p-value (adjusted over the month, where the profile does so). ▲ drifted.</p><div class="scroll" role="region" aria-label="Table of columns by month" tabindex="0"><table class="plain cells"><thead><tr><th scope="col">Column</th><th scope="col">Threshold</th>"#,
+        r#"<section class="broad" aria-labelledby="numbers"><h2 id="numbers">Every column in every month</h2><p class="key">Effect size, below it the p-value (adjusted over the month, where the profile does so). ▲ drifted.</p><div class="scroll" role="region" aria-label="Table of columns by month" tabindex="0"><table class="plain cells"><thead><tr><th scope="col" data-key="name">Column</th><th scope="col">Threshold</th>"#,
     );
     for month in &history.months {
-        let _ = write!(html, r#"<th scope="col">{}</th>"#, name(&month.current.name));
+        let _ = write!(html, r#"<th scope="col" data-key="cell">{}</th>"#, name(&month.current.name));
     }
     html += "</tr></thead><tbody>";
     for (place, column) in history.columns.iter().enumerate() {
@@ -133,5 +133,9 @@ fn cell(html: &mut String, month: &ColumnMonth) {
             let [from, to] = [missing.reference_share, missing.current_share].map(percent);
             format!("<small>missing {from} → {to}</small>")
         });
-    let _ = write!(html, "<td{class}>{sign}{size}{p}{missing}</td>");
+    // What the column is sorted by. A size that is not finite is larger than any other.
+    let order = month.effect_size.as_ref().map_or_else(String::new, |effect| {
+        effect.value.map_or_else(|| "Infinity".to_owned(), |value| value.to_string())
+    });
+    let _ = write!(html, r#"<td{class} data-value="{order}">{sign}{size}{p}{missing}</td>"#);
 }

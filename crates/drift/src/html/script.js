@@ -23,8 +23,9 @@
   for (const input of [search, type, only]) input.addEventListener('input', filter);
   tools.hidden = false;
   filter();
-  const table = document.querySelector('.columns');
-  const rows = table ? [...table.tBodies] : [];
+  const table = document.querySelector('.columns, .cells');
+  // A column's details stand below it, so that it has a body of its own; a history has one row for each.
+  const rows = table ? [...table.querySelectorAll('tbody[data-name], tr[data-name]')] : [];
   for (const head of table ? table.tHead.querySelectorAll('th[data-key]') : []) {
     const button = document.createElement('button');
     button.append(...head.childNodes);
@@ -35,13 +36,14 @@
       const down = head.getAttribute('aria-sort') === 'ascending';
       for (const other of table.tHead.querySelectorAll('[aria-sort]')) other.removeAttribute('aria-sort');
       head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      const value = (row) => (key === 'cell' ? row.cells[head.cellIndex]?.dataset.value : row.dataset[key]) ?? '';
       // What has no number comes last in either direction.
-      const number = (row) => (row.dataset[key] === '' ? (down ? -Infinity : Infinity) : Number(row.dataset[key]));
+      const number = (row) => (value(row) === '' ? (down ? -Infinity : Infinity) : Number(value(row)));
       const order = key === 'name'
         ? (a, b) => a.dataset.name.localeCompare(b.dataset.name)
         : (a, b) => number(a) - number(b) || 0;
       rows.sort((a, b) => (down ? -order(a, b) : order(a, b)));
-      table.append(...rows);
+      if (rows.length > 0) rows[0].parentNode.append(...rows);
     });
   }
   const open = () => {
