@@ -74,10 +74,13 @@ def main() -> None:
                 ours = measure.best_of(given.times, [*drift, "--profile", profile, *flags, *files])
                 sides.append((f"streamflow, profile {profile}", ours, html))
         rows = [
-            [name, f"{one.seconds:.2f}", f"{one.peak_mib:.0f}", f"{html.stat().st_size / 1e6:.2f}", f"{peer.seconds / one.seconds:.0f}×"]
+            [
+                name, f"{one.seconds:.2f}", f"{one.cpu_seconds:.2f}", f"{one.peak_mib:.0f}",
+                f"{html.stat().st_size / 1e6:.2f}", f"{peer.seconds / one.seconds:.0f}×",
+            ]  # fmt: skip
             for name, one, html in sides
         ]
-        print(measure.table(["report", "seconds", "peak RSS MiB", "HTML MB", "times as fast"], rows))
+        print(measure.table(["report", "seconds", "CPU s", "peak RSS MiB", "HTML MB", "times as fast"], rows))
         for name, one, _ in sides:
             print(f"\n{name}: {one.output.strip().splitlines()[-1] if one.output.strip() else 'no output'}")
 

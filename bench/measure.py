@@ -20,9 +20,11 @@ PROJECT = BENCH.parent
 
 @dataclass
 class Run:
-    """One finished process: `seconds` from start to exit, `peak_mib` the largest resident set of it and its children."""
+    """One finished process: `seconds` from start to exit, `cpu_seconds` of all its threads, `peak_mib` the largest
+    resident set of it and its children."""
 
     seconds: float
+    cpu_seconds: float
     peak_mib: float
     output: str
 
@@ -88,14 +90,14 @@ def run(command: list[str], **popen: object) -> Run:
     output = "".join(lines)
     if process.returncode != 0:
         stop_with(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{output}")
-    return Run(seconds, usage.ru_maxrss / 1024, output)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
 
 
 def best_of(times: int, command: list[str], **popen: object) -> Run:
     """The fastest of several runs, with the largest peak memory of them all."""
     runs = [run(command, **popen) for _ in range(times)]
     best = min(runs, key=lambda one: one.seconds)
-    return Run(best.seconds, max(one.peak_mib for one in runs), best.output)
+    return Run(best.seconds, best.cpu_seconds, max(one.peak_mib for one in runs), best.output)
 
 
 def resident_mib(pid: int) -> float:
