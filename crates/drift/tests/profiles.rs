@@ -219,7 +219,7 @@ fn rounded_numbers_compare_nearly_as_rows_do_and_say_so() {
     }
 }
 
-/// As many rows as a profile can claim: some answer by every method whose time does not grow with them.
+/// As many rows as a profile can claim: every method answers or says why not, and soon.
 #[test]
 fn enormous_counts_have_a_report() {
     let enormous = |n: u64, kind: &str, keys: [&str; 3]| {
@@ -234,11 +234,7 @@ fn enormous_counts_have_a_report() {
     {
         let most = enormous(3_000_000_000_000_000, kind, keys);
         for other in [enormous(2_900_000_000_000_000, kind, keys), enormous(1, kind, keys)] {
-            let grows = |method: &streamflow_drift::Method| ["anderson", "TVD"].contains(&method.name);
-            let quick = |settings: &Settings| {
-                ![settings.num_method, settings.cat_method].into_iter().flatten().any(grows)
-            };
-            for settings in all_settings().filter(quick) {
+            for settings in all_settings() {
                 let report = compare(&most, &other, &settings).unwrap();
                 assert_eq!(report.reference.rows, 9_007_199_254_740_992, "{settings:?}");
             }
