@@ -13,19 +13,39 @@ export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prome
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 
-.PHONY: demo build test check lint docs nextest stack tools bench torture clean
+.PHONY: demo build test check lint docs nextest stack tools bench torture clean console console-checks browser
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
 	$(CARGO_TARGET_DIR)/release/streamflow demo
 
-## build: the release binary
-build: | cargo-there
+## build: the web console, then the release binary that holds it
+build: console | cargo-there
 	cargo build --release --locked -p streamflow
 
-## test: everything: format, lints, docs, licences, tests, the deployment files against the real tools
-test: tools lint docs nextest stack
+## test: everything: format, lints, docs, licences, tests, the deployment files against the real tools, the browser
+test: tools console lint docs nextest stack console-checks browser
 	@echo "make test: all passed"
+
+CONSOLE_SOURCES := $(shell find console -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-artifacts/*')
+
+## console: the web console's files, which the binary embeds
+console: console/dist/index.html
+
+console/dist/index.html: console/node_modules/.installed $(CONSOLE_SOURCES)
+	cd console && npm run --silent build
+
+console/node_modules/.installed: console/package-lock.json | node-there
+	cd console && npm ci --silent --no-audit --no-fund
+	touch $@
+
+console-checks: console
+	cd console && npm run --silent lint && npm run --silent test && npm run --silent size
+
+## browser: the journeys of a user in a real Chromium, against the binary that the tests were run with
+browser: console
+	cargo build --workspace --tests --locked --quiet
+	cd console && STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/debug/streamflow npm run --silent browser
 
 lint:
 	cargo fmt --all --check
@@ -58,5 +78,10 @@ cargo-there:
 torture:
 	STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --test torture
 
+.PHONY: node-there
+node-there:
+	@node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.' || { echo "Node 20 or newer is missing: install it from https://nodejs.org" >&2; exit 1; }
+
 clean:
 	cargo clean
+	rm -rf console/dist console/node_modules console/test-artifacts

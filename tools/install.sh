@@ -8,6 +8,7 @@ mkdir -p "$STREAMFLOW_CACHE"
 missing=()
 command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+[ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
 if ((${#missing[@]})); then
   echo "installing ${missing[*]}"
   if [ "$(id -u)" = 0 ]; then

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve, train,
-    tsdb,
+    check, dashboards, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample,
+    serve, train, tsdb, up,
 };
 use crate::terminal::Format;
 
@@ -44,6 +44,8 @@ pub enum Command {
     Train(train::Args),
     /// Serve POST /predict and /metrics
     Serve(serve::Args),
+    /// Everything: serve, scrape, store metrics, evaluate rules, answer PromQL, show the web console
+    Up(up::Args),
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
     /// Compare any two CSV or Parquet files, or all ingested months (--history)
@@ -64,6 +66,11 @@ pub enum Command {
     /// The stored metrics: verify, snapshot
     #[command(subcommand)]
     Tsdb(tsdb::Args),
+    /// The console's panels as Grafana reads them
+    #[command(subcommand)]
+    Dashboards(dashboards::Args),
+    /// The argon2 hash of a password read from standard input, for console.users
+    HashPassword,
     /// Validate the configuration and say what it means
     Check(check::Args),
 }

@@ -1,13 +1,15 @@
 //! The settings tree of `streamflow.toml`: every default stands beside its field, unknown keys are refused.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::DatasetSpec;
 use streamflow_drift::Profile;
 
-use crate::{api, templates};
+use crate::{api, console, templates};
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
@@ -26,6 +28,10 @@ pub struct Config {
     pub api: api::Settings,
     #[serde(default)]
     pub monitor: Monitor,
+    #[serde(default)]
+    pub console: console::Settings,
+    #[serde(default)]
+    pub metrics: Metrics,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
@@ -63,6 +69,57 @@ pub struct Monitor {
 impl Default for Monitor {
     fn default() -> Self {
         Self { profile: Profile::Calibrated, threshold: 0.30, report_dir: "reports/drift".into() }
+    }
+}
+
+/// `[metrics]`: what is scraped, how long samples are kept, what a query may cost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// A `prometheus.yml` with what to scrape, rules, Alertmanagers and remote write; relative to the configuration
+    /// file. Without one, the API and this process are scraped and the shipped rules hold.
+    pub prometheus_config: Option<PathBuf>,
+    /// Between scrapes and between evaluations of rules, where no `prometheus.yml` says.
+    pub scrape_interval_seconds: NonZeroU32,
+    /// Age after which samples are deleted.
+    pub retention_days: NonZeroU32,
+    /// Size over which the oldest samples are deleted; none: no limit.
+    pub retention_bytes: Option<u64>,
+    /// How much older than the newest sample of its series a sample may be.
+    pub out_of_order_seconds: u32,
+    /// Longest evaluation of a query.
+    pub query_timeout_seconds: NonZeroU32,
+    /// Most samples a query may hold in memory.
+    pub query_max_samples: NonZeroU64,
+    /// Where alerts are posted as JSON, beside the Alertmanagers of `prometheus.yml`.
+    pub alert_webhook: Option<String>,
+}
+
+impl Metrics {
+    /// Where alerts are posted, if anywhere.
+    pub fn alert_webhook(&self) -> anyhow::Result<Option<Url>> {
+        let Some(text) = &self.alert_webhook else { return Ok(None) };
+        let url = text.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
+        let url = url.with_context(|| {
+            format!("metrics.alert_webhook is {text:?}; expected a URL such as \"https://chat.example/hook\"")
+        })?;
+        Ok(Some(url))
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let positive = |value| NonZeroU32::new(value).expect("a default is not zero");
+        Self {
+            prometheus_config: None,
+            scrape_interval_seconds: positive(10),
+            retention_days: positive(15),
+            retention_bytes: None,
+            out_of_order_seconds: 0,
+            query_timeout_seconds: positive(120),
+            query_max_samples: NonZeroU64::new(50_000_000).expect("a default is not zero"),
+            alert_webhook: None,
+        }
     }
 }
 
@@ -113,6 +170,8 @@ impl Config {
         if !(share > 0.0 && share < 1.0) {
             bail!("model.validation_share is {share}; expected a share above 0 and below 1, such as 0.25");
         }
+        self.console.check().map_err(anyhow::Error::msg)?;
+        self.metrics.alert_webhook()?;
         let name = &self.model.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
@@ -177,6 +236,15 @@ mod tests {
             (("threshold = 0.30", "treshold = 0.30"), "did you mean `threshold`?"),
             (("threshold = 0.30", "threshold = 30"), "monitor.threshold is 30; expected a share from 0 to 1"),
             (("profile = \"calibrated\"", "profile = \"calibrate\""), "did you mean `calibrated`?"),
+            (
+                ("retention_days = 15", "retention_days = 15\nalert_webhook = \"chat\""),
+                "metrics.alert_webhook is \"chat\"",
+            ),
+            (("read_only = false", "path_prefix = \"ops/\""), "console.path_prefix is \"ops/\""),
+            (
+                ("read_only = false", "users = { ada = \"secret\" }"),
+                "console.users.ada is not an argon2 hash",
+            ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
             (("validation_share = 0.25", "validation_share = 1"), "model.validation_share is 1; expected"),
         ] {

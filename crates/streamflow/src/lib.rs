@@ -16,8 +16,12 @@ mod drift_files;
 mod files;
 pub mod flows;
 mod http_client;
+mod metrics_engine;
+pub mod monitoring;
+mod panels;
 mod registry;
 pub mod remote_write;
+mod reports;
 pub mod rules;
 mod run;
 mod sample;
@@ -72,8 +76,8 @@ pub fn main() -> ExitCode {
 
 fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
     use commands::{
-        check, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample, serve,
-        train, tsdb,
+        check, dashboards, demo, drift, flows, hash_password, ingest, init, models, monitor, profile, promql,
+        query, sample, serve, train, tsdb, up,
     };
     match command {
         Command::Demo(args) => demo::run(args, context),
@@ -90,13 +94,16 @@ fn run_command(command: Command, context: &Context) -> anyhow::Result<ExitCode> 
         Command::Query(args) => query::run(&args, context),
         Command::Promql(args) => promql::run(args, context),
         Command::Tsdb(args) => tsdb::run(args, context),
+        Command::Up(args) => up::run(args, context),
+        Command::Dashboards(args) => dashboards::run(args, context),
+        Command::HashPassword => hash_password::run(context),
         Command::Check(args) => check::run(&args, context),
     }
 }
 
 /// Logs go to standard error: from `info` where a server runs, from `warn` elsewhere, or as `RUST_LOG` says.
 fn start_logging(command: &Command) {
-    let level = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)

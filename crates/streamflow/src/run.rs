@@ -1,18 +1,26 @@
 //! The long-lived tasks of a server: started together, stopped in order.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use reqwest::Url;
 use streamflow_dataset::Snapshot;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::api;
 use crate::config::Config;
+use crate::metrics_engine::{MetricsEngine, Origin};
+use crate::monitoring::Watcher;
 use crate::registry::Registry;
+use crate::reports::Folder;
 use crate::serving::{OnlineFeatures, Served, Serving};
+use crate::store::Store;
 use crate::terminal::told_once;
+use crate::{api, console, server};
 
 /// How often the registry and the snapshots are looked at for something newer to serve.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -103,11 +111,10 @@ fn serving(
     }))
 }
 
-/// Takes the address, or says in one line why not.
-pub async fn bind(settings: &api::Settings) -> anyhow::Result<TcpListener> {
-    let address = settings.listen;
+/// Takes the address, or says in one line why not. `flag` is what chooses another.
+pub async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: is another server running there? Choose another with --listen ADDR:PORT")
+        format!("cannot listen on {address}: is another server running there? Choose another with {flag} ADDR:PORT")
     })
 }
 
@@ -115,6 +122,7 @@ pub async fn bind(settings: &api::Settings) -> anyhow::Result<TcpListener> {
 pub async fn serve(
     listener: TcpListener,
     mut loader: Loader,
+    watcher: Watcher,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     if let Err(error) = loader.refresh().await {
@@ -131,15 +139,124 @@ pub async fn serve(
         loader.config.api.clone(),
         loader.config.dataset.entity.clone(),
         loader.served.clone(),
+        watcher.numbers(),
     );
     let mut stop = shutdown.clone();
+    let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown));
     api::serve(listener, state, async move {
         // A sender that is gone stops the server as well.
         let _ = stop.wait_for(|stop| *stop).await;
     })
     .await?;
+    watching.await.context("the watcher of reports panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// The two addresses of a whole server, taken before anything else so that a port in use costs nothing.
+pub struct Listeners {
+    api: TcpListener,
+    console: TcpListener,
+}
+
+impl Listeners {
+    /// Takes both addresses. `insecure` allows a console that the network reaches and nobody has to log in to.
+    pub async fn bind(config: &Config, insecure: bool) -> anyhow::Result<Self> {
+        let address = config.console.listen;
+        let is_open = config.console.users.is_empty() && console::tokens_from_environment().is_empty();
+        if is_open && !address.ip().is_loopback() && !insecure {
+            bail!(
+                "the console would be open to the network on {address} and nobody would have to log in; name users under \
+                 [console.users] (`streamflow hash-password`), set STREAMFLOW_API_TOKENS, listen on 127.0.0.1, or say \
+                 --insecure when something in front of it asks for credentials"
+            );
+        }
+        Ok(Self {
+            api: bind(config.api.listen, "--listen").await?,
+            console: bind(address, "--console").await?,
+        })
+    }
+
+    /// The URLs of the prediction API and of the console, as this machine reaches them.
+    pub fn urls(&self, config: &Config) -> anyhow::Result<(Url, Url)> {
+        let api = reachable(self.api.local_addr()?);
+        let console = reachable(self.console.local_addr()?);
+        let prefix = &config.console.path_prefix;
+        Ok((format!("http://{api}/").parse()?, format!("http://{console}{prefix}/").parse()?))
+    }
+}
+
+/// An address that listens on all interfaces is reached on the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback =
+            if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+/// What a whole server works on.
+pub struct Everything {
+    pub config: Arc<Config>,
+    pub data_dir: PathBuf,
+    pub report_dir: PathBuf,
+    pub store: Store,
+    pub registry: Registry,
+    pub snapshots: Arc<streamflow_dataset::Store>,
+}
+
+/// Starts the prediction API, the metrics engine and the console; the task ends when all have stopped, in the order
+/// that loses nothing: requests are drained first, then what scrapes and evaluates, then the sample store is closed.
+pub async fn up(
+    listeners: Listeners,
+    everything: Everything,
+    shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    let (api_url, console_url) = listeners.urls(&everything.config)?;
+    let Everything { config, data_dir, report_dir, store, registry, snapshots } = everything;
+    let reports = Folder::new(report_dir);
+    let auth = console::Auth::of(&config.console)?;
+    let dir = data_dir.join("metrics");
+    let origin = Origin {
+        file: config.metrics.prometheus_config.as_ref().map(|file| config.base.join(file)),
+        scrape_interval: Duration::from_secs(config.metrics.scrape_interval_seconds.get().into()),
+        api: api_url.clone(),
+        console: console_url,
+        token: auth.internal_token().map(str::to_owned),
+        alert_webhook: config.metrics.alert_webhook()?,
+    };
+    let metrics = MetricsEngine::open(&dir, &config, origin).await?;
+    let resources = console::Resources::new(console::Parts {
+        settings: config.console.clone(),
+        auth: auth.clone(),
+        config: config.clone(),
+        data_dir,
+        store: store.clone(),
+        registry: registry.clone(),
+        snapshots: snapshots.clone(),
+        reports: reports.clone(),
+        db: metrics.db(),
+        api_url,
+        warnings: metrics.warnings(),
+    })?;
+    let plane = console::router(&config.console, auth, metrics.router(), resources);
+    let loader = Loader::new(config.clone(), registry, snapshots, Served::default());
+    let watcher = Watcher::new(reports, store);
+
+    let api = tokio::spawn(serve(listeners.api, loader, watcher, shutdown.clone()));
+    let mut stop = shutdown.clone();
+    let limits = config.console.limits();
+    let console = tokio::spawn(server::serve(listeners.console, plane, limits, async move {
+        // A sender that is gone stops the server as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }));
+    let measuring = tokio::spawn(metrics.run(shutdown));
+    Ok(tokio::spawn(async move {
+        api.await.context("the prediction API panicked")??;
+        console.await.context("the console panicked")??;
+        measuring.await.context("the metrics engine panicked")?
+    }))
 }
 
 /// Becomes true at the first SIGINT or SIGTERM.

@@ -11,12 +11,15 @@ pub struct Template {
 /// The configuration that also serves where there is none.
 pub const STREAMFLOW_TOML: &str = include_str!("../templates/streamflow.toml");
 
+/// The rules that hold where no prometheus.yml names others.
+pub const RULES_YML: &str = include_str!("../templates/rules.yml");
+
 /// All files of a new project.
 pub static FILES: &[Template] = &[
     Template { path: "streamflow.toml", contents: STREAMFLOW_TOML },
     Template { path: "docker-compose.yml", contents: include_str!("../templates/docker-compose.yml") },
     Template { path: "prometheus.yml", contents: include_str!("../templates/prometheus.yml") },
-    Template { path: "rules.yml", contents: include_str!("../templates/rules.yml") },
+    Template { path: "rules.yml", contents: RULES_YML },
     Template {
         path: "grafana/provisioning/datasources/streamflow.yml",
         contents: include_str!("../templates/grafana/provisioning/datasources/streamflow.yml"),
@@ -28,6 +31,10 @@ pub static FILES: &[Template] = &[
     Template {
         path: "grafana/dashboards/service.json",
         contents: include_str!("../templates/grafana/dashboards/service.json"),
+    },
+    Template {
+        path: "grafana/dashboards/model_drift.json",
+        contents: include_str!("../templates/grafana/dashboards/model_drift.json"),
     },
 ];
 

@@ -107,11 +107,46 @@ impl Exposition {
         self.sample(name, labels, value);
     }
 
+    /// Writes a gauge of one sample for each item; nothing at all for none.
+    pub fn gauges<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl Iterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+    ) {
+        self.samples(name, help, "gauge", samples);
+    }
+
+    /// Writes a counter of one sample for each item; nothing at all for none.
+    pub fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl Iterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+    ) {
+        self.samples(name, help, "counter", samples);
+    }
+
+    fn samples<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: &str,
+        samples: impl Iterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+    ) {
+        let base = name.strip_suffix("_total").unwrap_or(name);
+        for (place, (labels, value)) in samples.enumerate() {
+            if place == 0 {
+                let is_base = kind == "counter" && self.format == Format::OpenMetrics;
+                self.head(if is_base { base } else { name }, help, kind);
+            }
+            self.sample(name, &labels, value);
+        }
+    }
+
     /// Writes a counter of one sample without labels.
     pub fn counter(&mut self, name: &str, help: &str, value: f64) {
-        let base = name.strip_suffix("_total").unwrap_or(name);
-        self.head(if self.format == Format::OpenMetrics { base } else { name }, help, "counter");
-        self.sample(name, &[], value);
+        self.counters(name, help, std::iter::once((Vec::new(), value)));
     }
 
     /// The whole text.

@@ -15,6 +15,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 
 use super::ApiState;
 use super::exposition::{Exposition, Format};
+use crate::monitoring::{ColumnDrift, Numbers};
 use crate::serving::Serving;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -116,7 +117,13 @@ impl Metrics {
     }
 
     /// Everything as text.
-    pub fn render(&self, format: Format, in_flight: usize, serving: Option<&Serving>) -> String {
+    pub fn render(
+        &self,
+        format: Format,
+        in_flight: usize,
+        serving: Option<&Serving>,
+        monitoring: &Numbers,
+    ) -> String {
         let mut text = Exposition::new(format);
         let created = Some(self.created_seconds);
         let own: [&dyn Collector; 6] = [
@@ -142,17 +149,54 @@ impl Metrics {
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
-        self.render_process(&mut text);
+        render_monitoring(&mut text, monitoring);
+        render_process(&self.process, &mut text);
         text.finish()
     }
+}
 
-    fn render_process(&self, text: &mut Exposition) {
-        for family in self.process.collect() {
-            // The collector counts whole seconds, too coarse for the rate of an idle server.
-            match (family.name() == "process_cpu_seconds_total").then(cpu_seconds).flatten() {
-                Some(seconds) => text.counter(family.name(), family.help(), seconds),
-                None => text.family(&family, None),
-            }
+/// What the newest drift report and the recorded runs say.
+fn render_monitoring(text: &mut Exposition, monitoring: &Numbers) {
+    if let Some(drift) = &monitoring.drift {
+        let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
+        let help = "Share of drifted columns in the newest drift report.";
+        text.gauge("streamflow_drift_share", help, &sides, drift.share);
+        let help = "Drift share at or over which the newest report triggers retraining.";
+        text.gauge("streamflow_drift_share_threshold", help, &[], drift.threshold);
+        let of_columns = |value: fn(&ColumnDrift) -> Option<f64>| {
+            drift
+                .columns
+                .iter()
+                .filter_map(move |column| Some((vec![("column", column.name.as_str())], value(column)?)))
+        };
+        let help = "Score of the column in the newest drift report: a p-value or a distance, by its method.";
+        text.gauges("streamflow_drift_column_score", help, of_columns(|column| column.score));
+        let help = "1 when the column has drifted in the newest drift report, else 0.";
+        text.gauges(
+            "streamflow_drift_column_drifted",
+            help,
+            of_columns(|column| Some(f64::from(u8::from(column.drifted)))),
+        );
+        let help = "Effect size of the column over its threshold in the newest drift report; 1 is at it.";
+        text.gauges("streamflow_drift_column_effect_ratio", help, of_columns(|column| column.effect_ratio));
+    }
+    if let Some(seconds) = monitoring.last_success_seconds {
+        let help = "When the monitoring flow last succeeded.";
+        text.gauge("streamflow_monitor_last_success_timestamp_seconds", help, &[], seconds);
+    }
+    let runs = monitoring.runs.iter().map(|(flow, state, count)| {
+        (vec![("flow", flow.as_str()), ("state", state.as_str())], *count as f64)
+    });
+    text.counters("streamflow_flow_runs_total", "Runs of flows by flow and state.", runs);
+}
+
+/// The standard `process_*` metrics of this process.
+pub fn render_process(process: &ProcessCollector, text: &mut Exposition) {
+    for family in process.collect() {
+        // The collector counts whole seconds, too coarse for the rate of an idle server.
+        match (family.name() == "process_cpu_seconds_total").then(cpu_seconds).flatten() {
+            Some(seconds) => text.counter(family.name(), family.help(), seconds),
+            None => text.family(&family, None),
         }
     }
 }
@@ -164,7 +208,12 @@ impl Metrics {
 pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl IntoResponse {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
-    let text = state.0.metrics.render(format, state.in_flight(), state.0.served.load().as_deref());
+    let text = state.0.metrics.render(
+        format,
+        state.in_flight(),
+        state.0.served.load().as_deref(),
+        &state.0.monitoring.load(),
+    );
     ([(header::CONTENT_TYPE, format.content_type())], text)
 }
 
@@ -212,7 +261,7 @@ mod tests {
             (Format::Classic, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None);
+            let text = metrics.render(format, 0, None, &Numbers::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -223,7 +272,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Classic, 0, None);
+        let text = metrics.render(Format::Classic, 0, None, &Numbers::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",

@@ -3,9 +3,9 @@
 //! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`Settings`].
 
 mod error;
-mod exposition;
+pub mod exposition;
 mod health;
-mod metrics;
+pub mod metrics;
 mod openapi;
 mod predict;
 mod request;
@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::monitoring::Monitoring;
 use crate::server::{self, ConnectionLimits};
 use crate::serving::Served;
 use error::ApiError;
@@ -36,15 +37,17 @@ struct Inner {
     settings: Settings,
     entity: String,
     served: Served,
+    monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
     openapi: Bytes,
 }
 
 impl ApiState {
-    /// The state of one prediction API: its limits, the name of the entity's field, and what is served.
+    /// The state of one prediction API: its limits, the name of the entity's field, what is served, and what is
+    /// known of its drift.
     #[must_use]
-    pub fn new(settings: Settings, entity: String, served: Served) -> Self {
+    pub fn new(settings: Settings, entity: String, served: Served, monitoring: Monitoring) -> Self {
         let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
         ApiState(Arc::new(Inner {
             openapi: openapi::document(&entity),
@@ -53,6 +56,7 @@ impl ApiState {
             settings,
             entity,
             served,
+            monitoring,
         }))
     }
 

@@ -11,14 +11,14 @@ use crate::columns::entity_ids;
 use crate::config::Config;
 use crate::flows::monitor::{self, Request};
 use crate::registry::Registry;
-use crate::run::{self, Loader};
+use crate::run::{self, Everything, Listeners};
 use crate::sample;
-use crate::serving::Served;
 use crate::store::Store;
 use crate::terminal::Terminal;
 use crate::traffic;
 use anyhow::Context as _;
 use jiff::civil::Date;
+use reqwest::Url;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,6 +28,9 @@ pub struct Args {
     /// Address of the prediction API [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Address of the console [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR:PORT")]
+    console: Option<SocketAddr>,
     /// Predictions a second that the built-in client asks for; 0 sends none
     #[arg(long, default_value_t = 10)]
     rate: u32,
@@ -47,23 +50,25 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(listen) = args.listen {
         config.api.listen = listen;
     }
+    if let Some(console) = args.console {
+        config.console.listen = console;
+    }
     let config = Arc::new(config);
     let data_dir = config.data_dir(context.data_dir.as_deref());
     let terminal = context.terminal;
     tokio::runtime::Runtime::new()?.block_on(async {
-        // The address first: a port in use must not cost the user a training.
-        let listener = run::bind(&config.api).await?;
+        // The addresses first: a port in use must not cost the user a training.
+        let listeners = Listeners::bind(&config, false).await?;
+        let (api, console) = listeners.urls(&config)?;
         let shutdown = run::shutdown_signal()?;
-        let demo = Demo::prepare(config.clone(), data_dir, args.dir.join("drops"), terminal).await?;
+        let demo = Demo::prepare(config, data_dir, args.dir.join("drops"), terminal).await?;
 
-        let url = format!("http://{}", listener.local_addr()?);
         let requests = demo.requests()?;
         let example = requests.first().cloned().unwrap_or_default();
-        let loader = Loader::new(config, demo.registry.clone(), demo.snapshots.clone(), Served::default());
-        let server = tokio::spawn(run::serve(listener, loader, shutdown.clone()));
-        let traffic = tokio::spawn(traffic::send(url.parse()?, requests, args.rate, shutdown.clone()));
+        let server = run::up(listeners, demo.everything(), shutdown.clone()).await?;
+        let traffic = tokio::spawn(traffic::send(api.clone(), requests, args.rate, shutdown.clone()));
         demo.monitor().await?;
-        demo.say_where_to_look(&url, args.rate, &example)?;
+        demo.say_where_to_look(&api, &console, args.rate, &example)?;
         server.await??;
         traffic.await??;
         anyhow::Ok(())
@@ -74,6 +79,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 /// What is ready once data are in and a model is trained.
 struct Demo {
     config: Arc<Config>,
+    data_dir: PathBuf,
     store: Store,
     registry: Registry,
     snapshots: Arc<streamflow_dataset::Store>,
@@ -107,7 +113,18 @@ impl Demo {
                 ))?;
             }
         }
-        Ok(Self { config, store, registry, snapshots, months, terminal })
+        Ok(Self { config, data_dir, store, registry, snapshots, months, terminal })
+    }
+
+    fn everything(&self) -> Everything {
+        Everything {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            report_dir: self.config.report_dir(None),
+            store: self.store.clone(),
+            registry: self.registry.clone(),
+            snapshots: self.snapshots.clone(),
+        }
     }
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
@@ -139,13 +156,15 @@ impl Demo {
         Ok(())
     }
 
-    fn say_where_to_look(&self, url: &str, rate: u32, body: &str) -> anyhow::Result<()> {
+    fn say_where_to_look(&self, api: &Url, console: &Url, rate: u32, body: &str) -> anyhow::Result<()> {
         self.terminal.line(&format!(
-            "\nServing at {url} with {rate} predictions a second. Look at\n  \
-             {url}/docs      the API, to try out\n  \
-             {url}/metrics   what a Prometheus scrapes\n  \
-             {}/   the drift reports (open the .html)\n  \
-             curl -X POST {url}/predict -H 'Content-Type: application/json' -d '{body}'\n\nCtrl-C stops.",
+            "\nlistening on {api}\nconsole on {console}\n\nOpen\n  \
+             {console}         the console: requests, latency, drift, model, alerts\n  \
+             {console}drift    the drift reports (also in {}/)\n  \
+             {api}docs     the prediction API, to try out\n\nAsk\n  \
+             curl '{console}api/v1/query?query=up'\n  \
+             curl -X POST {api}predict -H 'Content-Type: application/json' -d '{body}'\n\n\
+             {rate} predictions a second are being made. Ctrl-C stops.",
             self.config.report_dir(None).display()
         ))
     }

@@ -1,9 +1,11 @@
 //! One file per subcommand: its arguments and what it does.
 
 pub mod check;
+pub mod dashboards;
 pub mod demo;
 pub mod drift;
 pub mod flows;
+pub mod hash_password;
 pub mod ingest;
 pub mod init;
 pub mod models;
@@ -15,6 +17,7 @@ pub mod sample;
 pub mod serve;
 pub mod train;
 pub mod tsdb;
+pub mod up;
 
 use std::path::Path;
 use std::sync::Arc;

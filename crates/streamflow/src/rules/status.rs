@@ -75,6 +75,22 @@ pub enum RuleStatus {
     },
 }
 
+impl RuleStatus {
+    /// Name of the alert or of the recorded series.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Alerting { name, .. } | Self::Recording { name, .. } => name,
+        }
+    }
+
+    /// The labels it adds.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Alerting { labels, .. } | Self::Recording { labels, .. } => labels,
+        }
+    }
+}
+
 /// An alert that is pending or firing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

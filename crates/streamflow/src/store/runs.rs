@@ -132,6 +132,24 @@ impl Store {
         sqlx::query_as("SELECT * FROM runs ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(&self.pool).await
     }
 
+    /// Runs so far by flow and state.
+    pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as("SELECT flow, state, COUNT(*) FROM runs GROUP BY flow, state ORDER BY flow, state")
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// When a run of the flow last completed, in seconds since 1970.
+    pub async fn last_success(&self, flow: &str) -> sqlx::Result<Option<f64>> {
+        let ended: Option<String> =
+            sqlx::query_scalar("SELECT MAX(ended_at) FROM runs WHERE flow = ? AND state = 'completed'")
+                .bind(flow)
+                .fetch_one(&self.pool)
+                .await?;
+        let ended = ended.and_then(|ended| ended.parse::<jiff::Timestamp>().ok());
+        Ok(ended.map(|ended| ended.as_millisecond() as f64 / 1e3))
+    }
+
     /// One run, if there is one of that id.
     pub async fn run(&self, id: i64) -> sqlx::Result<Option<Run>> {
         sqlx::query_as("SELECT * FROM runs WHERE id = ?").bind(id).fetch_optional(&self.pool).await
@@ -177,6 +195,11 @@ mod tests {
         assert!(found.ended_at.is_some());
         assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
         assert_eq!(store.logs(run).await.unwrap().len(), 1);
-        assert!(store.run(run + 1).await.unwrap().is_none());
+        assert_eq!(store.run_counts().await.unwrap(), [("monitor_month".into(), "failed".into(), 1)]);
+        assert_eq!(store.last_success("monitor_month").await.unwrap(), None);
+        let second = store.start_run("monitor_month", &serde_json::json!({})).await.unwrap();
+        store.finish_run(second, State::Completed, "NO_ACTION", "").await.unwrap();
+        assert!(store.last_success("monitor_month").await.unwrap().unwrap() > 1.7e9);
+        assert!(store.run(second + 1).await.unwrap().is_none());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
 use streamflow::api::{self, ApiState, Settings};
+use streamflow::monitoring::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
 use streamflow_dataset::{Column, Frame, Values};
 use streamflow_model::{FeatureColumn, Features, Model, TrainSettings, train};
@@ -110,7 +111,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = Served::new(served.map(Arc::new).into());
-        let state = ApiState::new(settings, "user_id".into(), served.clone());
+        let state = ApiState::new(settings, "user_id".into(), served.clone(), Monitoring::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(api::serve(listener, state, stopped));
         Server { address, served, stop, task }

@@ -6,8 +6,8 @@ use crate::server::Server;
 fn start(project: &Project) -> Server {
     Server::start(
         project,
-        &["demo", "demo", "--listen", "127.0.0.1:0", "--rate", "100"],
-        "Serving at http://",
+        &["demo", "demo", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--rate", "100"],
+        "listening on http://",
     )
 }
 

@@ -4,12 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What each crate may use of ours, and the libraries that live in one crate alone.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
     ("model", &[]),
-    ("streamflow", &["streamflow-dataset", "streamflow-drift", "streamflow-model", "streamflow-stats"]),
+    ("tsdb", &[]),
+    ("exposition", &[]),
+    ("promql", &["streamflow-tsdb"]),
+    (
+        "streamflow",
+        &[
+            "streamflow-dataset",
+            "streamflow-drift",
+            "streamflow-exposition",
+            "streamflow-model",
+            "streamflow-promql",
+            "streamflow-stats",
+            "streamflow-tsdb",
+        ],
+    ),
 ];
 const LIVES_IN: [(&str, &str); 4] =
     [("datafusion", "dataset"), ("forust-ml", "model"), ("axum", "streamflow"), ("sqlx", "streamflow")];
@@ -28,7 +42,7 @@ fn dependencies_point_down_only() {
     let known: Vec<&str> = dependencies.keys().map(String::as_str).collect();
     assert_eq!(
         known,
-        ["dataset", "drift", "model", "stats", "streamflow"],
+        ["dataset", "drift", "exposition", "model", "promql", "stats", "streamflow", "tsdb"],
         "a new crate needs its arrows here"
     );
     for (name, allowed) in ARROWS {

@@ -4,23 +4,15 @@
 //! Prometheus is the executable named by STREAMFLOW_PROMETHEUS (`tools/fetch-debian.sh prometheus DIR` unpacks one).
 
 use std::fs::{File, read_to_string};
-use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::http::{MEAN_LATENCY, REQUEST_RATE, client, dashboard_expressions, eventually, predict, user_ids};
 use crate::project::Project;
-
-/// For every single wait: a scrape a second needs two or three of them, a busy machine many more.
-const WAIT_MAX: Duration = Duration::from_secs(120);
-/// Contract expressions of existing dashboards.
-const REQUEST_RATE: &str = "rate(api_requests_total[5m])";
-const MEAN_LATENCY: &str =
-    "rate(api_request_latency_seconds_sum[5m]) / rate(api_request_latency_seconds_count[5m])";
 
 #[tokio::test]
 async fn prometheus_counts_what_the_service_answers() {
@@ -86,57 +78,6 @@ fn prometheus_program() -> Option<PathBuf> {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
     eprintln!("SKIPPED: {reason}, no real scrape was tested");
     None
-}
-
-fn client() -> reqwest::Client {
-    // An error says that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
-}
-
-async fn predict(client: &reqwest::Client, url: &str, user_id: &str) -> u16 {
-    let body = json!({ "user_id": user_id });
-    client.post(format!("{url}/predict")).json(&body).send().await.unwrap().status().as_u16()
-}
-
-fn user_ids(project: &Project) -> Vec<String> {
-    let users = read_to_string(project.path("drops/month_2024-01-31/users.csv")).unwrap();
-    users.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect()
-}
-
-/// Every expression of the dashboards of a new project, over a window that the requests above are certain to be in.
-fn dashboard_expressions(project: &Project) -> Vec<String> {
-    let mut expressions = Vec::new();
-    for (path, bytes) in project.files("grafana/dashboards") {
-        let dashboard: Value = serde_json::from_slice(&bytes).unwrap();
-        for panel in dashboard["panels"].as_array().unwrap() {
-            for target in panel["targets"].as_array().into_iter().flatten() {
-                expressions.push(target["expr"].as_str().unwrap().replace("$__rate_interval", "5m"));
-            }
-        }
-        assert!(expressions.contains(&REQUEST_RATE.to_owned()), "{}", path.display());
-        assert!(expressions.contains(&MEAN_LATENCY.to_owned()), "{}", path.display());
-    }
-    assert!(!expressions.is_empty());
-    expressions
-}
-
-/// Tries until `attempt` succeeds; after [`WAIT_MAX`] fails with what it said last.
-async fn eventually<T, E, F>(what: &str, mut attempt: impl FnMut() -> F) -> T
-where
-    E: std::fmt::Debug,
-    F: Future<Output = Result<T, E>>,
-{
-    let started = Instant::now();
-    loop {
-        match attempt().await {
-            Ok(value) => return value,
-            Err(last) => {
-                assert!(started.elapsed() < WAIT_MAX, "{what}: not within {WAIT_MAX:?}, last {last:?}")
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// `streamflow serve`; killed when dropped.

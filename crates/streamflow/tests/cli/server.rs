@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::project::Project;
@@ -12,6 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
     process: Child,
+    stdout: BufReader<ChildStdout>,
     /// What it printed up to its address.
     pub lines: Vec<String>,
     address: String,
@@ -23,7 +24,8 @@ impl Server {
         let mut process = project.command(args).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = Vec::new();
         let mut address = None;
-        for line in BufReader::new(process.stdout.take().unwrap()).lines() {
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        for line in stdout.by_ref().lines() {
             let line = line.unwrap();
             address =
                 line.strip_prefix(marker).map(|rest| rest.split_whitespace().next().unwrap().to_owned());
@@ -33,7 +35,18 @@ impl Server {
             }
         }
         let address = address.unwrap_or_else(|| panic!("it never served: {lines:#?}"));
-        Self { process, lines, address }
+        Self { process, stdout, lines, address }
+    }
+
+    /// What it prints next.
+    pub fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub fn printed(&self, part: &str) -> bool {

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use streamflow::console::prometheus::status::{
-    AlertState, AlertingRule, Health, MetricMetadata, RecordingRule, Rule, RuleGroup, Runtime, Sources,
-    Target,
-};
+use streamflow::console::prometheus::status::{Health, MetricMetadata, Runtime, Sources, Target};
+use streamflow::rules::status::{self, AlertState, GroupStatus, RuleStatus, rfc3339};
 use streamflow_tsdb::Labels;
 
 use crate::servers::Series;
@@ -131,37 +129,42 @@ pub fn sources() -> Sources {
     }
 }
 
-fn rule_group() -> RuleGroup {
-    let down = AlertingRule {
+fn rule_group() -> GroupStatus {
+    let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let down = RuleStatus::Alerting {
         state: AlertState::Inactive,
         name: "Down".to_owned(),
         query: "up == 0".to_owned(),
-        for_s: 300.0,
-        keep_firing_for_s: 0.0,
-        labels: Labels::new([("severity", "page")]),
-        annotations: Labels::new([("summary", "it is down")]),
+        duration: 300.0,
+        keep_firing_for: 0.0,
+        labels: map("severity", "page"),
+        annotations: map("summary", "it is down"),
         alerts: Vec::new(),
-        health: "unknown".to_owned(),
+        health: status::Health::Unknown,
         last_error: String::new(),
-        evaluation_s: 0.0,
-        last_evaluation_ms: None,
+        evaluation_time: 0.0,
+        last_evaluation: rfc3339(None),
+        failures: 0,
     };
-    let recording = RecordingRule {
+    let recording = RuleStatus::Recording {
         name: "job:requests:rate5m".to_owned(),
         query: "sum by (job) (rate(requests_total[5m]))".to_owned(),
-        labels: Labels::new([("team", "core")]),
-        health: "unknown".to_owned(),
+        labels: map("team", "core"),
+        health: status::Health::Unknown,
         last_error: String::new(),
-        evaluation_s: 0.0,
-        last_evaluation_ms: None,
+        evaluation_time: 0.0,
+        last_evaluation: rfc3339(None),
+        failures: 0,
     };
-    RuleGroup {
+    GroupStatus {
         name: "service".to_owned(),
         file: "rules.yml".to_owned(),
-        rules: vec![Rule::Alerting(down), Rule::Recording(recording)],
-        interval_s: 3600.0,
+        rules: vec![down, recording],
+        interval: 3600.0,
         limit: 0,
-        evaluation_s: 0.0,
-        last_evaluation_ms: None,
+        evaluation_time: 0.0,
+        last_evaluation: rfc3339(None),
+        missed: 0,
+        evaluations: 0,
     }
 }

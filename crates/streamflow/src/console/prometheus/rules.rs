@@ -8,7 +8,7 @@ use super::answer::{Answer, Success};
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::series::selectors;
-use super::status::{Alert, Rule};
+use crate::rules::status::{AlertStatus, RuleStatus};
 
 /// `GET /api/v1/rules`
 pub async fn rules(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
@@ -33,11 +33,11 @@ pub async fn rules(State(state): State<PrometheusState>, parameters: Parameters)
     for group in &mut groups {
         group.rules.retain(|rule| {
             let of_type = match rule {
-                Rule::Alerting(_) => wanted != "record",
-                Rule::Recording(_) => wanted != "alert",
+                RuleStatus::Alerting { .. } => wanted != "record",
+                RuleStatus::Recording { .. } => wanted != "alert",
             };
             let matched = |selector: &Vec<streamflow_tsdb::Matcher>| {
-                let value = |name: &str| rule.labels().get(name).unwrap_or_default().to_owned();
+                let value = |name: &str| rule.labels().get(name).cloned().unwrap_or_default();
                 selector.iter().all(|matcher| matcher.matches(&value(matcher.name())))
             };
             of_type
@@ -46,8 +46,8 @@ pub async fn rules(State(state): State<PrometheusState>, parameters: Parameters)
         });
         if without_alerts {
             for rule in &mut group.rules {
-                if let Rule::Alerting(rule) = rule {
-                    rule.alerts.clear();
+                if let RuleStatus::Alerting { alerts, .. } = rule {
+                    alerts.clear();
                 }
             }
         }
@@ -60,10 +60,10 @@ pub async fn rules(State(state): State<PrometheusState>, parameters: Parameters)
 pub async fn alerts(State(state): State<PrometheusState>) -> Answer {
     let groups = (state.sources.rule_groups)();
     let rules = groups.into_iter().flat_map(|group| group.rules);
-    let alerts: Vec<Alert> = rules
+    let alerts: Vec<AlertStatus> = rules
         .flat_map(|rule| match rule {
-            Rule::Alerting(rule) => rule.alerts,
-            Rule::Recording(_) => Vec::new(),
+            RuleStatus::Alerting { alerts, .. } => alerts,
+            RuleStatus::Recording { .. } => Vec::new(),
         })
         .collect();
     Success::of(&json!({ "alerts": alerts }))

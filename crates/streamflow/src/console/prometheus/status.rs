@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use streamflow_tsdb::Labels;
 
+use crate::rules::status::GroupStatus;
+
 /// Something that is looked up when it is asked for.
 pub type Source<T> = Arc<dyn Fn() -> T + Send + Sync>;
 /// Reads the configuration anew; the error is told to whoever asked.
@@ -28,7 +30,7 @@ pub struct Sources {
     /// Type, help and unit of metrics, one entry for each target and metric.
     pub metadata: Source<Vec<MetricMetadata>>,
     /// Rule groups in the order of their files.
-    pub rule_groups: Source<Vec<RuleGroup>>,
+    pub rule_groups: Source<Vec<GroupStatus>>,
     /// Addresses alerts are sent to.
     pub alertmanagers: Source<Vec<String>>,
     /// The effective scrape configuration as YAML, without secrets.
@@ -145,155 +147,6 @@ pub struct Runtime {
     pub retention: String,
 }
 
-/// Rules that are evaluated together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleGroup {
-    /// Unique in its file.
-    pub name: String,
-    /// Path of the rule file.
-    pub file: String,
-    /// In order of evaluation.
-    pub rules: Vec<Rule>,
-    /// Seconds between evaluations.
-    #[serde(rename = "interval", serialize_with = "as_number")]
-    pub interval_s: f64,
-    /// Most series or alerts of a rule; 0 for no limit.
-    pub limit: u64,
-    /// Seconds of the last evaluation.
-    #[serde(rename = "evaluationTime", serialize_with = "as_number")]
-    pub evaluation_s: f64,
-    /// In milliseconds since 1970.
-    #[serde(rename = "lastEvaluation", serialize_with = "as_time")]
-    pub last_evaluation_ms: Option<i64>,
-}
-
-/// A rule and its state.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum Rule {
-    /// Alerts when its expression has series.
-    Alerting(AlertingRule),
-    /// Keeps the value of its expression as a series.
-    Recording(RecordingRule),
-}
-
-impl Rule {
-    /// Name of the alert or of the recorded series.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Alerting(rule) => &rule.name,
-            Self::Recording(rule) => &rule.name,
-        }
-    }
-
-    /// The labels it adds.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        match self {
-            Self::Alerting(rule) => &rule.labels,
-            Self::Recording(rule) => &rule.labels,
-        }
-    }
-}
-
-/// An alerting rule and its alerts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AlertingRule {
-    /// The gravest of its alerts' states.
-    pub state: AlertState,
-    /// `alertname` of its alerts.
-    pub name: String,
-    /// PromQL.
-    pub query: String,
-    /// Seconds that the expression must hold: `for`.
-    #[serde(rename = "duration", serialize_with = "as_number")]
-    pub for_s: f64,
-    /// Seconds that an alert stays after it does not: `keep_firing_for`.
-    #[serde(rename = "keepFiringFor", serialize_with = "as_number")]
-    pub keep_firing_for_s: f64,
-    /// Added to its alerts, as templates.
-    #[serde(serialize_with = "as_map")]
-    pub labels: Labels,
-    /// For people, as templates.
-    #[serde(serialize_with = "as_map")]
-    pub annotations: Labels,
-    /// Pending and firing ones.
-    pub alerts: Vec<Alert>,
-    /// `ok`, `err` or `unknown`.
-    pub health: String,
-    /// Why the last evaluation failed.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub last_error: String,
-    /// Seconds of the last evaluation.
-    #[serde(rename = "evaluationTime", serialize_with = "as_number")]
-    pub evaluation_s: f64,
-    /// In milliseconds since 1970.
-    #[serde(rename = "lastEvaluation", serialize_with = "as_time")]
-    pub last_evaluation_ms: Option<i64>,
-}
-
-/// A recording rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecordingRule {
-    /// Of the series it keeps.
-    pub name: String,
-    /// PromQL.
-    pub query: String,
-    /// Added to its series.
-    #[serde(serialize_with = "as_map", skip_serializing_if = "Labels::is_empty")]
-    pub labels: Labels,
-    /// `ok`, `err` or `unknown`.
-    pub health: String,
-    /// Why the last evaluation failed.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub last_error: String,
-    /// Seconds of the last evaluation.
-    #[serde(rename = "evaluationTime", serialize_with = "as_number")]
-    pub evaluation_s: f64,
-    /// In milliseconds since 1970.
-    #[serde(rename = "lastEvaluation", serialize_with = "as_time")]
-    pub last_evaluation_ms: Option<i64>,
-}
-
-/// State of an alert; the later the graver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertState {
-    /// Its expression has no series.
-    Inactive,
-    /// It has, but not for long enough.
-    Pending,
-    /// It has for long enough.
-    Firing,
-}
-
-/// An alert of a rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Alert {
-    /// Of the series and of the rule, `alertname` among them.
-    #[serde(serialize_with = "as_map")]
-    pub labels: Labels,
-    /// For people.
-    #[serde(serialize_with = "as_map")]
-    pub annotations: Labels,
-    /// Pending or firing.
-    pub state: AlertState,
-    /// Since when its expression holds, in milliseconds since 1970.
-    #[serde(rename = "activeAt", serialize_with = "as_time")]
-    pub active_at_ms: Option<i64>,
-    /// Since when it is kept firing although its expression does not hold.
-    #[serde(rename = "keepFiringSince", serialize_with = "as_time", skip_serializing_if = "Option::is_none")]
-    pub keep_firing_since_ms: Option<i64>,
-    /// Value of the expression.
-    #[serde(serialize_with = "as_exponent")]
-    pub value: f64,
-}
-
 fn as_map<S: Serializer>(labels: &Labels, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(labels.iter())
 }
@@ -314,15 +167,4 @@ pub(super) fn as_time<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<
         Some(time) => serializer.collect_str(&time),
         None => serializer.serialize_str("0001-01-01T00:00:00Z"),
     }
-}
-
-/// `1.5e+00`: the exponent always stands.
-fn as_exponent<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = Vec::new();
-    if value.is_finite() {
-        super::json::exponent(&mut text, *value);
-    } else {
-        super::json::number(&mut text, *value);
-    }
-    serializer.serialize_str(&String::from_utf8_lossy(&text))
 }

@@ -1,0 +1,61 @@
+//! `streamflow up`: everything in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::snapshots;
+use crate::Context;
+use crate::registry::Registry;
+use crate::run::{self, Everything};
+use crate::store::Store;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address of the prediction API; port 0 takes a free one [default: from the configuration, 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Address of the console and Prometheus's API [default: from the configuration, 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR:PORT")]
+    console: Option<SocketAddr>,
+    /// A prometheus.yml that says what to scrape [default: from the configuration; else this process alone]
+    #[arg(long, value_name = "FILE")]
+    prometheus_config: Option<PathBuf>,
+    /// Where drift reports are [default: from the configuration, reports/drift]
+    #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
+    report_dir: Option<PathBuf>,
+    /// Serve the console on a public address although nobody has to log in
+    #[arg(long)]
+    insecure: bool,
+}
+
+pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let mut config = context.config()?;
+    if let Some(listen) = args.listen {
+        config.api.listen = listen;
+    }
+    if let Some(console) = args.console {
+        config.console.listen = console;
+    }
+    if let Some(file) = args.prometheus_config {
+        config.metrics.prometheus_config = Some(std::path::absolute(file)?);
+    }
+    let data_dir = config.data_dir(context.data_dir.as_deref());
+    let report_dir = config.report_dir(args.report_dir.as_deref());
+    let config = Arc::new(config);
+    let terminal = context.terminal;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listeners = run::Listeners::bind(&config, args.insecure).await?;
+        let (api, console) = listeners.urls(&config)?;
+        let store = Store::open(&data_dir).await?;
+        let snapshots = snapshots(&config, &data_dir)?;
+        let registry = Registry::new(store.clone(), &data_dir);
+        let shutdown = run::shutdown_signal()?;
+        let everything = Everything { config, data_dir, report_dir, store, registry, snapshots };
+        let server = run::up(listeners, everything, shutdown).await?;
+        terminal.stdout(&format!("listening on {api}\nconsole on {console}"))?;
+        server.await?
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

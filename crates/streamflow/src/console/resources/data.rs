@@ -1,0 +1,62 @@
+//! The ingested months.
+
+use std::path::Path;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+use streamflow_dataset::Snapshot;
+
+use super::{ResourceError, Resources};
+
+/// `GET /api/streamflow/snapshots`: newest first.
+pub async fn snapshots(State(resources): State<Resources>) -> Result<Json<Vec<Value>>, ResourceError> {
+    let store = resources.0.parts.snapshots.clone();
+    let dir = resources.0.parts.data_dir.join("snapshots");
+    let list = tokio::task::spawn_blocking(move || {
+        let snapshots = store.snapshots()?;
+        anyhow::Ok(snapshots.iter().rev().map(|snapshot| entry(snapshot, &dir)).collect())
+    });
+    Ok(Json(list.await??))
+}
+
+fn entry(snapshot: &Snapshot, dir: &Path) -> Value {
+    let validation: Value = std::fs::read(dir.join(&snapshot.validation))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let results = validation["results"].as_array().cloned().unwrap_or_default();
+    let tables: Vec<Value> = snapshot
+        .tables
+        .iter()
+        .map(|(name, table)| {
+            let of_table =
+                |result: &&Value| result["table"] == json!(name) || result["meta"]["table"] == json!(name);
+            let own: Vec<&Value> = results.iter().filter(of_table).collect();
+            let passed = own.iter().filter(|result| result["success"] == json!(true)).count();
+            json!({
+                "name": name,
+                "rows": table.rows,
+                "bytes": table.size_bytes,
+                "source": table.source,
+                "sha256": table.source_sha256,
+                "expectations": own,
+                "passed": passed,
+                "failed": own.len() - passed,
+            })
+        })
+        .collect();
+    json!({
+        "as_of": snapshot.as_of,
+        "revision": snapshot.revision,
+        "rows": snapshot.rows(),
+        "ingested": ingested(&dir.join(&snapshot.validation)),
+        "tables": tables,
+    })
+}
+
+/// When the month was committed, as its validation result was written then.
+fn ingested(validation: &Path) -> Option<String> {
+    let written = std::fs::metadata(validation).ok()?.modified().ok()?;
+    Some(jiff::Timestamp::try_from(written).ok()?.to_string())
+}

@@ -1,0 +1,58 @@
+//! Every way a request to our own resources fails, with its status and body `{"error": "…"}`.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::terminal::told_once;
+
+/// Why a request was not answered.
+#[derive(Debug)]
+pub struct ResourceError {
+    pub status: StatusCode,
+    pub message: String,
+}
+
+impl ResourceError {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 422: understood, but it cannot be done; the message says what instead.
+    pub fn refused(error: &anyhow::Error) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, told_once(error))
+    }
+}
+
+/// What fails without the caller's doing is ours: 500.
+impl From<anyhow::Error> for ResourceError {
+    fn from(error: anyhow::Error) -> Self {
+        let message = told_once(&error);
+        tracing::error!("the console could not answer: {message}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+}
+
+impl From<JsonRejection> for ResourceError {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<tokio::task::JoinError> for ResourceError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        anyhow::Error::from(error).into()
+    }
+}
+
+impl IntoResponse for ResourceError {
+    fn into_response(self) -> Response {
+        (self.status, Json(serde_json::json!({ "error": self.message }))).into_response()
+    }
+}

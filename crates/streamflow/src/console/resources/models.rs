@@ -1,0 +1,78 @@
+//! Versions of the model and which of them is served.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ResourceError, Resources};
+
+#[derive(Serialize)]
+pub struct Models {
+    name: String,
+    production: Option<i64>,
+    versions: Vec<Version>,
+}
+
+#[derive(Serialize)]
+struct Version {
+    version: i64,
+    created: String,
+    /// The snapshot it was trained on.
+    trained_on: String,
+    seed: i64,
+    metrics: Value,
+    production: bool,
+}
+
+/// `GET /api/streamflow/models`: newest version first.
+pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
+    let parts = &resources.0.parts;
+    let name = parts.config.model.name.clone();
+    let versions: Vec<Version> = parts
+        .registry
+        .versions()
+        .await?
+        .into_iter()
+        .filter(|version| version.name == name)
+        .map(|version| Version {
+            version: version.version,
+            created: version.created_at,
+            trained_on: version.as_of,
+            seed: version.seed,
+            metrics: serde_json::from_str(&version.metrics).unwrap_or_default(),
+            production: version.production,
+        })
+        .collect();
+    let production = versions.iter().find(|version| version.production).map(|version| version.version);
+    Ok(Json(Models { name, production, versions }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotion {
+    version: i64,
+}
+
+/// `POST /api/streamflow/models/promote`.
+pub async fn promote(
+    State(resources): State<Resources>,
+    body: Result<Json<Promotion>, JsonRejection>,
+) -> Result<Json<Models>, ResourceError> {
+    let Json(Promotion { version }) = body?;
+    let parts = &resources.0.parts;
+    let promoted = parts.registry.promote(&parts.config.model.name, version).await;
+    promoted.map_err(|error| ResourceError::refused(&error))?;
+    tracing::info!(version, "promoted from the console");
+    list(State(resources)).await
+}
+
+/// `POST /api/streamflow/models/rollback`.
+pub async fn rollback(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
+    let parts = &resources.0.parts;
+    let returned = parts.registry.rollback(&parts.config.model.name).await;
+    let version = returned.map_err(|error| ResourceError::refused(&error))?;
+    tracing::info!(version, "rolled back from the console");
+    list(State(resources)).await
+}

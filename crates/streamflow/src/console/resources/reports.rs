@@ -1,0 +1,113 @@
+//! Drift reports: the list, one of them, and a comparison of any two snapshots.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use serde::Deserialize;
+use streamflow_drift::Profile;
+
+use super::{ResourceError, Resources};
+use crate::flows::monitor;
+use crate::reports::Entry;
+
+/// A report holds its own style and script and asks nobody for anything; it runs apart from the console.
+const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+                             frame-ancestors 'self'; sandbox allow-scripts allow-popups";
+
+/// `GET /api/streamflow/reports`: newest first. Files that are no reports are told in the log.
+pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<Entry>>, ResourceError> {
+    let folder = resources.0.parts.reports.clone();
+    let (entries, damaged) = tokio::task::spawn_blocking(move || folder.list()).await??;
+    for damage in damaged {
+        tracing::warn!("a report is left out: {damage}");
+    }
+    Ok(Json(entries))
+}
+
+/// `GET /api/streamflow/reports/NAME`: the report's JSON.
+pub async fn json(
+    State(resources): State<Resources>,
+    Path(name): Path<String>,
+) -> Result<Response, ResourceError> {
+    file(&resources, &name, "json", "application/json").await
+}
+
+/// `GET /reports/NAME.html`: the report itself.
+pub async fn html(
+    State(resources): State<Resources>,
+    Path(file_name): Path<String>,
+) -> Result<Response, ResourceError> {
+    let name = file_name.strip_suffix(".html").unwrap_or(&file_name);
+    let mut response = file(&resources, name, "html", "text/html; charset=utf-8").await?;
+    let policy = header::HeaderValue::from_static(REPORT_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+async fn file(
+    resources: &Resources,
+    name: &str,
+    end: &'static str,
+    content_type: &'static str,
+) -> Result<Response, ResourceError> {
+    let folder = &resources.0.parts.reports;
+    let path = folder.file(name, end).map_err(|error| ResourceError::not_found(error.to_string()))?;
+    match tokio::fs::read(&path).await {
+        Ok(bytes) => Ok(([(header::CONTENT_TYPE, content_type)], bytes).into_response()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(ResourceError::not_found(format!("there is no report {name} in {}", folder.path().display())))
+        }
+        Err(error) => {
+            Err(anyhow::Error::from(error).context(format!("cannot read {}", path.display())).into())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    reference: Date,
+    current: Date,
+    #[serde(default)]
+    profile: Option<Profile>,
+    #[serde(default)]
+    threshold: Option<f64>,
+}
+
+/// `POST /api/streamflow/reports`: runs the monitoring flow and gives the new entry.
+pub async fn compare(
+    State(resources): State<Resources>,
+    body: Result<Json<Comparison>, JsonRejection>,
+) -> Result<Json<Entry>, ResourceError> {
+    let Json(comparison) = body?;
+    let parts = &resources.0.parts;
+    let configured = &parts.config.monitor;
+    let threshold = comparison.threshold.unwrap_or(configured.threshold);
+    if !(0.0..=1.0).contains(&threshold) {
+        let message = format!("threshold is {threshold}; expected a share from 0 to 1, such as 0.30");
+        return Err(ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    let Ok(_slot) = resources.0.comparisons.try_acquire() else {
+        let message = "another comparison is running; try again when it has ended";
+        return Err(ResourceError::new(StatusCode::CONFLICT, message));
+    };
+    let request = monitor::Request {
+        reference: comparison.reference,
+        current: comparison.current,
+        profile: comparison.profile.unwrap_or(configured.profile),
+        threshold,
+        report_dir: parts.reports.path().to_path_buf(),
+    };
+    let name = format!("drift_{}_vs_{}", request.reference, request.current);
+    monitor::run(parts.store.clone(), parts.snapshots.clone(), request)
+        .await
+        .map_err(|error| ResourceError::refused(&error))?;
+    let folder = parts.reports.clone();
+    let entry = tokio::task::spawn_blocking(move || {
+        anyhow::Ok(Entry::new(&name, &folder.read(&name)?, jiff::Timestamp::now()))
+    });
+    Ok(Json(entry.await??))
+}

@@ -1,0 +1,76 @@
+//! Who is asking, and logging in and out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::{ResourceError, Resources};
+use crate::console::auth::Caller;
+
+#[derive(Serialize)]
+pub struct Session {
+    version: &'static str,
+    /// Goes with every request that changes something; none before a login.
+    token: Option<String>,
+    user: Option<String>,
+    login_required: bool,
+    read_only: bool,
+    path_prefix: String,
+}
+
+/// `GET /api/streamflow/session`: also without a login, to know that one is needed.
+pub async fn session(State(resources): State<Resources>, headers: HeaderMap) -> Json<Session> {
+    let parts = &resources.0.parts;
+    let caller = parts.auth.caller(&headers);
+    let user = match &caller {
+        Some(Caller::Session { user, .. }) => Some(user.clone()),
+        _ => None,
+    };
+    Json(Session {
+        version: env!("CARGO_PKG_VERSION"),
+        token: caller.as_ref().and_then(|caller| parts.auth.token(caller)),
+        user,
+        login_required: caller.is_none(),
+        read_only: parts.settings.read_only,
+        path_prefix: parts.settings.path_prefix.clone(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    user: String,
+    password: String,
+}
+
+/// `POST /api/streamflow/login`: a cookie, or 401.
+pub async fn log_in(
+    State(resources): State<Resources>,
+    login: Result<Json<Login>, JsonRejection>,
+) -> Result<Response, ResourceError> {
+    let Json(Login { user, password }) = login?;
+    let inner = resources.clone();
+    let cookie = tokio::task::spawn_blocking(move || {
+        let parts = &inner.0.parts;
+        parts.auth.log_in(&user, &password, &cookie_path(&parts.settings.path_prefix))
+    })
+    .await??;
+    match cookie {
+        Some(cookie) => Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()),
+        None => Err(ResourceError::new(StatusCode::UNAUTHORIZED, "user and password do not fit; try again")),
+    }
+}
+
+/// `POST /api/streamflow/logout`.
+pub async fn log_out(State(resources): State<Resources>, headers: HeaderMap) -> Response {
+    let parts = &resources.0.parts;
+    let cookie = parts.auth.log_out(&headers, &cookie_path(&parts.settings.path_prefix));
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+}
+
+fn cookie_path(prefix: &str) -> String {
+    format!("{prefix}/")
+}

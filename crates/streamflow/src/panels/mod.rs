@@ -1,0 +1,167 @@
+//! The one list of dashboard panels: the console draws it, Grafana's JSON is generated from it.
+
+mod grafana;
+
+use serde::{Deserialize, Serialize};
+
+/// A dashboard: rows of panels from top to bottom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    /// Fixed for ever: links and Grafana's stars name it.
+    pub uid: String,
+    pub title: String,
+    pub description: String,
+    pub rows: Vec<Row>,
+}
+
+/// Panels under one heading, from left to right on 24 columns, wrapped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    pub title: String,
+    pub panels: Vec<Panel>,
+}
+
+/// One drawing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    pub kind: Kind,
+    pub title: String,
+    /// What it shows and when it is empty; a whole sentence.
+    pub description: String,
+    pub unit: Unit,
+    /// Of 24 columns.
+    pub width: u8,
+    /// Series are drawn on top of each other.
+    #[serde(default)]
+    pub stacked: bool,
+    /// From which value on which colour means what; ascending, the first without a value.
+    #[serde(default)]
+    pub thresholds: Vec<Threshold>,
+    /// Horizontal lines.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    pub targets: Vec<Target>,
+}
+
+/// How a panel is drawn. `stat` and `bar` show the present value alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Stat,
+    Timeseries,
+    Heatmap,
+    Bar,
+}
+
+/// What a panel's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Short,
+    /// Requests a second.
+    Reqps,
+    /// Operations a second.
+    Ops,
+    /// A share, 0 to 1.
+    Percentunit,
+    Seconds,
+    Bytes,
+    /// The legend is what is read, not the value.
+    String,
+}
+
+/// A colour from a value on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threshold {
+    #[serde(default)]
+    pub value: Option<f64>,
+    pub color: Color,
+}
+
+/// The three colours of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    Green,
+    Yellow,
+    Red,
+}
+
+/// A horizontal line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    pub value: f64,
+    pub label: String,
+}
+
+/// One expression of a panel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// PromQL; `$__rate_interval` stands for four scrape intervals or more.
+    pub expression: String,
+    /// `{{label}}` is the label's value.
+    #[serde(default)]
+    pub legend: String,
+}
+
+/// A dashboard's file below `dashboards/` and its text.
+static SOURCES: [(&str, &str); 2] = [
+    ("service", include_str!("../../dashboards/service.toml")),
+    ("model_drift", include_str!("../../dashboards/model_drift.toml")),
+];
+
+/// All dashboards, the overview first.
+pub fn dashboards() -> Vec<Dashboard> {
+    let read = |(_, text): &(&str, &str)| toml::from_str(text).expect("a test reads every dashboard");
+    SOURCES.iter().map(read).collect()
+}
+
+/// All dashboards as Grafana reads them: file name and JSON.
+pub fn grafana_files() -> Vec<(String, String)> {
+    let names = SOURCES.iter().map(|(name, _)| format!("{name}.json"));
+    names.zip(dashboards().iter().map(grafana::dashboard)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_panel_can_be_read() {
+        for dashboard in dashboards() {
+            for panel in dashboard.rows.iter().flat_map(|row| &row.panels) {
+                let here = format!("{} / {}", dashboard.title, panel.title);
+                assert!(panel.description.ends_with('.'), "{here}");
+                assert!((1..=24).contains(&panel.width), "{here}");
+                assert!(!panel.targets.is_empty(), "{here}");
+                let values: Vec<_> = panel.thresholds.iter().map(|threshold| threshold.value).collect();
+                assert!(
+                    values.iter().skip(1).all(Option::is_some) && values.is_sorted_by(|a, b| a < b),
+                    "{here}"
+                );
+                for target in &panel.targets {
+                    let expression = target.expression.replace("$__rate_interval", "1m");
+                    if let Err(error) = streamflow_promql::parse(&expression) {
+                        panic!("{here}: {expression}: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// `streamflow dashboards export --out crates/streamflow/templates/grafana` writes them anew.
+    #[test]
+    fn the_templates_are_what_is_generated() {
+        let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/grafana/dashboards");
+        for (name, json) in grafana_files() {
+            let there = std::fs::read_to_string(format!("{templates}/{name}")).unwrap_or_default();
+            assert!(there == json, "{name} is out of date: run `streamflow dashboards export`");
+        }
+    }
+}
