@@ -12,7 +12,7 @@ export class Resources {
     this.password = password;
     this.user = null;
     this.started = Date.now();
-    this.versions = [3, 2, 1].map((n) => ({ version: String(n), created: new Date(Date.now() - (4 - n) * 30 * day).toISOString(), trained_on: `2024-0${n}-28`, rows: 6000 + n * 420, metrics: { auc: 0.81 + n * 0.012, log_loss: 0.44 - n * 0.01, accuracy: 0.8 + n * 0.004 }, production: n === 2 }));
+    this.versions = [3, 2, 1].map((n) => ({ version: String(n), created: new Date(Date.now() - (4 - n) * 30 * day).toISOString(), trained_on: `2024-0${n}-28`, metrics: { auc: 0.81 + n * 0.012, f1: 0.57, log_loss: 0.44 - n * 0.01, brier_score: 0.14, accuracy: 0.8 + n * 0.004, n_train: 5000 + n * 300 }, production: n === 2 }));
     this.previous = '1';
     this.reports = [[5, 0.41, 12], [4, 0.36, 11], [3, 0.21, 6], [2, 0.07, 2]].map(([month, share, drifted]) => report('2024-01-31', `2024-0${month}-28`, share, drifted));
     this.runs = Array.from({ length: 14 }, (_, i) => run(14 - i));
@@ -80,14 +80,16 @@ function report(reference, current, share, drifted, threshold = 0.3) {
 function run(n) {
   const started = Date.now() - (15 - n) * 7_200_000;
   const failed = n % 5 === 3;
-  const state = n === 14 ? 'RUNNING' : failed ? 'FAILED' : 'COMPLETED';
+  const state = n === 14 ? 'running' : failed ? 'failed' : 'completed';
   const at = (seconds) => new Date(started + seconds * 1000).toISOString();
-  const tasks = ['read_tables', 'compare', 'write_report'].map((name, i) => ({ name, state: i < 2 ? 'COMPLETED' : state, started: at(i * 2), ended: i < 2 || state !== 'RUNNING' ? at(i * 2 + 1.4) : null, error: failed && i === 2 ? 'no space left on device: /data/reports' : null }));
-  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, started: at(0), ended: state === 'RUNNING' ? null : at(6), parameters: { reference: '2024-01-31', current: '2024-03-28' }, tasks, logs: [{ time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
+  const tasks = ['read_tables', 'compare', 'write_report'].map((name, i) => ({ name, state: i < 2 ? 'completed' : state, started: at(i * 2), duration_ms: i < 2 || state !== 'running' ? 1400 : null, error: failed && i === 2 ? 'no space left on device: /data/reports' : '' }));
+  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, state_name: state === 'completed' ? 'NO_ACTION' : '', message: failed ? 'write_report: no space left on device' : '', started: at(0), ended: state === 'running' ? null : at(6), parameters: { reference: '2024-01-31', current: '2024-03-28' }, tasks, logs: [{ time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
 }
 
+const expectation = (rule, kwargs, success) => ({ success, expectation_config: { type: `expect_column_values_to_${rule}`, kwargs }, result: { unexpected_count: success ? 0 : 3 } });
+
 function snapshot(as_of, i) {
-  const tables = ['users', 'subscriptions', 'payments', 'usage', 'support', 'labels'].map((name, k) => ({ name, rows: 7043 + k * 1300 - i * 55, bytes: 180_000 + k * 91_000, passed: 6 + k, failed: i === 1 && k === 2 ? 1 : 0, expectations: [{ column: 'user_id', name: 'not_null', passed: true }, { column: 'monthly_charges', name: 'between 0 and 200', passed: !(i === 1 && k === 2), detail: i === 1 && k === 2 ? '3 values above 200' : '' }] }));
+  const tables = ['users', 'subscriptions', 'payments', 'usage', 'support', 'labels'].map((name, k) => ({ name, rows: 7043 + k * 1300 - i * 55, bytes: 180_000 + k * 91_000, passed: 6 + k, failed: i === 1 && k === 2 ? 1 : 0, expectations: [expectation('not_be_null', { column: 'user_id' }, true), expectation('be_between', { column: 'monthly_charges', min_value: 0, max_value: 200 }, !(i === 1 && k === 2))] }));
   return { as_of, ingested: new Date(Date.parse(as_of) + day).toISOString(), sha256: '9f2c1b'.repeat(10) + 'abcd', tables };
 }
 

@@ -26,7 +26,7 @@ export function consoleServer({ dist, prometheus, resources, prefix = '/' }) {
       return createReadStream(file).pipe(response);
     }
     if (path.startsWith('assets/')) return plain(response, 404, 'not found');
-    return page(response, readFileSync(join(dist, 'index.html'), 'utf8').replace('<base href="/" />', `<base href="${prefix}" />`), POLICY);
+    return page(response, readFileSync(join(dist, 'index.html'), 'utf8').replace('<head>', `<head><base href="${prefix}">`), POLICY);
   });
 }
 

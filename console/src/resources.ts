@@ -4,7 +4,8 @@ import { requestJson } from './http';
 
 export interface Session {
   version: string;
-  token: string;
+  /** Null before a login. */
+  token: string | null;
   user: string | null;
   login_required: boolean;
   read_only: boolean;
@@ -54,8 +55,7 @@ export interface ModelVersion {
   version: string | number;
   created?: string | number;
   trained_on?: string;
-  metrics?: Record<string, number | null>;
-  rows?: number;
+  metrics?: Record<string, unknown> | null;
   production: boolean;
 }
 export interface Models {
@@ -74,26 +74,44 @@ export interface SnapshotTable {
   name: string;
   rows: number;
   bytes?: number;
-  expectations?: { column?: string; name?: string; kind?: string; passed?: boolean; detail?: string }[];
+  expectations?: Expectation[];
   passed?: number;
   failed?: number;
 }
 
+/** A validation result in Great Expectations' form. */
+export interface Expectation {
+  success?: boolean;
+  expectation_config?: { type?: string; kwargs?: Record<string, unknown> };
+  result?: { unexpected_count?: number; observed_value?: unknown };
+}
+
+export interface RunTask {
+  name: string;
+  state: string;
+  started?: string | number | null;
+  duration_ms?: number | null;
+  error?: string | null;
+}
 export interface Run {
   id: string | number;
   flow: string;
   state: string;
+  /** What the run itself says it came to, such as NO_ACTION. */
+  state_name?: string | null;
+  message?: string | null;
   started?: string | number | null;
   ended?: string | number | null;
   parameters?: unknown;
-  error?: string | null;
-  tasks?: { name: string; state: string; started?: string | number | null; ended?: string | number | null; error?: string | null }[];
+  tasks?: RunTask[];
   logs?: { time: string | number; level: string; message: string }[];
 }
 
 export type Distribution =
-  | { kind: 'numerical'; edges: number[]; counts: number[] }
-  | { kind: 'categorical'; levels: string[]; counts: number[] };
+  /** Values beyond the outer edges are counted in the outer bins. */
+  | { kind: 'numerical'; edges: number[]; counts: number[]; missing?: number }
+  /** A last level `29 others` stands for the rare ones. */
+  | { kind: 'categorical'; levels: string[]; counts: number[]; missing?: number };
 export interface Prediction {
   status: number;
   response: Record<string, unknown>;
@@ -126,7 +144,7 @@ async function post<T>(path: string, body: unknown): Promise<T> {
 
 export async function fetchSession(): Promise<Session> {
   const session = await get<Session>('session');
-  token = session.token;
+  token = session.token ?? '';
   return session;
 }
 export const login = (user: string, password: string): Promise<unknown> => post('login', { user, password });

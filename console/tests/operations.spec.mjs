@@ -49,6 +49,7 @@ test('a report opens', async () => {
 test('two snapshots are compared from the page', async () => {
   await visit(browser, 'drift', async (page) => {
     const form = page.getByRole('form', { name: 'Run a comparison' });
+    await form.waitFor();
     const dates = await form.getByLabel('Reference').locator('option').allTextContents();
     assert.ok(dates.length >= 2);
     await form.getByLabel('Reference').selectOption(dates[1]);

@@ -3,7 +3,7 @@
 // STREAMFLOW_CONSOLE_URL, STREAMFLOW_API_URL and STREAMFLOW_ENTITY: servers that run already.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,19 +39,25 @@ function start(command, options, patterns) {
   });
 }
 
+/** A folder of the demonstration whose server scrapes itself every second, and what the tests start at `sidePort`. */
 async function startBinary(binary, sidePort) {
   const dir = mkdtempSync(join(tmpdir(), 'streamflow-browser-'));
   stops.push(() => rmSync(dir, { recursive: true, force: true }));
-  execFileSync(binary, ['init', dir], { stdio: 'inherit' });
-  appendFileSync(join(dir, 'prometheus.yml'), `\n  - job_name: side\n    scrape_interval: 1s\n    scrape_timeout: 1s\n    static_configs: [{targets: ["127.0.0.1:${sidePort}"]}]\n`);
-  const [api, console, entity] = await start(binary, ['demo', dir, '--listen', '127.0.0.1:0', '--console', '127.0.0.1:0', '--rate', '0'], [
-    /(?:listening on|Serving at) (http:\S+)/,
+  execFileSync(binary, ['init', dir], { stdio: 'ignore' });
+  const [apiPort, consolePort] = [await freePort(), await freePort()];
+  const job = (name, port) => `  - job_name: ${name}\n    static_configs: [{targets: ["127.0.0.1:${port}"]}]\n`;
+  const interval = 'global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n';
+  writeFileSync(join(dir, 'browser.yml'), interval + job('api', apiPort) + job('streamflow', consolePort) + job('side', sidePort));
+  const config = join(dir, 'streamflow.toml');
+  writeFileSync(config, readFileSync(config, 'utf8').replace('\n[metrics]\n', '\n[metrics]\nprometheus_config = "browser.yml"\n'));
+  const [api, console, entity] = await start(binary, ['demo', dir, '--listen', `127.0.0.1:${apiPort}`, '--console', `127.0.0.1:${consolePort}`, '--rate', '0'], [
+    /listening on (http:\S+)/,
     /console on (http:\S+)/,
     /-d '(\{.*?\})'/,
   ]);
   // A second version, for the page that promotes one.
-  const snapshots = readdirSync(join(dir, 'drops')).map((folder) => folder.replace('month_', '')).sort();
-  execFileSync(binary, ['--config', join(dir, 'streamflow.toml'), '--data-dir', join(dir, 'data'), 'train', '--as-of', snapshots[1]], { stdio: 'inherit' });
+  const months = readdirSync(join(dir, 'drops')).map((folder) => folder.replace('month_', '')).sort();
+  execFileSync(binary, ['--config', config, 'train', '--as-of', months[1]], { stdio: 'inherit' });
   return { api, console, entity };
 }
 

@@ -30,7 +30,7 @@ export function DistributionChart({ distribution, value }: { distribution: Distr
   }
   const { edges, counts } = distribution;
   const [low, high] = [edges[0] ?? 0, edges.at(-1) ?? 1];
-  const x = (edge: number): number => (high > low ? ((edge - low) / (high - low)) * 200 : 0);
+  const x = (edge: number): number => (high > low ? Math.min(200, Math.max(0, ((edge - low) / (high - low)) * 200)) : 0);
   const number = typeof value === 'number' ? value : NaN;
   return (
     <figure class="histogram">

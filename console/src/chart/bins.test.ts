@@ -4,6 +4,7 @@ import { binOf, placeInWords } from './bins';
 
 const numbers: Distribution = { kind: 'numerical', edges: [0, 10, 20, 30], counts: [10, 80, 10] };
 const levels: Distribution = { kind: 'categorical', levels: ['a', 'true'], counts: [999, 1] };
+const rare: Distribution = { kind: 'categorical', levels: ['a', '29 others'], counts: [9, 1] };
 const empty: Distribution = { kind: 'numerical', edges: [0, 1], counts: [0] };
 const nothing: Distribution = { kind: 'numerical', edges: [], counts: [] };
 
@@ -11,8 +12,9 @@ test.each([
   [numbers, 0, 0],
   [numbers, 10, 1],
   [numbers, 30, 2],
-  [numbers, 30.1, null],
-  [numbers, -1, null],
+  [numbers, 30.1, 2],
+  [numbers, -1, 0],
+  [numbers, Infinity, 2],
   [numbers, NaN, null],
   [numbers, null, null],
   [numbers, 'x', null],
@@ -26,7 +28,9 @@ test.each([
   [numbers, 25, 'higher than 95 %'],
   [numbers, 5, 'lower than 95 %'],
   [numbers, 15, 'higher than 50 %'],
-  [numbers, 99, 'outside the reference'],
+  [numbers, 99, 'higher than 95 %'],
+  [numbers, 'x', ''],
+  [rare, 'z', 'rare or never seen'],
   [numbers, null, 'missing'],
   [levels, 'a', 'in 100 %'],
   [levels, true, 'in < 1 %'],

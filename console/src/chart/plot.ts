@@ -65,7 +65,7 @@ export function timeAxis(colours: Colours, zone: Zone): uPlot.Axis {
   return {
     stroke: colours.muted,
     font: FONT,
-    space: 64,
+    space: 52,
     size: 22,
     gap: 4,
     values: timeTexts(zone),

@@ -1,7 +1,7 @@
 /** What was ingested: a snapshot a period, its tables, and how they stood up to their expectations. */
 
 import { zone } from '../preferences';
-import { fetchSnapshots, type Snapshot, type SnapshotTable } from '../resources';
+import { fetchSnapshots, type Expectation, type Snapshot, type SnapshotTable } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
 import { PageHead } from '../shell/PageHead';
@@ -33,7 +33,7 @@ export function Data({ rest }: PageProps) {
 
 function verdictOf(table: SnapshotTable): { passed: number; failed: number } {
   const list = table.expectations ?? [];
-  const failed = table.failed ?? list.filter((one) => one.passed === false).length;
+  const failed = table.failed ?? list.filter((one) => one.success === false).length;
   return { failed, passed: table.passed ?? list.length - failed };
 }
 
@@ -83,6 +83,19 @@ function SnapshotBlock({ snapshot, open }: { snapshot: Snapshot; open: boolean }
   );
 }
 
+/** `expect_column_values_to_be_between` of monthly_fee as `monthly_fee: values to be between, min value 0, max value 500`. */
+function sayExpectation({ expectation_config: config }: Expectation): string {
+  const { column, batch_id: _table, ...limits } = config?.kwargs ?? {};
+  const rule = (config?.type ?? '').replace(/^expect_(column_)?/, '').replace(/_/g, ' ');
+  const limit = Object.entries(limits).map(([name, value]) => `, ${name.replace(/_/g, ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return `${typeof column === 'string' ? `${column}: ` : ''}${rule}${limit.join('')}`;
+}
+
+function sayOutcome({ success, result }: Expectation): string {
+  if (result?.observed_value != null) return `found ${JSON.stringify(result.observed_value)}`;
+  return success === false && result?.unexpected_count ? `${formatNumber(result.unexpected_count, 9)} rows do not` : '';
+}
+
 function TableRow({ table }: { table: SnapshotTable }) {
   const { passed, failed } = verdictOf(table);
   const list = table.expectations ?? [];
@@ -101,7 +114,7 @@ function TableRow({ table }: { table: SnapshotTable }) {
             <ul class="expectations">
               {list.map((one, i) => (
                 <li key={i}>
-                  <Chip tone={one.passed === false ? 'bad' : 'good'}>{one.passed === false ? 'failed' : 'passed'}</Chip> {one.column} {one.name ?? one.kind} <small>{one.detail}</small>
+                  <Chip tone={one.success === false ? 'bad' : 'good'}>{one.success === false ? 'failed' : 'passed'}</Chip> {sayExpectation(one)} <small>{sayOutcome(one)}</small>
                 </li>
               ))}
             </ul>

@@ -34,11 +34,26 @@ export function Models() {
   );
 }
 
+/** The metrics a version is judged by; all others are a click away. */
+const QUALITY = [
+  { name: 'auc', title: 'AUC' },
+  { name: 'f1', title: 'F1' },
+  { name: 'log_loss', title: 'Log loss' },
+  { name: 'brier_score', title: 'Brier score' },
+  { name: 'expected_calibration_error', title: 'Calibration error' },
+] as const;
+
+function metricOf(version: ModelVersion | undefined, name: string): number | null {
+  const value = version?.metrics?.[name];
+  return typeof value === 'number' ? value : null;
+}
+
 type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } | null;
 
 function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
   const [intent, setIntent] = useState<Intent>(null);
-  const metrics = [...new Set(list.versions.flatMap((version) => Object.keys(version.metrics ?? {})))];
+  const present = new Set(list.versions.flatMap((version) => Object.keys(version.metrics ?? {})));
+  const metrics = QUALITY.filter(({ name }) => present.has(name));
   const production = list.versions.find((version) => version.production);
   const finish = (done: boolean): void => {
     if (done) {
@@ -65,14 +80,11 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
             <tr>
               <th scope="col">Version</th>
               <th scope="col">State</th>
-              {metrics.map((name) => (
+              {metrics.map(({ name, title }) => (
                 <th scope="col" class="num" key={name}>
-                  {name}
+                  {title}
                 </th>
               ))}
-              <th scope="col" class="num">
-                Rows
-              </th>
               <th scope="col">Trained on</th>
               <th scope="col">Created</th>
               {mayChange() && (
@@ -87,16 +99,14 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
               <tr key={version.version}>
                 <td data-label="Version">
                   <b>{version.version}</b>
+                  <Others version={version} />
                 </td>
                 <td data-label="State">{version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>}</td>
-                {metrics.map((name) => (
-                  <td key={name} data-label={name} class="num">
-                    <Metric name={name} value={version.metrics?.[name]} best={production?.metrics?.[name]} own={version.production} />
+                {metrics.map(({ name, title }) => (
+                  <td key={name} data-label={title} class="num">
+                    <Metric value={metricOf(version, name)} best={metricOf(production, name)} own={version.production} />
                   </td>
                 ))}
-                <td data-label="Rows" class="num">
-                  {version.rows === undefined ? '–' : formatNumber(version.rows, 9)}
-                </td>
                 <td class="when" data-label="Trained on">{version.trained_on ?? '–'}</td>
                 <td class="when" data-label="Created" title={formatTime(toMillis(version.created), zone.value)}>
                   {formatAgo(toMillis(version.created), Date.now())}
@@ -120,10 +130,28 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
   );
 }
 
+function Others({ version }: { version: ModelVersion }) {
+  const others = Object.entries(version.metrics ?? {}).filter(([name, value]) => typeof value === 'number' && !QUALITY.some((one) => one.name === name));
+  if (others.length === 0) return null;
+  return (
+    <details class="others">
+      <summary>more</summary>
+      <dl class="facts">
+        {others.map(([name, value]) => (
+          <>
+            <dt>{name.replace(/_/g, ' ')}</dt>
+            <dd>{formatNumber(Number(value), 5)}</dd>
+          </>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
 /** The value, and for candidates its distance to production. */
-function Metric({ value, best, own }: { name: string; value: number | null | undefined; best: number | null | undefined; own: boolean }) {
-  if (value === null || value === undefined) return <>–</>;
-  const difference = own || best === null || best === undefined ? null : value - best;
+function Metric({ value, best, own }: { value: number | null; best: number | null; own: boolean }) {
+  if (value === null) return <>–</>;
+  const difference = own || best === null ? null : value - best;
   return (
     <>
       {formatNumber(value, 4)}

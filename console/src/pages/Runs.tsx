@@ -2,7 +2,7 @@
 
 import { hrefOf, place, setParameters } from '../location';
 import { zone } from '../preferences';
-import { fetchRun, fetchRuns, type Run } from '../resources';
+import { fetchRun, fetchRuns, type Run, type RunTask } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
 import { PageHead } from '../shell/PageHead';
@@ -81,12 +81,12 @@ function RunTable({ runs }: { runs: Run[] }) {
               .map((run) => (
                 <tr key={run.id}>
                   <td data-label="State">
-                    <Chip tone={toneOf(run.state)}>{sayState(run.state)}</Chip>
+                    <StateChip run={run} />
                   </td>
                   <td data-label="Flow">{run.flow}</td>
                   <td data-label="Parameters">
                     <Parameters value={run.parameters} />
-                    {run.error && <p class="row-error">{run.error}</p>}
+                    <Message run={run} />
                   </td>
                   <td class="when" data-label="Started" title={formatTime(toMillis(run.started), zone.value)}>
                     {formatAgo(toMillis(run.started), Date.now())}
@@ -106,9 +106,19 @@ function RunTable({ runs }: { runs: Run[] }) {
   );
 }
 
-function took({ started, ended }: { started?: string | number | null; ended?: string | number | null }): string {
-  const [from, to] = [toMillis(started), toMillis(ended)];
-  return Number.isFinite(from) && Number.isFinite(to) ? formatValue((to - from) / 1000, 'seconds') : '–';
+function took({ started, ended }: Run): string {
+  const ms = toMillis(ended) - toMillis(started);
+  return Number.isFinite(ms) ? formatValue(ms / 1000, 'seconds') : '–';
+}
+
+/** The outcome in the run's own words, where it has some, with the tone of that outcome. */
+function StateChip({ run }: { run: Run }) {
+  const name = run.state_name ?? '';
+  return <Chip tone={toneOf(name) === 'plain' ? toneOf(run.state) : toneOf(name)}>{sayState(name === '' ? run.state : name)}</Chip>;
+}
+
+function Message({ run }: { run: Run }) {
+  return run.message ? <p class={toneOf(run.state) === 'bad' ? 'row-error' : 'after'}>{run.message}</p> : null;
 }
 
 function Parameters({ value }: { value: unknown }) {
@@ -153,7 +163,7 @@ function RunBody({ run }: { run: Run }) {
         <dl class="facts wide">
           <dt>State</dt>
           <dd>
-            <Chip tone={toneOf(run.state)}>{sayState(run.state)}</Chip>
+            <StateChip run={run} />
           </dd>
           <dt>Flow</dt>
           <dd>{run.flow}</dd>
@@ -166,7 +176,7 @@ function RunBody({ run }: { run: Run }) {
           <dt>Took</dt>
           <dd>{took(run)}</dd>
         </dl>
-        {run.error && <p class="row-error">{run.error}</p>}
+        <Message run={run} />
       </section>
       <section class="block">
         <h2>Tasks</h2>
@@ -190,16 +200,21 @@ function RunBody({ run }: { run: Run }) {
   );
 }
 
+/** Milliseconds since 1970; NaN while it runs. */
+function endOf(task: RunTask): number {
+  return toMillis(task.started) + (task.duration_ms ?? NaN);
+}
+
 /** Each task as a bar on the time of the run. */
-function Tasks({ run, tasks }: { run: Run; tasks: NonNullable<Run['tasks']> }) {
+function Tasks({ run, tasks }: { run: Run; tasks: RunTask[] }) {
   const begin = Math.min(...[run, ...tasks].map((one) => toMillis(one.started)).filter(Number.isFinite));
-  const end = Math.max(...[run, ...tasks].map((one) => toMillis(one.ended)).filter(Number.isFinite), begin + 1);
+  const end = Math.max(...[toMillis(run.ended), ...tasks.map(endOf)].filter(Number.isFinite), begin + 1);
   const share = (ms: number): number => Math.min(100, Math.max(0, ((ms - begin) / (end - begin)) * 100));
   return (
     <ul class="tasks card">
       {tasks.map((task, i) => {
         const from = Number.isFinite(toMillis(task.started)) ? share(toMillis(task.started)) : 0;
-        const to = Number.isFinite(toMillis(task.ended)) ? share(toMillis(task.ended)) : 100;
+        const to = Number.isFinite(endOf(task)) ? share(endOf(task)) : 100;
         return (
           <li key={i}>
             <Chip tone={toneOf(task.state)}>{sayState(task.state)}</Chip>
@@ -207,7 +222,7 @@ function Tasks({ run, tasks }: { run: Run; tasks: NonNullable<Run['tasks']> }) {
             <span class="track" aria-hidden="true">
               <i class={`v-${toneOf(task.state)}`} style={{ left: `${from}%`, width: `${Math.max(0.5, to - from)}%` }} />
             </span>
-            <small>{took(task)}</small>
+            <small>{formatValue(task.duration_ms, 'ms')}</small>
             {task.error && <p class="row-error">{task.error}</p>}
           </li>
         );
