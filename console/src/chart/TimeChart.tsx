@@ -7,7 +7,7 @@ import { formatTime } from '../time/clock';
 import type { Window } from '../time/range';
 import { formatValue } from '../units';
 import { baseOptions, FONT, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
-import { isolated, lastValue, stack, valueRange, type ChartLine } from './series';
+import { bySize, isolated, lastValue, stack, valueRange, type ChartLine } from './series';
 import { chartKeys, usePlot } from './usePlot';
 
 export interface Mark {
@@ -36,11 +36,12 @@ export function TimeChart(props: TimeChartProps) {
   const latest = useRef(props);
   latest.current = props;
 
+  const drawn = useMemo(() => (stacked ? bySize(lines) : lines), [lines, stacked]);
   const data = useMemo<uPlot.AlignedData>(
-    () => [times, ...(stacked ? stack(lines, hidden) : lines.map((line) => line.values))],
-    [times, lines, stacked, hidden],
+    () => [times, ...(stacked ? stack(drawn, hidden) : drawn.map((line) => line.values))],
+    [times, drawn, stacked, hidden],
   );
-  const shape = [lines.map((line) => line.label + line.colour).join('\n'), unit, stacked, [...hidden].join('\n'), JSON.stringify(marks), paint.value, zone.value, props.height];
+  const shape = [drawn.map((line) => line.label + line.colour).join('\n'), unit, stacked, [...hidden].join('\n'), JSON.stringify(marks), paint.value, zone.value, props.height];
   const makeOptions = (width: number): uPlot.Options => {
     const context: PlotContext = {
       width,
@@ -50,7 +51,7 @@ export function TimeChart(props: TimeChartProps) {
       onZoom: (window) => latest.current.onZoom(window),
       onCursor: (index) => writeReadout(readout.current, latest.current, index),
     };
-    return chartOptions(context, props, hidden);
+    return chartOptions(context, { ...props, lines: drawn }, hidden);
   };
   const { box, plot } = usePlot(shape, makeOptions, data, props.window);
 
@@ -75,7 +76,7 @@ export function TimeChart(props: TimeChartProps) {
             aria-pressed={!hidden.has(line.label)}
             title={line.label}
             onClick={() => setHidden(isolate(lines, hidden, line.label))}
-            onMouseEnter={() => focusSeries(plot.current, lines.indexOf(line) + 1)}
+            onMouseEnter={() => focusSeries(plot.current, drawn.indexOf(line) + 1)}
             onMouseLeave={() => focusSeries(plot.current, null)}
           >
             <i class={`swatch c-${line.colour}`} />

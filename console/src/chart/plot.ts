@@ -65,7 +65,7 @@ export function timeAxis(colours: Colours, zone: Zone): uPlot.Axis {
   return {
     stroke: colours.muted,
     font: FONT,
-    space: 52,
+    space: (_self, _axis, min, max, width) => (((max - min) * 52) / width < 60 ? 76 : 52),
     size: 22,
     gap: 4,
     values: timeTexts(zone),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gridOf, isolated, lastValue, onGrid, stack, toLines, valueRange } from './series';
+import { bySize, gridOf, isolated, lastValue, onGrid, stack, toLines, valueRange } from './series';
 
 test('the grid has both ends', () => {
   expect(gridOf({ start: 0, end: 30 }, 10)).toEqual([0, 10, 20, 30]);
@@ -30,6 +30,11 @@ test('a stack adds what is shown and leaves empty moments empty', () => {
   expect(stack(lines, new Set())).toEqual([[1, null, null], [3, 3, null], [7, 3, null]]);
   expect(stack(lines, new Set(['b']))).toEqual([[1, null, null], [null, null, null], [5, null, null]]);
   expect(stack([], new Set())).toEqual([]);
+});
+
+test('a stack begins with the smallest', () => {
+  const line = (label: string, ...values: (number | null)[]) => ({ label, colour: '0', values });
+  expect(bySize([line('big', 5, 5), line('none', null), line('zero', 0, 0), line('small', 1)]).map(({ label }) => label)).toEqual(['none', 'zero', 'small', 'big']);
 });
 
 test('the last value that is there', () => {

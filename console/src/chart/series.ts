@@ -51,6 +51,12 @@ export function toLines(
   return lines;
 }
 
+/** Lines from the smallest sum to the largest: in a stack the large ones do not lift the small ones off the ground, and lines of zeros cover nothing. */
+export function bySize(lines: readonly ChartLine[]): ChartLine[] {
+  const size = (line: ChartLine): number => line.values.reduce<number>((sum, value) => sum + Math.abs(value ?? 0), 0);
+  return [...lines].sort((a, b) => size(a) - size(b));
+}
+
 /** Sums from the first line up, for a stacked chart; a hidden line adds nothing, a moment without any value stays empty. */
 export function stack(lines: readonly ChartLine[], hidden: ReadonlySet<string>): (number | null)[][] {
   let below: (number | null)[] | null = null;

@@ -85,9 +85,11 @@ function SnapshotBlock({ snapshot, open }: { snapshot: Snapshot; open: boolean }
 
 /** `expect_column_values_to_be_between` of monthly_fee as `monthly_fee: values to be between, min value 0, max value 500`. */
 function sayExpectation({ expectation_config: config }: Expectation): string {
-  const { column, batch_id: _table, ...limits } = config?.kwargs ?? {};
+  const { column, ...others } = config?.kwargs ?? {};
   const rule = (config?.type ?? '').replace(/^expect_(column_)?/, '').replace(/_/g, ' ');
-  const limit = Object.entries(limits).map(([name, value]) => `, ${name.replace(/_/g, ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const limit = Object.entries(others)
+    .filter(([name]) => name !== 'batch_id')
+    .map(([name, value]) => `, ${name.replace(/_/g, ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
   return `${typeof column === 'string' ? `${column}: ` : ''}${rule}${limit.join('')}`;
 }
 

@@ -185,7 +185,7 @@ function RunBody({ run }: { run: Run }) {
       <section class="block">
         <h2>Log</h2>
         {run.logs?.length ? (
-          <ol class="log" tabIndex={0} aria-label="Log">
+          <ol class="log" tabIndex={0} aria-label="Log lines">
             {run.logs.map((line, i) => (
               <li key={i} class={/err/i.test(line.level) ? 'v-bad' : /warn/i.test(line.level) ? 'v-warn' : ''}>
                 <time>{formatClock(toMillis(line.time), zone.value)}</time> <b>{line.level.toUpperCase()}</b> {line.message}

@@ -70,9 +70,9 @@ function Body({ status }: { status: StatusData }) {
         <h2>
           Effective configuration <small>without secrets</small>
         </h2>
-        <pre class="code" tabIndex={0} aria-label="Effective configuration">
-          {status.config_text ?? JSON.stringify(status.config, null, 2)}
-        </pre>
+        <div class="code" tabIndex={0} role="region" aria-label="Effective configuration">
+          <pre>{status.config_text || JSON.stringify(status.config, null, 2)}</pre>
+        </div>
       </section>
     </>
   );
@@ -86,7 +86,7 @@ function Facts({ facts }: { facts: Record<string, unknown> }) {
         .filter(([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0))
         .map(([name, value]) => (
           <>
-            <dt>{name.replace(/_(bytes|ms|seconds)$/, '').replace(/_/g, ' ')}</dt>
+            <dt>{name.replace(/_(ms|seconds)$/, '').replace(/_/g, ' ')}</dt>
             <dd>{typeof value === 'number' ? sayNumber(name, value) : typeof value === 'string' ? value : say(value)}</dd>
           </>
         ))}

@@ -115,19 +115,20 @@ function marksOf(panel: Panel): Mark[] {
 }
 
 function Stat({ panel, readings }: { panel: Panel; readings: readonly Reading[] }) {
-  const first = readings[0];
+  const present = readings.filter((reading) => !Number.isNaN(reading.value));
+  const first = present[0];
   if (!first) return <p class="stat-value stat-none">No data</p>;
   const textual = panel.unit === 'string';
   const limit = (panel.lines ?? [])[0] ?? lowestAlarm(panel);
   return (
     <>
-      {readings.slice(0, 3).map((reading) => {
+      {present.slice(0, 3).map((reading) => {
         const verdict = textual ? 'plain' : verdictOf(reading.value, panel.thresholds);
         return (
           <p class={`stat-value v-${verdict}`} key={reading.label}>
             {textual ? reading.label : formatValue(reading.value, panel.unit)}
             {SPOKEN[verdict] && <span class="sr"> ({SPOKEN[verdict]})</span>}
-            {!textual && readings.length > 1 && <small>{reading.label}</small>}
+            {!textual && present.length > 1 && <small>{reading.label}</small>}
           </p>
         );
       })}

@@ -16,7 +16,7 @@ export function App() {
   if (mustLogIn.value) return <Login />;
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={skip}>
         Skip to content
       </a>
       <Nav />
@@ -32,6 +32,12 @@ export function App() {
       </div>
     </>
   );
+}
+
+/** By hand: `#main` alone would lead to the base address of the page. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
 }
 
 function Routed() {
