@@ -158,13 +158,15 @@ impl Demo {
 
     fn say_where_to_look(&self, api: &Url, console: &Url, rate: u32, body: &str) -> anyhow::Result<()> {
         self.terminal.line(&format!(
-            "\nlistening on {api}\nconsole on {console}\n\nOpen\n  \
+            "\nlistening on {}\nconsole on {}\n\nOpen\n  \
              {console}         the console: requests, latency, drift, model, alerts\n  \
              {console}drift    the drift reports (also in {}/)\n  \
              {api}docs     the prediction API, to try out\n\nAsk\n  \
              curl '{console}api/v1/query?query=up'\n  \
              curl -X POST {api}predict -H 'Content-Type: application/json' -d '{body}'\n\n\
              {rate} predictions a second are being made. Ctrl-C stops.",
+            api.as_str().trim_end_matches('/'),
+            console.as_str().trim_end_matches('/'),
             self.config.report_dir(None).display()
         ))
     }

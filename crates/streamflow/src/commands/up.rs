@@ -54,7 +54,11 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let shutdown = run::shutdown_signal()?;
         let everything = Everything { config, data_dir, report_dir, store, registry, snapshots };
         let server = run::up(listeners, everything, shutdown).await?;
-        terminal.stdout(&format!("listening on {api}\nconsole on {console}"))?;
+        terminal.stdout(&format!(
+            "listening on {}\nconsole on {}",
+            api.as_str().trim_end_matches('/'),
+            console.as_str().trim_end_matches('/')
+        ))?;
         server.await?
     })?;
     Ok(ExitCode::SUCCESS)

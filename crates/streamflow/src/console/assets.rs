@@ -10,15 +10,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "../../console/dist"]
 struct Files;
 
-/// Nothing from elsewhere, no inline script. Styles set by script need no exception; the editor's style element has
-/// the nonce of the page.
-fn policy(nonce: &str) -> String {
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
-         connect-src 'self'; frame-src 'self'; font-src 'self'; base-uri 'self'; form-action 'self'; \
-         frame-ancestors 'self'"
-    )
-}
+/// Nothing from elsewhere, no inline script and no inline style.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      frame-src 'self'; font-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'";
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>StreamFlow</title>\
 <h1>StreamFlow is running</h1><p>This binary was built without the web console. Build both with <code>make build</code> \
@@ -67,29 +61,25 @@ fn asset(path: &str, file: EmbeddedFile) -> Response {
 }
 
 fn page(prefix: &str) -> Response {
-    let nonce = super::auth::nonce();
     let html = match Files::get("index.html") {
         // Every address in the page is relative to this one, so that it works behind any path.
-        Some(file) => String::from_utf8_lossy(&file.data).replacen(
-            "<head>",
-            &format!("<head><base href=\"{prefix}/\"><meta name=\"csp-nonce\" nonce=\"{nonce}\">"),
-            1,
-        ),
+        Some(file) => {
+            let page = String::from_utf8_lossy(&file.data);
+            page.replacen("<head>", &format!("<head><base href=\"{prefix}/\">"), 1)
+        }
         None => NOT_BUILT.to_owned(),
     };
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
     let fixed = [
         (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Ok(policy) = HeaderValue::from_str(&policy(&nonce)) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }

@@ -227,12 +227,6 @@ pub fn hash_password(password: &str) -> anyhow::Result<String> {
     Ok(hash.to_string())
 }
 
-/// A value that marks what a page brought itself, new for each page.
-pub fn nonce() -> String {
-    // Without randomness a page has no nonce that anybody could guess: nothing inline is allowed then.
-    random_token().unwrap_or_default()
-}
-
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies

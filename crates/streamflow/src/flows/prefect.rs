@@ -255,7 +255,7 @@ impl PrefectRun {
         let reason = match result {
             Ok(value) => return Some(value),
             Err(CallError::Refused(reason)) => reason,
-            Err(CallError::Lost(reason)) => {
+            Err(CallError::Lost(reason) | CallError::Busy(reason)) => {
                 self.silent = true;
                 reason
             }

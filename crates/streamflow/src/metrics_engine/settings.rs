@@ -61,7 +61,8 @@ impl Settings {
         let (prometheus, mut warnings) =
             parse(&text, &path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         let files = match &origin.file {
-            Some(file) => rules::load(&prometheus.rule_files, file.parent().unwrap_or(Path::new("")))?,
+            // The paths are relative to the file already.
+            Some(_) => rules::load(&prometheus.rule_files, Path::new(""))?,
             None => vec![rules::file::parse(templates::RULES_YML, Path::new("rules.yml"))?],
         };
         warnings.extend(files.iter().flat_map(|file| file.warnings.iter().map(ToString::to_string)));
@@ -183,7 +184,7 @@ fn client(http: &HttpSettings, section: &str) -> anyhow::Result<(reqwest::Client
 }
 
 /// None where nothing is relabeled.
-fn relabeling(rules: &[Relabel]) -> Option<Arc<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>> {
+fn relabeling(rules: &[Relabel]) -> Option<notify::Relabel> {
     if rules.is_empty() {
         return None;
     }

@@ -1,23 +1,13 @@
 //! A receiver of remote write, and one request to it.
 
 use std::fmt::{self, Debug, Formatter};
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, StatusCode, Url};
 use streamflow_tsdb::Labels;
 
-/// Changes labels, as `write_relabel_configs` say; `None` drops the series.
-pub type Relabel = Arc<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>;
-
-/// Adds credentials to a request; they may be read from a file each time, so that they can change.
-pub type Authorize = Arc<
-    dyn Fn(RequestBuilder) -> Pin<Box<dyn Future<Output = Result<RequestBuilder, String>> + Send>>
-        + Send
-        + Sync,
->;
+pub use crate::rules::notify::{Authorize, Relabel};
 
 /// Of an answer that is quoted.
 const QUOTE_MAX: usize = 300;

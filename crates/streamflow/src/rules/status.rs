@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use streamflow_tsdb::Labels;
 
 /// A group and its rules after the last evaluation.
@@ -14,10 +14,12 @@ pub struct GroupStatus {
     pub file: String,
     pub rules: Vec<RuleStatus>,
     /// Seconds.
+    #[serde(serialize_with = "as_go")]
     pub interval: f64,
     /// 0 for none.
     pub limit: i64,
     /// Seconds.
+    #[serde(serialize_with = "as_go")]
     pub evaluation_time: f64,
     /// RFC 3339; `0001-01-01T00:00:00Z` before the first.
     pub last_evaluation: String,
@@ -41,8 +43,10 @@ pub enum RuleStatus {
         name: String,
         query: String,
         /// Seconds.
+        #[serde(serialize_with = "as_go")]
         duration: f64,
         /// Seconds.
+        #[serde(serialize_with = "as_go")]
         keep_firing_for: f64,
         labels: BTreeMap<String, String>,
         annotations: BTreeMap<String, String>,
@@ -51,6 +55,7 @@ pub enum RuleStatus {
         #[serde(skip_serializing_if = "String::is_empty")]
         last_error: String,
         /// Seconds.
+        #[serde(serialize_with = "as_go")]
         evaluation_time: f64,
         last_evaluation: String,
         /// How often the evaluation failed. Not a field of Prometheus's API.
@@ -67,6 +72,7 @@ pub enum RuleStatus {
         #[serde(skip_serializing_if = "String::is_empty")]
         last_error: String,
         /// Seconds.
+        #[serde(serialize_with = "as_go")]
         evaluation_time: f64,
         last_evaluation: String,
         /// How often the evaluation failed. Not a field of Prometheus's API.
@@ -139,6 +145,16 @@ pub enum Health {
     Ok,
     /// It did not; the error says why.
     Err,
+}
+
+/// A number as Go writes it: whole ones without a fraction.
+fn as_go<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    const EXACT: f64 = 9e15;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        serializer.serialize_i64(*value as i64)
+    } else {
+        serializer.serialize_f64(*value)
+    }
 }
 
 /// RFC 3339 with milliseconds where they are not zero; the year 1 for no time.

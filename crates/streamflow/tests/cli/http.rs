@@ -26,8 +26,9 @@ pub async fn predict(client: &reqwest::Client, url: &str, user_id: &str) -> u16 
     client.post(format!("{url}/predict")).json(&body).send().await.unwrap().status().as_u16()
 }
 
-pub fn user_ids(project: &Project) -> Vec<String> {
-    let users = read_to_string(project.path("drops/month_2024-01-31/users.csv")).unwrap();
+/// The users of a generated month.
+pub fn user_ids(project: &Project, month: &str) -> Vec<String> {
+    let users = read_to_string(project.path(&format!("drops/month_{month}/users.csv"))).unwrap();
     users.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect()
 }
 

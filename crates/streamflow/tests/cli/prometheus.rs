@@ -18,8 +18,11 @@ use crate::project::Project;
 async fn prometheus_counts_what_the_service_answers() {
     let Some(program) = prometheus_program() else { return };
     let project = Project::with_sample(500);
-    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    for month in ["2024-01-31", "2024-03-31"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
     project.ok(&["train", "--as-of", "2024-01-31"]);
+    project.ok(&["monitor", "--reference", "2024-01-31", "--current", "2024-03-31"]);
     let client = client();
     let service = Service::start(&project);
     eventually("the model is loaded", || async {
@@ -34,7 +37,7 @@ async fn prometheus_counts_what_the_service_answers() {
     assert_eq!(prometheus.values("up{job=\"api\"}").await, [1.0]);
     prometheus.wait_for("api_requests_total", 0.0).await;
 
-    let users = user_ids(&project);
+    let users = user_ids(&project, "2024-03-31");
     // An unknown user is a request too.
     for (user, expected) in users[..5].iter().map(|user| (user.as_str(), 200)).chain([("nobody", 404)]) {
         assert_eq!(predict(&client, &service.url, user).await, expected);

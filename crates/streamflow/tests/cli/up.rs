@@ -89,7 +89,7 @@ async fn it_counts_its_own_answers_and_every_panel_has_data() {
     up.wait_for("up{job=\"streamflow\"}", 1.0).await;
     up.wait_for("api_requests_total", 0.0).await;
 
-    let users = user_ids(&project);
+    let users = user_ids(&project, "2024-03-31");
     for user in &users[..6] {
         assert_eq!(predict(&up.client, &up.api, user).await, 200);
     }
@@ -160,7 +160,7 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     }
     let (status, models) = up.post("/api/streamflow/models/promote", &token, &promotion).await;
     assert_eq!((status, &models["production"]), (StatusCode::OK, &json!(2)));
-    let user = user_ids(&project).swap_remove(0);
+    let user = user_ids(&project, "2024-03-31").swap_remove(0);
     eventually("version 2 answers", || async {
         let (_, answer) = up.post("/api/streamflow/predict", &token, &json!({ "entity": user })).await;
         if answer["response"]["model"]["version"] == "2" { Ok(()) } else { Err(answer) }
@@ -193,6 +193,8 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     assert_eq!((&run["state"], run["tasks"].as_array().unwrap().len()), (&json!("completed"), 4));
     let status = up.json("/api/streamflow/status").await;
     assert!(status["tsdb"]["head_series"].as_u64().unwrap() > 0, "{status}");
+    let effective: toml::Table = status["config_text"].as_str().unwrap().parse().unwrap();
+    assert_eq!(effective["metrics"]["scrape_interval_seconds"].as_integer(), Some(1));
 
     let foreign = up.client.post(format!("{}/api/streamflow/models/rollback", up.console));
     let foreign = foreign.header("x-streamflow-token", &token).header("origin", "http://evil.example");
@@ -212,10 +214,9 @@ async fn a_login_is_asked_for_where_users_are_named() {
         String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap()
     };
     project.edit("streamflow.toml", |text| {
-        format!(
-            "{text}\n[console]\nread_only = true\npath_prefix = \"/ops\"\n[console.users]\nada = {:?}\n",
-            hash.trim()
-        )
+        let edited = text.replace("read_only = false", "read_only = true\npath_prefix = \"/ops\"");
+        assert_ne!(edited, text, "the template no longer says read_only");
+        format!("{edited}\n[console.users]\nada = {:?}\n", hash.trim())
     });
     let up = Up::start(&project, &[]);
     assert!(up.console.ends_with("/ops"), "{}", up.console);

@@ -31,7 +31,7 @@ fn entry(snapshot: &Snapshot, dir: &Path) -> Value {
         .iter()
         .map(|(name, table)| {
             let of_table =
-                |result: &&Value| result["table"] == json!(name) || result["meta"]["table"] == json!(name);
+                |result: &&Value| result["expectation_config"]["kwargs"]["batch_id"] == json!(name);
             let own: Vec<&Value> = results.iter().filter(of_table).collect();
             let passed = own.iter().filter(|result| result["success"] == json!(true)).count();
             json!({

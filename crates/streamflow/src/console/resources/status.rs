@@ -28,7 +28,7 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
             "build": { "target": std::env::consts::ARCH, "os": std::env::consts::OS },
             "uptime_seconds": resources.0.started.elapsed().as_secs(),
             "config": config,
-            "config_text": toml::to_string_pretty(&config).unwrap_or_default(),
+            "config_text": toml::to_string_pretty(&set(&config)).unwrap_or_default(),
             "storage": storage.into_iter().chain([reports]).collect::<Vec<_>>(),
             "tsdb": {
                 "head_series": stats.head_series,
@@ -52,6 +52,18 @@ fn without_secrets(config: &Config) -> Value {
         users.values_mut().for_each(|hash| *hash = json!("(hidden)"));
     }
     value
+}
+
+/// Without the keys that have no value: TOML has no word for them.
+fn set(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(name, value)| (name.clone(), set(value))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Value::Array(values) => values.iter().map(set).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Bytes of a file, or of all files below a folder; what cannot be read counts nothing.

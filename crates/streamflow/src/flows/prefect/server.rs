@@ -12,6 +12,9 @@ use crate::http_client::http_client;
 /// Longest answer that is read; Prefect's are a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// Between two tries of a server that is busy.
+const BUSY_RETRY: Duration = Duration::from_millis(200);
+
 /// Where Prefect is, who we are there, and how long it may keep us waiting.
 #[derive(Clone)]
 pub struct Connection {
@@ -60,6 +63,8 @@ impl Default for Limits {
 pub enum CallError {
     /// The server did not take this one item; the next may fare better.
     Refused(String),
+    /// The server has too much to do at the moment; it is asked again for as long as the request may take.
+    Busy(String),
     /// Nothing more is to be expected of the server, or it wants to hear nothing more.
     Lost(String),
 }
@@ -155,7 +160,16 @@ impl Server {
             return Err(CallError::Lost(format!("the requests of this run took {:?} together", self.waited)));
         }
         let started = Instant::now();
-        let result = timeout(left, self.exchange(method, path, body)).await;
+        let result = timeout(left, async {
+            loop {
+                match self.exchange(method.clone(), path, body).await {
+                    // A busy server whose database is locked says so and has done nothing.
+                    Err(CallError::Busy(_)) => tokio::time::sleep(BUSY_RETRY).await,
+                    other => return other,
+                }
+            }
+        })
+        .await;
         self.waited += started.elapsed();
         result.unwrap_or_else(|_| Err(CallError::Lost(format!("{path} did not answer within {left:?}"))))
     }
@@ -191,10 +205,10 @@ impl Server {
         let reason =
             format!("{path} answered {status}: {}", shortened(&String::from_utf8_lossy(&bytes), 300));
         // Of the client errors, these are about one item; the others would meet every request alike.
-        Err(if matches!(status.as_u16(), 409 | 413 | 422) {
-            CallError::Refused(reason)
-        } else {
-            CallError::Lost(reason)
+        Err(match status.as_u16() {
+            409 | 413 | 422 => CallError::Refused(reason),
+            503 => CallError::Busy(reason),
+            _ => CallError::Lost(reason),
         })
     }
 }
