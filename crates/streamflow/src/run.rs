@@ -163,7 +163,7 @@ impl Listeners {
     /// Takes both addresses. `insecure` allows a console that the network reaches and nobody has to log in to.
     pub async fn bind(config: &Config, insecure: bool) -> anyhow::Result<Self> {
         let address = config.console.listen;
-        let is_open = config.console.users.is_empty() && console::tokens_from_environment().is_empty();
+        let is_open = !console::Auth::of(&config.console)?.is_required();
         if is_open && !address.ip().is_loopback() && !insecure {
             bail!(
                 "the console would be open to the network on {address} and nobody would have to log in; name users under \

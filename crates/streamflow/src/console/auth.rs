@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
@@ -71,10 +72,13 @@ impl Auth {
         })
     }
 
-    /// As configured; tokens come from the environment variable `STREAMFLOW_API_TOKENS`.
+    /// As configured, with what the environment adds: users in `STREAMFLOW_CONSOLE_USERS`, tokens in
+    /// `STREAMFLOW_API_TOKENS`.
     pub fn of(settings: &Settings) -> anyhow::Result<Arc<Self>> {
         let idle_max = Duration::from_secs(60 * settings.session_minutes.get());
-        Ok(Arc::new(Self::new(settings.users.clone(), tokens_from_environment(), idle_max)?))
+        let mut users = settings.users.clone();
+        users.extend(users_of(&std::env::var("STREAMFLOW_CONSOLE_USERS").unwrap_or_default())?);
+        Ok(Arc::new(Self::new(users, tokens_from_environment(), idle_max)?))
     }
 
     /// What this process shows when it scrapes itself; none where nobody has to show anything.
@@ -190,8 +194,23 @@ impl Auth {
     }
 }
 
+/// `NAME:HASH NAME:HASH …`. A message names the user alone, never the hash.
+fn users_of(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let user = |pair: &str| {
+        let (name, hash) = pair.split_once(':').filter(|(name, _)| !name.is_empty()).unwrap_or(("", pair));
+        if name.is_empty() || PasswordHash::new(hash).is_err() {
+            bail!(
+                "STREAMFLOW_CONSOLE_USERS has no argon2 hash for user {name:?}; expected NAME:HASH, separated by \
+                 blanks, with hashes of `streamflow hash-password`"
+            );
+        }
+        Ok((name.to_owned(), hash.to_owned()))
+    };
+    text.split_whitespace().map(user).collect()
+}
+
 /// The bearer tokens of programs, separated by commas in `STREAMFLOW_API_TOKENS`.
-pub fn tokens_from_environment() -> Vec<String> {
+fn tokens_from_environment() -> Vec<String> {
     let text = std::env::var("STREAMFLOW_API_TOKENS").unwrap_or_default();
     text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect()
 }
@@ -286,6 +305,18 @@ mod tests {
         assert!(matches!(&caller, Caller::Session { user, .. } if user == "ada"), "{caller:?}");
         auth.log_out(&sent, "/");
         assert_eq!(auth.caller(&sent), None);
+    }
+
+    #[test]
+    fn users_of_the_environment_are_names_and_hashes() {
+        let hash = hash_password("correct horse").unwrap();
+        let users = users_of(&format!("ada:{hash}\n bob:{hash}")).unwrap();
+        assert_eq!(users.keys().collect::<Vec<_>>(), ["ada", "bob"]);
+        assert!(users_of("").unwrap().is_empty());
+        for bad in ["ada:secret", "secret", ":secret"] {
+            let error = users_of(bad).unwrap_err().to_string();
+            assert!(error.contains("expected NAME:HASH") && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub mod prometheus;
 mod resources;
 mod settings;
 
-pub use auth::{Auth, hash_password, tokens_from_environment};
+pub use auth::{Auth, hash_password};
 pub use resources::{Parts, Resources};
 pub use settings::Settings;
 

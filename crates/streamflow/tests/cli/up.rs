@@ -256,6 +256,36 @@ async fn a_login_is_asked_for_where_users_are_named() {
     .await;
 }
 
+#[tokio::test]
+async fn a_prometheus_yml_is_read_anew_and_a_bad_one_changes_nothing() {
+    let project = Project::new();
+    let config = project.path("scrape.yml");
+    let job = |name: &str| {
+        format!("scrape_configs: [{{job_name: {name}, static_configs: [{{targets: [\"127.0.0.1:1\"]}}]}}]\n")
+    };
+    std::fs::write(&config, job("first")).unwrap();
+    let up = Up::start(&project, &["--prometheus-config", "scrape.yml"]);
+    let has_job = async |name: &str| {
+        eventually(&format!("{name} is scraped"), || async {
+            let targets = up.json("/api/v1/targets").await["data"]["activeTargets"].clone();
+            if targets[0]["labels"]["job"] == name { Ok(()) } else { Err(targets) }
+        })
+        .await;
+    };
+    has_job("first").await;
+    let reload = async || {
+        let answer = up.client.post(format!("{}/-/reload", up.console)).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    std::fs::write(&config, "scrape_configs: 5\n").unwrap();
+    let (status, text) = reload().await;
+    assert!(status == StatusCode::INTERNAL_SERVER_ERROR && text.contains("scrape.yml"), "{status} {text}");
+    has_job("first").await;
+    std::fs::write(&config, job("second")).unwrap();
+    assert_eq!(reload().await.0, StatusCode::OK);
+    has_job("second").await;
+}
+
 #[test]
 fn an_open_console_is_not_shown_to_the_network() {
     let project = Project::new();
