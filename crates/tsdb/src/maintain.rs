@@ -67,7 +67,10 @@ impl Inner {
     /// Writes every finished range of the head to a block, then drops it from the head and the log.
     fn flush(&self, now_ms: i64, upkeep: &mut Upkeep, done: &mut Maintenance) -> Result<(), Error> {
         let range = self.options.block_duration_ms;
-        let target = now_ms.saturating_sub(range / 2).div_euclid(range).saturating_mul(range);
+        // A history that is being filled in moves its own clock: the series of one sender do not all arrive at once,
+        // so the last half range stays open behind the newest sample, however long ago that is.
+        let clock_ms = now_ms.min(self.newest.load(Ordering::Relaxed));
+        let target = clock_ms.saturating_sub(range / 2).div_euclid(range).saturating_mul(range);
         let all = self.head.series();
         let behind = target > self.boundary.load(Ordering::Acquire);
         let waits = |series: &Arc<MemSeries>| {

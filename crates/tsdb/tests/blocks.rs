@@ -32,6 +32,27 @@ fn count(db: &Db) -> usize {
     db.select(&[], i64::MIN, i64::MAX).unwrap().into_iter().map(read).sum()
 }
 
+/// A day that is sent today: its series arrive one after the other, and the upkeep comes between them.
+#[test]
+fn a_history_is_taken_whatever_the_clock_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options::default()).unwrap();
+    let now = 1000 * HOUR;
+    let from = now - 24 * HOUR;
+    for hour in 0..24 {
+        for n in 0..3 {
+            for minute in 0..60 {
+                let mut batch = db.batch();
+                batch.add(&series(n), from + hour * HOUR + minute * 60_000, 1.0).unwrap();
+                batch.commit().unwrap();
+            }
+            db.maintain(now).unwrap();
+        }
+    }
+    assert_eq!(count(&db), 24 * 60 * 3);
+    assert!(db.stats().blocks >= 3, "{}", db.stats().blocks);
+}
+
 #[test]
 fn small_blocks_become_large_ones_and_old_ones_go() {
     let dir = tempfile::tempdir().unwrap();

@@ -43,9 +43,9 @@ static ORIGINAL: LazyLock<(tempfile::TempDir, BTreeSet<Sample>)> = LazyLock::new
 /// Two blocks, a checkpoint, and a log of a few batches.
 fn build(dir: &Path) {
     let db = Db::open(dir, options()).unwrap();
-    append(&db, (0..2000).step_by(10));
+    append(&db, (0..2510).step_by(10));
     db.maintain(2500).unwrap();
-    append(&db, (2000..2300).step_by(10));
+    append(&db, (2510..2800).step_by(10));
     assert_eq!(db.stats().blocks, 2);
 }
 
@@ -123,7 +123,7 @@ proptest! {
 #[test]
 fn any_file_may_be_missing() {
     let (original, originals) = &*ORIGINAL;
-    assert_eq!(originals.len(), 230 * 4);
+    assert_eq!(originals.len(), 280 * 4);
     for file in files(original.path()) {
         let damaged = tempfile::tempdir().unwrap();
         copy(original.path(), damaged.path());
