@@ -149,7 +149,7 @@ def main() -> None:
     options.add_argument("--times", type=int, default=5)
     given = options.parse_args()
     binary = measure.streamflow(given.streamflow)
-    peer = os.environ.get("STREAMFLOW_PROMETHEUS") or measure.tool("prometheus", "tools/fetch-prometheus.sh DIR")
+    peer = os.environ.get("STREAMFLOW_PROMETHEUS") or measure.tool("prometheus", "tools/fetch-debian.sh prometheus DIR")
     feeder = given.feed or measure.tool("feed", "run bench/prometheus.sh, which builds it")
 
     print(measure.machine())

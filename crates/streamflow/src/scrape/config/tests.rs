@@ -1,4 +1,4 @@
-//! Files and their verdicts, the same as promtool's (beside STREAMFLOW_PROMETHEUS; see `tools/fetch-prometheus.sh`).
+//! Files and their verdicts, the same as promtool's (beside STREAMFLOW_PROMETHEUS; see `tools/fetch-debian.sh`).
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The same targets, scraped by a real Prometheus (STREAMFLOW_PROMETHEUS, see `tools/fetch-prometheus.sh`): the same
+//! The same targets, scraped by a real Prometheus (STREAMFLOW_PROMETHEUS, see `tools/fetch-debian.sh`): the same
 //! series with the same labels and values, before and after they vanish.
 
 use std::process::{Child, Command, Stdio};
