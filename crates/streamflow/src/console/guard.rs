@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::auth::{Auth, is_cross_site, is_safe};
+use super::auth::{Auth, Caller, is_cross_site, is_safe};
 use super::resources::ResourceError;
 
 /// The rules of one console plane.
@@ -38,7 +38,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
     if OPEN.contains(&path) && path != "/api/streamflow/login" {
         return next.run(request).await;
     }
-    let caller = guard.auth.caller(request.headers());
+    let caller = caller(&guard, request.headers()).await;
     if caller.is_none() && is_protected && !OPEN.contains(&path) {
         let mut response =
             ResourceError::new(StatusCode::UNAUTHORIZED, "log in first, or send Authorization: Bearer TOKEN")
@@ -71,4 +71,13 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
         }
     }
     next.run(request).await
+}
+
+/// Who asks. A password takes tens of milliseconds to check, so that is done off the threads that serve others.
+async fn caller(guard: &Arc<Guard>, headers: &HeaderMap) -> Option<Caller> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return guard.auth.caller(headers);
+    }
+    let (auth, headers) = (guard.auth.clone(), headers.clone());
+    tokio::task::spawn_blocking(move || auth.caller(&headers)).await.ok().flatten()
 }

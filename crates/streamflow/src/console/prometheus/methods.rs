@@ -2,13 +2,14 @@
 
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
 use super::PrometheusState;
 use super::error;
+use crate::console::auth::is_cross_site;
 
 /// A route that is read by GET or, when the parameters are long, by POST.
 pub fn get_or_post<T: 'static>(handler: impl Handler<T, PrometheusState>) -> MethodRouter<PrometheusState> {
@@ -40,16 +41,10 @@ fn refused(allowed: &'static str) -> Response {
 
 /// Refuses what a page of another origin sends: a browser marks it, and other clients send no such mark.
 pub async fn same_origin(request: Request, next: Next) -> Response {
-    if is_foreign(request.headers()) {
+    if is_cross_site(request.headers()) {
         return error::plain(StatusCode::FORBIDDEN, "a page of another origin may only read");
     }
     next.run(request).await
-}
-
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_owned());
-    text(header::ORIGIN).is_some_and(|origin| host(origin).as_deref() != text(header::HOST))
 }
 
 /// Nothing is served at this path.
