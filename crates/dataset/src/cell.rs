@@ -1,9 +1,9 @@
 //! One value of a table and how it is written in text.
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
-};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
+use arrow_schema::DataType;
 use jiff::civil::Date;
 
 use crate::spec::ColumnType;

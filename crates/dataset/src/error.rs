@@ -86,7 +86,23 @@ pub enum Error {
         /// Its answer.
         source: std::io::Error,
     },
-    /// The query engine or the Parquet writer failed on data that had passed every check.
+    /// A snapshot's file is not what was written.
+    #[error("the snapshot of {table} as of {as_of} is damaged: {reason}; ingest that month again (--replace)")]
+    Damaged {
+        /// The table.
+        table: String,
+        /// The date of the snapshot.
+        as_of: Date,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Snapshots were replaced faster than they could be read.
+    #[error("the snapshots changed during each of {attempts} reads; try again")]
+    Overtaken {
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// The Parquet writer failed on data that had passed every check.
     #[error("the table engine failed: {0}")]
     Engine(String),
     /// The stop that a test asked for.
@@ -101,17 +117,19 @@ impl Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
     }
+
+    /// The kind of the operating system's answer, if it is one.
+    pub(crate) fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        match self {
+            Error::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
 }
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Error::Table(Box::new(problem))
-    }
-}
-
-impl From<datafusion::error::DataFusionError> for Error {
-    fn from(error: datafusion::error::DataFusionError) -> Self {
-        Error::Engine(error.strip_backtrace())
     }
 }
 

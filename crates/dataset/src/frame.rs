@@ -1,9 +1,6 @@
 //! A table in memory, column by column.
 
-use std::collections::HashMap;
-
-use crate::cell::{Cell, date_text};
-use crate::spec::ColumnType;
+use crate::cell::date_text;
 
 /// A table in memory. All columns have [`Frame::rows`] values.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -91,74 +88,4 @@ impl Values {
             Values::Date(values) => (*values.get(row)?).map(date_text),
         }
     }
-}
-
-/// Collects the values of one column.
-pub(crate) enum ValuesBuilder {
-    Float(Vec<f64>),
-    Integer(Vec<Option<i64>>),
-    Boolean(Vec<Option<bool>>),
-    Text { codes: Vec<u32>, positions: HashMap<Box<str>, u32> },
-    Date(Vec<Option<i32>>),
-}
-
-impl ValuesBuilder {
-    pub(crate) fn new(column_type: ColumnType) -> Self {
-        match column_type {
-            ColumnType::Float => ValuesBuilder::Float(Vec::new()),
-            ColumnType::Integer => ValuesBuilder::Integer(Vec::new()),
-            ColumnType::Boolean => ValuesBuilder::Boolean(Vec::new()),
-            ColumnType::String => ValuesBuilder::Text { codes: Vec::new(), positions: HashMap::new() },
-            ColumnType::Date => ValuesBuilder::Date(Vec::new()),
-        }
-    }
-
-    /// Adds a value. One of another type is kept as far as the column can hold it (a whole number in a
-    /// float column, anything as text) and is missing otherwise.
-    pub(crate) fn push(&mut self, cell: Cell<'_>) {
-        match (self, cell) {
-            (ValuesBuilder::Float(values), Cell::Float(value)) => values.push(value),
-            (ValuesBuilder::Float(values), Cell::Integer(value)) => values.push(value as f64),
-            (ValuesBuilder::Float(values), _) => values.push(f64::NAN),
-            (ValuesBuilder::Integer(values), Cell::Integer(value)) => values.push(Some(value)),
-            (ValuesBuilder::Integer(values), _) => values.push(None),
-            (ValuesBuilder::Boolean(values), Cell::Boolean(value)) => values.push(Some(value)),
-            (ValuesBuilder::Boolean(values), _) => values.push(None),
-            (ValuesBuilder::Date(values), Cell::Date(value)) => values.push(Some(value)),
-            (ValuesBuilder::Date(values), _) => values.push(None),
-            (ValuesBuilder::Text { codes, .. }, Cell::Missing) => codes.push(MISSING),
-            (ValuesBuilder::Text { codes, positions }, Cell::Text(text)) => {
-                codes.push(position(positions, text))
-            }
-            (ValuesBuilder::Text { codes, positions }, other) => {
-                codes.push(position(positions, &other.to_text()))
-            }
-        }
-    }
-
-    pub(crate) fn finish(self) -> Values {
-        match self {
-            ValuesBuilder::Float(values) => Values::Float(values),
-            ValuesBuilder::Integer(values) => Values::Integer(values),
-            ValuesBuilder::Boolean(values) => Values::Boolean(values),
-            ValuesBuilder::Date(values) => Values::Date(values),
-            ValuesBuilder::Text { codes, positions } => {
-                let mut levels = vec![String::new(); positions.len()];
-                for (text, position) in positions {
-                    levels[position as usize] = text.into_string();
-                }
-                Values::Text { codes, levels }
-            }
-        }
-    }
-}
-
-/// The code of a text; memory ends long before four thousand million distinct texts.
-fn position(positions: &mut HashMap<Box<str>, u32>, text: &str) -> u32 {
-    if let Some(position) = positions.get(text) {
-        return *position;
-    }
-    let next = positions.len() as u32;
-    positions.insert(text.into(), next);
-    next
 }

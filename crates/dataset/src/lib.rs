@@ -2,7 +2,7 @@
 //!
 //! It is not a warehouse: it knows one kind of write (a whole month, all tables at once) and one kind
 //! of read (what was known of each entity at a date). The files are plain Parquet in Hive layout, so
-//! any engine can do the rest. DataFusion, which joins the tables, does not show at the surface.
+//! any engine can do the rest.
 //!
 //! # Vocabulary
 //! - **drop**: a directory with one CSV or Parquet file for each table, as it was delivered;
@@ -63,6 +63,7 @@ mod csv_fields;
 mod csv_records;
 mod csv_tally;
 mod drop_files;
+mod entity_index;
 mod error;
 mod expectation;
 mod frame;
@@ -73,6 +74,7 @@ mod parquet_cells;
 mod parquet_tally;
 mod point_in_time;
 mod rows;
+mod slots;
 mod source;
 mod spec;
 mod store;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef};
 use hashbrown::HashMap;
 use parquet::file::reader::ChunkReader;
 

@@ -1,22 +1,25 @@
 //! The table that a model may see at a date: no row knows anything from after it.
+//!
+//! A snapshot has at most one row of an entity in each table, so no query is needed: the rows of the
+//! result are the sorted entities of the newest snapshot, and each table writes the values of its
+//! newest rows into their places, the newest snapshot first, until no place is left.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::io::ErrorKind;
+use std::path::Path;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::common::JoinType;
-use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, ParquetReadOptions, SessionConfig, SessionContext, ident};
+use arrow_array::ArrayRef;
 use jiff::civil::Date;
+use rayon::prelude::*;
 
-use crate::cell::Cells;
 use crate::commit::locate;
+use crate::entity_index::EntityIndex;
 use crate::error::Error;
-use crate::frame::{Column, Frame, ValuesBuilder};
+use crate::frame::{Column, Frame, Values};
 use crate::ledger::{self, Snapshot};
-use crate::parquet_cells::plain;
-use crate::spec::{ColumnType, DatasetSpec};
+use crate::parquet_cells::ParquetCells;
+use crate::slots::Slots;
+use crate::spec::{ColumnType, DatasetSpec, Label};
 use crate::store::Store;
 
 /// What a point-in-time table has.
@@ -40,26 +43,25 @@ impl Store {
     /// so an entity that a later snapshot of that table leaves out keeps its older row; without any
     /// row it is missing. The label is that of the snapshot of exactly `as_of`, else missing.
     ///
-    /// May be called inside an asynchronous runtime, whose thread it blocks.
-    ///
     /// # Errors
     /// [`Error::NoSnapshot`] naming the dates that exist; [`Error::SnapshotColumn`] when the last
-    /// snapshot was ingested under another configuration; [`Error::Io`], [`Error::Engine`].
+    /// snapshot was ingested under another configuration; [`Error::Io`]; [`Error::Damaged`].
     ///
     /// # Cost
-    /// Reads the last snapshot of each table, and older ones only for entities that it leaves out.
+    /// Reads the configured columns of the last snapshot of each table, and older ones only while an
+    /// entity has no row yet. Beside the result it holds the entities and one batch of each table.
     pub fn point_in_time(&self, as_of: Date, options: PointInTime) -> Result<Frame, Error> {
-        let mut overtaken = Error::Engine("the snapshots were not read".to_string());
+        let mut overtaken = Error::Overtaken { attempts: ATTEMPTS };
         for _ in 0..ATTEMPTS {
             let ledger = ledger::read_all(&self.snapshots)?;
             match self.read_point_in_time(&ledger, as_of, options) {
-                Err(gone) => overtaken = gone,
-                // Files of a date that was replaced meanwhile may be of both revisions.
-                Ok(_) if ledger::read_all(&self.snapshots)? != ledger => {
-                    overtaken =
-                        Error::Engine(format!("the snapshots changed during each of {ATTEMPTS} reads"));
+                // The file was moved to its place meanwhile, or is lost.
+                Err(gone @ Error::Io { .. }) if gone.io_kind() == Some(ErrorKind::NotFound) => {
+                    overtaken = gone;
                 }
-                Ok(result) => return result,
+                // Files of a date that was replaced meanwhile may be of both revisions.
+                _ if ledger::read_all(&self.snapshots)? != ledger => {}
+                result => return result,
             }
         }
         Err(overtaken)
@@ -76,42 +78,20 @@ impl Store {
         Ok(Some((as_of, frame)))
     }
 
-    /// The outer error is that a file has gone, be it lost or moved to its place meanwhile.
     fn read_point_in_time(
         &self,
         ledger: &BTreeMap<Date, Snapshot>,
         as_of: Date,
         options: PointInTime,
-    ) -> Result<Result<Frame, Error>, Error> {
+    ) -> Result<Frame, Error> {
         let newest = ledger.range(..=as_of).next_back().map(|(_, snapshot)| snapshot);
         let Some(newest) = newest.filter(|snapshot| !options.exact || snapshot.as_of == as_of) else {
             let available = ledger.keys().copied().collect();
-            return Ok(Err(Error::NoSnapshot { as_of, exact: options.exact, available }));
+            return Err(Error::NoSnapshot { as_of, exact: options.exact, available });
         };
-        if let Err(error) = check_columns(&self.spec, newest) {
-            return Ok(Err(error));
-        }
-        let label = options.labels.then(|| (newest.as_of == as_of).then_some(newest));
-        let scanned = Mutex::default();
-        let query = Query { snapshots: &self.snapshots, spec: &self.spec, ledger, newest, label, scanned };
-        let rows = newest.tables.values().map(|table| table.rows).max().unwrap_or(0);
-        let batches = block_on(query.run(rows));
-        query.check_files()?;
-        Ok(batches.and_then(|batches| query.frame(&batches)))
+        check_columns(&self.spec, newest)?;
+        Tables { snapshots: &self.snapshots, spec: &self.spec, ledger, newest }.frame(as_of, options)
     }
-}
-
-/// Runs the query on a runtime and a thread of its own, since a runtime may be running on this one.
-/// The engine panics on some damaged files; that must end the query and not the process.
-fn block_on<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(Error::io("start threads for", "the query"))?.block_on(work)
-    };
-    let result = std::thread::scope(|scope| scope.spawn(run).join());
-    result.unwrap_or_else(|_| {
-        Err(Error::Engine("it panicked; a snapshot is probably damaged, ingest that month again".to_string()))
-    })
 }
 
 /// The last snapshot must have all that is configured now.
@@ -133,160 +113,144 @@ fn has(snapshot: &Snapshot, spec: &DatasetSpec, table: &str, column: &str) -> bo
     found.is_some() && found.copied() == spec.column_type(table, column)
 }
 
-/// One point-in-time read. Inside, columns go by position (`e` the entity, `f0`, `f1`, … the features,
-/// `l` the label), so that no name of a file can clash with another.
-struct Query<'a> {
+/// The snapshots that one read sees.
+struct Tables<'a> {
     snapshots: &'a Path,
     spec: &'a DatasetSpec,
     ledger: &'a BTreeMap<Date, Snapshot>,
     newest: &'a Snapshot,
-    /// `None`: no label column; `Some(None)`: one without values.
-    label: Option<Option<&'a Snapshot>>,
-    /// The files that were read.
-    scanned: Mutex<Vec<PathBuf>>,
 }
 
-impl Query<'_> {
-    async fn run(&self, rows: u64) -> Result<Vec<RecordBatch>, Error> {
-        // Splitting small tables costs more than it gains.
-        let partitions =
-            if rows < 100_000 { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-        // With text as views into pages, which is the engine's default, the joins of a million
-        // entities took more than 24 GB instead of 0.7.
-        let config = SessionConfig::new()
-            .with_target_partitions(partitions)
-            .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-        let context = SessionContext::new_with_config(config);
-        let entity = || ident(&self.spec.entity);
-        let entities =
-            self.scan(&context, self.newest, &self.spec.entity_table, vec![entity().alias("e")]).await?;
-        let mut joined = entities.clone();
-        let mut output = vec![ident("e")];
-        for (number, table) in self.spec.tables.keys().enumerate() {
-            let features: Vec<(usize, &String)> = self.features_of(table).collect();
-            if features.is_empty() {
-                continue;
-            }
-            let key = format!("e{number}");
-            let rows = self.last_rows(&context, &entities, table, &key, &features).await?;
-            joined = joined.join(rows, JoinType::Left, &["e"], &[&key], None)?;
-        }
-        output.extend((0..self.spec.features.len()).map(|index| ident(format!("f{index}"))));
-        if let Some(Some(snapshot)) = self.label {
-            let columns = vec![entity().alias("el"), ident(&self.spec.label.column).alias("l")];
-            let labels = self.scan(&context, snapshot, &self.spec.label.table, columns).await?;
-            joined = joined.join(labels, JoinType::Left, &["e"], &["el"], None)?;
-            output.push(ident("l"));
-        }
-        Ok(joined.select(output)?.sort(vec![ident("e").sort(true, true)])?.collect().await?)
-    }
+/// Columns of one table that are wanted in the result.
+struct Wanted<'a> {
+    table: &'a str,
+    columns: Vec<&'a str>,
+    /// Whether a row of an older snapshot stands in for one that is not there.
+    older: bool,
+}
 
-    /// The features of a table with their positions.
-    fn features_of(&self, table: &str) -> impl Iterator<Item = (usize, &String)> {
-        let features = self.spec.features.iter().enumerate();
-        features.filter(move |(_, feature)| self.spec.table_of(feature) == Some(table))
-    }
-
-    /// The last row of each entity in a table, with the entity under the name `key`.
-    async fn last_rows(
-        &self,
-        context: &SessionContext,
-        entities: &DataFrame,
-        table: &str,
-        key: &str,
-        features: &[(usize, &String)],
-    ) -> Result<DataFrame, Error> {
-        let columns = || -> Vec<Expr> {
-            let features = features.iter().map(|(index, feature)| ident(*feature).alias(format!("f{index}")));
-            std::iter::once(ident(&self.spec.entity).alias(key)).chain(features).collect()
-        };
-        let mut last = self.scan(context, self.newest, table, columns()).await?;
-        let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
-        let mut older = older
-            .filter(|snapshot| features.iter().all(|(_, feature)| has(snapshot, self.spec, table, feature)));
-        let Some(mut snapshot) = older.next() else { return Ok(last) };
-        let mut covered = last.clone();
-        let mut left = entities.clone();
-        loop {
-            let batches = left.join(covered, JoinType::LeftAnti, &["e"], &[key], None)?.collect().await?;
-            if batches.iter().all(|batch| batch.num_rows() == 0) {
-                return Ok(last);
-            }
-            left = context.read_batches(batches)?;
-            let rows = self.scan(context, snapshot, table, columns()).await?;
-            let rows = rows.join(left.clone(), JoinType::LeftSemi, &[key], &["e"], None)?;
-            last = last.union(rows.clone())?;
-            covered = rows;
-            let Some(next) = older.next() else { return Ok(last) };
-            snapshot = next;
-        }
-    }
-
-    async fn scan(
-        &self,
-        context: &SessionContext,
-        snapshot: &Snapshot,
-        table: &str,
-        columns: Vec<Expr>,
-    ) -> Result<DataFrame, Error> {
-        let path = locate(self.snapshots, snapshot, table)
-            .ok_or_else(|| Error::Engine(format!("{table} is not in the snapshot of {}", snapshot.as_of)))?;
-        let path = std::path::absolute(&path).map_err(Error::io("find", &path))?;
-        let url = file_url(&path);
-        self.scanned.lock().expect("nothing panics while it holds the lock").push(path);
-        let rows = context.read_parquet(url, ParquetReadOptions::default()).await?;
-        Ok(rows.select(columns)?)
-    }
-
-    /// To the engine, a file that is not there is a table without rows. A file never comes back to
-    /// where it was staged, so one that is still there was there all the time.
-    fn check_files(&self) -> Result<(), Error> {
-        let scanned = self.scanned.lock().expect("nothing panics while it holds the lock");
-        scanned.iter().try_for_each(|path| {
-            std::fs::metadata(path).map_err(Error::io("read", path))?;
-            Ok(())
-        })
-    }
-
-    fn frame(&self, batches: &[RecordBatch]) -> Result<Frame, Error> {
+impl Tables<'_> {
+    fn frame(&self, as_of: Date, options: PointInTime) -> Result<Frame, Error> {
         let spec = self.spec;
-        let mut names = vec![(spec.entity.clone(), spec.column_type(&spec.entity_table, &spec.entity))];
-        for feature in &spec.features {
-            let table = spec.table_of(feature).unwrap_or_default();
-            names.push((feature.clone(), spec.column_type(table, feature)));
+        let index = self.entities()?;
+        let mut wanted: Vec<Wanted> = spec
+            .tables
+            .keys()
+            .map(|table| Wanted { table, columns: self.features_of(table), older: true })
+            .filter(|wanted| !wanted.columns.is_empty())
+            .collect();
+        let labelled = options.labels && self.newest.as_of == as_of;
+        if labelled {
+            let Label { table, column } = &spec.label;
+            wanted.push(Wanted { table, columns: vec![column], older: false });
         }
-        if let Some(Some(_)) = self.label {
-            names.push((spec.label.column.clone(), Some(ColumnType::Boolean)));
+        let filled: Vec<Vec<Values>> =
+            wanted.par_iter().map(|wanted| self.fill(wanted, &index)).collect::<Result<_, _>>()?;
+        let names = wanted.iter().flat_map(|wanted| &wanted.columns).map(|name| name.to_string());
+        let mut found: BTreeMap<String, Values> = names.zip(filled.into_iter().flatten()).collect();
+        let rows = index.len();
+        let mut columns = vec![Column { name: spec.entity.clone(), values: index.into_values() }];
+        for feature in spec.features.iter().chain(labelled.then_some(&spec.label.column)) {
+            let values = found.remove(feature).expect("each feature belongs to a table, which was read");
+            columns.push(Column { name: feature.clone(), values });
         }
-        let rows = batches.iter().map(RecordBatch::num_rows).sum();
-        let mut columns = Vec::with_capacity(names.len());
-        for (index, (name, column_type)) in names.into_iter().enumerate() {
-            let mut values = ValuesBuilder::new(column_type.unwrap_or(ColumnType::String));
-            for batch in batches {
-                let array = plain(batch.column(index)).map_err(|kind| Error::Engine(kind.to_string()))?;
-                let cells = Cells::new(&array).ok_or_else(|| Error::Engine(format!("{name} is not flat")))?;
-                (0..batch.num_rows()).for_each(|row| values.push(cells.get(row)));
-            }
-            columns.push(Column { name, values: values.finish() });
-        }
-        if let Some(None) = self.label {
-            let mut values = ValuesBuilder::new(ColumnType::Boolean);
-            (0..rows).for_each(|_| values.push(crate::cell::Cell::Missing));
-            columns.push(Column { name: spec.label.column.clone(), values: values.finish() });
+        if options.labels && !labelled {
+            let values = Values::Boolean(vec![None; rows]);
+            columns.push(Column { name: spec.label.column.clone(), values });
         }
         Ok(Frame { columns, rows })
     }
+
+    fn features_of(&self, table: &str) -> Vec<&str> {
+        let features = self.spec.features.iter();
+        features.filter(|feature| self.spec.table_of(feature) == Some(table)).map(String::as_str).collect()
+    }
+
+    fn entities(&self) -> Result<EntityIndex, Error> {
+        let table = self.spec.entity_table.as_str();
+        let mut index = EntityIndex::new(self.spec.column_type(table, &self.spec.entity));
+        self.read(self.newest, table, &[], |rows| {
+            index.push(rows.entities).map_err(|reason| rows.damaged(reason))
+        })?;
+        index.sort().map_err(|reason| self.damaged(self.newest, table, reason))
+    }
+
+    /// The values of some columns of a table, in the order of the index.
+    fn fill(&self, wanted: &Wanted, index: &EntityIndex) -> Result<Vec<Values>, Error> {
+        let types = wanted.columns.iter().map(|column| self.spec.column_type(wanted.table, column));
+        let types: Vec<ColumnType> = types.map(|found| found.unwrap_or(ColumnType::String)).collect();
+        let mut slots: Vec<Slots> = types.iter().map(|found| Slots::new(*found, index.len())).collect();
+        let mut places = index.places();
+        let has_all = |snapshot: &&Snapshot| {
+            wanted.columns.iter().all(|column| has(snapshot, self.spec, wanted.table, column))
+        };
+        let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
+        let older = older.filter(has_all).take(if wanted.older { usize::MAX } else { 0 });
+        for snapshot in std::iter::once(self.newest).chain(older) {
+            if places.is_full() {
+                break;
+            }
+            places.restart();
+            self.read(snapshot, wanted.table, &wanted.columns, |rows| {
+                let taken = places.take(rows.entities).map_err(|reason| rows.damaged(reason))?;
+                for (slots, array) in slots.iter_mut().zip(&rows.columns) {
+                    slots.fill(taken, array).map_err(|reason| rows.damaged(reason))?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(slots.into_iter().map(Slots::finish).collect())
+    }
+
+    /// Passes the entities and some columns of a table on, a batch at a time.
+    fn read(
+        &self,
+        snapshot: &Snapshot,
+        table: &str,
+        columns: &[&str],
+        mut sink: impl FnMut(Batch) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let damaged = |reason: String| self.damaged(snapshot, table, reason);
+        let path = locate(self.snapshots, snapshot, table)
+            .ok_or_else(|| damaged("the ledger does not name it".to_string()))?;
+        let file = std::fs::File::open(&path).map_err(Error::io("read", &path))?;
+        let cells = ParquetCells::open(file).map_err(|kind| damaged(kind.to_string()))?;
+        let header = cells.header();
+        let position = |name: &str| {
+            let found = header.iter().position(|column| column == name);
+            found.ok_or_else(|| damaged(format!("it has no column {name}")))
+        };
+        let mut wanted = vec![position(&self.spec.entity)?];
+        for column in columns {
+            wanted.push(position(column)?);
+        }
+        let mut read: Vec<usize> = wanted.clone();
+        read.sort_unstable();
+        let order = wanted.iter().map(|column| read.binary_search(column).unwrap_or_default());
+        let order: Vec<usize> = order.collect();
+        let mut batches = cells.batches(&read).map_err(|kind| damaged(kind.to_string()))?;
+        while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
+            let columns = order[1..].iter().map(|place| arrays[*place].clone()).collect();
+            sink(Batch { entities: &arrays[order[0]], columns, damaged: &damaged })?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, snapshot: &Snapshot, table: &str, reason: String) -> Error {
+        Error::Damaged { table: table.to_string(), as_of: snapshot.as_of, reason }
+    }
 }
 
-/// The URL of a file. As a path, the engine would take `*` or `[` in a directory's name as a pattern.
-fn file_url(path: &Path) -> String {
-    let mut url = "file://".to_string();
-    for byte in path.to_string_lossy().bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.~=".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
+/// Rows of a snapshot's file.
+struct Batch<'a> {
+    entities: &'a ArrayRef,
+    /// The columns that were asked for, in that order.
+    columns: Vec<ArrayRef>,
+    damaged: &'a dyn Fn(String) -> Error,
+}
+
+impl Batch<'_> {
+    fn damaged(&self, reason: String) -> Error {
+        (self.damaged)(reason)
     }
-    url
 }

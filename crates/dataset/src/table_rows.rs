@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use arrow_schema::SchemaRef;
 
 use crate::cell::{Cell, Cells, parse};
 use crate::csv_records::{Records, Step};
@@ -140,7 +140,7 @@ fn try_read_parquet(
 
 /// Whether each Parquet type can hold values of the configured type.
 fn types_match(schema: &SchemaRef, specs: &[ColumnSpec], target: &Target, problems: &mut Problems) -> bool {
-    use datafusion::arrow::datatypes::DataType;
+    use arrow_schema::DataType;
     let before = problems.count;
     for (field, spec) in schema.fields().iter().zip(specs) {
         let found = || crate::cell::shorten(&field.data_type().to_string());

@@ -120,14 +120,6 @@ fn names_that_mean_something_to_an_engine_are_just_names() {
 }
 
 #[test]
-fn inside_an_asynchronous_runtime() {
-    let (_data, store) = months();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let frame = runtime.block_on(async { read(&store, "2024-01-31", true) });
-    assert_eq!(frame.rows, 3);
-}
-
-#[test]
 fn a_damaged_snapshot_is_an_error_at_worst() {
     let (data, store) = months();
     let path = data.path().join("snapshots/usage/as_of=2024-01-31/part-0.parquet");

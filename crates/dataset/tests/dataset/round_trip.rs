@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
 };
 use parquet::arrow::ArrowWriter;

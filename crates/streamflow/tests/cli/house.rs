@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ),
 ];
 const LIVES_IN: [(&str, &str); 4] =
-    [("datafusion", "dataset"), ("forust-ml", "model"), ("axum", "streamflow"), ("sqlx", "streamflow")];
+    [("parquet", "dataset"), ("forust-ml", "model"), ("axum", "streamflow"), ("sqlx", "streamflow")];
 
 #[test]
 fn dependencies_point_down_only() {
