@@ -24,7 +24,10 @@ pub(crate) struct EntityIndex {
 /// Ids by their position in the file.
 enum Keys {
     /// All ids one after the other, and where each ends.
-    Text { bytes: String, ends: Vec<usize> },
+    Text {
+        bytes: String,
+        ends: Vec<usize>,
+    },
     Integer(Vec<i64>),
 }
 
@@ -144,7 +147,9 @@ impl EntityIndex {
             order[*rank as usize] = position;
         }
         match &self.keys {
-            Keys::Integer(ids) => Values::Integer(order.iter().map(|position| Some(ids[*position])).collect()),
+            Keys::Integer(ids) => {
+                Values::Integer(order.iter().map(|position| Some(ids[*position])).collect())
+            }
             Keys::Text { .. } => {
                 let level = |position: &usize| match self.keys.get(*position) {
                     Some(Key::Text(id)) => id.to_string(),

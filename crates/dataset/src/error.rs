@@ -87,7 +87,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A snapshot's file is not what was written.
-    #[error("the snapshot of {table} as of {as_of} is damaged: {reason}; ingest that month again (--replace)")]
+    #[error(
+        "the snapshot of {table} as of {as_of} is damaged: {reason}; ingest that month again (--replace)"
+    )]
     Damaged {
         /// The table.
         table: String,

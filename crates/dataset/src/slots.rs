@@ -33,7 +33,8 @@ impl Slots {
     /// Writes each value of a batch to its place; `places` has one for each row.
     pub(crate) fn fill(&mut self, places: &[u32], array: &ArrayRef) -> Result<(), String> {
         let Slots { values, codes, hasher } = self;
-        let filled = places.iter().enumerate().filter(|(row, place)| **place != NOWHERE && array.is_valid(*row));
+        let filled =
+            places.iter().enumerate().filter(|(row, place)| **place != NOWHERE && array.is_valid(*row));
         let filled = filled.map(|(row, place)| (row, *place as usize));
         match (values, Cells::new(array)) {
             (Values::Float(values), Some(Cells::Float(array))) => {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use streamflow_promql::{Engine, EngineOptions, StopReason};
+use streamflow_promql::{Engine, EngineOptions, Query, StopReason};
 use streamflow_tsdb::{Db, Labels, Options};
 
 const STEP_MS: i64 = 15_000;
@@ -66,9 +66,10 @@ fn evaluate(criterion: &mut Criterion) {
                 let id = BenchmarkId::from_parameter(format!("{series} series {hours} h"));
                 group.bench_function(id, |bencher| {
                     bencher.iter(|| {
-                        engine
-                            .range(&db, query, 24 * HOUR_MS - hours * HOUR_MS, 24 * HOUR_MS, STEP_MS, &never)
-                            .unwrap()
+                        let end_ms = 24 * HOUR_MS;
+                        let grid = engine.grid(end_ms - hours * HOUR_MS, end_ms, STEP_MS as f64).unwrap();
+                        let query = Query::parse(&engine, query).unwrap();
+                        query.range(&engine, &db, grid, &never).unwrap()
                     });
                 });
             }

@@ -2,7 +2,7 @@
 
 use streamflow_tsdb::Matcher;
 
-use crate::functions::Function;
+use crate::function::Function;
 
 /// Where something stands in the query text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

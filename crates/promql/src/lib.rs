@@ -1,11 +1,11 @@
 //! PromQL: parsed, evaluated over a [`streamflow_tsdb::Db`], and tested with Prometheus's own scripts.
 //!
-//! A query is parsed into an [`Expr`]; an [`Engine`] evaluates it at one time or over a range of times and gives an
-//! [`Answer`]. Texts of errors and remarks are Prometheus's. The crate knows no network, clock or thread of its own
+//! A text is parsed into a [`Query`], which is evaluated within the limits of an [`Engine`] at one time or over a range
+//! of times and gives an [`Answer`]. Texts of errors and remarks are Prometheus's. The crate knows no network, clock or thread of its own
 //! beyond the query: the time of evaluation is an argument, and [`Stop`] is asked whether to go on.
 //!
 //! ```
-//! use streamflow_promql::{Engine, Value};
+//! use streamflow_promql::{Engine, Query, Value};
 //! use streamflow_tsdb::{Db, Labels, Options};
 //!
 //! let db = Db::in_memory(Options::default());
@@ -16,7 +16,9 @@
 //! }
 //! batch.commit()?;
 //!
-//! let answer = Engine::default().instant(&db, "sum by (job) (rate(requests_total[5m]))", 300_000, &|| None)?;
+//! let engine = Engine::default();
+//! let query = Query::parse(&engine, "sum by (job) (rate(requests_total[5m]))")?;
+//! let answer = query.instant(&engine, &db, 300_000, &|| None)?;
 //! let Value::Vector(vector) = answer.value else { panic!("a sum is a vector") };
 //! assert_eq!(vector[0].labels.to_string(), "{job=\"api\"}");
 //! assert!((vector[0].value - 2.0).abs() < 1e-12);
@@ -38,18 +40,27 @@ mod ast;
 mod engine;
 mod error;
 mod eval;
+mod function;
 mod functions;
 mod kahan;
 mod number;
+mod options;
 mod parser;
 mod print;
+mod query;
 mod sampling;
 pub mod script;
+mod value;
 
 pub use ast::*;
-pub use engine::{Answer, Engine, EngineOptions, RangeSeries, Stats, Stop, StopReason, Value, VectorSample};
+pub use engine::Engine;
 pub use error::Error;
-pub use functions::{FUNCTIONS, Function, lookup};
+pub use eval::grid::Grid;
+pub use function::Function;
+pub use functions::{FUNCTIONS, lookup};
 pub use number::format_value;
+pub use options::{EngineOptions, Stop, StopReason};
 pub use parser::{ParseOptions, parse, parse_selector, parse_with};
 pub use print::format;
+pub use query::Query;
+pub use value::{Answer, RangeSeries, Stats, Value, VectorSample};

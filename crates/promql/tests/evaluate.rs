@@ -3,11 +3,28 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use streamflow_promql::{Engine, EngineOptions, Error, FUNCTIONS, StopReason, Value, parse, script};
+use streamflow_promql::{
+    Answer, Engine, EngineOptions, Error, FUNCTIONS, Query, Stop, StopReason, Value, script,
+};
 use streamflow_tsdb::{Db, Labels, Options};
 
 fn never() -> Option<StopReason> {
     None
+}
+
+fn instant(engine: &Engine, db: &Db, text: &str, time_ms: i64) -> Result<Answer, Error> {
+    Query::parse(engine, text)?.instant(engine, db, time_ms, &never)
+}
+
+fn range(
+    engine: &Engine,
+    db: &Db,
+    text: &str,
+    (start_ms, end_ms, step_ms): (i64, i64, i64),
+    stop: &Stop,
+) -> Result<Answer, Error> {
+    let grid = engine.grid(start_ms, end_ms, step_ms as f64)?;
+    Query::parse(engine, text)?.range(engine, db, grid, stop)
 }
 
 /// `series` counters `m` of ten jobs, a sample every 15 s for an hour.
@@ -38,7 +55,7 @@ fn errors_are_prometheus_s() {
     let db = store(2);
     let engine = Engine::default();
     let check = |query: &str, expected: &str| {
-        let found = engine.instant(&db, query, 600_000, &never).unwrap_err();
+        let found = instant(&engine, &db, query, 600_000).unwrap_err();
         assert_eq!(found.to_string(), expected, "{query}");
     };
     check("", "1:1: parse error: no expression found in input");
@@ -75,7 +92,7 @@ fn range_queries_check_their_parameters() {
     let db = store(1);
     let engine = Engine::default();
     let check = |query: &str, (start, end, step): (i64, i64, i64), expected: &str| {
-        let found = engine.range(&db, query, start, end, step, &never).unwrap_err();
+        let found = range(&engine, &db, query, (start, end, step), &never).unwrap_err();
         assert_eq!(found, Error::BadData(expected.into()), "{query}");
     };
     check("m_total", (1, 0, 1), "invalid parameter \"end\": end timestamp must not be before start time");
@@ -94,8 +111,8 @@ fn range_queries_check_their_parameters() {
     };
     check("m_total[5m]", (0, 1, 1), &wrong("range vector"));
     check("\"text\"", (0, 1, 1), &wrong("string"));
-    assert!(engine.range(&db, "1", 0, 10_999, 1, &never).is_ok());
-    assert!(engine.range(&db, "1", i64::MIN, i64::MAX, i64::MAX, &never).is_ok());
+    assert!(range(&engine, &db, "1", (0, 10_999, 1), &never).is_ok());
+    assert!(range(&engine, &db, "1", (i64::MIN, i64::MAX, i64::MAX), &never).is_ok());
 }
 
 #[test]
@@ -105,14 +122,14 @@ fn a_query_may_hold_so_many_samples() {
     let error = Error::Execution(
         "query processing would load too many samples into memory in query execution".into(),
     );
-    let run = |query: &str| engine.range(&db, query, 0, 3_600_000, 15_000, &never);
+    let run = |query: &str| range(&engine, &db, query, (0, 3_600_000, 15_000), &never);
     assert_eq!(run("m_total").unwrap_err(), error);
     // The aggregation holds a row and its groups, not all of its input.
     let answer = run("sum(rate(m_total[5m]))").unwrap();
     assert!(answer.stats.peak_samples < 1_000, "{:?}", answer.stats);
     assert_eq!(answer.stats.samples_read, 2_410);
-    assert_eq!(engine.instant(&db, "m_total[1h]", 3_600_000, &never).unwrap_err(), error);
-    assert_eq!(engine.instant(&db, "max_over_time(vector(1)[200y:1s])", 0, &never).unwrap_err(), error);
+    assert_eq!(instant(&engine, &db, "m_total[1h]", 3_600_000).unwrap_err(), error);
+    assert_eq!(instant(&engine, &db, "max_over_time(vector(1)[200y:1s])", 0).unwrap_err(), error);
 }
 
 #[test]
@@ -126,7 +143,7 @@ fn a_query_ends_when_it_is_told_to() {
     };
     let engine = Engine::default();
     let run = |stop: &(dyn Fn() -> Option<StopReason> + Sync)| {
-        engine.range(&db, "sum(rate(m_total[5m]))", 0, 3_600_000, 15_000, stop).unwrap_err()
+        range(&engine, &db, "sum(rate(m_total[5m]))", (0, 3_600_000, 15_000), stop).unwrap_err()
     };
     assert_eq!(run(&stop(StopReason::Timeout)), Error::Timeout("expression evaluation"));
     assert_eq!(run(&stop(StopReason::Canceled)), Error::Canceled("expression evaluation"));
@@ -140,12 +157,9 @@ fn deep_and_long_expressions_are_evaluated() {
     let long = format!("m_total{}", " + m_total".repeat(400));
     let powers = format!("1{}", "^1".repeat(400));
     for query in [&deep, &long, &powers] {
-        let expr = parse(query).unwrap();
-        assert!(engine.instant_expr(&db, &expr, query, 60_000, &never).is_ok(), "{query}");
+        assert!(instant(&engine, &db, query, 60_000).is_ok(), "{query}");
     }
-    let Value::Vector(sum) = engine.instant(&db, &long, 15_000, &never).unwrap().value else {
-        panic!("no vector")
-    };
+    let Value::Vector(sum) = instant(&engine, &db, &long, 15_000).unwrap().value else { panic!("no vector") };
     assert!((sum[0].value - 401.0 * 0.1).abs() < 1e-9);
 }
 
@@ -153,7 +167,8 @@ fn deep_and_long_expressions_are_evaluated() {
 fn one_thread_or_many_sum_to_the_last_bit() {
     let db = store(1_000);
     let engine = Engine::default();
-    let matrix = |query: &str| match engine.range(&db, query, 0, 3_600_000, 15_000, &never).unwrap().value {
+    let matrix = |query: &str| match range(&engine, &db, query, (0, 3_600_000, 15_000), &never).unwrap().value
+    {
         Value::Matrix(matrix) => matrix,
         other => panic!("{other:?}"),
     };
@@ -162,16 +177,8 @@ fn one_thread_or_many_sum_to_the_last_bit() {
     for group in &streamed {
         let job = group.labels.get("job").unwrap();
         // Hundred series: below the size at which threads are used.
-        let alone = engine
-            .range(
-                &db,
-                &format!("sum(rate(m_total{{job=\"{job}\"}}[5m]))"),
-                3_000_000,
-                3_600_000,
-                15_000,
-                &never,
-            )
-            .unwrap();
+        let alone = format!("sum(rate(m_total{{job=\"{job}\"}}[5m]))");
+        let alone = range(&engine, &db, &alone, (3_000_000, 3_600_000, 15_000), &never).unwrap();
         let Value::Matrix(alone) = alone.value else { panic!("no matrix") };
         let tail = group.samples.values.len() - alone[0].samples.values.len();
         assert_eq!(group.samples.values[tail..], alone[0].samples.values, "{job}");
@@ -182,12 +189,12 @@ fn one_thread_or_many_sum_to_the_last_bit() {
 fn remarks_name_their_place() {
     let db = store(1);
     let engine = Engine::default();
-    let answer = engine.instant(&db, "1 +\n quantile(2, m_total)", 60_000, &never).unwrap();
+    let answer = instant(&engine, &db, "1 +\n quantile(2, m_total)", 60_000).unwrap();
     assert_eq!(answer.warnings, ["PromQL warning: quantile value should be between 0 and 1, got 2 (2:11)"]);
-    let answer = engine.instant(&db, "rate({__name__=\"m_total\"}[5m])", 60_000, &never).unwrap();
+    let answer = instant(&engine, &db, "rate({__name__=\"m_total\"}[5m])", 60_000).unwrap();
     assert!(answer.warnings.is_empty() && answer.infos.is_empty());
     let renamed = "rate(label_replace(m_total, \"__name__\", \"gauge\", \"\", \"\")[5m:15s])";
-    let answer = engine.instant(&db, renamed, 60_000, &never).unwrap();
+    let answer = instant(&engine, &db, renamed, 60_000).unwrap();
     assert_eq!(
         answer.infos,
         [
@@ -223,7 +230,7 @@ fn no_time_is_too_far() {
             "m_total[5m]",
             "info(m_total)",
         ] {
-            assert!(engine.instant(&db, query, time, &never).is_ok(), "{query} at {time}");
+            assert!(instant(&engine, &db, query, time).is_ok(), "{query} at {time}");
         }
     }
 }

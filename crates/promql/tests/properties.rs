@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use streamflow_promql::{Engine, EngineOptions, StopReason, Value};
+use streamflow_promql::{Engine, EngineOptions, Query, StopReason, Value};
 use streamflow_tsdb::{Db, Labels, Options, STALE_NAN};
 
 /// Every kind of evaluation: selectors, ranges, subqueries, aggregations, operators, functions of whole vectors.
@@ -115,9 +115,11 @@ proptest! {
         let (start, step) = (start * 1_000, step * 1_000);
         let end = start + 4 * step;
         for query in QUERIES {
-            let Ok(range) = engine.range(&db, query, start, end, step, &never) else { continue };
+            let parsed = Query::parse(&engine, query).unwrap();
+            let grid = engine.grid(start, end, step as f64).unwrap();
+            let Ok(range) = parsed.range(&engine, &db, grid, &never) else { continue };
             for time in (start..=end).step_by(usize::try_from(step).unwrap()) {
-                let instant = at(engine.instant(&db, query, time, &never).unwrap().value, time);
+                let instant = at(parsed.instant(&engine, &db, time, &never).unwrap().value, time);
                 let from_range = at(range.value.clone(), time);
                 let equal = instant.len() == from_range.len()
                     && instant.iter().zip(&from_range).all(|(a, b)| a.0 == b.0 && same(a.1, b.1));
@@ -136,14 +138,15 @@ proptest! {
         let (db, other) = (store(&series), store(&turned));
         let engine = Engine::default();
         for aggregation in ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"] {
-            let query = format!("{aggregation}(m)");
+            let text = format!("{aggregation}(m)");
+            let query = Query::parse(&engine, &text).unwrap();
             for time in [0, 40_000, 165_000] {
-                let a = at(engine.instant(&db, &query, time, &never).unwrap().value, time);
-                let b = at(engine.instant(&other, &query, time, &never).unwrap().value, time);
+                let a = at(query.instant(&engine, &db, time, &never).unwrap().value, time);
+                let b = at(query.instant(&engine, &other, time, &never).unwrap().value, time);
                 prop_assert_eq!(a.len(), b.len());
                 for (a, b) in a.iter().zip(&b) {
                     let close = same(a.1, b.1) || (a.1 - b.1).abs() <= 1e-12 * a.1.abs().max(1.0);
-                    prop_assert!(close, "{} at {}: {:?} and {:?}", query, time, a, b);
+                    prop_assert!(close, "{} at {}: {:?} and {:?}", text, time, a, b);
                 }
             }
         }

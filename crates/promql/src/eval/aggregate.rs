@@ -8,12 +8,12 @@ use streamflow_tsdb::{Labels, METRIC_NAME};
 use crate::annotations::Annotation;
 use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::accumulate::{Accumulate, Average, Count, Deviation, Group, Max, Min, Sum, Variance};
 use crate::eval::analysis::unwrap_parens;
 use crate::eval::grid::{Grid, Row, Scalars, is_absent};
 use crate::eval::pipeline::{Pipeline, Scratch};
-use crate::functions::over_time::quantile;
+use crate::eval::quantile::quantile;
 
 /// Cells of rows that are made before they are added up: a few of them fit into a core's cache.
 const CHUNK_CELLS: usize = 128 * 1024;
@@ -64,7 +64,7 @@ pub(crate) fn group_labels(labels: &Labels, without: bool, names: &[&str]) -> La
     }
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// An aggregation at every step.
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         match aggregate.op {

@@ -2,7 +2,7 @@
 
 use crate::ast::{Binary, BinaryOp};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent, merge_same_labels};
 
 /// `+ - * / % ^ atan2`
@@ -96,7 +96,7 @@ impl Comparison {
     }
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// One operator between two values.
     pub(crate) fn binary(&self, binary: &Binary, lhs: Node, rhs: Node, grid: Grid) -> Result<Node, Error> {
         match (lhs, rhs) {

@@ -8,10 +8,10 @@ use crate::ast::Aggregate;
 use crate::error::Error;
 use crate::eval::aggregate::group_labels;
 use crate::eval::grid::{Grid, Row, is_absent};
-use crate::eval::{Query, string_argument};
+use crate::eval::{RunningQuery, string_argument};
 use crate::number::format_plain;
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     pub(crate) fn count_values(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         let label = match &aggregate.param {
             Some(param) => string_argument(param)?,

@@ -1,23 +1,16 @@
-//! Lengths of time, once the step of the query is known.
+//! Lengths of time, once the times of the query are known.
 
 use crate::ast::{BinaryOp, DurationExpr};
 use crate::error::Error;
+use crate::eval::grid::Grid;
 
-/// The step and the length of the whole query, in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct QuerySpan {
-    pub(crate) start_ms: i64,
-    pub(crate) end_ms: i64,
-    pub(crate) step_ms: i64,
-}
-
-impl QuerySpan {
-    /// The length of the whole query.
+impl Grid {
+    /// The length from the start to the end that was asked for.
     pub(crate) fn range_seconds(&self) -> f64 {
         self.end_ms.saturating_sub(self.start_ms) as f64 / 1000.0
     }
 
-    /// Milliseconds, of any sign.
+    /// The duration in milliseconds, of any sign.
     pub(crate) fn duration_ms(&self, duration: &DurationExpr) -> Result<i64, Error> {
         if let DurationExpr::Literal(ms) = duration {
             return Ok(*ms);
@@ -31,7 +24,7 @@ impl QuerySpan {
         Ok(ms as i64)
     }
 
-    /// Milliseconds, at least one.
+    /// The duration in milliseconds, at least one.
     pub(crate) fn positive_ms(&self, duration: &DurationExpr) -> Result<i64, Error> {
         match self.duration_ms(duration)? {
             ms if ms > 0 => Ok(ms),
@@ -79,9 +72,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        let span = QuerySpan { start_ms: 50_000, end_ms: 60_000, step_ms: 5_000 };
+        let grid = Grid::every(5_000, 50_000, 60_000);
         let check = |duration: DurationExpr, expected: Option<i64>| {
-            assert_eq!(span.duration_ms(&duration).ok(), expected, "{duration:?}");
+            assert_eq!(grid.duration_ms(&duration).ok(), expected, "{duration:?}");
         };
         let binary = |op, a, b| DurationExpr::Binary { op, operands: Box::new((a, b)) };
         let ms = DurationExpr::Literal;
@@ -92,6 +85,6 @@ mod tests {
         check(binary(BinaryOp::Div, ms(1), ms(0)), None);
         check(binary(BinaryOp::Pow, ms(1_000_000), ms(1_000_000)), None);
         check(DurationExpr::Negate(Box::new(ms(7))), Some(-7));
-        assert!(span.positive_ms(&ms(0)).is_err());
+        assert!(grid.positive_ms(&ms(0)).is_err());
     }
 }

@@ -23,33 +23,41 @@ pub(crate) fn is_absent(value: f64) -> bool {
 /// Labels that say what a metric is; they go where a name is dropped.
 pub(crate) const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
-/// Evenly spaced evaluation times, in milliseconds since 1970.
+/// Evenly spaced times of evaluation, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Grid {
-    pub(crate) start: i64,
-    /// Positive, also where there is a single step.
-    pub(crate) step: i64,
+pub struct Grid {
+    pub(crate) start_ms: i64,
+    /// The bound that the last time does not exceed, as it was asked for.
+    pub(crate) end_ms: i64,
+    /// Zero for an instant query, else positive.
+    pub(crate) step_ms: i64,
     pub(crate) steps: usize,
 }
 
 impl Grid {
-    pub(crate) fn instant(time: i64) -> Self {
-        Self { start: time, step: 1, steps: 1 }
+    pub(crate) fn instant(time_ms: i64) -> Self {
+        Self { start_ms: time_ms, end_ms: time_ms, step_ms: 0, steps: 1 }
     }
 
-    /// From `start` to `end`, both included; no steps where the end lies before the start.
-    pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
-        let steps = if end < start { 0 } else { (end.saturating_sub(start) / step) as usize + 1 };
-        Self { start, step, steps }
+    /// Every `step_ms`, which is positive, from start to end, both included; no steps where the end lies before the
+    /// start.
+    pub(crate) fn every(step_ms: i64, start_ms: i64, end_ms: i64) -> Self {
+        let steps =
+            if end_ms < start_ms { 0 } else { (end_ms.saturating_sub(start_ms) / step_ms) as usize + 1 };
+        Self { start_ms, end_ms, step_ms, steps }
     }
 
     #[inline]
     pub(crate) fn time(&self, index: usize) -> i64 {
-        self.start.saturating_add(self.step.saturating_mul(index as i64))
+        self.start_ms.saturating_add(self.step_ms.saturating_mul(index as i64))
+    }
+
+    pub(crate) fn times(&self) -> impl Iterator<Item = i64> {
+        (0..self.steps).map(|index| self.time(index))
     }
 
     /// The last time.
-    pub(crate) fn end(&self) -> i64 {
+    pub(crate) fn last(&self) -> i64 {
         self.time(self.steps.saturating_sub(1))
     }
 }
@@ -223,8 +231,7 @@ mod tests {
     #[test]
     fn times_of_a_grid() {
         let check = |start, end, step, expected: &[i64]| {
-            let grid = Grid::range(start, end, step);
-            let times: Vec<i64> = (0..grid.steps).map(|index| grid.time(index)).collect();
+            let times: Vec<i64> = Grid::every(step, start, end).times().collect();
             assert_eq!(times, expected, "{start} to {end} by {step}");
         };
         check(0, 10, 5, &[0, 5, 10]);

@@ -6,7 +6,7 @@ use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::binary::{Arithmetic, Comparison};
 use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels};
 
@@ -73,7 +73,7 @@ impl Side {
 
 /// A match under way. `many` is the left side, or the right one under `group_right`; `one` is the other.
 struct Join<'q> {
-    query: &'q Query<'q>,
+    query: &'q RunningQuery<'q>,
     op: BinaryOp,
     return_bool: bool,
     matching: &'q Matching,
@@ -83,7 +83,7 @@ struct Join<'q> {
     grid: Grid,
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// An operator between two vectors.
     pub(crate) fn vector_binary(
         &self,

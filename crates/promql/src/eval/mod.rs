@@ -6,10 +6,13 @@ pub(crate) mod analysis;
 pub(crate) mod binary;
 pub(crate) mod count_values;
 pub(crate) mod duration;
+pub(crate) mod ends;
 pub(crate) mod grid;
 pub(crate) mod matching;
+pub(crate) mod moment;
 pub(crate) mod pick;
 pub(crate) mod pipeline;
+pub(crate) mod quantile;
 pub(crate) mod range;
 pub(crate) mod selector;
 pub(crate) mod set;
@@ -23,20 +26,20 @@ use streamflow_tsdb::{Db, Labels};
 
 use crate::annotations::{Annotation, Annotations};
 use crate::ast::{Expr, ExprKind, Span, ValueType};
-use crate::engine::{EngineOptions, Stop, StopReason};
 use crate::error::Error;
-use crate::functions::time::Moment;
-use crate::functions::{Call, Implementation};
+use crate::function::{Call, Implementation};
+use crate::options::{EngineOptions, Stop, StopReason};
 use analysis::{Analysis, unwrap_parens};
-use duration::QuerySpan;
 use grid::{Budget, Grid, METADATA, Node, Row, Scalars, merge_same_labels};
+use moment::Moment;
 
 /// One running query.
-pub(crate) struct Query<'q> {
+pub(crate) struct RunningQuery<'q> {
     pub(crate) db: &'q Db,
     pub(crate) options: &'q EngineOptions,
     pub(crate) stop: &'q Stop<'q>,
-    pub(crate) span: QuerySpan,
+    /// The times of the whole query; a subquery within is evaluated at others.
+    pub(crate) whole: Grid,
     pub(crate) analysis: Analysis,
     pub(crate) budget: Arc<Budget>,
     pub(crate) annotations: Mutex<Annotations>,
@@ -44,7 +47,7 @@ pub(crate) struct Query<'q> {
     pub(crate) samples_read: AtomicU64,
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// Asks whether to go on.
     pub(crate) fn check(&self) -> Result<(), Error> {
         const WHERE: &str = "expression evaluation";
@@ -97,7 +100,7 @@ impl Query<'_> {
 
     fn evaluate_leaf(&self, expr: &Expr, grid: Grid) -> Result<Node, Error> {
         if self.is_constant_over(expr, grid) {
-            return self.repeat(self.evaluate(expr, Grid::instant(grid.start))?, grid.steps);
+            return self.repeat(self.evaluate(expr, Grid::instant(grid.start_ms))?, grid.steps);
         }
         match &expr.kind {
             ExprKind::Number(value) | ExprKind::Duration(value) => {
@@ -151,14 +154,14 @@ impl Query<'_> {
 
     fn scalar_call(
         &self,
-        evaluate: fn(&QuerySpan, f64, &[f64]) -> f64,
+        evaluate: fn(&Grid, f64, &[f64]) -> f64,
         call: &Call,
         grid: Grid,
     ) -> Result<Node, Error> {
         let args = call.args.iter().map(|arg| self.scalars(arg, grid)).collect::<Result<Vec<_>, _>>()?;
         let values = (0..grid.steps).map(|step| {
             let args: Vec<f64> = args.iter().map(|arg| arg.at(step)).collect();
-            evaluate(&self.span, grid.time(step) as f64 / 1000.0, &args)
+            evaluate(&self.whole, grid.time(step) as f64 / 1000.0, &args)
         });
         Ok(Node::Scalar(Scalars::Steps(values.collect())))
     }

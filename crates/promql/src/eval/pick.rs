@@ -3,7 +3,7 @@
 use crate::annotations::Annotation;
 use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::aggregate::Groups;
 use crate::eval::grid::{ABSENT, Grid, Row, Scalars, is_absent};
 use crate::sampling;
@@ -26,7 +26,7 @@ impl Extremes {
     }
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     pub(crate) fn pick(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         let (parameter, span) = self.parameter(aggregate, grid)?;
         let mut rows = self.rows(&aggregate.expr, grid)?;

@@ -8,19 +8,19 @@ use streamflow_tsdb::{Labels, METRIC_NAME, Samples, Series};
 
 use crate::ast::{Expr, ExprKind, Extended, VectorSelector};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels, same_labelset};
 use crate::eval::range::{RangeRead, RangeSamples};
 use crate::eval::selector::{Reading, Take, read_instant, read_smoothed, without_stale};
 use crate::eval::stage::Stage;
 use crate::eval::window::History;
-use crate::functions::{Call, Implementation};
+use crate::function::{Call, Implementation};
 
 /// From this many cells on several threads are worth their start.
 pub(crate) const PARALLEL_CELLS: usize = 20_000;
 /// Makes the rows of a vector one at a time, in any order.
 pub(crate) struct Pipeline<'q> {
-    pub(crate) query: &'q Query<'q>,
+    pub(crate) query: &'q RunningQuery<'q>,
     pub(crate) grid: Grid,
     pub(crate) source: Source,
     stages: Vec<Stage>,
@@ -52,7 +52,7 @@ pub(crate) struct Scratch {
     pub(crate) sorted: Vec<f64>,
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// How to make the rows of an instant vector.
     pub(crate) fn pipeline<'q>(&'q self, expr: &Expr, grid: Grid) -> Result<Pipeline<'q>, Error> {
         let mut pending = Vec::new();
@@ -117,7 +117,7 @@ impl Query<'_> {
         self.instant_source_at(selector, self.reading(&selector.modifiers)?, grid, take)
     }
 
-    /// As [`Query::instant_source`], reading at other times than the selector says.
+    /// As [`RunningQuery::instant_source`], reading at other times than the selector says.
     pub(crate) fn instant_source_at<'q>(
         &'q self,
         selector: &VectorSelector,
@@ -128,7 +128,7 @@ impl Query<'_> {
         let lookback = self.options.lookback_ms;
         let smoothed = selector.extended == Some(Extended::Smoothed);
         let after = if smoothed { lookback } else { 0 };
-        let (first, last) = (reading.time(grid.start), reading.time(grid.end()));
+        let (first, last) = (reading.time(grid.start_ms), reading.time(grid.last()));
         let series = self.select(selector, first.saturating_sub(lookback), last.saturating_add(after))?;
         let heads = heads_of(series.iter().map(Series::labels));
         let source = Source::Instant { series, reading, take, smoothed };
@@ -142,7 +142,7 @@ pub(crate) fn heads_of<'l>(labels: impl Iterator<Item = &'l Labels>) -> Vec<Head
 }
 
 impl<'q> Pipeline<'q> {
-    pub(crate) fn new(query: &'q Query<'q>, grid: Grid, source: Source, heads: Vec<Head>) -> Self {
+    pub(crate) fn new(query: &'q RunningQuery<'q>, grid: Grid, source: Source, heads: Vec<Head>) -> Self {
         Self { query, grid, source, stages: Vec::new(), heads, may_collide: false }
     }
 

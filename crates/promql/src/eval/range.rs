@@ -5,13 +5,13 @@ use streamflow_tsdb::{Labels, Series};
 use crate::annotations::Annotation;
 use crate::ast::{Expr, ExprKind, Extended, Span, Subquery, ValueType};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
 use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent};
 use crate::eval::pipeline::{Head, Pipeline, Scratch, Source, heads_of};
 use crate::eval::selector::{Reading, margins, without_stale};
 use crate::eval::window::Window;
-use crate::functions::{Call, Implementation};
+use crate::function::{Call, Implementation};
 
 /// Steps between two questions whether to go on.
 const STEPS_PER_CHECK: usize = 512;
@@ -35,7 +35,7 @@ pub(crate) struct RangeRead {
     not_counters: Option<(Vec<Labels>, Span)>,
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// The series of a function of a range at every step.
     pub(crate) fn range_rows(&self, call: &Call, grid: Grid) -> Result<Vec<Row>, Error> {
         let Implementation::Range { call: function, counter } = call.function.implementation else {
@@ -57,11 +57,11 @@ impl Query<'_> {
         let (samples, range_ms, reading, extended) = match &matrix.kind {
             ExprKind::Matrix { selector, range } => {
                 check_extended(call, selector.extended)?;
-                let range_ms = self.span.positive_ms(range)?;
+                let range_ms = self.whole.positive_ms(range)?;
                 let reading = self.reading(&selector.modifiers)?;
                 let (before, after) = margins(selector.extended, self.options.lookback_ms);
-                let first = reading.time(grid.start).saturating_sub(range_ms).saturating_sub(before);
-                let last = reading.time(grid.end()).saturating_add(after);
+                let first = reading.time(grid.start_ms).saturating_sub(range_ms).saturating_sub(before);
+                let last = reading.time(grid.last()).saturating_add(after);
                 (
                     RangeSamples::Stored(self.select(selector, first, last)?),
                     range_ms,
@@ -71,7 +71,7 @@ impl Query<'_> {
             }
             ExprKind::Subquery(subquery) => {
                 let (rows, inner) = self.subquery(subquery, grid)?;
-                let range_ms = self.span.positive_ms(&subquery.range)?;
+                let range_ms = self.whole.positive_ms(&subquery.range)?;
                 (
                     RangeSamples::Subquery { rows, grid: inner },
                     range_ms,
@@ -135,19 +135,19 @@ impl Query<'_> {
 
     /// The rows of a subquery's expression over all steps that any of `grid` looks at.
     pub(crate) fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<(Vec<Row>, Grid), Error> {
-        let range_ms = self.span.positive_ms(&subquery.range)?;
+        let range_ms = self.whole.positive_ms(&subquery.range)?;
         let reading = self.reading(&subquery.modifiers)?;
         let step = match &subquery.step {
-            Some(step) => self.span.positive_ms(step)?,
+            Some(step) => self.whole.positive_ms(step)?,
             None => self.options.subquery_step_ms,
         };
-        let before = reading.time(grid.start).saturating_sub(range_ms);
+        let before = reading.time(grid.start_ms).saturating_sub(range_ms);
         // Aligned to multiples of the step; whole division rounds towards zero, as Prometheus's does.
         let mut start = (before / step).saturating_mul(step);
         if start <= before {
             start = start.saturating_add(step);
         }
-        let inner = Grid::range(start, reading.time(grid.end()), step);
+        let inner = Grid::every(step, start, reading.time(grid.last()));
         // Fails before the buffers of a hopeless number of steps are made.
         drop(self.budget.take(inner.steps)?);
         if inner.steps == 0 {

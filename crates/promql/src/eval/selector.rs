@@ -3,12 +3,12 @@
 use streamflow_tsdb::{Samples, Series, is_stale};
 
 use crate::ast::{At, DurationExpr, Extended, Modifiers, VectorSelector};
-use crate::engine::RangeSeries;
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
+use crate::eval::ends::{Ends, MetricKind};
 use crate::eval::grid::{ABSENT, Grid};
 use crate::eval::window::{History, Window};
-use crate::functions::rate::Ends;
+use crate::value::RangeSeries;
 
 /// The time that a selector looks at, given the time of evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -24,15 +24,15 @@ impl Reading {
     }
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     pub(crate) fn reading(&self, modifiers: &Modifiers) -> Result<Reading, Error> {
         let at_ms = modifiers.at.map(|at| match at {
             At::Timestamp(ms) => ms,
-            At::Start => self.span.start_ms,
-            At::End => self.span.end_ms,
+            At::Start => self.whole.start_ms,
+            At::End => self.whole.end_ms,
         });
         let offset_ms = match &modifiers.offset {
-            Some(offset) => self.span.duration_ms(offset)?,
+            Some(offset) => self.whole.duration_ms(offset)?,
             None => 0,
         };
         Ok(Reading { at_ms, offset_ms })
@@ -59,7 +59,7 @@ impl Query<'_> {
     }
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// The stored samples in the range that ends at `time_ms`.
     pub(crate) fn raw_matrix(
         &self,
@@ -67,7 +67,7 @@ impl Query<'_> {
         range: &DurationExpr,
         time_ms: i64,
     ) -> Result<Vec<RangeSeries>, Error> {
-        let range_ms = self.span.positive_ms(range)?;
+        let range_ms = self.whole.positive_ms(range)?;
         let end = self.reading(&selector.modifiers)?.time(time_ms);
         let start = end.saturating_sub(range_ms);
         let (before, after) = margins(selector.extended, self.options.lookback_ms);
@@ -107,7 +107,7 @@ fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extende
         scratch: &mut Vec::new(),
     };
     let Some(ends) = Ends::find(&window) else { return Samples::default() };
-    let mut found = Samples { timestamps: vec![start], values: vec![ends.left(&window, false)] };
+    let mut found = Samples { timestamps: vec![start], values: vec![ends.left(&window, MetricKind::Gauge)] };
     for (&time, &value) in samples.timestamps.iter().zip(&samples.values) {
         if time > start && time < end {
             found.timestamps.push(time);
@@ -115,7 +115,7 @@ fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extende
         }
     }
     found.timestamps.push(end);
-    found.values.push(ends.right(&window, false));
+    found.values.push(ends.right(&window, MetricKind::Gauge));
     found
 }
 
@@ -216,11 +216,11 @@ mod tests {
         let samples = Samples { timestamps: vec![0, 10, 20, 30], values: vec![1.0, 2.0, STALE_NAN, 4.0] };
         let reading = Reading { at_ms: None, offset_ms: 0 };
         let mut out = [0.0; 6];
-        read_instant(&samples, (reading, 15, Take::Value), Grid { start: -5, step: 10, steps: 6 }, &mut out);
+        read_instant(&samples, (reading, 15, Take::Value), Grid::every(10, -5, 45), &mut out);
         assert!(is_absent(out[0]) && is_absent(out[3]) && is_absent(out[5].min(ABSENT)));
         assert_eq!([out[1], out[2], out[4]], [1.0, 2.0, 4.0]);
         let mut edge = [0.0; 2];
-        read_instant(&samples, (reading, 15, Take::Value), Grid { start: 44, step: 1, steps: 2 }, &mut edge);
+        read_instant(&samples, (reading, 15, Take::Value), Grid::every(1, 44, 45), &mut edge);
         assert_eq!(edge[0], 4.0);
         assert!(is_absent(edge[1]));
     }

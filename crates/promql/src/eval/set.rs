@@ -2,11 +2,11 @@
 
 use crate::ast::{BinaryOp, Matching};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::grid::{ABSENT, Row, is_absent, merge_same_labels};
 use crate::eval::matching::Signatures;
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     pub(crate) fn set_operation(
         &self,
         op: BinaryOp,

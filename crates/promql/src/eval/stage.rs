@@ -2,11 +2,11 @@
 
 use crate::ast::{Binary, Expr, ExprKind, ValueType};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::binary::{Arithmetic, Comparison};
 use crate::eval::grid::{Grid, Scalars, is_absent};
-use crate::functions::Implementation;
-use crate::functions::time::Moment;
+use crate::eval::moment::Moment;
+use crate::function::Implementation;
 
 /// A function of one sample.
 pub(crate) enum Stage {
@@ -24,7 +24,7 @@ pub(crate) struct Operand {
     is_left: bool,
 }
 
-impl Query<'_> {
+impl RunningQuery<'_> {
     /// The vector whose samples `expr` maps one by one, where it does.
     pub(crate) fn mapped_operand<'e>(&self, expr: &'e Expr) -> Option<&'e Expr> {
         match &expr.kind {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use streamflow_tsdb::Labels;
 
-use super::Call;
 use super::buckets::{self, Bucket};
 use crate::annotations::{Annotation, Repair};
 use crate::ast::{Expr, Span};
 use crate::error::Error;
 use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent, merge_same_labels};
-use crate::eval::{Query, string_argument};
+use crate::eval::{RunningQuery, string_argument};
+use crate::function::Call;
 use crate::number::format_open_metrics;
 
 const BUCKET_LABEL: &str = "le";
@@ -25,7 +25,7 @@ struct Histogram {
 }
 
 /// `histogram_quantile(q, buckets)`
-pub(super) fn histogram_quantile(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn histogram_quantile(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [quantile, vector] = call.args else { return Err(call.wrong_arguments()) };
     let quantiles = query.scalars(quantile, grid)?;
     let rows = query.rows(vector, grid)?;
@@ -39,7 +39,7 @@ pub(super) fn histogram_quantile(query: &Query, call: &Call, grid: Grid) -> Resu
 }
 
 /// `histogram_quantiles(buckets, label, q…)`: the quantile is in the label.
-pub(super) fn histogram_quantiles(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn histogram_quantiles(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [vector, label, quantiles @ ..] = call.args else { return Err(call.wrong_arguments()) };
     let label = string_argument(label)?;
     let rows = query.rows(vector, grid)?;
@@ -75,7 +75,7 @@ pub(super) fn histogram_quantiles(query: &Query, call: &Call, grid: Grid) -> Res
 }
 
 /// `histogram_fraction(lower, upper, buckets)`
-pub(super) fn histogram_fraction(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn histogram_fraction(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [lower, upper, vector] = call.args else { return Err(call.wrong_arguments()) };
     let (lower, upper) = (query.scalars(lower, grid)?, query.scalars(upper, grid)?);
     let rows = query.rows(vector, grid)?;
@@ -87,7 +87,7 @@ pub(super) fn histogram_fraction(query: &Query, call: &Call, grid: Grid) -> Resu
     answer(query, found, named, vector.span)
 }
 
-fn note_invalid(query: &Query, quantiles: &Scalars, grid: Grid, argument: &Expr) {
+fn note_invalid(query: &RunningQuery, quantiles: &Scalars, grid: Grid, argument: &Expr) {
     let distinct = match quantiles {
         Scalars::Constant(_) => 1,
         Scalars::Steps(_) => grid.steps,
@@ -98,7 +98,7 @@ fn note_invalid(query: &Query, quantiles: &Scalars, grid: Grid, argument: &Expr)
 }
 
 /// The histograms among the rows, in the order of their first bucket; rows without a bound are remarked on.
-fn histograms(query: &Query, rows: &[Row], span: Span) -> Vec<Histogram> {
+fn histograms(query: &RunningQuery, rows: &[Row], span: Span) -> Vec<Histogram> {
     let mut place: HashMap<Labels, usize> = HashMap::new();
     let mut found: Vec<Histogram> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
@@ -128,7 +128,7 @@ type Found = Vec<(crate::eval::grid::Values, Option<Repair>)>;
 
 /// Calls `compute` with the buckets, at least one, of every histogram at every step.
 fn each_histogram(
-    query: &Query,
+    query: &RunningQuery,
     histograms: &[Histogram],
     rows: &[Row],
     grid: Grid,
@@ -168,7 +168,7 @@ fn each_histogram(
 }
 
 fn answer(
-    query: &Query,
+    query: &RunningQuery,
     found: Found,
     named: impl Iterator<Item = (Labels, bool)>,
     span: Span,

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use streamflow_tsdb::{Labels, METRIC_NAME, MatchOp, Matcher};
 
-use super::Call;
 use crate::ast::{Expr, ExprKind, Modifiers, VectorSelector};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::analysis::{children, unwrap_parens};
 use crate::eval::grid::{Grid, Node, Row, is_absent, merge_same_labels};
 use crate::eval::matching::braces;
 use crate::eval::selector::{Reading, Take};
+use crate::function::Call;
 
 /// By these labels a series finds its info series.
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
 
-pub(super) fn info(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn info(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let matchers: &[Matcher] = match call.args.get(1).map(|arg| &unwrap_parens(arg).kind) {
         Some(ExprKind::Vector(selector)) => &selector.matchers,
         Some(_) => return Err(call.wrong_arguments()),
@@ -51,7 +51,7 @@ struct Enrichment {
 
 impl Enrichment {
     fn find(
-        query: &Query,
+        query: &RunningQuery,
         argument: &Expr,
         (matchers, selects): (&[Matcher], bool),
         base: &[Row],
@@ -108,7 +108,7 @@ impl Enrichment {
     }
 
     /// The series with the labels of its info series, which may change over time.
-    fn enrich(&self, query: &Query, row: &Row) -> Result<Vec<Row>, Error> {
+    fn enrich(&self, query: &RunningQuery, row: &Row) -> Result<Vec<Row>, Error> {
         let nothing = BTreeMap::new();
         let candidates = self.by_identity.get(&row.labels.keep(&IDENTIFYING)).unwrap_or(&nothing);
         let passes_alone = self.data.iter().all(|matcher| matcher.matches(""));
@@ -182,14 +182,19 @@ impl Enrichment {
 }
 
 /// The times of the info series' samples, read as of the times at which `argument` reads its own.
-fn info_rows(query: &Query, argument: &Expr, matchers: Vec<Matcher>, grid: Grid) -> Result<Vec<Row>, Error> {
+fn info_rows(
+    query: &RunningQuery,
+    argument: &Expr,
+    matchers: Vec<Matcher>,
+    grid: Grid,
+) -> Result<Vec<Row>, Error> {
     let selector = VectorSelector { name: None, matchers, modifiers: Modifiers::default(), extended: None };
     let reading = reading_of(query, argument)?;
     query.instant_source_at(&selector, reading, grid, Take::Timestamp)?.collect()
 }
 
 /// How the first selector within reads, through the shifts of the subqueries around it.
-fn reading_of(query: &Query, argument: &Expr) -> Result<Reading, Error> {
+fn reading_of(query: &RunningQuery, argument: &Expr) -> Result<Reading, Error> {
     let mut combined = Reading { at_ms: None, offset_ms: 0 };
     let mut node = Some(argument);
     while let Some(expr) = node {

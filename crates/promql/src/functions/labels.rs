@@ -3,13 +3,13 @@
 use regex::Regex;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
-use super::Call;
 use crate::error::Error;
 use crate::eval::grid::{Grid, Node, merge_same_labels};
-use crate::eval::{Query, string_argument};
+use crate::eval::{RunningQuery, string_argument};
+use crate::function::Call;
 
 /// `label_replace(v, dst, replacement, src, regex)`
-pub(super) fn label_replace(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn label_replace(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [_, destination, replacement, source, pattern] = call.args else {
         return Err(call.wrong_arguments());
     };
@@ -28,7 +28,7 @@ pub(super) fn label_replace(query: &Query, call: &Call, grid: Grid) -> Result<No
 }
 
 /// `label_join(v, dst, separator, src…)`
-pub(super) fn label_join(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn label_join(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [_, destination, separator, sources @ ..] = call.args else { return Err(call.wrong_arguments()) };
     let (destination, separator) = (string_argument(destination)?, string_argument(separator)?);
     let sources = sources.iter().map(string_argument).collect::<Result<Vec<_>, _>>()?;
@@ -52,7 +52,7 @@ fn check_label_name(name: &str, role: &str, function: &str) -> Result<(), Error>
 
 /// Sets a label of each series to what `value` gives; `None` leaves the series as it is.
 fn set_labels(
-    query: &Query,
+    query: &RunningQuery,
     call: &Call,
     grid: Grid,
     destination: &str,

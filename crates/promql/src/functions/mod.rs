@@ -5,102 +5,17 @@ mod histogram;
 mod info;
 mod labels;
 mod math;
-pub(crate) mod over_time;
-pub(crate) mod rate;
+mod over_time;
+mod rate;
 mod regression;
 mod scalar;
 mod sort;
-pub(crate) mod time;
+mod time;
 
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
-use crate::ast::{Expr, Span};
-use crate::error::Error;
-use crate::eval::Query;
-use crate::eval::duration::QuerySpan;
-use crate::eval::grid::{Grid, Node};
 use crate::eval::window::Window;
+use crate::function::{Function, Implementation};
 use Implementation::{Date, Map, MapWith, Range};
-
-/// A row of the function table: what the parser checks and the evaluator calls.
-#[derive(Debug)]
-pub struct Function {
-    /// As it is written.
-    pub name: &'static str,
-    /// Types of the arguments; a further argument has the type of the last.
-    pub args: &'static [ValueType],
-    /// 0: exactly `args`. n > 0: all but the last of `args`, then up to n more. -1: all but the last, then any number.
-    pub variadic: i8,
-    /// Type of the value.
-    pub returns: ValueType,
-    /// Whether Prometheus calls it experimental.
-    pub experimental: bool,
-    pub(crate) implementation: Implementation,
-}
-
-/// How a function is computed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Implementation {
-    /// From each sample of the vector.
-    Map(fn(f64) -> f64),
-    /// From each sample and the scalar arguments of its step; `ABSENT` drops the sample.
-    MapWith(fn(f64, &[f64]) -> f64),
-    /// From the date that each sample holds; without argument, from that of the evaluation.
-    Date(fn(time::Moment) -> f64),
-    /// A number from the query's times, the time of evaluation in seconds and the arguments.
-    Scalar(fn(&QuerySpan, f64, &[f64]) -> f64),
-    /// From the samples of a series in a range; `ABSENT` is no sample. `counter`: needs the places of resets.
-    Range { call: fn(&mut Window) -> f64, counter: bool },
-    /// From the whole vector at all steps.
-    Node(fn(&Query, &Call, Grid) -> Result<Node, Error>),
-}
-
-/// A call that is being evaluated.
-pub(crate) struct Call<'e> {
-    pub(crate) function: &'static Function,
-    pub(crate) args: &'e [Expr],
-    pub(crate) span: Span,
-}
-
-impl Call<'_> {
-    /// The parser has counted the arguments; a tree made by hand may still have the wrong number.
-    pub(crate) fn wrong_arguments(&self) -> Error {
-        Error::Execution(format!(
-            "wrong number of arguments in call to {}: {}",
-            self.function.name,
-            self.args.len()
-        ))
-    }
-}
-
-impl PartialEq for Function {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Function {
-    /// The fewest arguments it takes.
-    #[must_use]
-    pub fn min_args(&self) -> usize {
-        if self.variadic == 0 { self.args.len() } else { self.args.len().saturating_sub(1) }
-    }
-
-    /// The most arguments it takes; `None` is no bound.
-    #[must_use]
-    pub fn max_args(&self) -> Option<usize> {
-        match usize::try_from(self.variadic) {
-            Ok(0) => Some(self.args.len()),
-            Ok(more) => Some(self.min_args() + more),
-            Err(_) => None,
-        }
-    }
-
-    /// The type of argument `index`; `None` where the function takes no argument at all.
-    #[must_use]
-    pub fn arg_type(&self, index: usize) -> Option<ValueType> {
-        self.args.get(index).or(self.args.last()).copied()
-    }
-}
 
 /// The function of this name, as written (names are lower case).
 #[must_use]

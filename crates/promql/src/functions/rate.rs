@@ -3,24 +3,32 @@
 //! Source: the extrapolation rules of Prometheus 3.x; `anchored` and `smoothed` are its experimental selectors.
 
 use crate::ast::Extended;
+use crate::eval::ends::{Ends, MetricKind};
 use crate::eval::grid::ABSENT;
 use crate::eval::window::Window;
 
+/// The length of time that a slope is given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Second,
+    Range,
+}
+
 pub(super) fn rate(window: &mut Window) -> f64 {
-    slope(window, true, true)
+    slope(window, MetricKind::Counter, Per::Second)
 }
 
 pub(super) fn increase(window: &mut Window) -> f64 {
-    slope(window, true, false)
+    slope(window, MetricKind::Counter, Per::Range)
 }
 
 pub(super) fn delta(window: &mut Window) -> f64 {
-    slope(window, false, false)
+    slope(window, MetricKind::Gauge, Per::Range)
 }
 
-fn slope(window: &Window, counter: bool, per_second: bool) -> f64 {
+fn slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
     if window.extended.is_some() {
-        return bounded_slope(window, counter, per_second);
+        return bounded_slope(window, kind, per);
     }
     let (times, values) = (window.times, window.values);
     let count = times.len();
@@ -28,7 +36,7 @@ fn slope(window: &Window, counter: bool, per_second: bool) -> f64 {
         return ABSENT;
     }
     let mut result = values[count - 1] - values[0];
-    if counter {
+    if kind == MetricKind::Counter {
         for before in window.before_resets() {
             result += before;
         }
@@ -42,7 +50,7 @@ fn slope(window: &Window, counter: bool, per_second: bool) -> f64 {
     if to_start >= threshold {
         to_start = between / 2.0;
     }
-    if counter && result > 0.0 && values[0] >= 0.0 {
+    if kind == MetricKind::Counter && result > 0.0 && values[0] >= 0.0 {
         // A counter is not extrapolated to below zero.
         to_start = to_start.min(sampled * (values[0] / result));
     }
@@ -50,19 +58,19 @@ fn slope(window: &Window, counter: bool, per_second: bool) -> f64 {
         to_end = between / 2.0;
     }
     let mut factor = (sampled + to_start + to_end) / sampled;
-    if per_second {
+    if per == Per::Second {
         factor /= window.seconds();
     }
     result * factor
 }
 
 /// The slope between values at exactly both bounds (`anchored`, `smoothed`).
-fn bounded_slope(window: &Window, counter: bool, per_second: bool) -> f64 {
+fn bounded_slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
     let Some(mut ends) = Ends::find(window) else { return ABSENT };
-    let left = ends.left(window, counter);
-    let right = ends.right(window, counter);
+    let left = ends.left(window, kind);
+    let right = ends.right(window, kind);
     let mut result = right - left;
-    if counter {
+    if kind == MetricKind::Counter {
         if window.times[ends.first] <= window.start {
             ends.first += 1;
         }
@@ -78,77 +86,36 @@ fn bounded_slope(window: &Window, counter: bool, per_second: bool) -> f64 {
             result += previous;
         }
     }
-    if per_second {
+    if per == Per::Second {
         result /= window.seconds();
     }
     result
 }
 
-/// Which samples of an extended window stand for its bounds.
-pub(crate) struct Ends {
-    pub(crate) first: usize,
-    pub(crate) last: usize,
-    smoothed: bool,
-}
-
-impl Ends {
-    /// `None` where no sample lies after the start, or, smoothed, none up to the end.
-    pub(crate) fn find(window: &Window) -> Option<Self> {
-        let times = window.times;
-        let mut last = times.len().checked_sub(1)?;
-        let smoothed = window.extended == Some(Extended::Smoothed);
-        let first = times[..last].partition_point(|&time| time <= window.start).saturating_sub(1);
-        if smoothed {
-            last = times[..last].partition_point(|&time| time < window.end);
-        }
-        let outside = times[last] <= window.start || (smoothed && times[first] > window.end);
-        (!outside).then_some(Self { first, last, smoothed })
-    }
-
-    pub(crate) fn left(&self, window: &Window, counter: bool) -> f64 {
-        let (times, values) = (window.times, window.values);
-        if self.smoothed && times[self.first] < window.start && self.first + 1 < times.len() {
-            return interpolate(times, values, self.first, window.start, counter);
-        }
-        values[self.first]
-    }
-
-    pub(crate) fn right(&self, window: &Window, counter: bool) -> f64 {
-        let (times, values) = (window.times, window.values);
-        if self.smoothed && self.last > 0 && times[self.last] > window.end {
-            return interpolate(times, values, self.last - 1, window.end, counter);
-        }
-        values[self.last]
-    }
-}
-
-/// The value at `time` on the line from sample `at` to the next; a counter that fell begins at zero.
-fn interpolate(times: &[i64], values: &[f64], at: usize, time: i64, counter: bool) -> f64 {
-    let (mut from, to) = (values[at], values[at + 1]);
-    if counter && to < from {
-        from = 0.0;
-    }
-    from + (to - from) * (time - times[at]) as f64 / (times[at + 1] - times[at]) as f64
-}
-
 pub(super) fn irate(window: &mut Window) -> f64 {
-    last_difference(window, true)
+    last_difference(window, MetricKind::Counter)
 }
 
 pub(super) fn idelta(window: &mut Window) -> f64 {
-    last_difference(window, false)
+    last_difference(window, MetricKind::Gauge)
 }
 
-fn last_difference(window: &Window, rate: bool) -> f64 {
+/// The difference of the last two samples, of a counter per second.
+fn last_difference(window: &Window, kind: MetricKind) -> f64 {
     let [.., before, last] = *window.values else { return ABSENT };
     let [.., time_before, time_last] = *window.times else { return ABSENT };
     let interval = time_last - time_before;
     if interval == 0 {
         return ABSENT;
     }
-    // After a reset the counter began at zero.
-    let difference = if rate && last < before { last } else { last - before };
-    if rate { difference / (interval as f64 / 1000.0) } else { difference }
+    match kind {
+        MetricKind::Gauge => last - before,
+        MetricKind::Counter => {
+            // After a reset the counter began at zero.
+            let increase = if last < before { last } else { last - before };
+            increase / (interval as f64 / 1000.0)
+        }
+    }
 }
 
 pub(super) fn resets(window: &mut Window) -> f64 {

@@ -2,17 +2,16 @@
 
 use streamflow_tsdb::{Labels, METRIC_NAME, MatchOp};
 
-use super::Call;
 use crate::ast::{Expr, ExprKind};
 use crate::error::Error;
-use crate::eval::Query;
+use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
-use crate::eval::duration::QuerySpan;
 use crate::eval::grid::{Grid, Node, Row, Scalars, is_absent};
 use crate::eval::selector::Take;
+use crate::function::Call;
 
 /// The value of the only series; NaN where there is none or several.
-pub(super) fn scalar(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn scalar(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let rows = query.rows(&call.args[0], grid)?;
     let only = |step: usize| {
         let mut present = rows.iter().map(|row| row.values[step]).filter(|&value| !is_absent(value));
@@ -25,7 +24,7 @@ pub(super) fn scalar(query: &Query, call: &Call, grid: Grid) -> Result<Node, Err
 }
 
 /// One series without labels.
-pub(super) fn vector(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn vector(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let scalars = query.scalars(&call.args[0], grid)?;
     let mut values = query.budget.values(grid.steps)?;
     values.iter_mut().zip(scalars.iter(grid.steps)).for_each(|(cell, value)| *cell = value);
@@ -33,19 +32,19 @@ pub(super) fn vector(query: &Query, call: &Call, grid: Grid) -> Result<Node, Err
 }
 
 /// 1 at the steps where the vector is empty.
-pub(super) fn absent(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn absent(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let rows = query.rows(&call.args[0], grid)?;
     where_empty(query, &rows, unwrap_parens(&call.args[0]), grid)
 }
 
 /// 1 at the steps where no series has a sample in the range.
-pub(super) fn absent_over_time(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn absent_over_time(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let present = super::lookup("present_over_time").expect("present_over_time is in the table");
     let rows = query.range_rows(&Call { function: present, args: call.args, span: call.span }, grid)?;
     where_empty(query, &rows, unwrap_parens(&call.args[0]), grid)
 }
 
-fn where_empty(query: &Query, rows: &[Row], argument: &Expr, grid: Grid) -> Result<Node, Error> {
+fn where_empty(query: &RunningQuery, rows: &[Row], argument: &Expr, grid: Grid) -> Result<Node, Error> {
     let mut values = query.budget.values(grid.steps)?;
     for (step, cell) in values.iter_mut().enumerate() {
         if rows.iter().all(|row| is_absent(row.values[step])) {
@@ -81,7 +80,7 @@ fn matched_labels(argument: &Expr) -> Labels {
 }
 
 /// The time of each sample in seconds: that of a selector's sample, else of the evaluation.
-pub(super) fn timestamp(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let mut rows = if let ExprKind::Vector(selector) = &unwrap_parens(&call.args[0]).kind {
         query.instant_source(selector, grid, Take::Timestamp)?.collect()?
     } else {
@@ -100,38 +99,38 @@ pub(super) fn timestamp(query: &Query, call: &Call, grid: Grid) -> Result<Node, 
 }
 
 /// For functions of native histograms only: nothing, as all samples are floats.
-pub(super) fn nothing(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn nothing(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     query.rows(&call.args[0], grid).map(|_| Node::Vector(Vec::new()))
 }
 
-pub(super) fn pi(_: &QuerySpan, _: f64, _: &[f64]) -> f64 {
+pub(super) fn pi(_: &Grid, _: f64, _: &[f64]) -> f64 {
     std::f64::consts::PI
 }
 
-pub(super) fn time(_: &QuerySpan, seconds: f64, _: &[f64]) -> f64 {
+pub(super) fn time(_: &Grid, seconds: f64, _: &[f64]) -> f64 {
     seconds
 }
 
-pub(super) fn start(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
-    span.start_ms as f64 / 1000.0
+pub(super) fn start(whole: &Grid, _: f64, _: &[f64]) -> f64 {
+    whole.start_ms as f64 / 1000.0
 }
 
-pub(super) fn end(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
-    span.end_ms as f64 / 1000.0
+pub(super) fn end(whole: &Grid, _: f64, _: &[f64]) -> f64 {
+    whole.end_ms as f64 / 1000.0
 }
 
-pub(super) fn step(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
-    span.step_ms as f64 / 1000.0
+pub(super) fn step(whole: &Grid, _: f64, _: &[f64]) -> f64 {
+    whole.step_ms as f64 / 1000.0
 }
 
-pub(super) fn range(span: &QuerySpan, _: f64, _: &[f64]) -> f64 {
-    span.range_seconds()
+pub(super) fn range(whole: &Grid, _: f64, _: &[f64]) -> f64 {
+    whole.range_seconds()
 }
 
-pub(super) fn min_of(_: &QuerySpan, _: f64, args: &[f64]) -> f64 {
+pub(super) fn min_of(_: &Grid, _: f64, args: &[f64]) -> f64 {
     super::math::smaller(args[0], args[1])
 }
 
-pub(super) fn max_of(_: &QuerySpan, _: f64, args: &[f64]) -> f64 {
+pub(super) fn max_of(_: &Grid, _: f64, args: &[f64]) -> f64 {
     super::math::larger(args[0], args[1])
 }

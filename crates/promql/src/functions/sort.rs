@@ -4,22 +4,22 @@ use std::cmp::Ordering;
 
 use streamflow_tsdb::Labels;
 
-use super::Call;
 use crate::error::Error;
 use crate::eval::grid::{Grid, Node, Row};
-use crate::eval::{Query, string_argument};
+use crate::eval::{RunningQuery, string_argument};
+use crate::function::Call;
 
-pub(super) fn sort(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn sort(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     by_value(query, call, grid, |a, b| a.partial_cmp(&b))
 }
 
-pub(super) fn sort_desc(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn sort_desc(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     by_value(query, call, grid, |a, b| b.partial_cmp(&a))
 }
 
 /// NaN comes last either way.
 fn by_value(
-    query: &Query,
+    query: &RunningQuery,
     call: &Call,
     grid: Grid,
     compare: impl Fn(f64, f64) -> Option<Ordering>,
@@ -34,20 +34,20 @@ fn by_value(
     Ok(Node::Vector(rows))
 }
 
-pub(super) fn sort_by_label(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn sort_by_label(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     by_labels(query, call, grid, |rows, names| {
         rows.sort_by(|a, b| compare_labels(&a.labels, &b.labels, names))
     })
 }
 
-pub(super) fn sort_by_label_desc(query: &Query, call: &Call, grid: Grid) -> Result<Node, Error> {
+pub(super) fn sort_by_label_desc(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     by_labels(query, call, grid, |rows, names| {
         rows.sort_by(|a, b| compare_labels(&b.labels, &a.labels, names))
     })
 }
 
 fn by_labels(
-    query: &Query,
+    query: &RunningQuery,
     call: &Call,
     grid: Grid,
     order: impl Fn(&mut [Row], &[&str]),

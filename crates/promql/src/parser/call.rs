@@ -2,7 +2,8 @@
 
 use crate::ast::{Aggregate, AggregateOp, BinaryOp, Expr, ExprKind, Span};
 use crate::error::Error;
-use crate::functions::{self, Function};
+use crate::function::Function;
+use crate::functions;
 use crate::print::quote;
 
 use super::token::{Keyword, Token, TokenKind};

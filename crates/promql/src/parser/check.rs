@@ -5,7 +5,7 @@
 use crate::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Cardinality, Expr, ExprKind, Fill, Span};
 use crate::ast::{ValueType, VectorSelector};
 use crate::error::Error;
-use crate::functions::Function;
+use crate::function::Function;
 use crate::print::quote;
 
 use super::lexer::is_space;

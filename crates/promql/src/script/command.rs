@@ -4,6 +4,7 @@ use regex::Regex;
 use streamflow_tsdb::Labels;
 
 use super::series::{Item, parse_number, parse_quoted, parse_series};
+use crate::eval::grid::Grid;
 
 /// A command and the line it begins at, from 1.
 pub(super) enum Command {
@@ -31,22 +32,14 @@ pub(super) struct Eval {
     pub(super) warnings: Remarks,
     pub(super) infos: Remarks,
     /// Expected times of an instant query that gives a range vector.
-    pub(super) range_vector: Option<Steps>,
+    pub(super) range_vector: Option<Grid>,
     pub(super) result: Expected,
 }
 
 /// When a query is evaluated.
 pub(super) enum When {
     At(i64),
-    Over(Steps),
-}
-
-/// Milliseconds.
-#[derive(Clone, Copy)]
-pub(super) struct Steps {
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) step: i64,
+    Over(Grid),
 }
 
 /// What a message must be.
@@ -191,7 +184,7 @@ fn parse_head(line: &str, number: usize) -> Result<Eval, String> {
                 rest = after;
             }
             let [start, end, step] = times;
-            (When::Over(Steps { start, end, step }), rest)
+            (When::Over(grid(start, end, step)?), rest)
         }
         other => return Err(format!("expected \"instant\" or \"range\", got {other:?}")),
     };
@@ -207,6 +200,15 @@ fn parse_head(line: &str, number: usize) -> Result<Eval, String> {
         range_vector: None,
         result: Expected::Series(Vec::new()),
     })
+}
+
+fn grid(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid, String> {
+    if step_ms <= 0 || end_ms < start_ms {
+        return Err(format!(
+            "expected an end after the start and a positive step, got {start_ms} to {end_ms} step {step_ms} ms"
+        ));
+    }
+    Ok(Grid::every(step_ms, start_ms, end_ms))
 }
 
 fn next_word(text: &str) -> (&str, &str) {
@@ -234,7 +236,7 @@ fn parse_expectation(eval: &mut Eval, line: &str) -> Result<bool, String> {
             return Err("expected \"from T to T step D\"".into());
         };
         let [start, end, step] = [start, end, step].map(|text| parse_duration(text));
-        eval.range_vector = Some(Steps { start: start?, end: end?, step: step? });
+        eval.range_vector = Some(grid(start?, end?, step?)?);
         return Ok(true);
     }
     if let Some(text) = line.strip_prefix("expect string ") {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use streamflow_tsdb::{Labels, is_stale};
 
 use super::Mismatch;
-use super::command::{Eval, Expected, Remarks, Steps, Text};
+use super::command::{Eval, Expected, Remarks, Text};
 use super::series::Item;
-use crate::engine::{RangeSeries, Value, VectorSample};
+use crate::eval::grid::Grid;
 use crate::number::format_value;
+use crate::value::{RangeSeries, Value, VectorSample};
 
 /// Relative difference at which two values still count as equal.
 const TOLERANCE: f64 = 1e-6;
@@ -60,8 +61,8 @@ pub(super) fn matrix_at(value: Value, time: i64, is_scalar: bool) -> Value {
     }
 }
 
-/// `steps` are the times of the expected values, where the answer is a matrix.
-pub(super) fn check_value(eval: &Eval, value: &Value, steps: Option<Steps>) -> Result<(), Mismatch> {
+/// `grid` has the times of the expected values, where the answer is a matrix.
+pub(super) fn check_value(eval: &Eval, value: &Value, grid: Option<Grid>) -> Result<(), Mismatch> {
     match (&eval.result, value) {
         (Expected::Scalar(expected), Value::Scalar(actual)) if almost_equal(*expected, *actual) => Ok(()),
         (Expected::Scalar(expected), Value::Scalar(actual)) => {
@@ -69,7 +70,7 @@ pub(super) fn check_value(eval: &Eval, value: &Value, steps: Option<Steps>) -> R
         }
         (Expected::String(expected), Value::String(actual)) if expected == actual => Ok(()),
         (Expected::Series(expected), Value::Vector(actual)) => check_vector(expected, actual, eval.ordered),
-        (Expected::Series(expected), Value::Matrix(actual)) => check_matrix(expected, actual, steps),
+        (Expected::Series(expected), Value::Matrix(actual)) => check_matrix(expected, actual, grid),
         (Expected::Scalar(expected), actual) => {
             Err(Mismatch::new(format_value(*expected), format!("{actual:?}")))
         }
@@ -119,9 +120,9 @@ fn check_all_seen(expected: &[(Labels, Vec<Item>)], seen: &[bool]) -> Result<(),
 fn check_matrix(
     expected: &[(Labels, Vec<Item>)],
     actual: &[RangeSeries],
-    steps: Option<Steps>,
+    grid: Option<Grid>,
 ) -> Result<(), Mismatch> {
-    let Some(steps) = steps else { return Err(Mismatch::new("a vector", "a matrix")) };
+    let Some(grid) = grid else { return Err(Mismatch::new("a vector", "a matrix")) };
     if let Some(pair) = actual.windows(2).find(|pair| pair[0].labels > pair[1].labels) {
         return Err(Mismatch::new(
             "series sorted by labels",
@@ -139,7 +140,7 @@ fn check_matrix(
         let wanted: Vec<(i64, f64)> = (0..)
             .zip(&expected[place].1)
             .filter_map(|(index, item)| match item {
-                Item::Float(value) => Some((steps.start + index * steps.step, *value)),
+                Item::Float(value) => Some((grid.time(index), *value)),
                 Item::Omitted | Item::Histogram => None,
             })
             .collect();

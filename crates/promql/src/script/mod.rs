@@ -13,11 +13,14 @@ use std::collections::HashMap;
 use streamflow_tsdb::{Db, Labels, Matcher, Options};
 
 use crate::ast::{At, Expr, ExprKind};
-use crate::engine::{Answer, Engine, EngineOptions, StopReason, Value};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::eval::analysis::{children, is_timed};
-use crate::parser::{ParseOptions, parse_with};
-use command::{Command, Eval, Expected, Load, Steps, When, parse};
+use crate::eval::grid::Grid;
+use crate::options::{EngineOptions, StopReason};
+use crate::query::Query;
+use crate::value::{Answer, Value};
+use command::{Command, Eval, Expected, Load, When, parse};
 use compare::{check_remarks, check_value, matrix_at};
 use series::Item;
 
@@ -87,7 +90,8 @@ struct Runner {
 
 impl Runner {
     fn new() -> Self {
-        let options = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+        let options =
+            EngineOptions { delayed_name_removal: true, experimental: true, ..EngineOptions::default() };
         Self { engine: Engine::new(options), db: Db::in_memory(Options::default()), native: Vec::new() }
     }
 
@@ -154,8 +158,8 @@ impl Runner {
         if expects || eval.query.contains("</") || eval.query.contains(">/") {
             return true;
         }
-        parse_query(&eval.query).is_ok_and(|expr| {
-            selectors(&expr).iter().any(|matchers| {
+        Query::parse(&self.engine, &eval.query).is_ok_and(|query| {
+            selectors(&query.expr).iter().any(|matchers| {
                 let reads = |labels: &Labels| {
                     matchers
                         .iter()
@@ -167,25 +171,26 @@ impl Runner {
     }
 
     fn check(&self, eval: &Eval) -> Result<(), Mismatch> {
-        let expr = match parse_query(&eval.query) {
-            Ok(expr) => expr,
+        let query = match Query::parse(&self.engine, &eval.query) {
+            Ok(query) => query,
             Err(error) => return check_error(eval, &error),
         };
-        match &eval.at {
-            When::Over(steps) => match self.range(&expr, eval, *steps) {
-                Ok(answer) => check_answer(eval, &answer, Some(*steps)),
+        match eval.at {
+            When::Over(grid) => match self.range(&query, grid) {
+                Ok(answer) => check_answer(eval, &answer, Some(grid)),
                 Err(error) => check_error(eval, &error),
             },
             When::At(time) => {
-                let time = eval.range_vector.map_or(*time, |steps| steps.end);
-                self.check_instant(&expr, eval, time, true)?;
-                let Some(pinned) = pinned(&expr, time).filter(|_| !asks_for_span(&eval.query)) else {
+                let time = eval.range_vector.map_or(time, |grid| grid.end_ms);
+                self.check_instant(&query, eval, time)?;
+                let Some(pinned) = pinned(&query.expr, time).filter(|_| !asks_for_span(&eval.query)) else {
                     return Ok(());
                 };
+                let pinned = Query { expr: pinned, text: query.text };
                 let others: &[i64] =
                     if time == 0 { &[-1000, 0, 1000] } else { &[-10 * time, 0, time / 5, time, 10 * time] };
                 for &other in others {
-                    self.check_instant(&pinned, eval, other, true).map_err(|mismatch| {
+                    self.check_instant(&pinned, eval, other).map_err(|mismatch| {
                         within(mismatch, &format!("pinned by @ and evaluated at {other} ms"))
                     })?;
                 }
@@ -194,29 +199,24 @@ impl Runner {
         }
     }
 
-    fn range(&self, expr: &Expr, eval: &Eval, steps: Steps) -> Result<Answer, Error> {
-        self.engine.range_expr(&self.db, expr, &eval.query, (steps.start, steps.end), steps.step, &never)
+    fn range(&self, query: &Query, grid: Grid) -> Result<Answer, Error> {
+        query.range(&self.engine, &self.db, grid, &never)
     }
 
-    fn check_instant(
-        &self,
-        expr: &Expr,
-        eval: &Eval,
-        time: i64,
-        also_as_range: bool,
-    ) -> Result<(), Mismatch> {
-        let answer = match self.engine.instant_expr(&self.db, expr, &eval.query, time, &never) {
+    /// Checks the answer at one time, and that of a range query around it.
+    fn check_instant(&self, query: &Query, eval: &Eval, time: i64) -> Result<(), Mismatch> {
+        let answer = match query.instant(&self.engine, &self.db, time, &never) {
             Ok(answer) => answer,
             Err(error) => return check_error(eval, &error),
         };
         check_answer(eval, &answer, eval.range_vector)?;
         let excluded = eval.range_vector.is_some() || matches!(eval.result, Expected::String(_));
-        if !also_as_range || excluded || asks_for_span(&eval.query) {
+        if excluded || asks_for_span(&eval.query) {
             return Ok(());
         }
-        let around = Steps { start: time - 60_000, end: time + 60_000, step: 60_000 };
+        let around = Grid::every(60_000, time - 60_000, time + 60_000);
         let in_range = self
-            .range(expr, eval, around)
+            .range(query, around)
             .map_err(|error| Mismatch::new("the answer as a range query", error.to_string()))?;
         if eval.ordered {
             return Ok(());
@@ -234,17 +234,13 @@ fn within(mismatch: Mismatch, how: &str) -> Mismatch {
     Mismatch { actual: format!("{}, {how}", mismatch.actual), ..mismatch }
 }
 
-fn parse_query(query: &str) -> Result<Expr, Error> {
-    parse_with(query, &ParseOptions { experimental: true, ..ParseOptions::default() })
-}
-
-fn check_answer(eval: &Eval, answer: &Answer, steps: Option<Steps>) -> Result<(), Mismatch> {
+fn check_answer(eval: &Eval, answer: &Answer, grid: Option<Grid>) -> Result<(), Mismatch> {
     if eval.fails {
         return Err(Mismatch::new("an error", format!("{:?}", answer.value)));
     }
     check_remarks("warning", &eval.warnings, &answer.warnings)?;
     check_remarks("info", &eval.infos, &answer.infos)?;
-    check_value(eval, &answer.value, steps)
+    check_value(eval, &answer.value, grid)
 }
 
 fn check_error(eval: &Eval, error: &Error) -> Result<(), Mismatch> {

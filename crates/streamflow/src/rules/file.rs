@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
-use streamflow_promql::Expr;
+use streamflow_promql::{Engine, Query};
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use super::duration::parse_duration_ms;
@@ -48,9 +48,7 @@ pub struct Rule {
     /// The series that it records, or the alert.
     pub name: String,
     /// What is evaluated.
-    pub expr: Expr,
-    /// As written, which is what positions in remarks refer to.
-    pub text: String,
+    pub expr: Query,
     /// The same spelled as Prometheus would.
     pub query: String,
     /// Of the rule and its group, as written: templates, where the rule is an alert.
@@ -284,19 +282,19 @@ impl Reader<'_> {
             annotation_templates: self.templates(&alert, "annotation", &annotations),
             annotations,
         });
-        let (expr, text) = expr?;
-        let query = expr.to_string();
-        Some(Rule { name, expr, text, query, labels, alert: alert_rule })
+        let expr = expr?;
+        let query = expr.expr.to_string();
+        Some(Rule { name, expr, query, labels, alert: alert_rule })
     }
 
-    fn expr(&mut self, text: Option<Spanned<String>>) -> Option<(Expr, String)> {
+    fn expr(&mut self, text: Option<Spanned<String>>) -> Option<Query> {
         let text = self.text(text);
         if text.is_empty() {
             self.problem("no expr", "add the PromQL expression as expr:");
             return None;
         }
-        match streamflow_promql::parse(&text) {
-            Ok(expr) => Some((expr, text)),
+        match Query::parse(&Engine::default(), &text) {
+            Ok(query) => Some(query),
             Err(error) => {
                 self.problem(format!("cannot parse the expression {text:?}: {error}"), "correct expr");
                 None

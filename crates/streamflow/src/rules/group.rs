@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use streamflow_promql::{Engine, Stop, Value};
+use streamflow_promql::{Engine, Query, Stop, Value};
 use streamflow_tsdb::{Db, Labels, METRIC_NAME, MatchOp, Matcher, STALE_NAN, Samples, is_stale};
 
 use super::alert::{ALERT_NAME, Alert, Alerts, Surroundings, Written};
@@ -216,12 +216,13 @@ fn evaluate_rule(
     stop: &Stop<'_>,
 ) -> Result<Vec<Written>, String> {
     let (now_ms, at_ms) = times;
-    let answer = surface.engine.instant_expr(&surface.db, &rule.expr, &rule.text, at_ms, stop);
+    let answer = rule.expr.instant(&surface.engine, &surface.db, at_ms, stop);
     let result = vector(answer.map_err(|error| error.to_string())?.value)?;
     let Some(alert_rule) = &rule.alert else { return record(rule, result, limit) };
     let query = |text: &str| {
-        let answer =
-            surface.engine.instant(&surface.db, text, at_ms, stop).map_err(|error| error.to_string())?;
+        let answer = Query::parse(&surface.engine, text)
+            .and_then(|query| query.instant(&surface.engine, &surface.db, at_ms, stop))
+            .map_err(|error| error.to_string())?;
         let samples = vector(answer.value)?.into_iter();
         let sample = |(labels, value): Written| Sample { labels: super::status::label_map(&labels), value };
         Ok(samples.map(sample).collect())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use streamflow_promql::{Engine, EngineOptions, ExprKind, Value};
+use streamflow_promql::{Engine, EngineOptions, ExprKind, Query, Value};
 use streamflow_tsdb::{Db, Labels, Options, STALE_NAN};
 
 use super::duration::parse_duration_ms;
@@ -165,7 +165,8 @@ fn check_alerts(test: &AlertTest, groups: &[Group]) -> Option<String> {
 }
 
 fn check_expr(test: &ExprTest, surface: &Surface, time_ms: i64) -> Option<String> {
-    let answer = surface.engine.instant(&surface.db, &test.expr, time_ms, &|| None).unwrap();
+    let query = Query::parse(&surface.engine, &test.expr).unwrap();
+    let answer = query.instant(&surface.engine, &surface.db, time_ms, &|| None).unwrap();
     let mut found: Vec<(BTreeMap<String, String>, String)> = match answer.value {
         Value::Vector(samples) => {
             samples.iter().map(|sample| (label_map(&sample.labels), sample.value.to_string())).collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use streamflow_promql::{EngineOptions, StopReason, Value};
+use streamflow_promql::{EngineOptions, Query, StopReason, Value};
 use streamflow_tsdb::{METRIC_NAME, Options};
 
 use super::status::{AlertState, Health};
@@ -34,7 +34,8 @@ fn write(surface: &Surface, series: &[(&str, &str)], at_ms: i64, value: f64) {
 
 /// Values of an instant query, with the labels' text.
 fn query(surface: &Surface, text: &str, at_ms: i64) -> Vec<(String, f64)> {
-    match surface.engine.instant(&surface.db, text, at_ms, &|| None).unwrap().value {
+    let query = Query::parse(&surface.engine, text).unwrap();
+    match query.instant(&surface.engine, &surface.db, at_ms, &|| None).unwrap().value {
         Value::Vector(samples) => {
             samples.iter().map(|sample| (sample.labels.to_string(), sample.value)).collect()
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Expr, Value, ValueType, parse};
+use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Query, Value, parse};
 
 use super::PrometheusState;
 use super::answer::{Answer, Success};
@@ -15,9 +15,6 @@ use super::query_slots::Budget;
 
 /// Most steps of a range query after its first.
 pub const POINTS_MAX: usize = 11_000;
-const TOO_MANY_POINTS: &str = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
-const STEP_NOT_POSITIVE: &str =
-    "zero or negative query resolution step widths are not accepted. Try a positive integer";
 /// The warning beside an answer that `limit` has cut.
 pub const TRUNCATED: &str = "results truncated due to limit";
 
@@ -55,71 +52,32 @@ impl Asked {
     }
 }
 
-/// When a range query is evaluated.
-#[derive(Clone, Copy)]
-struct Steps {
-    start_ms: i64,
-    end_ms: i64,
-    step_ms: i64,
-}
-
 /// `GET|POST /api/v1/query`
 pub async fn instant(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
     let time_ms = parameters.time_or("time", now_ms())?;
     let asked = Asked::read(&state, &parameters)?;
     run(state, asked, time_ms, move |state, asked, budget| {
         let engine = asked.engine.as_ref().unwrap_or(&state.engine);
-        Ok(engine.instant(&state.db, &asked.query, time_ms, &|| budget.stop())?)
+        let query = Query::parse(engine, &asked.query)?;
+        Ok(query.instant(engine, &state.db, time_ms, &|| budget.stop())?)
     })
     .await
 }
 
 /// `GET|POST /api/v1/query_range`
 pub async fn range(State(state): State<PrometheusState>, parameters: Parameters) -> Answer {
-    let steps = Steps::read(&parameters)?;
+    let (start_ms, end_ms) = (parameters.time("start")?, parameters.time("end")?);
+    // Of an end before the start Prometheus tells first, of a step that cannot be read second.
+    let step = parameters.required_duration("step");
+    let grid = state.engine.grid(start_ms, end_ms, step.as_ref().map_or(f64::INFINITY, |step| step.0))?;
+    step?;
     let asked = Asked::read(&state, &parameters)?;
-    run(state, asked, steps.end_ms, move |state, asked, budget| {
-        let expr = parse(&asked.query)?;
-        check_type(&expr)?;
+    run(state, asked, end_ms, move |state, asked, budget| {
         let engine = asked.engine.as_ref().unwrap_or(&state.engine);
-        let Steps { start_ms, end_ms, step_ms } = steps;
-        let bounds = (start_ms, end_ms);
-        Ok(engine.range_expr(&state.db, &expr, &asked.query, bounds, step_ms, &|| budget.stop())?)
+        let query = Query::parse(engine, &asked.query)?;
+        Ok(query.range(engine, &state.db, grid, &|| budget.stop())?)
     })
     .await
-}
-
-/// Only numbers can be drawn over time.
-fn check_type(expr: &Expr) -> Result<(), ApiError> {
-    let found = match expr.value_type() {
-        ValueType::Scalar | ValueType::Vector => return Ok(()),
-        ValueType::Matrix => "range vector",
-        ValueType::String => "string",
-    };
-    Err(ApiError::bad_data(format!(
-        "invalid expression type {found:?} for range query, must be Scalar or instant Vector"
-    )))
-}
-
-impl Steps {
-    fn read(parameters: &Parameters) -> Result<Self, ApiError> {
-        let (start_ms, end_ms) = (parameters.time("start")?, parameters.time("end")?);
-        if end_ms < start_ms {
-            let reason = "end timestamp must not be before start time";
-            return Err(ApiError::invalid_parameter("end", reason));
-        }
-        let step = parameters.required_duration("step")?;
-        if step.0 <= 0.0 {
-            return Err(ApiError::invalid_parameter("step", STEP_NOT_POSITIVE));
-        }
-        #[expect(clippy::cast_precision_loss, reason = "eleven thousand is far from where floats end")]
-        if (end_ms - start_ms) as f64 / step.0 > POINTS_MAX as f64 {
-            return Err(ApiError::bad_data(TOO_MANY_POINTS));
-        }
-        // Below a millisecond only a single step can be asked for, whose width does not matter.
-        #[expect(clippy::cast_possible_truncation, reason = "durations are below 2^53 ms")]
-        Ok(Self { start_ms, end_ms, step_ms: (step.0 as i64).max(1) })
-    }
 }
 
 async fn run(
