@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::db::Inner;
+use crate::error::{AppendError, Error};
 use crate::head::{MemSeries, Place};
-use crate::{AppendError, Error, Labels};
+use crate::labels::Labels;
 
 /// Names a series in memory for as long as the process runs and the series has samples there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,9 +4,11 @@ use std::sync::atomic::Ordering;
 
 use crate::batch::{Batch, Committed};
 use crate::db::{Inner, guard};
+use crate::error::Error;
+use crate::labels::Labels;
+use crate::options::Fsync;
 use crate::wal::frame::{self, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Logged};
-use crate::{Error, Fsync, Labels};
 
 impl Inner {
     pub(crate) fn commit(&self, batch: &mut Batch) -> Result<Committed, Error> {
@@ -104,11 +106,13 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::{Db, Options, Samples};
+    use crate::db::Db;
+    use crate::options::Options;
+    use crate::samples::Samples;
 
     fn count(db: &Db) -> usize {
         let mut samples = Samples::default();
-        let read = |series: crate::Series| {
+        let read = |series: crate::series::Series| {
             series.read(&mut samples).unwrap();
             samples.len()
         };

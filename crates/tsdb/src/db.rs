@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::batch::Batch;
 use crate::block::Block;
+use crate::damage::DamageLog;
+use crate::error::Error;
+use crate::files;
 use crate::head::{Bounds, Cut, Head};
 use crate::maintain::Maintenance;
+use crate::options::Options;
 use crate::recover::{self, Replay};
 use crate::stats::RefusedCounters;
 use crate::tail::{Position, Tail};
 use crate::wal::Writer;
-use crate::{DamageLog, Error, Options, files};
 
 /// A store of samples. A clone is a reference to the same store; every method may be called from any thread.
 #[derive(Debug, Clone)]
@@ -216,7 +219,7 @@ impl Db {
     /// # Errors
     /// As [`Db::sync`].
     pub fn sync_due(&self, now_ms: i64) -> Result<bool, Error> {
-        let crate::Fsync::Interval(interval) = self.0.options.fsync else { return Ok(false) };
+        let crate::options::Fsync::Interval(interval) = self.0.options.fsync else { return Ok(false) };
         let last = self.0.last_sync_ms.load(Ordering::Relaxed);
         if u128::from(now_ms.saturating_sub(last).unsigned_abs()) < interval.as_millis() {
             return Ok(false);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Marks what is not finished; removed when the store is opened.
 pub(crate) const ASIDE: &str = "tmp";

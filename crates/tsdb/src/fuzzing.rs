@@ -1,9 +1,10 @@
 //! Decoders by themselves, for fuzzing: any bytes are an answer.
 
 use crate::block::index::Index;
+use crate::matcher::{MatchOp, Matcher};
+use crate::samples::Samples;
 use crate::wal::frame::{Frame, Frames};
 use crate::wal::record;
-use crate::{MatchOp, Matcher, Samples};
 
 /// The bytes of a chunk: its samples, if they are one.
 #[must_use]

@@ -59,7 +59,6 @@ mod wal;
 
 pub use batch::{Batch, Committed, SeriesRef};
 pub use damage::Damage;
-pub(crate) use damage::DamageLog;
 pub use db::Db;
 pub use error::{AppendError, Error};
 pub use labels::{Iter as LabelsIter, Labels, METRIC_NAME};

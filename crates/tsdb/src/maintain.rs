@@ -8,10 +8,12 @@ use crate::block::meta::Meta;
 use crate::block::writer::BlockWriter;
 use crate::block::{Block, Cursor};
 use crate::db::{Inner, Upkeep, guard};
+use crate::error::Error;
+use crate::files;
 use crate::head::{Copy, MemSeries};
+use crate::labels::Labels;
 use crate::series::{Part, rechunk};
 use crate::wal::checkpoint;
-use crate::{Error, Labels, files};
 
 /// What a call of [`Db::maintain`](crate::Db::maintain) did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::{Labels, Matcher};
+use crate::labels::Labels;
+use crate::matcher::Matcher;
 
 /// The numbers of the series that meet those matchers that an index can answer, and the matchers that are left:
 /// those that a missing label meets too. They are cheaper asked of each candidate.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use crate::block::{Block, BlockPart};
 use crate::db::Db;
+use crate::error::Error;
+use crate::labels::Labels;
+use crate::matcher::Matcher;
 use crate::series::Part;
-use crate::{Error, Labels, Matcher, Series};
+use crate::series::Series;
 
 impl Db {
     /// The series that meet all matchers and have samples from `min_ms` to `max_ms`, both inclusive, sorted by labels;

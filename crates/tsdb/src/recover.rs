@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::block::{self, Block};
+use crate::damage::DamageLog;
+use crate::error::Error;
+use crate::files;
 use crate::head::{Cut, Head};
+use crate::labels::Labels;
 use crate::wal::record::{Logged, Record, SavedSeries};
 use crate::wal::{self, CHECKPOINT, SEGMENT, SEGMENT_MAGIC, checkpoint};
-use crate::{DamageLog, Error, Labels, files};
 
 /// Takes the directory's lock, which lasts as long as the file is open.
 pub(crate) fn lock(dir: &Path) -> Result<File, Error> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::block::BlockPart;
 use crate::chunk::{Chunk, OpenChunk};
-use crate::{Error, Labels, Samples};
+use crate::error::Error;
+use crate::labels::Labels;
+use crate::samples::Samples;
 
 /// Where some samples of a series are. Within a series parts stand so that, of two with a sample at one time, the
 /// first is right.

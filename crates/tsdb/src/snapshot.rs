@@ -4,10 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::block;
 use crate::db::{Db, guard};
+use crate::error::Error;
+use crate::files;
 use crate::head::Copy;
+use crate::options::Options;
 use crate::wal::checkpoint;
-use crate::{Error, Options, block, files};
 
 impl Db {
     /// Copies everything committed so far to a new directory, which [`Db::open`] opens. Blocks are linked where the file

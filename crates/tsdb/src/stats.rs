@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::damage::Damage;
 use crate::db::Db;
-use crate::{AppendError, Damage, METRIC_NAME, files};
+use crate::error::AppendError;
+use crate::files;
+use crate::labels::METRIC_NAME;
 
 /// Counted when asked for, at a cost linear in the number of series in memory.
 #[derive(Debug, Clone, Default, PartialEq)]

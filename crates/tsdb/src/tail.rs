@@ -8,10 +8,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::db::Inner;
+use crate::error::Error;
+use crate::files;
+use crate::labels::Labels;
 use crate::wal::frame::{Frame, Frames, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Record};
 use crate::wal::{SEGMENT, segment_path};
-use crate::{Error, Labels, files};
 
 /// Read at once, unless a single record is longer.
 const PIECE: u64 = 1 << 20;

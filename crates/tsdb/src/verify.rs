@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::damage::{Damage, DamageLog};
+use crate::error::Error;
 use crate::head::{Cut, Head};
+use crate::options::Options;
 use crate::recover::{Replay, open_blocks};
-use crate::{Error, Options};
 
 /// What a store's files hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
+use crate::labels::Labels;
+use crate::matcher::Matcher;
 use crate::varint::Reader;
-use crate::{Labels, Matcher};
 
 /// First bytes of an index; the last is the format's version.
 pub(crate) const MAGIC: &[u8; 8] = b"SFIDX\0\0\x01";

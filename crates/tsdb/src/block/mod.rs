@@ -10,8 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::chunk::{self, Chunk};
+use crate::damage::DamageLog;
+use crate::error::Error;
+use crate::files;
+use crate::labels::Labels;
+use crate::matcher::Matcher;
 use crate::postings::{candidates, meets};
-use crate::{DamageLog, Error, Labels, Matcher, Samples, files};
+use crate::samples::Samples;
 use index::{ChunkPlace, Index, Section, TOC, Toc};
 use meta::Meta;
 

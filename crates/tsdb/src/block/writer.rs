@@ -9,8 +9,10 @@ use super::index::{self, Section, Toc};
 use super::meta::Meta;
 use super::{CHUNKS_MAGIC, path};
 use crate::chunk::Chunk;
+use crate::error::Error;
+use crate::files;
+use crate::labels::Labels;
 use crate::varint;
-use crate::{Error, Labels, files};
 
 /// A file that counts what goes through it.
 #[derive(Debug)]

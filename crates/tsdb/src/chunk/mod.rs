@@ -12,7 +12,7 @@ pub(crate) use xor::OpenChunk;
 
 use std::sync::Arc;
 
-use crate::Samples;
+use crate::samples::Samples;
 use crate::varint;
 
 /// Most samples of a chunk: what a decoder is willing to make of a few bytes.
@@ -168,7 +168,7 @@ mod tests {
             any::<u64>().prop_map(f64::from_bits),
             (-100_i64..100).prop_map(|n| n as f64),
             (0_i64..100_000).prop_map(|n| n as f64 / 100.0),
-            Just(crate::STALE_NAN),
+            Just(crate::samples::STALE_NAN),
             Just(-0.0),
             Just(f64::INFINITY)
         ]

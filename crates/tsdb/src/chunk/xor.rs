@@ -4,7 +4,7 @@
 //! (doi 10.14778/2824032.2824078), with shorter codes for the jitter of milliseconds.
 
 use super::bits::{BitReader, BitWriter};
-use crate::Samples;
+use crate::samples::Samples;
 use crate::varint::{unzigzag, zigzag};
 
 /// Bits behind `ones + 1` bits of prefix, for ever larger changes of the timestamps' difference.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::series::{Cut, MemSeries, State};
-use crate::Samples;
 use crate::chunk::{Chunk, OpenChunk};
+use crate::samples::Samples;
 use crate::wal::record::SavedSeries;
 
 /// A series as it was at one moment, by references.

@@ -13,9 +13,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::labels::Labels;
+use crate::matcher::Matcher;
 use crate::postings::{candidates, meets, union};
 use crate::series::Series;
-use crate::{Labels, Matcher};
 
 /// Value → numbers of the series that have it, ascending.
 type Values = BTreeMap<Box<str>, Vec<u64>>;

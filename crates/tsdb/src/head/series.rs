@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::{Chunk, OpenChunk};
+use crate::error::AppendError;
+use crate::labels::Labels;
+use crate::samples::Samples;
 use crate::series::Part;
-use crate::{AppendError, Labels, Samples};
 
 /// Identity is fixed; the rest is behind the lock.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::record::{self, SavedSeries};
 use super::{CHECKPOINT, SEGMENT, frame};
-use crate::{Error, files};
+use crate::error::Error;
+use crate::files;
 
 /// First bytes of a checkpoint; the last is the format's version.
 pub(crate) const MAGIC: &[u8; 8] = b"SFCKP\0\0\x01";

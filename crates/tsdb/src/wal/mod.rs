@@ -9,9 +9,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::damage::DamageLog;
+use crate::error::Error;
 use crate::files;
 use crate::tail::Position;
-use crate::{DamageLog, Error};
 use frame::{Frame, Frames};
 use record::Record;
 

@@ -1,8 +1,9 @@
 //! Payloads of the write-ahead log: batches, and the series of a checkpoint.
 
 use crate::chunk::Chunk;
+use crate::labels::Labels;
+use crate::samples::Samples;
 use crate::varint::{self, Reader};
-use crate::{Labels, Samples};
 
 const BATCH: u8 = 1;
 const CHECKPOINT_HEAD: u8 = 2;
