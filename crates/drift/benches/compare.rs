@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use streamflow_drift::{Column, Settings, compare};
+use streamflow_drift::{Column, DriftSettings, compare};
 
 /// A fixed sequence in [0, 1).
 fn uniform(state: &mut u64) -> f64 {
@@ -41,7 +41,7 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compare");
     for rows in [7_043, 100_000] {
         let (reference, current) = (table(rows, 1, 0.0), table(rows, 2, 0.01));
-        let settings = Settings::default();
+        let settings = DriftSettings::default();
         group.throughput(Throughput::Elements(rows as u64)).sample_size(10);
         group.bench_function(format!("{rows}x16"), |bencher| {
             bencher.iter(|| {
@@ -51,8 +51,8 @@ fn benches(criterion: &mut Criterion) {
         });
     }
     group.finish();
-    let report =
-        compare(&table(7_043, 1, 0.0), &table(7_043, 2, 0.01), &Settings::default()).expect("valid columns");
+    let report = compare(&table(7_043, 1, 0.0), &table(7_043, 2, 0.01), &DriftSettings::default())
+        .expect("valid columns");
     criterion.bench_function("to_html", |bencher| bencher.iter(|| report.to_html().len()));
 }
 

@@ -9,7 +9,9 @@
 
 #![allow(clippy::print_stdout)]
 
-use streamflow_drift::{Column, ColumnReport, ColumnType, Profile, Report, ScoreKind, Settings, compare};
+use streamflow_drift::{
+    Column, ColumnReport, ColumnType, DriftSettings, Report, RuleSet, ScoreKind, compare,
+};
 
 /// `SplitMix64` with the draws needed here.
 struct Draw(u64);
@@ -139,10 +141,10 @@ fn reports(count: usize, rows: (usize, usize), change: Change) -> Vec<[Report; 2
     let mut report = || {
         let reference = table(rows.0, &mut draw, change, false);
         let current = table(rows.1, &mut draw, change, true);
-        [Profile::Calibrated, Profile::Evidently].map(|profile| {
+        [RuleSet::Calibrated, RuleSet::Evidently].map(|profile| {
             // Column 10 holds whole numbers in order; declared, as a user of either profile would.
             let types = [("column_10".to_owned(), ColumnType::Numerical)].into();
-            let settings = Settings { profile, types, ..Settings::default() };
+            let settings = DriftSettings { profile, types, ..DriftSettings::default() };
             compare(&reference, &current, &settings).expect("valid columns")
         })
     };

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use streamflow_drift::{Column, History, Profile, Settings, compare};
+use streamflow_drift::{Column, DriftSettings, History, RuleSet, compare};
 
 /// A fixed sequence in [0, 1).
 struct Uniform(u64);
@@ -96,15 +96,15 @@ fn month(rows: usize, seed: u64, strength: f64) -> Vec<Column> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().ok_or("expected a directory to write to")?);
-    let profile: Profile = arguments.next().as_deref().unwrap_or("calibrated").parse()?;
+    let profile: RuleSet = arguments.next().as_deref().unwrap_or("calibrated").parse()?;
     let reference = month(7043, 1, 0.0);
-    let settings = |current: &str| Settings {
+    let settings = |current: &str| DriftSettings {
         profile,
         entity: Some("user_id".into()),
         target: Some("churn_label".into()),
         reference_name: "2024-01-31".into(),
         current_name: current.into(),
-        ..Settings::default()
+        ..DriftSettings::default()
     };
     let report = compare(&reference, &month(6890, 2, 1.0), &settings("2024-02-29"))?;
     let months = [

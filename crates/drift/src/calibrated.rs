@@ -10,10 +10,10 @@ use streamflow_stats::{self as stats, benjamini_hochberg};
 use crate::column::Column;
 use crate::contingency::contingency_p;
 use crate::methods::text::roc_auc_test;
-use crate::methods::{Comparison, Method, known};
+use crate::methods::{Direction, Method, ScoreKind, known};
 use crate::observations::{Numbers, Observations};
 use crate::rank_tests::rank_tests;
-use crate::report::{ColumnReport, EffectSize, MissingReport, ScoreKind, Status};
+use crate::report::{ColumnReport, EffectSize, MissingReport, Status};
 
 /// The false discovery rate over the tests of a report.
 pub const SIGNIFICANCE_LEVEL: f64 = 0.05;
@@ -147,7 +147,7 @@ pub(crate) fn decide(columns: &mut [ColumnReport]) {
 }
 
 fn significant(p_value: f64) -> bool {
-    Comparison::AtMost.holds(p_value, SIGNIFICANCE_LEVEL)
+    Direction::AtMost.holds(p_value, SIGNIFICANCE_LEVEL)
 }
 
 impl EffectSize {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::column::{Column, ColumnType, Kind, MISSING, Values};
-use crate::settings::{Profile, Settings};
+use crate::settings::{DriftSettings, RuleSet};
 
 /// Evidently takes whole numbers with at most this many distinct values as categories.
 const EVIDENTLY_INTEGER_CATEGORIES: usize = 10;
@@ -16,7 +16,7 @@ const CALIBRATED_INTEGER_CATEGORIES: usize = 2;
 ///
 /// Inference looks at the current side, as Evidently does, or at the reference when that side has no value. Under
 /// Evidently a column of whole numbers with missing values is decimal, because pandas makes it so.
-pub(crate) fn column_type(reference: &Column, current: &Column, settings: &Settings) -> ColumnType {
+pub(crate) fn column_type(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnType {
     if let Some(&declared) = settings.types.get(&current.name) {
         return declared;
     }
@@ -27,8 +27,8 @@ pub(crate) fn column_type(reference: &Column, current: &Column, settings: &Setti
         Kind::Date => ColumnType::Ignore,
         Kind::Integer => {
             let (limit, decimal) = match settings.profile {
-                Profile::Evidently => (EVIDENTLY_INTEGER_CATEGORIES, column.present() < column.rows()),
-                Profile::Calibrated => (CALIBRATED_INTEGER_CATEGORIES, false),
+                RuleSet::Evidently => (EVIDENTLY_INTEGER_CATEGORIES, column.present() < column.rows()),
+                RuleSet::Calibrated => (CALIBRATED_INTEGER_CATEGORIES, false),
             };
             let few = !decimal && distinct(column, limit).is_some_and(|distinct| distinct <= limit);
             if few { ColumnType::Categorical } else { ColumnType::Numerical }
@@ -67,8 +67,8 @@ mod tests {
 
     #[track_caller]
     fn check(column: &Column, evidently: ColumnType, calibrated: ColumnType) {
-        for (profile, expected) in [(Profile::Evidently, evidently), (Profile::Calibrated, calibrated)] {
-            let settings = Settings { profile, ..Settings::default() };
+        for (profile, expected) in [(RuleSet::Evidently, evidently), (RuleSet::Calibrated, calibrated)] {
+            let settings = DriftSettings { profile, ..DriftSettings::default() };
             assert_eq!(column_type(column, column, &settings), expected, "{profile:?} {column:?}");
         }
     }
@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn declared_types_win() {
-        let settings = Settings { types: [("x".into(), ColumnType::Text)].into(), ..Settings::default() };
+        let settings =
+            DriftSettings { types: [("x".into(), ColumnType::Text)].into(), ..DriftSettings::default() };
         let column = Column::float("x", vec![1.0]);
         assert_eq!(column_type(&column, &column, &settings), ColumnType::Text);
     }

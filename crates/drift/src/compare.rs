@@ -1,8 +1,8 @@
 //! From columns to a report: a column at a time, or two tables at once.
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
 
 use crate::calibrated;
 use crate::column::{Column, ColumnType};
@@ -10,13 +10,13 @@ use crate::column_type::column_type;
 use crate::error::Error;
 use crate::evidently;
 use crate::explain;
+use crate::methods::ScoreKind;
 use crate::notes;
 use crate::observations::{Observations, mantissa_bits};
 use crate::report::{
-    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, SCHEMA_VERSION, ScoreKind, Status,
-    TargetDrift,
+    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, SCHEMA_VERSION, Status, TargetDrift,
 };
-use crate::settings::{Profile, Settings};
+use crate::settings::{DriftSettings, RuleSet};
 use crate::summary;
 use crate::target::target_drift;
 
@@ -26,8 +26,8 @@ use crate::target::target_drift;
 /// # Errors
 /// Duplicate names, columns of unequal length on a side, invalid text codes or settings. What is wrong with one
 /// column (no values, a changed type) is in the report and not an error.
-pub fn compare(reference: &[Column], current: &[Column], settings: &Settings) -> Result<Report, Error> {
-    let mut comparison = Comparison::new(settings.clone())?;
+pub fn compare(reference: &[Column], current: &[Column], settings: &DriftSettings) -> Result<Report, Error> {
+    let mut comparison = Comparison::new(settings.clone());
     comparison.columns(reference, current)?;
     Ok(comparison.finish())
 }
@@ -42,37 +42,11 @@ fn index<'a>(columns: &'a [Column], side: &str) -> Result<HashMap<&'a str, &'a C
     Ok(by_name)
 }
 
-type Pair<'a> = (Option<&'a Column>, Option<&'a Column>);
-
-/// The results in the order of the pairs, whichever thread was first.
-fn in_parallel(pairs: &[Pair], settings: &Settings) -> Vec<Result<ComparedColumn, Error>> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(pairs.len());
-    let next = AtomicUsize::new(0);
-    // Each thread takes the next pair, so the results of one have gaps: they are numbered.
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(reference, current)) = pairs.get(i) else { return done };
-            done.push((i, compare_column(reference, current, settings)));
-        }
-    };
-    let mut results: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("comparing a column does not panic"))
-            .collect()
-    });
-    results.sort_by_key(|(i, _)| *i);
-    results.into_iter().map(|(_, result)| result).collect()
-}
-
 /// A comparison that takes one pair of columns after the other, so that only one pair need be in memory.
 ///
 /// ```
-/// use streamflow_drift::{Column, Comparison, Settings};
-/// let mut comparison = Comparison::new(Settings::default())?;
+/// use streamflow_drift::{Column, Comparison, DriftSettings};
+/// let mut comparison = Comparison::new(DriftSettings::default());
 /// for name in ["a", "b"] {
 ///     let reference = Column::float(name, (0..100).map(f64::from).collect());
 ///     let current = Column::float(name, (50..150).map(f64::from).collect());
@@ -83,7 +57,7 @@ fn in_parallel(pairs: &[Pair], settings: &Settings) -> Vec<Result<ComparedColumn
 /// ```
 #[derive(Debug)]
 pub struct Comparison {
-    settings: Settings,
+    settings: DriftSettings,
     names: HashSet<String>,
     reference: Dataset,
     current: Dataset,
@@ -102,20 +76,17 @@ pub struct ComparedColumn {
 
 impl Comparison {
     /// An empty comparison.
-    ///
-    /// # Errors
-    /// A drift share threshold outside 0 to 1.
-    pub fn new(settings: Settings) -> Result<Self, Error> {
-        settings.validate()?;
+    #[must_use]
+    pub fn new(settings: DriftSettings) -> Self {
         let side = |name: &String| Dataset { name: name.clone(), rows: 0, columns: 0 };
-        Ok(Self {
+        Self {
             reference: side(&settings.reference_name),
             current: side(&settings.current_name),
             settings,
             names: HashSet::new(),
             target_drift: None,
             columns: Vec::new(),
-        })
+        }
     }
 
     /// Compares some columns of both tables on all processors and adds them; pairs them up as [`compare`] does.
@@ -128,8 +99,12 @@ impl Comparison {
         let both = reference.iter().map(|column| (Some(column), by_name.get(column.name.as_str()).copied()));
         let added = current.iter().filter(|column| !in_reference.contains_key(column.name.as_str()));
         let pairs: Vec<_> = both.chain(added.map(|column| (None, Some(column)))).collect();
-        for compared in in_parallel(&pairs, &self.settings) {
-            self.add(compared?)?;
+        let compared: Vec<_> = pairs
+            .par_iter()
+            .map(|&(reference, current)| compare_column(reference, current, &self.settings))
+            .collect();
+        for column in compared {
+            self.add(column?)?;
         }
         Ok(())
     }
@@ -172,7 +147,7 @@ impl Comparison {
     #[must_use]
     pub fn finish(self) -> Report {
         let Self { settings, reference, current, target_drift, mut columns, .. } = self;
-        if settings.profile == Profile::Calibrated {
+        if settings.profile == RuleSet::Calibrated {
             calibrated::decide(&mut columns);
         }
         for column in &mut columns {
@@ -181,7 +156,7 @@ impl Comparison {
         let tested_columns = columns.iter().filter(|column| column.status == Status::Tested).count();
         let drifted_columns = columns.iter().filter(|column| column.drifted).count();
         let drift_share = drifted_columns as f64 / tested_columns.max(1) as f64;
-        let triggered = tested_columns > 0 && drift_share >= settings.drift_share_threshold;
+        let triggered = tested_columns > 0 && drift_share >= settings.drift_share_threshold.get();
         Report {
             schema_version: SCHEMA_VERSION,
             profile: settings.profile,
@@ -189,7 +164,7 @@ impl Comparison {
             current,
             decision: if triggered { Decision::RetrainingTriggered } else { Decision::NoAction },
             drift_share,
-            drift_share_threshold: settings.drift_share_threshold,
+            drift_share_threshold: settings.drift_share_threshold.get(),
             drifted_columns,
             tested_columns,
             target_drift,
@@ -205,7 +180,7 @@ impl Comparison {
 pub fn compare_column(
     reference: Option<&Column>,
     current: Option<&Column>,
-    settings: &Settings,
+    settings: &DriftSettings,
 ) -> Result<ComparedColumn, Error> {
     for column in [reference, current].into_iter().flatten() {
         column.validate()?;
@@ -231,7 +206,7 @@ pub fn compare_column(
     })
 }
 
-fn one_side(column: &Column, side: &str, settings: &Settings) -> ColumnReport {
+fn one_side(column: &Column, side: &str, settings: &DriftSettings) -> ColumnReport {
     let mut report = ColumnReport::untested(column, column_type(column, column, settings));
     report.reason = Some(format!("only in {side}"));
     if is_left_out(&column.name, settings) {
@@ -246,11 +221,11 @@ fn one_side(column: &Column, side: &str, settings: &Settings) -> ColumnReport {
     report
 }
 
-fn is_left_out(name: &str, settings: &Settings) -> bool {
-    settings.profile == Profile::Calibrated && settings.entity.as_deref() == Some(name)
+fn is_left_out(name: &str, settings: &DriftSettings) -> bool {
+    settings.profile == RuleSet::Calibrated && settings.entity.as_deref() == Some(name)
 }
 
-fn both_sides(reference: &Column, current: &Column, settings: &Settings) -> ColumnReport {
+fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnReport {
     let kind = column_type(reference, current, settings);
     let mut report = ColumnReport::untested(reference, kind);
     report.reference = Some(summary::side_alone(reference));
@@ -282,7 +257,7 @@ fn values(
     report: &mut ColumnReport,
     reference: &Column,
     current: &Column,
-    settings: &Settings,
+    settings: &DriftSettings,
 ) -> Result<(), String> {
     for (column, side) in [(reference, &settings.reference_name), (current, &settings.current_name)] {
         if column.present() == 0 {
@@ -307,8 +282,8 @@ fn values(
     report.distribution = Some(summary::distribution(&seen));
     report.notes.extend(notes::of_values(&seen));
     match settings.profile {
-        Profile::Calibrated => calibrated::measure(report, &seen, asked)?,
-        Profile::Evidently => {
+        RuleSet::Calibrated => calibrated::measure(report, &seen, asked)?,
+        RuleSet::Evidently => {
             let method = asked.unwrap_or_else(|| evidently::default_method(kind, &seen));
             let score = (method.score)(&seen)?;
             let value = Some(score.value).filter(|value| value.is_finite());
@@ -332,14 +307,14 @@ fn values(
 
 /// Compares the missing shares. In the calibrated profile this is a test of its own, and enough of one where the
 /// values of a side are all missing.
-fn missing(report: &mut ColumnReport, reference: &Column, current: &Column, profile: Profile) {
+fn missing(report: &mut ColumnReport, reference: &Column, current: &Column, profile: RuleSet) {
     if reference.rows() == 0 || current.rows() == 0 {
         return;
     }
     let share = |column: &Column| (column.rows() - column.present()) as f64 / column.rows() as f64;
     let p_value = match profile {
-        Profile::Calibrated => calibrated::missing_test(reference, current).ok().flatten(),
-        Profile::Evidently => None,
+        RuleSet::Calibrated => calibrated::missing_test(reference, current).ok().flatten(),
+        RuleSet::Evidently => None,
     };
     if p_value.is_some() && reference.present() + current.present() > 0 {
         report.status = Status::Tested;

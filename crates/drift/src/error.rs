@@ -11,7 +11,7 @@ pub enum Error {
     DuplicateColumn {
         /// The repeated name.
         name: String,
-        /// The name of the side: `Settings::reference_name` or `Settings::current_name`.
+        /// The name of the side: `DriftSettings::reference_name` or `DriftSettings::current_name`.
         side: String,
     },
     /// Columns of one side differ in length.
@@ -90,8 +90,10 @@ pub enum Error {
         expected: String,
     },
     /// A share outside 0 to 1.
-    #[error("drift share threshold is {value}, expected 0 to 1")]
-    ShareThreshold {
+    #[error("{name} is {value}; expected a share from 0 to 1, such as 0.30")]
+    Share {
+        /// What the caller calls it.
+        name: String,
         /// What was given.
         value: f64,
     },

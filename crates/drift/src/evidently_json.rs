@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::column::ColumnType;
 use crate::report::{ColumnReport, Report, SideSummary, Status};
-use crate::settings::Profile;
+use crate::settings::RuleSet;
 
 /// Evidently's own default, under which `DriftedColumnsCount` is looked for.
 const DATASET_DRIFT_SHARE: f64 = 0.5;
@@ -28,8 +28,8 @@ impl Report {
         metrics.push((format!("DriftedColumnsCount(drift_share={DATASET_DRIFT_SHARE})"), count));
         for column in &self.columns {
             let score = match self.profile {
-                Profile::Evidently => column.score,
-                Profile::Calibrated => column.effect_size.as_ref().and_then(|effect| effect.value),
+                RuleSet::Evidently => column.score,
+                RuleSet::Calibrated => column.effect_size.as_ref().and_then(|effect| effect.value),
             };
             if let (Status::Tested, Some(score)) = (column.status, score) {
                 metrics.push((format!("ValueDrift(column={})", column.name), json!(score)));
@@ -107,13 +107,13 @@ fn id(name: &str) -> String {
 mod tests {
     use serde_json::Value;
 
-    use crate::{Column, Profile, Settings, compare};
+    use crate::{Column, DriftSettings, RuleSet, compare};
 
     #[test]
     fn existing_readers_find_share_and_scores() {
         let reference = Column::float("x", (0..200).map(f64::from).collect());
         let current = Column::float("x", (100..300).map(f64::from).collect());
-        let settings = Settings { profile: Profile::Evidently, ..Settings::default() };
+        let settings = DriftSettings { profile: RuleSet::Evidently, ..DriftSettings::default() };
         let report = compare(&[reference], &[current], &settings).unwrap();
         let json: Value = serde_json::from_str(&report.to_evidently_json()).unwrap();
         let metrics = json["metrics"].as_array().unwrap();
@@ -138,7 +138,7 @@ mod tests {
             Column::float("empty", vec![f64::NAN; 40]),
             Column::float("varied", (0..40).map(f64::from).collect()),
         ];
-        let report = compare(&columns, &columns, &Settings::default()).unwrap();
+        let report = compare(&columns, &columns, &DriftSettings::default()).unwrap();
         let json: Value = serde_json::from_str(&report.to_evidently_json()).unwrap();
         let value = |name: &str| {
             json["metrics"].as_array().unwrap().iter().find(|m| m["metric_name"] == name).unwrap()["value"]

@@ -121,11 +121,11 @@ fn missing(column: &ColumnReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Column, Settings, compare};
+    use crate::{Column, DriftSettings, compare};
 
     #[track_caller]
     fn check(reference: Column, current: Column, expected: &str) {
-        let report = compare(&[reference], &[current], &Settings::default()).unwrap();
+        let report = compare(&[reference], &[current], &DriftSettings::default()).unwrap();
         assert_eq!(report.columns[0].explanation, expected);
     }
 

@@ -3,20 +3,20 @@
 //! The *reference* is the side a model knows, the *current* side the one in question. Columns pair up by name; each
 //! pair is cleaned (missing and infinite values dropped), tested by its type, and given a verdict: *drifted* or not.
 //! The share of drifted columns against a threshold gives the decision. Two profiles decide what drifted means:
-//! [`Profile::Calibrated`] (significant and large) and [`Profile::Evidently`] (as Evidently 0.7).
+//! [`RuleSet::Calibrated`] (significant and large) and [`RuleSet::Evidently`] (as Evidently 0.7).
 //!
 //! The crate is pure: no files, clock, network or randomness without a fixed seed; the same columns and settings give
 //! the same bytes. It reads no files: callers bring columns.
 //!
 //! ```
-//! use streamflow_drift::{Column, Decision, Settings, compare};
+//! use streamflow_drift::{Column, Decision, DriftSettings, compare};
 //!
 //! let hours = |shift: f64| (0..500).map(|i| f64::from(i % 50) + shift).collect();
 //! let plans = |first: usize| (0..500).map(|i| Some(if i < first { "basic" } else { "plus" })).collect::<Vec<_>>();
 //! let reference = [Column::float("watch_hours", hours(0.0)), Column::text("plan", &plans(300))];
 //! let current = [Column::float("watch_hours", hours(9.0)), Column::text("plan", &plans(310))];
 //!
-//! let report = compare(&reference, &current, &Settings::default())?;
+//! let report = compare(&reference, &current, &DriftSettings::default())?;
 //!
 //! let drifted: Vec<_> = report.drifted().map(|column| column.name.as_str()).collect();
 //! assert_eq!(drifted, ["watch_hours"]);
@@ -52,6 +52,7 @@ mod rank_tests;
 mod ratio;
 mod report;
 mod settings;
+mod share;
 mod summary;
 mod target;
 
@@ -62,11 +63,12 @@ pub use column::{Column, ColumnType, MISSING, Values};
 pub use compare::{ComparedColumn, Comparison, compare, compare_column};
 pub use error::Error;
 pub use history::{ColumnHistory, ColumnMonth, HISTORY_SCHEMA_VERSION, History, Month};
-pub use methods::{Comparison as ThresholdComparison, METHODS, Method, Score};
+pub use methods::{Direction, METHODS, Method, Score, ScoreKind};
 pub use observations::{Counts, Numbers, Observations, Texts};
 pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
 pub use report::{
     CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,
-    MissingReport, NumericSummary, Report, SCHEMA_VERSION, ScoreKind, SideSummary, Status, TargetDrift,
+    MissingReport, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetDrift,
 };
-pub use settings::{Profile, Settings};
+pub use settings::{DRIFT_SHARE_THRESHOLD, DriftSettings, RuleSet};
+pub use share::Share;

@@ -95,7 +95,7 @@ pub(crate) fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Column, Settings, compare};
+    use crate::{Column, DriftSettings, compare};
 
     #[test]
     fn the_summary_names_what_drifted_and_nothing_else() {
@@ -103,7 +103,7 @@ mod tests {
             |name: &str, shift: i32| Column::float(name, (0..200).map(|i| f64::from(i + shift)).collect());
         let reference = [column("a|b", 0), column("still", 0), Column::float("gone", vec![1.0; 200])];
         let report =
-            compare(&reference, &[column("a|b", 58), column("still", 0)], &Settings::default()).unwrap();
+            compare(&reference, &[column("a|b", 58), column("still", 0)], &DriftSettings::default()).unwrap();
         let expected = "## Drift: current against reference\n\n\
             **RETRAINING\\_TRIGGERED**: 1 of 2 columns drifted (50 %, threshold 30 %).\n\n\
             | Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n\

@@ -3,7 +3,8 @@
 //! It orders columns and scales drawings, where measures of different units stand side by side. No verdict depends on
 //! it.
 
-use crate::report::{ColumnReport, EffectSize, MissingReport, ScoreKind};
+use crate::methods::ScoreKind;
+use crate::report::{ColumnReport, EffectSize, MissingReport};
 
 /// A p-value and the bound it is held against.
 #[derive(Debug, Clone, Copy)]

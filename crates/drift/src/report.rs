@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
-use crate::settings::Profile;
+use crate::methods::ScoreKind;
+use crate::settings::RuleSet;
 
 /// Version of the JSON; raised when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -14,7 +15,7 @@ pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Which rules decided.
-    pub profile: Profile,
+    pub profile: RuleSet,
     /// The side the model knows.
     pub reference: Dataset,
     /// The side in question.
@@ -140,18 +141,6 @@ pub enum Status {
     NotComputable,
     /// It was left out on purpose; `reason` says why.
     Ignored,
-}
-
-/// What a method's score is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScoreKind {
-    /// Small means different.
-    PValue,
-    /// Large means different, 0 equal.
-    Distance,
-    /// Area under the ROC curve of a classifier that tells the sides apart; 0.5 is chance.
-    RocAuc,
 }
 
 /// What was found in one column.

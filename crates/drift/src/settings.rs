@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
-use crate::error::Error;
 use crate::methods::Method;
+use crate::share::Share;
 
-/// Which rules decide that a column has drifted.
+/// The share of drifted columns from which the decision is to retrain, unless the caller chooses another.
+pub const DRIFT_SHARE_THRESHOLD: Share = Share::percent(30);
+
+/// The rules that decide whether a column has drifted; users know them as the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Profile {
+pub enum RuleSet {
     /// Drifted means significant and large; the false alarms of a whole report are held at 5 %.
     #[default]
     Calibrated,
@@ -19,7 +22,7 @@ pub enum Profile {
     Evidently,
 }
 
-impl Profile {
+impl RuleSet {
     /// The word used on the command line and in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -30,7 +33,7 @@ impl Profile {
     }
 }
 
-impl std::str::FromStr for Profile {
+impl std::str::FromStr for RuleSet {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
@@ -44,14 +47,14 @@ impl std::str::FromStr for Profile {
 /// Everything that shapes a comparison, with its defaults.
 ///
 /// A method named for a column goes before one named for the column's type. Under
-/// [`Profile::Evidently`] it replaces the automatic choice. Under [`Profile::Calibrated`] a method that gives a
+/// [`RuleSet::Evidently`] it replaces the automatic choice. Under [`RuleSet::Calibrated`] a method that gives a
 /// p-value replaces the significance test and one that gives a distance replaces the effect size.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// Which rules decide.
-    pub profile: Profile,
-    /// Share of drifted columns from which the decision is to retrain, 0 to 1. Default 0.30.
-    pub drift_share_threshold: f64,
+pub struct DriftSettings {
+    /// The rules that decide.
+    pub profile: RuleSet,
+    /// Share of drifted columns from which the decision is to retrain; [`DRIFT_SHARE_THRESHOLD`] by default.
+    pub drift_share_threshold: Share,
     /// Method for numerical columns.
     pub num_method: Option<&'static Method>,
     /// Method for categorical columns.
@@ -72,11 +75,11 @@ pub struct Settings {
     pub current_name: String,
 }
 
-impl Default for Settings {
+impl Default for DriftSettings {
     fn default() -> Self {
         Self {
-            profile: Profile::Calibrated,
-            drift_share_threshold: 0.30,
+            profile: RuleSet::Calibrated,
+            drift_share_threshold: DRIFT_SHARE_THRESHOLD,
             num_method: None,
             cat_method: None,
             text_method: None,
@@ -90,15 +93,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    pub(crate) fn validate(&self) -> Result<(), Error> {
-        if (0.0..=1.0).contains(&self.drift_share_threshold) {
-            Ok(())
-        } else {
-            Err(Error::ShareThreshold { value: self.drift_share_threshold })
-        }
-    }
-
+impl DriftSettings {
     /// The method that was asked for, if any.
     pub(crate) fn method(&self, column: &str, kind: ColumnType) -> Option<&'static Method> {
         let by_type = match kind {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use streamflow_drift::{
-    Column, ColumnReport, ColumnType, Decision, Method, Profile, Report, Settings, Status, Values, compare,
+    Column, ColumnReport, ColumnType, Decision, DriftSettings, Method, Report, RuleSet, Status, Values,
+    compare,
 };
 
 /// The directory of test data; `None`, loudly, where there is none (an error under `CI`).
@@ -75,7 +76,7 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn run(&self, method: Option<&'static Method>) -> ColumnReport {
-        let mut settings = Settings { profile: Profile::Evidently, ..Settings::default() };
+        let mut settings = DriftSettings { profile: RuleSet::Evidently, ..DriftSettings::default() };
         settings.types.insert("x".into(), self.kind);
         settings.methods.extend(method.map(|method| ("x".to_owned(), method)));
         let [reference, current] = self.sides;
@@ -207,7 +208,7 @@ const FEATURES: [&str; 16] = [
 ];
 
 /// Both months, numbers declared as the course declares them.
-fn course(profile: Profile) -> Option<Report> {
+fn course(profile: RuleSet) -> Option<Report> {
     let dir = shared("data/course")?;
     let pick = |month: Vec<Column>| -> Vec<Column> {
         FEATURES
@@ -216,19 +217,19 @@ fn course(profile: Profile) -> Option<Report> {
             .collect()
     };
     let (reference, current) = (pick(month(&dir.join("month_000"))), pick(month(&dir.join("month_001"))));
-    let settings = Settings {
+    let settings = DriftSettings {
         profile,
         types: FEATURES[..10].iter().map(|name| ((*name).to_owned(), ColumnType::Numerical)).collect(),
         entity: Some("user_id".into()),
         target: Some("churn_label".into()),
-        ..Settings::default()
+        ..DriftSettings::default()
     };
     Some(compare(&reference, &current, &settings).unwrap())
 }
 
 #[test]
 fn the_course_is_judged_as_evidently_judges_it() {
-    let Some(report) = course(Profile::Evidently) else { return };
+    let Some(report) = course(RuleSet::Evidently) else { return };
     for (name, method, expected) in [
         ("watch_hours_30d", "wasserstein", 0.088_743_520_097_097_8),
         ("rebuffer_events_7d", "wasserstein", 0.204_990_961_250_422_02),
@@ -262,7 +263,7 @@ fn the_course_is_judged_as_evidently_judges_it() {
 
 #[test]
 fn the_course_has_one_drifted_column_when_calibrated() {
-    let Some(report) = course(Profile::Calibrated) else { return };
+    let Some(report) = course(RuleSet::Calibrated) else { return };
     assert_eq!(
         report.drifted().map(|column| column.name.as_str()).collect::<Vec<_>>(),
         ["rebuffer_events_7d"]

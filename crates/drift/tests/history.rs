@@ -7,7 +7,9 @@ mod schema;
 use proptest::prelude::*;
 use schema::violations;
 use serde_json::Value;
-use streamflow_drift::{Column, ConfidenceInterval, History, Profile, Report, Settings, Status, compare};
+use streamflow_drift::{
+    Column, ConfidenceInterval, DriftSettings, History, Report, RuleSet, Status, compare,
+};
 
 fn wave(name: &str, make: impl Fn(f64) -> f64) -> Column {
     Column::float(name, (0..100).map(|i| make(f64::from(i * 7919 % 100) / 100.0)).collect())
@@ -24,19 +26,19 @@ fn table(shift: f64, holes: i32, positive: usize) -> Vec<Column> {
     ]
 }
 
-fn settings(profile: Profile, current: &str) -> Settings {
-    Settings {
+fn settings(profile: RuleSet, current: &str) -> DriftSettings {
+    DriftSettings {
         profile,
         entity: Some("id".into()),
         target: Some("label".into()),
         reference_name: "2024-01-31".into(),
         current_name: current.into(),
-        ..Settings::default()
+        ..DriftSettings::default()
     }
 }
 
 /// A quiet month, one with a column more, one with a column less and nothing in another, one that drifts.
-fn reports(profile: Profile) -> Vec<Report> {
+fn reports(profile: RuleSet) -> Vec<Report> {
     let reference = table(0.0, 2, 30);
     let mut more = table(0.1, 2, 35);
     more.push(wave("<b>new</b>", |x| x));
@@ -53,7 +55,7 @@ fn reports(profile: Profile) -> Vec<Report> {
 
 #[test]
 fn histories_are_as_they_were() {
-    for profile in [Profile::Calibrated, Profile::Evidently] {
+    for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
         let history = History::new(&reports(profile)).unwrap();
         let name = profile.as_str();
         insta::assert_snapshot!(format!("{name}.json"), history.to_json());
@@ -64,7 +66,7 @@ fn histories_are_as_they_were() {
 
 #[test]
 fn what_came_or_went_or_could_not_be_tested_is_told_apart() {
-    let history = History::new(&reports(Profile::Calibrated)).unwrap();
+    let history = History::new(&reports(RuleSet::Calibrated)).unwrap();
     let statuses = |name: &str| -> Vec<Option<Status>> {
         let column = history.columns.iter().find(|column| column.name == name).unwrap();
         column.months.iter().map(|month| month.as_ref().map(|month| month.status)).collect()
@@ -84,9 +86,9 @@ fn what_came_or_went_or_could_not_be_tested_is_told_apart() {
 
 #[test]
 fn one_month_and_no_column_are_histories() {
-    let one = History::new(&reports(Profile::Calibrated)[..1]).unwrap();
+    let one = History::new(&reports(RuleSet::Calibrated)[..1]).unwrap();
     assert!(one.to_html().contains("No retraining in the only month"));
-    let empty = compare(&[], &[], &Settings::default()).unwrap();
+    let empty = compare(&[], &[], &DriftSettings::default()).unwrap();
     let html = History::new(&[empty]).unwrap().to_html();
     assert!(html.contains("No retraining in the only month") && !html.contains("NaN"), "{html}");
 }
@@ -102,7 +104,7 @@ fn two_years_of_fifteen_columns_fit_in_a_small_page() {
     let reports: Vec<Report> = (0..24)
         .map(|i| {
             let name = format!("20{:02}-{:02}-28", 24 + i / 12, i % 12 + 1);
-            compare(&table(0.0), &table(f64::from(i) / 30.0), &settings(Profile::Calibrated, &name)).unwrap()
+            compare(&table(0.0), &table(f64::from(i) / 30.0), &settings(RuleSet::Calibrated, &name)).unwrap()
         })
         .collect();
     let html = History::new(&reports).unwrap().to_html();
@@ -115,7 +117,7 @@ fn two_years_of_fifteen_columns_fit_in_a_small_page() {
 #[test]
 fn json_is_as_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../../docs/history-schema.json")).unwrap();
-    for profile in [Profile::Calibrated, Profile::Evidently] {
+    for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
         let mut json: Value =
             serde_json::from_str(&History::new(&reports(profile)).unwrap().to_json()).unwrap();
         assert_eq!(violations(&schema, &schema, &json, ""), Vec::<String>::new());
@@ -129,7 +131,8 @@ fn json_is_as_its_schema_says() {
 fn hostile_names_stay_text() {
     let evil = "<script>alert('x')</script>\"&";
     let x = |shift: f64| [wave(evil, |x| x + shift)];
-    let settings = Settings { reference_name: evil.into(), current_name: evil.into(), ..Settings::default() };
+    let settings =
+        DriftSettings { reference_name: evil.into(), current_name: evil.into(), ..DriftSettings::default() };
     let html = History::new(&[compare(&x(0.0), &x(9.0), &settings).unwrap()]).unwrap().to_html();
     assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
     assert!(!html.contains("alert('x')"));
@@ -140,7 +143,7 @@ proptest! {
 
     #[test]
     fn the_order_of_the_reports_does_not_matter(order in Just((0..4).collect::<Vec<usize>>()).prop_shuffle()) {
-        let reports = reports(Profile::Calibrated);
+        let reports = reports(RuleSet::Calibrated);
         let shuffled: Vec<Report> = order.iter().map(|&i| reports[i].clone()).collect();
         prop_assert_eq!(History::new(&shuffled).unwrap().to_html(), History::new(&reports).unwrap().to_html());
     }
@@ -152,7 +155,7 @@ proptest! {
             shifts.iter().enumerate().map(|(i, shift)| wave(&format!("x{i}"), |x| x + shift)).collect()
         };
         let reference = table(&vec![0.0; shifts.len()]);
-        let report = compare(&reference, &table(&shifts), &Settings::default()).unwrap();
+        let report = compare(&reference, &table(&shifts), &DriftSettings::default()).unwrap();
         let history = History::new(&[report]).unwrap();
         let sizes: Vec<f64> = history.columns.iter()
             .map(|column| column.months[0].as_ref().unwrap().effect_size.as_ref().unwrap().value.unwrap())
@@ -164,7 +167,7 @@ proptest! {
     #[test]
     fn the_interval_of_the_target_holds_the_difference(positive in 0_usize..=100) {
         let month = |positive| [Column::boolean("label", (0..100).map(|i| Some(i < positive)).collect())];
-        let report = compare(&month(30), &month(positive), &settings(Profile::Calibrated, "2024-02-29")).unwrap();
+        let report = compare(&month(30), &month(positive), &settings(RuleSet::Calibrated, "2024-02-29")).unwrap();
         let target = report.target_drift.unwrap();
         let ConfidenceInterval { low, high, .. } = target.change_interval;
         let change = target.current_rate - target.reference_rate;

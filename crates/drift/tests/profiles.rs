@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use streamflow_drift::{
-    Column, ColumnType, MAX_DISTINCT, METHODS, MISSING, Profile, Report, Settings, Status, TableProfile,
+    Column, ColumnType, DriftSettings, MAX_DISTINCT, METHODS, MISSING, Report, RuleSet, Status, TableProfile,
     Values, compare,
 };
 
@@ -76,18 +76,18 @@ fn check_merge(columns: &[Column], cuts: [usize; 2]) {
     assert_eq!(TableProfile::from_json(&whole).unwrap().to_json(), whole);
 }
 
-/// Settings that ask for every method once, and for none.
-fn all_settings() -> impl Iterator<Item = Settings> {
+/// DriftSettings that ask for every method once, and for none.
+fn all_settings() -> impl Iterator<Item = DriftSettings> {
     let methods = METHODS.iter().map(Some).chain([None]);
     methods.flat_map(|method| {
         let of = |kind| method.filter(|method| method.columns.contains(&kind));
-        [Profile::Calibrated, Profile::Evidently].map(|profile| Settings {
+        [RuleSet::Calibrated, RuleSet::Evidently].map(|profile| DriftSettings {
             profile,
             num_method: of(ColumnType::Numerical),
             cat_method: of(ColumnType::Categorical),
             text_method: of(ColumnType::Text),
             target: Some("x0".into()),
-            ..Settings::default()
+            ..DriftSettings::default()
         })
     })
 }
@@ -134,7 +134,7 @@ proptest! {
             prop_assert_eq!(&TableProfile::from_json(&written).unwrap(), &read);
             let _ = read.clone().merge(read.clone());
             let columns = read.into_columns();
-            compare(&columns, &columns, &Settings::default()).unwrap();
+            compare(&columns, &columns, &DriftSettings::default()).unwrap();
         }
     }
 }
@@ -191,7 +191,7 @@ fn wide(rows: usize, seed: u64, octaves: i32) -> Vec<Column> {
 
 fn report(reference: &[Column], current: &[Column], types: &[(&str, ColumnType)]) -> Report {
     let types = types.iter().map(|&(name, kind)| (name.to_owned(), kind)).collect();
-    compare(reference, current, &Settings { types, ..Settings::default() }).unwrap()
+    compare(reference, current, &DriftSettings { types, ..DriftSettings::default() }).unwrap()
 }
 
 #[test]

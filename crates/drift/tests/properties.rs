@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use streamflow_drift::{Column, MISSING, Profile, Report, Settings, Values, compare};
+use streamflow_drift::{Column, DriftSettings, MISSING, Report, RuleSet, Values, compare};
 
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -30,11 +30,11 @@ fn column(rows: usize) -> impl Strategy<Value = Column> {
     values(rows).prop_map(|values| Column { name: "x".into(), values })
 }
 
-fn settings(profile: Profile) -> Settings {
-    Settings { profile, target: Some("x".into()), ..Settings::default() }
+fn settings(profile: RuleSet) -> DriftSettings {
+    DriftSettings { profile, target: Some("x".into()), ..DriftSettings::default() }
 }
 
-fn report(reference: &Column, current: &Column, profile: Profile) -> Report {
+fn report(reference: &Column, current: &Column, profile: RuleSet) -> Report {
     compare(std::slice::from_ref(reference), std::slice::from_ref(current), &settings(profile)).unwrap()
 }
 
@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn any_two_columns_have_a_report(reference in column(40), current in column(40)) {
-        for profile in [Profile::Calibrated, Profile::Evidently] {
+        for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
             let report = report(&reference, &current, profile);
             // The reader may round the last digit of a number, so numbers are not compared.
             let read = Report::from_json(&report.to_json()).unwrap();
@@ -84,7 +84,7 @@ proptest! {
 
     #[test]
     fn row_order_has_no_influence(reference in column(40), current in column(40)) {
-        for profile in [Profile::Calibrated, Profile::Evidently] {
+        for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
             let expected = report(&reference, &current, profile).to_json();
             prop_assert_eq!(report(&reversed(&reference), &reversed(&current), profile).to_json(), expected);
         }
@@ -92,7 +92,7 @@ proptest! {
 
     #[test]
     fn identical_sides_never_drift(column in column(60)) {
-        for profile in [Profile::Calibrated, Profile::Evidently] {
+        for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
             let report = report(&column, &column, profile);
             prop_assert_eq!(report.drifted_columns, 0, "{}", report.to_json());
         }
@@ -100,8 +100,8 @@ proptest! {
 
     #[test]
     fn missing_is_never_a_value(reference in column(40), current in column(40)) {
-        let all = report(&reference, &current, Profile::Calibrated);
-        let some = report(&present(&reference), &present(&current), Profile::Calibrated);
+        let all = report(&reference, &current, RuleSet::Calibrated);
+        let some = report(&present(&reference), &present(&current), RuleSet::Calibrated);
         prop_assert_eq!(all.columns[0].p_value, some.columns[0].p_value);
         prop_assert_eq!(&all.columns[0].effect_size, &some.columns[0].effect_size);
         prop_assert_eq!(&all.columns[0].distribution, &some.columns[0].distribution);

@@ -7,7 +7,8 @@ mod schema;
 use schema::violations;
 use serde_json::Value;
 use streamflow_drift::{
-    Column, Comparison, Decision, Error, Method, Profile, Settings, Status, Values, compare, compare_column,
+    Column, Comparison, Decision, DriftSettings, Error, Method, RuleSet, Share, Status, Values, compare,
+    compare_column,
 };
 
 fn wave(name: &str, rows: i32, make: impl Fn(f64) -> f64) -> Column {
@@ -56,21 +57,21 @@ fn tables() -> [Vec<Column>; 2] {
     [reference, current]
 }
 
-fn settings(profile: Profile) -> Settings {
-    Settings {
+fn settings(profile: RuleSet) -> DriftSettings {
+    DriftSettings {
         profile,
         entity: Some("id".into()),
         target: Some("label".into()),
         reference_name: "January".into(),
         current_name: "February".into(),
-        ..Settings::default()
+        ..DriftSettings::default()
     }
 }
 
 #[test]
 fn reports_are_as_they_were() {
     let [reference, current] = tables();
-    for profile in [Profile::Calibrated, Profile::Evidently] {
+    for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
         let report = compare(&reference, &current, &settings(profile)).unwrap();
         let name = profile.as_str();
         insta::assert_snapshot!(format!("{name}.json"), report.to_json());
@@ -85,8 +86,8 @@ fn reports_are_as_they_were() {
 #[test]
 fn a_column_at_a_time_is_the_same_report() {
     let [reference, current] = tables();
-    let settings = settings(Profile::Calibrated);
-    let mut comparison = Comparison::new(settings.clone()).unwrap();
+    let settings = settings(RuleSet::Calibrated);
+    let mut comparison = Comparison::new(settings.clone());
     for column in &reference {
         let other = current.iter().find(|other| other.name == column.name);
         comparison.column(Some(column), other).unwrap();
@@ -102,7 +103,7 @@ fn sixteen_columns_fit_in_a_small_page() {
             .map(|i| wave(&format!("a_rather_long_column_name_{i}"), 5000, |x| (x + shift).sin()))
             .collect()
     };
-    let html = compare(&table(0.0), &table(0.1), &Settings::default()).unwrap().to_html();
+    let html = compare(&table(0.0), &table(0.1), &DriftSettings::default()).unwrap().to_html();
     assert!(html.len() <= 250_000, "{} bytes", html.len());
     for outside in ["http:", "https:", "url(", "@import", "src="] {
         assert!(!html.contains(outside), "{outside} in the page");
@@ -113,7 +114,7 @@ fn sixteen_columns_fit_in_a_small_page() {
 fn json_is_as_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../../docs/report-schema.json")).unwrap();
     let [reference, current] = tables();
-    for profile in [Profile::Calibrated, Profile::Evidently] {
+    for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
         let report = compare(&reference, &current, &settings(profile)).unwrap();
         let mut json: Value = serde_json::from_str(&report.to_json()).unwrap();
         assert_eq!(violations(&schema, &schema, &json, ""), Vec::<String>::new());
@@ -124,14 +125,14 @@ fn json_is_as_its_schema_says() {
 }
 
 #[track_caller]
-fn check_error(reference: &[Column], current: &[Column], settings: &Settings, expected: &str) {
+fn check_error(reference: &[Column], current: &[Column], settings: &DriftSettings, expected: &str) {
     assert_eq!(compare(reference, current, settings).unwrap_err().to_string(), expected);
 }
 
 #[test]
 fn wrong_input_is_refused_by_name() {
     let x = || Column::float("x", vec![1.0]);
-    let plain = Settings::default();
+    let plain = DriftSettings::default();
     check_error(
         &[x()],
         &[x(), x()],
@@ -153,14 +154,12 @@ fn wrong_input_is_refused_by_name() {
     );
     let broken = Column { name: "x".into(), values: Values::Text { codes: vec![3], levels: vec![] } };
     check_error(&[broken], &[x()], &plain, "column \"x\" holds text code 3, expected less than 0 or MISSING");
-    let settings = Settings { drift_share_threshold: f64::NAN, ..Settings::default() };
-    check_error(&[], &[], &settings, "drift share threshold is NaN, expected 0 to 1");
     assert_eq!(compare_column(None, None, &plain).unwrap_err(), Error::NoColumn);
     assert!(matches!(
         compare_column(Some(&x()), Some(&long), &plain).unwrap_err(),
         Error::NameMismatch { .. }
     ));
-    let mut comparison = Comparison::new(plain).unwrap();
+    let mut comparison = Comparison::new(plain);
     comparison.column(Some(&x()), None).unwrap();
     assert!(matches!(comparison.column(None, Some(&x())).unwrap_err(), Error::DuplicateColumn { .. }));
 }
@@ -170,9 +169,15 @@ fn nothing_to_test_is_no_drift() {
     for (reference, current) in
         [(vec![], vec![]), (vec![Column::float("x", vec![])], vec![Column::float("x", vec![])])]
     {
-        let report =
-            compare(&reference, &current, &Settings { drift_share_threshold: 0.0, ..Settings::default() })
-                .unwrap();
+        let report = compare(
+            &reference,
+            &current,
+            &DriftSettings {
+                drift_share_threshold: Share::new("threshold", 0.0).unwrap(),
+                ..DriftSettings::default()
+            },
+        )
+        .unwrap();
         assert_eq!(
             (report.drift_share, report.decision, report.tested_columns),
             (0.0, Decision::NoAction, 0)
@@ -184,7 +189,8 @@ fn nothing_to_test_is_no_drift() {
 fn a_named_method_replaces_the_half_it_can() {
     let (reference, current) = (wave("x", 100, |x| x), wave("x", 100, |x| x + 0.5));
     let run = |name: &str| {
-        let settings = Settings { num_method: Some(Method::find(name).unwrap()), ..Settings::default() };
+        let settings =
+            DriftSettings { num_method: Some(Method::find(name).unwrap()), ..DriftSettings::default() };
         let report =
             compare(std::slice::from_ref(&reference), std::slice::from_ref(&current), &settings).unwrap();
         report.columns.into_iter().next().unwrap()

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use streamflow_dataset::DatasetSpec;
-use streamflow_drift::Profile;
+use streamflow_drift::{DRIFT_SHARE_THRESHOLD, RuleSet, Share};
 
 use crate::{api, console, templates};
 
@@ -59,17 +60,26 @@ impl Default for Model {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Monitor {
-    pub profile: Profile,
-    /// Share of drifted columns at or over which retraining is triggered, 0 to 1.
-    pub threshold: f64,
+    pub profile: RuleSet,
+    /// Share of drifted columns at or over which retraining is triggered.
+    #[serde(deserialize_with = "threshold")]
+    pub threshold: Share,
     /// Where reports are written; relative to the configuration file.
     pub report_dir: PathBuf,
 }
 
 impl Default for Monitor {
     fn default() -> Self {
-        Self { profile: Profile::Calibrated, threshold: 0.30, report_dir: "reports/drift".into() }
+        Self {
+            profile: RuleSet::Calibrated,
+            threshold: DRIFT_SHARE_THRESHOLD,
+            report_dir: "reports/drift".into(),
+        }
     }
+}
+
+fn threshold<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    Share::new("monitor.threshold", f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// `[metrics]`: what is scraped, how long samples are kept, what a query may cost.
@@ -162,10 +172,6 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
-        let Monitor { threshold, .. } = self.monitor;
-        if !(0.0..=1.0).contains(&threshold) {
-            bail!("monitor.threshold is {threshold}; expected a share from 0 to 1, such as 0.30");
-        }
         let share = self.model.validation_share;
         if !(share > 0.0 && share < 1.0) {
             bail!("model.validation_share is {share}; expected a share above 0 and below 1, such as 0.25");
@@ -227,7 +233,7 @@ mod tests {
     fn the_template_is_valid() {
         let config = Config::load(None).unwrap();
         assert_eq!(config.dataset.features.len(), 14);
-        assert_eq!(config.monitor.threshold, 0.30);
+        assert_eq!(config.monitor.threshold.get(), 0.30);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use streamflow_dataset::{Counted, Reading, TableFile, ValueCounts};
 use streamflow_drift::{
-    self as drift, ComparedColumn, Comparison, Report, Settings, TableProfile, compare_column,
+    self as drift, ComparedColumn, Comparison, DriftSettings, Report, TableProfile, compare_column,
 };
 
 use crate::columns::counted_column;
@@ -33,8 +33,8 @@ pub fn threads() -> usize {
 pub fn compare(
     reference: &Path,
     current: &Path,
-    settings: Settings,
-    check: impl FnOnce(&Settings, &[String]) -> anyhow::Result<()>,
+    settings: DriftSettings,
+    check: impl FnOnce(&DriftSettings, &[String]) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
     let (mut reference, mut current) = (Side::open(reference)?, Side::open(current)?);
@@ -43,7 +43,7 @@ pub fn compare(
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
     check(&settings, &names)?;
     // Wrong settings are told before an hour of reading.
-    let mut comparison = Comparison::new(settings.clone())?;
+    let mut comparison = Comparison::new(settings.clone());
 
     let bar = terminal.progress(reference.size_bytes() + current.size_bytes(), "reading and comparing");
     let mut compared: HashMap<String, ComparedColumn> = HashMap::with_capacity(names.len());
@@ -169,7 +169,7 @@ fn pairs(asked: &[String], mut reference: Columns, mut current: Columns) -> (Vec
 }
 
 impl Pair {
-    fn compare(self, settings: &Settings) -> anyhow::Result<(String, ComparedColumn)> {
+    fn compare(self, settings: &DriftSettings) -> anyhow::Result<(String, ComparedColumn)> {
         let column = |found: Option<Found>| match found {
             Some(Found::Table(column)) => counted_column(column).map(Some),
             Some(Found::Profile(column)) => Ok(Some(column)),

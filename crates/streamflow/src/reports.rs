@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde::Serialize;
-use streamflow_drift::{Decision, Profile, Report};
+use streamflow_drift::{Decision, Report, RuleSet};
 
 /// One report as a list shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -15,7 +15,7 @@ pub struct Entry {
     pub name: String,
     pub reference: String,
     pub current: String,
-    pub profile: Profile,
+    pub profile: RuleSet,
     pub drift_share: f64,
     pub threshold: f64,
     pub drifted: usize,
@@ -145,7 +145,7 @@ mod tests {
             name: "hours".into(),
             values: streamflow_drift::Values::Float(values.to_vec()),
         };
-        let settings = streamflow_drift::Settings::default();
+        let settings = streamflow_drift::DriftSettings::default();
         let report =
             streamflow_drift::compare(&[column(&[1.0, 2.0, 3.0])], &[column(&[1.0, 2.0, 4.0])], &settings)
                 .unwrap();

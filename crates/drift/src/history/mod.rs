@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
 use crate::error::Error;
+use crate::methods::ScoreKind;
 use crate::ratio::{BoundedP, ratio};
 use crate::report::{
-    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, ScoreKind, Status, TargetDrift,
+    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, Status, TargetDrift,
 };
-use crate::settings::Profile;
+use crate::settings::RuleSet;
 
 /// Version of the JSON; raised when a field changes its meaning or goes away.
 pub const HISTORY_SCHEMA_VERSION: u32 = 1;
@@ -24,12 +25,12 @@ pub const HISTORY_SCHEMA_VERSION: u32 = 1;
 /// The months that were compared with one reference. Equal reports in any order give equal histories, byte for byte.
 ///
 /// ```
-/// use streamflow_drift::{Column, History, Settings, compare};
+/// use streamflow_drift::{Column, History, DriftSettings, compare};
 ///
 /// let hours = |shift: f64| [Column::float("watch_hours", (0..500).map(|i| f64::from(i % 50) + shift).collect())];
 /// let mut reports = Vec::new();
 /// for (month, shift) in [("2024-02-29", 0.0), ("2024-03-31", 9.0)] {
-///     let settings = Settings { current_name: month.into(), ..Settings::default() };
+///     let settings = DriftSettings { current_name: month.into(), ..DriftSettings::default() };
 ///     reports.push(compare(&hours(0.0), &hours(shift), &settings)?);
 /// }
 /// let history = History::new(&reports)?;
@@ -43,7 +44,7 @@ pub struct History {
     /// [`HISTORY_SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Which rules decided.
-    pub profile: Profile,
+    pub profile: RuleSet,
     /// What every month was compared with.
     pub reference: Dataset,
     /// Share from which the decision is to retrain.
@@ -284,11 +285,11 @@ impl ColumnMonth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column, Settings, compare};
+    use crate::{Column, DriftSettings, Share, compare};
 
-    fn report(current: &str, settings: Settings) -> Report {
+    fn report(current: &str, settings: DriftSettings) -> Report {
         let x = [Column::float("x", vec![1.0, 2.0])];
-        compare(&x, &x, &Settings { current_name: current.into(), ..settings }).unwrap()
+        compare(&x, &x, &DriftSettings { current_name: current.into(), ..settings }).unwrap()
     }
 
     #[track_caller]
@@ -298,25 +299,28 @@ mod tests {
 
     #[test]
     fn reports_that_cannot_stand_side_by_side_are_named() {
-        let february = || report("2024-02-29", Settings::default());
+        let february = || report("2024-02-29", DriftSettings::default());
         check_error(&[], "no report, expected one for each month after the reference");
         check_error(
             &[february(), february()],
             "two reports are on \"2024-02-29\", expected one for each current side",
         );
-        let settings = Settings { reference_name: "2023-12-31".into(), ..Settings::default() };
+        let settings = DriftSettings { reference_name: "2023-12-31".into(), ..DriftSettings::default() };
         check_error(
             &[report("2024-03-31", settings), february()],
             "report on \"2024-03-31\" has the reference 2023-12-31 of 2 rows and 1 columns, expected reference of 2 \
              rows and 1 columns as in the report on \"2024-02-29\"",
         );
-        let settings = Settings { profile: Profile::Evidently, ..Settings::default() };
+        let settings = DriftSettings { profile: RuleSet::Evidently, ..DriftSettings::default() };
         check_error(
             &[february(), report("2024-03-31", settings)],
             "report on \"2024-03-31\" has the profile evidently, expected calibrated as in the report on \
              \"2024-02-29\"",
         );
-        let settings = Settings { drift_share_threshold: 0.5, ..Settings::default() };
+        let settings = DriftSettings {
+            drift_share_threshold: Share::new("threshold", 0.5).unwrap(),
+            ..DriftSettings::default()
+        };
         check_error(
             &[february(), report("2024-03-31", settings)],
             "report on \"2024-03-31\" has the drift share threshold 0.5, expected 0.3 as in the report on \
@@ -326,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_history_survives_its_json() {
-        let history = History::new(&[report("2024-02-29", Settings::default())]).unwrap();
+        let history = History::new(&[report("2024-02-29", DriftSettings::default())]).unwrap();
         assert_eq!(History::from_json(&history.to_json()).unwrap(), history);
     }
 }

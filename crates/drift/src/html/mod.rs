@@ -13,7 +13,7 @@ pub(crate) use chart::{Size, framed};
 pub(crate) use table::measure;
 
 use crate::report::{Report, Status};
-use crate::settings::Profile;
+use crate::settings::RuleSet;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -101,12 +101,12 @@ fn untested(report: &Report) -> String {
 }
 
 /// What the verdicts of a profile mean.
-pub(crate) fn reading(profile: Profile) -> String {
+pub(crate) fn reading(profile: RuleSet) -> String {
     let text = match profile {
-        Profile::Calibrated => {
+        RuleSet::Calibrated => {
             "<p>A column has drifted when the difference is both significant and large: its p-value, adjusted over all tests of the report (Benjamini–Hochberg), is at most 0.05, and its effect size is at or over the threshold. A change of the missing share by 5 percentage points or more is judged in the same way.</p><p>When nothing has changed, at most one report in twenty names any column.</p>"
         }
-        Profile::Evidently => {
+        RuleSet::Evidently => {
             "<p>Tests, thresholds and verdicts are those of Evidently 0.7. A p-value is small when the sides differ; a distance, or the area under the ROC curve of a text classifier, is large. p-values are not adjusted for the number of columns.</p>"
         }
     };
@@ -117,7 +117,7 @@ pub(crate) fn reading(profile: Profile) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Column, Settings, compare};
+    use crate::{Column, DriftSettings, compare};
 
     #[test]
     fn hostile_names_stay_text() {
@@ -125,8 +125,11 @@ mod tests {
         let rows =
             |shift: usize| (0..60).map(|i| Some(format!("{evil}{}", (i + shift) % 2))).collect::<Vec<_>>();
         let reference = [Column::text(evil, &rows(0)), Column::text(format!("{evil}2"), &rows(0))];
-        let settings =
-            Settings { reference_name: evil.into(), current_name: evil.into(), ..Settings::default() };
+        let settings = DriftSettings {
+            reference_name: evil.into(),
+            current_name: evil.into(),
+            ..DriftSettings::default()
+        };
         let report = compare(&reference, &[Column::text(evil, &rows(1)[..10])], &settings).unwrap();
         let html = report.to_html();
         assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_empty_report_is_a_page() {
-        let html = compare(&[], &[], &Settings::default()).unwrap().to_html();
+        let html = compare(&[], &[], &DriftSettings::default()).unwrap().to_html();
         assert!(html.contains("No column could be tested"), "{html}");
     }
 }

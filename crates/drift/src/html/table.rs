@@ -6,8 +6,9 @@ use super::{anchor, chart, escape};
 use crate::column::ColumnType;
 use crate::format::{grouped, number, p_value, percent};
 use crate::methods::Method;
-use crate::report::{ColumnReport, Distribution, Report, ScoreKind, SideSummary, Status};
-use crate::settings::Profile;
+use crate::methods::ScoreKind;
+use crate::report::{ColumnReport, Distribution, Report, SideSummary, Status};
+use crate::settings::RuleSet;
 
 /// The table with its tools; drifted columns first, then by how near they are to the threshold.
 pub(super) fn columns(report: &Report) -> String {
@@ -44,10 +45,10 @@ fn types(columns: &[(usize, &ColumnReport)]) -> String {
     html
 }
 
-fn heads(profile: Profile) -> String {
+fn heads(profile: RuleSet) -> String {
     let numbers: &[(&str, &str)] = match profile {
-        Profile::Calibrated => &[("Effect size", "effect"), ("p-value", "p"), ("Adjusted p", "adjusted")],
-        Profile::Evidently => &[("Score", "score"), ("Threshold", "")],
+        RuleSet::Calibrated => &[("Effect size", "effect"), ("p-value", "p"), ("Adjusted p", "adjusted")],
+        RuleSet::Evidently => &[("Score", "score"), ("Threshold", "")],
     };
     let mut html =
         String::from(r#"<th scope="col" data-key="name">Column</th><th scope="col">Distribution</th>"#);
@@ -58,7 +59,7 @@ fn heads(profile: Profile) -> String {
     html + r#"<th scope="col" data-key="order">Verdict</th>"#
 }
 
-fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile) {
+fn body(html: &mut String, place: usize, column: &ColumnReport, profile: RuleSet) {
     let plain = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let effect = column.effect_size.as_ref().and_then(|effect| effect.value);
     let name = escape(&column.name);
@@ -70,8 +71,8 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
         (false, _) => r#"<span class="chip calm">Stable</span>"#,
     };
     let numbers = match profile {
-        Profile::Calibrated => calibrated_cells(column),
-        Profile::Evidently => evidently_cells(column),
+        RuleSet::Calibrated => calibrated_cells(column),
+        RuleSet::Evidently => evidently_cells(column),
     };
     let _ = write!(
         html,
@@ -84,7 +85,7 @@ fn body(html: &mut String, place: usize, column: &ColumnReport, profile: Profile
         p = plain(column.p_value),
         adjusted = plain(column.adjusted_p_value),
         kind = column.column_type.as_str(),
-        span = if profile == Profile::Calibrated { 6 } else { 5 },
+        span = if profile == RuleSet::Calibrated { 6 } else { 5 },
         words = escape(&column.explanation),
         detail = detail(column),
     );

@@ -9,10 +9,11 @@ pub(crate) mod text;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::column::ColumnType;
 use crate::error::Error;
 use crate::observations::{Counts, Observations};
-use crate::report::ScoreKind;
 
 /// A way to hold two sides of a column against each other.
 pub struct Method {
@@ -25,16 +26,28 @@ pub struct Method {
     /// The bound of the score.
     pub threshold: f64,
     /// How the score is held against the bound.
-    pub drifted_if: Comparison,
+    pub drifted_if: Direction,
     /// One line for help and docs.
     pub doc: &'static str,
     /// Computes the score; the reason when it cannot.
     pub score: fn(&Observations) -> Result<Score, String>,
 }
 
+/// What a method's score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreKind {
+    /// Small means different.
+    PValue,
+    /// Large means different, 0 equal.
+    Distance,
+    /// Area under the ROC curve of a classifier that tells the sides apart; 0.5 is chance.
+    RocAuc,
+}
+
 /// Which side of the threshold is drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Direction {
     /// score < threshold
     Below,
     /// score ≤ threshold
@@ -45,7 +58,7 @@ pub enum Comparison {
     AtLeast,
 }
 
-impl Comparison {
+impl Direction {
     /// Whether `score` lies on the drift side of `threshold`. NaN never does.
     #[must_use]
     pub fn holds(self, score: f64, threshold: f64) -> bool {
@@ -120,26 +133,26 @@ const TEXT: &[ColumnType] = &[ColumnType::Text];
 /// Every method.
 #[rustfmt::skip]
 pub static METHODS: &[Method] = &[
-    Method { name: "ks", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::AtMost, doc: "Kolmogorov–Smirnov, two-sided; Evidently's default for numbers up to 1,000 rows", score: numerical::ks },
-    Method { name: "wasserstein", columns: NUMERICAL, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::AtLeast, doc: "Wasserstein distance in standard deviations of the reference; Evidently's default for numbers over 1,000 rows", score: numerical::wasserstein },
-    Method { name: "chisquare", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::Below, doc: "chi-square against the reference's shares taken as exact; Evidently's default for categories up to 1,000 rows", score: categorical::chisquare },
-    Method { name: "z", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::Below, doc: "proportions of the first category; Evidently's default for two categories up to 1,000 rows", score: categorical::z },
-    Method { name: "jensenshannon", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::AtLeast, doc: "Jensen–Shannon distance, natural logarithm; Evidently's default for categories over 1,000 rows", score: distances::jensenshannon },
-    Method { name: "psi", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::AtLeast, doc: "population stability index", score: distances::psi },
-    Method { name: "kl_div", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::AtLeast, doc: "Kullback–Leibler divergence of the current side from the reference", score: distances::kl_div },
-    Method { name: "hellinger", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::AtLeast, doc: "Hellinger distance", score: distances::hellinger },
-    Method { name: "anderson", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::Below, doc: "Anderson–Darling, midranks; p between 0.001 and 0.25", score: numerical::anderson },
-    Method { name: "cramer_von_mises", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::AtMost, doc: "Cramér–von Mises, two-sided", score: numerical::cramer_von_mises },
-    Method { name: "mannw", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::Below, doc: "Mann–Whitney, one-sided: sees upward shifts only", score: numerical::mannw },
-    Method { name: "t_test", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::Below, doc: "Student's t, equal variances, two-sided", score: numerical::t_test },
-    Method { name: "ed", columns: NUMERICAL, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Comparison::Above, doc: "energy distance, in the square root of the column's unit", score: numerical::energy },
-    Method { name: "es", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Comparison::Below, doc: "Epps–Singleton at 0.4 and 0.8", score: numerical::epps_singleton },
-    Method { name: "empirical_mmd", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::Below, doc: "maximum mean discrepancy, Gaussian kernel, permutation p", score: numerical::mmd },
-    Method { name: "g_test", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::Below, doc: "G test against the reference's counts; both sides need equally many rows", score: categorical::g_test },
-    Method { name: "fisher_exact", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::Below, doc: "Fisher's exact test of two categories; both sides need equally many rows", score: categorical::fisher_exact },
-    Method { name: "TVD", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Comparison::Below, doc: "total variation distance, permutation p", score: categorical::total_variation },
-    Method { name: "perc_text_content_drift", columns: TEXT, score_kind: ScoreKind::RocAuc, threshold: 0.95, drifted_if: Comparison::Above, doc: "a classifier of the texts beats 95 of 100 guessing ones; Evidently's default for text up to 1,000 rows", score: text::perc_content_drift },
-    Method { name: "abs_text_content_drift", columns: TEXT, score_kind: ScoreKind::RocAuc, threshold: 0.55, drifted_if: Comparison::Above, doc: "ROC AUC of a classifier of the texts; Evidently's default for text over 1,000 rows", score: text::abs_content_drift },
+    Method { name: "ks", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::AtMost, doc: "Kolmogorov–Smirnov, two-sided; Evidently's default for numbers up to 1,000 rows", score: numerical::ks },
+    Method { name: "wasserstein", columns: NUMERICAL, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::AtLeast, doc: "Wasserstein distance in standard deviations of the reference; Evidently's default for numbers over 1,000 rows", score: numerical::wasserstein },
+    Method { name: "chisquare", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::Below, doc: "chi-square against the reference's shares taken as exact; Evidently's default for categories up to 1,000 rows", score: categorical::chisquare },
+    Method { name: "z", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::Below, doc: "proportions of the first category; Evidently's default for two categories up to 1,000 rows", score: categorical::z },
+    Method { name: "jensenshannon", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::AtLeast, doc: "Jensen–Shannon distance, natural logarithm; Evidently's default for categories over 1,000 rows", score: distances::jensenshannon },
+    Method { name: "psi", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::AtLeast, doc: "population stability index", score: distances::psi },
+    Method { name: "kl_div", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::AtLeast, doc: "Kullback–Leibler divergence of the current side from the reference", score: distances::kl_div },
+    Method { name: "hellinger", columns: BOTH, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::AtLeast, doc: "Hellinger distance", score: distances::hellinger },
+    Method { name: "anderson", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::Below, doc: "Anderson–Darling, midranks; p between 0.001 and 0.25", score: numerical::anderson },
+    Method { name: "cramer_von_mises", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::AtMost, doc: "Cramér–von Mises, two-sided", score: numerical::cramer_von_mises },
+    Method { name: "mannw", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::Below, doc: "Mann–Whitney, one-sided: sees upward shifts only", score: numerical::mannw },
+    Method { name: "t_test", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::Below, doc: "Student's t, equal variances, two-sided", score: numerical::t_test },
+    Method { name: "ed", columns: NUMERICAL, score_kind: ScoreKind::Distance, threshold: 0.1, drifted_if: Direction::Above, doc: "energy distance, in the square root of the column's unit", score: numerical::energy },
+    Method { name: "es", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.05, drifted_if: Direction::Below, doc: "Epps–Singleton at 0.4 and 0.8", score: numerical::epps_singleton },
+    Method { name: "empirical_mmd", columns: NUMERICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::Below, doc: "maximum mean discrepancy, Gaussian kernel, permutation p", score: numerical::mmd },
+    Method { name: "g_test", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::Below, doc: "G test against the reference's counts; both sides need equally many rows", score: categorical::g_test },
+    Method { name: "fisher_exact", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::Below, doc: "Fisher's exact test of two categories; both sides need equally many rows", score: categorical::fisher_exact },
+    Method { name: "TVD", columns: CATEGORICAL, score_kind: ScoreKind::PValue, threshold: 0.1, drifted_if: Direction::Below, doc: "total variation distance, permutation p", score: categorical::total_variation },
+    Method { name: "perc_text_content_drift", columns: TEXT, score_kind: ScoreKind::RocAuc, threshold: 0.95, drifted_if: Direction::Above, doc: "a classifier of the texts beats 95 of 100 guessing ones; Evidently's default for text up to 1,000 rows", score: text::perc_content_drift },
+    Method { name: "abs_text_content_drift", columns: TEXT, score_kind: ScoreKind::RocAuc, threshold: 0.55, drifted_if: Direction::Above, doc: "ROC AUC of a classifier of the texts; Evidently's default for text over 1,000 rows", score: text::abs_content_drift },
 ];
 
 /// The table row of a name that is in the table.
@@ -174,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_bound_counts_by_its_comparison_and_nan_never_does() {
-        use Comparison::{Above, AtLeast, AtMost, Below};
+        use Direction::{Above, AtLeast, AtMost, Below};
         for (comparison, low, at, high) in [
             (Below, true, false, false),
             (AtMost, true, true, false),

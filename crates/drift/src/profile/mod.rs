@@ -6,13 +6,13 @@
 //! counted, on either side or on both.
 //!
 //! ```
-//! use streamflow_drift::{Column, Settings, TableProfile, compare};
+//! use streamflow_drift::{Column, DriftSettings, TableProfile, compare};
 //!
 //! let hours = |from: i32| vec![Column::float("hours", (from..from + 300).map(f64::from).collect())];
 //! let january = TableProfile::of(&hours(0))?.merge(TableProfile::of(&hours(300))?)?;
 //! let january = TableProfile::from_json(&january.to_json())?;
 //!
-//! let report = compare(&january.into_columns(), &hours(400), &Settings::default())?;
+//! let report = compare(&january.into_columns(), &hours(400), &DriftSettings::default())?;
 //! assert_eq!(report.reference.rows, 600);
 //! assert_eq!(report.drifted_columns, 1);
 //! # Ok::<(), streamflow_drift::Error>(())

@@ -1,4 +1,4 @@
-//! Arithmetic and comparisons.
+//! ArithmeticOp and comparisons.
 
 use crate::ast::{Binary, BinaryOp};
 use crate::error::Error;
@@ -7,7 +7,7 @@ use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent, merge_same_
 
 /// `+ - * / % ^ atan2`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arithmetic {
+pub(crate) enum ArithmeticOp {
     Add,
     Sub,
     Mul,
@@ -17,17 +17,17 @@ pub(crate) enum Arithmetic {
     Atan2,
 }
 
-impl Arithmetic {
+impl ArithmeticOp {
     /// `None` for comparisons and set operators.
     pub(crate) fn of(op: BinaryOp) -> Option<Self> {
         Some(match op {
-            BinaryOp::Add => Arithmetic::Add,
-            BinaryOp::Sub => Arithmetic::Sub,
-            BinaryOp::Mul => Arithmetic::Mul,
-            BinaryOp::Div => Arithmetic::Div,
-            BinaryOp::Mod => Arithmetic::Mod,
-            BinaryOp::Pow => Arithmetic::Pow,
-            BinaryOp::Atan2 => Arithmetic::Atan2,
+            BinaryOp::Add => ArithmeticOp::Add,
+            BinaryOp::Sub => ArithmeticOp::Sub,
+            BinaryOp::Mul => ArithmeticOp::Mul,
+            BinaryOp::Div => ArithmeticOp::Div,
+            BinaryOp::Mod => ArithmeticOp::Mod,
+            BinaryOp::Pow => ArithmeticOp::Pow,
+            BinaryOp::Atan2 => ArithmeticOp::Atan2,
             _ => return None,
         })
     }
@@ -35,20 +35,20 @@ impl Arithmetic {
     #[inline]
     pub(crate) fn apply(self, lhs: f64, rhs: f64) -> f64 {
         match self {
-            Arithmetic::Add => lhs + rhs,
-            Arithmetic::Sub => lhs - rhs,
-            Arithmetic::Mul => lhs * rhs,
-            Arithmetic::Div => lhs / rhs,
-            Arithmetic::Mod => lhs % rhs,
-            Arithmetic::Pow => lhs.powf(rhs),
-            Arithmetic::Atan2 => lhs.atan2(rhs),
+            ArithmeticOp::Add => lhs + rhs,
+            ArithmeticOp::Sub => lhs - rhs,
+            ArithmeticOp::Mul => lhs * rhs,
+            ArithmeticOp::Div => lhs / rhs,
+            ArithmeticOp::Mod => lhs % rhs,
+            ArithmeticOp::Pow => lhs.powf(rhs),
+            ArithmeticOp::Atan2 => lhs.atan2(rhs),
         }
     }
 }
 
 /// `== != > < >= <=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub(crate) enum ComparisonOp {
     Eq,
     Ne,
     Gt,
@@ -57,17 +57,17 @@ pub(crate) enum Comparison {
     Le,
 }
 
-impl Comparison {
+impl ComparisonOp {
     /// # Errors
     /// For an operator that compares nothing.
     pub(crate) fn of(op: BinaryOp) -> Result<Self, Error> {
         Ok(match op {
-            BinaryOp::Eq => Comparison::Eq,
-            BinaryOp::Ne => Comparison::Ne,
-            BinaryOp::Gt => Comparison::Gt,
-            BinaryOp::Lt => Comparison::Lt,
-            BinaryOp::Ge => Comparison::Ge,
-            BinaryOp::Le => Comparison::Le,
+            BinaryOp::Eq => ComparisonOp::Eq,
+            BinaryOp::Ne => ComparisonOp::Ne,
+            BinaryOp::Gt => ComparisonOp::Gt,
+            BinaryOp::Lt => ComparisonOp::Lt,
+            BinaryOp::Ge => ComparisonOp::Ge,
+            BinaryOp::Le => ComparisonOp::Le,
             _ => return Err(Error::Execution(format!("operator {op:?} is not a comparison"))),
         })
     }
@@ -75,12 +75,12 @@ impl Comparison {
     #[inline]
     pub(crate) fn holds(self, lhs: f64, rhs: f64) -> bool {
         match self {
-            Comparison::Eq => lhs == rhs,
-            Comparison::Ne => lhs != rhs,
-            Comparison::Gt => lhs > rhs,
-            Comparison::Lt => lhs < rhs,
-            Comparison::Ge => lhs >= rhs,
-            Comparison::Le => lhs <= rhs,
+            ComparisonOp::Eq => lhs == rhs,
+            ComparisonOp::Ne => lhs != rhs,
+            ComparisonOp::Gt => lhs > rhs,
+            ComparisonOp::Lt => lhs < rhs,
+            ComparisonOp::Ge => lhs >= rhs,
+            ComparisonOp::Le => lhs <= rhs,
         }
     }
 
@@ -125,8 +125,8 @@ impl RunningQuery<'_> {
         scalars: &Scalars,
         scalar_is_left: bool,
     ) -> Result<Vec<Row>, Error> {
-        let arithmetic = Arithmetic::of(binary.op);
-        let comparison = if arithmetic.is_none() { Some(Comparison::of(binary.op)?) } else { None };
+        let arithmetic = ArithmeticOp::of(binary.op);
+        let comparison = if arithmetic.is_none() { Some(ComparisonOp::of(binary.op)?) } else { None };
         for row in &mut rows {
             self.check()?;
             for (step, cell) in row.values.iter_mut().enumerate() {
@@ -152,10 +152,10 @@ impl RunningQuery<'_> {
 }
 
 fn scalar_binary(op: BinaryOp, lhs: &Scalars, rhs: &Scalars, grid: Grid) -> Result<Scalars, Error> {
-    let apply: Box<dyn Fn(f64, f64) -> f64> = match Arithmetic::of(op) {
+    let apply: Box<dyn Fn(f64, f64) -> f64> = match ArithmeticOp::of(op) {
         Some(arithmetic) => Box::new(move |lhs, rhs| arithmetic.apply(lhs, rhs)),
         None => {
-            let comparison = Comparison::of(op)?;
+            let comparison = ComparisonOp::of(op)?;
             Box::new(move |lhs, rhs| f64::from(u8::from(comparison.holds(lhs, rhs))))
         }
     };
@@ -171,11 +171,11 @@ mod tests {
 
     #[test]
     fn operators() {
-        assert_eq!(Arithmetic::Mod.apply(-7.0, 3.0), -1.0);
-        assert!(Arithmetic::Mod.apply(1.0, 0.0).is_nan());
-        assert_eq!(Arithmetic::Pow.apply(1.0, f64::NAN), 1.0);
-        assert_eq!(Comparison::Ge.select(2.0, 2.0, 2.0, false), 2.0);
-        assert!(is_absent(Comparison::Lt.select(2.0, 2.0, 2.0, false)));
-        assert_eq!(Comparison::Ne.select(f64::NAN, f64::NAN, 0.0, true), 1.0);
+        assert_eq!(ArithmeticOp::Mod.apply(-7.0, 3.0), -1.0);
+        assert!(ArithmeticOp::Mod.apply(1.0, 0.0).is_nan());
+        assert_eq!(ArithmeticOp::Pow.apply(1.0, f64::NAN), 1.0);
+        assert_eq!(ComparisonOp::Ge.select(2.0, 2.0, 2.0, false), 2.0);
+        assert!(is_absent(ComparisonOp::Lt.select(2.0, 2.0, 2.0, false)));
+        assert_eq!(ComparisonOp::Ne.select(f64::NAN, f64::NAN, 0.0, true), 1.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Arithmetic and comparisons between two vectors: which series of one side belongs to which of the other.
+//! ArithmeticOp and comparisons between two vectors: which series of one side belongs to which of the other.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use streamflow_tsdb::{Labels, METRIC_NAME};
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::binary::{Arithmetic, Comparison};
+use crate::eval::binary::{ArithmeticOp, ComparisonOp};
 use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels};
 
 /// Numbers the label sets that a matching tells apart.
@@ -253,8 +253,8 @@ impl Join<'_> {
         operands: impl Fn(usize) -> Option<(f64, f64)>,
     ) -> Result<Option<Row>, Error> {
         let mut values = self.query.budget.values(self.grid.steps)?;
-        let arithmetic = Arithmetic::of(self.op);
-        let comparison = if arithmetic.is_none() { Some(Comparison::of(self.op)?) } else { None };
+        let arithmetic = ArithmeticOp::of(self.op);
+        let comparison = if arithmetic.is_none() { Some(ComparisonOp::of(self.op)?) } else { None };
         let mut any = false;
         for (step, cell) in values.iter_mut().enumerate() {
             let Some((many, one)) = operands(step) else { continue };
@@ -276,7 +276,7 @@ impl Join<'_> {
 
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
         let mut labels = many.clone();
-        if Arithmetic::of(self.op).is_some() {
+        if ArithmeticOp::of(self.op).is_some() {
             labels = labels.without(&METADATA);
         }
         if self.matching.card == Cardinality::OneToOne {

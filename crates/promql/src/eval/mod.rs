@@ -16,6 +16,7 @@ pub(crate) mod quantile;
 pub(crate) mod range;
 pub(crate) mod selector;
 pub(crate) mod set;
+pub(crate) mod source;
 pub(crate) mod stage;
 pub(crate) mod window;
 

@@ -4,14 +4,14 @@
 //! `rate(x[5m])` needs the memory of its groups and not of its input, and all cores can work.
 
 use rayon::prelude::*;
-use streamflow_tsdb::{Labels, METRIC_NAME, Samples, Series};
+use streamflow_tsdb::{METRIC_NAME, Samples, Series};
 
 use crate::ast::{Expr, ExprKind, Extended, VectorSelector};
 use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels, same_labelset};
-use crate::eval::range::{RangeRead, RangeSamples};
 use crate::eval::selector::{Reading, Take, read_instant, read_smoothed, without_stale};
+use crate::eval::source::{Head, RowSource, heads_of};
 use crate::eval::stage::Stage;
 use crate::eval::window::History;
 use crate::function::{Call, Implementation};
@@ -22,25 +22,12 @@ pub(crate) const PARALLEL_CELLS: usize = 20_000;
 pub(crate) struct Pipeline<'q> {
     pub(crate) query: &'q RunningQuery<'q>,
     pub(crate) grid: Grid,
-    pub(crate) source: Source,
+    pub(crate) source: RowSource,
     stages: Vec<Stage>,
     /// Labels of each row and whether the name goes at the end.
     pub(crate) heads: Vec<Head>,
     /// Whether names were dropped from series of different names: rows may have to be merged or refused.
     pub(crate) may_collide: bool,
-}
-
-/// What is known of a row before its values.
-pub(crate) struct Head {
-    pub(crate) labels: Labels,
-    pub(crate) drop_name: bool,
-}
-
-/// What the rows are made of.
-pub(crate) enum Source {
-    Rows(Vec<Row>),
-    Instant { series: Vec<Series>, reading: Reading, take: Take, smoothed: bool },
-    Range { samples: RangeSamples, read: RangeRead },
 }
 
 /// Buffers that one thread uses for one series after the other.
@@ -100,7 +87,7 @@ impl RunningQuery<'_> {
         Pipeline {
             query: self,
             grid,
-            source: Source::Rows(rows),
+            source: RowSource::Rows(rows),
             stages: Vec::new(),
             heads,
             may_collide: false,
@@ -131,18 +118,13 @@ impl RunningQuery<'_> {
         let (first, last) = (reading.time(grid.start_ms), reading.time(grid.last()));
         let series = self.select(selector, first.saturating_sub(lookback), last.saturating_add(after))?;
         let heads = heads_of(series.iter().map(Series::labels));
-        let source = Source::Instant { series, reading, take, smoothed };
+        let source = RowSource::Instant { series, reading, take, smoothed };
         Ok(Pipeline::new(self, grid, source, heads))
     }
 }
 
-/// Heads of stored series.
-pub(crate) fn heads_of<'l>(labels: impl Iterator<Item = &'l Labels>) -> Vec<Head> {
-    labels.map(|labels| Head { labels: labels.clone(), drop_name: false }).collect()
-}
-
 impl<'q> Pipeline<'q> {
-    pub(crate) fn new(query: &'q RunningQuery<'q>, grid: Grid, source: Source, heads: Vec<Head>) -> Self {
+    pub(crate) fn new(query: &'q RunningQuery<'q>, grid: Grid, source: RowSource, heads: Vec<Head>) -> Self {
         Self { query, grid, source, stages: Vec::new(), heads, may_collide: false }
     }
 
@@ -185,9 +167,9 @@ impl<'q> Pipeline<'q> {
 
     /// All rows that have a sample.
     pub(crate) fn collect(mut self) -> Result<Vec<Row>, Error> {
-        let ranged = matches!(self.source, Source::Range { .. });
-        let rows = match std::mem::replace(&mut self.source, Source::Rows(Vec::new())) {
-            Source::Rows(rows) => self.map_rows(rows)?,
+        let ranged = matches!(self.source, RowSource::Range { .. });
+        let rows = match std::mem::replace(&mut self.source, RowSource::Rows(Vec::new())) {
+            RowSource::Rows(rows) => self.map_rows(rows)?,
             source => {
                 self.source = source;
                 self.make_rows()?
@@ -243,8 +225,8 @@ impl<'q> Pipeline<'q> {
     pub(crate) fn fill(&self, index: usize, scratch: &mut Scratch, out: &mut [f64]) -> Result<bool, Error> {
         self.query.check()?;
         match &self.source {
-            Source::Rows(rows) => out.copy_from_slice(&rows[index].values),
-            Source::Instant { series, reading, take, smoothed } => {
+            RowSource::Rows(rows) => out.copy_from_slice(&rows[index].values),
+            RowSource::Instant { series, reading, take, smoothed } => {
                 self.query.read(&series[index], &mut scratch.samples)?;
                 let lookback = self.query.options.lookback_ms;
                 if *smoothed {
@@ -254,7 +236,7 @@ impl<'q> Pipeline<'q> {
                     read_instant(&scratch.samples, (*reading, lookback, *take), self.grid, out);
                 }
             }
-            Source::Range { samples, read } => {
+            RowSource::Range { samples, read } => {
                 self.read_history(index, samples, scratch)?;
                 self.fill_range(read, scratch, out)?;
                 self.note_not_counter(index, read, out);

@@ -3,37 +3,19 @@
 use streamflow_tsdb::{Labels, Series};
 
 use crate::annotations::Annotation;
-use crate::ast::{Expr, ExprKind, Extended, Span, Subquery, ValueType};
+use crate::ast::{Expr, ExprKind, Extended, Subquery, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
 use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent};
-use crate::eval::pipeline::{Head, Pipeline, Scratch, Source, heads_of};
-use crate::eval::selector::{Reading, margins, without_stale};
+use crate::eval::pipeline::{Pipeline, Scratch};
+use crate::eval::selector::{margins, without_stale};
+use crate::eval::source::{Head, RangeRead, RangeSamples, RowSource, heads_of};
 use crate::eval::window::Window;
 use crate::function::{Call, Implementation};
 
 /// Steps between two questions whether to go on.
 const STEPS_PER_CHECK: usize = 512;
-
-/// Where the samples come from.
-pub(crate) enum RangeSamples {
-    Stored(Vec<Series>),
-    Subquery { rows: Vec<Row>, grid: Grid },
-}
-
-/// What is done with them.
-pub(crate) struct RangeRead {
-    call: fn(&mut Window) -> f64,
-    /// Whether the function asks for the resets of a counter.
-    counter: bool,
-    range_ms: i64,
-    reading: Reading,
-    extended: Option<Extended>,
-    params: Vec<Scalars>,
-    /// Series with a name that no counter should have, and where to say so.
-    not_counters: Option<(Vec<Labels>, Span)>,
-}
 
 impl RunningQuery<'_> {
     /// The series of a function of a range at every step.
@@ -97,7 +79,7 @@ impl RunningQuery<'_> {
         {
             read.not_counters = Some((heads.iter().map(|head| head.labels.clone()).collect(), matrix.span));
         }
-        let source = Source::Range { samples, read };
+        let source = RowSource::Range { samples, read };
         let mut pipeline = Pipeline::new(self, grid, source, heads);
         self.annotate_parameters(call, &pipeline);
         if !["last_over_time", "first_over_time"].contains(&call.function.name) {
@@ -122,7 +104,7 @@ impl RunningQuery<'_> {
     }
 
     fn annotate_parameters(&self, call: &Call, pipeline: &Pipeline) {
-        let Source::Range { read, .. } = &pipeline.source else { return };
+        let RowSource::Range { read, .. } = &pipeline.source else { return };
         if call.function.name != "quantile_over_time" || pipeline.heads.is_empty() {
             return;
         }

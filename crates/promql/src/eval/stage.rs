@@ -3,7 +3,7 @@
 use crate::ast::{Binary, Expr, ExprKind, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::binary::{Arithmetic, Comparison};
+use crate::eval::binary::{ArithmeticOp, ComparisonOp};
 use crate::eval::grid::{Grid, Scalars, is_absent};
 use crate::eval::moment::Moment;
 use crate::function::Implementation;
@@ -14,8 +14,8 @@ pub(crate) enum Stage {
     Map(fn(f64) -> f64),
     MapWith(fn(f64, &[f64]) -> f64, Vec<Scalars>),
     Date(fn(Moment) -> f64),
-    Arithmetic(Arithmetic, Operand),
-    Comparison(Comparison, Operand, bool),
+    Arithmetic(ArithmeticOp, Operand),
+    Comparison(ComparisonOp, Operand, bool),
 }
 
 /// The scalar side of an operator.
@@ -65,9 +65,9 @@ impl RunningQuery<'_> {
             ExprKind::Binary(binary) => {
                 let Some((_, scalar, is_left)) = self.vector_beside_scalar(binary) else { return Ok(None) };
                 let operand = Operand { scalars: self.scalars(scalar, grid)?, is_left };
-                match Arithmetic::of(binary.op) {
+                match ArithmeticOp::of(binary.op) {
                     Some(arithmetic) => Stage::Arithmetic(arithmetic, operand),
-                    None => Stage::Comparison(Comparison::of(binary.op)?, operand, binary.return_bool),
+                    None => Stage::Comparison(ComparisonOp::of(binary.op)?, operand, binary.return_bool),
                 }
             }
             _ => return Ok(None),

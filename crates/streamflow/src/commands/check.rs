@@ -23,7 +23,7 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             dataset.tables.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
             config.model.name,
             config.monitor.profile.as_str(),
-            config.monitor.threshold,
+            config.monitor.threshold.get(),
             config.api.listen,
         )
     })?;

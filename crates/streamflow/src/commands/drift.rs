@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_drift::{ColumnType, History, METHODS, Method, Profile, Report, Settings, Status};
+use streamflow_drift::{ColumnType, DriftSettings, History, METHODS, Method, Report, RuleSet, Share, Status};
 
 use super::{date, snapshots};
 use crate::Context;
@@ -32,7 +32,7 @@ pub struct Args {
     /// How a column is judged: calibrated (significant and large) or evidently (Evidently 0.7's defaults)
     /// [default: calibrated; with --history from the configuration]
     #[arg(long, value_parser = profile)]
-    profile: Option<Profile>,
+    profile: Option<RuleSet>,
     /// Share of drifted columns at or over which the decision is RETRAINING_TRIGGERED
     /// [default: 0.30; with --history from the configuration]
     #[arg(long, value_name = "SHARE")]
@@ -70,7 +70,7 @@ pub struct Args {
 }
 
 /// Parses `--profile`.
-pub fn profile(text: &str) -> Result<Profile, String> {
+pub fn profile(text: &str) -> Result<RuleSet, String> {
     text.parse()
 }
 
@@ -83,12 +83,10 @@ fn method(text: &str) -> Result<&'static Method, String> {
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let outputs = outputs(args)?;
-    if let Some(threshold) = args.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
-        bail!("--threshold {threshold} is not a share; expected 0 to 1, such as 0.30");
-    }
+    let threshold = args.threshold.map(|value| Share::new("--threshold", value)).transpose()?;
     match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
-            let settings = settings(args, reference, current)?;
+            let settings = settings(args, threshold, reference, current)?;
             let report = drift_files::compare(reference, current, settings, check_names, &context.terminal)?;
             let render = |document| match document {
                 Document::Html => report.to_html(),
@@ -99,7 +97,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             write(&outputs, render, || text(&report), context)?;
         }
         _ => {
-            let history = compare_months(args, context)?;
+            let history = compare_months(args, threshold, context)?;
             let render = |document| match document {
                 Document::Html => history.to_html(),
                 Document::Markdown => history.to_markdown(),
@@ -162,19 +160,19 @@ fn write(
     }
 }
 
-fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
+fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> anyhow::Result<History> {
     let config = context.config()?;
     let snapshots = snapshots(&config, &config.data_dir(context.data_dir.as_deref()))?;
     let request = history::Request {
         reference: args.reference_date.as_deref().map(|text| date("--reference", text)).transpose()?,
         profile: args.profile.unwrap_or(config.monitor.profile),
-        threshold: args.threshold.unwrap_or(config.monitor.threshold),
+        threshold: threshold.unwrap_or(config.monitor.threshold),
     };
     history::run(&snapshots, &request, &context.terminal.progress(0, "comparing"))
 }
 
 /// A column that was named on the command line must be on one side at least.
-fn check_names(settings: &Settings, names: &[String]) -> anyhow::Result<()> {
+fn check_names(settings: &DriftSettings, names: &[String]) -> anyhow::Result<()> {
     let given =
         settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
     for name in given {
@@ -187,11 +185,16 @@ fn check_names(settings: &Settings, names: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn settings(args: &Args, reference: &Path, current: &Path) -> anyhow::Result<Settings> {
-    let default = Settings::default();
-    Ok(Settings {
+fn settings(
+    args: &Args,
+    threshold: Option<Share>,
+    reference: &Path,
+    current: &Path,
+) -> anyhow::Result<DriftSettings> {
+    let default = DriftSettings::default();
+    Ok(DriftSettings {
         profile: args.profile.unwrap_or(default.profile),
-        drift_share_threshold: args.threshold.unwrap_or(default.drift_share_threshold),
+        drift_share_threshold: threshold.unwrap_or(default.drift_share_threshold),
         num_method: args.num_method,
         cat_method: args.cat_method,
         methods: assignments("--method", &args.method, method)?,

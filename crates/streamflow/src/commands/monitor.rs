@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
-use streamflow_drift::Profile;
+use streamflow_drift::{RuleSet, Share};
 
 use super::{block_on, date, snapshots};
 use crate::Context;
@@ -21,7 +20,7 @@ pub struct Args {
     current: String,
     /// How a column is judged [default: from the configuration, which says calibrated]
     #[arg(long, value_parser = super::drift::profile)]
-    profile: Option<Profile>,
+    profile: Option<RuleSet>,
     /// Share of drifted columns at or over which retraining is triggered [default: from the configuration, 0.30]
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
@@ -33,15 +32,12 @@ pub struct Args {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let data_dir = config.data_dir(context.data_dir.as_deref());
-    let threshold = args.threshold.unwrap_or(config.monitor.threshold);
-    if !(0.0..=1.0).contains(&threshold) {
-        bail!("--threshold {threshold} is not a share; expected 0 to 1, such as 0.30");
-    }
+    let threshold = args.threshold.map(|value| Share::new("--threshold", value)).transpose()?;
     let request = Request {
         reference: date("--reference", &args.reference)?,
         current: date("--current", &args.current)?,
         profile: args.profile.unwrap_or(config.monitor.profile),
-        threshold,
+        threshold: threshold.unwrap_or(config.monitor.threshold),
         report_dir: config.report_dir(args.report_dir.as_deref()),
     };
     let outcome = block_on(async {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use jiff::civil::Date;
 use streamflow_dataset::{PointInTime, Store};
-use streamflow_drift::{Decision, History, Profile, Report, Settings, compare};
+use streamflow_drift::{Decision, DriftSettings, History, Report, RuleSet, Share, compare};
 
 use super::monitor;
 use crate::columns::drift_columns;
@@ -15,8 +15,8 @@ use crate::terminal::table;
 pub struct Request {
     /// The month every later one is compared with; the first snapshot when none is named.
     pub reference: Option<Date>,
-    pub profile: Profile,
-    pub threshold: f64,
+    pub profile: RuleSet,
+    pub threshold: Share,
 }
 
 /// Compares every snapshot after the reference with it, under the settings of `streamflow monitor`.
@@ -32,7 +32,7 @@ pub fn run(snapshots: &Store, request: &Request, progress: &ProgressBar) -> anyh
 
     progress.set_length(later.len() as u64);
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
-    let mut settings = Settings {
+    let mut settings = DriftSettings {
         reference_name: reference.to_string(),
         ..monitor::settings(snapshots.spec(), &frame, request.profile, request.threshold)
     };

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use jiff::civil::Date;
 use serde::Serialize;
 use streamflow_dataset::{DatasetSpec, Frame, PointInTime, Values};
-use streamflow_drift::{ColumnType, Decision, Profile, Report, Settings};
+use streamflow_drift::{ColumnType, Decision, DriftSettings, Report, RuleSet, Share};
 
 use super::{FlowRun, TaskRecord};
 use crate::columns::drift_columns;
@@ -19,8 +19,8 @@ use crate::store::Store;
 pub struct Request {
     pub reference: Date,
     pub current: Date,
-    pub profile: Profile,
-    pub threshold: f64,
+    pub profile: RuleSet,
+    pub threshold: Share,
     pub report_dir: PathBuf,
 }
 
@@ -64,7 +64,7 @@ pub async fn run(
         run: id,
         decision: report.decision,
         drift_share: report.drift_share,
-        threshold: request.threshold,
+        threshold: request.threshold.get(),
         target_drift: report.target_drift.as_ref().map(|target| target.difference),
         drifted: report.drifted().map(|column| column.name.clone()).collect(),
         line: line(&report, &files),
@@ -92,7 +92,7 @@ async fn tasks(
     )
     .await?;
 
-    let settings = Settings {
+    let settings = DriftSettings {
         reference_name: request.reference.to_string(),
         current_name: request.current.to_string(),
         ..settings(snapshots.spec(), &reference, request.profile, request.threshold)
@@ -114,7 +114,12 @@ async fn tasks(
 }
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.
-pub(super) fn settings(spec: &DatasetSpec, table: &Frame, profile: Profile, threshold: f64) -> Settings {
+pub(super) fn settings(
+    spec: &DatasetSpec,
+    table: &Frame,
+    profile: RuleSet,
+    threshold: Share,
+) -> DriftSettings {
     let declared = table.columns.iter().filter(|column| column.name != spec.entity).map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,
@@ -123,13 +128,13 @@ pub(super) fn settings(spec: &DatasetSpec, table: &Frame, profile: Profile, thre
         };
         (column.name.clone(), kind)
     });
-    Settings {
+    DriftSettings {
         profile,
         drift_share_threshold: threshold,
         types: declared.collect(),
         entity: Some(spec.entity.clone()),
         target: Some(spec.label.column.clone()),
-        ..Settings::default()
+        ..DriftSettings::default()
     }
 }
 

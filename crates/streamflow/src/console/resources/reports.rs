@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use serde::Deserialize;
-use streamflow_drift::Profile;
+use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
 use crate::flows::monitor;
@@ -72,7 +72,7 @@ pub struct Comparison {
     reference: Date,
     current: Date,
     #[serde(default)]
-    profile: Option<Profile>,
+    profile: Option<RuleSet>,
     #[serde(default)]
     threshold: Option<f64>,
 }
@@ -85,11 +85,10 @@ pub async fn compare(
     let Json(comparison) = body?;
     let parts = &resources.0.parts;
     let configured = &parts.config.monitor;
-    let threshold = comparison.threshold.unwrap_or(configured.threshold);
-    if !(0.0..=1.0).contains(&threshold) {
-        let message = format!("threshold is {threshold}; expected a share from 0 to 1, such as 0.30");
-        return Err(ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, message));
-    }
+    let threshold = comparison.threshold.map(|value| Share::new("threshold", value)).transpose();
+    let threshold = threshold
+        .map_err(|error| ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?
+        .unwrap_or(configured.threshold);
     let Ok(_slot) = resources.0.comparisons.try_acquire() else {
         let message = "another comparison is running; try again when it has ended";
         return Err(ResourceError::new(StatusCode::CONFLICT, message));
