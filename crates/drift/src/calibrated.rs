@@ -151,7 +151,7 @@ fn significant(p_value: f64) -> bool {
 }
 
 impl EffectSize {
-    /// Whether the difference counts. A size that is not finite does.
+    /// Tells whether the difference counts. A size that is not finite does.
     #[must_use]
     pub fn is_large(&self) -> bool {
         self.value.is_none_or(|value| value >= self.threshold)
@@ -159,7 +159,7 @@ impl EffectSize {
 }
 
 impl MissingReport {
-    /// Whether the change of the share counts.
+    /// Tells whether the change of the share counts.
     #[must_use]
     pub fn is_large(&self) -> bool {
         (self.current_share - self.reference_share).abs() >= self.threshold

@@ -13,7 +13,7 @@ pub const MISSING: u32 = u32::MAX;
 pub struct Column {
     /// Pairs the column with its counterpart.
     pub name: String,
-    /// Its rows.
+    /// The values of its rows.
     pub values: Values,
 }
 

@@ -21,7 +21,7 @@ pub enum Error {
         name: String,
         /// The name of the side.
         side: String,
-        /// Its length.
+        /// The number of its rows.
         rows: usize,
         /// The length of the first column of that side.
         expected: usize,

@@ -92,7 +92,7 @@ fn signed(shift: f64) -> String {
 fn shares(labels: &[String], reference: &[u64], current: &[u64], other: usize) -> String {
     let (n, m) = (reference.iter().sum::<u64>() as f64, current.iter().sum::<u64>() as f64);
     let move_of = |i: usize| current[i] as f64 / m - reference[i] as f64 / n;
-    // Of two labels one rises as the other falls, but for rounding: tell the rise.
+    // One of two labels rises as the other falls, but for rounding: the rise is told.
     let size = |i: usize| ((move_of(i).abs() * 1e9).round(), move_of(i));
     let truth = labels.iter().position(|label| label == "true").filter(|_| labels.len() <= 2);
     let most = truth.or_else(|| {

@@ -32,7 +32,7 @@ pub struct Numbers<'a> {
     pub reference: Cow<'a, Sample>,
     /// Current values.
     pub current: Cow<'a, Sample>,
-    /// Whether both sides are whole numbers without a missing one, as NumPy's integer dtype.
+    /// True if both sides are whole numbers without a missing one, as NumPy's integer dtype.
     pub integer: bool,
 }
 
@@ -312,7 +312,7 @@ fn texts(column: &Column) -> Result<Vec<&str>, String> {
     let mut texts = Vec::with_capacity(kept);
     for (text, n) in counts {
         seen += n as u128;
-        // Of the first `seen` rows as large a share as of all.
+        // The share kept of the first `seen` rows is that of all rows.
         let due = (seen * kept as u128 / (rows as u128).max(1)) as usize;
         texts.extend(std::iter::repeat_n(text, due - taken));
         taken = due;

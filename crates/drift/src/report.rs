@@ -108,7 +108,7 @@ pub struct TargetDrift {
     pub current_rate: f64,
     /// Absolute difference of the two.
     pub difference: f64,
-    /// Of `current_rate − reference_rate`, with its sign.
+    /// Interval of `current_rate − reference_rate`, with its sign.
     pub change_interval: ConfidenceInterval,
 }
 
@@ -124,14 +124,14 @@ pub struct ConfidenceInterval {
 }
 
 impl ConfidenceInterval {
-    /// Whether no change at all is out of the question.
+    /// Tells whether no change at all is out of the question.
     #[must_use]
     pub fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
 }
 
-/// Whether a column took part in the verdict.
+/// A column's part in the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -151,7 +151,7 @@ pub struct ColumnReport {
     /// How it was tested.
     #[serde(rename = "type")]
     pub column_type: ColumnType,
-    /// Whether it was tested.
+    /// The column's part in the verdict.
     pub status: Status,
     /// Why it was not.
     pub reason: Option<String>,
@@ -190,7 +190,7 @@ pub struct ColumnReport {
 pub struct EffectSize {
     /// Name of the measure.
     pub name: String,
-    /// Its value; none when not finite.
+    /// The value of the measure; none when not finite.
     pub value: Option<f64>,
     /// Large from here on.
     pub threshold: f64,
@@ -203,13 +203,13 @@ pub struct MissingReport {
     pub reference_share: f64,
     /// Missing / rows in the current side.
     pub current_share: f64,
-    /// Of the two shares being equal; none when nothing is missing or the profile does not test it.
+    /// The p-value of the two shares being equal; none when nothing is missing or the profile does not test it.
     pub p_value: Option<f64>,
     /// After Benjamini–Hochberg over all tests of the report.
     pub adjusted_p_value: Option<f64>,
     /// Absolute difference of the shares from which a change counts.
     pub threshold: f64,
-    /// Whether the missing share alone makes the column drifted.
+    /// True if the missing share alone makes the column drifted.
     pub drifted: bool,
 }
 

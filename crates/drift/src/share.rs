@@ -27,7 +27,7 @@ impl Share {
         Self(percent as f64 / 100.0)
     }
 
-    /// Its value.
+    /// The number.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0

@@ -103,12 +103,12 @@ fn booster(depth: usize, rows: usize, rounds: &Rounds, settings: &TrainSettings)
 
 /// A column as the library gets it.
 struct Input {
-    /// Its feature.
+    /// The feature of the column.
     feature: usize,
-    /// Whether a value is replaced by 0 and a missing one by 1: the library refuses a column whose
+    /// True if a value is replaced by 0 and a missing one by 1: the library refuses a column whose
     /// values are all the same, even when it is telling that some are missing.
     only_missingness: bool,
-    /// Whether training rows lack a value.
+    /// True if training rows lack a value.
     has_missing: bool,
 }
 
@@ -127,7 +127,7 @@ impl Input {
     }
 }
 
-/// Whether a column differs between any two rows, be it by lacking a value.
+/// Tells whether a column differs between any two rows, be it by lacking a value.
 pub(crate) fn is_informative(column: &[f64]) -> bool {
     Input::of(0, column).is_some()
 }

@@ -25,7 +25,7 @@ pub(crate) enum Node {
         feature: u32,
         threshold: f64,
         left: u32,
-        /// Where a missing value goes.
+        /// Child to which a missing value goes.
         missing_left: bool,
     },
 }

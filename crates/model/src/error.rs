@@ -85,7 +85,7 @@ pub enum Error {
     InvalidSetting {
         /// The setting.
         name: &'static str,
-        /// Its value.
+        /// The value of the setting.
         value: String,
         /// The accepted range.
         expected: &'static str,
@@ -100,7 +100,7 @@ pub enum Error {
     MissingFeature {
         /// The feature.
         feature: String,
-        /// Its kind in training.
+        /// The kind of the feature in training.
         expected: &'static str,
     },
     /// A value or column is of another kind than in training.
@@ -108,7 +108,7 @@ pub enum Error {
     KindMismatch {
         /// The feature.
         feature: String,
-        /// Its kind in training.
+        /// The kind of the feature in training.
         expected: &'static str,
         /// The kind that was given.
         given: &'static str,
@@ -152,7 +152,7 @@ pub enum Error {
     UnsupportedVersion {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The version of the file.
         found: u32,
         /// The version this crate reads.
         supported: u32,

@@ -26,7 +26,7 @@ pub struct ReferenceProfile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureProfile {
-    /// Its name.
+    /// The name of the feature.
     pub name: String,
     /// Rows with a value.
     pub count: u64,
@@ -40,7 +40,7 @@ pub struct FeatureProfile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Distribution {
-    /// Of a numerical feature. Infinite values count, but not towards mean and std.
+    /// Distribution of a numerical feature. Infinite values count, but not towards mean and std.
     Numerical {
         /// Arithmetic mean; none without finite values.
         mean: Option<f64>,
@@ -49,7 +49,7 @@ pub enum Distribution {
         /// Finite values at [`QUANTILES`] (NumPy's "linear"); empty without finite values.
         quantiles: Vec<f64>,
     },
-    /// Of a categorical feature: rows of each level, most frequent first, then by name.
+    /// Distribution of a categorical feature: rows of each level, most frequent first, then by name.
     Categorical(Vec<LevelCount>),
 }
 

@@ -30,9 +30,9 @@ pub struct Schema {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feature {
-    /// Its name.
+    /// The name of the feature.
     pub name: String,
-    /// Its kind.
+    /// The kind of the feature.
     pub kind: Kind,
     /// Share of training rows without a value.
     pub missing_share: f64,
@@ -55,7 +55,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
-    /// Its name.
+    /// The name of the level.
     pub name: String,
     /// Training rows that have it.
     pub rows: u64,

@@ -15,7 +15,7 @@ use crate::{Error, Features, Schema, TrainSettings};
 pub struct Selection {
     /// The depth with the least log loss.
     pub max_depth: usize,
-    /// Its number of trees: the mean over the folds.
+    /// The number of trees: the mean over the folds.
     pub rounds: usize,
     /// The threshold with the largest F1 on the folds' predictions.
     pub threshold: f64,

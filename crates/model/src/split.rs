@@ -16,7 +16,7 @@ pub fn split_position(seed: u64, entity: &str) -> f64 {
     position(&format!("{seed}:{entity}"))
 }
 
-/// Whether an entity is a validation entity: [`split_position`] below `validation_share`.
+/// Tells whether an entity is a validation entity: [`split_position`] below `validation_share`.
 pub fn is_validation(seed: u64, entity: &str, validation_share: f64) -> bool {
     split_position(seed, entity) < validation_share
 }
@@ -27,7 +27,7 @@ pub(crate) fn fold(seed: u64, entity: &str, folds: usize) -> usize {
     ((position(&format!("{seed}:fold:{entity}")) * folds as f64) as usize).min(folds - 1)
 }
 
-/// Whether a training entity is in a stable sample of about this share.
+/// Tells whether a training entity is in a stable sample of about this share.
 pub(crate) fn is_sampled(seed: u64, entity: &str, share: f64) -> bool {
     share >= 1.0 || position(&format!("{seed}:sample:{entity}")) < share
 }

@@ -48,7 +48,7 @@ pub struct TrainingRecord {
 pub struct Importance {
     /// The feature.
     pub feature: String,
-    /// Its share of the loss reduction by all splits; all shares sum to 1 (or are 0 without splits).
+    /// The feature's share of the loss reduction by all splits; all shares sum to 1 (or are 0 without splits).
     pub gain_share: f64,
     /// Number of splits on it.
     pub splits: u64,

@@ -4,7 +4,7 @@ use streamflow_tsdb::Matcher;
 
 use crate::function::Function;
 
-/// Where something stands in the query text, in bytes.
+/// The place of something in the query text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
     /// First byte.
@@ -29,9 +29,9 @@ pub enum ValueType {
 /// An expression and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
-    /// What it is.
+    /// The sort of expression, with its parts.
     pub kind: ExprKind,
-    /// Where it stands.
+    /// The place of the expression in the query text.
     pub span: Span,
 }
 
@@ -50,7 +50,7 @@ pub enum ExprKind {
     Matrix {
         /// The series.
         selector: VectorSelector,
-        /// Its length, positive.
+        /// The length of the range, positive.
         range: DurationExpr,
     },
     /// `expr[1h:5m]`.
@@ -66,7 +66,7 @@ pub enum ExprKind {
     Aggregate(Box<Aggregate>),
     /// `-x`, `+x`.
     Unary {
-        /// Whether the sign is a minus.
+        /// True if the sign is a minus.
         negative: bool,
         /// The operand.
         operand: Box<Expr>,
@@ -134,7 +134,7 @@ pub enum DurationExpr {
     Negate(Box<DurationExpr>),
     /// `min(A, B)` and `max(A, B)`.
     Extreme {
-        /// Whether the larger is wanted.
+        /// True if the larger is wanted.
         is_max: bool,
         /// Both.
         operands: Box<(DurationExpr, DurationExpr)>,
@@ -155,7 +155,7 @@ pub enum DurationExpr {
 pub struct Subquery {
     /// An instant vector (or scalar).
     pub expr: Expr,
-    /// Its length, positive.
+    /// The length of the range, positive.
     pub range: DurationExpr,
     /// Between evaluations; without one the default of the engine.
     pub step: Option<DurationExpr>,
@@ -192,7 +192,7 @@ pub struct Aggregate {
     pub expr: Expr,
     /// `k`, the quantile, the label name.
     pub param: Option<Expr>,
-    /// Whether the labels are those to drop.
+    /// True if the labels are those to drop.
     pub without: bool,
     /// Label names as written.
     pub grouping: Vec<String>,

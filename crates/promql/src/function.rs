@@ -18,7 +18,7 @@ pub struct Function {
     pub variadic: i8,
     /// Type of the value.
     pub returns: ValueType,
-    /// Whether Prometheus calls it experimental.
+    /// True if Prometheus calls it experimental.
     pub experimental: bool,
     pub(crate) implementation: Implementation,
 }

@@ -11,7 +11,7 @@ pub struct EngineOptions {
     pub subquery_step_ms: i64,
     /// The most steps of a range query.
     pub max_steps: usize,
-    /// Whether what Prometheus calls experimental is part of the language; see [`crate::ParseOptions::experimental`].
+    /// True if what Prometheus calls experimental is part of the language; see [`crate::ParseOptions::experimental`].
     pub experimental: bool,
     /// Keep metric names until the whole query is evaluated (Prometheus 3's `promql-delayed-name-removal`).
     pub delayed_name_removal: bool,

@@ -2,7 +2,7 @@
 
 use streamflow_tsdb::Labels;
 
-/// Where a series lies between 0 and 1: the hash of its labels, as Prometheus stores them, over the largest hash.
+/// Place of a series between 0 and 1: the hash of its labels, as Prometheus stores them, over the largest hash.
 pub(crate) fn offset(labels: &Labels) -> f64 {
     let mut bytes = Vec::new();
     for (name, value) in labels.iter() {
@@ -14,7 +14,7 @@ pub(crate) fn offset(labels: &Labels) -> f64 {
     xxh64(&bytes) as f64 / u64::MAX as f64
 }
 
-/// Whether a series at this offset is among the first `ratio`, or, with a negative one, among the last.
+/// Tells whether a series at this offset is among the first `ratio`, or, with a negative one, among the last.
 pub(crate) fn keeps(offset: f64, ratio: f64) -> bool {
     if ratio >= 0.0 { offset < ratio } else { offset >= 1.0 + ratio }
 }

@@ -44,14 +44,14 @@ pub struct VectorSample {
     pub labels: Labels,
     /// The time of evaluation, milliseconds since 1970.
     pub timestamp: i64,
-    /// Its value.
+    /// The number.
     pub value: f64,
 }
 
 /// A series of a matrix; never without samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeSeries {
-    /// Its labels.
+    /// The labels of the series.
     pub labels: Labels,
     /// The samples, ascending by time.
     pub samples: Samples,

@@ -6,7 +6,7 @@ use crate::sample::{Sample, interpolate, pooled};
 use crate::sum::Sum;
 use crate::test_result::TestResult;
 
-/// Where the characteristic functions are compared, in units of half the pooled interquartile range.
+/// Points at which the characteristic functions are compared, in units of half the pooled interquartile range.
 const POINTS: [f64; 2] = [0.4, 0.8];
 type Vector = [f64; 4];
 type Square = [Vector; 4];

@@ -25,7 +25,7 @@ struct Ascending {
 }
 
 impl Ascending {
-    /// Whether the value is not below the last one and was taken.
+    /// Tells whether the value is not below the last one and was taken.
     #[inline]
     fn push(&mut self, value: f64, count: u64) -> bool {
         match self.values.last() {
@@ -162,7 +162,7 @@ impl Sample {
         self.rows
     }
 
-    /// Whether there is no row at all.
+    /// Tells whether there is no row at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows == 0

@@ -20,7 +20,7 @@ pub(crate) struct TermWeights {
 
 /// Compressed sparse rows.
 pub(crate) struct Rows {
-    /// Where each row ends in `cells`.
+    /// End of each row in `cells`.
     ends: Vec<usize>,
     cells: Row,
 }

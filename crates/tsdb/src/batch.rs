@@ -98,7 +98,7 @@ impl Batch {
         self.entries.len()
     }
 
-    /// Whether none waits.
+    /// Tells whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

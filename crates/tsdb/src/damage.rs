@@ -30,7 +30,7 @@ impl DamageLog {
         }
     }
 
-    /// Whether something below this directory is damaged.
+    /// Tells whether something below this directory is damaged.
     pub(crate) fn concerns(&self, dir: &Path) -> bool {
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().any(|damage| damage.file.starts_with(dir))

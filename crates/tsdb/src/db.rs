@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) synced: Mutex<u64>,
     /// Held while a batch becomes durable and visible: the log has batches in the order the head sees them.
     pub(crate) commits: Mutex<Commits>,
-    /// Where the log ends: what is before is whole.
+    /// End of the log: what is before is whole.
     pub(crate) end: Mutex<Option<Position>>,
     blocks: RwLock<Arc<[Arc<Block>]>>,
     pub(crate) head: Head,
@@ -137,7 +137,7 @@ impl Inner {
         self.dir.as_ref().map(|dir| dir.join("wal"))
     }
 
-    /// Where the log is and ends.
+    /// Directory of the log and its end.
     pub(crate) fn log_end(&self) -> Option<(PathBuf, Position)> {
         self.log_dir().zip(*guard(&self.end))
     }
@@ -249,7 +249,7 @@ impl Db {
         Tail::new(Arc::clone(&self.0), from)
     }
 
-    /// Where the write-ahead log ends now: what a new follower that wants no history begins with.
+    /// End of the write-ahead log: what a new follower that wants no history begins with.
     #[must_use]
     pub fn position(&self) -> Position {
         guard(&self.0.end).unwrap_or_default()

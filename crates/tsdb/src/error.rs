@@ -33,7 +33,7 @@ pub enum Error {
     /// More in one batch than a record of the write-ahead log may hold.
     #[error("a batch of {bytes} bytes is over the limit of {limit}; commit more often")]
     BatchTooLarge {
-        /// Its size.
+        /// The size that was given.
         bytes: usize,
         /// The largest size.
         limit: usize,
@@ -62,15 +62,15 @@ pub enum AppendError {
     /// Older than the newest sample of its series, and samples out of order are not accepted.
     #[error("sample at {timestamp} is out of order, the newest of the series is at {newest}")]
     OutOfOrder {
-        /// Of the sample.
+        /// Time of the sample.
         timestamp: i64,
-        /// Of the series.
+        /// Time of the newest sample of the series.
         newest: i64,
     },
     /// The series has another value at this time.
     #[error("sample at {timestamp} has the value {value}, the series has {existing} there")]
     DuplicateTimestamp {
-        /// Of both.
+        /// Time of both samples.
         timestamp: i64,
         /// The one in the store, which stays.
         existing: f64,
@@ -80,7 +80,7 @@ pub enum AppendError {
     /// Older than anything that is still accepted.
     #[error("sample at {timestamp} is too old, samples are accepted from {oldest} on")]
     TooOld {
-        /// Of the sample.
+        /// Time of the sample.
         timestamp: i64,
         /// What the store accepts now.
         oldest: i64,

@@ -73,7 +73,7 @@ impl Labels {
         self.iter().count()
     }
 
-    /// Whether there is no label at all.
+    /// Tells whether there is no label at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -98,7 +98,7 @@ impl Labels {
     }
 }
 
-/// Where two texts of the same beginning go apart; `None` if one begins with the other.
+/// The place at which two texts of the same beginning go apart; `None` if one begins with the other.
 fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
     let words = a.chunks_exact(16).zip(b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
     let rest = a[words..].iter().zip(&b[words..]).position(|(a, b)| a != b);

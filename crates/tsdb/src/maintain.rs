@@ -128,7 +128,7 @@ impl Inner {
         let mut writer = BlockWriter::create(&self.blocks_dir(), id, symbols, meta)?;
         for series in inside {
             let parts = parts(series);
-            // Of the pieces that are whole chunks these are taken; the open one is closed.
+            // Pieces that are whole chunks are taken as they are; the open one is closed.
             let apart = parts.iter().any(|part| matches!(part, Part::OutOfOrder(_)));
             let chunks = if apart {
                 rechunk(&parts, start, end - 1, self.options.samples_per_chunk)?

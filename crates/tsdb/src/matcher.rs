@@ -74,7 +74,7 @@ impl Matcher {
         &self.value
     }
 
-    /// Whether a label with this value meets the condition.
+    /// Tells whether a label with this value meets the condition.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         let found = match &self.pattern {

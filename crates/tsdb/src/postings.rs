@@ -48,7 +48,7 @@ fn intersect(found: &mut Vec<u64>, list: &[u64]) {
     });
 }
 
-/// Whether the labels meet all of them.
+/// Tells whether the labels meet all of them.
 pub(crate) fn meets(labels: &Labels, filters: &[&Matcher]) -> bool {
     filters.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or("")))
 }

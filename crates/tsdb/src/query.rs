@@ -38,7 +38,7 @@ impl Db {
         Ok(merged.into_iter().map(series).collect())
     }
 
-    /// Of blocks with a sample at the same time the first is right.
+    /// The blocks in the range; of those with a sample at the same time the first is right.
     fn overlapping(&self, min_ms: i64, max_ms: i64) -> Vec<Arc<Block>> {
         let blocks = self.0.blocks();
         let mut blocks: Vec<_> =
@@ -47,7 +47,7 @@ impl Db {
         blocks
     }
 
-    /// Whether any series in memory has a sample in the range: mostly the first has.
+    /// Tells whether any series in memory has a sample in the range: mostly the first has.
     fn head_overlaps(&self, min_ms: i64, max_ms: i64) -> bool {
         let overlaps = |(oldest, newest): (i64, i64)| oldest <= max_ms && newest >= min_ms;
         self.0.head.series().iter().any(|series| series.lock().range().is_some_and(overlaps))

@@ -3,7 +3,7 @@
 /// A series stopped here: not a value. Kept to the bit; any other NaN is an ordinary value.
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
-/// Whether this is [`STALE_NAN`], by its bits.
+/// Tells whether this is [`STALE_NAN`], by its bits.
 #[must_use]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
@@ -25,7 +25,7 @@ impl Samples {
         self.timestamps.len()
     }
 
-    /// Whether there is none.
+    /// Tells whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.timestamps.is_empty()

@@ -8,17 +8,17 @@ use crate::error::Error;
 use crate::labels::Labels;
 use crate::samples::Samples;
 
-/// Where some samples of a series are. Within a series parts stand so that, of two with a sample at one time, the
+/// Some samples of a series and the place where they are stored. Within a series parts stand so that, of two with a sample at one time, the
 /// first is right.
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
-    /// Of the head, finished.
+    /// A finished chunk of the head.
     Chunk(Chunk),
-    /// Of the head, as it was when selected.
+    /// The growing chunk of the head, as it was when selected.
     Open(Arc<OpenChunk>),
-    /// Of the head, accepted behind newer ones; ascending.
+    /// Samples of the head that were accepted behind newer ones; ascending.
     OutOfOrder(Arc<Vec<(i64, f64)>>),
-    /// Of a block.
+    /// A chunk of a block.
     Block(BlockPart),
 }
 

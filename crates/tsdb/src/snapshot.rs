@@ -35,7 +35,7 @@ impl Db {
         };
         let aside = to.with_extension(files::ASIDE);
         if aside.exists() {
-            // Of an attempt that failed. Its files may be links to ours: they must not be written to.
+            // Left by an attempt that failed. Its files may be links to ours: they must not be written to.
             fs::remove_dir_all(&aside).map_err(Error::io("cannot remove", &aside))?;
         }
         let (blocks, log) = (aside.join("blocks"), aside.join("wal"));

@@ -41,7 +41,7 @@ pub(super) struct Plot<'a> {
     pub(super) title: String,
 }
 
-/// Where a month is from the left, 0 to 1; a month alone is in the middle.
+/// Distance of a month from the left, 0 to 1; a month alone is in the middle.
 pub(super) fn across(month: usize, months: usize) -> f64 {
     if months < 2 { 0.5 } else { INSET + (1.0 - 2.0 * INSET) * month as f64 / (months - 1) as f64 }
 }

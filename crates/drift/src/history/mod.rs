@@ -58,7 +58,7 @@ pub struct History {
 /// One month as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Month {
-    /// Its name, rows and columns.
+    /// The month's name, rows and columns.
     pub current: Dataset,
     /// What followed from its share of drifted columns.
     pub decision: Decision,
@@ -87,7 +87,7 @@ pub struct ColumnHistory {
 /// One column in one month: as in [`ColumnReport`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnMonth {
-    /// Whether it was tested.
+    /// The column's part in that month's verdict.
     pub status: Status,
     /// Why it was not.
     pub reason: Option<String>,
@@ -166,7 +166,7 @@ impl History {
     }
 }
 
-/// Whether `report` may stand beside `first`.
+/// Tells whether `report` may stand beside `first`.
 fn alike(first: &Report, report: &Report) -> Result<(), Error> {
     let side = |side: &Dataset| format!("{} of {} rows and {} columns", side.name, side.rows, side.columns);
     let differs = |what, found: String, expected: String| Error::UnlikeReports {

@@ -113,8 +113,8 @@ pub(super) fn changes(report: &Report) -> String {
     html + "</section>"
 }
 
-/// Whether chance is an unlikely reason, by the values or by the missing share. Known in the calibrated profile only:
-/// there the p-values are adjusted.
+/// Tells whether chance is an unlikely reason, by the values or by the missing share. Known in the calibrated profile
+/// only: there the p-values are adjusted.
 fn is_significant(column: &ColumnReport) -> bool {
     let missing = column.missing.as_ref().and_then(|missing| missing.adjusted_p_value);
     [column.adjusted_p_value, missing].into_iter().flatten().any(|p| p <= SIGNIFICANCE_LEVEL)

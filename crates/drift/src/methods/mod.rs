@@ -59,7 +59,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Whether `score` lies on the drift side of `threshold`. NaN never does.
+    /// Tells whether `score` lies on the drift side of `threshold`. NaN never does.
     #[must_use]
     pub fn holds(self, score: f64, threshold: f64) -> bool {
         match self {
@@ -104,7 +104,7 @@ impl Method {
         })
     }
 
-    /// Whether the score means drift.
+    /// Tells whether the score means drift.
     #[must_use]
     pub fn drifted(&self, score: Score) -> bool {
         self.drifted_if.holds(score.value, score.critical.unwrap_or(self.threshold))

@@ -6,7 +6,7 @@ use super::Score;
 use crate::observations::{Observations, Texts};
 
 const SEED: u64 = 42;
-/// Of the areas a guessing classifier would reach, Evidently takes this quantile as the bound.
+/// Quantile of the areas a guessing classifier would reach that Evidently takes as the bound.
 const CONFIDENCE: f64 = 0.95;
 
 /// ROC AUC of the classifier against a fixed bound.

@@ -221,7 +221,7 @@ impl Counted {
     }
 }
 
-/// Whether labels of these lengths in bytes are kept.
+/// Tells whether labels of these lengths in bytes are kept.
 pub(super) fn fits(lengths: impl ExactSizeIterator<Item = usize>) -> bool {
     lengths.len() <= MAX_DISTINCT && lengths.sum::<usize>() <= MAX_LABEL_BYTES
 }

@@ -66,8 +66,8 @@ impl TableProfile {
         Ok(Self { columns })
     }
 
-    /// Whether a file that begins with these bytes is meant to be a profile: a JSON object, which no CSV or Parquet
-    /// file looks like.
+    /// Tells whether a file that begins with these bytes is meant to be a profile: a JSON object, which no CSV or
+    /// Parquet file looks like.
     #[must_use]
     pub fn is_profile(start: &[u8]) -> bool {
         let mut bytes = start.iter().filter(|byte| !byte.is_ascii_whitespace());

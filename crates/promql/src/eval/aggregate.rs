@@ -24,7 +24,7 @@ pub(crate) struct Groups {
     pub(crate) of_row: Vec<usize>,
     /// In the order of their first series.
     pub(crate) labels: Vec<Labels>,
-    /// Whether the name of any of a group's series waits to be dropped.
+    /// True if the name of any of a group's series waits to be dropped.
     pub(crate) drop_name: Vec<bool>,
 }
 

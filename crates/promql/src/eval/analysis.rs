@@ -115,7 +115,7 @@ pub(crate) fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
     one.into_iter().chain(two).chain(many)
 }
 
-/// Whether the function's value changes with the time of evaluation though its arguments do not.
+/// Tells whether the function's value changes with the time of evaluation though its arguments do not.
 pub(crate) fn is_timed(function: &str) -> bool {
     TIMED.contains(&function)
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 /// stale markers end at the selectors, so it cannot be mistaken for a value.
 pub(crate) const ABSENT: f64 = STALE_NAN;
 
-/// Whether there is no sample.
+/// Tells whether there is no sample.
 #[inline]
 pub(crate) fn is_absent(value: f64) -> bool {
     value.to_bits() == ABSENT.to_bits()
@@ -150,7 +150,7 @@ impl Values {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) labels: Labels,
-    /// Whether the name goes from the labels at the end (delayed name removal).
+    /// True if the name goes from the labels at the end (delayed name removal).
     pub(crate) drop_name: bool,
     pub(crate) values: Values,
 }

@@ -70,7 +70,7 @@ impl RunningQuery<'_> {
         Ok(rows)
     }
 
-    /// Whether nothing is kept.
+    /// Tells whether nothing is kept.
     fn check_ratio(&self, extremes: &Extremes, span: Span) -> Result<bool, Error> {
         if extremes.any_nan {
             return Err(Error::Execution("Ratio value is NaN".into()));
@@ -85,7 +85,7 @@ impl RunningQuery<'_> {
     }
 }
 
-/// Whether nothing is kept.
+/// Tells whether nothing is kept.
 fn check_count(extremes: &Extremes) -> Result<bool, Error> {
     if extremes.any_nan {
         return Err(Error::Execution("Parameter value is NaN".into()));
@@ -107,7 +107,7 @@ struct Picker {
     op: AggregateOp,
     /// The rows kept of each group at the current step, in the order of the answer.
     groups: Vec<Vec<usize>>,
-    /// Whether a row is kept at the current step.
+    /// True if a row is kept at the current step.
     kept: Vec<bool>,
 }
 
@@ -159,7 +159,7 @@ impl Picker {
     }
 }
 
-/// Whether `a` goes before `b` does; NaN goes first.
+/// Tells whether `a` goes before `b` does; NaN goes first.
 fn worse(a: f64, b: f64, largest: bool) -> bool {
     if a.is_nan() {
         return !b.is_nan();

@@ -26,7 +26,7 @@ pub(crate) struct Pipeline<'q> {
     stages: Vec<Stage>,
     /// Labels of each row and whether the name goes at the end.
     pub(crate) heads: Vec<Head>,
-    /// Whether names were dropped from series of different names: rows may have to be merged or refused.
+    /// True if names were dropped from series of different names: rows may have to be merged or refused.
     pub(crate) may_collide: bool,
 }
 
@@ -160,7 +160,7 @@ impl<'q> Pipeline<'q> {
         }
     }
 
-    /// Whether threads pay.
+    /// Tells whether threads pay.
     pub(crate) fn is_large(&self) -> bool {
         self.heads.len() > 1 && self.heads.len() * (self.grid.steps + 16) >= PARALLEL_CELLS
     }

@@ -147,7 +147,7 @@ impl RunningQuery<'_> {
     }
 }
 
-/// Whether the name is one a counter may have, or missing.
+/// Tells whether the name is one a counter may have, or missing.
 fn names_counter(labels: &Labels) -> bool {
     let name = labels.name();
     name.is_empty() || ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| name.ends_with(suffix))

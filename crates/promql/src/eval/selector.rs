@@ -132,7 +132,7 @@ pub(crate) fn margins(extended: Option<Extended>, lookback_ms: i64) -> (i64, i64
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
     Value,
-    /// Its time, in seconds.
+    /// The time of the sample, in seconds.
     Timestamp,
 }
 

@@ -29,7 +29,7 @@ pub(crate) enum RangeSamples {
 /// What a function of a range reads and computes.
 pub(crate) struct RangeRead {
     pub(crate) call: fn(&mut Window) -> f64,
-    /// Whether the function asks for the resets of a counter.
+    /// True if the function asks for the resets of a counter.
     pub(crate) counter: bool,
     pub(crate) range_ms: i64,
     pub(crate) reading: Reading,

@@ -103,7 +103,7 @@ impl Stage {
         }
     }
 
-    /// Whether the result is still the metric that it was.
+    /// Tells whether the result is still the metric that it was.
     pub(crate) fn keeps_name(&self) -> bool {
         matches!(self, Stage::Comparison(_, _, false))
     }

@@ -9,7 +9,7 @@ pub(crate) struct Window<'a> {
     pub(crate) values: &'a [f64],
     pub(crate) start: i64,
     pub(crate) end: i64,
-    /// Of the evaluation; differs from `end` by offsets and `@`.
+    /// Time of the evaluation; differs from `end` by offsets and `@`.
     pub(crate) time: i64,
     /// The function's scalar arguments at this step.
     pub(crate) params: &'a [f64],

@@ -137,7 +137,7 @@ impl Enrichment {
         Ok(rows)
     }
 
-    /// Of several series of one info metric that with the latest sample.
+    /// Keeps, of several series of one info metric, the one with the latest sample.
     fn newest(&self, series: &[usize], step: usize) -> Result<Option<usize>, Error> {
         let mut newest: Option<usize> = None;
         for &index in series {

@@ -17,7 +17,7 @@ struct Arguments {
 }
 
 impl AggregateOp {
-    /// Whether it has a parameter before its vector.
+    /// Tells whether it has a parameter before its vector.
     #[must_use]
     pub fn has_param(self) -> bool {
         matches!(
@@ -26,7 +26,7 @@ impl AggregateOp {
         )
     }
 
-    /// Whether Prometheus calls it experimental.
+    /// Tells whether Prometheus calls it experimental.
     #[must_use]
     pub fn is_experimental(self) -> bool {
         matches!(self, Self::Limitk | Self::LimitRatio)
@@ -72,7 +72,7 @@ impl Parser<'_> {
         Ok(arguments)
     }
 
-    /// Whether the next word may begin an expression.
+    /// Tells whether the next word may begin an expression.
     pub(super) fn begins_expression(&mut self) -> Result<bool, Error> {
         let kind = self.peek()?.kind;
         Ok(kind.is_metric_name()

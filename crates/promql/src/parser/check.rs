@@ -22,13 +22,13 @@ struct Check<'q> {
 }
 
 impl BinaryOp {
-    /// Whether its value is a truth.
+    /// Tells whether its value is a truth.
     #[must_use]
     pub fn is_comparison(self) -> bool {
         matches!(self, Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge)
     }
 
-    /// Whether it is `and`, `or` or `unless`.
+    /// Tells whether it is `and`, `or` or `unless`.
     #[must_use]
     pub fn is_set(self) -> bool {
         matches!(self, Self::And | Self::Or | Self::Unless)
@@ -215,7 +215,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Where the operator stands: after the white space that follows the left operand.
+    /// Position of the operator: after the white space that follows the left operand.
     fn operator_span(&self, binary: &Binary) -> Span {
         let end = binary.rhs.span.start;
         let between = &self.query[binary.lhs.span.end..end];

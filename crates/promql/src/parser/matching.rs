@@ -8,7 +8,7 @@ use super::token::{Keyword, Token, TokenKind};
 use super::{Parser, literal};
 
 impl Parser<'_> {
-    /// Whether `bool` stands there, and how series are matched.
+    /// Tells whether `bool` stands there, and how series are matched.
     pub(super) fn operator_modifiers(&mut self) -> Result<(bool, Matching), Error> {
         let mut matching = Matching {
             card: Cardinality::OneToOne,

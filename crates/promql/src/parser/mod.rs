@@ -29,7 +29,7 @@ use token::{Token, TokenKind};
 /// What a query may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseOptions {
-    /// Whether what Prometheus calls experimental is part of the language: some functions and aggregations, arithmetic
+    /// True if what Prometheus calls experimental is part of the language: some functions and aggregations, arithmetic
     /// of durations, `anchored` and `smoothed`, `fill`.
     pub experimental: bool,
     /// The most bytes of a query.
@@ -93,7 +93,7 @@ struct Parser<'q> {
     /// The next word, where it has been looked at. Words are read as late as Prometheus reads them, so that the same
     /// error comes first.
     peeked: Option<Token>,
-    /// Where the word ended that was taken last.
+    /// End of the word that was taken last.
     last_end: usize,
     /// How many expressions are being read, one inside of the other.
     depth: usize,

@@ -257,7 +257,7 @@ impl Parser<'_> {
     }
 }
 
-/// Where an expression keeps `offset` and `@`, if it may have them.
+/// The part of an expression that holds `offset` and `@`, if it may have them.
 fn modifiers_mut(expr: &mut Expr) -> Option<&mut Modifiers> {
     match &mut expr.kind {
         ExprKind::Vector(selector) | ExprKind::Matrix { selector, .. } => Some(&mut selector.modifiers),

@@ -122,7 +122,7 @@ pub(super) fn word(text: &str) -> TokenKind {
 }
 
 impl TokenKind {
-    /// Whether it may stand for the name of a metric outside of braces.
+    /// Tells whether it may stand for the name of a metric outside of braces.
     pub(super) fn is_metric_name(self) -> bool {
         match self {
             Self::Identifier | Self::MetricIdentifier | Self::Aggregator(_) | Self::Preprocessor(_) => true,
@@ -135,7 +135,7 @@ impl TokenKind {
         }
     }
 
-    /// Whether it may stand for a label in a list of labels. `without` may not, as in Prometheus.
+    /// Tells whether it may stand for a label in a list of labels. `without` may not, as in Prometheus.
     pub(super) fn is_label_name(self) -> bool {
         match self {
             Self::Identifier | Self::MetricIdentifier | Self::Aggregator(_) | Self::Preprocessor(_) => true,

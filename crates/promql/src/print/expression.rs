@@ -162,8 +162,8 @@ fn write_name(name: &str, f: &mut Formatter<'_>) -> Result {
 }
 
 impl Binary {
-    /// Whether the left operand has to be printed as `Inf`: Prometheus prints `+Inf`, which before `^` is read as a
-    /// sign before the power.
+    /// Tells whether the left operand has to be printed as `Inf`: Prometheus prints `+Inf`, which before `^` is read
+    /// as a sign before the power.
     pub(super) fn is_power_of_infinity(&self) -> bool {
         self.op == BinaryOp::Pow && self.lhs.kind == ExprKind::Number(f64::INFINITY)
     }

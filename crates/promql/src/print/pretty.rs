@@ -24,7 +24,7 @@ struct Pretty {
 }
 
 impl Pretty {
-    /// Whether the text of a tree is too long for a line. It is where that of a part is.
+    /// Tells whether the text of a tree is too long for a line. It is where that of a part is.
     fn find_long(&mut self, expr: &Expr) -> bool {
         let mut long = false;
         for child in children(expr) {

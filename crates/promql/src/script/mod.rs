@@ -38,7 +38,7 @@ pub struct ScriptReport {
 /// A case that did not come out as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Where the case begins, from 1.
+    /// The line on which the case begins, from 1.
     pub line: usize,
     /// The query, or the line where that cannot be read.
     pub query: String,
@@ -102,7 +102,7 @@ impl Runner {
     fn load(&mut self, load: &Load, report: &mut ScriptReport) {
         let mut batch = self.db.batch();
         let mut refused = None;
-        // Of lines with the same labels the last counts.
+        // The last of several lines with the same labels counts.
         let last: HashMap<&Labels, usize> =
             load.series.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
         for (_, (labels, items)) in
@@ -148,7 +148,7 @@ impl Runner {
         }
     }
 
-    /// Whether a case is about native histograms.
+    /// Tells whether a case is about native histograms.
     fn is_native(&self, eval: &Eval) -> bool {
         let expects = match &eval.result {
             Expected::Series(series) => series.iter().any(|(_, items)| items.contains(&Item::Histogram)),
@@ -252,7 +252,7 @@ fn check_error(eval: &Eval, error: &Error) -> Result<(), Mismatch> {
     }
 }
 
-/// Whether the answer depends on more than the time of evaluation.
+/// Tells whether the answer depends on more than the time of evaluation.
 fn asks_for_span(query: &str) -> bool {
     ["start()", "end()", "range()", "step()"].iter().any(|call| query.to_lowercase().contains(call))
 }

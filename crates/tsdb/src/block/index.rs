@@ -13,7 +13,7 @@ pub(crate) const MAGIC: &[u8; 8] = b"SFIDX\0\0\x01";
 /// Four sections of offset, length and checksum, and a checksum of those.
 pub(crate) const TOC: usize = 4 * 20 + 4;
 
-/// Where a section of the file is.
+/// Place of a section in the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) offset: u64,
@@ -76,9 +76,9 @@ pub(crate) struct ChunkPlace {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     text: Box<str>,
-    /// Where each symbol ends.
+    /// End of each symbol.
     ends: Vec<u32>,
-    /// Where each series entry begins in its section, and the section's length at the end.
+    /// Start of each series entry in its section, and the section's length at the end.
     places: Vec<u32>,
     /// Per name, sorted: its symbol, and where its values begin in `values`.
     names: Vec<(u32, u32)>,

@@ -86,7 +86,7 @@ impl Block {
         Ok(Self { id, dir, meta, bytes, index, series: toc.series, index_file, chunk_file, damage })
     }
 
-    /// Of blocks with a sample at the same time, the one made of the oldest is right.
+    /// Age of the block: of blocks with a sample at the same time, the one made of the oldest is right.
     pub(crate) fn rank(&self) -> u64 {
         self.meta.sources.iter().copied().min().unwrap_or(self.id).min(self.id)
     }

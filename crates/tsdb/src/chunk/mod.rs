@@ -37,7 +37,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// Of 1 to [`MAX_SAMPLES`] samples.
+    /// A chunk of 1 to [`MAX_SAMPLES`] samples.
     pub(crate) fn new(samples: &Samples) -> Self {
         let bytes = encode(samples);
         let (min_time, max_time) = (samples.timestamps[0], samples.timestamps[samples.len() - 1]);

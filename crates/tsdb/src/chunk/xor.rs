@@ -10,7 +10,7 @@ use crate::varint::{unzigzag, zigzag};
 /// Bits behind `ones + 1` bits of prefix, for ever larger changes of the timestamps' difference.
 const TIME_BITS: [u32; 5] = [0, 6, 12, 20, 40];
 
-/// Of the samples behind the first: the change of the difference, zigzag.
+/// Written for each sample behind the first: the change of the difference, zigzag.
 #[inline]
 fn write_time(into: &mut BitWriter, change: i64) {
     let code = zigzag(change);

@@ -18,7 +18,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Of a series that the log knows.
+    /// Number of a series that the log knows.
     pub(crate) fn of(series: Arc<MemSeries>) -> Option<Self> {
         let state = series.lock();
         if !state.logged {
@@ -120,7 +120,7 @@ impl State {
         }
     }
 
-    /// Whether there are samples in their order before `boundary`.
+    /// Tells whether there are samples in their order before `boundary`.
     pub(crate) fn is_before(&self, boundary: i64) -> bool {
         self.chunks.first().is_some_and(|chunk| chunk.min_time < boundary)
             || self.open.as_ref().is_some_and(|open| open.min_time < boundary)

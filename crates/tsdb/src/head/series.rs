@@ -27,7 +27,7 @@ pub(crate) struct State {
     pub(crate) flushing: Arc<Vec<(i64, f64)>>,
     /// Newest sample, also of one that has left the head.
     pub(super) newest: Option<(i64, f64)>,
-    /// Whether the write-ahead log knows the series.
+    /// True if the write-ahead log knows the series.
     pub(crate) logged: bool,
     /// Samples of batches that are not committed yet: the series must stay.
     pub(crate) pending: u32,
@@ -74,7 +74,7 @@ impl MemSeries {
 }
 
 impl State {
-    /// Where a sample of this batch would go, or why it is refused.
+    /// The place that a sample of this batch would take, or the reason why it is refused.
     pub(crate) fn place(
         &self,
         t: i64,
@@ -207,7 +207,7 @@ impl State {
         parts
     }
 
-    /// Whether there is any sample from `min` to `max` (as far as chunk bounds tell).
+    /// Tells whether there is any sample from `min` to `max` (as far as chunk bounds tell).
     pub(crate) fn overlaps(&self, min: i64, max: i64) -> bool {
         let chunk = self.chunks.partition_point(|chunk| chunk.max_time < min);
         self.chunks.get(chunk).is_some_and(|chunk| chunk.min_time <= max)

@@ -101,7 +101,7 @@ fn create_segment(dir: &Path, segment: u64) -> Result<File, Error> {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) records: u64,
-    /// Where the torn tail begins, if there is one.
+    /// Start of the torn tail, if there is one.
     pub(crate) torn: Option<u64>,
 }
 

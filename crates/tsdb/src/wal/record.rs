@@ -37,7 +37,7 @@ pub(crate) struct SavedSeries {
     pub(crate) labels: Labels,
     pub(crate) newest: Option<(i64, f64)>,
     pub(crate) chunks: Vec<Chunk>,
-    /// Whether the last chunk was still growing.
+    /// True if the last chunk was still growing.
     pub(crate) open: bool,
     pub(crate) behind: Samples,
 }

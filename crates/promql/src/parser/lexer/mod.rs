@@ -16,22 +16,22 @@ use super::token::{Keyword, Preprocessor, Token, TokenKind, word};
 /// The rest of a query.
 pub(super) struct Lexer<'q> {
     query: &'q str,
-    /// Where the next character is.
+    /// Position of the next character.
     at: usize,
-    /// Where the current word begins.
+    /// Position at which the current word begins.
     start: usize,
     paren_depth: usize,
     brace_open: bool,
     bracket_open: bool,
     /// Inside of square brackets: only durations, numbers and arithmetic are words.
     duration_state: bool,
-    /// Whether a colon was seen since the bracket opened.
+    /// True if a colon was seen since the bracket opened.
     got_colon: bool,
-    /// Whether a number or duration was seen since the bracket opened.
+    /// True if a number or duration was seen since the bracket opened.
     got_duration: bool,
 }
 
-/// Whether a name may begin with it.
+/// Tells whether a name may begin with it.
 fn is_alpha(c: char) -> bool {
     c == '_' || c.is_ascii_alphabetic()
 }
