@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use jiff::civil::Date;
+use streamflow_dataset::Period;
 use streamflow_model::{Model, Trained};
 
 use crate::store::Store;
@@ -25,7 +25,7 @@ impl Registry {
     pub async fn register(
         &self,
         name: &str,
-        as_of: Date,
+        as_of: Period,
         seed: u64,
         trained: &Trained,
     ) -> anyhow::Result<i64> {
