@@ -7,7 +7,7 @@ use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::civil::Date;
-use streamflow_dataset::{DatasetSpec, PointInTime, Store};
+use streamflow_dataset::{DatasetSpec, PointInTime, Snapshots};
 
 const SPEC: &str = r#"
 entity = "user_id"
@@ -71,11 +71,11 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter_batched(
             || {
                 let data = tempfile::tempdir().unwrap();
-                let store = Store::open(data.path(), spec.clone()).unwrap();
+                let store = Snapshots::open(data.path(), spec.clone()).unwrap();
                 (data, store)
             },
             |(data, store)| {
-                store.ingest(drop.path(), JANUARY, false, &mut |_| {}).unwrap();
+                store.ingest(drop.path(), JANUARY.into(), false, &mut |_| {}).unwrap();
                 data
             },
             BatchSize::PerIteration,
@@ -84,18 +84,18 @@ fn benches(criterion: &mut Criterion) {
 
     for rows in [7_000, 100_000] {
         let data = tempfile::tempdir().unwrap();
-        let store = Store::open(data.path(), spec.clone()).unwrap();
+        let store = Snapshots::open(data.path(), spec.clone()).unwrap();
         for (as_of, every) in [(JANUARY, 0), (FEBRUARY, 10)] {
             write_drop(drop.path(), rows, every);
-            store.ingest(drop.path(), as_of, false, &mut |_| {}).unwrap();
+            store.ingest(drop.path(), as_of.into(), false, &mut |_| {}).unwrap();
         }
         group.throughput(Throughput::Elements(rows));
         let options = PointInTime { labels: true, exact: true };
         group.bench_function(format!("point in time, {rows} entities, one month"), |bencher| {
-            bencher.iter(|| store.point_in_time(JANUARY, options).unwrap());
+            bencher.iter(|| store.point_in_time(JANUARY.into(), options).unwrap());
         });
         group.bench_function(format!("point in time, {rows} entities, older rows for a tenth"), |bencher| {
-            bencher.iter(|| store.point_in_time(FEBRUARY, options).unwrap());
+            bencher.iter(|| store.point_in_time(FEBRUARY.into(), options).unwrap());
         });
     }
     group.finish();

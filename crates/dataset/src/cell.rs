@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int6
 use arrow_schema::DataType;
 use jiff::civil::Date;
 
-use crate::spec::ColumnType;
+use crate::column_type::ColumnType;
 
 /// One value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -156,13 +156,5 @@ pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
         ColumnType::Float => DataType::Float64,
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Date => DataType::Date32,
-    }
-}
-
-impl ColumnType {
-    /// The type of values in one of the five array types of snapshots.
-    pub(crate) fn of_array(array: &DataType) -> Option<ColumnType> {
-        use ColumnType::{Boolean, Date, Float, Integer, String};
-        [String, Integer, Float, Boolean, Date].into_iter().find(|column| arrow_type(*column) == *array)
     }
 }

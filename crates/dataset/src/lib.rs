@@ -22,7 +22,7 @@
 //! # Example
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use streamflow_dataset::{DatasetSpec, PointInTime, Store};
+//! use streamflow_dataset::{DatasetSpec, PointInTime, Snapshots};
 //!
 //! let spec: DatasetSpec = toml::from_str(r#"
 //!     entity = "user_id"
@@ -42,11 +42,11 @@
 //! std::fs::write(drop.path().join("labels.csv"), "user_id,churned\nada,true\nbob,false\n")?;
 //!
 //! let data = tempfile::tempdir()?;
-//! let store = Store::open(data.path(), spec)?;
+//! let snapshots = Snapshots::open(data.path(), spec)?;
 //! let january = "2024-01-31".parse()?;
-//! store.ingest(drop.path(), january, false, &mut |_progress| {})?;
+//! snapshots.ingest(drop.path(), january, false, &mut |_progress| {})?;
 //!
-//! let frame = store.point_in_time(january, PointInTime { labels: true, exact: true })?;
+//! let frame = snapshots.point_in_time(january, PointInTime { labels: true, exact: true })?;
 //! let hours = &frame.column("hours").ok_or("no such column")?.values;
 //! assert_eq!((hours.text(0), hours.text(1)), (None, Some("2.5".to_string())));
 //! # Ok(())
@@ -55,42 +55,30 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cell;
-mod column_tally;
-mod commit;
-mod count_table;
-mod csv_blocks;
-mod csv_fields;
-mod csv_records;
-mod csv_tally;
-mod drop_files;
-mod entity_index;
+mod column_type;
+mod count;
+mod entity_key;
 mod error;
-mod expectation;
-mod frame;
-mod infer;
-mod ingest;
-mod ledger;
-mod parquet_cells;
-mod parquet_tally;
-mod point_in_time;
-mod rows;
-mod slots;
-mod source;
-mod spec;
-mod store;
-mod table_file;
-mod table_rows;
-mod value_counts;
+mod format;
+mod period;
+mod problem;
+mod snapshot;
 
-pub use error::{Error, Position, Problem, ProblemKind};
-pub use expectation::{EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation};
-pub use frame::{Column, Frame, MISSING, Values};
-pub use ingest::{IngestReport, Outcome, Progress};
-pub use ledger::{Snapshot, SnapshotTable};
-pub use point_in_time::PointInTime;
-pub use rows::PROBLEMS_SHOWN;
-pub use source::Format;
-pub use spec::{ColumnSpec, ColumnType, DatasetSpec, Label, TableSpec};
-pub use store::Store;
-pub use table_file::{Counted, Reading, TableFile};
-pub use value_counts::{Counts, Numbers, ValueCounts};
+pub use column_type::ColumnType;
+pub use count::table_file::{Counted, Reading, TableFile};
+pub use count::value_counts::{Counts, Numbers, ValueCounts};
+pub use entity_key::EntityKey;
+pub use error::Error;
+pub use format::Format;
+pub use period::{Period, PeriodError};
+pub use problem::{Position, Problem, ProblemKind};
+pub use snapshot::expectations::{
+    EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,
+};
+pub use snapshot::frame::{Column, Frame, MISSING, Values};
+pub use snapshot::ingest::{IngestReport, Outcome, Progress};
+pub use snapshot::ledger::{Snapshot, SnapshotTable};
+pub use snapshot::point_in_time::PointInTime;
+pub use snapshot::rows::PROBLEMS_SHOWN;
+pub use snapshot::snapshots::Snapshots;
+pub use snapshot::spec::{ColumnSpec, DatasetSpec, Label, TableSpec};

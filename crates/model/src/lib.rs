@@ -48,6 +48,7 @@ mod schema;
 mod selection;
 mod settings;
 mod split;
+mod task;
 mod train;
 
 pub use error::Error;
@@ -59,4 +60,5 @@ pub use schema::{EncodedRow, Feature, Kind, Level, Schema};
 pub use selection::{Candidate, Selection};
 pub use settings::TrainSettings;
 pub use split::{is_validation, split_position};
+pub use task::Task;
 pub use train::{Importance, MIN_TRAINING_ROWS, MIN_VALIDATION_ROWS, Trained, TrainingRecord, train};

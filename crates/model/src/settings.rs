@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Task};
 
 /// The settings of [`crate::train`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
+    /// What to predict.
+    pub task: Task,
     /// Picks the validation entities and the cross-validation folds; nothing else is random.
     pub seed: u64,
     /// Share of entities that are never trained on, in (0, 1).
@@ -37,6 +39,7 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     fn default() -> TrainSettings {
         TrainSettings {
+            task: Task::Binary,
             seed: 42,
             validation_share: 0.25,
             folds: 4,

@@ -36,7 +36,7 @@ struct Source {
 pub struct Loader {
     config: Arc<Config>,
     registry: Registry,
-    snapshots: Arc<streamflow_dataset::Store>,
+    snapshots: Arc<streamflow_dataset::Snapshots>,
     served: Served,
     loaded: Source,
 }
@@ -45,7 +45,7 @@ impl Loader {
     pub fn new(
         config: Arc<Config>,
         registry: Registry,
-        snapshots: Arc<streamflow_dataset::Store>,
+        snapshots: Arc<streamflow_dataset::Snapshots>,
         served: Served,
     ) -> Self {
         Self { config, registry, snapshots, served, loaded: Source::default() }
@@ -95,18 +95,18 @@ impl Loader {
 fn serving(
     config: &Config,
     registry: &Registry,
-    snapshots: &streamflow_dataset::Store,
+    snapshots: &streamflow_dataset::Snapshots,
     version: i64,
 ) -> anyhow::Result<Option<Serving>> {
     let Some((as_of, table)) = snapshots.online_features()? else { return Ok(None) };
     let model = registry.load(&config.model.name, version)?;
-    let features = OnlineFeatures::for_model(&model, &table, &config.dataset.entity)?;
+    let features = OnlineFeatures::for_model(&model, &table, config.dataset.entity.column())?;
     Ok(Some(Serving {
         model,
         model_name: config.model.name.clone(),
         model_version: version.to_string(),
         as_of,
-        entity_name: config.dataset.entity.clone(),
+        entity_name: config.dataset.entity.to_string(),
         features,
     }))
 }
@@ -137,7 +137,7 @@ pub async fn serve(
     }
     let state = api::ApiState::new(
         loader.config.api.clone(),
-        loader.config.dataset.entity.clone(),
+        loader.config.dataset.entity.to_string(),
         loader.served.clone(),
         watcher.numbers(),
     );
@@ -203,7 +203,7 @@ pub struct Everything {
     pub report_dir: PathBuf,
     pub store: Store,
     pub registry: Registry,
-    pub snapshots: Arc<streamflow_dataset::Store>,
+    pub snapshots: Arc<streamflow_dataset::Snapshots>,
 }
 
 /// Starts the prediction API, the metrics engine and the console; the task ends when all have stopped, in the order

@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use streamflow_dataset::{Frame, Values};
+use streamflow_dataset::{Frame, Period, Values};
 use streamflow_model::{FeatureValue, Model};
 
 /// The served model and features; empty until the first load. Swapping is atomic and never waits for requests.
@@ -26,7 +25,7 @@ pub struct Serving {
     /// Its version in the registry.
     pub model_version: String,
     /// The snapshot the features were read from.
-    pub as_of: Date,
+    pub as_of: Period,
     /// The name of the entity's column, which is also the field of a request.
     pub entity_name: String,
     /// The newest features of every entity.

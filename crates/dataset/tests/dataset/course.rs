@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use streamflow_dataset::{Counts, DatasetSpec, Outcome, PointInTime, Store, TableFile, Values};
+use streamflow_dataset::{Counts, DatasetSpec, Outcome, PointInTime, Snapshots, TableFile, Values};
 
 use crate::date;
 
@@ -43,7 +43,7 @@ fn the_template_is_a_good_configuration() {
 fn both_months() {
     let Some(months) = months() else { return };
     let data = tempfile::tempdir().unwrap();
-    let store = Store::open(data.path(), template()).unwrap();
+    let store = Snapshots::open(data.path(), template()).unwrap();
     for (month, as_of) in months.iter().zip(["2024-01-31", "2024-02-29"]) {
         let mut seen = Vec::new();
         let report = store

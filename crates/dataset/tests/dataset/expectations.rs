@@ -44,7 +44,7 @@ fn evaluate(csv: &str, expectations: &[Expectation]) -> Validation {
     fs::write(directory.path().join("rows.csv"), numbered).unwrap();
     fs::write(directory.path().join("other.csv"), "row\n1\n").unwrap();
     let data = tempfile::tempdir().unwrap();
-    let store = streamflow_dataset::Store::open(data.path(), spec).unwrap();
+    let store = streamflow_dataset::Snapshots::open(data.path(), spec).unwrap();
     match ingest(&store, directory.path(), "2024-01-31") {
         Ok(report) => report.validation.unwrap(),
         Err(Error::ExpectationsFailed(validation)) => *validation,

@@ -5,14 +5,18 @@ mod bad_drops;
 mod bad_tables;
 mod course;
 mod expectations;
+mod formats;
 mod point_in_time;
+mod point_in_time_model;
 mod round_trip;
 mod specs;
 
 use std::fs;
 use std::path::Path;
 
-use streamflow_dataset::{DatasetSpec, Error, IngestReport, Reading, Store, TableFile, ValueCounts};
+use streamflow_dataset::{
+    DatasetSpec, Error, IngestReport, Period, Reading, Snapshots, TableFile, ValueCounts,
+};
 use tempfile::TempDir;
 
 /// A dataset with every type, small enough to read.
@@ -63,18 +67,18 @@ fn drop_of(files: &[(&str, Option<&[u8]>)]) -> TempDir {
     directory
 }
 
-fn date(text: &str) -> jiff::civil::Date {
+fn date(text: &str) -> Period {
     text.parse().unwrap()
 }
 
-fn ingest(store: &Store, drop: &Path, as_of: &str) -> Result<IngestReport, Error> {
+fn ingest(store: &Snapshots, drop: &Path, as_of: &str) -> Result<IngestReport, Error> {
     store.ingest(drop, date(as_of), false, &mut |_| {})
 }
 
-/// A store of its own for a spec.
-fn store_of(text: &str) -> (TempDir, Store) {
+/// Snapshots of their own for a spec.
+fn store_of(text: &str) -> (TempDir, Snapshots) {
     let data = tempfile::tempdir().unwrap();
-    let store = Store::open(data.path(), spec(text)).unwrap();
+    let store = Snapshots::open(data.path(), spec(text)).unwrap();
     (data, store)
 }
 

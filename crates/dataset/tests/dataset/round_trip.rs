@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
-use streamflow_dataset::{Counts, Outcome, PointInTime, Store, Values};
+use streamflow_dataset::{Counts, Outcome, PointInTime, Snapshots, Values};
 
 use crate::{SPEC, counts_of, date, drop_of, spec};
 
@@ -59,7 +59,7 @@ fn usage_parquet(rows: &[Row]) -> Vec<u8> {
     )
 }
 
-fn write_parquet(batch: RecordBatch) -> Vec<u8> {
+pub fn write_parquet(batch: RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
@@ -88,7 +88,7 @@ fn check(rows: &[Row], usage_name: &str, usage: &[u8], users: &[u8]) {
     }
     let drop = drop_of(&files);
     let data = tempfile::tempdir().unwrap();
-    let store = Store::open(data.path(), spec(SPEC)).unwrap();
+    let store = Snapshots::open(data.path(), spec(SPEC)).unwrap();
     let first = store.ingest(drop.path(), date("2024-01-31"), false, &mut |_| {}).unwrap();
     assert_eq!(first.outcome, Outcome::Created);
     let part = data.path().join("snapshots/usage/as_of=2024-01-31/part-0.parquet");

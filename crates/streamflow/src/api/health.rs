@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use jiff::civil::Date;
 use serde::Serialize;
+use streamflow_dataset::Period;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -27,7 +27,7 @@ pub struct Ready<'a> {
     model: ServedModel<'a>,
     /// The snapshot the features were read from.
     #[schema(value_type = String, format = Date)]
-    as_of: Date,
+    as_of: Period,
 }
 
 /// Whether the process lives. Always 200.

@@ -142,7 +142,7 @@ impl Metrics {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
             let help = "Midnight UTC of the snapshot the served features were read from.";
-            if let Ok(midnight) = serving.as_of.to_zoned(TimeZone::UTC) {
+            if let Ok(midnight) = serving.as_of.date().to_zoned(TimeZone::UTC) {
                 let seconds = midnight.timestamp().as_second() as f64;
                 text.gauge("features_as_of_timestamp_seconds", help, &[], seconds);
             }

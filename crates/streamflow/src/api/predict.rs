@@ -10,8 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use streamflow_dataset::Period;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
@@ -48,7 +48,7 @@ pub struct Prediction<'a> {
     features_used: FeaturesUsed<'a>,
     /// The snapshot the features were read from.
     #[schema(value_type = String, format = Date)]
-    as_of: Date,
+    as_of: Period,
     /// The model that made the prediction.
     model: ServedModel<'a>,
 }
@@ -68,7 +68,7 @@ pub struct BatchPredictions<'a> {
     predictions: Vec<BatchResult<'a>>,
     /// The snapshot the features were read from.
     #[schema(value_type = String, format = Date)]
-    as_of: Date,
+    as_of: Period,
     /// The model that made the predictions.
     model: ServedModel<'a>,
 }

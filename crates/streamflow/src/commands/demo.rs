@@ -17,8 +17,8 @@ use crate::store::Store;
 use crate::terminal::Terminal;
 use crate::traffic;
 use anyhow::Context as _;
-use jiff::civil::Date;
 use reqwest::Url;
+use streamflow_dataset::Period;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -82,8 +82,8 @@ struct Demo {
     data_dir: PathBuf,
     store: Store,
     registry: Registry,
-    snapshots: Arc<streamflow_dataset::Store>,
-    months: Vec<Date>,
+    snapshots: Arc<streamflow_dataset::Snapshots>,
+    months: Vec<Period>,
     terminal: Terminal,
 }
 
@@ -129,7 +129,7 @@ impl Demo {
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
     fn requests(&self) -> anyhow::Result<Vec<String>> {
-        let entity = &self.config.dataset.entity;
+        let entity = self.config.dataset.entity.column();
         let (_, table) = self.snapshots.online_features()?.context("no month was ingested")?;
         let known = entity_ids(&table, entity)?;
         let spread = (known.len() / 49).max(1);
@@ -174,10 +174,10 @@ impl Demo {
 
 /// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
 fn ingest_sample(
-    snapshots: &streamflow_dataset::Store,
+    snapshots: &streamflow_dataset::Snapshots,
     drops: &Path,
     terminal: Terminal,
-) -> anyhow::Result<Vec<Date>> {
+) -> anyhow::Result<Vec<Period>> {
     let settings = sample::Settings::default();
     let bar = terminal.progress(0, "generating");
     let folders = sample::write(drops, &settings, &mut |done, total| {
@@ -187,7 +187,7 @@ fn ingest_sample(
     bar.finish_and_clear();
     let mut months = Vec::new();
     for folder in folders {
-        let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?;
+        let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?.into();
         let report = ingest::ingest(snapshots, &folder, as_of, false, terminal)?;
         terminal.line(&format!("ingest    {as_of} {}", ingest::summary(&report)))?;
         months.push(as_of);

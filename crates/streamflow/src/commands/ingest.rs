@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use jiff::civil::Date;
-use streamflow_dataset::{Error, IngestReport, Outcome, Store};
+use streamflow_dataset::{Error, IngestReport, Outcome, Period, Snapshots};
 
 use super::{date, snapshots};
 use crate::Context;
@@ -45,9 +44,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// Ingests with a progress bar, waiting for another writer to finish.
 pub fn ingest(
-    store: &Store,
+    store: &Snapshots,
     dir: &Path,
-    as_of: Date,
+    as_of: Period,
     replace: bool,
     terminal: Terminal,
 ) -> anyhow::Result<IngestReport> {

@@ -23,22 +23,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use jiff::civil::Date;
+use streamflow_dataset::Period;
 
 use crate::config::Config;
 
 /// Reads a date of the command line.
-fn date(flag: &str, text: &str) -> anyhow::Result<Date> {
-    let well_formed = text.len() == 10 && text.is_char_boundary(4);
+fn date(flag: &str, text: &str) -> anyhow::Result<Period> {
     text.parse()
         .ok()
-        .filter(|_| well_formed)
         .with_context(|| format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31"))
 }
 
 /// The snapshots of the data directory.
-fn snapshots(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<streamflow_dataset::Store>> {
-    match streamflow_dataset::Store::open(data_dir, config.dataset.clone()) {
+fn snapshots(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<streamflow_dataset::Snapshots>> {
+    match streamflow_dataset::Snapshots::open(data_dir, config.dataset.clone()) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error @ streamflow_dataset::Error::Io { .. }) => Err(error).with_context(|| {
             format!(

@@ -34,7 +34,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         months: args.months,
         rows: args.rows,
         seed: args.seed,
-        start: date("--start", &args.start)?,
+        start: date("--start", &args.start)?.date(),
         drift_month: args.drift_month,
     };
     let bar = context.terminal.progress(0, "generating");

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use serde::Serialize;
-use streamflow_dataset::PointInTime;
+use streamflow_dataset::{Period, PointInTime};
 use streamflow_model::{Metrics, TrainSettings};
 
 use super::{block_on, date, snapshots};
@@ -30,7 +29,7 @@ pub struct Args {
 pub struct Outcome {
     pub name: String,
     pub version: i64,
-    pub as_of: Date,
+    pub as_of: Period,
     pub production: bool,
     pub metrics: Metrics,
 }
@@ -54,9 +53,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 /// Trains on the snapshot of exactly `as_of` and registers the result.
 pub async fn train(
     config: &Config,
-    snapshots: Arc<streamflow_dataset::Store>,
+    snapshots: Arc<streamflow_dataset::Snapshots>,
     registry: &Registry,
-    as_of: Date,
+    as_of: Period,
     seed: u64,
 ) -> anyhow::Result<Outcome> {
     let spec = config.dataset.clone();
@@ -64,7 +63,7 @@ pub async fn train(
         TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
     let trained = tokio::task::spawn_blocking(move || {
         let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(table, &spec.entity, &spec.label.column)?;
+        let table = TrainingTable::new(table, spec.entity.column(), &spec.label.column)?;
         anyhow::Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
     })
     .await??;

@@ -2,8 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
-use jiff::civil::Date;
-use streamflow_dataset::{PointInTime, Store};
+use streamflow_dataset::{Period, PointInTime, Snapshots};
 use streamflow_drift::{Decision, DriftSettings, History, Report, RuleSet, Share, compare};
 
 use super::monitor;
@@ -14,7 +13,7 @@ use crate::terminal::table;
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The month every later one is compared with; the first snapshot when none is named.
-    pub reference: Option<Date>,
+    pub reference: Option<Period>,
     pub profile: RuleSet,
     pub threshold: Share,
 }
@@ -25,10 +24,10 @@ pub struct Request {
 ///
 /// # Errors
 /// A reference that was not ingested, no snapshot after it, or what reading and comparing return.
-pub fn run(snapshots: &Store, request: &Request, progress: &ProgressBar) -> anyhow::Result<History> {
-    let dates: Vec<Date> = snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect();
+pub fn run(snapshots: &Snapshots, request: &Request, progress: &ProgressBar) -> anyhow::Result<History> {
+    let dates: Vec<Period> = snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect();
     let (reference, later) = months(&dates, request.reference)?;
-    let read = |as_of: Date| snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true });
+    let read = |as_of: Period| snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true });
 
     progress.set_length(later.len() as u64);
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
@@ -51,7 +50,7 @@ pub fn run(snapshots: &Store, request: &Request, progress: &ProgressBar) -> anyh
 }
 
 /// The reference and the dates after it. Dates come ascending.
-fn months(dates: &[Date], reference: Option<Date>) -> anyhow::Result<(Date, &[Date])> {
+fn months(dates: &[Period], reference: Option<Period>) -> anyhow::Result<(Period, &[Period])> {
     let Some(&first) = dates.first() else {
         bail!("no snapshot was ingested; a history needs two, see streamflow ingest");
     };
@@ -105,8 +104,8 @@ mod tests {
 
     #[track_caller]
     fn check(dates: &[&str], reference: Option<&str>, expected: Result<(&str, usize), &str>) {
-        let date = |text: &str| text.parse::<Date>().unwrap();
-        let dates: Vec<Date> = dates.iter().map(|text| date(text)).collect();
+        let date = |text: &str| text.parse::<Period>().unwrap();
+        let dates: Vec<Period> = dates.iter().map(|text| date(text)).collect();
         match (months(&dates, reference.map(date)), expected) {
             (Ok((first, later)), Ok(expected)) => {
                 assert_eq!((first, later.len()), (date(expected.0), expected.1))

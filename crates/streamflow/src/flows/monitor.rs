@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use jiff::civil::Date;
 use serde::Serialize;
-use streamflow_dataset::{DatasetSpec, Frame, PointInTime, Values};
+use streamflow_dataset::{DatasetSpec, Frame, Period, PointInTime, Values};
 use streamflow_drift::{ColumnType, Decision, DriftSettings, Report, RuleSet, Share};
 
 use super::{FlowRun, TaskRecord};
@@ -17,8 +16,8 @@ use crate::store::Store;
 /// What to compare and where to write.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub reference: Date,
-    pub current: Date,
+    pub reference: Period,
+    pub current: Period,
     pub profile: RuleSet,
     pub threshold: Share,
     pub report_dir: PathBuf,
@@ -45,7 +44,7 @@ pub struct Outcome {
 /// Runs the flow once.
 pub async fn run(
     store: Store,
-    snapshots: Arc<streamflow_dataset::Store>,
+    snapshots: Arc<streamflow_dataset::Snapshots>,
     request: Request,
 ) -> anyhow::Result<Outcome> {
     let parameters = serde_json::json!({
@@ -77,10 +76,10 @@ pub async fn run(
 
 async fn tasks(
     run: &mut FlowRun,
-    snapshots: Arc<streamflow_dataset::Store>,
+    snapshots: Arc<streamflow_dataset::Snapshots>,
     request: &Request,
 ) -> anyhow::Result<(Report, Files)> {
-    let build = |as_of: Date| {
+    let build = |as_of: Period| {
         let snapshots = snapshots.clone();
         move || Ok(snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?)
     };
@@ -120,7 +119,7 @@ pub(super) fn settings(
     profile: RuleSet,
     threshold: Share,
 ) -> DriftSettings {
-    let declared = table.columns.iter().filter(|column| column.name != spec.entity).map(|column| {
+    let declared = table.columns.iter().filter(|column| column.name != spec.entity.column()).map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,
             Values::Boolean(_) | Values::Text { .. } => ColumnType::Categorical,
@@ -132,7 +131,7 @@ pub(super) fn settings(
         profile,
         drift_share_threshold: threshold,
         types: declared.collect(),
-        entity: Some(spec.entity.clone()),
+        entity: Some(spec.entity.to_string()),
         target: Some(spec.label.column.clone()),
         ..DriftSettings::default()
     }

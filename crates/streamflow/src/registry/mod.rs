@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use jiff::civil::Date;
+use streamflow_dataset::Period;
 use streamflow_model::{Model, Trained};
 
 use crate::store::Store;
@@ -25,7 +25,7 @@ impl Registry {
     pub async fn register(
         &self,
         name: &str,
-        as_of: Date,
+        as_of: Period,
         seed: u64,
         trained: &Trained,
     ) -> anyhow::Result<i64> {
@@ -40,7 +40,8 @@ impl Registry {
         trained.save(&dir).with_context(|| format!("cannot write the model to {}", dir.display()))?;
         let seed = i64::try_from(seed)
             .context("the seed is too large to be recorded; expected at most 9223372036854775807")?;
-        registration.commit(&as_of.to_string(), seed, &serde_json::to_value(&trained.metrics)?).await?;
+        let (task, metrics) = (trained.record.settings.task, serde_json::to_value(&trained.metrics)?);
+        registration.commit(&as_of.to_string(), task, seed, &metrics).await?;
         Ok(version)
     }
 

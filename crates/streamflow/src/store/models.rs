@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use sqlx::{FromRow, Sqlite, Transaction};
+use streamflow_model::Task;
 
 use super::{Store, now};
 
@@ -12,6 +13,8 @@ pub struct ModelVersion {
     pub version: i64,
     /// Snapshot it was trained on, `YYYY-MM-DD`.
     pub as_of: String,
+    /// What it predicts, as [`streamflow_model::Task`] is written.
+    pub task: String,
     pub seed: i64,
     /// JSON object of the validation metrics.
     pub metrics: String,
@@ -87,13 +90,20 @@ impl Store {
 
 impl Registration<'_> {
     /// Makes the version visible. The first version of a name becomes its production version.
-    pub async fn commit(mut self, as_of: &str, seed: i64, metrics: &serde_json::Value) -> sqlx::Result<()> {
+    pub async fn commit(
+        mut self,
+        as_of: &str,
+        task: Task,
+        seed: i64,
+        metrics: &serde_json::Value,
+    ) -> sqlx::Result<()> {
         sqlx::query(
-            "INSERT INTO model_versions (name, version, as_of, seed, metrics, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&self.name)
         .bind(self.version)
         .bind(as_of)
+        .bind(task.name())
         .bind(seed)
         .bind(metrics.to_string())
         .bind(now())
@@ -120,7 +130,7 @@ mod tests {
     async fn register(store: &Store, name: &str) -> i64 {
         let registration = store.begin_version(name).await.unwrap();
         let version = registration.version;
-        registration.commit("2024-01-31", 42, &serde_json::json!({"auc": 0.84})).await.unwrap();
+        registration.commit("2024-01-31", Task::Binary, 42, &serde_json::json!({"auc": 0.84})).await.unwrap();
         version
     }
 

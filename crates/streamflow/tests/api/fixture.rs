@@ -64,7 +64,7 @@ pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
         model,
         model_name: "churn".into(),
         model_version: version.into(),
-        as_of,
+        as_of: as_of.into(),
         entity_name: "user_id".into(),
         features,
     }

@@ -41,7 +41,7 @@ pub struct Parts {
     pub data_dir: PathBuf,
     pub store: Store,
     pub registry: Registry,
-    pub snapshots: Arc<streamflow_dataset::Store>,
+    pub snapshots: Arc<streamflow_dataset::Snapshots>,
     pub reports: Folder,
     pub db: Db,
     /// Where the prediction API of this process answers.

@@ -47,14 +47,14 @@ pub async fn predict(
     let Json(Question { entity }) = body?;
     let parts = &resources.0.parts;
     let spec = &parts.config.dataset;
-    let id = match spec.column_type(&spec.entity_table, &spec.entity) {
+    let id = match spec.column_type(&spec.entity_table, spec.entity.column()) {
         Some(ColumnType::Integer) => {
             entity.trim().parse::<i64>().map_or_else(|_| json!(entity), |id| json!(id))
         }
         _ => json!(entity),
     };
     let url = parts.api_url.join("predict").context("the prediction API's address is no URL")?;
-    let answer = resources.0.client.post(url).json(&json!({ &spec.entity: id })).send().await;
+    let answer = resources.0.client.post(url).json(&json!({ spec.entity.column(): id })).send().await;
     let answer = answer.context("the prediction API of this server does not answer")?;
     let status = answer.status().as_u16();
     let response: Value = answer.json().await.context("the prediction API's answer is not JSON")?;

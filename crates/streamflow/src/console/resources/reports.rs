@@ -5,8 +5,8 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::civil::Date;
 use serde::Deserialize;
+use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
@@ -69,8 +69,8 @@ async fn file(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
-    reference: Date,
-    current: Date,
+    reference: Period,
+    current: Period,
     #[serde(default)]
     profile: Option<RuleSet>,
     #[serde(default)]

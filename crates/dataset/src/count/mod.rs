@@ -1,0 +1,15 @@
+//! How often each value of a file's columns occurs, without a configuration.
+//!
+//! `table_file` opens a file of either format. Of CSV, threads take blocks and count all columns
+//! (`csv_tally`, `column_tally`), whose types are guessed from the text (`infer`); of Parquet, threads
+//! take a column each (`parquet_tally`).
+
+mod column_tally;
+mod count_table;
+mod csv_tally;
+mod infer;
+mod parquet_tally;
+mod repeats;
+pub(crate) mod table_file;
+mod threads;
+pub(crate) mod value_counts;

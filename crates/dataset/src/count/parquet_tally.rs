@@ -1,0 +1,224 @@
+//! Counts the values of Parquet columns: threads take a column each, as columns are stored apart.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arrow_array::{Array, ArrayRef};
+use hashbrown::HashMap;
+use parquet::file::reader::ChunkReader;
+
+use crate::cell::Cells;
+use crate::column_type::ColumnType;
+use crate::count::count_table::CountTable;
+use crate::count::repeats::Repeats;
+use crate::count::threads::on_threads;
+use crate::count::value_counts::{Counts, Numbers, ValueCounts};
+use crate::format::parquet::{Footer, plain_type, unsupported};
+use crate::problem::{Fault, ProblemKind};
+
+/// What to count.
+pub(crate) struct Plan<'a> {
+    /// Positions of the columns in the file, in the order asked for.
+    pub(crate) columns: &'a [usize],
+    /// No column is begun once the ones before hold this much.
+    pub(crate) memory_bytes: u64,
+    pub(crate) threads: usize,
+    /// Told when a column is done.
+    pub(crate) progress: &'a (dyn Fn() + Sync),
+}
+
+/// The columns counted, in the order asked for, with `None` where there was no memory to begin one.
+pub(crate) type Tally = Vec<Option<ValueCounts>>;
+
+/// Counts the columns of the plan.
+pub(crate) fn tally<R, O>(open: O, footer: &Footer, plan: &Plan) -> Result<Tally, Fault>
+where
+    R: ChunkReader + 'static,
+    O: Fn() -> std::io::Result<R> + Sync,
+{
+    let (next, held, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut counted = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let rank = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&position) = plan.columns.get(rank) else { break };
+            if rank > 0 && held.load(Ordering::Relaxed) >= plan.memory_bytes {
+                break;
+            }
+            let column = open()
+                .map_err(|error| Fault::from(ProblemKind::DamagedParquet { reason: error.to_string() }))
+                .and_then(|source| count_column(source, footer, position))
+                .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            held.fetch_add(column.bytes(), Ordering::Relaxed);
+            (plan.progress)();
+            counted.push((rank, column));
+        }
+        Ok::<_, Fault>(counted)
+    };
+    let threads = plan.threads.min(plan.columns.len());
+    let mut tally: Tally = plan.columns.iter().map(|_| None).collect();
+    for part in on_threads(threads, work) {
+        for (rank, column) in part? {
+            tally[rank] = Some(column);
+        }
+    }
+    Ok(tally)
+}
+
+fn count_column<R>(source: R, footer: &Footer, position: usize) -> Result<ValueCounts, Fault>
+where
+    R: ChunkReader + 'static,
+{
+    let field = footer.schema().field(position);
+    let found = field.data_type();
+    let plain = plain_type(found).ok_or_else(|| Fault::in_column(field.name(), unsupported(found)))?;
+    let mut batches = footer.batches(source, &[position])?;
+    let mut column = Column::new(plain);
+    while let Some((_, arrays)) = batches.advance()? {
+        column.add(arrays.first().ok_or(ProblemKind::Changed)?)?;
+    }
+    let (missing, values) = column.finish();
+    Ok(ValueCounts { name: field.name().clone(), missing, values })
+}
+
+/// What a column's arrays have held so far.
+struct Column {
+    missing: u64,
+    values: Values,
+}
+
+enum Values {
+    Float(Bits<f64>),
+    Integer(Bits<i64>),
+    Boolean([u64; 2]),
+    Text(HashMap<Box<str>, u64>),
+    Date(HashMap<i32, u64>),
+}
+
+impl Column {
+    fn new(column_type: ColumnType) -> Self {
+        let values = match column_type {
+            ColumnType::Float => Values::Float(Bits::new(f64::from_bits)),
+            ColumnType::Integer => Values::Integer(Bits::new(u64::cast_signed)),
+            ColumnType::Boolean => Values::Boolean([0; 2]),
+            ColumnType::String => Values::Text(HashMap::new()),
+            ColumnType::Date => Values::Date(HashMap::new()),
+        };
+        Column { missing: 0, values }
+    }
+
+    fn add(&mut self, array: &ArrayRef) -> Result<(), ProblemKind> {
+        self.missing += array.null_count() as u64;
+        match (&mut self.values, Cells::new(array)) {
+            (Values::Float(numbers), Some(Cells::Float(array))) => {
+                for value in array.iter().flatten() {
+                    if value.is_nan() {
+                        self.missing += 1;
+                    } else {
+                        // Adding zero makes negative zero the same value.
+                        numbers.see((value + 0.0).to_bits());
+                    }
+                }
+            }
+            (Values::Integer(numbers), Some(Cells::Integer(array))) => {
+                array.iter().flatten().for_each(|value| numbers.see(value.cast_unsigned()));
+            }
+            (Values::Float(numbers), Some(Cells::Integer(array))) => {
+                array.iter().flatten().for_each(|value| numbers.see((value as f64).to_bits()));
+            }
+            // Numbers too large for 64 signed bits come as floats.
+            (values @ Values::Integer(_), Some(Cells::Float(_))) => {
+                if let Values::Integer(numbers) = std::mem::replace(values, Values::Boolean([0; 2])) {
+                    *values = Values::Float(numbers.into_floats());
+                }
+                self.missing -= array.null_count() as u64;
+                return self.add(array);
+            }
+            (Values::Boolean(counts), Some(Cells::Boolean(array))) => {
+                array.iter().flatten().for_each(|value| counts[usize::from(value)] += 1);
+            }
+            (Values::Text(counts), Some(Cells::Text(array))) => {
+                for text in array.iter().flatten() {
+                    match counts.get_mut(text) {
+                        Some(count) => *count += 1,
+                        None => drop(counts.insert(text.into(), 1)),
+                    }
+                }
+            }
+            (Values::Date(counts), Some(Cells::Date(array))) => {
+                array.iter().flatten().for_each(|day| *counts.entry(day).or_insert(0) += 1);
+            }
+            _ => return Err(ProblemKind::Changed),
+        }
+        Ok(())
+    }
+
+    /// As pandas has it, whole numbers with a missing value are floats.
+    fn finish(self) -> (u64, Counts) {
+        let values = match self.values {
+            Values::Integer(numbers) if self.missing > 0 => Values::Float(numbers.into_floats()),
+            values => values,
+        };
+        let values = match values {
+            Values::Float(numbers) => Counts::Float(numbers.finish()),
+            Values::Integer(numbers) => Counts::Integer(numbers.finish()),
+            Values::Boolean(counts) => Counts::Boolean(counts),
+            Values::Text(counts) => {
+                Counts::Text(counts.into_iter().map(|(text, count)| (text.into_string(), count)).collect())
+            }
+            Values::Date(counts) => Counts::Date(counts.into_iter().collect()),
+        };
+        (self.missing, values)
+    }
+}
+
+/// Numbers by their 64 bits: counted as long as they repeat, collected from then on.
+struct Bits<T> {
+    rows: u64,
+    counts: CountTable,
+    many: Vec<T>,
+    collecting: bool,
+    repeats: Repeats,
+    of_bits: fn(u64) -> T,
+}
+
+impl<T: Copy> Bits<T> {
+    fn new(of_bits: fn(u64) -> T) -> Self {
+        Bits {
+            rows: 0,
+            counts: CountTable::new(),
+            many: Vec::new(),
+            collecting: false,
+            repeats: Repeats::default(),
+            of_bits,
+        }
+    }
+
+    #[inline]
+    fn see(&mut self, bits: u64) {
+        if self.collecting {
+            self.many.push((self.of_bits)(bits));
+            return;
+        }
+        self.rows += 1;
+        if self.counts.add([bits, 0], 1) {
+            self.collecting = self.repeats.are_rare(self.rows, self.counts.distinct());
+        }
+    }
+
+    fn finish(self) -> Numbers<T> {
+        let mut numbers = Numbers { counts: Vec::new(), rows: self.many };
+        self.counts.iter().for_each(|([bits, _], count)| numbers.add((self.of_bits)(bits), count));
+        numbers
+    }
+}
+
+impl Bits<i64> {
+    fn into_floats(self) -> Bits<f64> {
+        let mut floats = Bits::new(f64::from_bits);
+        for ([bits, _], count) in self.counts.iter() {
+            floats.counts.add([(bits.cast_signed() as f64).to_bits(), 0], count);
+        }
+        floats.many = self.many.into_iter().map(|value| value as f64).collect();
+        Bits { rows: self.rows, collecting: self.collecting, repeats: self.repeats, ..floats }
+    }
+}

@@ -1,0 +1,291 @@
+//! Any CSV or Parquet file as a table, without a configuration: types are inferred as pandas does.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::count::column_tally::Tallied;
+use crate::count::csv_tally::{self, Wanted};
+use crate::count::parquet_tally;
+use crate::count::value_counts::ValueCounts;
+use crate::error::Error;
+use crate::format::csv::records::{Records, Step};
+use crate::format::parquet::Footer;
+use crate::format::{self, Format};
+use crate::problem::{Fault, ProblemKind, nearest};
+
+/// A table in a file. Columns are read as counts of their values, as many at a time as memory allows,
+/// so that files larger than memory can be compared.
+///
+/// The format is decided by the first bytes. CSV types are those of pandas' `read_csv`: a column is
+/// whole numbers, floats, booleans or text, the first of these that all its values are; whole numbers
+/// with a missing value are floats; a column without any value is floats; `""`, `NA`, `NaN`, `null`,
+/// `None` and the like are missing. Unlike there, booleans with a missing value stay booleans.
+/// Timestamps of Parquet become dates.
+#[derive(Debug)]
+pub struct TableFile {
+    name: String,
+    source: Source,
+    contents: Contents,
+    names: Vec<String>,
+    size_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    Bytes(Bytes),
+}
+
+#[derive(Debug)]
+enum Contents {
+    /// What is known of each column.
+    Csv(Vec<Known>),
+    Parquet(Footer),
+}
+
+/// What earlier passes over a CSV file have found out about a column.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// It is not a column of numbers.
+    text: bool,
+    /// It had to be dropped, and takes this much memory.
+    bytes: u64,
+}
+
+/// How columns are read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Memory for values, beside buffers of a few megabytes a thread. The first column asked for is
+    /// read whatever it takes.
+    pub memory_bytes: u64,
+    /// Threads that read at the same time.
+    pub threads: usize,
+    /// Told how many bytes were read since it was told last.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Columns that were read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted {
+    /// In the order asked for.
+    pub columns: Vec<ValueCounts>,
+    /// Columns to ask for again: there was no memory left for them, or numbers turned out to be text.
+    /// Never all of those asked for twice in a row.
+    pub deferred: Vec<String>,
+}
+
+/// A `dyn` names one trait that is not automatic.
+trait Readable: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Readable for T {}
+
+impl TableFile {
+    /// Looks at a file: its format and the names of its columns.
+    ///
+    /// # Errors
+    /// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
+    pub fn open(path: &Path) -> Result<TableFile, Error> {
+        let name = path.display().to_string();
+        let (file, format) = format::open(path).map_err(|fault| Error::of_file(&name, fault))?;
+        let size_bytes = file.metadata().map_err(Error::io("read", path))?.len();
+        Self::inspect(name, Source::File(path.to_path_buf()), format, size_bytes)
+    }
+
+    /// The same for a file that is in memory; `name` is for error messages.
+    ///
+    /// # Errors
+    /// As [`TableFile::open`].
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<TableFile, Error> {
+        let format = format::recognise(&bytes).map_err(|kind| Error::of_file(name, kind.into()))?;
+        let size_bytes = bytes.len() as u64;
+        Self::inspect(name.to_string(), Source::Bytes(Bytes::from(bytes)), format, size_bytes)
+    }
+
+    /// The names of the columns, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The size of the file.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Counts the values of the named columns, each named once; of as many of them as memory allows.
+    ///
+    /// # Errors
+    /// As [`TableFile::open`], and [`ProblemKind::NoSuchColumn`].
+    pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
+        let positions = self.positions(names).map_err(|fault| self.error(fault))?;
+        let counted = match &self.contents {
+            Contents::Csv(known) => {
+                let mut known = known.clone();
+                let counted = self.count_csv(&positions, &mut known, reading);
+                self.contents = Contents::Csv(known);
+                counted
+            }
+            Contents::Parquet(footer) => self.count_parquet(footer, &positions, reading),
+        };
+        counted.map_err(|fault| self.error(fault))
+    }
+
+    fn inspect(name: String, source: Source, format: Format, size_bytes: u64) -> Result<TableFile, Error> {
+        let contents = Contents::Csv(Vec::new());
+        let mut table = TableFile { name, source, contents, names: Vec::new(), size_bytes };
+        let result = match format {
+            Format::Csv => table.inspect_csv(),
+            Format::Parquet => table.inspect_parquet(),
+        };
+        let (names, contents) = result.map_err(|fault| table.error(fault))?;
+        table.names = names;
+        table.contents = contents;
+        Ok(table)
+    }
+
+    fn inspect_csv(&self) -> Result<(Vec<String>, Contents), Fault> {
+        let names = column_names(&self.records()?.header)?;
+        let known = vec![Known::default(); names.len()];
+        Ok((names, Contents::Csv(known)))
+    }
+
+    fn inspect_parquet(&self) -> Result<(Vec<String>, Contents), Fault> {
+        let footer = match &self.source {
+            Source::File(path) => Footer::read(&File::open(path).map_err(Fault::io("read"))?)?,
+            Source::Bytes(bytes) => Footer::read(bytes)?,
+        };
+        Ok((column_names(&footer.header())?, Contents::Parquet(footer)))
+    }
+
+    fn open_source(&self) -> Result<Box<dyn Readable>, Fault> {
+        Ok(match &self.source {
+            Source::File(path) => Box::new(File::open(path).map_err(Fault::io("read"))?),
+            Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
+        })
+    }
+
+    fn records(&self) -> Result<Records<Box<dyn Readable>>, Fault> {
+        Records::open(self.open_source()?)
+    }
+
+    fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Fault> {
+        let by_name: std::collections::HashMap<&str, usize> =
+            self.names.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
+        let find = |name: &&str| {
+            by_name.get(name).copied().ok_or_else(|| {
+                let nearest = nearest(name, self.names.iter().map(String::as_str));
+                Fault::in_column(name, ProblemKind::NoSuchColumn { nearest })
+            })
+        };
+        names.iter().map(find).collect()
+    }
+
+    fn count_csv(
+        &self,
+        positions: &[usize],
+        known: &mut [Known],
+        reading: &Reading,
+    ) -> Result<Counted, Fault> {
+        let records = self.records()?;
+        // The file may have got another header since it was opened.
+        if column_names(&records.header)? != self.names {
+            return Err(ProblemKind::Changed.into());
+        }
+        let mut source = self.open_source()?;
+        source.seek(SeekFrom::Start(records.position())).map_err(Fault::io("read"))?;
+
+        let mut columns = vec![None; self.names.len()];
+        let mut expected = 0;
+        for (rank, &position) in positions.iter().enumerate() {
+            expected += known[position].bytes;
+            if rank == 0 || expected <= reading.memory_bytes {
+                columns[position] = Some(Wanted { as_text: known[position].text, rank });
+            }
+        }
+        let Reading { memory_bytes, threads, progress } = *reading;
+        let plan = csv_tally::Plan { columns, memory_bytes, threads, progress };
+        let tally = csv_tally::tally(source, &plan).map_err(Fault::io("read"))?;
+        let Some(mut tally) = tally else { return Err(self.first_fault()?) };
+        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
+        for &position in positions {
+            let name = &self.names[position];
+            match tally.columns[position].take().map(|column| column.finish(name)) {
+                Some(Tallied::Counted(column)) => counted.columns.push(column),
+                Some(Tallied::ReadAgain) => {
+                    known[position].text = true;
+                    counted.deferred.push(name.clone());
+                }
+                Some(Tallied::Dropped) => {
+                    known[position].bytes = 8 * tally.rows;
+                    counted.deferred.push(name.clone());
+                }
+                None => counted.deferred.push(name.clone()),
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Reads record by record to say what is wrong and on which line.
+    fn first_fault(&self) -> Result<Fault, Fault> {
+        let mut records = self.records()?;
+        loop {
+            match records.advance()? {
+                Step::Record => {}
+                Step::Faulty(kind) => return Ok(Fault::at_line(records.line(), kind)),
+                // It was there a moment ago.
+                Step::End => return Ok(ProblemKind::Changed.into()),
+            }
+        }
+    }
+
+    fn count_parquet(
+        &self,
+        footer: &Footer,
+        positions: &[usize],
+        reading: &Reading,
+    ) -> Result<Counted, Fault> {
+        let share = self.size_bytes / self.names.len().max(1) as u64;
+        let plan = parquet_tally::Plan {
+            columns: positions,
+            memory_bytes: reading.memory_bytes,
+            threads: reading.threads,
+            progress: &|| (reading.progress)(share),
+        };
+        let tally = match &self.source {
+            Source::File(path) => parquet_tally::tally(|| File::open(path), footer, &plan),
+            Source::Bytes(bytes) => parquet_tally::tally(|| Ok(bytes.clone()), footer, &plan),
+        }?;
+        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
+        for (column, &position) in tally.into_iter().zip(positions) {
+            match column {
+                Some(column) => {
+                    counted.columns.push(ValueCounts { name: self.names[position].clone(), ..column })
+                }
+                None => counted.deferred.push(self.names[position].clone()),
+            }
+        }
+        Ok(counted)
+    }
+
+    fn error(&self, fault: Fault) -> Error {
+        Error::of_file(&self.name, fault)
+    }
+}
+
+/// The names of a header; one without a name gets pandas' `Unnamed: N`.
+fn column_names(header: &[String]) -> Result<Vec<String>, Fault> {
+    let mut names = Vec::with_capacity(header.len());
+    let mut seen = std::collections::HashSet::new();
+    for (index, name) in header.iter().enumerate() {
+        let name = if name.is_empty() { format!("Unnamed: {index}") } else { name.clone() };
+        if !seen.insert(name.clone()) {
+            return Err(Fault::in_column(&name, ProblemKind::DuplicateColumn));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests;

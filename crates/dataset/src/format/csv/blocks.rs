@@ -1,0 +1,154 @@
+//! A CSV file as blocks that end where a record ends, so that several threads can each take the next one.
+
+use std::io::{self, Read};
+
+use crate::format::csv::records::RECORD_LIMIT;
+
+/// Bytes read at a time; tests are to see many blocks.
+const BLOCK_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
+/// Zeros after the text of a block, so that a word can be loaded at its last byte.
+pub(crate) const PADDING: usize = 16;
+
+/// Takes blocks off a file, from the first record after the header on.
+pub(crate) struct Blocks<R> {
+    source: R,
+    /// The beginning of a record whose end is not read yet.
+    rest: Vec<u8>,
+    ended: bool,
+}
+
+/// Text of whole records and [`PADDING`] bytes; reused from block to block.
+#[derive(Default)]
+pub(crate) struct Block {
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    /// The text followed by its padding, and the length of the text.
+    pub(crate) fn padded(&self) -> (&[u8], usize) {
+        (&self.bytes, self.bytes.len() - PADDING)
+    }
+}
+
+/// What [`Blocks::advance`] found.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A block, for which so many bytes were read.
+    Block {
+        read: usize,
+    },
+    /// A record that is longer than a record may be.
+    TooLong,
+    End,
+}
+
+impl<R: Read> Blocks<R> {
+    /// `source` stands at the start of a record.
+    pub(crate) fn new(source: R) -> Self {
+        Blocks { source, rest: Vec::new(), ended: false }
+    }
+
+    /// Fills `block` with the next records.
+    pub(crate) fn advance(&mut self, block: &mut Block) -> io::Result<Next> {
+        let bytes = &mut block.bytes;
+        bytes.clear();
+        bytes.append(&mut self.rest);
+        let mut read = 0;
+        loop {
+            if !self.ended {
+                let before = bytes.len();
+                self.source.by_ref().take(BLOCK_BYTES as u64).read_to_end(bytes)?;
+                read += bytes.len() - before;
+                self.ended = bytes.len() - before < BLOCK_BYTES;
+            }
+            let end = if self.ended { bytes.len() } else { last_record_end(bytes) };
+            if end > 0 {
+                self.rest.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
+                bytes.resize(end + PADDING, 0);
+                return Ok(Next::Block { read });
+            }
+            if self.ended {
+                return Ok(Next::End);
+            }
+            if bytes.len() > RECORD_LIMIT {
+                return Ok(Next::TooLong);
+            }
+        }
+    }
+}
+
+/// The position after the last record that ends in `bytes`, which start with a record; 0 when none does.
+fn last_record_end(bytes: &[u8]) -> usize {
+    // Without quotes every line end is a record's.
+    if !bytes.contains(&b'"') {
+        let last = |end: u8| bytes.iter().rposition(|byte| *byte == end);
+        return last(b'\n').or_else(|| last(b'\r')).map_or(0, |position| position + 1);
+    }
+    let mut end = 0;
+    let mut position = 0;
+    let mut at_field_start = true;
+    while let Some(&byte) = bytes.get(position) {
+        position += 1;
+        match byte {
+            b'"' if at_field_start => match after_quoted(bytes, position) {
+                Some(after) => position = after,
+                None => return end,
+            },
+            b'\n' | b'\r' => end = position,
+            _ => {}
+        }
+        at_field_start = matches!(byte, b',' | b'\n' | b'\r');
+    }
+    end
+}
+
+/// Where the quotes end that were opened before `position`: after the closing one. `None` when they do not.
+pub(crate) fn after_quoted(bytes: &[u8], mut position: usize) -> Option<usize> {
+    loop {
+        position += bytes.get(position..)?.iter().position(|byte| *byte == b'"')? + 1;
+        // Two quotes are one in the text; the second may not be read yet.
+        match bytes.get(position) {
+            Some(b'"') => position += 1,
+            Some(_) => return Some(position),
+            None => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: usize) {
+        assert_eq!(last_record_end(text.as_bytes()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn blocks_end_with_records() {
+        check("a,b\n1,2", 4);
+        check("a,b", 0);
+        check("a\r1\r2", 4);
+        check("a,\"b\nc\"\n1,\"2\n", 8);
+        check("a,\"b\"\"\nc\"\n1", 10);
+        check("a,b\"\nc\"\n1", 8);
+        check("\"a\" \"\nb\n", 8);
+        // The quote at the end may be the first of two.
+        check("1\n\"a\"", 2);
+    }
+
+    #[test]
+    fn a_file_is_its_blocks() {
+        let text: String = (0..3_000).map(|row| format!("{row},\"x\n{row}\"\n")).collect();
+        let mut blocks = Blocks::new(text.as_bytes());
+        let (mut block, mut seen, mut count) = (Block::default(), Vec::new(), 0);
+        while let Ok(Next::Block { .. }) = blocks.advance(&mut block) {
+            let (bytes, end) = block.padded();
+            assert!(bytes[..end].ends_with(b"\"\n"));
+            seen.extend_from_slice(&bytes[..end]);
+            count += 1;
+        }
+        assert!(seen == text.as_bytes() && count > 3);
+    }
+}

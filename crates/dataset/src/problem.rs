@@ -1,0 +1,249 @@
+//! What can be wrong with the contents of a file, in words for the person who made the file.
+
+use std::fmt;
+use std::io;
+
+use crate::cell::shorten;
+
+/// One thing that is wrong with one file, and where.
+///
+/// Prints as `usage.csv line 17, column skips: "many" is not an integer; …`. The line is the line of
+/// the text file on which the record starts, the header being line 1; in Parquet, the row from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// The file, as the reader would name it.
+    pub file: String,
+    /// The configured table, when the file belongs to one.
+    pub table: Option<String>,
+    /// Where in the file.
+    pub position: Option<Position>,
+    /// The column.
+    pub column: Option<String>,
+    /// What is wrong, what was expected, and the remedy.
+    pub kind: ProblemKind,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Position {
+    /// Line of a text file, from 1.
+    Line(u64),
+    /// Row of a Parquet file, from 1.
+    Row(u64),
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Position::Line(line) => write!(f, "line {line}"),
+            Position::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(position) = self.position {
+            write!(f, " {position}")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {}", self.kind)
+    }
+}
+
+/// Why the contents of a file cannot be read, or not further.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The operating system refused what was tried, such as `read`.
+    Io { action: &'static str, source: io::Error },
+    /// Something is wrong with the contents.
+    At { position: Option<Position>, column: Option<String>, kind: ProblemKind },
+}
+
+impl Fault {
+    /// The operating system refused to do this; for `map_err`.
+    pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Fault {
+        move |source| Fault::Io { action, source }
+    }
+
+    /// Something is wrong with a line of a text file.
+    pub(crate) fn at_line(line: u64, kind: ProblemKind) -> Fault {
+        Fault::At { position: Some(Position::Line(line)), column: None, kind }
+    }
+
+    /// Something is wrong with a column.
+    pub(crate) fn in_column(name: &str, kind: ProblemKind) -> Fault {
+        Fault::At { position: None, column: Some(shorten(name)), kind }
+    }
+}
+
+impl From<ProblemKind> for Fault {
+    fn from(kind: ProblemKind) -> Self {
+        Fault::At { position: None, column: None, kind }
+    }
+}
+
+/// The kinds of [`Problem`].
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ProblemKind {
+    /// No file for a configured table.
+    #[error("is missing{}; put it beside the other tables", found_instead(.nearest))]
+    MissingFile {
+        /// A file whose name is close.
+        nearest: Option<String>,
+    },
+    /// `TABLE.csv` and `TABLE.parquet` in one drop.
+    #[error("the table comes both as .csv and as .parquet; leave one of them")]
+    TwoFiles,
+    /// Nothing in the file.
+    #[error("is empty; expected a header line with the column names")]
+    EmptyFile,
+    /// The entity table without a row.
+    #[error("has a header but no rows; the entity table needs at least one")]
+    NoEntities,
+    /// Bytes that are not UTF-8.
+    #[error("is not UTF-8 text{}; save it as UTF-8", if *.utf16 { " (it looks like UTF-16)" } else { "" })]
+    NotUtf8 {
+        /// It starts as UTF-16 does.
+        utf16: bool,
+    },
+    /// Another format altogether.
+    #[error("is {found}; expected CSV text or a Parquet file")]
+    NotATable {
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// Named as Parquet without being it.
+    #[error("is named .parquet but does not start as a Parquet file does; name CSV text .csv")]
+    NotParquet,
+    /// A Parquet file that the reader gives up on.
+    #[error("is a damaged or incomplete Parquet file ({reason}); copy it again")]
+    DamagedParquet {
+        /// The reader's reason.
+        reason: String,
+    },
+    /// A header that is one column because the separator is another.
+    #[error("the columns seem to be separated by {separator:?}; only commas are read")]
+    Separator {
+        /// The separator found.
+        separator: char,
+    },
+    /// A record of another width than the header.
+    #[error(
+        "has {found} field{} where the header has {expected}; quote fields that contain commas or line breaks",
+        if *found == 1 { "" } else { "s" }
+    )]
+    Ragged {
+        /// Fields of the record.
+        found: usize,
+        /// Columns of the header.
+        expected: usize,
+    },
+    /// A record past the size limit.
+    #[error("the record is longer than {limit_mib} MiB; a quote is probably not closed")]
+    RecordTooLong {
+        /// The limit.
+        limit_mib: usize,
+    },
+    /// A header past the column limit.
+    #[error("has more than {limit} columns; is this the right file?")]
+    TooManyColumns {
+        /// The limit.
+        limit: usize,
+    },
+    /// A name used twice.
+    #[error("the header names this column more than once; rename or drop one")]
+    DuplicateColumn,
+    /// A column of the file that no table of the configuration has.
+    #[error("is not a column of {table} in the configuration{}; remove it from the file or declare it under [dataset.tables.{table}.columns]", did_you_mean(.nearest))]
+    UnknownColumn {
+        /// The configured table.
+        table: String,
+        /// A configured name that is close.
+        nearest: Option<String>,
+    },
+    /// A column without a name, as pandas writes its index.
+    #[error("column {index} has no name; if pandas wrote the file, write it with index=False")]
+    UnnamedColumn {
+        /// From 1.
+        index: usize,
+    },
+    /// A configured column that the file lacks.
+    #[error("is missing; the header has {header}")]
+    MissingColumn {
+        /// The header, shortened.
+        header: String,
+    },
+    /// A value of another type.
+    #[error("{value:?} is not {expected}{}", if value.contains('\n') { "; a quote is probably not closed" } else { "" })]
+    WrongType {
+        /// The value, shortened.
+        value: String,
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// A Parquet column of another type.
+    #[error("has the Parquet type {found}, which does not hold {expected}")]
+    WrongParquetType {
+        /// The type found.
+        found: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A column type that has no place in a flat table.
+    #[error("has the Parquet type {found}; expected numbers, booleans, text or dates (leave the column out)")]
+    UnsupportedParquetType {
+        /// The type found.
+        found: String,
+    },
+    /// A missing value where none may be.
+    #[error("is missing; this column is declared as not nullable")]
+    MissingValue,
+    /// A row that belongs to nobody.
+    #[error("the entity is missing; every row needs one")]
+    MissingEntity,
+    /// Two rows for one entity.
+    #[error("{value:?} was seen before, at {first}; expected one row for each entity")]
+    DuplicateEntity {
+        /// The entity.
+        value: String,
+        /// Where it was first.
+        first: Position,
+    },
+    /// A name that the file does not have.
+    #[error("there is no such column{}", did_you_mean(.nearest))]
+    NoSuchColumn {
+        /// A name that is close.
+        nearest: Option<String>,
+    },
+    /// The file changed between two looks at it.
+    #[error("changed while it was read; ingest it once it is complete")]
+    Changed,
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
+}
+
+fn found_instead(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!(" (there is a {name}; rename it?)"))
+}
+
+/// The candidate that was probably meant: at most a third of its letters differ.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // The distance takes time and memory in proportion to the product of the lengths.
+    if name.len() > 200 {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(distance, candidate)| *distance * 3 <= candidate.chars().count().max(3))
+        .min()
+        .map(|(_, candidate)| candidate.to_string())
+}

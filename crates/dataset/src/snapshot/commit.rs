@@ -1,0 +1,219 @@
+//! Makes an ingest visible all at once and keeps it over a crash.
+//!
+//! The order on disk, every step synced before the next:
+//! 1. all files of the new date under `.ingest-DATE-rREVISION/`, which no reader looks into unasked;
+//! 2. its `manifest.json` is renamed into the ledger: **the commit point**;
+//! 3. the tables and the validation result are renamed to their places, and the directory removed.
+//!
+//! A crash before 2 leaves the old state and a directory to remove; one after 2 leaves the new state,
+//! with files that [`recover`] moves on. Until then readers find them by [`locate`].
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::period::Period;
+use crate::snapshot::ledger::{self, LEDGER, Snapshot};
+
+const PREFIX: &str = ".ingest-";
+const MANIFEST: &str = "manifest.json";
+const VALIDATION: &str = "validation.json";
+
+/// What was tried when a test had the process stop.
+#[cfg(test)]
+pub(crate) const STOPPED: &str = "go on to";
+
+/// The changing operations on the file system. A test can have them stop before any step.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    #[cfg(test)]
+    pub(crate) steps: std::sync::atomic::AtomicU64,
+    /// The step before which to stop; 0 is never.
+    #[cfg(test)]
+    pub(crate) stop_before: std::sync::atomic::AtomicU64,
+}
+
+impl Disk {
+    #[cfg(test)]
+    fn step(&self) -> Result<(), Error> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let step = self.steps.fetch_add(1, SeqCst) + 1;
+        let stop = self.stop_before.load(SeqCst);
+        // A stopped process takes no later step either.
+        if stop == 0 || step < stop {
+            return Ok(());
+        }
+        Err(Error::io(STOPPED, format!("step {step}"))(std::io::Error::other("the test has asked for it")))
+    }
+
+    #[cfg(not(test))]
+    fn step(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    pub(crate) fn create_dir(&self, path: &Path) -> Result<(), Error> {
+        self.step()?;
+        fs::create_dir_all(path).map_err(Error::io("create", path))
+    }
+
+    pub(crate) fn create_file(&self, path: &Path) -> Result<File, Error> {
+        self.step()?;
+        File::create(path).map_err(Error::io("create", path))
+    }
+
+    pub(crate) fn sync_file(&self, file: &File, path: &Path) -> Result<(), Error> {
+        self.step()?;
+        file.sync_all().map_err(Error::io("sync", path))
+    }
+
+    pub(crate) fn sync_dir(&self, path: &Path) -> Result<(), Error> {
+        self.step()?;
+        let directory = File::open(path).map_err(Error::io("open", path))?;
+        directory.sync_all().map_err(Error::io("sync", path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.step()?;
+        fs::rename(from, to).map_err(Error::io("rename a file to", to))
+    }
+
+    fn remove_dir(&self, path: &Path) -> Result<(), Error> {
+        self.step()?;
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = self.create_file(path)?;
+        self.step()?;
+        file.write_all(bytes).map_err(Error::io("write", path))?;
+        self.sync_file(&file, path)
+    }
+}
+
+/// The files of a date before its commit.
+pub(crate) struct Staging<'a> {
+    disk: &'a Disk,
+    snapshots: &'a Path,
+    directory: PathBuf,
+    as_of: Period,
+}
+
+impl<'a> Staging<'a> {
+    pub(crate) fn create(
+        disk: &'a Disk,
+        snapshots: &'a Path,
+        as_of: Period,
+        revision: u64,
+    ) -> Result<Self, Error> {
+        let directory = staging_dir(snapshots, as_of, revision);
+        disk.create_dir(&directory)?;
+        Ok(Staging { disk, snapshots, directory, as_of })
+    }
+
+    /// Where the file of a table is written.
+    pub(crate) fn table_path(&self, table: &str) -> PathBuf {
+        self.directory.join(format!("{table}.parquet"))
+    }
+
+    /// Makes the date what the manifest says; when it returns, it lasts.
+    pub(crate) fn commit(&self, manifest: &Snapshot, validation: &serde_json::Value) -> Result<(), Error> {
+        let manifest_json = pretty(&serde_json::to_value(manifest).expect("a manifest has text keys"));
+        self.disk.write(&self.directory.join(VALIDATION), &pretty(validation))?;
+        self.disk.write(&self.directory.join(MANIFEST), &manifest_json)?;
+        self.disk.sync_dir(&self.directory)?;
+        self.disk.sync_dir(self.snapshots)?;
+        let committed = ledger::manifest_path(self.snapshots, self.as_of);
+        self.disk.rename(&self.directory.join(MANIFEST), &committed)?;
+        self.disk.sync_dir(&self.snapshots.join(LEDGER))?;
+        settle(self.disk, self.snapshots, manifest, &self.directory)
+    }
+}
+
+/// Moves the files of a committed date to their places; those that are there already are left alone.
+fn settle(disk: &Disk, snapshots: &Path, manifest: &Snapshot, staging: &Path) -> Result<(), Error> {
+    for (name, table) in &manifest.tables {
+        let from = staging.join(format!("{name}.parquet"));
+        if !exists(&from)? {
+            continue;
+        }
+        let to = snapshots.join(&table.path);
+        let directory = to.parent().unwrap_or(snapshots);
+        disk.create_dir(directory)?;
+        disk.sync_dir(directory.parent().unwrap_or(snapshots))?;
+        disk.rename(&from, &to)?;
+        disk.sync_dir(directory)?;
+    }
+    let validation = staging.join(VALIDATION);
+    if exists(&validation)? {
+        disk.rename(&validation, &snapshots.join(&manifest.validation))?;
+        disk.sync_dir(&snapshots.join(LEDGER))?;
+    }
+    remove_unnamed(disk, snapshots, manifest)?;
+    disk.remove_dir(staging)?;
+    disk.sync_dir(snapshots)
+}
+
+/// Removes this date of tables that the manifest does not name, which a replacement has left behind.
+fn remove_unnamed(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
+    for entry in fs::read_dir(snapshots).map_err(Error::io("list", snapshots))? {
+        let name = entry.map_err(Error::io("list", snapshots))?.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(['.', '_']) || manifest.tables.contains_key(name) {
+            continue;
+        }
+        let left_behind = snapshots.join(name).join(format!("as_of={}", manifest.as_of));
+        if exists(&left_behind)? {
+            disk.remove_dir(&left_behind)?;
+            disk.sync_dir(&snapshots.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Finishes what a stopped ingest has committed and removes what it has not. The caller holds the lock.
+pub(crate) fn recover(disk: &Disk, snapshots: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(snapshots).map_err(Error::io("list", snapshots))? {
+        let name = entry.map_err(Error::io("list", snapshots))?.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let staging = snapshots.join(name);
+        let committed = ledger::read_all(snapshots)?
+            .into_values()
+            .find(|manifest| staging == staging_dir(snapshots, manifest.as_of, manifest.revision));
+        match committed {
+            Some(manifest) => settle(disk, snapshots, &manifest, &staging)?,
+            None => {
+                disk.remove_dir(&staging)?;
+                disk.sync_dir(snapshots)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The file of a table that a manifest names: where it is staged while its ingest has not finished,
+/// and in its place otherwise.
+pub(crate) fn locate(snapshots: &Path, manifest: &Snapshot, table: &str) -> Option<PathBuf> {
+    let entry = manifest.tables.get(table)?;
+    let staged = staging_dir(snapshots, manifest.as_of, manifest.revision).join(format!("{table}.parquet"));
+    Some(if staged.exists() { staged } else { snapshots.join(&entry.path) })
+}
+
+fn staging_dir(snapshots: &Path, as_of: Period, revision: u64) -> PathBuf {
+    snapshots.join(format!("{PREFIX}{as_of}-r{revision}"))
+}
+
+fn exists(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(Error::io("look for", path))
+}
+
+fn pretty(value: &serde_json::Value) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("a JSON value has text keys");
+    bytes.push(b'\n');
+    bytes
+}

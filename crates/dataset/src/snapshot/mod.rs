@@ -1,0 +1,21 @@
+//! A drop becomes the snapshot of a date, and snapshots become point-in-time tables.
+//!
+//! In: `drop_files` finds the files, `drop_table` reads them as [`spec`] says, [`expectations`] are
+//! evaluated on the way, `commit` makes all of it visible at once, and [`ledger`] says what is there.
+//! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives.
+
+mod commit;
+mod drop_files;
+mod drop_table;
+mod entity_index;
+pub(crate) mod expectations;
+mod fingerprint;
+pub(crate) mod frame;
+pub(crate) mod ingest;
+pub(crate) mod ledger;
+pub(crate) mod point_in_time;
+pub(crate) mod rows;
+mod slots;
+pub(crate) mod snapshots;
+pub(crate) mod spec;
+mod spec_check;

@@ -1,0 +1,261 @@
+//! The table that a model may see at a date: no row knows anything from after it.
+//!
+//! A snapshot has at most one row of an entity in each table, so no query is needed: the rows of the
+//! result are the sorted entities of the newest snapshot, and each table writes the values of its
+//! newest rows into their places, the newest snapshot first, until no place is left.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use arrow_array::ArrayRef;
+use rayon::prelude::*;
+
+use crate::column_type::ColumnType;
+use crate::error::Error;
+use crate::format::parquet::Footer;
+use crate::period::Period;
+use crate::snapshot::commit::locate;
+use crate::snapshot::entity_index::EntityIndex;
+use crate::snapshot::frame::{Column, Frame, Values};
+use crate::snapshot::ledger::{self, Snapshot};
+use crate::snapshot::slots::Slots;
+use crate::snapshot::snapshots::Snapshots;
+use crate::snapshot::spec::{DatasetSpec, Label};
+
+/// What a point-in-time table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointInTime {
+    /// Whether the label is the last column.
+    pub labels: bool,
+    /// Whether the date itself must have been ingested; otherwise the last one before it will do.
+    pub exact: bool,
+}
+
+/// How often a read is made again because a replacement has overtaken it.
+const ATTEMPTS: usize = 32;
+
+impl Snapshots {
+    /// What was known at the end of `as_of`: one row for each entity of the entity table in the last
+    /// snapshot at or before the date, ascending by entity.
+    ///
+    /// The columns are the entity, the features in the configured order and, if asked for, the label.
+    /// A feature has the value of the entity's last row at or before the date in the feature's table,
+    /// so an entity that a later snapshot of that table leaves out keeps its older row; without any
+    /// row it is missing. The label is that of the snapshot of exactly `as_of`, else missing.
+    ///
+    /// # Errors
+    /// [`Error::NoSnapshot`] naming the dates that exist; [`Error::SnapshotColumn`] when the last
+    /// snapshot was ingested under another configuration; [`Error::Io`]; [`Error::Damaged`].
+    ///
+    /// # Cost
+    /// Reads the configured columns of the last snapshot of each table, and older ones only while an
+    /// entity has no row yet. Beside the result it holds the entities and one batch of each table.
+    pub fn point_in_time(&self, as_of: Period, options: PointInTime) -> Result<Frame, Error> {
+        let mut overtaken = Error::Overtaken { attempts: ATTEMPTS };
+        for _ in 0..ATTEMPTS {
+            let ledger = ledger::read_all(&self.snapshots)?;
+            match self.read_point_in_time(&ledger, as_of, options) {
+                // The file was moved to its place meanwhile, or is lost.
+                Err(gone @ Error::Io { .. }) if gone.io_kind() == Some(ErrorKind::NotFound) => {
+                    overtaken = gone;
+                }
+                // Files of a date that was replaced meanwhile may be of both revisions.
+                _ if ledger::read_all(&self.snapshots)? != ledger => {}
+                result => return result,
+            }
+        }
+        Err(overtaken)
+    }
+
+    /// What is known now: the point-in-time table of the newest date without the label, and the date;
+    /// `None` when nothing was ingested yet.
+    ///
+    /// # Errors
+    /// As [`Snapshots::point_in_time`].
+    pub fn online_features(&self) -> Result<Option<(Period, Frame)>, Error> {
+        let Some(as_of) = self.newest()? else { return Ok(None) };
+        let frame = self.point_in_time(as_of, PointInTime { labels: false, exact: true })?;
+        Ok(Some((as_of, frame)))
+    }
+
+    fn read_point_in_time(
+        &self,
+        ledger: &BTreeMap<Period, Snapshot>,
+        as_of: Period,
+        options: PointInTime,
+    ) -> Result<Frame, Error> {
+        let newest = ledger.range(..=as_of).next_back().map(|(_, snapshot)| snapshot);
+        let Some(newest) = newest.filter(|snapshot| !options.exact || snapshot.as_of == as_of) else {
+            let available = ledger.keys().copied().collect();
+            return Err(Error::NoSnapshot { as_of, exact: options.exact, available });
+        };
+        check_columns(&self.spec, newest)?;
+        Tables { snapshots: &self.snapshots, spec: &self.spec, ledger, newest }.frame(as_of, options)
+    }
+}
+
+/// The last snapshot must have all that is configured now.
+fn check_columns(spec: &DatasetSpec, newest: &Snapshot) -> Result<(), Error> {
+    let label = [(spec.label.table.as_str(), spec.label.column.as_str())];
+    let features =
+        spec.features.iter().filter_map(|feature| Some((spec.table_of(feature)?, feature.as_str())));
+    let entity = spec.entity.column();
+    let needed = features.chain(label).flat_map(|(table, column)| [(table, column), (table, entity)]);
+    for (table, column) in needed.chain([(spec.entity_table.as_str(), entity)]) {
+        if !has(newest, spec, table, column) {
+            let (table, column) = (table.to_string(), column.to_string());
+            return Err(Error::SnapshotColumn { table, as_of: newest.as_of, column });
+        }
+    }
+    Ok(())
+}
+
+fn has(snapshot: &Snapshot, spec: &DatasetSpec, table: &str, column: &str) -> bool {
+    let found = snapshot.tables.get(table).and_then(|table| table.columns.get(column));
+    found.is_some() && found.copied() == spec.column_type(table, column)
+}
+
+/// The snapshots that one read sees.
+struct Tables<'a> {
+    snapshots: &'a Path,
+    spec: &'a DatasetSpec,
+    ledger: &'a BTreeMap<Period, Snapshot>,
+    newest: &'a Snapshot,
+}
+
+/// Columns of one table that are wanted in the result.
+struct Wanted<'a> {
+    table: &'a str,
+    columns: Vec<&'a str>,
+    /// Whether a row of an older snapshot stands in for one that is not there.
+    older: bool,
+}
+
+impl Tables<'_> {
+    fn frame(&self, as_of: Period, options: PointInTime) -> Result<Frame, Error> {
+        let spec = self.spec;
+        let index = self.entities()?;
+        let mut wanted: Vec<Wanted> = spec
+            .tables
+            .keys()
+            .map(|table| Wanted { table, columns: self.features_of(table), older: true })
+            .filter(|wanted| !wanted.columns.is_empty())
+            .collect();
+        let labelled = options.labels && self.newest.as_of == as_of;
+        if labelled {
+            let Label { table, column } = &spec.label;
+            wanted.push(Wanted { table, columns: vec![column], older: false });
+        }
+        let filled: Vec<Vec<Values>> =
+            wanted.par_iter().map(|wanted| self.fill(wanted, &index)).collect::<Result<_, _>>()?;
+        let names = wanted.iter().flat_map(|wanted| &wanted.columns).map(|name| name.to_string());
+        let mut found: BTreeMap<String, Values> = names.zip(filled.into_iter().flatten()).collect();
+        let rows = index.len();
+        let mut columns = vec![Column { name: spec.entity.to_string(), values: index.into_values() }];
+        for feature in spec.features.iter().chain(labelled.then_some(&spec.label.column)) {
+            let values = found.remove(feature).expect("each feature belongs to a table, which was read");
+            columns.push(Column { name: feature.clone(), values });
+        }
+        if options.labels && !labelled {
+            let values = Values::Boolean(vec![None; rows]);
+            columns.push(Column { name: spec.label.column.clone(), values });
+        }
+        Ok(Frame { columns, rows })
+    }
+
+    fn features_of(&self, table: &str) -> Vec<&str> {
+        let features = self.spec.features.iter();
+        features.filter(|feature| self.spec.table_of(feature) == Some(table)).map(String::as_str).collect()
+    }
+
+    fn entities(&self) -> Result<EntityIndex, Error> {
+        let table = self.spec.entity_table.as_str();
+        let mut index = EntityIndex::new(self.spec.column_type(table, self.spec.entity.column()));
+        self.read(self.newest, table, &[], |rows| {
+            index.push(rows.entities).map_err(|reason| rows.damaged(reason))
+        })?;
+        index.sort().map_err(|reason| self.damaged(self.newest, table, reason))
+    }
+
+    /// The values of some columns of a table, in the order of the index.
+    fn fill(&self, wanted: &Wanted, index: &EntityIndex) -> Result<Vec<Values>, Error> {
+        let types = wanted.columns.iter().map(|column| self.spec.column_type(wanted.table, column));
+        let types: Vec<ColumnType> = types.map(|found| found.unwrap_or(ColumnType::String)).collect();
+        let mut slots: Vec<Slots> = types.iter().map(|found| Slots::new(*found, index.len())).collect();
+        let mut places = index.places();
+        let entity = self.spec.entity.column();
+        let has_all = |snapshot: &&Snapshot| {
+            let mut needed = wanted.columns.iter().copied().chain([entity]);
+            needed.all(|column| has(snapshot, self.spec, wanted.table, column))
+        };
+        let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
+        let older = older.filter(has_all).take(if wanted.older { usize::MAX } else { 0 });
+        for snapshot in std::iter::once(self.newest).chain(older) {
+            if places.is_full() {
+                break;
+            }
+            places.restart();
+            self.read(snapshot, wanted.table, &wanted.columns, |rows| {
+                let taken = places.take(rows.entities).map_err(|reason| rows.damaged(reason))?;
+                for (slots, array) in slots.iter_mut().zip(&rows.columns) {
+                    slots.fill(taken, array).map_err(|reason| rows.damaged(reason))?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(slots.into_iter().map(Slots::finish).collect())
+    }
+
+    /// Passes the entities and some columns of a table on, a batch at a time.
+    fn read(
+        &self,
+        snapshot: &Snapshot,
+        table: &str,
+        columns: &[&str],
+        mut sink: impl FnMut(Batch) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let damaged = |reason: String| self.damaged(snapshot, table, reason);
+        let path = locate(self.snapshots, snapshot, table)
+            .ok_or_else(|| damaged("the ledger does not name it".to_string()))?;
+        let file = std::fs::File::open(&path).map_err(Error::io("read", &path))?;
+        let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
+        let header = footer.header();
+        let position = |name: &str| {
+            let found = header.iter().position(|column| column == name);
+            found.ok_or_else(|| damaged(format!("it has no column {name}")))
+        };
+        let mut wanted = vec![position(self.spec.entity.column())?];
+        for column in columns {
+            wanted.push(position(column)?);
+        }
+        let mut read: Vec<usize> = wanted.clone();
+        read.sort_unstable();
+        let order = wanted.iter().map(|column| read.binary_search(column).unwrap_or_default());
+        let order: Vec<usize> = order.collect();
+        let mut batches = footer.batches(file, &read).map_err(|kind| damaged(kind.to_string()))?;
+        while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
+            let columns = order[1..].iter().map(|place| arrays[*place].clone()).collect();
+            sink(Batch { entities: &arrays[order[0]], columns, damaged: &damaged })?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, snapshot: &Snapshot, table: &str, reason: String) -> Error {
+        Error::Damaged { table: table.to_string(), as_of: snapshot.as_of, reason }
+    }
+}
+
+/// Rows of a snapshot's file.
+struct Batch<'a> {
+    entities: &'a ArrayRef,
+    /// The columns that were asked for, in that order.
+    columns: Vec<ArrayRef>,
+    damaged: &'a dyn Fn(String) -> Error,
+}
+
+impl Batch<'_> {
+    fn damaged(&self, reason: String) -> Error {
+        (self.damaged)(reason)
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether a [`DatasetSpec`] makes sense: every name refers to something and every type has a use.
+
+use crate::column_type::ColumnType;
+use crate::error::Error;
+use crate::problem::nearest;
+use crate::snapshot::expectations::problems;
+use crate::snapshot::spec::{DatasetSpec, Label, TableSpec};
+
+impl DatasetSpec {
+    /// Checks that every name refers to something and every expectation makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] with all contradictions, each naming the key, the value and the likely remedy.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut problems = Vec::new();
+        for (name, table) in &self.tables {
+            self.check_table(name, table, &mut problems);
+        }
+        self.check_entity(&mut problems);
+        self.check_label(&mut problems);
+        self.check_features(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(Error::Spec(problems)) }
+    }
+
+    fn check_table(&self, name: &str, table: &TableSpec, problems: &mut Vec<String>) {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if !plain || !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.len() > 100 {
+            problems.push(format!(
+                "tables.{name}: a table name is a letter followed by letters, digits, _ or -, because it names a directory"
+            ));
+        }
+        if let Some(entity) = table.columns.get(self.entity.column()) {
+            if !matches!(entity.column_type, ColumnType::String | ColumnType::Integer) {
+                problems.push(format!(
+                    "tables.{name}.columns.{}: the entity is {}; expected string or integer",
+                    self.entity,
+                    entity.column_type.name()
+                ));
+            }
+        } else {
+            problems.push(format!(
+                "tables.{name}.columns has no {}, the entity{}",
+                self.entity,
+                hint(self.entity.column(), table.columns.keys())
+            ));
+        }
+        for (index, expectation) in table.expectations.iter().enumerate() {
+            for problem in problems::of_expectation(expectation, name, table, &self.entity_table) {
+                problems.push(format!("tables.{name}.expectations[{index}]: {problem}"));
+            }
+        }
+    }
+
+    fn check_entity(&self, problems: &mut Vec<String>) {
+        if self.tables.is_empty() {
+            problems.push(
+                "tables is empty; expected one [dataset.tables.NAME.columns] for each file of a drop"
+                    .to_string(),
+            );
+        } else if !self.tables.contains_key(&self.entity_table) {
+            problems.push(format!(
+                "entity_table = {:?} is not a table{}",
+                self.entity_table,
+                hint(&self.entity_table, self.tables.keys())
+            ));
+        }
+        let mut types = self
+            .tables
+            .values()
+            .filter_map(|table| Some(table.columns.get(self.entity.column())?.column_type));
+        if let Some(first) = types.next()
+            && types.any(|other| other != first)
+        {
+            problems.push(format!(
+                "the entity {} has different types in different tables; expected one",
+                self.entity
+            ));
+        }
+    }
+
+    fn check_label(&self, problems: &mut Vec<String>) {
+        let Label { table, column } = &self.label;
+        let Some(spec) = self.tables.get(table) else {
+            problems
+                .push(format!("label.table = {table:?} is not a table{}", hint(table, self.tables.keys())));
+            return;
+        };
+        match spec.columns.get(column) {
+            None => problems.push(format!(
+                "label.column = {column:?} is not a column of {table}{}",
+                hint(column, spec.columns.keys())
+            )),
+            Some(label) if label.column_type != ColumnType::Boolean => problems.push(format!(
+                "label.column = {column:?} is {}; expected a boolean column (0 and 1 are read as booleans too)",
+                label.column_type.name()
+            )),
+            Some(_) => {}
+        }
+    }
+
+    fn check_features(&self, problems: &mut Vec<String>) {
+        if self.features.is_empty() {
+            problems.push("features is empty; expected the columns that the model sees".to_string());
+        }
+        for (index, feature) in self.features.iter().enumerate() {
+            if self.features[..index].contains(feature) {
+                problems.push(format!("features lists {feature:?} twice"));
+                continue;
+            }
+            if feature == self.entity.column() {
+                problems.push(format!(
+                    "features lists the entity {feature:?}, from which a model only learns names"
+                ));
+                continue;
+            }
+            let holders: Vec<_> =
+                self.tables.iter().filter(|(_, table)| table.columns.contains_key(feature)).collect();
+            match holders.as_slice() {
+                [] => {
+                    let columns = self.tables.values().flat_map(|table| table.columns.keys());
+                    problems.push(format!(
+                        "features lists {feature:?}, which no table has{}",
+                        hint(feature, columns)
+                    ));
+                }
+                [(name, table)] => self.check_feature(feature, name, table, problems),
+                several => {
+                    let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+                    problems.push(format!(
+                        "features lists {feature:?}, which is a column of {}; rename all but one",
+                        names.join(" and ")
+                    ));
+                }
+            }
+        }
+    }
+
+    fn check_feature(&self, feature: &str, name: &str, table: &TableSpec, problems: &mut Vec<String>) {
+        if name == self.label.table && feature == self.label.column {
+            problems.push(format!("features lists the label {feature:?}"));
+        } else if table.columns[feature].column_type == ColumnType::Date {
+            problems.push(format!(
+                "features lists {feature:?}, a date; a model takes numbers, booleans and text"
+            ));
+        }
+    }
+}
+
+fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a String>) -> String {
+    match nearest(name, candidates.into_iter().map(String::as_str)) {
+        Some(nearest) => format!("; did you mean {nearest:?}?"),
+        None => String::new(),
+    }
+}
