@@ -12,7 +12,8 @@ use crate::count::count_table::CountTable;
 use crate::count::repeats::Repeats;
 use crate::count::threads::on_threads;
 use crate::count::value_counts::{Counts, Numbers, ValueCounts};
-use crate::format::parquet::{Footer, plain_type, unsupported};
+use crate::format::parquet::Footer;
+use crate::format::plain_array::{plain_type, unsupported};
 use crate::problem::{Fault, ProblemKind};
 
 /// What to count.

@@ -4,6 +4,7 @@
 
 pub(crate) mod csv;
 pub(crate) mod parquet;
+pub(crate) mod plain_array;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
