@@ -3,8 +3,6 @@
 // Modules of the binary, taken by path so that not all of it is built with a sanitizer.
 #![allow(dead_code, unused_imports)]
 
-#[path = "../../crates/streamflow/src/rules/duration.rs"]
-mod duration;
 #[path = "../../crates/streamflow/src/rules/file.rs"]
 mod file;
 #[path = "../../crates/streamflow/src/rules/template/mod.rs"]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::float::format_float;
+use streamflow_gotext::shortest;
 
 /// Collects samples by family and writes the families in the order of their names, each under
 /// `# TYPE name untyped`; within a family the order of [`TextEncoder::sample`] is kept.
@@ -36,10 +36,9 @@ impl TextEncoder {
         }
         let out = self.families.get_mut(name).expect("inserted above");
         series(name, labels, out);
-        out.push(' ');
-        format_float(value, out);
+        // Writing to a string cannot fail.
+        let _ = write!(out, " {}", shortest(value));
         if let Some(timestamp_ms) = timestamp_ms {
-            // Writing to a string cannot fail.
             let _ = write!(out, " {timestamp_ms}");
         }
         out.push('\n');

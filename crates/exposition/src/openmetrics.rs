@@ -4,8 +4,9 @@
 //! at the end. Names in quotes are those of Prometheus 3. As in Prometheus, the order of families and the suffixes that
 //! belong to a type are not checked.
 
+use streamflow_gotext::parse_decimal;
+
 use crate::event::{Event, Exemplar, MetricType, Sample};
-use crate::float::parse_float;
 use crate::labels::{Rules, check};
 use crate::scan::{Fault, Scan, unescape, utf8};
 use crate::text::{family_name, invalid_type};
@@ -104,7 +105,7 @@ fn number(scan: &mut Scan) -> Result<Option<f64>, Fault> {
         return Ok(None);
     }
     let text = utf8(scan.take_while(|byte| byte != b' ' && byte != b'\n'), "the number")?;
-    parse_float(text).map(Some).ok_or("expected a number".into())
+    parse_decimal(text).map(Some).ok_or("expected a number".into())
 }
 
 /// Seconds, as milliseconds.

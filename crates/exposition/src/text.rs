@@ -5,8 +5,9 @@
 //! with these differences: a NUL byte outside of a label value or comment is an error here and silently ends the body
 //! there.
 
+use streamflow_gotext::parse_decimal;
+
 use crate::event::{Event, MetricType, Sample};
-use crate::float::parse_float;
 use crate::labels::{Rules, check};
 use crate::scan::{Fault, Scan, unescape, utf8};
 
@@ -98,7 +99,7 @@ fn sample<'a>(scan: &mut Scan<'a>) -> Result<Sample<'a>, Fault> {
     if value.is_empty() {
         return Err("expected a value after the metric".into());
     }
-    let value = parse_float(utf8(value, "the value")?).ok_or("expected a number")?;
+    let value = parse_decimal(utf8(value, "the value")?).ok_or("expected a number")?;
     scan.skip_blanks();
     let timestamp_ms = match scan.take_while(|byte| byte.is_ascii_digit()) {
         [] => None,

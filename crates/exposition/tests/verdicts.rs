@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use streamflow_exposition::{Event, Format, Parser, format_float};
+use streamflow_exposition::{Event, Format, Parser};
+use streamflow_gotext::shortest;
 
 use Verdict::{No, Ok};
 
@@ -201,9 +202,7 @@ fn shown<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, value: f64) -> St
             _ => drop(rest.insert(format!("{label}=\"{value}\""))),
         }
     }
-    let mut number = String::new();
-    format_float(value, &mut number);
-    format!("{name}{{{}}} {number}", rest.into_iter().collect::<Vec<_>>().join(","))
+    format!("{name}{{{}}} {}", rest.into_iter().collect::<Vec<_>>().join(","), shortest(value))
 }
 
 #[test]

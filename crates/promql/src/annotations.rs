@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use streamflow_gotext::{general, shortest};
+
 use crate::ast::Span;
-use crate::number::{format_g, format_two_digits};
 
 /// What is remarked. Equal ones at the same place are told once.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,13 +54,13 @@ impl Annotation {
             Annotation::InvalidQuantile(quantile) => {
                 format!(
                     "PromQL warning: quantile value should be between 0 and 1, got {}",
-                    format_g(*quantile)
+                    shortest(*quantile)
                 )
             }
             Annotation::InvalidRatio { ratio, capped } => format!(
                 "PromQL warning: ratio value should be between -1 and 1, got {}, capping to {}",
-                format_g(*ratio),
-                format_g(*capped)
+                shortest(*ratio),
+                shortest(*capped)
             ),
             Annotation::BadBucketLabel { metric, value } => format!(
                 "PromQL warning: bucket label \"le\" is missing or has a malformed value of {value:?}{}",
@@ -82,9 +83,9 @@ impl Repair {
         };
         format!(
             ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
-            format_g(self.min_bucket),
-            format_g(self.max_bucket),
-            format_two_digits(self.max_difference),
+            shortest(self.min_bucket),
+            shortest(self.max_bucket),
+            general(self.max_difference, 2),
             self.count,
             time(self.min_time_ms),
             time(self.max_time_ms)
@@ -148,9 +149,16 @@ mod tests {
         let span = |start| Span { start, end: start + 1 };
         annotations.add(Annotation::InvalidQuantile(1.5), span(4));
         annotations.add(Annotation::InvalidQuantile(1.5), span(4));
+        annotations.add(Annotation::InvalidQuantile(1e6), span(0));
         annotations.add(Annotation::PossiblyNotCounter("up".into()), span(2));
         let (warnings, infos) = annotations.into_texts("a +\nb");
-        assert_eq!(warnings, ["PromQL warning: quantile value should be between 0 and 1, got 1.5 (2:1)"]);
+        assert_eq!(
+            warnings,
+            [
+                "PromQL warning: quantile value should be between 0 and 1, got 1e+06 (1:1)",
+                "PromQL warning: quantile value should be between 0 and 1, got 1.5 (2:1)"
+            ]
+        );
         assert_eq!(
             infos,
             [

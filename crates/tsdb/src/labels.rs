@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use streamflow_gotext::quote;
+
 /// The label that holds the metric's name.
 pub const METRIC_NAME: &str = "__name__";
 
@@ -209,10 +211,9 @@ impl fmt::Display for Labels {
             if is_bare(label, false) {
                 f.write_str(label)?
             } else {
-                quote(f, label)?
+                f.write_str(&quote(label))?
             }
-            f.write_str("=")?;
-            quote(f, value)?;
+            write!(f, "={}", quote(value))?;
         }
         match (first, bare) {
             (true, false) => f.write_str("{}"),
@@ -231,22 +232,6 @@ impl fmt::Debug for Labels {
 fn is_bare(name: &str, colon: bool) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || (colon && c == ':');
     name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(inside)
-}
-
-fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str("\"")?;
-    for c in text.chars() {
-        match c {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\t' => f.write_str("\\t")?,
-            '\r' => f.write_str("\\r")?,
-            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
-            c => write!(f, "{c}")?,
-        }
-    }
-    f.write_str("\"")
 }
 
 #[cfg(test)]

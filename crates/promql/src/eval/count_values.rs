@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use streamflow_gotext::fixed;
 use streamflow_tsdb::Labels;
 
 use crate::ast::Aggregate;
@@ -9,7 +10,6 @@ use crate::error::Error;
 use crate::eval::aggregate::group_labels;
 use crate::eval::grid::{Grid, Row, is_absent};
 use crate::eval::{RunningQuery, string_argument};
-use crate::number::format_plain;
 
 impl RunningQuery<'_> {
     pub(crate) fn count_values(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
@@ -33,7 +33,7 @@ impl RunningQuery<'_> {
                 let index = match known.get(&value.to_bits()) {
                     Some(&index) => index,
                     None => {
-                        let labelled = row.labels.with(label, &format_plain(value));
+                        let labelled = row.labels.with(label, &fixed(value, None));
                         let group = group_labels(&labelled, aggregate.without, &names);
                         let index = match place.get(&group) {
                             Some(&index) => index,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rayon::prelude::*;
+use streamflow_gotext::{open_metrics, parse_float};
 use streamflow_tsdb::Labels;
 
 use super::buckets::{self, Bucket};
@@ -12,7 +13,6 @@ use crate::error::Error;
 use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent, merge_same_labels};
 use crate::eval::{RunningQuery, string_argument};
 use crate::function::Call;
-use crate::number::format_open_metrics;
 
 const BUCKET_LABEL: &str = "le";
 
@@ -64,7 +64,7 @@ pub(super) fn histogram_quantiles(query: &RunningQuery, call: &Call, grid: Grid)
             })?;
             let named = histograms.iter().map(|histogram| {
                 let (labels, drop_name) = query.dropped_name(&histogram.labels);
-                (labels.with(label, &format_open_metrics(quantile)), drop_name)
+                (labels.with(label, &open_metrics(quantile)), drop_name)
             });
             if let Node::Vector(rows) = answer(query, found, named, vector.span)? {
                 answers.extend(rows);
@@ -103,7 +103,7 @@ fn histograms(query: &RunningQuery, rows: &[Row], span: Span) -> Vec<Histogram> 
     let mut found: Vec<Histogram> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         let value = row.labels.get(BUCKET_LABEL).unwrap_or_default();
-        let Some(upper) = value.parse::<f64>().ok().filter(|upper| !upper.is_nan()) else {
+        let Some(upper) = parse_float(value).ok().filter(|upper| !upper.is_nan()) else {
             let metric = if query.options.delayed_name_removal { row.labels.name() } else { "" };
             let annotation =
                 Annotation::BadBucketLabel { metric: metric.to_owned(), value: value.to_owned() };

@@ -1,10 +1,11 @@
 //! Functions and aggregations.
 
+use streamflow_gotext::{quote, quote_bytes};
+
 use crate::ast::{Aggregate, AggregateOp, BinaryOp, Expr, ExprKind, Span};
 use crate::error::Error;
 use crate::function::Function;
 use crate::functions;
-use crate::print::quote;
 
 use super::token::{Keyword, Token, TokenKind};
 use super::{Node, Parser, literal};
@@ -154,6 +155,6 @@ impl Parser<'_> {
         if std::str::from_utf8(&bytes).is_ok() {
             return Ok(());
         }
-        Err(Error::Execution(format!("invalid label name {}", crate::print::quote_bytes(&bytes))))
+        Err(Error::Execution(format!("invalid label name {}", quote_bytes(&bytes))))
     }
 }

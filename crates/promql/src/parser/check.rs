@@ -2,11 +2,12 @@
 //!
 //! Recursive: the parser bounds the height of the tree.
 
+use streamflow_gotext::quote;
+
 use crate::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Cardinality, Expr, ExprKind, Fill, Span};
 use crate::ast::{ValueType, VectorSelector};
 use crate::error::Error;
 use crate::function::Function;
-use crate::print::quote;
 
 use super::lexer::is_space;
 use super::position::parse_error;

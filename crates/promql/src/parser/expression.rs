@@ -1,5 +1,7 @@
 //! Operators by precedence, signs, parentheses and what follows an operand: ranges, subqueries, `offset`, `@`.
 
+use streamflow_gotext::parse_duration_ms;
+
 use crate::ast::{Binary, BinaryOp, ExprKind, Span};
 use crate::error::Error;
 
@@ -122,12 +124,12 @@ impl Parser<'_> {
         if token.kind == TokenKind::Number {
             return literal::number(text)
                 .map(ExprKind::Number)
-                .map_err(|reason| self.error(token.span(), &reason));
+                .map_err(|error| self.error(token.span(), &format!("error parsing number: {error}")));
         }
         #[allow(clippy::cast_precision_loss, reason = "at most 2^63 / 1e6 milliseconds")]
-        literal::duration_ms(text)
+        parse_duration_ms(text)
             .map(|ms| ExprKind::Duration(ms as f64 / 1000.0))
-            .map_err(|reason| self.error(token.span(), &reason))
+            .map_err(|error| self.error(token.span(), &error.to_string()))
     }
 
     fn parenthesised(&mut self) -> Result<Node, Error> {

@@ -23,6 +23,7 @@ use crate::ast::{Expr, ExprKind, Span, ValueType};
 use crate::error::Error;
 
 use lexer::Lexer;
+pub(crate) use literal::number;
 use position::parse_error;
 use token::{Token, TokenKind};
 

@@ -1,5 +1,6 @@
 //! Selectors of series and what shifts their time.
 
+use streamflow_gotext::fixed;
 use streamflow_tsdb::{MatchOp, Matcher};
 
 use crate::ast::{At, BinaryOp, Expr, ExprKind, Extended, Modifiers, Span, Subquery, VectorSelector};
@@ -209,12 +210,7 @@ impl Parser<'_> {
         // 2^63, as Prometheus has it.
         const BOUND: f64 = 9_223_372_036_854_775_808.0;
         if !(seconds > -BOUND && seconds < BOUND) {
-            let shown = match seconds {
-                _ if seconds.is_nan() => "NaN".to_owned(),
-                f64::INFINITY => "+Inf".to_owned(),
-                f64::NEG_INFINITY => "-Inf".to_owned(),
-                _ => format!("{seconds:.6}"),
-            };
+            let shown = fixed(seconds, Some(6));
             return Err(self.error(span, &format!("timestamp out of bounds for @ modifier: {shown}")));
         }
         #[allow(clippy::cast_possible_truncation, reason = "saturates at the ends of time")]

@@ -1,7 +1,8 @@
 //! The words of the language.
 
+use streamflow_gotext::quote;
+
 use crate::ast::{AggregateOp, BinaryOp};
-use crate::print::quote;
 
 /// A word and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

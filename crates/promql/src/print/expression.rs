@@ -2,14 +2,13 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use streamflow_gotext::{fixed, format_duration_ms, quote};
 use streamflow_tsdb::{MatchOp, Matcher};
 
 use crate::ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Cardinality, DurationExpr, Expr, ExprKind, Extended, Fill,
     Matching, Modifiers, Subquery, ValueType, VectorSelector,
 };
-
-use super::quote::{duration, is_plain_name, number, quote};
 
 impl BinaryOp {
     /// As it is written.
@@ -80,8 +79,8 @@ impl Display for ValueType {
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match &self.kind {
-            ExprKind::Number(value) => f.write_str(&number(*value)),
-            ExprKind::Duration(seconds) => f.write_str(&duration(milliseconds(*seconds))),
+            ExprKind::Number(value) => f.write_str(&fixed(*value, None)),
+            ExprKind::Duration(seconds) => f.write_str(&format_duration_ms(milliseconds(*seconds))),
             ExprKind::String(text) => f.write_str(&quote(text)),
             ExprKind::Vector(selector) => selector.fmt(f),
             ExprKind::Matrix { selector, range } => {
@@ -130,6 +129,12 @@ impl Display for Expr {
 #[allow(clippy::cast_possible_truncation, reason = "saturates; a duration that was parsed fits")]
 fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
+}
+
+/// Whether a label or metric of this name needs no quotes. `colon`: metrics may have colons.
+fn is_plain_name(name: &str, colon: bool) -> bool {
+    let letter = |c: char| c == '_' || c.is_ascii_alphabetic() || (colon && c == ':');
+    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
 }
 
 impl Aggregate {
@@ -201,13 +206,13 @@ impl Display for Fill {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match (self.left, self.right) {
             (Some(left), Some(right)) if left.to_bits() == right.to_bits() => {
-                write!(f, " fill ({})", number(left))
+                write!(f, " fill ({})", fixed(left, None))
             }
             (left, right) => {
                 if let Some(left) = left {
-                    write!(f, " fill_left ({})", number(left))?;
+                    write!(f, " fill_left ({})", fixed(left, None))?;
                 }
-                right.map_or(Ok(()), |right| write!(f, " fill_right ({})", number(right)))
+                right.map_or(Ok(()), |right| write!(f, " fill_right ({})", fixed(right, None)))
             }
         }
     }
@@ -300,8 +305,8 @@ fn write_offset(offset: Option<&DurationExpr>, f: &mut Formatter<'_>) -> Result 
 impl Display for DurationExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Literal(ms) => f.write_str(&duration(*ms)),
-            Self::Number(seconds) => f.write_str(&number(*seconds)),
+            Self::Literal(ms) => f.write_str(&format_duration_ms(*ms)),
+            Self::Number(seconds) => f.write_str(&fixed(*seconds, None)),
             Self::Step => f.write_str("step()"),
             Self::Range => f.write_str("range()"),
             Self::Negate(inner) => write!(f, "-{inner}"),

@@ -4,7 +4,5 @@
 
 mod expression;
 mod pretty;
-mod quote;
 
 pub use pretty::format;
-pub(crate) use quote::{quote, quote_bytes, quote_char};

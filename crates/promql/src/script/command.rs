@@ -1,10 +1,12 @@
 //! The lines of a script as commands.
 
 use regex::Regex;
+use streamflow_gotext::{parse_duration_ms, parse_float};
 use streamflow_tsdb::Labels;
 
-use super::series::{Item, parse_number, parse_quoted, parse_series};
+use super::series::{Item, parse_quoted, parse_series};
 use crate::eval::grid::Grid;
+use crate::parser::number;
 
 /// A command and the line it begins at, from 1.
 pub(super) enum Command {
@@ -246,7 +248,7 @@ fn parse_expectation(eval: &mut Eval, line: &str) -> Result<bool, String> {
     if let Some(expectation) = line.strip_prefix("expect ") {
         return parse_expect(eval, expectation.trim()).map(|()| true);
     }
-    if let Some(number) = parse_number(line) {
+    if let Ok(number) = number(line) {
         eval.result = Expected::Scalar(number);
         return Ok(false);
     }
@@ -285,38 +287,14 @@ fn parse_expect(eval: &mut Eval, expectation: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `1h30m`, `0`: milliseconds. A bare number is seconds.
+/// Milliseconds of `1h30m` or `-5m`. A bare number is seconds.
 fn parse_duration(text: &str) -> Result<i64, String> {
-    let bad = || format!("invalid duration {text:?}");
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Ok(seconds) = parse_float(text) {
         return Ok((seconds * 1000.0) as i64);
     }
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text),
-    };
-    if rest.is_empty() {
-        return Err(bad());
-    }
-    let mut total: i64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
-        let number: i64 = rest[..digits].parse().map_err(|_| bad())?;
-        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + digits);
-        let unit = match &rest[digits..unit_end] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 604_800_000,
-            "y" => 31_536_000_000,
-            _ => return Err(bad()),
-        };
-        total = number.checked_mul(unit).and_then(|ms| total.checked_add(ms)).ok_or_else(bad)?;
-        rest = &rest[unit_end..];
-    }
-    Ok(sign * total)
+    let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |unsigned| (-1, unsigned));
+    let ms = parse_duration_ms(unsigned).map_err(|_| format!("invalid duration {text:?}"))?;
+    Ok(sign * ms)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use streamflow_gotext::shortest_json;
 use streamflow_tsdb::{Labels, is_stale};
 
 use super::Mismatch;
 use super::command::{Eval, Expected, Remarks, Text};
 use super::series::Item;
 use crate::eval::grid::Grid;
-use crate::number::format_value;
 use crate::value::{RangeSeries, Value, VectorSample};
 
 /// Relative difference at which two values still count as equal.
@@ -66,13 +66,13 @@ pub(super) fn check_value(eval: &Eval, value: &Value, grid: Option<Grid>) -> Res
     match (&eval.result, value) {
         (Expected::Scalar(expected), Value::Scalar(actual)) if almost_equal(*expected, *actual) => Ok(()),
         (Expected::Scalar(expected), Value::Scalar(actual)) => {
-            Err(Mismatch::new(format_value(*expected), format_value(*actual)))
+            Err(Mismatch::new(shortest_json(*expected).to_string(), shortest_json(*actual).to_string()))
         }
         (Expected::String(expected), Value::String(actual)) if expected == actual => Ok(()),
         (Expected::Series(expected), Value::Vector(actual)) => check_vector(expected, actual, eval.ordered),
         (Expected::Series(expected), Value::Matrix(actual)) => check_matrix(expected, actual, grid),
         (Expected::Scalar(expected), actual) => {
-            Err(Mismatch::new(format_value(*expected), format!("{actual:?}")))
+            Err(Mismatch::new(shortest_json(*expected).to_string(), format!("{actual:?}")))
         }
         (Expected::String(expected), actual) => Err(Mismatch::new(expected, format!("{actual:?}"))),
         (Expected::Series(_), actual) => Err(Mismatch::new("a vector or a matrix", format!("{actual:?}"))),
@@ -88,7 +88,7 @@ fn check_vector(
         expected.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
     let mut seen = vec![false; expected.len()];
     for (position, sample) in actual.iter().enumerate() {
-        let shown = || format!("{} {}", sample.labels, format_value(sample.value));
+        let shown = || format!("{} {}", sample.labels, shortest_json(sample.value));
         let Some(&place) = places.get(&sample.labels) else {
             return Err(Mismatch::new("no such series", shown()));
         };
@@ -103,8 +103,8 @@ fn check_vector(
             return Err(Mismatch::new(format!("{} without value", sample.labels), shown()));
         };
         if !almost_equal(*value, sample.value) {
-            let expected = format!("{} {}", sample.labels, format_value(*value));
-            return Err(Mismatch::new(expected, format_value(sample.value)));
+            let expected = format!("{} {}", sample.labels, shortest_json(*value));
+            return Err(Mismatch::new(expected, shortest_json(sample.value).to_string()));
         }
     }
     check_all_seen(expected, &seen)
@@ -149,7 +149,7 @@ fn check_matrix(
             && wanted.iter().zip(found()).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1));
         if !equal {
             let wanted: Vec<String> =
-                wanted.iter().map(|(t, v)| format!("{}@{t}", format_value(*v))).collect();
+                wanted.iter().map(|(t, v)| format!("{}@{t}", shortest_json(*v))).collect();
             return Err(Mismatch::new(format!("{} {}", series.labels, wanted.join(" ")), shown(series)));
         }
     }
@@ -158,5 +158,5 @@ fn check_matrix(
 
 fn shown(series: &RangeSeries) -> String {
     let samples = series.samples.timestamps.iter().zip(&series.samples.values);
-    samples.map(|(time, value)| format!("{}@{time}", format_value(*value))).collect::<Vec<_>>().join(" ")
+    samples.map(|(time, value)| format!("{}@{time}", shortest_json(*value))).collect::<Vec<_>>().join(" ")
 }

@@ -2,7 +2,10 @@
 //!
 //! `metric{label="value"} 1 2 _ 3x2 0+10x5 stale {{schema:0 sum:1}}x3`
 
+use streamflow_gotext::unescape;
 use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
+
+use crate::parser::number;
 
 /// A value in the sequence of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,40 +80,19 @@ fn parse_labels<'l>(mut rest: &'l str, pairs: &mut Vec<(String, String)>) -> Res
 
 /// A quoted text with Go's escapes, and what follows.
 pub(super) fn parse_quoted(text: &str) -> Result<(String, &str), String> {
-    let quote = text.chars().next().filter(|c| "\"'`".contains(*c));
-    let Some(quote) = quote else { return Err(format!("expected a quoted text, got {text:?}")) };
-    let mut value = String::new();
-    let mut chars = text.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        if c == quote {
-            return Ok((value, &text[at + 1..]));
-        }
-        if c != '\\' || quote == '`' {
-            value.push(c);
-            continue;
-        }
-        let Some((_, escaped)) = chars.next() else { break };
-        match escaped {
-            'n' => value.push('\n'),
-            't' => value.push('\t'),
-            'r' => value.push('\r'),
-            'a' => value.push('\u{7}'),
-            'b' => value.push('\u{8}'),
-            'f' => value.push('\u{c}'),
-            'v' => value.push('\u{b}'),
-            '\\' | '"' | '\'' => value.push(escaped),
-            'x' | 'u' | 'U' => {
-                let digits = match escaped {
-                    'x' => 2,
-                    'u' => 4,
-                    _ => 8,
-                };
-                let code: String = chars.by_ref().take(digits).map(|(_, c)| c).collect();
-                let code = u32::from_str_radix(&code, 16).ok().and_then(char::from_u32);
-                value.push(code.ok_or_else(|| format!("invalid escape in {text:?}"))?);
+    let mark = text.chars().next().filter(|c| "\"'`".contains(*c));
+    let Some(mark) = mark else { return Err(format!("expected a quoted text, got {text:?}")) };
+    let (inner, mut escaped) = (&text[1..], false);
+    for (at, c) in inner.char_indices() {
+        if c == mark && !escaped {
+            let (inner, rest) = (&inner[..at], &inner[at + 1..]);
+            if mark == '`' {
+                return Ok((inner.to_owned(), rest));
             }
-            other => return Err(format!("unknown escape \\{other} in {text:?}")),
+            let bytes = unescape(inner, mark).map_err(|_| format!("invalid escape in {text:?}"))?;
+            return Ok((String::from_utf8_lossy(&bytes).into_owned(), rest));
         }
+        escaped = c == '\\' && !escaped && mark != '`';
     }
     Err(format!("unclosed quote in {text:?}"))
 }
@@ -195,17 +177,7 @@ fn parse_value(text: &str) -> Result<f64, String> {
     if text == "stale" {
         return Ok(STALE_NAN);
     }
-    parse_number(text).ok_or_else(|| format!("invalid value {text:?}"))
-}
-
-/// A number as Go reads it, hexadecimal ones included.
-pub(super) fn parse_number(text: &str) -> Option<f64> {
-    let digits = text.trim_start_matches(['+', '-']);
-    if let Some(hex) = digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-        let value = i64::from_str_radix(hex, 16).ok()? as f64;
-        return Some(if text.starts_with('-') { -value } else { value });
-    }
-    text.parse().ok()
+    number(text).map_err(|_| format!("invalid value {text:?}"))
 }
 
 #[cfg(test)]

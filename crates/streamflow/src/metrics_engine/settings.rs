@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use streamflow_gotext::format_duration_ms;
 use streamflow_tsdb::Labels;
 
 use crate::remote_write::Endpoint;
 use crate::rules;
 use crate::rules::notify::{self, Authorize, Kind, alertmanager_url};
-use crate::scrape::{HttpSettings, LabelMap, PrometheusConfig, Relabel, format_duration, parse, relabel};
+use crate::scrape::{HttpSettings, LabelMap, PrometheusConfig, Relabel, parse, relabel};
 use crate::templates;
 
 /// How long an alert's receiver may take, and waits before it is asked again, where nothing says.
@@ -85,7 +86,7 @@ fn own_targets(origin: &Origin) -> String {
     let host = |url: &Url| {
         format!("{}:{}", url.host_str().unwrap_or("localhost"), url.port_or_known_default().unwrap_or(80))
     };
-    let interval = format_duration(origin.scrape_interval);
+    let interval = format_duration_ms(origin.scrape_interval.as_millis() as i64);
     let credentials = match &origin.token {
         Some(token) => format!("    authorization:\n      credentials: {token}\n"),
         None => String::new(),

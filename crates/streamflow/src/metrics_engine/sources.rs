@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
+use streamflow_gotext::format_duration_ms;
 use streamflow_tsdb::Labels;
 
 use super::{Applied, Inner, lock, now_ms};
 use crate::config::Config;
 use crate::console::prometheus::status::{DroppedTarget, Health, MetricMetadata, Runtime, Sources, Target};
 use crate::rules::Rules;
-use crate::scrape::{self, Scraper, format_duration};
+use crate::scrape::{self, Scraper};
 use crate::terminal::told_once;
 
 /// The sources of one server. `inner` is what a reload works on; it exists as soon as a request can come.
@@ -83,7 +83,6 @@ pub fn sources(
 }
 
 fn target(status: scrape::TargetStatus) -> Target {
-    let duration = |ms| format_duration(Duration::from_millis(ms));
     Target {
         discovered_labels: Labels::new(&status.discovered_labels),
         labels: Labels::new(&status.labels),
@@ -98,8 +97,8 @@ fn target(status: scrape::TargetStatus) -> Target {
             scrape::Health::Down => Health::Down,
             scrape::Health::Unknown => Health::Unknown,
         },
-        scrape_interval: duration(status.interval_ms),
-        scrape_timeout: duration(status.timeout_ms),
+        scrape_interval: format_duration_ms(status.interval_ms as i64),
+        scrape_timeout: format_duration_ms(status.timeout_ms as i64),
     }
 }
 

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use streamflow_gotext::exponential;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use super::file::{AlertRule, Rule};
 use super::status::{AlertState, AlertStatus, label_map, rfc3339};
-use super::template::{Data, Environment, LabelMap, exponential};
+use super::template::{Data, Environment, LabelMap};
 
 /// How long a resolved alert is kept, to be told again to whoever missed it.
 const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
@@ -59,7 +60,7 @@ impl Alert {
             state: self.state,
             active_at: rfc3339(Some(self.active_at_ms)),
             keep_firing_since: self.keep_firing_since_ms.map(|since| rfc3339(Some(since))),
-            value: exponential(self.value),
+            value: exponential(self.value, None),
         }
     }
 }

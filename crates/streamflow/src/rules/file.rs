@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+use streamflow_gotext::parse_duration_ms;
 use streamflow_promql::{Engine, Query};
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
-use super::duration::parse_duration_ms;
 use super::template::Template;
 
 /// A rule file that was found good.
@@ -212,8 +212,8 @@ impl Reader<'_> {
         let text = self.text(Some(text?));
         match parse_duration_ms(&text) {
             Ok(duration) => Some(duration),
-            Err(message) => {
-                self.problem(format!("{key}: {message}"), "write a duration as 30s, 5m or 1h30m");
+            Err(error) => {
+                self.problem(format!("{key}: {error}"), "write a duration as 30s, 5m or 1h30m");
                 None
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use streamflow_gotext::Glob;
 
 use super::file::{self, Problem, RuleFile};
 
@@ -49,38 +49,15 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     if dir.to_string_lossy().contains(['*', '?', '[']) {
         return Err("only the last part of a path may hold *, ? and [".to_owned());
     }
-    if !name.contains(['*', '?', '[']) {
+    if !Glob::is_pattern(&name) {
         return Ok(if pattern.exists() { vec![pattern.to_owned()] } else { Vec::new() });
     }
-    let regex = regex(&name)?;
+    let glob = Glob::new(&name).map_err(|_| format!("{name:?} is no pattern of file names"))?;
     // A directory that is not there holds no file.
     let Ok(entries) = std::fs::read_dir(dir) else { return Ok(Vec::new()) };
     let files =
-        entries.filter_map(Result::ok).filter(|entry| regex.is_match(&entry.file_name().to_string_lossy()));
+        entries.filter_map(Result::ok).filter(|entry| glob.is_match(&entry.file_name().to_string_lossy()));
     Ok(files.map(|entry| entry.path()).filter(|path| path.is_file()).collect())
-}
-
-fn regex(pattern: &str) -> Result<Regex, String> {
-    let mut regex = String::from("^(?s)");
-    let mut in_class = false;
-    for c in pattern.chars() {
-        match c {
-            '[' if !in_class => {
-                in_class = true;
-                regex.push('[');
-            }
-            ']' if in_class => {
-                in_class = false;
-                regex.push(']');
-            }
-            '^' | '-' if in_class => regex.push(c),
-            '*' => regex.push_str(".*"),
-            '?' => regex.push('.'),
-            c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    regex.push('$');
-    Regex::new(&regex).map_err(|_| format!("{pattern:?} is no pattern of file names"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! [`Handle`] tells what the rules and alerts are.
 
 mod alert;
-mod duration;
 pub mod file;
 mod group;
 mod loading;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use streamflow_gotext::parse_duration_ms;
 use streamflow_promql::{Engine, EngineOptions, ExprKind, Query, Value};
 use streamflow_tsdb::{Db, Labels, Options, STALE_NAN};
 
-use super::duration::parse_duration_ms;
 use super::group::{Group, Surface};
 use super::promtool::{promtool, run};
 use super::status::{AlertState, RuleStatus, label_map};

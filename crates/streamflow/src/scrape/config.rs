@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use streamflow_gotext::{parse_duration_ms, parse_size};
 
 use super::config_keys;
-use super::duration::{parse_duration, parse_size};
 use super::http_settings::HttpSettings;
 use super::relabel::Relabel;
 use super::yaml::Tree;
@@ -288,6 +288,13 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 /// Zero is not set.
 fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     duration(deserializer).map(|duration| Some(duration).filter(|duration| !duration.is_zero()))
+}
+
+/// Reads a duration, with what is expected where it is none.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let ms = parse_duration_ms(text)
+        .map_err(|_| format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"))?;
+    Ok(Duration::from_millis(ms.unsigned_abs()))
 }
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

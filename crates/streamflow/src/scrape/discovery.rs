@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
+use streamflow_gotext::Glob;
 
 use super::config::{ScrapeConfig, TargetGroup};
 use super::counters::Counters;
@@ -81,19 +81,18 @@ fn labels_of(group: &TargetGroup) -> impl Iterator<Item = LabelMap> {
     })
 }
 
-/// The files of a path whose last part may hold `*` and `?`.
-pub(super) fn matching(pattern: &Path) -> Vec<PathBuf> {
+/// The files of a path whose last part may be a pattern.
+fn matching(pattern: &Path) -> Vec<PathBuf> {
     let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-    if !name.contains(['*', '?']) {
+    if !Glob::is_pattern(&name) {
         return vec![pattern.to_owned()];
     }
-    let expression = regex::escape(&name).replace(r"\*", ".*").replace(r"\?", ".");
-    let Ok(expression) = Regex::new(&format!("^(?s:{expression})$")) else { return Vec::new() };
+    let Ok(glob) = Glob::new(&name) else { return Vec::new() };
     let directory =
         pattern.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries
-        .filter(|entry| expression.is_match(&entry.file_name().to_string_lossy()))
+        .filter(|entry| glob.is_match(&entry.file_name().to_string_lossy()))
         .map(|entry| entry.path())
         .collect();
     files.sort();

@@ -8,7 +8,6 @@ mod config;
 mod config_keys;
 mod counters;
 mod discovery;
-mod duration;
 mod fetch;
 mod http_settings;
 mod ingest;
@@ -25,7 +24,6 @@ pub use config::{
     Alerting, Alertmanager, ConfigError, FileDiscovery, Global, PrometheusConfig, QueueConfig, RemoteWrite,
     ScrapeConfig, TargetGroup, parse,
 };
-pub use duration::{format_duration, parse_duration, parse_size};
 pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
 pub use metadata::Metadata;
 pub use relabel::{LabelMap, Relabel, relabel};

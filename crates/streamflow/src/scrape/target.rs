@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Url;
+use streamflow_gotext::format_duration_ms;
 use streamflow_tsdb::Labels;
 
-use super::config::ScrapeConfig;
-use super::duration::{format_duration, parse_duration};
+use super::config::{ScrapeConfig, parse_duration};
 use super::relabel::{LabelMap, relabel};
 
 /// A target that is scraped.
@@ -38,8 +38,8 @@ pub(super) enum Found {
 pub(super) fn populate(mut labels: LabelMap, config: &ScrapeConfig) -> Result<Found, String> {
     for (name, value) in [
         ("job", config.job_name.clone()),
-        ("__scrape_interval__", format_duration(config.scrape_interval)),
-        ("__scrape_timeout__", format_duration(config.scrape_timeout)),
+        ("__scrape_interval__", format_duration_ms(config.scrape_interval.as_millis() as i64)),
+        ("__scrape_timeout__", format_duration_ms(config.scrape_timeout.as_millis() as i64)),
         ("__metrics_path__", config.metrics_path.clone()),
         ("__scheme__", config.scheme.clone()),
     ] {

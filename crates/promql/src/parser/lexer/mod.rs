@@ -6,9 +6,10 @@
 mod number;
 mod text;
 
+use streamflow_gotext::quote_char;
+
 use crate::ast::{BinaryOp, Span};
 use crate::error::Error;
-use crate::print::quote_char;
 
 use super::position::parse_error;
 use super::token::{Keyword, Preprocessor, Token, TokenKind, word};
@@ -148,9 +149,7 @@ impl<'q> Lexer<'q> {
             ':' if self.bracket_open => self.colon(),
             _ if self.bracket_open && is_alpha(c) => match self.duration_keyword() {
                 Some(kind) => self.token(kind),
-                None => {
-                    Err(self.error(&format!("unexpected character: {}, expected ':'", quote_char(Some(c)))))
-                }
+                None => Err(self.error(&format!("unexpected character: {}, expected ':'", quote_char(c)))),
             },
             _ if c == ':' || is_alpha(c) => self.name(),
             '{' => {
@@ -163,7 +162,7 @@ impl<'q> Lexer<'q> {
                 (self.got_colon, self.got_duration) = (false, false);
                 self.token(TokenKind::LeftBracket)
             }
-            _ => Err(self.error(&format!("unexpected character: {}", quote_char(Some(c))))),
+            _ => Err(self.error(&format!("unexpected character: {}", quote_char(c)))),
         }
     }
 
@@ -185,7 +184,7 @@ impl<'q> Lexer<'q> {
             '=' => TokenKind::Equal,
             '!' if self.accept("=") => TokenKind::Operator(BinaryOp::Ne),
             '!' => {
-                let next = quote_char(self.peek_char());
+                let next = quote_char(self.peek_char().unwrap_or(char::REPLACEMENT_CHARACTER));
                 return Err(self.error(&format!("unexpected character after '!': {next}")));
             }
             '<' if self.accept("=") => TokenKind::Operator(BinaryOp::Le),
@@ -231,7 +230,7 @@ impl<'q> Lexer<'q> {
             _ => {
                 let keyword = if is_alpha(c) { self.duration_keyword() } else { None };
                 let Some(kind) = keyword else {
-                    let c = quote_char(Some(c));
+                    let c = quote_char(c);
                     return Err(self.error(&format!("unexpected character in duration expression: {c}")));
                 };
                 self.got_duration = true;
@@ -275,7 +274,7 @@ impl<'q> Lexer<'q> {
             '!' if self.accept("~") => TokenKind::NotEqualRegex,
             '!' if self.accept("=") => TokenKind::Operator(BinaryOp::Ne),
             '!' => {
-                let next = quote_char(self.peek_char());
+                let next = quote_char(self.peek_char().unwrap_or(char::REPLACEMENT_CHARACTER));
                 return Err(self.error(&format!("unexpected character after '!' inside braces: {next}")));
             }
             '{' => return Err(self.error("unexpected left brace '{'")),
@@ -284,7 +283,7 @@ impl<'q> Lexer<'q> {
                 TokenKind::RightBrace
             }
             _ => {
-                let c = quote_char(Some(c));
+                let c = quote_char(c);
                 return Err(self.error(&format!("unexpected character inside braces: {c}")));
             }
         };

@@ -1,7 +1,8 @@
 //! Numbers and durations: how far they reach. What they are worth, `literal` knows.
 
+use streamflow_gotext::quote;
+
 use crate::error::Error;
-use crate::print::quote;
 
 use super::super::token::{Token, TokenKind};
 use super::{Lexer, is_alphanumeric};

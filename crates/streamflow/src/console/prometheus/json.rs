@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 
+use streamflow_gotext::{fixed, shortest_json};
 use streamflow_promql::{RangeSeries, Value, VectorSample};
 use streamflow_tsdb::Labels;
 
@@ -44,31 +45,14 @@ pub fn number(out: &mut Vec<u8>, value: f64) {
         // Counters are whole numbers mostly, and whole numbers are quickest.
         #[expect(clippy::cast_possible_truncation, reason = "the value is whole and below 1e15")]
         integer(out, value as i64);
-    } else if value.is_nan() {
-        out.extend_from_slice(b"NaN");
-    } else if value.is_infinite() {
-        out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
-    } else if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        exponent(out, value);
     } else {
-        write!(out, "{value}").expect(GROWS);
+        write!(out, "{}", shortest_json(value)).expect(GROWS);
     }
-}
-
-/// `1e-07`, `1.5e+21`: Go gives the exponent a sign and two digits.
-pub fn exponent(out: &mut Vec<u8>, value: f64) {
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').expect("the format has an exponent");
-    let (sign, exponent) = match exponent.strip_prefix('-') {
-        Some(exponent) => ('-', exponent),
-        None => ('+', exponent),
-    };
-    write!(out, "{digits}e{sign}{exponent:0>2}").expect(GROWS);
 }
 
 /// Writes a scalar's value: never with an exponent.
 fn scalar(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() { write!(out, "{value}").expect(GROWS) } else { number(out, value) }
+    out.extend_from_slice(fixed(value, None).as_bytes());
 }
 
 fn integer(out: &mut Vec<u8>, value: i64) {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use streamflow_gotext::{parse_duration_ms, parse_float};
 
 use super::PrometheusState;
 use super::error::ApiError;
@@ -177,7 +178,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Reads Unix seconds with a fraction, or RFC 3339, rounded to milliseconds.
 pub fn parse_time(text: &str) -> Result<i64, String> {
     let unreadable = || format!("cannot parse {text:?} to a valid timestamp");
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Ok(seconds) = parse_float(text) {
         if !seconds.is_finite() {
             return Err(unreadable());
         }
@@ -198,7 +199,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
     // What Go's nanoseconds can hold, so that both refuse the same.
     let overflows = || format!("cannot parse {text:?} to a valid duration. It overflows int64");
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Ok(seconds) = parse_float(text) {
         if (seconds * 1e9).abs() > 9.223_372_036_854_775e18 {
             return Err(overflows());
         }
@@ -206,40 +207,13 @@ pub fn parse_duration(text: &str) -> Result<DurationMs, String> {
             return Ok(DurationMs(seconds * 1000.0));
         }
     }
-    units(text)
-        .filter(|ms| *ms < 9.223_372_036_854_775e12)
-        .map(DurationMs)
-        .ok_or_else(|| format!("cannot parse {text:?} to a valid duration"))
-}
-
-/// Units from large to small, each at most once.
-fn units(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 7] = [
-        ("y", 365.0 * 86_400_000.0),
-        ("w", 7.0 * 86_400_000.0),
-        ("d", 86_400_000.0),
-        ("h", 3_600_000.0),
-        ("m", 60_000.0),
-        ("s", 1_000.0),
-        ("ms", 1.0),
-    ];
-    if text.is_empty() {
-        return None;
-    }
-    let (mut rest, mut next, mut total) = (text, 0, 0.0);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let index = UNITS.iter().position(|(unit, _)| *unit == &rest[..letters])?;
-        if index < next {
-            return None;
-        }
-        total += number * UNITS[index].1;
-        (rest, next) = (&rest[letters..], index + 1);
-    }
-    Some(total)
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a duration of 2^63 nanoseconds has less than 2^53 milliseconds"
+    )]
+    parse_duration_ms(text)
+        .map(|ms| DurationMs(ms as f64))
+        .map_err(|_| format!("cannot parse {text:?} to a valid duration"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 mod call;
 mod evaluate;
-mod float;
 mod functions;
 mod lexer;
 mod literal;
@@ -18,11 +17,6 @@ mod value;
 
 pub use functions::{Environment, link as expression_link};
 pub use value::{Data, LabelMap, Sample};
-
-/// A float in the form of an exponent, as `1e+00`.
-pub fn exponential(value: f64) -> String {
-    float::exponential(value, None)
-}
 
 use evaluate::{Failure, evaluate};
 use parser::Tree;

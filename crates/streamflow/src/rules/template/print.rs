@@ -1,6 +1,7 @@
 //! `printf`: verbs, flags, widths and what Go writes in place of a wrong argument.
 
-use super::float;
+use streamflow_gotext::{exponential, fixed, general, hexadecimal, quote, quote_char, shortest};
+
 use super::value::Value;
 
 /// Go refuses larger widths and precisions too.
@@ -171,7 +172,7 @@ impl Verb {
             'c' | 'q' => {
                 let c =
                     u32::try_from(value).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
-                return Some(if letter == 'c' { c.to_string() } else { format!("{c:?}") });
+                return Some(if letter == 'c' { c.to_string() } else { quote_char(c) });
             }
             'U' => return Some(format!("U+{digits:04X}")),
             _ => return None,
@@ -183,13 +184,13 @@ impl Verb {
 
     fn float(&self, letter: char, value: f64) -> Option<String> {
         let text = match letter {
-            'v' | 'g' => float::general(value, self.precision),
-            'G' => float::general(value, self.precision).to_uppercase(),
-            'e' => float::exponential(value, Some(self.precision.unwrap_or(6))),
-            'E' => float::exponential(value, Some(self.precision.unwrap_or(6))).to_uppercase(),
-            'f' | 'F' => float::fixed(value, Some(self.precision.unwrap_or(6))),
-            'x' => float::hexadecimal(value),
-            'X' => float::hexadecimal(value).to_uppercase(),
+            'v' | 'g' => self.general(value),
+            'G' => self.general(value).to_uppercase(),
+            'e' => exponential(value, Some(self.precision.unwrap_or(6))),
+            'E' => exponential(value, Some(self.precision.unwrap_or(6))).to_uppercase(),
+            'f' | 'F' => fixed(value, Some(self.precision.unwrap_or(6))),
+            'x' => hexadecimal(value),
+            'X' => hexadecimal(value).to_uppercase(),
             _ => return None,
         };
         // Names of infinity keep their case and a sign only where it is asked for.
@@ -203,12 +204,16 @@ impl Verb {
         })
     }
 
+    fn general(&self, value: f64) -> String {
+        self.precision.map_or_else(|| shortest(value).to_string(), |digits| general(value, digits))
+    }
+
     fn string(&self, letter: char, text: &str) -> Option<String> {
         let cut: String = text.chars().take(self.precision.unwrap_or(usize::MAX)).collect();
         Some(match letter {
             's' | 'v' => cut,
             'q' if self.sharp && !cut.contains('`') => format!("`{cut}`"),
-            'q' => quoted(&cut),
+            'q' => quote(&cut),
             'x' => cut.bytes().map(|byte| format!("{byte:02x}")).collect(),
             'X' => cut.bytes().map(|byte| format!("{byte:02X}")).collect(),
             _ => return None,
@@ -239,30 +244,6 @@ impl Verb {
         }
         " ".repeat(missing) + &text
     }
-}
-
-/// As a Go string literal.
-pub fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{b}' => quoted.push_str("\\v"),
-            c if u32::from(c) < 0x20 || c == '\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

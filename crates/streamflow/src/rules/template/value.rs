@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::float;
+use streamflow_gotext::{parse_float, shortest};
 
 /// Label names and their values.
 pub type LabelMap = BTreeMap<String, String>;
@@ -87,14 +87,14 @@ impl Value {
             Self::Nil => "<no value>".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Int(value) => value.to_string(),
-            Self::Float(value) => float::general(*value, None),
+            Self::Float(value) => shortest(*value).to_string(),
             Self::String(text) | Self::Html(text) => text.clone(),
             Self::Labels(labels) => {
                 map_text(labels.iter().map(|(name, value)| (name.as_str(), value.clone())))
             }
             Self::Sample(sample) => {
                 let labels = Self::Labels(Arc::new(sample.labels.clone())).text();
-                format!("{{{labels} {}}}", float::general(sample.value, None))
+                format!("{{{labels} {}}}", shortest(sample.value))
             }
             Self::Samples(samples) => {
                 let texts: Vec<String> =
@@ -108,7 +108,7 @@ impl Value {
                 Self::Labels(data.labels.clone()).text(),
                 Self::Labels(data.external_labels.clone()).text(),
                 data.external_url,
-                float::general(data.value, None)
+                shortest(data.value)
             ),
         }
     }
@@ -118,8 +118,7 @@ impl Value {
         match self {
             Self::Int(value) => Ok(*value as f64),
             Self::Float(value) => Ok(*value),
-            Self::String(text) => parse_float(text)
-                .ok_or_else(|| format!("strconv.ParseFloat: parsing {text:?}: invalid syntax")),
+            Self::String(text) => parse_float(text).map_err(|error| error.to_string()),
             other => Err(format!("can't convert {} to float", other.type_name())),
         }
     }
@@ -128,11 +127,6 @@ impl Value {
 fn map_text<'v>(entries: impl Iterator<Item = (&'v str, String)>) -> String {
     let texts: Vec<String> = entries.map(|(name, value)| format!("{name}:{value}")).collect();
     format!("map[{}]", texts.join(" "))
-}
-
-fn parse_float(text: &str) -> Option<f64> {
-    // Rust takes the same names of infinity and NaN, in any case.
-    (!text.is_empty()).then(|| text.replace('_', "").parse().ok()).flatten()
 }
 
 /// `2015-02-04 15:43:23.5 +0000 UTC`.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use regex::Regex;
+use streamflow_gotext::{self as gotext, general, parse_duration_ms, shortest};
 
-use super::super::super::duration::parse_duration_ms;
-use super::super::float::general;
 use super::super::value::{Value, time_text};
 use super::Environment;
 
@@ -150,93 +149,30 @@ pub fn path_prefix(url: &str) -> String {
     path.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
-const ABOVE: &[&str] = &["k", "M", "G", "T", "P", "E", "Z", "Y"];
-const ABOVE_1024: &[&str] = &["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
-const BELOW: &[&str] = &["m", "u", "n", "p", "f", "a", "z", "y"];
-
-fn above(mut value: f64, base: f64, prefixes: &[&'static str]) -> (f64, &'static str) {
-    let mut prefix = "";
-    for next in prefixes {
-        if value.abs() < base {
-            break;
-        }
-        prefix = next;
-        value /= base;
-    }
-    (value, prefix)
-}
-
-fn below(mut value: f64) -> (f64, &'static str) {
-    let mut prefix = "";
-    for next in BELOW {
-        if value.abs() >= 1.0 {
-            break;
-        }
-        prefix = next;
-        value *= 1000.0;
-    }
-    (value, prefix)
-}
-
-fn four_digits(value: f64) -> String {
-    general(value, Some(4))
-}
-
 /// `1.235k`: four digits and a metric prefix.
 pub fn humanize(value: &Value) -> Answer {
-    let value = value.to_float()?;
-    let (scaled, prefix) = match value.abs() {
-        _ if value == 0.0 || !value.is_finite() => (value, ""),
-        size if size >= 1.0 => above(value, 1000.0, ABOVE),
-        _ => below(value),
-    };
-    Ok(Value::String(four_digits(scaled) + prefix))
+    Ok(Value::String(gotext::humanize(value.to_float()?)))
 }
 
 /// `1.206ki`: four digits and a binary prefix.
 pub fn humanize1024(value: &Value) -> Answer {
-    let value = value.to_float()?;
-    let (scaled, prefix) =
-        if value.abs() <= 1.0 || !value.is_finite() { (value, "") } else { above(value, 1024.0, ABOVE_1024) };
-    Ok(Value::String(four_digits(scaled) + prefix))
+    Ok(Value::String(gotext::humanize_1024(value.to_float()?)))
 }
 
 /// `1d 2h 3m 4s` of seconds.
 pub fn humanize_duration(value: &Value) -> Answer {
-    let value = value.to_float()?;
-    if !value.is_finite() {
-        return Ok(Value::String(four_digits(value)));
-    }
-    if value == 0.0 {
-        return Ok(Value::String(four_digits(value) + "s"));
-    }
-    if value.abs() < 1.0 {
-        let (scaled, prefix) = below(value);
-        return Ok(Value::String(format!("{}{prefix}s", four_digits(scaled))));
-    }
-    let sign = if value < 0.0 { "-" } else { "" };
-    let whole = value.abs() as i64;
-    let (seconds, minutes, hours, days) = (whole % 60, whole / 60 % 60, whole / 3600 % 24, whole / 86400);
-    Ok(Value::String(if days != 0 {
-        format!("{sign}{days}d {hours}h {minutes}m {seconds}s")
-    } else if hours != 0 {
-        format!("{sign}{hours}h {minutes}m {seconds}s")
-    } else if minutes != 0 {
-        format!("{sign}{minutes}m {seconds}s")
-    } else {
-        format!("{sign}{}s", four_digits(value.abs()))
-    }))
+    Ok(Value::String(gotext::humanize_duration(value.to_float()?)))
 }
 
 /// `12.34%` of a ratio.
 pub fn humanize_percentage(value: &Value) -> Answer {
-    Ok(Value::String(four_digits(value.to_float()? * 100.0) + "%"))
+    Ok(Value::String(general(value.to_float()? * 100.0, 4) + "%"))
 }
 
 fn time_ms(value: f64) -> Result<i64, String> {
     let nanoseconds = value * 1e9;
     if nanoseconds > i64::MAX as f64 || nanoseconds < i64::MIN as f64 {
-        let value = general(value, None);
+        let value = shortest(value);
         return Err(format!(
             "{value} cannot be represented as a nanoseconds timestamp since it overflows int64"
         ));
@@ -248,7 +184,7 @@ fn time_ms(value: f64) -> Result<i64, String> {
 pub fn humanize_timestamp(value: &Value) -> Answer {
     let value = value.to_float()?;
     if !value.is_finite() {
-        return Ok(Value::String(four_digits(value)));
+        return Ok(Value::String(general(value, 4)));
     }
     Ok(Value::String(time_text(time_ms(value)?)))
 }
@@ -264,5 +200,5 @@ pub fn to_time(value: &Value) -> Answer {
 
 /// Seconds of a duration such as `1h30m`.
 pub fn parse_duration(text: &str) -> Answer {
-    Ok(Value::Float(parse_duration_ms(text)? as f64 / 1000.0))
+    parse_duration_ms(text).map(|ms| Value::Float(ms as f64 / 1000.0)).map_err(|error| error.to_string())
 }
