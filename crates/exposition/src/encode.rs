@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use streamflow_gotext::shortest;
 
+use crate::line::{family_name, series};
+
 /// Collects samples by family and writes the families in the order of their names, each under
 /// `# TYPE name untyped`; within a family the order of [`TextEncoder::sample`] is kept.
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ impl TextEncoder {
     ) {
         if !self.families.contains_key(name) {
             let mut head = "# TYPE ".to_owned();
-            quote_unless(is_metric_name(name), name, &mut head);
+            family_name(name, &mut head);
             head.push_str(" untyped\n");
             self.families.insert(name.to_owned(), head);
         }
@@ -49,54 +51,6 @@ impl TextEncoder {
     pub fn finish(self) -> String {
         self.families.into_values().collect()
     }
-}
-
-fn series<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut String) {
-    let plain = is_metric_name(name);
-    let mut separator = '{';
-    if plain {
-        out.push_str(name);
-    } else {
-        out.push('{');
-        quote(name, out);
-        separator = ',';
-    }
-    for (label, value) in labels.into_iter().filter(|&(label, _)| label != "__name__") {
-        out.push(separator);
-        separator = ',';
-        quote_unless(is_label_name(label), label, out);
-        out.push('=');
-        quote(value, out);
-    }
-    if separator == ',' {
-        out.push('}');
-    }
-}
-
-fn quote_unless(plain: bool, text: &str, out: &mut String) {
-    if plain { out.push_str(text) } else { quote(text, out) }
-}
-
-fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
-    }
-    out.push('"');
-}
-
-fn is_label_name(name: &str) -> bool {
-    is_metric_name(name) && !name.contains(':')
-}
-
-fn is_metric_name(name: &str) -> bool {
-    let follows = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
-    name.as_bytes().first().is_some_and(|byte| !byte.is_ascii_digit()) && name.bytes().all(follows)
 }
 
 #[cfg(test)]

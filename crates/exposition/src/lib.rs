@@ -1,6 +1,6 @@
 //! Metrics on the wire: Prometheus's text format, OpenMetrics and remote write.
 //!
-//! What it is: pull parsers and encoders on bytes. What it is not: it opens no connection, keeps no sample and knows
+//! What it is: pull parsers of bodies, and writers of texts and messages. What it is not: it opens no connection, keeps no sample and knows
 //! no schedule; what an answer means for a target is its caller's affair.
 //!
 //! Vocabulary: an *exposition* is the body that a target answers with; a *family* is the name that `# TYPE` speaks
@@ -31,15 +31,20 @@ struct Readme;
 mod encode;
 mod error;
 mod event;
+mod format;
 mod labels;
+mod line;
 mod openmetrics;
 mod parser;
 pub mod remote_write;
 mod scan;
 mod text;
+mod writer;
 
 pub use encode::TextEncoder;
 pub use error::Error;
 pub use event::{Event, Exemplar, MetricType, Sample};
+pub use format::Format;
 pub use labels::LabelPairs;
-pub use parser::{Format, Parser};
+pub use parser::Parser;
+pub use writer::Writer;

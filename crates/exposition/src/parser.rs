@@ -2,33 +2,12 @@
 
 use crate::error::Error;
 use crate::event::Event;
+use crate::format::Format;
 use crate::scan::{Fault, Scan};
 use crate::{openmetrics, text};
 
 /// How much of a refused line an error shows.
 const SHOWN_BYTES: usize = 120;
-
-/// The two text formats of a scrape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus's text format 0.0.4.
-    Text,
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-}
-
-impl Format {
-    /// The format of an answer with this `Content-Type`; the text format unless it names OpenMetrics.
-    #[must_use]
-    pub fn of_content_type(content_type: &str) -> Format {
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
-            Format::OpenMetrics
-        } else {
-            Format::Text
-        }
-    }
-}
 
 /// An iterator over what a body says. After an error it ends: a body is taken whole or not at all, so what came
 /// before an error is to be discarded.

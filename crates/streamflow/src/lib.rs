@@ -19,6 +19,7 @@ mod http_client;
 mod metrics_engine;
 pub mod monitoring;
 mod panels;
+mod process_metrics;
 mod registry;
 pub mod remote_write;
 mod reports;

@@ -12,10 +12,11 @@ use jiff::tz::TimeZone;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
+use streamflow_exposition::{Format, Writer};
 
 use super::ApiState;
-use super::exposition::{Exposition, Format};
 use crate::monitoring::{ColumnDrift, Numbers};
+use crate::process_metrics;
 use crate::serving::Serving;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -124,7 +125,7 @@ impl Metrics {
         serving: Option<&Serving>,
         monitoring: &Numbers,
     ) -> String {
-        let mut text = Exposition::new(format);
+        let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
         let own: [&dyn Collector; 6] = [
             &self.requests,
@@ -150,13 +151,13 @@ impl Metrics {
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
         render_monitoring(&mut text, monitoring);
-        render_process(&self.process, &mut text);
+        process_metrics::write(&self.process, &mut text);
         text.finish()
     }
 }
 
 /// What the newest drift report and the recorded runs say.
-fn render_monitoring(text: &mut Exposition, monitoring: &Numbers) {
+fn render_monitoring(text: &mut Writer, monitoring: &Numbers) {
     if let Some(drift) = &monitoring.drift {
         let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
         let help = "Share of drifted columns in the newest drift report.";
@@ -190,17 +191,6 @@ fn render_monitoring(text: &mut Exposition, monitoring: &Numbers) {
     text.counters("streamflow_flow_runs_total", "Runs of flows by flow and state.", runs);
 }
 
-/// The standard `process_*` metrics of this process.
-pub fn render_process(process: &ProcessCollector, text: &mut Exposition) {
-    for family in process.collect() {
-        // The collector counts whole seconds, too coarse for the rate of an idle server.
-        match (family.name() == "process_cpu_seconds_total").then(cpu_seconds).flatten() {
-            Some(seconds) => text.counter(family.name(), family.help(), seconds),
-            None => text.family(&family, None),
-        }
-    }
-}
-
 /// All metrics, in the format the client prefers.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses(
     (status = 200, body = String, content_type = "text/plain", description = "Prometheus text, or OpenMetrics when accepted"),
@@ -215,20 +205,6 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
         &state.0.monitoring.load(),
     );
     ([(header::CONTENT_TYPE, format.content_type())], text)
-}
-
-/// User and system time of this process.
-fn cpu_seconds() -> Option<f64> {
-    parse_cpu_seconds(&std::fs::read_to_string("/proc/self/stat").ok()?)
-}
-
-/// Fields 14 and 15 of `/proc/PID/stat`, which counts in hundredths of a second on every Linux.
-fn parse_cpu_seconds(stat: &str) -> Option<f64> {
-    // The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
-    let after_name = stat.rsplit_once(") ")?.1;
-    let mut fields = after_name.split(' ').skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some((user + system) as f64 / 100.0)
 }
 
 /// A request being measured; see [`Metrics::observe_request`].
@@ -258,7 +234,7 @@ mod tests {
             metrics.latency_seconds.observe(seconds);
         }
         for (format, expected) in [
-            (Format::Classic, include_str!("../../tests/golden/api_metrics.classic.txt")),
+            (Format::Text, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
             let text = metrics.render(format, 0, None, &Numbers::default());
@@ -272,7 +248,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Classic, 0, None, &Numbers::default());
+        let text = metrics.render(Format::Text, 0, None, &Numbers::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",
@@ -282,17 +258,5 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-    }
-
-    #[test]
-    fn process_time_is_read_in_hundredths() {
-        for (stat, expected) in [
-            ("7 (a) b) c) S 1 7 7 0 -1 4194304 101 0 0 0 250 31 0 0 20 0 1 0 99 1 1", Some(2.81)),
-            ("7 (short) S 1 7", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_cpu_seconds(stat), expected, "{stat}");
-        }
-        assert!(cpu_seconds().is_some());
     }
 }

@@ -3,7 +3,6 @@
 //! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`Settings`].
 
 mod error;
-pub mod exposition;
 mod health;
 pub mod metrics;
 mod openapi;

@@ -15,12 +15,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use streamflow_exposition::Format;
 use streamflow_promql::{Engine, EngineOptions};
 use streamflow_tsdb::{Db, Fsync, Options};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::api::exposition::Format;
 use crate::config::Config;
 use crate::console::prometheus::{self, Limits, PrometheusState};
 use crate::remote_write::{self, RemoteWrite};

@@ -1,14 +1,14 @@
 //! `GET /metrics` of the console plane: the sample store, the scraper, the rules, the senders and the process, under
 //! Prometheus's names where it has one.
 
-use crate::api::exposition::{Exposition, Format};
-use crate::api::metrics::render_process;
+use streamflow_exposition::{Format, Writer};
 
 use super::{Inner, lock};
+use crate::process_metrics;
 
 /// Everything as text.
 pub fn render(inner: &Inner, format: Format) -> String {
-    let mut text = Exposition::new(format);
+    let mut text = Writer::new(format);
     store(inner, &mut text);
     for (name, help, value) in inner.scraper.metrics() {
         if name.ends_with("_total") {
@@ -26,11 +26,11 @@ pub fn render(inner: &Inner, format: Format) -> String {
     let help = "Whether the last attempt to read the configuration succeeded.";
     text.gauge("prometheus_config_last_reload_successful", help, &[], f64::from(u8::from(applied.succeeded)));
     drop(applied);
-    render_process(&inner.process, &mut text);
+    process_metrics::write(&inner.process, &mut text);
     text.finish()
 }
 
-fn store(inner: &Inner, text: &mut Exposition) {
+fn store(inner: &Inner, text: &mut Writer) {
     let stats = inner.db.stats();
     let bytes = (stats.wal_bytes as f64, stats.block_bytes as f64);
     for (name, help, value) in [
@@ -65,7 +65,7 @@ fn store(inner: &Inner, text: &mut Exposition) {
     );
 }
 
-fn rules(inner: &Inner, text: &mut Exposition) {
+fn rules(inner: &Inner, text: &mut Writer) {
     let groups = inner.rules.groups();
     let of = |value: fn(&crate::rules::status::GroupStatus) -> u64| {
         groups.iter().map(move |group| {
@@ -94,7 +94,7 @@ fn rules(inner: &Inner, text: &mut Exposition) {
     );
 }
 
-fn senders(inner: &Inner, text: &mut Exposition) {
+fn senders(inner: &Inner, text: &mut Writer) {
     let senders = inner.remote_write.status();
     let of = |value: fn(&crate::remote_write::SenderStatus) -> u64| {
         senders.iter().map(move |sender| (vec![("remote_name", sender.name.as_str())], value(sender) as f64))

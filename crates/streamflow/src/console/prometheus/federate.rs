@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use streamflow_exposition::TextEncoder;
+use streamflow_exposition::{Format, TextEncoder};
 use streamflow_tsdb::{Labels, METRIC_NAME, Matcher, Samples, is_stale};
 
 use super::PrometheusState;
@@ -24,9 +24,7 @@ pub async fn federate(State(state): State<PrometheusState>, parameters: Paramete
         state.slots.run(state.limits.query_timeout, work).await
     };
     match result.await {
-        Ok(text) => {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
-        }
+        Ok(text) => ([(header::CONTENT_TYPE, Format::Text.content_type())], text).into_response(),
         Err(ApiError { kind: ErrorKind::BadData, message }) => {
             error::plain(StatusCode::BAD_REQUEST, &message)
         }

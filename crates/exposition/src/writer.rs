@@ -5,61 +5,23 @@
 //! Source of the spelling: prometheus_client 0.26, `generate_latest` of `exposition` and
 //! `openmetrics.exposition`; compared in this file's tests.
 
-use std::fmt::Write;
-
 use prometheus::proto::{Histogram, Metric, MetricFamily, MetricType};
+use streamflow_gotext::exponential;
 
-/// The two formats of `GET /metrics`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Prometheus's text format 0.0.4.
-    Classic,
-    /// OpenMetrics text 1.0.0.
-    OpenMetrics,
-}
-
-impl Format {
-    /// The format an `Accept` header prefers; the classic one when it does not say.
-    pub fn accepted(accept: &str) -> Format {
-        let (mut classic, mut open_metrics) = (0.0_f64, 0.0_f64);
-        for range in accept.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let mut quality = 1.0;
-            for part in parts {
-                if let Some(value) = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")) {
-                    quality = value.parse().unwrap_or(0.0);
-                }
-            }
-            match media_type.as_str() {
-                "application/openmetrics-text" => open_metrics = open_metrics.max(quality),
-                "text/plain" | "text/*" | "*/*" => classic = classic.max(quality),
-                _ => {}
-            }
-        }
-        // Prometheus before 2.49 gives both no quality and lists OpenMetrics first.
-        if open_metrics > 0.0 && open_metrics >= classic { Format::OpenMetrics } else { Format::Classic }
-    }
-
-    /// The `Content-Type` of the text.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Format::Classic => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
+use crate::format::Format;
+use crate::line::{escape, series};
 
 /// A text being written, family by family.
-pub struct Exposition {
+pub struct Writer {
     format: Format,
     text: String,
 }
 
-impl Exposition {
+impl Writer {
     /// An empty text.
+    #[must_use]
     pub fn new(format: Format) -> Self {
-        Exposition { format, text: String::with_capacity(8 << 10) }
+        Writer { format, text: String::with_capacity(8 << 10) }
     }
 
     /// Writes a counter, gauge or histogram; counters and histograms with when they were `created`, in
@@ -93,7 +55,7 @@ impl Exposition {
             return;
         };
         let created_name = format!("{base}_created");
-        if self.format == Format::Classic {
+        if self.format == Format::Text {
             self.head(&created_name, help, "gauge");
         }
         for metric in metrics {
@@ -150,6 +112,7 @@ impl Exposition {
     }
 
     /// The whole text.
+    #[must_use]
     pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.text.push_str("# EOF\n");
@@ -161,8 +124,7 @@ impl Exposition {
         self.text.push_str("# HELP ");
         self.text.push_str(name);
         self.text.push(' ');
-        let quotes = self.format == Format::OpenMetrics;
-        self.escaped(help, quotes);
+        escape(help, self.format == Format::OpenMetrics, &mut self.text);
         self.text.push_str("\n# TYPE ");
         self.text.push_str(name);
         self.text.push(' ');
@@ -187,31 +149,10 @@ impl Exposition {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.text.push_str(name);
-        for (position, (label, value)) in labels.iter().enumerate() {
-            self.text.push(if position == 0 { '{' } else { ',' });
-            self.text.push_str(label);
-            self.text.push_str("=\"");
-            self.escaped(value, true);
-            self.text.push('"');
-        }
-        if !labels.is_empty() {
-            self.text.push('}');
-        }
+        series(name, labels.iter().copied(), &mut self.text);
         self.text.push(' ');
         self.text.push_str(&number(value));
         self.text.push('\n');
-    }
-
-    fn escaped(&mut self, text: &str, quotes: bool) {
-        for character in text.chars() {
-            match character {
-                '\\' => self.text.push_str("\\\\"),
-                '\n' => self.text.push_str("\\n"),
-                '"' if quotes => self.text.push_str("\\\""),
-                other => self.text.push(other),
-            }
-        }
     }
 }
 
@@ -221,24 +162,13 @@ fn labels(metric: &Metric) -> Vec<(&str, &str)> {
 
 /// A number as Python's client writes it: its `repr`, but from a million on with Go's exponent.
 fn number(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let magnitude = value.abs();
-    let mut text = String::new();
-    // Python's repr changes to an exponent below 1e-4 and from 1e16, Go's from 1e21 but the client from 1e6.
-    if magnitude != 0.0 && magnitude < 1e-4 || value >= 1e6 || value <= -1e16 {
-        let digits = format!("{value:e}");
-        let (mantissa, exponent) = digits.split_once('e').expect("the e format writes an exponent");
-        let sign = if exponent.starts_with('-') { '-' } else { '+' };
-        let _ = write!(text, "{mantissa}e{sign}{:0>2}", exponent.trim_start_matches('-'));
+    let size = value.abs();
+    // Python's repr changes to an exponent below 1e-4 and from 1e16, the client from 1e6.
+    if !value.is_finite() || (size != 0.0 && size < 1e-4) || value >= 1e6 || value <= -1e16 {
+        exponential(value, None)
     } else {
-        let _ = write!(text, "{value:?}");
+        format!("{value:?}")
     }
-    text
 }
 
 #[cfg(test)]
@@ -249,7 +179,7 @@ mod tests {
 
     #[test]
     fn numbers_are_spelled_as_in_python() {
-        for line in include_str!("../../tests/golden/numbers.txt").lines() {
+        for line in include_str!("../tests/golden/numbers.txt").lines() {
             let (python, expected) = line.split_once(' ').unwrap();
             assert_eq!(number(python.parse().unwrap()), expected, "{python}");
         }
@@ -262,10 +192,10 @@ mod tests {
                 .unwrap();
         counter.with_label_values(&["2\"\\0\n0"]).inc_by(12_345_678.5);
         for (format, expected) in [
-            (Format::Classic, include_str!("../../tests/golden/escaped.classic.txt")),
-            (Format::OpenMetrics, include_str!("../../tests/golden/escaped.openmetrics.txt")),
+            (Format::Text, include_str!("../tests/golden/escaped.classic.txt")),
+            (Format::OpenMetrics, include_str!("../tests/golden/escaped.openmetrics.txt")),
         ] {
-            let mut text = Exposition::new(format);
+            let mut text = Writer::new(format);
             text.family(&counter.collect()[0], Some(1_700_000_000.25));
             assert_eq!(text.finish(), expected);
         }
@@ -274,28 +204,8 @@ mod tests {
     #[test]
     fn a_family_without_children_is_its_head() {
         let counter = IntCounterVec::new(Opts::new("empty_total", "Nothing yet."), &["code"]).unwrap();
-        let mut text = Exposition::new(Format::Classic);
+        let mut text = Writer::new(Format::Text);
         text.family(&counter.collect()[0], None);
         assert_eq!(text.finish(), "# HELP empty_total Nothing yet.\n# TYPE empty_total counter\n");
-    }
-
-    #[test]
-    fn the_accept_header_decides() {
-        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
-                            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        for (accept, expected) in [
-            ("", Format::Classic),
-            ("*/*", Format::Classic),
-            ("text/html, */*;q=0.8", Format::Classic),
-            ("text/plain;version=0.0.4", Format::Classic),
-            ("application/openmetrics-text", Format::OpenMetrics),
-            ("Application/OpenMetrics-Text; version=1.0.0", Format::OpenMetrics),
-            ("application/openmetrics-text;q=0", Format::Classic),
-            ("application/openmetrics-text;q=0.2, text/plain;q=0.9", Format::Classic),
-            ("application/openmetrics-text;q=what", Format::Classic),
-            (prometheus_3, Format::OpenMetrics),
-        ] {
-            assert_eq!(Format::accepted(accept), expected, "{accept}");
-        }
     }
 }
