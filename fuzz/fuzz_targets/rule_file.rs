@@ -5,13 +5,11 @@
 
 #[path = "../../crates/streamflow/src/rules/file.rs"]
 mod file;
-#[path = "../../crates/streamflow/src/rules/template/mod.rs"]
-mod template;
 
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use template::{Data, Environment, LabelMap, Sample};
+use streamflow_template::{Data, Environment, LabelMap, Sample};
 
 fuzz_target!(|text: &str| {
     let file = match file::parse(text, Path::new("rules.yml")) {

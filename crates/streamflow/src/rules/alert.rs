@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamflow_gotext::exponential;
+use streamflow_template::{Data, Environment, LabelMap};
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use super::file::{AlertRule, Rule};
 use super::status::{AlertState, AlertStatus, label_map, rfc3339};
-use super::template::{Data, Environment, LabelMap};
 
 /// How long a resolved alert is kept, to be told again to whoever missed it.
 const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;

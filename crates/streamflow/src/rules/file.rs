@@ -12,9 +12,8 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 use streamflow_gotext::parse_duration_ms;
 use streamflow_promql::{Engine, Query};
+use streamflow_template::Template;
 use streamflow_tsdb::{Labels, METRIC_NAME};
-
-use super::template::Template;
 
 /// A rule file that was found good.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use streamflow_promql::{Engine, Query, Stop, Value};
+use streamflow_template::{Environment, LabelMap, Sample};
 use streamflow_tsdb::{Db, Labels, METRIC_NAME, MatchOp, Matcher, STALE_NAN, Samples, is_stale};
 
 use super::alert::{ALERT_NAME, Alert, Alerts, Surroundings, Written};
 use super::file::{self, AlertRule, Rule};
 use super::status::{AlertState, GroupStatus, Health, RuleStatus, rfc3339};
-use super::template::{Environment, LabelMap, Sample};
 
 /// How far back a state of before a restart is looked for.
 const OUTAGE_TOLERANCE_MS: i64 = 3_600_000;

@@ -16,7 +16,6 @@ mod promtool;
 mod scenario;
 mod schedule;
 pub mod status;
-pub mod template;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Url};
+use streamflow_template::expression_link;
 use streamflow_tsdb::Labels;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,7 +19,6 @@ use tokio::task::JoinHandle;
 pub use destination::{DestinationStatus, Kind};
 
 use super::alert::Alert;
-use super::template::expression_link;
 use destination::Destination;
 
 /// Changes labels, as `alert_relabel_configs` say; `None` drops what has them.

@@ -1,7 +1,29 @@
 //! Templates in the labels and annotations of alerts: the language of Go's text/template with Prometheus's functions.
 //!
 //! What it is: a parser and an interpreter for everything that the values of alerts can do there. What it is not: it
-//! knows no methods but those of times, and none of the types of Go that no template function returns.
+//! knows no methods but those of times, and none of the types of Go that no template function returns; it evaluates no
+//! query and reads no clock, [`Environment`] gives it both.
+//!
+//! Vocabulary: an *action* is what stands in `{{ }}`; a *pipeline* is a chain of commands whose values are passed on by
+//! `|`; *dot* is the value that `.` stands for; to *expand* a template is to write its text. Messages are worded as Go
+//! and Prometheus word them.
+//!
+//! ```
+//! use streamflow_template::{Data, Environment, LabelMap, Template};
+//!
+//! let template = Template::parse("Slow", "{{ $labels.job }} took {{ humanizeDuration $value }}")?;
+//! let data = Data {
+//!     labels: LabelMap::from([("job".to_owned(), "api".to_owned())]).into(),
+//!     external_labels: LabelMap::new().into(),
+//!     external_url: "http://localhost:9090".to_owned(),
+//!     value: 90.0,
+//! };
+//! let query = |expression: &str| Err(format!("{expression}: there is nothing to ask here"));
+//! let environment = Environment { query: &query, external_url: "http://localhost:9090", now_ms: 0 };
+//! assert_eq!(template.expand(data, &environment)?, "api took 1m 30s");
+//! # Ok::<(), streamflow_template::Error>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
 mod evaluate;
@@ -107,6 +129,3 @@ impl Template {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

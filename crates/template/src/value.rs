@@ -11,16 +11,22 @@ pub type LabelMap = BTreeMap<String, String>;
 /// One series of an instant query's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
+    /// Its labels, the metric's name among them.
     pub labels: LabelMap,
+    /// Its value at the time of the query.
     pub value: f64,
 }
 
 /// What `.` and the variables `$labels`, `$externalLabels`, `$externalURL`, `$value` are at the start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Data {
+    /// Labels of the alert's series.
     pub labels: Arc<LabelMap>,
+    /// Labels that the server adds to all it sends.
     pub external_labels: Arc<LabelMap>,
+    /// Where the server is reached, with path.
     pub external_url: String,
+    /// Value of the alert's expression.
     pub value: f64,
 }
 

@@ -1,9 +1,13 @@
 //! Templates with the texts that Prometheus gives: one table, for us and for `promtool test rules`.
 
-use serde_json::json;
+#![allow(clippy::unwrap_used)]
 
-use super::super::promtool::{promtool, run};
-use super::*;
+mod promtool;
+
+use serde_json::json;
+use streamflow_template::{Data, Environment, LabelMap, Sample, Template};
+
+use promtool::{promtool, run};
 
 /// Value of the alert, template, text.
 const CASES: &[(f64, &str, &str)] = &[
