@@ -15,7 +15,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 
 use super::ApiState;
 use super::exposition::{Exposition, Format};
-use crate::monitoring::{ColumnDrift, Numbers};
+use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::serving::Serving;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -122,7 +122,7 @@ impl Metrics {
         format: Format,
         in_flight: usize,
         serving: Option<&Serving>,
-        monitoring: &Numbers,
+        monitoring: &MonitoringStatus,
     ) -> String {
         let mut text = Exposition::new(format);
         let created = Some(self.created_seconds);
@@ -156,7 +156,7 @@ impl Metrics {
 }
 
 /// What the newest drift report and the recorded runs say.
-fn render_monitoring(text: &mut Exposition, monitoring: &Numbers) {
+fn render_monitoring(text: &mut Exposition, monitoring: &MonitoringStatus) {
     if let Some(drift) = &monitoring.drift {
         let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
         let help = "Share of drifted columns in the newest drift report.";
@@ -261,7 +261,7 @@ mod tests {
             (Format::Classic, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None, &Numbers::default());
+            let text = metrics.render(format, 0, None, &MonitoringStatus::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -272,7 +272,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Classic, 0, None, &Numbers::default());
+        let text = metrics.render(Format::Classic, 0, None, &MonitoringStatus::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",
