@@ -1,37 +1,41 @@
-//! The command line: what `streamflow --help` says.
+//! The command line: what `streamflow --help` says, and which command is run.
+//!
+//! Errors become a line on standard error and an exit code: 0 ok, 1 failed, 2 usage.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, dashboards, demo, drift, flows, ingest, init, models, monitor, profile, promql, query, sample,
-    serve, train, tsdb, up,
+    Context, check, dashboards, demo, drift, flows, hash_password, ingest, init, models, monitor, profile,
+    promql, query, sample, serve, train, tsdb, up,
 };
-use crate::terminal::Format;
+use crate::terminal::{self, OutputFormat, Terminal};
 
 /// Serve a tabular model, watch the service, notice when its data drifts.
 #[derive(Debug, Parser)]
 #[command(name = "streamflow", version, about, max_term_width = 100)]
-pub struct Cli {
+struct Cli {
     /// Configuration file [default: streamflow.toml, or the built-in churn example where there is none]
     #[arg(long, global = true, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    config: Option<PathBuf>,
 
     /// Data directory [default: `data_dir` of the configuration, which is data/ beside it]
     #[arg(long, global = true, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
 
     /// Text for people or one JSON document
     #[arg(long, global = true, value_enum, default_value_t)]
-    pub format: Format,
+    format: OutputFormat,
 
     #[command(subcommand)]
-    pub command: Command,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Everything from one command: sample months, ingest, train, serve, traffic, drift report
     Demo(demo::Args),
     /// Write a commented streamflow.toml and the Docker Compose, Prometheus and Grafana files
@@ -73,4 +77,59 @@ pub enum Command {
     HashPassword,
     /// Validate the configuration and say what it means
     Check(check::Args),
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context {
+        config_file: cli.config,
+        data_dir: cli.data_dir,
+        terminal: Terminal { format: cli.format },
+    };
+    start_logging(&cli.command);
+    match cli.command.run(&context) {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::stderr(&format!("error: {}", terminal::one_line(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        match self {
+            Command::Demo(args) => demo::run(args, context),
+            Command::Init(args) => init::run(&args, context),
+            Command::Sample(args) => sample::run(args, context),
+            Command::Ingest(args) => ingest::run(&args, context),
+            Command::Train(args) => train::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
+            Command::Monitor(args) => monitor::run(args, context),
+            Command::Drift(args) => drift::run(&args, context),
+            Command::Profile(args) => profile::run(&args, context),
+            Command::Flows(args) => flows::run(args, context),
+            Command::Models(args) => models::run(args, context),
+            Command::Query(args) => query::run(&args, context),
+            Command::Promql(args) => promql::run(args, context),
+            Command::Tsdb(args) => tsdb::run(args, context),
+            Command::Up(args) => up::run(args, context),
+            Command::Dashboards(args) => dashboards::run(args, context),
+            Command::HashPassword => hash_password::run(context),
+            Command::Check(args) => check::run(&args, context),
+        }
+    }
+}
+
+/// Logs go to standard error: from `info` where a server runs, from `warn` elsewhere, or as `RUST_LOG` says.
+fn start_logging(command: &Command) {
+    let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

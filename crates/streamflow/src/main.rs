@@ -1,5 +1,5 @@
 //! The `streamflow` command.
 
 fn main() -> std::process::ExitCode {
-    streamflow::main()
+    streamflow::cli::main()
 }

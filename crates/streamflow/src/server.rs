@@ -40,7 +40,7 @@ impl Default for ConnectionLimits {
 /// closed, and requests in flight are waited for until the drain timeout, after which they are dropped.
 ///
 /// # Errors
-/// None after it has started; the listener was bound by the caller.
+/// There are none after it has started; the listener was bound by the caller.
 pub async fn serve(
     listener: TcpListener,
     app: Router,

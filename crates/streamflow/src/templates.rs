@@ -2,9 +2,9 @@
 
 /// One file of a new project.
 pub struct Template {
-    /// Where it goes, from the project's folder.
+    /// The file's path, from the project's folder.
     pub path: &'static str,
-    /// Its text.
+    /// The file's text.
     pub contents: &'static str,
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// Text for people.
     #[default]
     Text,
@@ -17,18 +17,18 @@ pub enum Format {
     Json,
 }
 
-/// Where a command writes its result.
+/// What a command writes its result to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
-    pub format: Format,
+    pub format: OutputFormat,
 }
 
 impl Terminal {
     /// Writes the result: `text` for people or `value` as JSON.
     pub fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let output = match self.format {
-            Format::Text => text(),
-            Format::Json => serde_json::to_string_pretty(value)?,
+            OutputFormat::Text => text(),
+            OutputFormat::Json => serde_json::to_string_pretty(value)?,
         };
         self.stdout(&output)
     }
@@ -36,8 +36,8 @@ impl Terminal {
     /// Writes a line for people; silent when JSON was asked for.
     pub fn line(self, text: &str) -> anyhow::Result<()> {
         match self.format {
-            Format::Text => self.stdout(text),
-            Format::Json => Ok(()),
+            OutputFormat::Text => self.stdout(text),
+            OutputFormat::Json => Ok(()),
         }
     }
 
@@ -52,7 +52,7 @@ impl Terminal {
 
     /// A progress bar over `total` steps; hidden unless people watch standard error.
     pub fn progress(self, total: u64, what: &str) -> ProgressBar {
-        let target = if self.format == Format::Text && io::stderr().is_terminal() {
+        let target = if self.format == OutputFormat::Text && io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
@@ -77,12 +77,12 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// The error and its causes in one line. Some libraries tell a cause in their own message already.
-pub fn told_once(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |told, cause| match cause.to_string() {
-        cause if told.is_empty() => cause,
-        cause if told.ends_with(&cause) => told,
-        cause => format!("{told}: {cause}"),
+/// The error and its causes in one line. Some libraries name a cause in their own message already.
+pub fn one_line(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |line, cause| match cause.to_string() {
+        cause if line.is_empty() => cause,
+        cause if line.ends_with(&cause) => line,
+        cause => format!("{line}: {cause}"),
     })
 }
 
@@ -91,12 +91,12 @@ mod tests {
     use anyhow::Context as _;
 
     #[test]
-    fn a_cause_that_was_told_is_not_told_again() {
+    fn a_cause_stands_in_the_line_once() {
         let denied = || std::io::Error::other("permission denied");
         let library =
             streamflow_dataset::Error::Io { action: "open", path: "data/.lock".into(), source: denied() };
         let error = Err::<(), _>(library).context("the data directory cannot be used").unwrap_err();
         let expected = "the data directory cannot be used: cannot open data/.lock: permission denied";
-        assert_eq!(super::told_once(&error), expected);
+        assert_eq!(super::one_line(&error), expected);
     }
 }

@@ -16,15 +16,15 @@ use fixture::{Server, serving, table, table_of_integers, user_id};
 use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use streamflow::api::Settings;
+use streamflow::config::ApiConfig;
 
 /// Small limits, so that scenarios reach them.
-fn settings() -> Settings {
-    Settings {
+fn settings() -> ApiConfig {
+    ApiConfig {
         body_limit_bytes: NonZeroUsize::new(256).unwrap(),
         batch_body_limit_bytes: NonZeroUsize::new(4096).unwrap(),
         batch_limit: NonZeroUsize::new(100).unwrap(),
-        ..Settings::default()
+        ..ApiConfig::default()
     }
 }
 
@@ -226,16 +226,18 @@ fn a_table_of_other_types_than_the_models_is_refused() {
     let serving = serving(&table(), "1", date(2024, 1, 31));
     let mut changed = table();
     changed.columns[1].values = streamflow_dataset::Values::Boolean(vec![None; fixture::USERS]);
-    let error =
-        streamflow::serving::OnlineFeatures::for_model(&serving.model, &changed, "user_id").err().unwrap();
+    let error = streamflow::serving::OnlineFeatures::for_model(&serving.model, changed.clone(), "user_id")
+        .err()
+        .unwrap();
     assert_eq!(
         error.to_string(),
         "the table does not fit the model: feature \"tenure_months\" is a boolean, \
          but the model was trained with it as numerical"
     );
     changed.columns.remove(1);
-    let error =
-        streamflow::serving::OnlineFeatures::for_model(&serving.model, &changed, "user_id").err().unwrap();
+    let error = streamflow::serving::OnlineFeatures::for_model(&serving.model, changed.clone(), "user_id")
+        .err()
+        .unwrap();
     assert_eq!(error.to_string(), "the table has no column \"tenure_months\"");
 }
 
@@ -298,7 +300,7 @@ const HALF: (&[u8], &[u8]) = (
 
 #[tokio::test]
 async fn one_request_too_many_is_turned_away_at_once() {
-    let server = Server::loaded(Settings { max_in_flight: NonZeroUsize::MIN, ..settings() }).await;
+    let server = Server::loaded(ApiConfig { max_in_flight: NonZeroUsize::MIN, ..settings() }).await;
     let mut slow = Client::new(server.address).await;
     slow.write(HALF.0).await;
     wait_for(&server, "api_requests_in_flight", 1.0).await;
@@ -339,7 +341,7 @@ async fn a_request_in_flight_is_finished_after_shutdown_and_idle_clients_are_let
 
 #[tokio::test]
 async fn draining_ends_although_a_request_never_does() {
-    let server = Server::loaded(Settings { drain_timeout_ms: NonZeroU64::MIN, ..settings() }).await;
+    let server = Server::loaded(ApiConfig { drain_timeout_ms: NonZeroU64::MIN, ..settings() }).await;
     let mut slow = Client::new(server.address).await;
     slow.write(HALF.0).await;
     wait_for(&server, "api_requests_in_flight", 1.0).await;
@@ -349,7 +351,7 @@ async fn draining_ends_although_a_request_never_does() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_times_out() {
-    let server = Server::loaded(Settings { timeout_ms: NonZeroU64::MIN, ..settings() }).await;
+    let server = Server::loaded(ApiConfig { timeout_ms: NonZeroU64::MIN, ..settings() }).await;
     let mut slow = Client::new(server.address).await;
     slow.write(HALF.0).await;
     let response = slow.response().await.unwrap();
@@ -361,7 +363,7 @@ async fn a_body_that_does_not_come_times_out() {
 
 #[tokio::test]
 async fn headers_that_do_not_come_end_the_connection() {
-    let server = Server::loaded(Settings { idle_timeout_ms: NonZeroU64::MIN, ..settings() }).await;
+    let server = Server::loaded(ApiConfig { idle_timeout_ms: NonZeroU64::MIN, ..settings() }).await;
     let mut slow = Client::new(server.address).await;
     slow.write(b"POST /predict HTTP/1.1\r\nhost: te").await;
     assert!(slow.response().await.is_none_or(|response| response.status == 408));
@@ -382,7 +384,7 @@ async fn a_client_that_leaves_is_counted_and_gives_its_place_back() {
 
 #[tokio::test]
 async fn connections_over_the_limit_wait_for_a_place() {
-    let server = Server::loaded(Settings { max_connections: NonZeroUsize::MIN, ..settings() }).await;
+    let server = Server::loaded(ApiConfig { max_connections: NonZeroUsize::MIN, ..settings() }).await;
     let mut first = Client::new(server.address).await;
     assert_eq!(first.get("/health").await.status, 200);
     let mut second = Client::new(server.address).await;

@@ -30,13 +30,13 @@ pub struct Ready<'a> {
     as_of: Period,
 }
 
-/// Whether the process lives. Always 200.
+/// The process lives. Always 200.
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
 pub async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether predictions can be made: a model and features are loaded.
+/// Predictions can be made: a model and features are loaded.
 #[utoipa::path(get, path = "/ready", tag = "service", responses(
     (status = 200, body = Ready),
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),

@@ -15,7 +15,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 use streamflow_exposition::{Format, Writer};
 
 use super::ApiState;
-use crate::monitoring::{ColumnDrift, Numbers};
+use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::process_metrics;
 use crate::serving::Serving;
 
@@ -123,7 +123,7 @@ impl Metrics {
         format: Format,
         in_flight: usize,
         serving: Option<&Serving>,
-        monitoring: &Numbers,
+        monitoring: &MonitoringStatus,
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
@@ -157,7 +157,7 @@ impl Metrics {
 }
 
 /// What the newest drift report and the recorded runs say.
-fn render_monitoring(text: &mut Writer, monitoring: &Numbers) {
+fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
     if let Some(drift) = &monitoring.drift {
         let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
         let help = "Share of drifted columns in the newest drift report.";
@@ -237,7 +237,7 @@ mod tests {
             (Format::Text, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None, &Numbers::default());
+            let text = metrics.render(format, 0, None, &MonitoringStatus::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -248,7 +248,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Text, 0, None, &Numbers::default());
+        let text = metrics.render(Format::Text, 0, None, &MonitoringStatus::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",

@@ -1,6 +1,6 @@
 //! The prediction plane: `POST /predict` and `/predict/batch`, health, metrics and its own documentation.
 //!
-//! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`Settings`].
+//! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`ApiConfig`].
 
 mod error;
 mod health;
@@ -8,7 +8,6 @@ pub mod metrics;
 mod openapi;
 mod predict;
 mod request;
-mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +19,19 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::monitoring::Monitoring;
+use crate::config::ApiConfig;
+use crate::drift::watcher::Monitoring;
 use crate::server::{self, ConnectionLimits};
 use crate::serving::Served;
 use error::ApiError;
 use metrics::Metrics;
 
-pub use settings::Settings;
-
 /// What every handler is given. Cloning is cheap.
 #[derive(Clone)]
-pub struct ApiState(Arc<Inner>);
+pub struct ApiState(Arc<ApiParts>);
 
-struct Inner {
-    settings: Settings,
+struct ApiParts {
+    settings: ApiConfig,
     entity: String,
     served: Served,
     monitoring: Monitoring,
@@ -46,9 +44,9 @@ impl ApiState {
     /// The state of one prediction API: its limits, the name of the entity's field, what is served, and what is
     /// known of its drift.
     #[must_use]
-    pub fn new(settings: Settings, entity: String, served: Served, monitoring: Monitoring) -> Self {
+    pub fn new(settings: ApiConfig, entity: String, served: Served, monitoring: Monitoring) -> Self {
         let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
-        ApiState(Arc::new(Inner {
+        ApiState(Arc::new(ApiParts {
             openapi: openapi::document(&entity),
             slots: Arc::new(Semaphore::new(slots)),
             metrics: Metrics::default(),
@@ -69,7 +67,7 @@ impl ApiState {
 /// Serves the prediction API until `shutdown` resolves, then drains.
 ///
 /// # Errors
-/// None after it has started; the listener was bound by the caller.
+/// There are none after it has started; the listener was bound by the caller.
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
     let settings = &state.0.settings;
     let limits = ConnectionLimits {

@@ -14,9 +14,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use streamflow_dataset::Period;
 use utoipa::ToSchema;
 
+use super::ApiState;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::metrics::Metrics;
-use super::{ApiState, request};
+use super::request::{self, BATCH_FIELD};
 use crate::serving::{Entity, FeaturesUsed, Serving};
 
 /// Batches whose body is longer are answered on a blocking thread: about 100 µs of work.
@@ -147,10 +148,11 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     request::check_content_type(request.headers())?;
     let limit = settings.body_limit_bytes.get();
     let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
-    uncaught(|| {
+    catch_panic(|| {
+        let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();
-        let entity = request::parse_predict(&body, &state.0.entity, serving.as_deref())?;
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+        let entity = value.entity(serving, &state.0.entity, None)?;
         match result(serving, &state.0.metrics, entity) {
             BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
             BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
@@ -213,11 +215,15 @@ async fn in_time<T>(
 }
 
 fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
-    uncaught(|| {
+    catch_panic(|| {
+        let values = request::parse_batch(body, state.0.settings.batch_limit.get())?;
         let serving = state.0.served.load();
-        let limit = state.0.settings.batch_limit.get();
-        let entities = request::parse_batch(body, limit, serving.as_deref())?;
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+        let entities = values
+            .into_iter()
+            .enumerate()
+            .map(|(index, value)| value.entity(serving, BATCH_FIELD, Some(index)))
+            .collect::<Result<Vec<_>, _>>()?;
         let results: Vec<_> =
             entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
         let size_bytes = 256 + 768 * results.len();
@@ -228,7 +234,7 @@ fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Runs `work`; a panic in it is a bug of ours, answered 500 instead of a broken connection.
-fn uncaught<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
     // Counters and the loaded state, all that work shares, are atomics: a panic leaves them whole.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::error!("a prediction panicked; answered 500");

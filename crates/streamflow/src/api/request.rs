@@ -1,4 +1,4 @@
-//! Reading what a prediction is asked for: content type, body, and the one field that matters in it.
+//! Reading the body of a prediction's request: its content type, its size, and the one field that matters in it.
 //!
 //! Other fields are skipped without being kept, so a body costs the memory of its bytes.
 
@@ -23,10 +23,10 @@ const READ_ON_BYTES: usize = 1 << 20;
 
 /// Accepts `application/json` and `application/…+json`, with or without parameters.
 pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(given) = headers.get(header::CONTENT_TYPE) else {
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return Err(ApiError::ContentType("none".to_owned()));
     };
-    let essence = given.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    let essence = content_type.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     let is_json = essence.eq_ignore_ascii_case(b"application/json")
         || (essence.len() > 17
             && essence[..12].eq_ignore_ascii_case(b"application/")
@@ -34,7 +34,7 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     if is_json {
         Ok(())
     } else {
-        Err(ApiError::ContentType(String::from_utf8_lossy(given.as_bytes()).into_owned()))
+        Err(ApiError::ContentType(String::from_utf8_lossy(content_type.as_bytes()).into_owned()))
     }
 }
 
@@ -76,52 +76,38 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
-/// The one entity of a `POST /predict`. Whether anything is served matters only once the body is sound.
-pub fn parse_predict<'a>(
-    body: &'a [u8],
-    field: &str,
-    serving: Option<&Serving>,
-) -> Result<Entity<'a>, ApiError> {
-    let given = parse_field(body, field, 0)?;
-    given.entity(serving.ok_or(ApiError::NotReady)?, field, None)
+/// The value that names the entity of a `POST /predict`, from a sound body.
+pub fn parse_predict<'a>(body: &'a [u8], field: &str) -> Result<JsonValue<'a>, ApiError> {
+    parse_field(body, field, 0)
 }
 
-/// The entities of a `POST /predict/batch`, in their order.
-pub fn parse_batch<'a>(
-    body: &'a [u8],
-    limit: usize,
-    serving: Option<&Serving>,
-) -> Result<Vec<Entity<'a>>, ApiError> {
+/// The values that name the entities of a `POST /predict/batch`, in their order.
+pub fn parse_batch(body: &[u8], limit: usize) -> Result<Vec<JsonValue<'_>>, ApiError> {
     let invalid = |kind, message| Invalid { kind, field: Some(BATCH_FIELD.to_owned()), index: None, message };
     let (values, length) = match parse_field(body, BATCH_FIELD, limit)? {
-        Given::List { values, length } => (values, length),
+        JsonValue::List { values, length } => (values, length),
         other => return Err(invalid("list_type", format!("expected a list, got {}", other.name())).into()),
     };
     if length > limit {
         return Err(invalid("too_long", format!("expected at most {limit} entities, got {length}")).into());
     }
-    let serving = serving.ok_or(ApiError::NotReady)?;
-    values
-        .into_iter()
-        .enumerate()
-        .map(|(index, given)| given.entity(serving, BATCH_FIELD, Some(index)))
-        .collect()
+    Ok(values)
 }
 
 /// The value of one field of a JSON object; when it occurs twice the last one counts, as in Python.
-fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<Given<'a>, ApiError> {
+fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue<'a>, ApiError> {
     let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
     if body.trim_ascii().is_empty() {
         return Err(whole("missing", None, "field required".to_owned()));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let given = Reader { field: Some(field), keep }
+    let value = Reader { field: Some(field), keep }
         .deserialize(&mut json)
-        .and_then(|given| json.end().map(|()| given))
+        .and_then(|value| json.end().map(|()| value))
         .map_err(|error| whole("json_invalid", Some(byte_of(body, &error)), reason(&error)))?;
-    match given {
-        Given::Object(Some(value)) => Ok(*value),
-        Given::Object(None) => {
+    match value {
+        JsonValue::Object(Some(value)) => Ok(*value),
+        JsonValue::Object(None) => {
             let message = "field required".to_owned();
             Err(Invalid { kind: "missing", field: Some(field.to_owned()), index: None, message }.into())
         }
@@ -131,7 +117,7 @@ fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<Given<'a>
     }
 }
 
-/// Where in the body a syntax error is, from 0.
+/// The byte of the body at which a syntax error is, from 0.
 fn byte_of(body: &[u8], error: &serde_json::Error) -> usize {
     let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
     (lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)).min(body.len())
@@ -145,101 +131,107 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// What a JSON value is, as far as a request can use it.
 #[derive(Debug, PartialEq)]
-enum Given<'a> {
+pub enum JsonValue<'a> {
     Text(Cow<'a, str>),
     Integer(i64),
     /// The first values, as many as were to be kept, and the number of all.
     List {
-        values: Vec<Given<'a>>,
+        values: Vec<JsonValue<'a>>,
         length: usize,
     },
     /// The wanted field's value; `None` when it is absent or no field is wanted.
-    Object(Option<Box<Given<'a>>>),
+    Object(Option<Box<JsonValue<'a>>>),
     /// Any other value, by its name.
     Other(&'static str),
 }
 
-impl<'a> Given<'a> {
+impl<'a> JsonValue<'a> {
     fn name(&self) -> &'static str {
         match self {
-            Given::Text(_) => "a string",
-            Given::Integer(_) => "an integer",
-            Given::List { .. } => "a list",
-            Given::Object(_) => "an object",
-            Given::Other(name) => name,
+            JsonValue::Text(_) => "a string",
+            JsonValue::Integer(_) => "an integer",
+            JsonValue::List { .. } => "a list",
+            JsonValue::Object(_) => "an object",
+            JsonValue::Other(name) => name,
         }
     }
 
-    /// The entity, when it is of the type of the served table's entity column.
-    fn entity(self, serving: &Serving, field: &str, index: Option<usize>) -> Result<Entity<'a>, ApiError> {
+    /// The entity, when it is of the type of the served table's entity column. `field` and `index` are where in the
+    /// body it stands.
+    pub fn entity(
+        self,
+        serving: &Serving,
+        field: &str,
+        index: Option<usize>,
+    ) -> Result<Entity<'a>, ApiError> {
         let is_integer = serving.features.entity_is_integer();
-        let found = self.name();
+        let name = self.name();
         match self {
-            Given::Text(text) if !is_integer => return Ok(Entity::Text(text)),
-            Given::Integer(number) if is_integer => return Ok(Entity::Integer(number)),
+            JsonValue::Text(text) if !is_integer => return Ok(Entity::Text(text)),
+            JsonValue::Integer(number) if is_integer => return Ok(Entity::Integer(number)),
             _ => {}
         }
         let (kind, expected) =
             if is_integer { ("int_type", "an integer") } else { ("string_type", "a string") };
-        let message = format!("expected {expected}, got {found}");
+        let message = format!("expected {expected}, got {name}");
         Err(Invalid { kind, field: Some(field.to_owned()), index, message }.into())
     }
 }
 
-/// Reads a [`Given`]: one field of an object, and of a list at most `keep` values.
+/// Reads a [`JsonValue`]: one field of an object, and of a list at most `keep` values.
 struct Reader<'n> {
     field: Option<&'n str>,
     keep: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = Given<'de>;
+    type Value = JsonValue<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Given<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<JsonValue<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = Given<'de>;
+    type Value = JsonValue<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Given<'de>, E> {
-        Ok(Given::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Given<'de>, E> {
-        Ok(Given::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Given<'de>, E> {
-        Ok(Given::Integer(number))
+    fn visit_i64<E>(self, number: i64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Integer(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Given<'de>, E> {
-        Ok(i64::try_from(number).map_or(Given::Other("an integer over 2^63"), Given::Integer))
+    fn visit_u64<E>(self, number: u64) -> Result<JsonValue<'de>, E> {
+        Ok(i64::try_from(number).map_or(JsonValue::Other("an integer over 2^63"), JsonValue::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Given<'de>, E> {
-        Ok(Given::Other("a number with a fraction or exponent"))
+    fn visit_f64<E>(self, _: f64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Other("a number with a fraction or exponent"))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Given<'de>, E> {
-        Ok(Given::Other("a boolean"))
+    fn visit_bool<E>(self, _: bool) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Other("a boolean"))
     }
 
-    fn visit_unit<E>(self) -> Result<Given<'de>, E> {
-        Ok(Given::Other("null"))
+    fn visit_unit<E>(self) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Other("null"))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Given<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<JsonValue<'de>, A::Error> {
         let (mut values, mut length) = (Vec::new(), 0);
         while length < self.keep {
             let Some(value) = list.next_element_seed(Reader { field: None, keep: 0 })? else {
-                return Ok(Given::List { values, length });
+                return Ok(JsonValue::List { values, length });
             };
             values.push(value);
             length += 1;
@@ -247,23 +239,23 @@ impl<'de> Visitor<'de> for Reader<'_> {
         while list.next_element::<IgnoredAny>()?.is_some() {
             length += 1;
         }
-        Ok(Given::List { values, length })
+        Ok(JsonValue::List { values, length })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given<'de>, A::Error> {
-        let mut found = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonValue<'de>, A::Error> {
+        let mut value = None;
         while let Some(is_wanted) = map.next_key_seed(KeyIs(self.field))? {
             if is_wanted {
-                found = Some(Box::new(map.next_value_seed(Reader { field: None, keep: self.keep })?));
+                value = Some(Box::new(map.next_value_seed(Reader { field: None, keep: self.keep })?));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Given::Object(found))
+        Ok(JsonValue::Object(value))
     }
 }
 
-/// Whether a key is the wanted one, without keeping it.
+/// Compares a key with the wanted one, without keeping it.
 struct KeyIs<'n>(Option<&'n str>);
 
 impl<'de> DeserializeSeed<'de> for KeyIs<'_> {

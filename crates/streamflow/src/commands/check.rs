@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::Context;
+use super::Context;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -14,7 +14,7 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         format!(
             "The configuration is valid.\n  data directory  {}\n  reports         {}\n  entity          {}\n  label           {}.{}\n  \
              features        {}\n  tables          {}\n  model           {}\n  drift           {} profile, retraining at a share of {:.2}\n  api             {}",
-            config.data_dir(context.data_dir.as_deref()).display(),
+            context.data_dir(&config).display(),
             config.report_dir(None).display(),
             dataset.entity,
             dataset.label.table,

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use crate::Context;
+use super::Context;
 use crate::files::write_aside;
 use crate::panels;
 use crate::templates;
 
-/// Where the provisioned data source points unless the user says otherwise: the service of docker-compose.yml.
+/// URL of the provisioned data source unless the user says otherwise: the service of docker-compose.yml.
 const DATASOURCE_URL: &str = "http://streamflow-prometheus:9090";
 
 #[derive(Debug, Subcommand)]

@@ -3,22 +3,21 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use super::{ingest, init, snapshots, train};
-use crate::Context;
-use crate::columns::entity_ids;
-use crate::config::Config;
-use crate::flows::monitor::{self, Request};
-use crate::registry::Registry;
-use crate::run::{self, Everything, Listeners};
-use crate::sample;
-use crate::store::Store;
-use crate::terminal::Terminal;
-use crate::traffic;
 use anyhow::Context as _;
 use reqwest::Url;
-use streamflow_dataset::Period;
+use streamflow_dataset::{Period, Snapshots};
+
+use super::{Context, ingest, init};
+use crate::config::{Config, DEFAULT_FILE};
+use crate::drift::entity_ids;
+use crate::flows::monitor_month::{self, MonitorRequest};
+use crate::flows::{ingest_month, train_model};
+use crate::run::{self, Listeners};
+use crate::sample::{self, SampleSettings};
+use crate::terminal::Terminal;
+use crate::traffic;
+use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,7 +39,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut config = match &context.config_file {
         Some(file) => Config::load(Some(file))?,
         None => {
-            let file = args.dir.join(crate::config::DEFAULT_FILE);
+            let file = args.dir.join(DEFAULT_FILE);
             if !file.exists() {
                 init::write(&args.dir)?;
             }
@@ -53,19 +52,17 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(console) = args.console {
         config.console.listen = console;
     }
-    let config = Arc::new(config);
-    let data_dir = config.data_dir(context.data_dir.as_deref());
-    let terminal = context.terminal;
     tokio::runtime::Runtime::new()?.block_on(async {
         // The addresses first: a port in use must not cost the user a training.
         let listeners = Listeners::bind(&config, false).await?;
         let (api, console) = listeners.urls(&config)?;
         let shutdown = run::shutdown_signal()?;
-        let demo = Demo::prepare(config, data_dir, args.dir.join("drops"), terminal).await?;
+        let workspace = context.workspace(config, None).await?;
+        let demo = Demo::prepare(workspace, args.dir.join("drops"), context.terminal).await?;
 
         let requests = demo.requests()?;
         let example = requests.first().cloned().unwrap_or_default();
-        let server = run::up(listeners, demo.everything(), shutdown.clone()).await?;
+        let server = run::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
         let traffic = tokio::spawn(traffic::send(api.clone(), requests, args.rate, shutdown.clone()));
         demo.monitor().await?;
         demo.say_where_to_look(&api, &console, args.rate, &example)?;
@@ -78,59 +75,36 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// What is ready once data are in and a model is trained.
 struct Demo {
-    config: Arc<Config>,
-    data_dir: PathBuf,
-    store: Store,
-    registry: Registry,
-    snapshots: Arc<streamflow_dataset::Snapshots>,
+    workspace: Workspace,
     months: Vec<Period>,
     terminal: Terminal,
 }
 
 impl Demo {
-    async fn prepare(
-        config: Arc<Config>,
-        data_dir: PathBuf,
-        drops: PathBuf,
-        terminal: Terminal,
-    ) -> anyhow::Result<Self> {
-        let store = Store::open(&data_dir).await?;
-        let snapshots = snapshots(&config, &data_dir)?;
-        let registry = Registry::new(store.clone(), &data_dir);
-
-        let (tables, generate) = (snapshots.clone(), terminal);
-        let months = tokio::task::spawn_blocking(move || ingest_sample(&tables, &drops, generate)).await??;
+    async fn prepare(workspace: Workspace, drops: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
+        let snapshots = workspace.snapshots.clone();
+        let months =
+            tokio::task::spawn_blocking(move || ingest_sample(&snapshots, &drops, terminal)).await??;
         let first = *months.first().context("the sample has no month")?;
-        match registry.production(&config.model.name).await? {
+        let model = &workspace.config.model;
+        match workspace.registry.production(&model.name).await? {
             Some(model) => terminal
                 .line(&format!("model     {} version {} is there already", model.name, model.version))?,
             None => {
-                let outcome =
-                    train::train(&config, snapshots.clone(), &registry, first, config.model.seed).await?;
+                let outcome = train_model::run(&workspace, first, model.seed).await?;
                 terminal.line(&format!(
                     "train     {} version {} on {first}: AUC {:.3} on users it never saw",
                     outcome.name, outcome.version, outcome.metrics.auc
                 ))?;
             }
         }
-        Ok(Self { config, data_dir, store, registry, snapshots, months, terminal })
-    }
-
-    fn everything(&self) -> Everything {
-        Everything {
-            config: self.config.clone(),
-            data_dir: self.data_dir.clone(),
-            report_dir: self.config.report_dir(None),
-            store: self.store.clone(),
-            registry: self.registry.clone(),
-            snapshots: self.snapshots.clone(),
-        }
+        Ok(Self { workspace, months, terminal })
     }
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
     fn requests(&self) -> anyhow::Result<Vec<String>> {
-        let entity = self.config.dataset.entity.column();
-        let (_, table) = self.snapshots.online_features()?.context("no month was ingested")?;
+        let entity = self.workspace.config.dataset.entity.column();
+        let (_, table) = self.workspace.snapshots.online_features()?.context("no month was ingested")?;
         let known = entity_ids(&table, entity)?;
         let spread = (known.len() / 49).max(1);
         let ids = known.into_iter().step_by(spread).take(49).chain(["U0001".to_owned()]);
@@ -143,14 +117,10 @@ impl Demo {
             return Ok(());
         };
         for &current in self.months.iter().skip(1) {
-            let request = Request {
-                reference,
-                current,
-                profile: self.config.monitor.profile,
-                threshold: self.config.monitor.threshold,
-                report_dir: self.config.report_dir(None),
-            };
-            let outcome = monitor::run(self.store.clone(), self.snapshots.clone(), request).await?;
+            let monitor = &self.workspace.config.monitor;
+            let request =
+                MonitorRequest { reference, current, profile: monitor.profile, threshold: monitor.threshold };
+            let outcome = monitor_month::run(&self.workspace, request).await?;
             self.terminal.line(&format!("monitor   {}", outcome.line))?;
         }
         Ok(())
@@ -167,18 +137,14 @@ impl Demo {
              {rate} predictions a second are being made. Ctrl-C stops.",
             api.as_str().trim_end_matches('/'),
             console.as_str().trim_end_matches('/'),
-            self.config.report_dir(None).display()
+            self.workspace.reports.path().display()
         ))
     }
 }
 
 /// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
-fn ingest_sample(
-    snapshots: &streamflow_dataset::Snapshots,
-    drops: &Path,
-    terminal: Terminal,
-) -> anyhow::Result<Vec<Period>> {
-    let settings = sample::Settings::default();
+fn ingest_sample(snapshots: &Snapshots, drops: &Path, terminal: Terminal) -> anyhow::Result<Vec<Period>> {
+    let settings = SampleSettings::default();
     let bar = terminal.progress(0, "generating");
     let folders = sample::write(drops, &settings, &mut |done, total| {
         bar.set_length(total);
@@ -188,7 +154,7 @@ fn ingest_sample(
     let mut months = Vec::new();
     for folder in folders {
         let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?.into();
-        let report = ingest::ingest(snapshots, &folder, as_of, false, terminal)?;
+        let report = ingest_month::run(snapshots, &folder, as_of, false, terminal)?;
         terminal.line(&format!("ingest    {as_of} {}", ingest::summary(&report)))?;
         months.push(as_of);
     }

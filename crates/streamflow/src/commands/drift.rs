@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use streamflow_drift::{ColumnType, DriftSettings, History, METHODS, Method, Report, RuleSet, Share, Status};
 
-use super::{date, snapshots};
-use crate::Context;
+use super::{Context, date};
 use crate::config::nearest;
-use crate::drift_files;
+use crate::drift::{files, months};
 use crate::files::write_aside;
-use crate::flows::history;
-use crate::terminal::{Format, table};
+use crate::terminal::{OutputFormat, table};
+use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -87,7 +86,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
             let settings = settings(args, threshold, reference, current)?;
-            let report = drift_files::compare(reference, current, settings, check_names, &context.terminal)?;
+            let report = files::compare(reference, current, settings, check_names, &context.terminal)?;
             let render = |document| match document {
                 Document::Html => report.to_html(),
                 Document::Json => report.to_json(),
@@ -104,7 +103,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
                 // The command line refuses Evidently's JSON here: it has no shape for many months.
                 Document::Json | Document::EvidentlyJson => history.to_json(),
             };
-            write(&outputs, render, || history::text(&history), context)?;
+            write(&outputs, render, || months::text(&history), context)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -155,27 +154,27 @@ fn write(
     }
     match context.terminal.format {
         _ if to_stdout => Ok(()),
-        Format::Json => context.terminal.stdout(&render(Document::Json)),
-        Format::Text => context.terminal.stdout(&text()),
+        OutputFormat::Json => context.terminal.stdout(&render(Document::Json)),
+        OutputFormat::Text => context.terminal.stdout(&text()),
     }
 }
 
 fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> anyhow::Result<History> {
     let config = context.config()?;
-    let snapshots = snapshots(&config, &config.data_dir(context.data_dir.as_deref()))?;
-    let request = history::Request {
+    let request = months::HistoryRequest {
         reference: args.reference_date.as_deref().map(|text| date("--reference", text)).transpose()?,
         profile: args.profile.unwrap_or(config.monitor.profile),
         threshold: threshold.unwrap_or(config.monitor.threshold),
     };
-    history::run(&snapshots, &request, &context.terminal.progress(0, "comparing"))
+    let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
+    months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
 }
 
 /// A column that was named on the command line must be on one side at least.
 fn check_names(settings: &DriftSettings, names: &[String]) -> anyhow::Result<()> {
-    let given =
+    let named =
         settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
-    for name in given {
+    for name in named {
         if !names.contains(name) {
             let near = nearest(name, names.iter().map(String::as_str));
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -213,15 +212,15 @@ fn assignments<T>(
     pairs: &[String],
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> anyhow::Result<BTreeMap<String, T>> {
-    let mut found = BTreeMap::new();
+    let mut values = BTreeMap::new();
     for pair in pairs {
         let (column, value) = pair
             .rsplit_once('=')
             .with_context(|| format!("{flag} {pair:?} lacks a '='; expected COLUMN=VALUE"))?;
         let value = parse(value).map_err(|reason| anyhow::anyhow!("{flag} {pair}: {reason}"))?;
-        found.insert(column.to_owned(), value);
+        values.insert(column.to_owned(), value);
     }
-    Ok(found)
+    Ok(values)
 }
 
 fn text(report: &Report) -> String {

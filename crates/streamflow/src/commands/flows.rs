@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::block_on;
-use crate::Context;
+use super::{Context, block_on};
+use crate::flows::FLOWS;
 use crate::store::Store;
 use crate::terminal::table;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// The flows there are and their parameters
+    Ls,
     /// Newest runs first
     Runs {
         /// At most this many
@@ -23,15 +25,26 @@ pub enum Args {
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let data_dir = context.config()?.data_dir(context.data_dir.as_deref());
+    let store = async || Store::open(&context.data_dir(&context.config()?)).await;
     block_on(async {
-        let store = Store::open(&data_dir).await?;
         match args {
-            Args::Runs { limit } => runs(&store, limit, context).await,
-            Args::Inspect { run } => inspect(&store, run, context).await,
+            Args::Ls => ls(context),
+            Args::Runs { limit } => runs(&store().await?, limit, context).await,
+            Args::Inspect { run } => inspect(&store().await?, run, context).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn ls(context: &Context) -> anyhow::Result<()> {
+    context.terminal.result(&FLOWS, || {
+        let mut table = table(["FLOW", "PARAMETERS", "WHAT IT DOES"]);
+        for flow in FLOWS {
+            let parameters: Vec<&str> = flow.parameters.iter().map(|parameter| parameter.name).collect();
+            table.add_row([flow.name, &parameters.join(", "), flow.doc]);
+        }
+        table.to_string()
+    })
 }
 
 async fn runs(store: &Store, limit: u32, context: &Context) -> anyhow::Result<()> {
@@ -62,7 +75,7 @@ async fn inspect(store: &Store, id: i64, context: &Context) -> anyhow::Result<()
         let mut table = table(["TASK", "STATE", "MS"]);
         for task in &tasks {
             let duration = task.duration_ms.map_or_else(String::new, |ms| format!("{ms:.1}"));
-            table.add_row([task.name.as_str(), &task.state, &duration]);
+            table.add_row([task.name.as_str(), task.state.as_str(), &duration]);
         }
         text.push_str(&format!("{table}\n\n"));
         for log in &logs {

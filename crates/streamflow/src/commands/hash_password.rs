@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use crate::Context;
+use super::Context;
 use crate::console::hash_password;
 
 /// Longest password; more is a mistake, such as a whole file.

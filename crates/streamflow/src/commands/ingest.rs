@@ -1,14 +1,14 @@
 //! `streamflow ingest`: one monthly drop, validated and committed whole or not at all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use streamflow_dataset::{Error, IngestReport, Outcome, Period, Snapshots};
+use streamflow_dataset::{IngestReport, Outcome};
 
-use super::{date, snapshots};
-use crate::Context;
-use crate::terminal::{self, Format, Terminal};
+use super::{Context, date};
+use crate::flows::ingest_month;
+use crate::terminal;
+use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,14 +22,11 @@ pub struct Args {
     replace: bool,
 }
 
-/// How long another writer is waited for before giving up.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let as_of = date("--as-of", &args.as_of)?;
     let config = context.config()?;
-    let store = snapshots(&config, &config.data_dir(context.data_dir.as_deref()))?;
-    let report = ingest(&store, &args.dir, as_of, args.replace, context.terminal)?;
+    let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
+    let report = ingest_month::run(&snapshots, &args.dir, as_of, args.replace, context.terminal)?;
     let value = serde_json::json!({
         "outcome": format!("{:?}", report.outcome).to_lowercase(),
         "as_of": as_of,
@@ -40,44 +37,6 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     });
     context.terminal.result(&value, || text(&report))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ingests with a progress bar, waiting for another writer to finish.
-pub fn ingest(
-    store: &Snapshots,
-    dir: &Path,
-    as_of: Period,
-    replace: bool,
-    terminal: Terminal,
-) -> anyhow::Result<IngestReport> {
-    let bar = terminal.progress(0, "ingesting");
-    let begun = Instant::now();
-    let mut told = false;
-    let outcome = loop {
-        let outcome = store.ingest(dir, as_of, replace, &mut |progress| {
-            bar.set_length(progress.total_bytes);
-            bar.set_position(progress.bytes);
-            bar.set_message(format!("ingesting {}", progress.table));
-        });
-        match outcome {
-            Err(Error::Locked { path }) if begun.elapsed() < LOCK_PATIENCE => {
-                if !told {
-                    terminal::stderr(&format!(
-                        "waiting for another writer to release {} ...",
-                        path.display()
-                    ));
-                    told = true;
-                }
-                std::thread::park_timeout(Duration::from_millis(200));
-            }
-            other => break other,
-        }
-    };
-    bar.finish_and_clear();
-    if let (Err(Error::ExpectationsFailed(validation)), Format::Json) = (&outcome, terminal.format) {
-        terminal.stdout(&serde_json::to_string_pretty(&validation.to_json())?)?;
-    }
-    Ok(outcome?)
 }
 
 /// One line about an ingest.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use crate::Context;
+use super::Context;
 use crate::files::write_aside;
 use crate::templates;
 

@@ -19,33 +19,45 @@ pub mod train;
 pub mod tsdb;
 pub mod up;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use streamflow_dataset::Period;
 
 use crate::config::Config;
+use crate::terminal::Terminal;
+use crate::workspace::Workspace;
+
+/// What every command is given: the options that stand before its name.
+pub struct Context {
+    pub config_file: Option<PathBuf>,
+    pub data_dir: Option<PathBuf>,
+    pub terminal: Terminal,
+}
+
+impl Context {
+    fn config(&self) -> anyhow::Result<Config> {
+        Config::load(self.config_file.as_deref())
+    }
+
+    /// The data directory of the flag, else of the configuration.
+    fn data_dir(&self, config: &Config) -> PathBuf {
+        config.data_dir(self.data_dir.as_deref())
+    }
+
+    /// Opens the workspace of `config`; `report_dir` is the flag's report folder.
+    async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
+        let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
+        Workspace::open(Arc::new(config), data_dir, report_dir).await
+    }
+}
 
 /// Reads a date of the command line.
 fn date(flag: &str, text: &str) -> anyhow::Result<Period> {
     text.parse()
         .ok()
         .with_context(|| format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31"))
-}
-
-/// The snapshots of the data directory.
-fn snapshots(config: &Config, data_dir: &Path) -> anyhow::Result<Arc<streamflow_dataset::Snapshots>> {
-    match streamflow_dataset::Snapshots::open(data_dir, config.dataset.clone()) {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error @ streamflow_dataset::Error::Io { .. }) => Err(error).with_context(|| {
-            format!(
-                "the data directory {} cannot be used; choose one you may write to with --data-dir",
-                data_dir.display()
-            )
-        }),
-        Err(other) => Err(other.into()),
-    }
 }
 
 /// Runs a command that talks to the database or the network and then ends.

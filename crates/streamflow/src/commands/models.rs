@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::block_on;
-use crate::Context;
-use crate::registry::Registry;
-use crate::store::Store;
+use super::{Context, block_on};
 use crate::store::models::ModelVersion;
 use crate::terminal::table;
 
@@ -24,10 +21,9 @@ pub enum Args {
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
-    let data_dir = config.data_dir(context.data_dir.as_deref());
-    let name = &config.model.name;
     block_on(async {
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let workspace = context.workspace(config, None).await?;
+        let (registry, name) = (&workspace.registry, &workspace.config.model.name);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;

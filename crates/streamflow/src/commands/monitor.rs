@@ -5,10 +5,8 @@ use std::process::ExitCode;
 
 use streamflow_drift::{RuleSet, Share};
 
-use super::{block_on, date, snapshots};
-use crate::Context;
-use crate::flows::monitor::{Outcome, Request};
-use crate::store::Store;
+use super::{Context, block_on, date};
+use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,31 +22,29 @@ pub struct Args {
     /// Share of drifted columns at or over which retraining is triggered [default: from the configuration, 0.30]
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
-    /// Where the reports are written [default: from the configuration, reports/drift]
+    /// Folder of the reports [default: from the configuration, reports/drift]
     #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
     report_dir: Option<PathBuf>,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
-    let data_dir = config.data_dir(context.data_dir.as_deref());
     let threshold = args.threshold.map(|value| Share::new("--threshold", value)).transpose()?;
-    let request = Request {
+    let request = MonitorRequest {
         reference: date("--reference", &args.reference)?,
         current: date("--current", &args.current)?,
         profile: args.profile.unwrap_or(config.monitor.profile),
         threshold: threshold.unwrap_or(config.monitor.threshold),
-        report_dir: config.report_dir(args.report_dir.as_deref()),
     };
     let outcome = block_on(async {
-        let snapshots = snapshots(&config, &data_dir)?;
-        crate::flows::monitor::run(Store::open(&data_dir).await?, snapshots, request).await
+        let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
+        monitor_month::run(&workspace, request).await
     })?;
     context.terminal.result(&outcome, || text(&outcome))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(outcome: &Outcome) -> String {
+fn text(outcome: &MonitorOutcome) -> String {
     let mut text = String::new();
     for task in &outcome.tasks {
         text.push_str(&format!("  {:<24}{:>9.1} ms\n", task.name, task.duration_ms));

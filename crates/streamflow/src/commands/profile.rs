@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 use streamflow_dataset::{Reading, TableFile};
 use streamflow_drift::TableProfile;
 
-use crate::Context;
-use crate::columns::counted_column;
-use crate::drift_files::{MEMORY_BYTES, read_profile, threads};
+use super::Context;
+use crate::drift::counted_column;
+use crate::drift::files::{MEMORY_BYTES, read_profile, threads};
 use crate::files::write_aside;
 
 #[derive(Debug, clap::Args)]
@@ -56,9 +56,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 fn profile_table(path: &Path) -> anyhow::Result<TableProfile> {
     let mut columns = HashMap::new();
     let mut table = TableFile::open(path)?;
-    let mut asked = table.names().to_vec();
-    while !asked.is_empty() {
-        let names: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let mut pending = table.names().to_vec();
+    while !pending.is_empty() {
+        let names: Vec<&str> = pending.iter().map(String::as_str).collect();
         let reading = Reading { memory_bytes: MEMORY_BYTES, threads: threads(), progress: &|_| {} };
         let counted = table.count(&names, &reading)?;
         for column in counted.columns {
@@ -66,7 +66,7 @@ fn profile_table(path: &Path) -> anyhow::Result<TableProfile> {
             let column = TableProfile::of(&[counted_column(column)?])?.into_columns();
             columns.extend(column.into_iter().map(|column| (column.name.clone(), column)));
         }
-        asked = counted.deferred;
+        pending = counted.deferred;
     }
     let mut profile = TableProfile::default();
     for column in table.names().iter().filter_map(|name| columns.get(name)) {

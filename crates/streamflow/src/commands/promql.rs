@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use streamflow_promql::script;
 
-use crate::Context;
+use super::Context;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {

@@ -11,14 +11,13 @@ use anyhow::{Context as _, bail};
 use reqwest::Url;
 use serde_json::Value;
 
-use super::block_on;
-use crate::Context;
+use super::{Context, block_on};
 use crate::console::prometheus::{now_ms, parse_duration, parse_time};
 use crate::http_client::http_client;
 
-/// Where `streamflow up` serves the Prometheus API unless told otherwise.
+/// URL at which `streamflow up` serves the Prometheus API by default.
 const DEFAULT_URL: &str = "http://127.0.0.1:9090";
-/// Steps of a range when none is asked for: two for each column of the chart.
+/// Steps of a range by default: two for each column of the chart.
 const STEPS: i64 = 144;
 /// Longer than a server lets a query run.
 const TIMEOUT: Duration = Duration::from_secs(150);

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::date;
-use crate::Context;
-use crate::sample::{self, Settings};
+use super::{Context, date};
+use crate::sample::{self, SampleSettings};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -30,7 +29,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let settings = Settings {
+    let settings = SampleSettings {
         months: args.months,
         rows: args.rows,
         seed: args.seed,

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 use streamflow_tsdb::{Error, Report};
 
-use crate::Context;
+use super::Context;
 
 /// Folder of the samples in the data directory.
 const METRICS: &str = "metrics";
@@ -66,7 +66,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 fn metrics_dir(context: &Context) -> anyhow::Result<PathBuf> {
     let config = context.config().context("cannot tell where the data directory is")?;
-    Ok(config.data_dir(context.data_dir.as_deref()).join(METRICS))
+    Ok(context.data_dir(&config).join(METRICS))
 }
 
 fn text(report: &Report) -> String {

@@ -3,13 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use super::snapshots;
-use crate::Context;
-use crate::registry::Registry;
-use crate::run::{self, Everything};
-use crate::store::Store;
+use super::Context;
+use crate::run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,7 +18,7 @@ pub struct Args {
     /// A prometheus.yml that says what to scrape [default: from the configuration; else this process alone]
     #[arg(long, value_name = "FILE")]
     prometheus_config: Option<PathBuf>,
-    /// Where drift reports are [default: from the configuration, reports/drift]
+    /// Folder of the drift reports [default: from the configuration, reports/drift]
     #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
     report_dir: Option<PathBuf>,
     /// Serve the console on a public address although nobody has to log in
@@ -41,20 +37,13 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(file) = args.prometheus_config {
         config.metrics.prometheus_config = Some(std::path::absolute(file)?);
     }
-    let data_dir = config.data_dir(context.data_dir.as_deref());
-    let report_dir = config.report_dir(args.report_dir.as_deref());
-    let config = Arc::new(config);
-    let terminal = context.terminal;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listeners = run::Listeners::bind(&config, args.insecure).await?;
         let (api, console) = listeners.urls(&config)?;
-        let store = Store::open(&data_dir).await?;
-        let snapshots = snapshots(&config, &data_dir)?;
-        let registry = Registry::new(store.clone(), &data_dir);
+        let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
         let shutdown = run::shutdown_signal()?;
-        let everything = Everything { config, data_dir, report_dir, store, registry, snapshots };
-        let server = run::up(listeners, everything, shutdown).await?;
-        terminal.stdout(&format!(
+        let server = run::up(listeners, workspace, shutdown).await?;
+        context.terminal.stdout(&format!(
             "listening on {}\nconsole on {}",
             api.as_str().trim_end_matches('/'),
             console.as_str().trim_end_matches('/')

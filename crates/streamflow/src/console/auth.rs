@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
 
-use super::Settings;
+use crate::config::ConsoleConfig;
 
 /// The header that carries the token of a request that changes something.
 pub const TOKEN_HEADER: &str = "x-streamflow-token";
@@ -72,9 +72,9 @@ impl Auth {
         })
     }
 
-    /// As configured, with what the environment adds: users in `STREAMFLOW_CONSOLE_USERS`, tokens in
+    /// The users and tokens of the configuration, with what the environment adds: users in `STREAMFLOW_CONSOLE_USERS`, tokens in
     /// `STREAMFLOW_API_TOKENS`.
-    pub fn of(settings: &Settings) -> anyhow::Result<Arc<Self>> {
+    pub fn of(settings: &ConsoleConfig) -> anyhow::Result<Arc<Self>> {
         let idle_max = Duration::from_secs(60 * settings.session_minutes.get());
         let mut users = settings.users.clone();
         users.extend(users_of(&std::env::var("STREAMFLOW_CONSOLE_USERS").unwrap_or_default())?);
@@ -86,7 +86,7 @@ impl Auth {
         self.is_required().then_some(self.anyone_token.as_str())
     }
 
-    /// Whether anybody must say who they are.
+    /// True when callers must say who they are.
     pub fn is_required(&self) -> bool {
         !self.users.is_empty() || !self.tokens.is_empty()
     }
@@ -108,6 +108,16 @@ impl Auth {
         self.session(cookie(headers)?)
     }
 
+    /// The same for a request being served: a password takes tens of milliseconds to check, so that is done off the
+    /// threads that serve others.
+    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Option<Caller> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return self.caller(headers);
+        }
+        let (auth, headers) = (self.clone(), headers.clone());
+        tokio::task::spawn_blocking(move || auth.caller(&headers)).await.ok().flatten()
+    }
+
     /// The token that the caller's changing requests must carry; programs need none.
     pub fn token(&self, caller: &Caller) -> Option<String> {
         match caller {
@@ -117,7 +127,7 @@ impl Auth {
         }
     }
 
-    /// Whether a request that changes something may do so: it carries the caller's token.
+    /// True when a request that changes something may do so: it carries the caller's token.
     pub fn may_change(&self, caller: &Caller, headers: &HeaderMap) -> bool {
         let Some(expected) = self.token(caller) else { return true };
         let sent = headers.get(TOKEN_HEADER).map_or(&[][..], |value| value.as_bytes());
@@ -215,7 +225,7 @@ fn tokens_from_environment() -> Vec<String> {
     text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect()
 }
 
-/// Whether a browser sends this from a page of another site: such a request must not change anything.
+/// True when a browser sends this from a page of another site: such a request must not change anything.
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
     // What is no text names no host, so it is not taken for ours.
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
@@ -225,14 +235,14 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
         Some(origin) => {
             let site = origin.split_once("://").map(|(_, host)| host);
             // A proxy tells the host that the browser asked for.
-            let asked =
+            let host =
                 text(header::HeaderName::from_static("x-forwarded-host")).or_else(|| text(header::HOST));
-            site.is_none() || site != asked
+            site.is_none() || site != host
         }
     }
 }
 
-/// Whether the method alone promises to change nothing.
+/// True for a method that promises to change nothing.
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

@@ -2,82 +2,156 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
-use super::auth::{Auth, Caller, is_cross_site, is_safe};
+use super::auth::{Auth, is_cross_site, is_safe};
 use super::resources::ResourceError;
+use super::rights::{Access, Client, Right, Route};
 
-/// The rules of one console plane.
+/// The rules of one console plane. Cloning is cheap.
+#[derive(Clone)]
 pub struct Guard {
     pub auth: Arc<Auth>,
     pub read_only: bool,
 }
 
-/// Paths that anybody may ask for, to learn that a login is needed or that the process lives.
-const OPEN: [&str; 4] = ["/-/healthy", "/-/ready", "/api/streamflow/session", "/api/streamflow/login"];
+impl Guard {
+    /// A router of `routes`, each behind what it needs.
+    pub fn routes<S: Clone + Send + Sync + 'static>(
+        &self,
+        routes: impl IntoIterator<Item = Route<S>>,
+    ) -> Router<S> {
+        routes.into_iter().fold(Router::new(), |router, Route { path, access, methods }| {
+            let guard = self.clone();
+            let layer = from_fn(move |request, next| guard.clone().pass(access, request, next));
+            router.route(path, methods.layer(layer))
+        })
+    }
 
-/// Methods other than GET on these paths ask a question whose text may be long; they change nothing.
-const QUESTIONS: [&str; 6] = [
-    "/api/v1/query",
-    "/api/v1/query_range",
-    "/api/v1/query_exemplars",
-    "/api/v1/series",
-    "/api/v1/labels",
-    "/api/v1/format_query",
-];
+    /// A router of others' routes behind what `access` says that a path needs.
+    pub fn paths(&self, router: Router, access: fn(&str) -> Access) -> Router {
+        let guard = self.clone();
+        router.layer(from_fn(move |request: Request, next| {
+            let access = access(request.uri().path());
+            guard.clone().pass(access, request, next)
+        }))
+    }
 
-/// Lets a request through or answers why not.
-pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_program_interface =
-        path.starts_with("/api/") || path.starts_with("/-/") || matches!(path, "/metrics" | "/federate");
-    let is_protected = is_program_interface || path.starts_with("/reports/");
-    if OPEN.contains(&path) && path != "/api/streamflow/login" {
-        return next.run(request).await;
-    }
-    let caller = caller(&guard, request.headers()).await;
-    if caller.is_none() && is_protected && !OPEN.contains(&path) {
-        let mut response =
-            ResourceError::new(StatusCode::UNAUTHORIZED, "log in first, or send Authorization: Bearer TOKEN")
-                .into_response();
-        let realm = HeaderValue::from_static("Basic realm=\"StreamFlow\"");
-        // A browser's own dialog would hide the console's login page.
-        if !path.starts_with("/api/streamflow/") {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
-        }
-        return response;
-    }
-    if is_safe(request.method()) || QUESTIONS.contains(&path) {
-        return next.run(request).await;
-    }
-    if is_cross_site(request.headers()) {
-        let message = "this request comes from another site's page; changes are made from the console itself";
-        return ResourceError::new(StatusCode::FORBIDDEN, message).into_response();
-    }
-    let is_own = path.starts_with("/api/streamflow/");
-    if is_own && path != "/api/streamflow/login" {
-        let may = caller.as_ref().is_some_and(|caller| guard.auth.may_change(caller, request.headers()));
-        if !may {
-            let message = "X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it";
-            return ResourceError::new(StatusCode::FORBIDDEN, message).into_response();
-        }
-        let changes = !matches!(path, "/api/streamflow/logout" | "/api/streamflow/predict");
-        if guard.read_only && changes {
-            let message = "this console is read-only (console.read_only); nothing can be changed through it";
-            return ResourceError::new(StatusCode::FORBIDDEN, message).into_response();
+    /// Lets a request through or answers why not.
+    async fn pass(self, access: Access, request: Request, next: Next) -> Response {
+        match self.admit(access, request.method(), request.headers()).await {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => {
+                let asks_browser =
+                    refusal.status == StatusCode::UNAUTHORIZED && access.client == Client::Program;
+                let mut response = refusal.into_response();
+                // A browser's own dialog would hide the console's login page.
+                if asks_browser {
+                    let realm = HeaderValue::from_static("Basic realm=\"StreamFlow\"");
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+                }
+                response
+            }
         }
     }
-    next.run(request).await
+
+    async fn admit(
+        &self,
+        Access { right, client }: Access,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), ResourceError> {
+        let caller = match right {
+            Right::Open => None,
+            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers).await {
+                None => {
+                    let message = "log in first, or send Authorization: Bearer TOKEN";
+                    return Err(ResourceError::new(StatusCode::UNAUTHORIZED, message));
+                }
+                known => known,
+            },
+        };
+        // A question that a program asks by POST, because it is long, may come from any site's page.
+        if is_safe(method) || (right, client) == (Right::Ask, Client::Program) {
+            return Ok(());
+        }
+        let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
+        if is_cross_site(headers) {
+            return forbidden(
+                "this request comes from another site's page; changes are made from the console itself",
+            );
+        }
+        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(()) };
+        if !self.auth.may_change(&caller, headers) {
+            return forbidden("X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it");
+        }
+        if self.read_only && right != Right::Ask {
+            return forbidden(
+                "this console is read-only (console.read_only); nothing can be changed through it",
+            );
+        }
+        Ok(())
+    }
 }
 
-/// Who asks. A password takes tens of milliseconds to check, so that is done off the threads that serve others.
-async fn caller(guard: &Arc<Guard>, headers: &HeaderMap) -> Option<Caller> {
-    if !headers.contains_key(header::AUTHORIZATION) {
-        return guard.auth.caller(headers);
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+
+    const OTHER_SITE: (&str, &str) = ("origin", "http://evil.example");
+    const LOGGED_IN: (&str, &str) = ("authorization", "Bearer t0ken");
+
+    async fn status(guard: &Guard, access: Access, method: &Method, headers: &[(&'static str, &str)]) -> u16 {
+        let headers = [("host", "localhost:9090")].iter().chain(headers);
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        guard.admit(access, method, &headers).await.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
     }
-    let (auth, headers) = (guard.auth.clone(), headers.clone());
-    tokio::task::spawn_blocking(move || auth.caller(&headers)).await.ok().flatten()
+
+    #[tokio::test]
+    async fn a_right_says_what_a_request_needs() {
+        let hour = Duration::from_secs(3600);
+        let guard = |tokens: &[&str], read_only| Guard {
+            auth: Arc::new(
+                Auth::new(BTreeMap::new(), tokens.iter().map(|&t| t.into()).collect(), hour).unwrap(),
+            ),
+            read_only,
+        };
+        let (open, closed, read_only) =
+            (guard(&[], false), guard(&["t0ken"], false), guard(&["t0ken"], true));
+        let console = Access::console;
+        let program = Access::program;
+        for (guard, access, method, headers, expected) in [
+            (&closed, console(Right::Open), Method::GET, &[][..], 200),
+            (&closed, console(Right::Open), Method::POST, &[], 200),
+            (&closed, console(Right::Open), Method::POST, &[OTHER_SITE], 403),
+            (&closed, console(Right::Read), Method::GET, &[], 401),
+            (&closed, console(Right::Read), Method::GET, &[LOGGED_IN, OTHER_SITE], 200),
+            (&open, console(Right::Read), Method::GET, &[], 200),
+            (&open, console(Right::Read), Method::POST, &[], 403),
+            (&open, program(Right::Read), Method::POST, &[], 200),
+            (&open, console(Right::Ask), Method::POST, &[], 403),
+            (&read_only, console(Right::Ask), Method::POST, &[LOGGED_IN], 200),
+            (&read_only, console(Right::Ask), Method::POST, &[LOGGED_IN, OTHER_SITE], 403),
+            (&closed, program(Right::Ask), Method::POST, &[], 401),
+            (&open, program(Right::Ask), Method::POST, &[OTHER_SITE], 200),
+            (&open, console(Right::Change), Method::POST, &[], 403),
+            (&closed, console(Right::Change), Method::POST, &[LOGGED_IN], 200),
+            (&read_only, console(Right::Change), Method::POST, &[LOGGED_IN], 403),
+            (&read_only, console(Right::Change), Method::GET, &[LOGGED_IN], 200),
+            (&closed, program(Right::Change), Method::POST, &[], 401),
+            (&open, program(Right::Change), Method::POST, &[], 200),
+            (&open, program(Right::Change), Method::POST, &[OTHER_SITE], 403),
+            (&read_only, program(Right::Change), Method::POST, &[LOGGED_IN], 200),
+        ] {
+            let found = status(guard, access, &method, headers).await;
+            assert_eq!(found, expected, "{access:?} {method} {headers:?}, read-only: {}", guard.read_only);
+        }
+    }
 }

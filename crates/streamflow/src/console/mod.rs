@@ -5,28 +5,39 @@ mod auth;
 mod guard;
 pub mod prometheus;
 mod resources;
-mod settings;
+mod rights;
 
 pub use auth::{Auth, hash_password};
-pub use resources::{Parts, Resources};
-pub use settings::Settings;
+pub use resources::{ResourceParts, Resources};
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::{Router, middleware};
+use axum::Router;
 
+use crate::config::ConsoleConfig;
+use crate::server::ConnectionLimits;
 use guard::Guard;
 
 /// Everything that the operator plane answers, below the configured path prefix.
 ///
 /// `prometheus` are the routes of Prometheus's API, `/metrics`, `/federate` and `/-/…`.
-pub fn router(settings: &Settings, auth: Arc<Auth>, prometheus: Router, resources: Resources) -> Router {
+pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, resources: Resources) -> Router {
     let prefix: Arc<str> = settings.path_prefix.as_str().into();
-    let guard = Arc::new(Guard { auth, read_only: settings.read_only });
+    let guard = Guard { auth, read_only: settings.read_only };
     let assets = Router::new().fallback(assets::serve).with_state(prefix.clone());
-    let plane = prometheus
-        .merge(resources::router(resources))
-        .fallback_service(assets)
-        .layer(middleware::from_fn_with_state(guard, guard::guard));
+    let plane = guard
+        .paths(prometheus, rights::prometheus)
+        .merge(guard.routes(resources::routes()).with_state(resources))
+        .fallback_service(guard.paths(assets, rights::unrouted));
     if prefix.is_empty() { plane } else { Router::new().nest(&prefix, plane) }
+}
+
+/// What the listener allows. A query may be answered for as long as it may run, so only its idle time is bounded.
+pub fn connection_limits(settings: &ConsoleConfig) -> ConnectionLimits {
+    ConnectionLimits {
+        max_connections: settings.max_connections.get(),
+        idle_timeout: Duration::from_secs(120),
+        drain_timeout: Duration::from_secs(5),
+    }
 }

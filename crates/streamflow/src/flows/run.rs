@@ -5,12 +5,13 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::prefect::PrefectRun;
+use super::Flow;
+use crate::prefect::PrefectRun;
 use crate::store::Store;
 use crate::store::runs::State;
-use crate::terminal::told_once;
+use crate::terminal::one_line;
 
-/// What is known of a finished task.
+/// The record of a finished task.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskRecord {
     pub name: &'static str,
@@ -28,9 +29,9 @@ pub struct FlowRun {
 
 impl FlowRun {
     /// Records the start. A Prefect server that does not answer costs a warning, not the run.
-    pub async fn start(store: Store, flow: &str, parameters: serde_json::Value) -> anyhow::Result<Self> {
-        let mut prefect = PrefectRun::from_env(flow, &parameters)?;
-        let id = store.start_run(flow, &parameters).await.context("cannot record the run")?;
+    pub async fn start(store: Store, flow: &Flow, parameters: serde_json::Value) -> anyhow::Result<Self> {
+        let mut prefect = PrefectRun::from_env(flow.name, &parameters)?;
+        let id = store.start_run(flow.name, &parameters).await.context("cannot record the run")?;
         if let Some(prefect) = &mut prefect {
             prefect.start().await;
         }
@@ -53,7 +54,7 @@ impl FlowRun {
 
         let (state, message) = match &outcome {
             Ok(_) => (State::Completed, String::new()),
-            Err(error) => (State::Failed, told_once(error)),
+            Err(error) => (State::Failed, one_line(error)),
         };
         self.store.finish_task(id, state, &message, duration_ms).await.context("cannot record the task")?;
         if let Some(prefect) = &mut self.prefect {
@@ -69,7 +70,7 @@ impl FlowRun {
 
     /// Adds a line to the run's log, here and in Prefect.
     pub async fn log(&mut self, level: &'static str, message: &str) -> anyhow::Result<()> {
-        // A failure is the command's error too, which is told there.
+        // A failure is the command's error too, which is printed there.
         tracing::info!(run = self.id, level, "{message}");
         if let Some(prefect) = &mut self.prefect {
             prefect.log(level, message);
@@ -88,7 +89,7 @@ impl FlowRun {
     pub async fn finish(mut self, outcome: Result<&str, &anyhow::Error>) -> anyhow::Result<Vec<TaskRecord>> {
         let (state, name, message) = match outcome {
             Ok(name) => (State::Completed, name, String::new()),
-            Err(error) => (State::Failed, "Failed", told_once(error)),
+            Err(error) => (State::Failed, "Failed", one_line(error)),
         };
         self.store
             .finish_run(self.id, state, name, &message)

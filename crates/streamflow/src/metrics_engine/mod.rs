@@ -26,7 +26,7 @@ use crate::console::prometheus::{self, Limits, PrometheusState};
 use crate::remote_write::{self, RemoteWrite};
 use crate::rules::{self, Rules};
 use crate::scrape::{self, Scraper};
-use crate::terminal::told_once;
+use crate::terminal::one_line;
 
 pub use settings::Origin;
 use settings::Settings;
@@ -209,7 +209,7 @@ async fn maintain(store: &Db, mut shutdown: watch::Receiver<bool>) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!("the upkeep of the sample store failed: {}", told_once(&error.into()))
+                tracing::error!("the upkeep of the sample store failed: {}", one_line(&error.into()))
             }
             Err(error) => tracing::error!(%error, "the upkeep of the sample store panicked"),
         }
@@ -238,7 +238,7 @@ async fn reload_on_hangup(inner: Arc<Inner>, mut shutdown: watch::Receiver<bool>
         }
         match inner.reload().await {
             Ok(()) => tracing::info!("read the configuration of the metrics engine anew"),
-            Err(error) => tracing::error!("the old configuration stays: {}", told_once(&error)),
+            Err(error) => tracing::error!("the old configuration stays: {}", one_line(&error)),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::console::prometheus::status::{DroppedTarget, Health, MetricMetadata, Runtime, Sources, Target};
 use crate::rules::Rules;
 use crate::scrape::{self, Scraper};
-use crate::terminal::told_once;
+use crate::terminal::one_line;
 
 /// The sources of one server. `inner` is what a reload works on; it exists as soon as a request can come.
 pub fn sources(
@@ -33,7 +33,7 @@ pub fn sources(
             let inner = inner.upgrade();
             Box::pin(async move {
                 match inner {
-                    Some(inner) => inner.reload().await.map_err(|error| told_once(&error)),
+                    Some(inner) => inner.reload().await.map_err(|error| one_line(&error)),
                     None => Err("the server is stopping".to_owned()),
                 }
             })

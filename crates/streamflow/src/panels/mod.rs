@@ -32,12 +32,12 @@ pub struct Panel {
     /// What it shows and when it is empty; a whole sentence.
     pub description: String,
     pub unit: Unit,
-    /// Of 24 columns.
+    /// Width in the grid of 24 columns.
     pub width: u8,
     /// Series are drawn on top of each other.
     #[serde(default)]
     pub stacked: bool,
-    /// From which value on which colour means what; ascending, the first without a value.
+    /// Colours and the value from which each holds; ascending, the first without a value.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
     /// Horizontal lines.

@@ -36,7 +36,7 @@ impl MonthFolder {
         Ok(Self { aside, destination })
     }
 
-    /// Where to write.
+    /// Folder to write to.
     pub fn path(&self) -> &Path {
         &self.aside
     }
@@ -75,7 +75,7 @@ fn sync(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
 }
 
-/// Whether two folders hold the same names with the same bytes.
+/// True when two folders hold the same names with the same bytes.
 fn same_files(left: &Path, right: &Path) -> std::io::Result<bool> {
     if !right.is_dir() {
         return Ok(false);

@@ -46,9 +46,9 @@ const LEAVE_SHARE: f64 = 0.2;
 /// Users between two calls of the progress callback.
 const PROGRESS_EVERY: u64 = 8192;
 
-/// What to write; [`Settings::default`] is the example's size.
+/// What to write; [`SampleSettings::default`] is the example's size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct SampleSettings {
     /// Number of months, one folder each; within [`MONTHS`].
     pub months: u32,
     /// Users in every month; within [`ROWS`].
@@ -61,7 +61,7 @@ pub struct Settings {
     pub drift_month: Option<u32>,
 }
 
-impl Default for Settings {
+impl Default for SampleSettings {
     fn default() -> Self {
         Self { months: 3, rows: 7043, seed: 42, start: date(2024, 1, 31), drift_month: None }
     }
@@ -108,7 +108,7 @@ pub enum Error {
 /// and their total. Needs two bytes of memory a user; time is linear in `months * rows`.
 pub fn write(
     out: &Path,
-    settings: &Settings,
+    settings: &SampleSettings,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<PathBuf>, Error> {
     let drift_month = validate(settings)?;
@@ -139,8 +139,8 @@ pub fn write(
 }
 
 /// Checks every setting and returns the drift month counted from 1; past the end when nothing drifts.
-fn validate(settings: &Settings) -> Result<u32, Error> {
-    let &Settings { months, rows, start, drift_month, .. } = settings;
+fn validate(settings: &SampleSettings) -> Result<u32, Error> {
+    let &SampleSettings { months, rows, start, drift_month, .. } = settings;
     if !MONTHS.contains(&months) {
         return Err(Error::Months(months));
     }

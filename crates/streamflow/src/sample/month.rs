@@ -18,7 +18,7 @@ pub enum Contract {
 }
 
 impl Contract {
-    /// As the tables spell it.
+    /// The value as the tables spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::MonthToMonth => "Month-to-month",
@@ -50,7 +50,7 @@ pub struct UserMonth {
     pub rebuffers: u32,
     pub failed_payments: u32,
     pub tickets: u32,
-    /// Of the user's tickets, or of the region's when there are none.
+    /// Average of the user's tickets, or of the region's when there are none.
     pub resolution_hours: f64,
     /// The label.
     pub churns: bool,

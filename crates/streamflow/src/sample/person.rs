@@ -35,12 +35,12 @@ pub enum NetService {
     Dsl,
     /// Faster, dearer, and what the example's drift is about.
     FiberOptic,
-    /// None of ours: such users have no streaming plan, known or unknown.
+    /// No internet service of ours: such users have no streaming plan, known or unknown.
     No,
 }
 
 impl NetService {
-    /// As the tables spell it.
+    /// The value as the tables spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dsl => "DSL",
@@ -56,7 +56,7 @@ pub struct Person {
     pub number: u64,
     /// Index of the line in the tables.
     pub place: u64,
-    /// As in the tables.
+    /// The id as the tables have it.
     pub id: [u8; 10],
     /// Months between the first month of the sample and the month of signup; negative before it.
     pub signup_offset: i32,

@@ -11,15 +11,15 @@ use super::*;
 /// One month's tables joined on the user, one map of columns a user.
 type Users = HashMap<String, BTreeMap<String, String>>;
 
-fn settings(months: u32, rows: u64, seed: u64) -> Settings {
-    Settings { months, rows, seed, ..Settings::default() }
+fn settings(months: u32, rows: u64, seed: u64) -> SampleSettings {
+    SampleSettings { months, rows, seed, ..SampleSettings::default() }
 }
 
-fn write_quietly(out: &Path, settings: &Settings) -> Result<Vec<PathBuf>, Error> {
+fn write_quietly(out: &Path, settings: &SampleSettings) -> Result<Vec<PathBuf>, Error> {
     write(out, settings, &mut |_, _| ())
 }
 
-fn sample(settings: &Settings) -> (TempDir, Vec<PathBuf>) {
+fn sample(settings: &SampleSettings) -> (TempDir, Vec<PathBuf>) {
     let out = tempfile::tempdir().unwrap();
     let folders = write_quietly(out.path(), settings).unwrap();
     (out, folders)
@@ -122,7 +122,7 @@ fn seeds_differ_in_every_file() {
 
 #[test]
 fn a_larger_or_longer_sample_begins_with_the_smaller_one() {
-    let with = |months, rows| Settings { drift_month: Some(2), ..settings(months, rows, 5) };
+    let with = |months, rows| SampleSettings { drift_month: Some(2), ..settings(months, rows, 5) };
     let (_a, small) = sample(&with(2, 50));
     let (_b, large) = sample(&with(4, 80));
     for folder in &small {
@@ -171,7 +171,7 @@ fn headers_and_spellings_are_those_of_the_course() {
 fn months_are_named_by_their_last_day() {
     let check = |start: Date, expected: &[&str]| {
         let months = u32::try_from(expected.len()).unwrap();
-        let (_out, folders) = sample(&Settings { start, ..settings(months, 1, 0) });
+        let (_out, folders) = sample(&SampleSettings { start, ..settings(months, 1, 0) });
         let names: Vec<&str> = folders.iter().map(|folder| name_of(folder)).collect();
         assert_eq!(names, expected);
         for (folder, name) in folders.iter().zip(expected) {
@@ -286,7 +286,7 @@ fn columns_hang_together_and_explain_churn() {
 
 #[test]
 fn the_drift_month_and_those_after_it_differ() {
-    let (_out, folders) = sample(&Settings { drift_month: Some(3), ..settings(4, 7043, 42) });
+    let (_out, folders) = sample(&SampleSettings { drift_month: Some(3), ..settings(4, 7043, 42) });
     let months: Vec<Users> = folders.iter().map(|folder| read_month(folder)).collect();
     let shift = |name: &str, month: usize| {
         let (before, after) = (column(&months[0], name), column(&months[month], name));
@@ -324,7 +324,7 @@ fn a_single_month_does_not_drift() {
 
 #[test]
 fn refuses_settings_out_of_range() {
-    let check = |settings: Settings, expected: &str| {
+    let check = |settings: SampleSettings, expected: &str| {
         let out = tempfile::tempdir().unwrap();
         let error = write_quietly(&out.path().join("new"), &settings).unwrap_err();
         assert_eq!(error.to_string(), expected);
@@ -334,10 +334,10 @@ fn refuses_settings_out_of_range() {
     check(settings(121, 1, 0), "months is 121, expected 1 to 120");
     check(settings(1, 0, 0), "rows is 0, expected 1 to 9000000");
     check(settings(1, u64::MAX, 0), "rows is 18446744073709551615, expected 1 to 9000000");
-    let drifting = |drift_month| Settings { drift_month: Some(drift_month), ..settings(3, 1, 0) };
+    let drifting = |drift_month| SampleSettings { drift_month: Some(drift_month), ..settings(3, 1, 0) };
     check(drifting(0), "drift month is 0, expected 1 to 3, the number of months");
     check(drifting(4), "drift month is 4, expected 1 to 3, the number of months");
-    let from = |start| Settings { start, ..settings(1, 1, 0) };
+    let from = |start| SampleSettings { start, ..settings(1, 1, 0) };
     check(from(Date::MIN), "start is -009999-01-01, expected a day in the years 1970 to 2200");
     check(from(Date::MAX), "start is 9999-12-31, expected a day in the years 1970 to 2200");
 }

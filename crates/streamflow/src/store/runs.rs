@@ -6,8 +6,9 @@ use sqlx::FromRow;
 use super::{Store, now};
 
 /// How far a run or a task has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum State {
     Running,
     Completed,
@@ -15,7 +16,7 @@ pub enum State {
 }
 
 impl State {
-    /// As written in the database and printed.
+    /// The state's name, as the database, metrics and the terminal have it.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Running => "running",
@@ -31,7 +32,7 @@ pub struct Run {
     pub id: i64,
     pub flow: String,
     pub parameters: String,
-    pub state: String,
+    pub state: State,
     pub state_name: String,
     pub message: String,
     pub started_at: String,
@@ -42,7 +43,7 @@ pub struct Run {
 #[derive(Debug, Clone, Serialize, FromRow)]
 pub struct Task {
     pub name: String,
-    pub state: String,
+    pub state: State,
     pub message: String,
     pub started_at: String,
     pub duration_ms: Option<f64>,
@@ -75,7 +76,7 @@ impl Store {
         sqlx::query(
             "UPDATE runs SET state = ?, state_name = ?, message = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
         )
-        .bind(state.as_str())
+        .bind(state)
         .bind(name)
         .bind(message)
         .bind(now())
@@ -106,7 +107,7 @@ impl Store {
         duration_ms: f64,
     ) -> sqlx::Result<()> {
         sqlx::query("UPDATE tasks SET state = ?, message = ?, duration_ms = ? WHERE id = ?")
-            .bind(state.as_str())
+            .bind(state)
             .bind(message)
             .bind(duration_ms)
             .bind(task)
@@ -133,7 +134,7 @@ impl Store {
     }
 
     /// Runs so far by flow and state.
-    pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
+    pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, State, i64)>> {
         sqlx::query_as("SELECT flow, state, COUNT(*) FROM runs GROUP BY flow, state ORDER BY flow, state")
             .fetch_all(&self.pool)
             .await
@@ -191,11 +192,11 @@ mod tests {
         store.finish_run(run, State::Completed, "NO_ACTION", "").await.unwrap();
 
         let found = store.run(run).await.unwrap().unwrap();
-        assert_eq!((found.state.as_str(), found.message.as_str()), ("failed", "no snapshot"));
+        assert_eq!((found.state, found.message.as_str()), (State::Failed, "no snapshot"));
         assert!(found.ended_at.is_some());
         assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
         assert_eq!(store.logs(run).await.unwrap().len(), 1);
-        assert_eq!(store.run_counts().await.unwrap(), [("monitor_month".into(), "failed".into(), 1)]);
+        assert_eq!(store.run_counts().await.unwrap(), [("monitor_month".into(), State::Failed, 1)]);
         assert_eq!(store.last_success("monitor_month").await.unwrap(), None);
         let second = store.start_run("monitor_month", &serde_json::json!({})).await.unwrap();
         store.finish_run(second, State::Completed, "NO_ACTION", "").await.unwrap();

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
-use streamflow::api::{self, ApiState, Settings};
-use streamflow::monitoring::Monitoring;
+use streamflow::api::{self, ApiState};
+use streamflow::config::ApiConfig;
+use streamflow::drift::watcher::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
 use streamflow_dataset::{Column, Frame, Values};
 use streamflow_model::{FeatureColumn, Features, Model, TrainSettings, train};
@@ -59,7 +60,7 @@ pub fn table_of_integers() -> Frame {
 
 pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
     let model = model();
-    let features = OnlineFeatures::for_model(&model, table, "user_id").unwrap();
+    let features = OnlineFeatures::for_model(&model, table.clone(), "user_id").unwrap();
     Serving {
         model,
         model_name: "churn".into(),
@@ -107,7 +108,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(settings: Settings, served: Option<Serving>) -> Server {
+    pub async fn start(settings: ApiConfig, served: Option<Serving>) -> Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = Served::new(served.map(Arc::new).into());
@@ -118,7 +119,7 @@ impl Server {
     }
 
     /// With the table loaded as version 1 of 2024-01-31.
-    pub async fn loaded(settings: Settings) -> Server {
+    pub async fn loaded(settings: ApiConfig) -> Server {
         Server::start(settings, Some(serving(&table(), "1", date(2024, 1, 31)))).await
     }
 

@@ -1,7 +1,7 @@
-//! The arrows between the crates: dependencies point down only.
+//! The arrows between the crates and between the modules of the binary: they point down only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in one crate alone.
 const ARROWS: [(&str, &[&str]); 10] = [
@@ -70,4 +70,104 @@ fn dependencies_point_down_only() {
             assert_eq!(uses.contains(library), name == home, "{library} lives in {home}, not in {name}");
         }
     }
+}
+
+/// The modules of the binary from the top down. A module uses those of the rows below its own and no others.
+const LAYERS: [&[&str]; 11] = [
+    &["cli"],
+    &["commands"],
+    &["run"],
+    &["metrics_engine"],
+    &["api", "console"],
+    &["flows", "serving"],
+    &["workspace"],
+    &["drift", "registry", "remote_write"],
+    &["rules", "store"],
+    &["config", "panels", "prefect", "sample", "scrape", "traffic"],
+    &["files", "http_client", "server", "templates", "terminal"],
+];
+
+#[test]
+fn modules_of_the_binary_use_those_below_only() {
+    let layers: BTreeMap<&str, usize> = LAYERS
+        .iter()
+        .enumerate()
+        .flat_map(|(layer, names)| names.iter().map(move |&name| (name, layer)))
+        .collect();
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    let mut upward = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&src).unwrap();
+        let first = Path::new(path.iter().next().unwrap());
+        let module = first.file_stem().unwrap().to_str().unwrap();
+        if matches!(module, "lib" | "main") {
+            continue;
+        }
+        let layer =
+            *layers.get(module).unwrap_or_else(|| panic!("the module {module} needs its place in LAYERS"));
+        for used in modules_used(&std::fs::read_to_string(&file).unwrap()) {
+            if used != module && layers.get(used.as_str()).is_none_or(|&other| other <= layer) {
+                upward.push(format!("{} uses {used}", path.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "a module may only use those below it:\n{}", upward.join("\n"));
+}
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The modules that a file names as `crate::module` or in `crate::{module, module::item}`.
+fn modules_used(source: &str) -> BTreeSet<String> {
+    let code =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let name = |text: &str| -> String {
+        text.trim_start().chars().take_while(|&c| c.is_ascii_lowercase() || c == '_').collect()
+    };
+    let mut used = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        match after.strip_prefix('{') {
+            None => used.extend([name(after)]),
+            Some(group) => used.extend(members(group).into_iter().map(name)),
+        }
+    }
+    used.retain(|name| !name.is_empty());
+    used
+}
+
+/// The members of a group of imports, up to the brace that closes it.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (place, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                found.push(&group[start..place]);
+                start = place + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn uses_are_found_alone_and_in_groups() {
+    let source = "// use crate::nothing;\nuse crate::api::{self, ApiState};\nuse crate::{a::{b, c}, d,\n    e::f};\ncrate::g::h(1);";
+    let expected = ["a", "api", "d", "e", "g"].map(str::to_owned);
+    assert_eq!(modules_used(source), expected.into());
 }

@@ -104,7 +104,7 @@ fn value(sample: &Value) -> String {
     sample[1].as_str().unwrap_or_default().to_owned()
 }
 
-/// As many digits as a glance takes in.
+/// A number with as many digits as a glance takes in.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     if value.fract() == 0.0 && size < 1e7 || value.is_nan() || value.is_infinite() {

@@ -11,8 +11,8 @@ use super::{ResourceError, Resources};
 
 /// `GET /api/streamflow/snapshots`: newest first.
 pub async fn snapshots(State(resources): State<Resources>) -> Result<Json<Vec<Value>>, ResourceError> {
-    let store = resources.0.parts.snapshots.clone();
-    let dir = resources.0.parts.data_dir.join("snapshots");
+    let workspace = resources.workspace();
+    let (store, dir) = (workspace.snapshots.clone(), workspace.data_dir.join("snapshots"));
     let list = tokio::task::spawn_blocking(move || {
         let snapshots = store.snapshots()?;
         anyhow::Ok(snapshots.iter().rev().map(|snapshot| entry(snapshot, &dir)).collect())

@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::terminal::told_once;
+use crate::terminal::one_line;
 
 /// Why a request was not answered.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ impl ResourceError {
 
     /// 422: understood, but it cannot be done; the message says what instead.
     pub fn refused(error: &anyhow::Error) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, told_once(error))
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, one_line(error))
     }
 }
 
 /// What fails without the caller's doing is ours: 500.
 impl From<anyhow::Error> for ResourceError {
     fn from(error: anyhow::Error) -> Self {
-        let message = told_once(&error);
+        let message = one_line(&error);
         tracing::error!("the console could not answer: {message}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }

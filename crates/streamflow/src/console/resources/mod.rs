@@ -10,48 +10,38 @@ mod runs;
 mod session;
 mod status;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use reqwest::Url;
 use streamflow_tsdb::Db;
 use tokio::sync::Semaphore;
 
-use super::Settings;
 use super::auth::Auth;
-use crate::config::Config;
-use crate::registry::Registry;
-use crate::reports::Folder;
-use crate::store::Store;
+use super::rights::{Access, Right, Route};
+use crate::http_client::http_client;
+use crate::workspace::Workspace;
 
 pub use error::ResourceError;
 
 /// What the handlers of the resources are given. Cloning is cheap.
 #[derive(Clone)]
-pub struct Resources(Arc<Inner>);
+pub struct Resources(Arc<ResourceState>);
 
 /// The parts of a running server that the resources read and change.
-pub struct Parts {
-    pub settings: Settings,
+pub struct ResourceParts {
+    pub workspace: Workspace,
     pub auth: Arc<Auth>,
-    pub config: Arc<Config>,
-    pub data_dir: PathBuf,
-    pub store: Store,
-    pub registry: Registry,
-    pub snapshots: Arc<streamflow_dataset::Snapshots>,
-    pub reports: Folder,
     pub db: Db,
-    /// Where the prediction API of this process answers.
+    /// URL of the prediction API of this process.
     pub api_url: Url,
     /// What is wrong with the configuration files and can be lived with.
     pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
-struct Inner {
-    parts: Parts,
+struct ResourceState {
+    parts: ResourceParts,
     client: reqwest::Client,
     started: Instant,
     /// Comparisons take all cores: one at a time.
@@ -60,12 +50,13 @@ struct Inner {
 }
 
 impl Resources {
-    pub fn new(parts: Parts) -> anyhow::Result<Self> {
-        let client = crate::http_client::http_client(&parts.api_url)
-            .timeout(std::time::Duration::from_secs(10))
-            .no_proxy()
-            .build()?;
-        Ok(Self(Arc::new(Inner {
+    fn workspace(&self) -> &Workspace {
+        &self.0.parts.workspace
+    }
+
+    pub fn new(parts: ResourceParts) -> anyhow::Result<Self> {
+        let client = http_client(&parts.api_url).timeout(Duration::from_secs(10)).no_proxy().build()?;
+        Ok(Self(Arc::new(ResourceState {
             parts,
             client,
             started: Instant::now(),
@@ -75,23 +66,29 @@ impl Resources {
     }
 }
 
-/// All resources. Who may ask for what is the guard's affair, in the router above this one.
-pub fn router(resources: Resources) -> Router {
-    Router::new()
-        .route("/api/streamflow/session", get(session::session))
-        .route("/api/streamflow/login", post(session::log_in))
-        .route("/api/streamflow/logout", post(session::log_out))
-        .route("/api/streamflow/panels", get(panels::panels))
-        .route("/api/streamflow/reports", get(reports::list).post(reports::compare))
-        .route("/api/streamflow/reports/{name}", get(reports::json))
-        .route("/reports/{file}", get(reports::html))
-        .route("/api/streamflow/models", get(models::list))
-        .route("/api/streamflow/models/promote", post(models::promote))
-        .route("/api/streamflow/models/rollback", post(models::rollback))
-        .route("/api/streamflow/snapshots", get(data::snapshots))
-        .route("/api/streamflow/runs", get(runs::list))
-        .route("/api/streamflow/runs/{id}", get(runs::run))
-        .route("/api/streamflow/predict", post(predict::predict))
-        .route("/api/streamflow/status", get(status::status))
-        .with_state(resources)
+/// All resources, each with what a request to it needs.
+pub fn routes() -> [Route<Resources>; 15] {
+    use Right::{Ask, Change, Open, Read};
+    [
+        console("/api/streamflow/session", Open, get(session::session)),
+        console("/api/streamflow/login", Open, post(session::log_in)),
+        console("/api/streamflow/logout", Ask, post(session::log_out)),
+        console("/api/streamflow/panels", Read, get(panels::panels)),
+        console("/api/streamflow/reports", Change, get(reports::list).post(reports::compare)),
+        console("/api/streamflow/reports/{name}", Read, get(reports::json)),
+        Route { path: "/reports/{file}", access: Access::program(Read), methods: get(reports::html) },
+        console("/api/streamflow/models", Read, get(models::list)),
+        console("/api/streamflow/models/promote", Change, post(models::promote)),
+        console("/api/streamflow/models/rollback", Change, post(models::rollback)),
+        console("/api/streamflow/snapshots", Read, get(data::snapshots)),
+        console("/api/streamflow/runs", Read, get(runs::list)),
+        console("/api/streamflow/runs/{id}", Read, get(runs::run)),
+        console("/api/streamflow/predict", Ask, post(predict::predict)),
+        console("/api/streamflow/status", Read, get(status::status)),
+    ]
+}
+
+/// A route that the console's script uses.
+fn console(path: &'static str, right: Right, methods: MethodRouter<Resources>) -> Route<Resources> {
+    Route { path, access: Access::console(right), methods }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ResourceError, Resources};
+use crate::workspace::Workspace;
 
 #[derive(Serialize)]
 pub struct Models {
@@ -28,10 +29,9 @@ struct Version {
 
 /// `GET /api/streamflow/models`: newest version first.
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
-    let parts = &resources.0.parts;
-    let name = parts.config.model.name.clone();
-    let versions: Vec<Version> = parts
-        .registry
+    let Workspace { config, registry, .. } = resources.workspace();
+    let name = config.model.name.clone();
+    let versions: Vec<Version> = registry
         .versions()
         .await?
         .into_iter()
@@ -61,8 +61,8 @@ pub async fn promote(
     body: Result<Json<Promotion>, JsonRejection>,
 ) -> Result<Json<Models>, ResourceError> {
     let Json(Promotion { version }) = body?;
-    let parts = &resources.0.parts;
-    let promoted = parts.registry.promote(&parts.config.model.name, version).await;
+    let Workspace { config, registry, .. } = resources.workspace();
+    let promoted = registry.promote(&config.model.name, version).await;
     promoted.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "promoted from the console");
     list(State(resources)).await
@@ -70,8 +70,8 @@ pub async fn promote(
 
 /// `POST /api/streamflow/models/rollback`.
 pub async fn rollback(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
-    let parts = &resources.0.parts;
-    let returned = parts.registry.rollback(&parts.config.model.name).await;
+    let Workspace { config, registry, .. } = resources.workspace();
+    let returned = registry.rollback(&config.model.name).await;
     let version = returned.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "rolled back from the console");
     list(State(resources)).await

@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use streamflow_dataset::{ColumnType, Frame, MISSING, PointInTime, Values};
 
 use super::{ResourceError, Resources};
+use crate::workspace::Workspace;
 
 /// Bins of a numerical feature.
 const BINS: usize = 24;
-/// Levels of a categorical feature that are told; the rest counts together.
+/// Levels of a categorical feature that are listed; the rest counts together.
 const LEVELS: usize = 12;
 
-/// The distributions of the version that was asked for last.
+/// The distributions of the version that was used last.
 pub type Cache = Mutex<Option<(i64, Arc<Distributions>)>>;
 
 type Distributions = BTreeMap<String, Distribution>;
@@ -35,18 +36,18 @@ pub enum Distribution {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct PredictBody {
     entity: String,
 }
 
 /// `POST /api/streamflow/predict`: asks the prediction API as any client would, so it is counted there.
 pub async fn predict(
     State(resources): State<Resources>,
-    body: Result<Json<Question>, JsonRejection>,
+    body: Result<Json<PredictBody>, JsonRejection>,
 ) -> Result<Json<Value>, ResourceError> {
-    let Json(Question { entity }) = body?;
+    let Json(PredictBody { entity }) = body?;
     let parts = &resources.0.parts;
-    let spec = &parts.config.dataset;
+    let spec = &parts.workspace.config.dataset;
     let id = match spec.column_type(&spec.entity_table, spec.entity.column()) {
         Some(ColumnType::Integer) => {
             entity.trim().parse::<i64>().map_or_else(|_| json!(entity), |id| json!(id))
@@ -62,25 +63,25 @@ pub async fn predict(
     Ok(Json(json!({ "status": status, "response": response, "distributions": distributions })))
 }
 
-/// Of the production version; empty before there is one.
+/// The distributions of the production version; empty before there is one.
 async fn distributions(resources: &Resources) -> anyhow::Result<Arc<Distributions>> {
-    let parts = &resources.0.parts;
-    let Some(production) = parts.registry.production(&parts.config.model.name).await? else {
+    let Workspace { config, registry, snapshots, .. } = resources.workspace();
+    let Some(production) = registry.production(&config.model.name).await? else {
         return Ok(Arc::default());
     };
     let cache = || resources.0.distributions.lock().expect("no panic while held");
-    if let Some((_, known)) = cache().as_ref().filter(|(version, _)| *version == production.version) {
-        return Ok(known.clone());
+    if let Some((_, distributions)) = cache().as_ref().filter(|(version, _)| *version == production.version) {
+        return Ok(distributions.clone());
     }
     let as_of = production.as_of.parse().context("the registry's date")?;
-    let snapshots = parts.snapshots.clone();
-    let found = tokio::task::spawn_blocking(move || {
+    let snapshots = snapshots.clone();
+    let distributions = tokio::task::spawn_blocking(move || {
         let frame = snapshots.point_in_time(as_of, PointInTime { labels: false, exact: false })?;
         anyhow::Ok(Arc::new(of_features(&frame, &snapshots.spec().features)))
     });
-    let found = found.await??;
-    *cache() = Some((production.version, found.clone()));
-    Ok(found)
+    let distributions = distributions.await??;
+    *cache() = Some((production.version, distributions.clone()));
+    Ok(distributions)
 }
 
 fn of_features(frame: &Frame, features: &[String]) -> Distributions {
@@ -88,7 +89,7 @@ fn of_features(frame: &Frame, features: &[String]) -> Distributions {
     features.iter().filter_map(of).collect()
 }
 
-/// None of dates, which are no features.
+/// The distribution of a column; none of dates, which are no features.
 fn distribution(values: &Values) -> Option<Distribution> {
     let missing = values.missing() as u64;
     Some(match values {
@@ -109,7 +110,7 @@ fn distribution(values: &Values) -> Option<Distribution> {
     })
 }
 
-/// Equal bins over the middle 98 %, since a single huge value would leave one bin for all others.
+/// Counts in equal bins over the middle 98 %, since a single huge value would leave one bin for all others.
 fn numerical(values: impl Iterator<Item = f64>, missing: u64) -> Distribution {
     let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -10,16 +10,16 @@ use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
-use crate::flows::monitor;
-use crate::reports::Entry;
+use crate::drift::{ReportEntry, report_name};
+use crate::flows::monitor_month::{self, MonitorRequest};
 
 /// A report holds its own style and script and asks nobody for anything; it runs apart from the console.
 const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                              frame-ancestors 'self'; sandbox allow-scripts allow-popups";
 
-/// `GET /api/streamflow/reports`: newest first. Files that are no reports are told in the log.
-pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<Entry>>, ResourceError> {
-    let folder = resources.0.parts.reports.clone();
+/// `GET /api/streamflow/reports`: newest first. Files that are no reports are named in the log.
+pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<ReportEntry>>, ResourceError> {
+    let folder = resources.workspace().reports.clone();
     let (entries, damaged) = tokio::task::spawn_blocking(move || folder.list()).await??;
     for damage in damaged {
         tracing::warn!("a report is left out: {damage}");
@@ -53,7 +53,7 @@ async fn file(
     end: &'static str,
     content_type: &'static str,
 ) -> Result<Response, ResourceError> {
-    let folder = &resources.0.parts.reports;
+    let folder = &resources.workspace().reports;
     let path = folder.file(name, end).map_err(|error| ResourceError::not_found(error.to_string()))?;
     match tokio::fs::read(&path).await {
         Ok(bytes) => Ok(([(header::CONTENT_TYPE, content_type)], bytes).into_response()),
@@ -68,7 +68,7 @@ async fn file(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Comparison {
+pub struct CompareBody {
     reference: Period,
     current: Period,
     #[serde(default)]
@@ -80,12 +80,12 @@ pub struct Comparison {
 /// `POST /api/streamflow/reports`: runs the monitoring flow and gives the new entry.
 pub async fn compare(
     State(resources): State<Resources>,
-    body: Result<Json<Comparison>, JsonRejection>,
-) -> Result<Json<Entry>, ResourceError> {
-    let Json(comparison) = body?;
-    let parts = &resources.0.parts;
-    let configured = &parts.config.monitor;
-    let threshold = comparison.threshold.map(|value| Share::new("threshold", value)).transpose();
+    body: Result<Json<CompareBody>, JsonRejection>,
+) -> Result<Json<ReportEntry>, ResourceError> {
+    let Json(body) = body?;
+    let workspace = resources.workspace();
+    let configured = &workspace.config.monitor;
+    let threshold = body.threshold.map(|value| Share::new("threshold", value)).transpose();
     let threshold = threshold
         .map_err(|error| ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?
         .unwrap_or(configured.threshold);
@@ -93,20 +93,18 @@ pub async fn compare(
         let message = "another comparison is running; try again when it has ended";
         return Err(ResourceError::new(StatusCode::CONFLICT, message));
     };
-    let request = monitor::Request {
-        reference: comparison.reference,
-        current: comparison.current,
-        profile: comparison.profile.unwrap_or(configured.profile),
+    let request = MonitorRequest {
+        reference: body.reference,
+        current: body.current,
+        profile: body.profile.unwrap_or(configured.profile),
         threshold,
-        report_dir: parts.reports.path().to_path_buf(),
     };
-    let name = format!("drift_{}_vs_{}", request.reference, request.current);
-    monitor::run(parts.store.clone(), parts.snapshots.clone(), request)
-        .await
-        .map_err(|error| ResourceError::refused(&error))?;
-    let folder = parts.reports.clone();
+    let name = report_name(request.reference, request.current);
+    let outcome = monitor_month::run(workspace, request).await;
+    outcome.map_err(|error| ResourceError::refused(&error))?;
+    let folder = workspace.reports.clone();
     let entry = tokio::task::spawn_blocking(move || {
-        anyhow::Ok(Entry::new(&name, &folder.read(&name)?, jiff::Timestamp::now()))
+        anyhow::Ok(ReportEntry::new(&name, &folder.read(&name)?, jiff::Timestamp::now()))
     });
     Ok(Json(entry.await??))
 }

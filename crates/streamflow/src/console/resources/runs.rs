@@ -26,7 +26,7 @@ pub async fn list(
     State(resources): State<Resources>,
     Query(page): Query<Page>,
 ) -> Result<Json<Vec<Value>>, ResourceError> {
-    let runs = resources.0.parts.store.runs(page.limit.clamp(1, LIMIT_MAX)).await;
+    let runs = resources.workspace().store.runs(page.limit.clamp(1, LIMIT_MAX)).await;
     Ok(Json(runs.map_err(anyhow::Error::from)?.iter().map(summary).collect()))
 }
 
@@ -35,7 +35,7 @@ pub async fn run(
     State(resources): State<Resources>,
     Path(id): Path<i64>,
 ) -> Result<Json<Value>, ResourceError> {
-    let store = &resources.0.parts.store;
+    let store = &resources.workspace().store;
     let Some(run) = store.run(id).await.map_err(anyhow::Error::from)? else {
         return Err(ResourceError::not_found(format!("there is no run {id}")));
     };

@@ -23,19 +23,20 @@ pub struct Session {
 
 /// `GET /api/streamflow/session`: also without a login, to know that one is needed.
 pub async fn session(State(resources): State<Resources>, headers: HeaderMap) -> Json<Session> {
-    let parts = &resources.0.parts;
-    let caller = parts.auth.caller(&headers);
+    let auth = &resources.0.parts.auth;
+    let settings = &resources.workspace().config.console;
+    let caller = auth.identify(&headers).await;
     let user = match &caller {
         Some(Caller::Session { user, .. }) => Some(user.clone()),
         _ => None,
     };
     Json(Session {
         version: env!("CARGO_PKG_VERSION"),
-        token: caller.as_ref().and_then(|caller| parts.auth.token(caller)),
+        token: caller.as_ref().and_then(|caller| auth.token(caller)),
         user,
         login_required: caller.is_none(),
-        read_only: parts.settings.read_only,
-        path_prefix: parts.settings.path_prefix.clone(),
+        read_only: settings.read_only,
+        path_prefix: settings.path_prefix.clone(),
     })
 }
 
@@ -54,8 +55,8 @@ pub async fn log_in(
     let Json(Login { user, password }) = login?;
     let inner = resources.clone();
     let cookie = tokio::task::spawn_blocking(move || {
-        let parts = &inner.0.parts;
-        parts.auth.log_in(&user, &password, &cookie_path(&parts.settings.path_prefix))
+        let cookie_path = cookie_path(&inner);
+        inner.0.parts.auth.log_in(&user, &password, &cookie_path)
     })
     .await??;
     match cookie {
@@ -66,11 +67,10 @@ pub async fn log_in(
 
 /// `POST /api/streamflow/logout`.
 pub async fn log_out(State(resources): State<Resources>, headers: HeaderMap) -> Response {
-    let parts = &resources.0.parts;
-    let cookie = parts.auth.log_out(&headers, &cookie_path(&parts.settings.path_prefix));
+    let cookie = resources.0.parts.auth.log_out(&headers, &cookie_path(&resources));
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
 }
 
-fn cookie_path(prefix: &str) -> String {
-    format!("{prefix}/")
+fn cookie_path(resources: &Resources) -> String {
+    format!("{}/", resources.workspace().config.console.path_prefix)
 }

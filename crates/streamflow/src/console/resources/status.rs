@@ -13,12 +13,13 @@ use crate::config::Config;
 pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, ResourceError> {
     let answer = tokio::task::spawn_blocking(move || {
         let parts = &resources.0.parts;
-        let config = without_secrets(&parts.config);
+        let workspace = &parts.workspace;
+        let config = without_secrets(&workspace.config);
         let storage = ["snapshots", "models", "metrics", "streamflow.db"].map(|name| {
-            let path = parts.data_dir.join(name);
+            let path = workspace.data_dir.join(name);
             json!({ "name": name, "path": path, "bytes": size_bytes(&path) })
         });
-        let reports = parts.reports.path();
+        let reports = workspace.reports.path();
         let reports = json!({ "name": "reports", "path": reports, "bytes": size_bytes(reports) });
         let stats = parts.db.stats();
         let damage = stats.damage.iter().map(|damage| format!("{}: {}", damage.file.display(), damage.what));

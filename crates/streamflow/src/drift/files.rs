@@ -3,6 +3,7 @@
 //! Both sides are read at the same time, in one pass as long as the different values of all columns fit. Columns that
 //! do not fit are left for another pass. What is in memory is compared on all processors and let go.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read as _;
@@ -16,20 +17,20 @@ use streamflow_drift::{
     self as drift, ComparedColumn, Comparison, DriftSettings, Report, TableProfile, compare_column,
 };
 
-use crate::columns::counted_column;
+use super::columns::counted_column;
 use crate::terminal::Terminal;
 
-/// For the values of both sides. Sorting and comparing takes up to three times as much beside it.
+/// Memory for the values of both sides. Sorting and comparing takes up to three times as much beside it.
 pub const MEMORY_BYTES: u64 = 256 << 20;
 /// A column of a profile takes at most about a megabyte, so this is a table of a thousand full ones.
 const MAX_PROFILE_BYTES: u64 = 1 << 30;
 
-/// Processors.
+/// Number of processors.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Compares two files, each a table or a profile. `check` is told the names of all columns before any is read.
+/// Compares two files, each a table or a profile. `check` gets the names of all columns before any is read.
 pub fn compare(
     reference: &Path,
     current: &Path,
@@ -42,26 +43,26 @@ pub fn compare(
     let known: HashSet<String> = names.iter().cloned().collect();
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
     check(&settings, &names)?;
-    // Wrong settings are told before an hour of reading.
+    // Wrong settings are refused before an hour of reading.
     let mut comparison = Comparison::new(settings.clone());
 
     let bar = terminal.progress(reference.size_bytes() + current.size_bytes(), "reading and comparing");
     let mut compared: HashMap<String, ComparedColumn> = HashMap::with_capacity(names.len());
-    let mut asked = names.clone();
-    while !asked.is_empty() {
+    let mut pending = names.clone();
+    while !pending.is_empty() {
         let progress = |bytes| bar.inc(bytes);
         let reading =
             Reading { memory_bytes: MEMORY_BYTES / 2, threads: (threads() / 2).max(1), progress: &progress };
-        let (of_reference, of_current) =
-            both(|| reference.columns(&asked, &reading), || current.columns(&asked, &reading))?;
-        let (pairs, deferred) = pairs(&asked, of_reference, of_current);
+        let (from_reference, from_current) =
+            both(|| reference.columns(&pending, &reading), || current.columns(&pending, &reading))?;
+        let (pairs, deferred) = pairs(&pending, from_reference, from_current);
         let results: Vec<_> = pairs.into_par_iter().map(|pair| pair.compare(&settings)).collect();
         for result in results {
             let (name, column) = result?;
             compared.insert(name, column);
         }
         bar.inc_length(if deferred.is_empty() { 0 } else { reference.size_bytes() + current.size_bytes() });
-        asked = deferred;
+        pending = deferred;
     }
     bar.finish_and_clear();
     for name in &names {
@@ -91,14 +92,14 @@ enum Side {
 }
 
 /// A column of a side, as it was read.
-enum Found {
+enum ReadColumn<'a> {
     Table(ValueCounts),
-    Profile(drift::Column),
+    Profile(&'a drift::Column),
 }
 
-/// What a side has of the columns asked for, and what it has yet to read.
-struct Columns {
-    found: HashMap<String, Found>,
+/// The requested columns that a side has read, and the names of those it has yet to read.
+struct Columns<'a> {
+    read: HashMap<String, ReadColumn<'a>>,
     deferred: HashSet<String>,
 }
 
@@ -117,7 +118,7 @@ impl Side {
         }
     }
 
-    /// What reading all columns once reads.
+    /// Bytes that reading all columns once reads.
     fn size_bytes(&self) -> u64 {
         match self {
             Side::Table(table) => table.size_bytes(),
@@ -125,59 +126,66 @@ impl Side {
         }
     }
 
-    fn columns(&mut self, names: &[String], reading: &Reading) -> anyhow::Result<Columns> {
+    fn columns(&mut self, names: &[String], reading: &Reading) -> anyhow::Result<Columns<'_>> {
         match self {
             Side::Table(table) => {
                 let here: HashSet<&str> = table.names().iter().map(String::as_str).collect();
-                let asked: Vec<&str> =
+                let requested: Vec<&str> =
                     names.iter().map(String::as_str).filter(|name| here.contains(name)).collect();
-                if asked.is_empty() {
-                    return Ok(Columns { found: HashMap::new(), deferred: HashSet::new() });
+                if requested.is_empty() {
+                    return Ok(Columns { read: HashMap::new(), deferred: HashSet::new() });
                 }
-                let Counted { columns, deferred } = table.count(&asked, reading)?;
-                let found = columns.into_iter().map(|column| (column.name.clone(), Found::Table(column)));
-                Ok(Columns { found: found.collect(), deferred: deferred.into_iter().collect() })
+                let Counted { columns, deferred } = table.count(&requested, reading)?;
+                let read = columns.into_iter().map(|column| (column.name.clone(), ReadColumn::Table(column)));
+                Ok(Columns { read: read.collect(), deferred: deferred.into_iter().collect() })
             }
             Side::Profile(columns) => {
-                let asked: HashSet<&String> = names.iter().collect();
-                let found = columns.iter().filter(|column| asked.contains(&column.name));
-                let found = found.map(|column| (column.name.clone(), Found::Profile(column.clone())));
-                Ok(Columns { found: found.collect(), deferred: HashSet::new() })
+                let requested: HashSet<&String> = names.iter().collect();
+                let requested = columns.iter().filter(|column| requested.contains(&column.name));
+                let read = requested.map(|column| (column.name.clone(), ReadColumn::Profile(column)));
+                Ok(Columns { read: read.collect(), deferred: HashSet::new() })
             }
         }
     }
 }
 
 /// A column of both sides, `None` where a side lacks it.
-struct Pair {
+struct Pair<'a> {
     name: String,
-    reference: Option<Found>,
-    current: Option<Found>,
+    reference: Option<ReadColumn<'a>>,
+    current: Option<ReadColumn<'a>>,
 }
 
 /// Pairs up the columns that no side has yet to read, and names the others.
-fn pairs(asked: &[String], mut reference: Columns, mut current: Columns) -> (Vec<Pair>, Vec<String>) {
+fn pairs<'a>(
+    requested: &[String],
+    mut reference: Columns<'a>,
+    mut current: Columns<'a>,
+) -> (Vec<Pair<'a>>, Vec<String>) {
     let is_deferred = |name: &&String| reference.deferred.contains(*name) || current.deferred.contains(*name);
-    let deferred: Vec<String> = asked.iter().filter(is_deferred).cloned().collect();
-    let ready: Vec<String> = asked.iter().filter(|name| !is_deferred(name)).cloned().collect();
+    let deferred: Vec<String> = requested.iter().filter(is_deferred).cloned().collect();
+    let ready: Vec<String> = requested.iter().filter(|name| !is_deferred(name)).cloned().collect();
     let pair = |name: String| Pair {
-        reference: reference.found.remove(&name),
-        current: current.found.remove(&name),
+        reference: reference.read.remove(&name),
+        current: current.read.remove(&name),
         name,
     };
     (ready.into_iter().map(pair).collect(), deferred)
 }
 
-impl Pair {
+impl Pair<'_> {
     fn compare(self, settings: &DriftSettings) -> anyhow::Result<(String, ComparedColumn)> {
-        let column = |found: Option<Found>| match found {
-            Some(Found::Table(column)) => counted_column(column).map(Some),
-            Some(Found::Profile(column)) => Ok(Some(column)),
-            None => Ok(None),
-        };
         let (reference, current) = (column(self.reference)?, column(self.current)?);
-        Ok((self.name, compare_column(reference.as_ref(), current.as_ref(), settings)?))
+        Ok((self.name, compare_column(reference.as_deref(), current.as_deref(), settings)?))
     }
+}
+
+fn column(read: Option<ReadColumn<'_>>) -> anyhow::Result<Option<Cow<'_, drift::Column>>> {
+    Ok(match read {
+        Some(ReadColumn::Table(column)) => Some(Cow::Owned(counted_column(column)?)),
+        Some(ReadColumn::Profile(column)) => Some(Cow::Borrowed(column)),
+        None => None,
+    })
 }
 
 /// The profile in a file; none when the file begins like something else.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the prediction API listens and what it refuses. A limit of zero is refused when it is read.
+/// `[api]`: the address of the prediction API and what it refuses. A limit of zero is refused when it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct ApiConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Largest body of `POST /predict`; more is answered 413.
@@ -30,9 +30,9 @@ pub struct Settings {
     pub drain_timeout_ms: NonZeroU64,
 }
 
-impl Default for Settings {
+impl Default for ApiConfig {
     fn default() -> Self {
-        Settings {
+        Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             body_limit_bytes: size(64 << 10),
             batch_body_limit_bytes: size(1 << 20),
@@ -46,8 +46,8 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    pub(super) fn timeout(&self) -> Duration {
+impl ApiConfig {
+    pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms.get())
     }
 }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn nothing_configured_is_the_default() {
-        assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
+        assert_eq!(toml::from_str::<ApiConfig>("").unwrap(), ApiConfig::default());
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
             "batch_limits = 5",
             "body_limit_bytes = -1",
         ] {
-            assert!(toml::from_str::<Settings>(bad).is_err(), "{bad}");
+            assert!(toml::from_str::<ApiConfig>(bad).is_err(), "{bad}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Prefect is where a team already looks at its flows, so a flow run here also appears there when
 //! `PREFECT_API_URL` is set. Reporting never decides about the flow: a server that refuses, fails or
-//! hangs costs one warning and at most [`Limits::budget`] of waiting, and the flow goes on without it.
+//! hangs costs one warning and at most `Limits::budget` of waiting, and the flow goes on without it.
 //!
 //! Prefect stamps states with its own clock on arrival, so states are sent as they happen, not afterwards.
 //! Its server lets a finished run become RUNNING again; a run whose state is terminal is left alone here.
@@ -12,8 +12,7 @@ mod server;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use server::{Auth, Connection, Limits};
-use server::{CallError, Server, is_uuid, shortened};
+use server::{CallError, Connection, Server, is_uuid, shortened};
 
 /// States that no report may overwrite; CANCELLING too, because its worker is about to end this process.
 const FINAL_STATES: [&str; 5] = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING"];
@@ -27,7 +26,7 @@ const MESSAGE_BYTES_MAX: usize = 20_000;
 const ARTIFACT_BYTES_MAX: usize = 500_000;
 
 /// One flow run as reported to Prefect: `start`, then tasks one after the other, logs and artifacts at
-/// any time, `finish` once. No report fails the flow; [`failure`](Self::failure) says what went wrong.
+/// any time, `finish` once. No report fails the flow; a failure is logged as a warning.
 pub struct PrefectRun {
     server: Server,
     flow_name: String,
@@ -41,6 +40,7 @@ pub struct PrefectRun {
     silent: bool,
     /// Prefect had the run in a final state, or refused one: not even the final state is sent.
     closed: bool,
+    /// The first thing that Prefect did not take, if any.
     failure: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl PrefectRun {
     /// `parameters` is an object. Nothing is sent before [`start`](Self::start).
     ///
     /// # Errors
-    /// As [`Connection::from_variables`] and [`new`](Self::new).
+    /// Those of [`Connection::from_variables`] and [`new`](Self::new).
     pub fn from_env(flow_name: &str, parameters: &Value) -> anyhow::Result<Option<Self>> {
         let connection = Connection::from_variables(|name| std::env::var(name).ok())?;
         connection.map(|connection| Self::new(connection, flow_name, parameters)).transpose()
@@ -79,11 +79,6 @@ impl PrefectRun {
             closed: false,
             failure: None,
         })
-    }
-
-    /// The first thing that Prefect did not take, if any; it was logged as a warning when it happened.
-    pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
     }
 
     /// Creates the run, or takes the one this process was started for, and sets it RUNNING.
@@ -283,7 +278,7 @@ fn not_final(run: &Value) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Whether Prefect's orchestration took a state: only `ACCEPT` says so, whatever the HTTP status.
+/// An error unless Prefect's orchestration took a state: only `ACCEPT` says so, whatever the HTTP status.
 fn accepted(answer: &Value) -> Result<(), CallError> {
     if answer["status"] == "ACCEPT" {
         return Ok(());
@@ -325,6 +320,7 @@ mod tests {
     use axum::http::StatusCode;
     use tokio::net::TcpListener;
 
+    use super::server::Limits;
     use super::*;
 
     const ID: &str = "d689ca4e-d232-46f4-a1d7-c2121f136c36";
@@ -379,7 +375,7 @@ mod tests {
             .iter()
             .map(|(line, _)| line.replace("/api/", "").replace(ID, "ID"))
             .collect();
-        (lines, run.failure().map(str::to_owned))
+        (lines, run.failure)
     }
 
     /// The requests a whole flow makes of a server, and a part of the failure it keeps.

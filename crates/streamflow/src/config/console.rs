@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::time::Duration;
 
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use crate::server::ConnectionLimits;
-
-/// Where the operator plane listens, who may use it and what it refuses.
+/// `[console]`: the address of the operator plane, who may use it and what it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct ConsoleConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Path under which a proxy serves the console, such as `/streamflow`; empty at the root.
@@ -29,9 +27,9 @@ pub struct Settings {
     pub max_connections: NonZeroUsize,
 }
 
-impl Default for Settings {
+impl Default for ConsoleConfig {
     fn default() -> Self {
-        Settings {
+        Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             path_prefix: String::new(),
             read_only: false,
@@ -43,35 +41,20 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Of the listener. A query may be answered for as long as it may run, so only its idle time is bounded.
-    pub fn limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            max_connections: self.max_connections.get(),
-            idle_timeout: Duration::from_secs(120),
-            drain_timeout: Duration::from_secs(5),
-        }
-    }
-
-    /// What can be checked without opening anything.
-    ///
-    /// # Errors
-    /// The key, its value and what was expected.
-    pub fn check(&self) -> Result<(), String> {
+impl ConsoleConfig {
+    pub(super) fn check(&self) -> anyhow::Result<()> {
         let prefix = &self.path_prefix;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
         if !prefix.is_empty()
             && (!prefix.starts_with('/') || prefix.ends_with('/') || !prefix.chars().all(plain))
         {
-            return Err(format!(
+            bail!(
                 "console.path_prefix is {prefix:?}; expected a path such as \"/streamflow\", without a slash at its end"
-            ));
+            );
         }
         for (user, hash) in &self.users {
             if argon2::PasswordHash::new(hash).is_err() {
-                return Err(format!(
-                    "console.users.{user} is not an argon2 hash; make one with `streamflow hash-password`"
-                ));
+                bail!("console.users.{user} is not an argon2 hash; make one with `streamflow hash-password`");
             }
         }
         Ok(())

@@ -12,10 +12,10 @@ use crate::http_client::http_client;
 /// Longest answer that is read; Prefect's are a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// Between two tries of a server that is busy.
+/// Time between two tries of a server that is busy.
 const BUSY_RETRY: Duration = Duration::from_millis(200);
 
-/// Where Prefect is, who we are there, and how long it may keep us waiting.
+/// The address of a Prefect server, who we are there, and how long it may keep us waiting.
 #[derive(Clone)]
 pub struct Connection {
     /// `http(s)://HOST[:PORT]/api`, as in `PREFECT_API_URL`.
@@ -42,12 +42,12 @@ pub enum Auth {
 /// How long the server may take.
 #[derive(Clone, Copy)]
 pub struct Limits {
-    /// For a connection to be made.
+    /// Timeout of making a connection.
     pub connect: Duration,
-    /// For one request, from connecting to the last byte of the answer; also the part of the budget
+    /// Timeout of one request, from connecting to the last byte of the answer; also the part of the budget
     /// that is kept for the final state.
     pub request: Duration,
-    /// For all requests of the run together.
+    /// Longest time of all requests of the run together.
     pub budget: Duration,
 }
 

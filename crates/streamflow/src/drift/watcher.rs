@@ -8,29 +8,30 @@ use jiff::Timestamp;
 use streamflow_drift::{ColumnReport, Report, ScoreKind};
 use tokio::sync::watch;
 
-use crate::reports::Folder;
+use super::ReportFolder;
 use crate::store::Store;
-use crate::terminal::told_once;
+use crate::store::runs::State;
+use crate::terminal::one_line;
 
 /// How often reports and runs are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The numbers of the last look; empty before the first report.
-pub type Monitoring = Arc<ArcSwap<Numbers>>;
+/// The status at the last look; empty before the first report.
+pub type Monitoring = Arc<ArcSwap<MonitoringStatus>>;
 
-/// What is known of drift and of flows.
+/// The newest drift report and the recorded runs.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Numbers {
-    pub drift: Option<Drift>,
+pub struct MonitoringStatus {
+    pub drift: Option<NewestDrift>,
     /// When the monitoring flow last succeeded, seconds since 1970.
     pub last_success_seconds: Option<f64>,
     /// Flow, state, number of runs.
-    pub runs: Vec<(String, String, i64)>,
+    pub runs: Vec<(String, State, i64)>,
 }
 
 /// The newest report.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Drift {
+pub struct NewestDrift {
     pub reference: String,
     pub current: String,
     pub share: f64,
@@ -38,7 +39,7 @@ pub struct Drift {
     pub columns: Vec<ColumnDrift>,
 }
 
-/// A tested column of it.
+/// A tested column of the newest report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnDrift {
     pub name: String,
@@ -48,7 +49,7 @@ pub struct ColumnDrift {
     pub effect_ratio: Option<f64>,
 }
 
-impl Drift {
+impl NewestDrift {
     fn new(report: &Report) -> Self {
         let columns =
             report.columns.iter().filter(|column| column.threshold.is_some()).map(|column| ColumnDrift {
@@ -67,7 +68,7 @@ impl Drift {
     }
 }
 
-/// None where the verdict is a p-value's alone.
+/// The effect ratio; none where the verdict is a p-value's alone.
 fn effect_ratio(column: &ColumnReport) -> Option<f64> {
     let ratio = match (&column.effect_size, column.score_kind) {
         (Some(effect), _) => effect.value?.abs() / effect.threshold,
@@ -79,19 +80,21 @@ fn effect_ratio(column: &ColumnReport) -> Option<f64> {
 
 /// Looks at the reports and the runs again when they have changed.
 pub struct Watcher {
-    folder: Folder,
+    folder: ReportFolder,
     store: Store,
+    flow: &'static str,
     monitoring: Monitoring,
     newest: Option<(String, Timestamp)>,
 }
 
 impl Watcher {
-    pub fn new(folder: Folder, store: Store) -> Self {
-        Self { folder, store, monitoring: Monitoring::default(), newest: None }
+    /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports.
+    pub fn new(folder: ReportFolder, store: Store, flow: &'static str) -> Self {
+        Self { folder, store, flow, monitoring: Monitoring::default(), newest: None }
     }
 
-    /// Where the numbers are put.
-    pub fn numbers(&self) -> Monitoring {
+    /// The status, kept up to date while the watcher runs.
+    pub fn status(&self) -> Monitoring {
         self.monitoring.clone()
     }
 
@@ -104,43 +107,43 @@ impl Watcher {
                 _ = shutdown.wait_for(|stop| *stop) => return,
             }
             if let Err(error) = self.refresh().await {
-                tracing::error!("the numbers of drift and flows stay as they were: {}", told_once(&error));
+                tracing::error!("the numbers of drift and flows stay as they were: {}", one_line(&error));
             }
         }
     }
 
-    /// Brings the numbers up to date. A report that cannot be read leaves the numbers of the one before, and is told
+    /// Brings the status up to date. A report that cannot be read leaves that of the report before it, and is logged
     /// once.
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
         let folder = self.folder.clone();
         let names = tokio::task::spawn_blocking(move || folder.names()).await??;
-        let mut numbers = Numbers {
+        let mut status = MonitoringStatus {
             drift: self.monitoring.load().drift.clone(),
-            last_success_seconds: self.store.last_success("monitor_month").await?,
+            last_success_seconds: self.store.last_success(self.flow).await?,
             runs: self.store.run_counts().await?,
         };
         let newest = names.into_iter().next();
         if newest != self.newest {
             self.newest = newest.clone();
-            numbers.drift = match newest {
+            status.drift = match newest {
                 None => None,
                 Some((name, _)) => {
                     let folder = self.folder.clone();
                     match tokio::task::spawn_blocking(move || folder.read(&name)).await? {
-                        Ok(report) => Some(Drift::new(&report)),
+                        Ok(report) => Some(NewestDrift::new(&report)),
                         Err(error) => {
                             tracing::warn!(
                                 "the newest drift report is not in the metrics: {}",
-                                told_once(&error)
+                                one_line(&error)
                             );
-                            numbers.drift
+                            status.drift
                         }
                     }
                 }
             };
         }
-        if **self.monitoring.load() != numbers {
-            self.monitoring.store(Arc::new(numbers));
+        if **self.monitoring.load() != status {
+            self.monitoring.store(Arc::new(status));
         }
         Ok(())
     }

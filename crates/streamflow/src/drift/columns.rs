@@ -48,13 +48,12 @@ pub struct TrainingTable {
 impl TrainingTable {
     /// # Errors
     /// A feature that is a date; a label that is neither boolean nor an integer of 0 and 1.
-    pub fn new(frame: Frame, entity: &str, label: &str) -> anyhow::Result<Self> {
-        let column =
-            |name: &str| frame.column(name).with_context(|| format!("the table has no column {name}"));
-        let labels = labels(column(label)?)?;
+    pub fn new(mut frame: Frame, entity: &str, label: &str) -> anyhow::Result<Self> {
+        let place = frame.columns.iter().position(|column| column.name == label);
+        let place = place.with_context(|| format!("the table has no column {label}"))?;
+        let labels = labels(frame.columns.remove(place))?;
         let entities = entity_ids(&frame, entity)?;
-        let features =
-            frame.columns.into_iter().filter(|column| column.name != entity && column.name != label);
+        let features = frame.columns.into_iter().filter(|column| column.name != entity);
         let features = features.map(feature).collect::<anyhow::Result<_>>()?;
         Ok(Self { features: Features::new(features)?, labels, entities })
     }
@@ -86,11 +85,11 @@ fn feature(column: Column) -> anyhow::Result<(String, FeatureColumn)> {
     Ok((column.name, feature))
 }
 
-fn labels(column: &Column) -> anyhow::Result<Vec<Option<bool>>> {
-    match &column.values {
-        Values::Boolean(values) => Ok(values.clone()),
+fn labels(column: Column) -> anyhow::Result<Vec<Option<bool>>> {
+    match column.values {
+        Values::Boolean(values) => Ok(values),
         Values::Integer(values) => values
-            .iter()
+            .into_iter()
             .map(|value| match value {
                 None => Ok(None),
                 Some(0) => Ok(Some(false)),

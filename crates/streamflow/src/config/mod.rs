@@ -1,136 +1,50 @@
-//! The settings tree of `streamflow.toml`: every default stands beside its field, unknown keys are refused.
+//! The settings tree of `streamflow.toml`, a file for each section: every default stands beside its field, unknown keys
+//! are refused. A part is handed its section by value; nothing here knows the parts.
 
-use std::num::{NonZeroU32, NonZeroU64};
+mod api;
+mod console;
+mod metrics;
+mod model;
+mod monitor;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-use reqwest::Url;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use streamflow_dataset::DatasetSpec;
-use streamflow_drift::{DRIFT_SHARE_THRESHOLD, RuleSet, Share};
 
-use crate::{api, console, templates};
+use crate::templates;
+
+pub use api::ApiConfig;
+pub use console::ConsoleConfig;
+pub use metrics::MetricsConfig;
+pub use model::ModelConfig;
+pub use monitor::MonitorConfig;
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
 
-/// The whole of `streamflow.toml`. A component gets its own section by value.
+/// The whole of `streamflow.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where snapshots, models and the database lie; relative to the configuration file.
+    /// Folder of snapshots, models, samples and the database; relative to the configuration file.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
     pub dataset: DatasetSpec,
     #[serde(default)]
-    pub model: Model,
+    pub model: ModelConfig,
     #[serde(default)]
-    pub api: api::Settings,
+    pub api: ApiConfig,
     #[serde(default)]
-    pub monitor: Monitor,
+    pub monitor: MonitorConfig,
     #[serde(default)]
-    pub console: console::Settings,
+    pub console: ConsoleConfig,
     #[serde(default)]
-    pub metrics: Metrics,
+    pub metrics: MetricsConfig,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
-}
-
-/// `[model]`: what is trained and under which name it is registered.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Model {
-    /// Name in the registry and in `model_info`.
-    pub name: String,
-    /// Seed of the fit and of the validation split.
-    pub seed: u64,
-    /// Share of the entities held out for validation, above 0 and below 1.
-    pub validation_share: f64,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self { name: "model".into(), seed: 42, validation_share: 0.25 }
-    }
-}
-
-/// `[monitor]`: how two months are compared and when to retrain.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Monitor {
-    pub profile: RuleSet,
-    /// Share of drifted columns at or over which retraining is triggered.
-    #[serde(deserialize_with = "threshold")]
-    pub threshold: Share,
-    /// Where reports are written; relative to the configuration file.
-    pub report_dir: PathBuf,
-}
-
-impl Default for Monitor {
-    fn default() -> Self {
-        Self {
-            profile: RuleSet::Calibrated,
-            threshold: DRIFT_SHARE_THRESHOLD,
-            report_dir: "reports/drift".into(),
-        }
-    }
-}
-
-fn threshold<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
-    Share::new("monitor.threshold", f64::deserialize(deserializer)?).map_err(D::Error::custom)
-}
-
-/// `[metrics]`: what is scraped, how long samples are kept, what a query may cost.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Metrics {
-    /// A `prometheus.yml` with what to scrape, rules, Alertmanagers and remote write; relative to the configuration
-    /// file. Without one, the API and this process are scraped and the shipped rules hold.
-    pub prometheus_config: Option<PathBuf>,
-    /// Between scrapes and between evaluations of rules, where no `prometheus.yml` says.
-    pub scrape_interval_seconds: NonZeroU32,
-    /// Age after which samples are deleted.
-    pub retention_days: NonZeroU32,
-    /// Size over which the oldest samples are deleted; none: no limit.
-    pub retention_bytes: Option<u64>,
-    /// How much older than the newest sample of its series a sample may be.
-    pub out_of_order_seconds: u32,
-    /// Longest evaluation of a query.
-    pub query_timeout_seconds: NonZeroU32,
-    /// Most samples a query may hold in memory.
-    pub query_max_samples: NonZeroU64,
-    /// Where alerts are posted as JSON, beside the Alertmanagers of `prometheus.yml`.
-    pub alert_webhook: Option<String>,
-}
-
-impl Metrics {
-    /// Where alerts are posted, if anywhere.
-    pub fn alert_webhook(&self) -> anyhow::Result<Option<Url>> {
-        let Some(text) = &self.alert_webhook else { return Ok(None) };
-        let url = text.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
-        let url = url.with_context(|| {
-            format!("metrics.alert_webhook is {text:?}; expected a URL such as \"https://chat.example/hook\"")
-        })?;
-        Ok(Some(url))
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let positive = |value| NonZeroU32::new(value).expect("a default is not zero");
-        Self {
-            prometheus_config: None,
-            scrape_interval_seconds: positive(10),
-            retention_days: positive(15),
-            retention_bytes: None,
-            out_of_order_seconds: 0,
-            query_timeout_seconds: positive(120),
-            query_max_samples: NonZeroU64::new(50_000_000).expect("a default is not zero"),
-            alert_webhook: None,
-        }
-    }
 }
 
 fn default_data_dir() -> PathBuf {
@@ -172,20 +86,9 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
-        let share = self.model.validation_share;
-        if !(share > 0.0 && share < 1.0) {
-            bail!("model.validation_share is {share}; expected a share above 0 and below 1, such as 0.25");
-        }
-        self.console.check().map_err(anyhow::Error::msg)?;
-        self.metrics.alert_webhook()?;
-        let name = &self.model.name;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-            bail!(
-                "model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder"
-            );
-        }
-        Ok(())
+        self.model.check()?;
+        self.console.check()?;
+        self.metrics.check()
     }
 
     /// The data directory: the flag or environment variable as given, else the configured one beside the file.
@@ -234,6 +137,41 @@ mod tests {
         let config = Config::load(None).unwrap();
         assert_eq!(config.dataset.features.len(), 14);
         assert_eq!(config.monitor.threshold.get(), 0.30);
+    }
+
+    /// The template with its commented keys set, from `[model]` on and above `[dataset]`: the keys there are plain.
+    fn with_every_key() -> String {
+        let mut is_dataset = false;
+        let uncommented = templates::STREAMFLOW_TOML.lines().map(|line| {
+            if let Some(section) = line.strip_prefix('[') {
+                is_dataset = section.trim_start_matches('[').starts_with("dataset");
+            }
+            let setting = line.strip_prefix('#').map(str::trim_start).filter(|text| {
+                text.split_once(" = ")
+                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            });
+            format!("{}\n", setting.filter(|_| !is_dataset).unwrap_or(line))
+        });
+        uncommented.collect()
+    }
+
+    #[test]
+    fn every_key_stands_in_the_template_and_a_commented_one_shows_its_default() {
+        let set: toml::Table = with_every_key().parse().unwrap();
+        // What the template names that the settings lack is refused here.
+        let config = Config::parse(&with_every_key(), Path::new("the template")).unwrap();
+        let as_written = Config::load(None).unwrap();
+        let as_json = |config: &Config| serde_json::to_value(config).unwrap();
+        let (known, as_written) = (as_json(&config), as_json(&as_written));
+        for (section, keys) in known.as_object().unwrap() {
+            assert!(set.contains_key(section), "{section} is not in the template");
+            let Some(keys) = keys.as_object().filter(|_| section != "dataset") else { continue };
+            for (key, value) in keys {
+                assert!(set[section].get(key).is_some(), "{section}.{key} is not in the template");
+                let default = &as_written[section][key];
+                assert!(default.is_null() || default == value, "{section}.{key} is {default} when left out");
+            }
+        }
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use streamflow_dataset::{Period, PointInTime, Snapshots};
-use streamflow_drift::{Decision, DriftSettings, History, Report, RuleSet, Share, compare};
+use streamflow_drift::{Decision, DriftSettings, History, Report, RuleSet, Share};
 
-use super::monitor;
-use crate::columns::drift_columns;
+use super::columns::drift_columns;
+use super::settings::settings;
 use crate::terminal::table;
 
-/// What to compare.
+/// The months to compare and how.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct HistoryRequest {
     /// The month every later one is compared with; the first snapshot when none is named.
     pub reference: Option<Period>,
     pub profile: RuleSet,
@@ -20,11 +20,15 @@ pub struct Request {
 
 /// Compares every snapshot after the reference with it, under the settings of `streamflow monitor`.
 ///
-/// In memory at any time: the reference table, one current table and the reports so far without their drawings.
+/// Memory holds, at any time, the reference table, one current table and the reports so far without their drawings.
 ///
 /// # Errors
 /// A reference that was not ingested, no snapshot after it, or what reading and comparing return.
-pub fn run(snapshots: &Snapshots, request: &Request, progress: &ProgressBar) -> anyhow::Result<History> {
+pub fn compare(
+    snapshots: &Snapshots,
+    request: &HistoryRequest,
+    progress: &ProgressBar,
+) -> anyhow::Result<History> {
     let dates: Vec<Period> = snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect();
     let (reference, later) = months(&dates, request.reference)?;
     let read = |as_of: Period| snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true });
@@ -33,7 +37,7 @@ pub fn run(snapshots: &Snapshots, request: &Request, progress: &ProgressBar) -> 
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
     let mut settings = DriftSettings {
         reference_name: reference.to_string(),
-        ..monitor::settings(snapshots.spec(), &frame, request.profile, request.threshold)
+        ..settings(snapshots.spec(), &frame, request.profile, request.threshold)
     };
     let reference = drift_columns(frame);
 
@@ -42,7 +46,7 @@ pub fn run(snapshots: &Snapshots, request: &Request, progress: &ProgressBar) -> 
         progress.set_message(format!("comparing {month}"));
         settings.current_name = month.to_string();
         let current = drift_columns(read(*month).with_context(|| format!("cannot read {month}"))?);
-        reports.push(essentials(compare(&reference, &current, &settings)?));
+        reports.push(essentials(streamflow_drift::compare(&reference, &current, &settings)?));
         progress.inc(1);
     }
     progress.finish_and_clear();

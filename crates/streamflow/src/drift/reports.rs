@@ -1,5 +1,6 @@
-//! The drift reports of a folder: what `monitor` wrote, newest first.
+//! The folder of drift reports: writing one, listing them, reading one.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -8,10 +9,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use streamflow_drift::{Decision, Report, RuleSet};
 
+use crate::files::write_aside;
+
 /// One report as a list shows it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Entry {
-    /// `drift_REFERENCE_vs_CURRENT`: the files' name without its ending.
+pub struct ReportEntry {
+    /// The report's [`report_name`].
     pub name: String,
     pub reference: String,
     pub current: String,
@@ -24,11 +27,11 @@ pub struct Entry {
     pub target_drift: Option<f64>,
     /// When the file was written, RFC 3339.
     pub created: Timestamp,
-    /// Where the console serves it.
+    /// Path under which the console serves it.
     pub url: String,
 }
 
-impl Entry {
+impl ReportEntry {
     pub fn new(name: &str, report: &Report, created: Timestamp) -> Self {
         Self {
             name: name.to_owned(),
@@ -47,13 +50,21 @@ impl Entry {
     }
 }
 
+/// The files of one report.
+#[derive(Debug, Clone)]
+pub struct ReportFiles {
+    pub html: PathBuf,
+    pub json: PathBuf,
+    pub evidently_json: PathBuf,
+}
+
 /// A report folder; one that is not there yet holds no report.
 #[derive(Debug, Clone)]
-pub struct Folder {
+pub struct ReportFolder {
     dir: PathBuf,
 }
 
-impl Folder {
+impl ReportFolder {
     pub fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
@@ -62,12 +73,28 @@ impl Folder {
         &self.dir
     }
 
+    /// Writes a report under its [`report_name`]: as HTML, as JSON and as Evidently's JSON.
+    pub fn write(&self, report: &Report) -> anyhow::Result<ReportFiles> {
+        let name = report_name(&report.reference.name, &report.current.name);
+        let write = |end: &str, contents: String| {
+            let path = self.file(&name, end)?;
+            write_aside(&path, contents.as_bytes())
+                .with_context(|| format!("cannot write the report {}", path.display()))?;
+            anyhow::Ok(path)
+        };
+        Ok(ReportFiles {
+            html: write("html", report.to_html())?,
+            json: write("json", report.to_json())?,
+            evidently_json: write("evidently.json", report.to_evidently_json())?,
+        })
+    }
+
     /// Every report that can be read, newest first, and what is wrong with the others.
-    pub fn list(&self) -> anyhow::Result<(Vec<Entry>, Vec<String>)> {
+    pub fn list(&self) -> anyhow::Result<(Vec<ReportEntry>, Vec<String>)> {
         let (mut entries, mut damaged) = (Vec::new(), Vec::new());
         for (name, created) in self.names()? {
             match self.read(&name) {
-                Ok(report) => entries.push(Entry::new(&name, &report, created)),
+                Ok(report) => entries.push(ReportEntry::new(&name, &report, created)),
                 Err(error) => damaged.push(format!("{error:#}")),
             }
         }
@@ -113,10 +140,18 @@ impl Folder {
     }
 }
 
-/// A name that can lead nowhere else.
+/// The name of the report of `current` against `reference`: that of its files without the ending.
+pub fn report_name(reference: impl Display, current: impl Display) -> String {
+    format!("{PREFIX}{reference}{VERSUS}{current}")
+}
+
+const PREFIX: &str = "drift_";
+const VERSUS: &str = "_vs_";
+
+/// True for a name that [`report_name`] makes and that can lead nowhere else.
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    name.starts_with("drift_") && name.contains("_vs_") && name.chars().all(plain)
+    name.starts_with(PREFIX) && name.contains(VERSUS) && name.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -139,7 +174,7 @@ mod tests {
     #[test]
     fn a_damaged_report_is_named_and_the_others_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::new(dir.path().join("drift"));
+        let folder = ReportFolder::new(dir.path().join("drift"));
         assert!(folder.list().unwrap().0.is_empty());
         let column = |values: &[f64]| streamflow_drift::Column {
             name: "hours".into(),
@@ -150,7 +185,7 @@ mod tests {
             streamflow_drift::compare(&[column(&[1.0, 2.0, 3.0])], &[column(&[1.0, 2.0, 4.0])], &settings)
                 .unwrap();
         let write = |name: &str, text: &str| {
-            crate::files::write_aside(&folder.file(name, "json").unwrap(), text.as_bytes()).unwrap();
+            write_aside(&folder.file(name, "json").unwrap(), text.as_bytes()).unwrap();
         };
         write("drift_a_vs_b", &report.to_json());
         write("drift_a_vs_c", "{}");

@@ -1,0 +1,38 @@
+//! The `[model]` section of the configuration.
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+
+/// `[model]`: what is trained and under which name it is registered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Name in the registry and in `model_info`.
+    pub name: String,
+    /// Seed of the fit and of the validation split.
+    pub seed: u64,
+    /// Share of the entities held out for validation, above 0 and below 1.
+    pub validation_share: f64,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { name: "model".into(), seed: 42, validation_share: 0.25 }
+    }
+}
+
+impl ModelConfig {
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let Self { name, validation_share: share, .. } = self;
+        if !(*share > 0.0 && *share < 1.0) {
+            bail!("model.validation_share is {share}; expected a share above 0 and below 1, such as 0.25");
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            bail!(
+                "model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder"
+            );
+        }
+        Ok(())
+    }
+}

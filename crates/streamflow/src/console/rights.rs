@@ -1,0 +1,91 @@
+//! What a caller needs for a request: every route is declared with its right.
+
+use axum::routing::MethodRouter;
+
+/// What the requests to a route do, and so what they need.
+///
+/// GET and HEAD only ever read: unless the route is open they need a login and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Anybody may, to learn that a login is needed, to log in, or to see that the process lives.
+    Open,
+    /// Nothing but reading; every other method is taken for a change until the route has refused it.
+    Read,
+    /// Other methods ask too, or act for the caller alone: they are answered by a read-only console as well.
+    Ask,
+    /// Other methods change something that others see.
+    Change,
+}
+
+/// Who sends the requests to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// The console's script: it carries the caller's token, and shows a login page of its own.
+    Console,
+    /// Programs and the browser itself, which know no token of ours. `read_only`, which is about the console, does not
+    /// bind them.
+    Program,
+}
+
+/// The right of a route and who uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    pub right: Right,
+    pub client: Client,
+}
+
+impl Access {
+    /// The access of a route that the console's script uses.
+    pub const fn console(right: Right) -> Self {
+        Self { right, client: Client::Console }
+    }
+
+    /// The access of a route that programs and the browser use.
+    pub const fn program(right: Right) -> Self {
+        Self { right, client: Client::Program }
+    }
+}
+
+/// One route: its path, what it needs, what answers it.
+pub struct Route<S> {
+    pub path: &'static str,
+    pub access: Access,
+    pub methods: MethodRouter<S>,
+}
+
+/// The rights of Prometheus's API and of what a Prometheus server answers beside it, by path. A path that is not here
+/// is read.
+const PROMETHEUS: &[(&str, Right)] = &[
+    ("/-/healthy", Right::Open),
+    ("/-/ready", Right::Open),
+    ("/-/reload", Right::Change),
+    ("/api/v1/query", Right::Ask),
+    ("/api/v1/query_range", Right::Ask),
+    ("/api/v1/query_exemplars", Right::Ask),
+    ("/api/v1/format_query", Right::Ask),
+    ("/api/v1/series", Right::Ask),
+    ("/api/v1/labels", Right::Ask),
+    ("/api/v1/write", Right::Change),
+];
+
+/// The access of a path that no route answers, by the first beginning that fits: the program interfaces tell nobody
+/// unknown what they have, and everything else is a file or a page of the console.
+const UNROUTED: &[(&str, Access)] = &[
+    ("/api/streamflow/", Access::console(Right::Read)),
+    ("/api/", Access::program(Right::Read)),
+    ("/-/", Access::program(Right::Read)),
+    ("/reports/", Access::program(Right::Read)),
+    ("/", Access::program(Right::Open)),
+];
+
+/// The access of a path of Prometheus's API.
+pub fn prometheus(path: &str) -> Access {
+    let row = PROMETHEUS.iter().find(|(known, _)| *known == path);
+    Access::program(row.map_or(Right::Read, |(_, right)| *right))
+}
+
+/// The access of a path that no route answers.
+pub fn unrouted(path: &str) -> Access {
+    let row = UNROUTED.iter().find(|(beginning, _)| path.starts_with(beginning));
+    row.map_or(Access::program(Right::Read), |(_, access)| *access)
+}

@@ -1,0 +1,14 @@
+//! The drift of the project's own data: files and months compared, report folders read, the newest report watched.
+//!
+//! The comparison itself is the `streamflow-drift` crate; here is what reads, names and keeps.
+
+mod columns;
+pub mod files;
+pub mod months;
+mod reports;
+mod settings;
+pub mod watcher;
+
+pub use columns::{TrainingTable, counted_column, drift_columns, entity_ids};
+pub use reports::{ReportEntry, ReportFiles, ReportFolder, report_name};
+pub use settings::settings;

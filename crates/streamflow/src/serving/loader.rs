@@ -1,0 +1,99 @@
+//! Keeps what is served up to date: the production model and the newest snapshot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamflow_dataset::Snapshot;
+use tokio::sync::watch;
+
+use super::{OnlineFeatures, Served, Serving};
+use crate::terminal::one_line;
+use crate::workspace::Workspace;
+
+/// How often the registry and the snapshots are looked at for something newer to serve.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a serving state is made from; another value means that there is something newer.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Inputs {
+    version: Option<i64>,
+    snapshots: Vec<Snapshot>,
+}
+
+/// Puts the production model and the newest snapshot in place, and again whenever either changes.
+pub struct Loader {
+    workspace: Workspace,
+    served: Served,
+    loaded: Inputs,
+}
+
+impl Loader {
+    /// A loader that has not loaded anything yet.
+    pub fn new(workspace: Workspace) -> Self {
+        Self { workspace, served: Served::default(), loaded: Inputs::default() }
+    }
+
+    /// What is served, kept up to date while the loader runs.
+    pub fn served(&self) -> Served {
+        self.served.clone()
+    }
+
+    /// Loads what is newest when it is not what is served already. On an error the old keeps being served, and the
+    /// same inputs are not tried again.
+    pub async fn refresh(&mut self) -> anyhow::Result<()> {
+        let name = &self.workspace.config.model.name;
+        let version = self.workspace.registry.production(name).await?.map(|production| production.version);
+        let snapshots = self.workspace.snapshots.clone();
+        let snapshots = tokio::task::spawn_blocking(move || snapshots.snapshots()).await??;
+        let inputs = Inputs { version, snapshots };
+        if inputs == self.loaded {
+            return Ok(());
+        }
+        self.loaded = inputs;
+        let Some(version) = version else { return Ok(()) };
+        if let Some(serving) = serving(&self.workspace, version).await? {
+            tracing::info!(model = %name, version, as_of = %serving.as_of, "serving");
+            self.served.store(Some(Arc::new(serving)));
+        }
+        Ok(())
+    }
+
+    /// Refreshes every second until `shutdown`.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(RELOAD_INTERVAL);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = shutdown.wait_for(|stop| *stop) => return,
+            }
+            if let Err(error) = self.refresh().await {
+                tracing::error!(
+                    "cannot load the newest model and features; the old ones stay: {}",
+                    one_line(&error)
+                );
+            }
+        }
+    }
+}
+
+/// The model with the newest features; none before the first month is ingested.
+async fn serving(workspace: &Workspace, version: i64) -> anyhow::Result<Option<Serving>> {
+    let snapshots = workspace.snapshots.clone();
+    let newest = tokio::task::spawn_blocking(move || snapshots.online_features()).await??;
+    let Some((as_of, table)) = newest else { return Ok(None) };
+    let model_name = workspace.config.model.name.clone();
+    let entity_name = workspace.config.dataset.entity.to_string();
+    let model = workspace.registry.load(&model_name, version).await?;
+    let packed = tokio::task::spawn_blocking(move || {
+        let features = OnlineFeatures::for_model(&model, table, &entity_name)?;
+        anyhow::Ok(Serving {
+            model,
+            model_name,
+            model_version: version.to_string(),
+            as_of,
+            entity_name,
+            features,
+        })
+    });
+    Ok(Some(packed.await??))
+}
