@@ -8,6 +8,7 @@
 
 pub mod api;
 mod cli;
+mod clients;
 mod columns;
 mod commands;
 mod config;
@@ -15,11 +16,11 @@ pub mod console;
 mod drift_files;
 mod files;
 pub mod flows;
-mod http_client;
 mod metrics_engine;
 pub mod monitoring;
 mod panels;
 mod registry;
+mod relabeling;
 pub mod remote_write;
 mod reports;
 pub mod rules;

@@ -12,7 +12,7 @@ mod server;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use server::{Auth, Connection, Limits};
+pub use server::{Connection, Limits};
 use server::{CallError, Server, is_uuid, shortened};
 
 /// States that no report may overwrite; CANCELLING too, because its worker is about to end this process.

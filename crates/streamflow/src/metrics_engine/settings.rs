@@ -1,17 +1,19 @@
 //! What the metrics engine is told to do: `prometheus.yml` with its rule files, or this process alone.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use streamflow_outbound::Receiver;
+use streamflow_prometheus_yml::{HttpSettings, PrometheusConfig, parse};
 use streamflow_tsdb::Labels;
 
+use crate::clients::{client, credentials};
 use crate::remote_write::Endpoint;
 use crate::rules;
-use crate::rules::notify::{self, Authorize, Kind, alertmanager_url};
-use crate::scrape::{HttpSettings, LabelMap, PrometheusConfig, Relabel, format_duration, parse, relabel};
+use crate::rules::notify::{self, Kind, alertmanager_url};
+use crate::scrape::format_duration;
 use crate::templates;
 
 /// How long an alert's receiver may take, and waits before it is asked again, where nothing says.
@@ -106,29 +108,23 @@ fn receivers(config: &PrometheusConfig, origin: &Origin) -> anyhow::Result<notif
     for manager in &config.alerting.alertmanagers {
         for target in manager.static_configs.iter().flat_map(|group| &group.targets) {
             let base = format!("{}://{target}{}", manager.scheme, manager.path_prefix);
-            let (client, authorize) = client(&manager.http, "alerting.alertmanagers")?;
+            let url = alertmanager_url(&base).map_err(anyhow::Error::msg)?;
             endpoints.push(notify::Endpoint {
                 kind: Kind::Alertmanager,
-                url: alertmanager_url(&base).map_err(anyhow::Error::msg)?,
-                client,
-                authorize,
-                timeout: manager.timeout,
+                receiver: receiver(url, &manager.http, manager.timeout).context("alerting.alertmanagers")?,
                 retry_delay: WEBHOOK_RETRY,
             });
         }
     }
     if let Some(url) = &origin.alert_webhook {
-        let (client, authorize) = client(&HttpSettings::default(), "metrics.alert_webhook")?;
+        let receiver = receiver(url.clone(), &HttpSettings::default(), WEBHOOK_TIMEOUT);
         endpoints.push(notify::Endpoint {
             kind: Kind::Webhook,
-            url: url.clone(),
-            client,
-            authorize,
-            timeout: WEBHOOK_TIMEOUT,
+            receiver: receiver.context("metrics.alert_webhook")?,
             retry_delay: WEBHOOK_RETRY,
         });
     }
-    let relabel = relabeling(&config.alerting.alert_relabel_configs);
+    let relabel = config.alerting.alert_relabel_configs.clone();
     Ok(notify::Settings { endpoints, relabel, ..notify::Settings::default() })
 }
 
@@ -147,53 +143,32 @@ fn senders(config: &PrometheusConfig) -> anyhow::Result<Vec<Endpoint>> {
         if endpoints.iter().any(|endpoint| endpoint.name == name) {
             bail!("remote_write.name {name:?} is used twice; give each its own name");
         }
-        let (client, authorize) = client(&written.http, "remote_write")?;
+        let receiver = receiver(url, &written.http, written.remote_timeout).context("remote_write")?;
         let mut headers = HeaderMap::new();
         for (name, value) in &written.headers {
             let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-            let (name, value) =
+            let (name, mut value) =
                 header.with_context(|| format!("remote_write.headers: {name:?} is no header"))?;
+            value.set_sensitive(true);
             headers.insert(name, value);
         }
         let queue = &written.queue_config;
         endpoints.push(Endpoint {
             headers,
-            authorize,
-            timeout: written.remote_timeout,
             external_labels: Labels::new(&config.global.external_labels),
-            relabel: relabeling(&written.write_relabel_configs),
+            relabel: written.write_relabel_configs.clone(),
             max_samples_per_send: queue.max_samples_per_send.max(1),
             batch_send_deadline: queue.batch_send_deadline,
             min_backoff: queue.min_backoff,
             max_backoff: queue.max_backoff,
-            ..Endpoint::new(name, url, client)
+            ..Endpoint::new(name, receiver)
         });
     }
     Ok(endpoints)
 }
 
-/// A client of these settings and what adds its credentials to a request.
-fn client(http: &HttpSettings, section: &str) -> anyhow::Result<(reqwest::Client, Option<Authorize>)> {
-    let client = http.client().map_err(|reason| anyhow::anyhow!("{section}: {reason}"))?;
-    let http = http.clone();
-    let authorize: Authorize = Arc::new(move |request| {
-        let http = http.clone();
-        Box::pin(async move { http.authorize(request).await })
-    });
-    Ok((client, Some(authorize)))
-}
-
-/// None where nothing is relabeled.
-fn relabeling(rules: &[Relabel]) -> Option<notify::Relabel> {
-    if rules.is_empty() {
-        return None;
-    }
-    let rules = rules.to_vec();
-    Some(Arc::new(move |labels: &Labels| {
-        let mut map: LabelMap =
-            labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        relabel(&mut map, &rules).then(|| Labels::new(&map))
-    }))
+fn receiver(url: Url, http: &HttpSettings, timeout: std::time::Duration) -> anyhow::Result<Receiver> {
+    Ok(Receiver { url, client: client(http)?, credentials: credentials(http), timeout })
 }
 
 /// As Prometheus shows its configuration: the values of secrets are not told.

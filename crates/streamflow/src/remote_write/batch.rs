@@ -6,6 +6,7 @@ use streamflow_exposition::remote_write::{Label, Sample, TimeSeries, WriteReques
 use streamflow_tsdb::Labels;
 
 use super::endpoint::Endpoint;
+use crate::relabeling::relabeled;
 
 /// Series whose changed labels are remembered; all are forgotten beyond.
 const REMEMBERED_MAX: usize = 100_000;
@@ -25,11 +26,7 @@ impl Relabeler {
         }
         // Of two pairs with a name the later counts: the series' own.
         let all = Labels::new(endpoint.external_labels.iter().chain(labels.iter()));
-        let sent = match &endpoint.relabel {
-            Some(relabel) => relabel(&all),
-            None => Some(all),
-        };
-        let sent = sent.filter(|labels| !labels.is_empty());
+        let sent = relabeled(&all, &endpoint.relabel).filter(|labels| !labels.is_empty());
         self.0.insert(labels.clone(), sent.clone());
         sent
     }

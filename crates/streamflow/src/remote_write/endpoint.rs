@@ -1,36 +1,29 @@
 //! A receiver of remote write, and one request to it.
 
-use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER, USER_AGENT};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use streamflow_outbound::{Receiver, failure};
+use streamflow_prometheus_yml::Relabel;
 use streamflow_tsdb::Labels;
 
-pub use crate::rules::notify::{Authorize, Relabel};
-
-/// Of an answer that is quoted.
+/// Most characters of an answer that are quoted.
 const QUOTE_MAX: usize = 300;
 
 /// A receiver of remote write.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Unique: the position in the log is kept under it.
     pub name: String,
-    /// Where requests are posted. User and password in it are not shown.
-    pub url: Url,
-    /// Follows no redirect; TLS is its affair.
-    pub client: Client,
-    /// Of every request, such as a tenant's; those of remote write itself win.
+    /// Where requests are posted.
+    pub receiver: Receiver,
+    /// Headers of every request, such as a tenant's; those of remote write itself win.
     pub headers: HeaderMap,
-    /// Its credentials.
-    pub authorize: Option<Authorize>,
-    /// Of one request.
-    pub timeout: Duration,
-    /// Labels that are added to every series that has them not.
+    /// Labels that are added to every series that lacks them.
     pub external_labels: Labels,
     /// What is done to the labels after that.
-    pub relabel: Option<Relabel>,
+    pub relabel: Vec<Relabel>,
     /// Samples in one request, at least 1.
     pub max_samples_per_send: usize,
     /// How long a request waits to be full.
@@ -43,39 +36,18 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// With Prometheus's defaults.
-    pub fn new(name: impl Into<String>, url: Url, client: Client) -> Self {
+    pub fn new(name: impl Into<String>, receiver: Receiver) -> Self {
         Self {
             name: name.into(),
-            url,
-            client,
+            receiver,
             headers: HeaderMap::new(),
-            authorize: None,
-            timeout: Duration::from_secs(30),
             external_labels: Labels::default(),
-            relabel: None,
+            relabel: Vec::new(),
             max_samples_per_send: 2000,
             batch_send_deadline: Duration::from_secs(5),
             min_backoff: Duration::from_millis(30),
             max_backoff: Duration::from_secs(5),
         }
-    }
-
-    /// Its URL without user and password.
-    pub fn shown_url(&self) -> String {
-        let mut url = self.url.clone();
-        // A URL that cannot have them has none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.to_string()
-    }
-}
-
-impl Debug for Endpoint {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("name", &self.name)
-            .field("url", &self.shown_url())
-            .finish_non_exhaustive()
     }
 }
 
@@ -90,30 +62,14 @@ pub enum Refusal {
 
 /// Posts one body.
 pub async fn post(endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Refusal> {
-    let mut request = endpoint
-        .client
-        .post(endpoint.url.clone())
-        .timeout(endpoint.timeout)
+    let later = |message: String| Refusal::Retry { after: None, message };
+    let request = endpoint.receiver.post().await.map_err(|error| later(error.to_string()))?;
+    let request = request
         .headers(endpoint.headers.clone())
         .header(CONTENT_TYPE, "application/x-protobuf")
         .header(CONTENT_ENCODING, "snappy")
-        .header(USER_AGENT, concat!("streamflow/", env!("CARGO_PKG_VERSION")))
         .header("X-Prometheus-Remote-Write-Version", "0.1.0");
-    if let Some(authorize) = &endpoint.authorize {
-        request = authorize(request).await.map_err(|message| Refusal::Retry { after: None, message })?;
-    }
-    let answer = match request.body(body).send().await {
-        Ok(answer) => answer,
-        // The error's own text holds the URL, which may hold a password.
-        Err(error) => {
-            let message = match (error.is_timeout(), error.is_connect()) {
-                (true, _) => "no answer in time",
-                (_, true) => "cannot connect",
-                _ => "the request failed",
-            };
-            return Err(Refusal::Retry { after: None, message: message.to_owned() });
-        }
-    };
+    let answer = request.body(body).send().await.map_err(|error| later(failure(&error).to_owned()))?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());

@@ -16,7 +16,7 @@ use streamflow_tsdb::Db;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use endpoint::{Authorize, Endpoint, Relabel};
+pub use endpoint::Endpoint;
 pub use sender::SenderStatus;
 
 use sender::Sender;

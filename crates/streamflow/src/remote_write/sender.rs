@@ -75,7 +75,7 @@ impl Sender {
     /// `counts` are those of an earlier sender to the same endpoint.
     pub fn new(endpoint: Endpoint, counts: Option<SenderStatus>) -> Self {
         let mut counts = counts.unwrap_or_default();
-        (counts.name, counts.url) = (endpoint.name.clone(), endpoint.shown_url());
+        (counts.name, counts.url) = (endpoint.name.clone(), endpoint.receiver.shown_url());
         counts.samples_pending = 0;
         Self { endpoint, counts: Mutex::new(counts) }
     }

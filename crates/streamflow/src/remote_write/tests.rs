@@ -10,9 +10,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use reqwest::{Client, Url};
+use reqwest::Url;
 use serde_json::Value;
 use streamflow_exposition::remote_write::{Limits, decode};
+use streamflow_outbound::{ClientSettings, Credentials, Secret};
 use streamflow_tsdb::{Labels, Options, STALE_NAN};
 
 use super::*;
@@ -20,18 +21,18 @@ use super::*;
 /// For every single wait: a busy machine needs its time.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 
-fn client() -> Client {
-    // An error says that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().unwrap()
-}
-
 fn endpoint(url: &str) -> Endpoint {
+    let receiver = streamflow_outbound::Receiver {
+        url: Url::parse(url).unwrap(),
+        client: ClientSettings::default().client().unwrap(),
+        credentials: Credentials::default(),
+        timeout: Duration::from_secs(30),
+    };
     Endpoint {
         batch_send_deadline: Duration::from_millis(20),
         min_backoff: Duration::from_millis(1),
         max_backoff: Duration::from_millis(50),
-        ..Endpoint::new("test", Url::parse(url).unwrap(), client())
+        ..Endpoint::new("test", receiver)
     }
 }
 
@@ -206,11 +207,13 @@ async fn labels_are_added_changed_and_dropped() {
     for name in ["kept", "dropped"] {
         write(&db, name, 1, 1..2);
     }
-    let relabel: Relabel = Arc::new(|labels| {
-        (labels.name() == "kept" && labels.get("region") == Some("eu")).then(|| labels.with("x", "y"))
-    });
+    let yaml = "remote_write: [{url: 'http://a', write_relabel_configs: [
+        {source_labels: [__name__, region], regex: 'kept;eu', action: keep},
+        {target_label: x, replacement: y}]}]";
+    let (written, _) = streamflow_prometheus_yml::parse(yaml, Path::new("")).unwrap();
+    let relabel = written.remote_write[0].write_relabel_configs.clone();
     let external_labels = Labels::new([("region", "eu"), ("n", "not this")]);
-    let endpoint = Endpoint { relabel: Some(relabel), external_labels, ..endpoint(&url) };
+    let endpoint = Endpoint { relabel, external_labels, ..endpoint(&url) };
     let sender = Running::start(&db, dir.path(), endpoint);
     sender
         .wait("one is sent, one dropped", |status| (status.samples_sent, status.samples_dropped) == (1, 1))
@@ -225,10 +228,12 @@ async fn labels_are_added_changed_and_dropped() {
 async fn a_restart_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (receiver, url) = Receiver::start(&[]).await;
-    let authorize: Authorize =
-        Arc::new(|request| Box::pin(async { Ok(request.basic_auth("user", Some("secret"))) }));
-    let endpoint =
-        || Endpoint { max_samples_per_send: 10, authorize: Some(authorize.clone()), ..endpoint(&url) };
+    let text = |text: &str| Secret::Text(text.to_owned());
+    let endpoint = || {
+        let mut endpoint = Endpoint { max_samples_per_send: 10, ..endpoint(&url) };
+        endpoint.receiver.credentials = Credentials::Basic { user: text("user"), password: text("secret") };
+        endpoint
+    };
     let mut written = 1;
     for round in 1..=5 {
         let db = open(dir.path());
@@ -320,7 +325,7 @@ impl Prometheus {
         let (query, time) = (format!("{name}[1h]"), (time_ms as f64 / 1000.0).to_string());
         let url =
             Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query), ("time", time)]);
-        let answer: Value = client().get(url.unwrap()).send().await.unwrap().json().await.unwrap();
+        let answer: Value = ClientSettings::default().client().unwrap().get(url.unwrap()).send().await.unwrap().json().await.unwrap();
         let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
         let values = |series: &Value| {
             let values = series["values"].as_array().cloned().unwrap_or_default();

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, TargetGroup, parse_targets};
 
-use super::config::{ScrapeConfig, TargetGroup};
 use super::counters::Counters;
-use super::relabel::LabelMap;
 
 /// The discovery files as they were last read. A file that cannot be read or parsed keeps its last good targets.
 #[derive(Debug, Default)]
@@ -47,7 +46,7 @@ impl Files {
         let known = self.known.entry(path.to_owned()).or_default();
         // Read and told once for each content.
         if known.content.as_ref() != Some(&content) {
-            match content.as_ref().map_err(Clone::clone).and_then(|content| parse(path, content)) {
+            match content.as_ref().map_err(Clone::clone).and_then(|content| parse_targets(path, content)) {
                 Ok(groups) => known.groups = groups,
                 Err(error) => {
                     counters.file_errors.inc();
@@ -58,19 +57,6 @@ impl Files {
         }
         &known.groups
     }
-}
-
-fn parse(path: &Path, content: &[u8]) -> Result<Vec<TargetGroup>, String> {
-    let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let groups: Vec<TargetGroup> = if json {
-        serde_json::from_slice(content).map_err(|error| error.to_string())?
-    } else {
-        let text = str::from_utf8(content).map_err(|error| error.to_string())?;
-        let groups: Result<Option<_>, _> = serde_saphyr::from_str(text);
-        groups.map_err(|error| error.without_snippet().to_string())?.unwrap_or_default()
-    };
-    groups.iter().try_for_each(TargetGroup::check)?;
-    Ok(groups)
 }
 
 fn labels_of(group: &TargetGroup) -> impl Iterator<Item = LabelMap> {
@@ -112,7 +98,7 @@ mod tests {
     fn files_are_read_again_and_broken_ones_keep_their_targets() {
         let dir = tempfile::TempDir::new().unwrap();
         let text = "scrape_configs: [{job_name: j, static_configs: [{targets: [s]}], file_sd_configs: [{files: ['t*.yml', 'u.json']}]}]";
-        let (config, _) = super::super::parse(text, &dir.path().join("prometheus.yml")).unwrap();
+        let (config, _) = streamflow_prometheus_yml::parse(text, &dir.path().join("prometheus.yml")).unwrap();
         let (config, counters, mut files) =
             (&config.scrape_configs[0], Counters::default(), Files::default());
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

@@ -5,9 +5,11 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use reqwest::Client;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use streamflow_outbound::causes;
+use streamflow_prometheus_yml::ScrapeConfig;
 
-use super::config::ScrapeConfig;
 use super::target::Target;
+use crate::clients::credentials;
 
 /// What is taken of an answer at most, compressed or not, where `body_size_limit` does not say less.
 pub const BODY_BYTES_MAX: u64 = 128 << 20;
@@ -62,8 +64,9 @@ async fn ask(client: &Client, target: &Target, config: &ScrapeConfig) -> Result<
         .header(ACCEPT, ACCEPTED)
         .header(ACCEPT_ENCODING, if config.enable_compression { "gzip" } else { "identity" })
         .header("X-Prometheus-Scrape-Timeout-Seconds", target.timeout.as_secs_f64().to_string());
-    let request = config.http.authorize(request).await.map_err(FetchError::Other)?;
-    let mut response = request.send().await.map_err(told)?;
+    let request = credentials(&config.http).authorize(request).await;
+    let request = request.map_err(|error| FetchError::Other(error.to_string()))?;
+    let mut response = request.send().await.map_err(failed)?;
     if response.status() != 200 {
         return Err(FetchError::Other(format!("server returned HTTP status {}", response.status())));
     }
@@ -73,7 +76,7 @@ async fn ask(client: &Client, target: &Target, config: &ScrapeConfig) -> Result<
     let content_type = header(CONTENT_TYPE).to_owned();
     let limit = body_limit(config);
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(told)? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if (bytes.len() + chunk.len()) as u64 > limit {
             return Err(FetchError::TooLarge(limit));
         }
@@ -95,14 +98,7 @@ impl Answer {
     }
 }
 
-/// The causes of an error in one line; the URL is known.
-fn told(error: reqwest::Error) -> FetchError {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    FetchError::Other(text)
+/// The URL is known to who reads this.
+fn failed(error: reqwest::Error) -> FetchError {
+    FetchError::Other(causes(error))
 }

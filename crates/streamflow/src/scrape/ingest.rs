@@ -8,13 +8,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use streamflow_exposition::{Event, Format, Parser, Sample};
+use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, relabel};
 use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
 
 use super::cache::{Known, SeriesCache};
-use super::config::ScrapeConfig;
 use super::counters::Counters;
 use super::metadata::Families;
-use super::relabel::{LabelMap, relabel};
 
 /// Samples further ahead than this are refused.
 const AHEAD_MAX_MS: i64 = 600_000;

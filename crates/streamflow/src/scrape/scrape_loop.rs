@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use reqwest::Client;
 use streamflow_exposition::Format;
+use streamflow_prometheus_yml::ScrapeConfig;
 use streamflow_tsdb::{Batch, Db, Labels, METRIC_NAME, STALE_NAN};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::cache::SeriesCache;
-use super::config::ScrapeConfig;
 use super::counters::Counters;
 use super::fetch::{Answer, FetchError, body_limit, fetch};
 use super::ingest::{Counts, Ingest};

@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Client;
+use streamflow_prometheus_yml::{PrometheusConfig, ScrapeConfig};
 use streamflow_tsdb::Db;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::config::{PrometheusConfig, ScrapeConfig};
 use super::discovery::Files;
 use super::metadata::Metadata;
 use super::scrape_loop::{Clock, Order, ScrapeLoop, Shared};
 use super::status::{DroppedTarget, Shown, ShownPool, TargetStatus, lock};
 use super::target::{Found, Target, populate};
+use crate::clients::client;
 
 /// How often discovery files are read again, at least.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -246,7 +247,7 @@ impl Pool {
     fn new(scrape: &ScrapeConfig) -> Self {
         Pool {
             config: Arc::new(scrape.clone()),
-            client: scrape.http.client(),
+            client: client(&scrape.http).map_err(|error| error.to_string()),
             forbidden: Arc::default(),
             running: BTreeMap::new(),
             failures: Vec::new(),

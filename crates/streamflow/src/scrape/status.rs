@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use streamflow_prometheus_yml::LabelMap;
+
 use super::metadata::{Families, Metadata};
-use super::relabel::LabelMap;
 use super::target::Target;
 
 /// Whether the last scrape succeeded.

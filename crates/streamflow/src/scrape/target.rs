@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Url;
+use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, relabel};
 use streamflow_tsdb::Labels;
 
-use super::config::ScrapeConfig;
 use super::duration::{format_duration, parse_duration};
-use super::relabel::{LabelMap, relabel};
 
 /// A target that is scraped.
 #[derive(Debug, Clone)]
@@ -127,7 +126,7 @@ mod tests {
 
     fn check(yaml: &str, address: &str, expected: Result<(&str, &str), &str>) {
         let text = format!("scrape_configs: [{{job_name: j, {yaml}}}]");
-        let (config, _) = super::super::parse(&text, std::path::Path::new("")).unwrap();
+        let (config, _) = streamflow_prometheus_yml::parse(&text, std::path::Path::new("")).unwrap();
         let discovered = LabelMap::from([("__address__".to_owned(), address.to_owned())]);
         match (populate(discovered, &config.scrape_configs[0]), expected) {
             (Ok(Found::Active(target)), Ok((labels, url))) => {

@@ -20,7 +20,9 @@ use streamflow_tsdb::{Db, MatchOp, Matcher, Options, Samples, is_stale};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Handle, Health, Scraper, TargetStatus, parse};
+use streamflow_prometheus_yml::parse;
+
+use super::{Handle, Health, Scraper, TargetStatus};
 
 mod beside_prometheus;
 

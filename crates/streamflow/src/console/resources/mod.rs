@@ -61,7 +61,7 @@ struct Inner {
 
 impl Resources {
     pub fn new(parts: Parts) -> anyhow::Result<Self> {
-        let client = crate::http_client::http_client(&parts.api_url)
+        let client = streamflow_outbound::client_of(&parts.api_url)
             .timeout(std::time::Duration::from_secs(10))
             .no_proxy()
             .build()?;

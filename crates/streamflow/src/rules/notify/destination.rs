@@ -8,6 +8,7 @@ use std::time::Instant;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
+use streamflow_outbound::failure;
 use tokio::sync::{Notify, watch};
 
 use super::webhook::Memory;
@@ -15,7 +16,7 @@ use super::{Endpoint, Notification, alertmanager, webhook};
 
 /// Alerts in one request.
 const BATCH: usize = 64;
-/// Of one request to a webhook.
+/// Tries of one request to a webhook.
 const TRIES: u32 = 5;
 
 /// What an endpoint understands.
@@ -79,7 +80,7 @@ impl Destination {
     pub fn new(endpoint: &Endpoint, capacity: usize) -> Self {
         Self {
             kind: endpoint.kind,
-            name: endpoint.shown_url(),
+            name: endpoint.receiver.shown_url(),
             capacity: capacity.max(1),
             queue: Mutex::default(),
             more: Notify::new(),
@@ -92,7 +93,7 @@ impl Destination {
     }
 
     pub fn is_for(&self, endpoint: &Endpoint) -> bool {
-        self.kind == endpoint.kind && self.name == endpoint.shown_url()
+        self.kind == endpoint.kind && self.name == endpoint.receiver.shown_url()
     }
 
     /// Appends; the oldest give way.
@@ -193,28 +194,13 @@ impl Destination {
 }
 
 async fn post(endpoint: &Endpoint, body: String) -> Result<(), Refusal> {
-    let mut request = endpoint
-        .client
-        .post(endpoint.url.clone())
-        .timeout(endpoint.timeout)
-        .header(CONTENT_TYPE, "application/json");
-    if let Some(authorize) = &endpoint.authorize {
-        request = authorize(request).await.map_err(|message| Refusal { message, retry: true })?;
+    let later = |message: String| Refusal { message, retry: true };
+    let request = endpoint.receiver.post().await.map_err(|error| later(error.to_string()))?;
+    let request = request.header(CONTENT_TYPE, "application/json").body(body);
+    let status = request.send().await.map_err(|error| later(failure(&error).to_owned()))?.status();
+    if status.is_success() {
+        return Ok(());
     }
-    let answer = request.body(body).send().await;
-    match answer.as_ref().map(reqwest::Response::status) {
-        Ok(status) if status.is_success() => Ok(()),
-        Ok(status) => {
-            let retry = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-            Err(Refusal { message: format!("answered {status}"), retry })
-        }
-        // The error's own text holds the URL, which may hold a password.
-        Err(error) if error.is_timeout() => {
-            Err(Refusal { message: "no answer in time".to_owned(), retry: true })
-        }
-        Err(error) if error.is_connect() => {
-            Err(Refusal { message: "cannot connect".to_owned(), retry: true })
-        }
-        Err(_) => Err(Refusal { message: "the request failed".to_owned(), retry: true }),
-    }
+    let retry = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    Err(Refusal { message: format!("answered {status}"), retry })
 }

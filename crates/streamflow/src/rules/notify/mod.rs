@@ -5,12 +5,12 @@ mod destination;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug, Formatter};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::Url;
+use streamflow_outbound::Receiver;
+use streamflow_prometheus_yml::Relabel;
 use streamflow_tsdb::Labels;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,79 +19,35 @@ pub use destination::{DestinationStatus, Kind};
 
 use super::alert::Alert;
 use super::template::expression_link;
+use crate::relabeling::relabeled;
 use destination::Destination;
 
-/// Changes labels, as `alert_relabel_configs` say; `None` drops what has them.
-pub type Relabel = Arc<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>;
-
-/// Adds credentials to a request; they may be read from a file each time, so that they can change.
-pub type Authorize = Arc<
-    dyn Fn(RequestBuilder) -> Pin<Box<dyn Future<Output = Result<RequestBuilder, String>> + Send>>
-        + Send
-        + Sync,
->;
-
 /// Whom to tell, and how.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// All are told everything.
     pub endpoints: Vec<Endpoint>,
     /// What is done to the labels of every alert, after the external labels were added.
-    pub relabel: Option<Relabel>,
+    pub relabel: Vec<Relabel>,
     /// Alerts that wait for one endpoint; the oldest are dropped beyond.
     pub queue_capacity: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { endpoints: Vec::new(), relabel: None, queue_capacity: 10_000 }
+        Self { endpoints: Vec::new(), relabel: Vec::new(), queue_capacity: 10_000 }
     }
 }
 
-impl Debug for Settings {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("endpoints", &self.endpoints)
-            .field("queue_capacity", &self.queue_capacity)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One that is told.
-#[derive(Clone)]
+/// A server that is told of alerts.
+#[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// What it understands.
+    /// The protocol that it understands.
     pub kind: Kind,
-    /// Where alerts are posted, for an Alertmanager with `/api/v2/alerts`. User and password in it are not shown.
-    pub url: Url,
-    /// Follows no redirect; TLS is its affair.
-    pub client: Client,
-    /// Its credentials.
-    pub authorize: Option<Authorize>,
-    /// Of one request.
-    pub timeout: Duration,
-    /// Before the second try of a webhook; it doubles from try to try.
+    /// Where alerts are posted, for an Alertmanager with `/api/v2/alerts`.
+    pub receiver: Receiver,
+    /// Wait before the second try of a webhook; it doubles from try to try.
     pub retry_delay: Duration,
-}
-
-impl Endpoint {
-    /// Its URL without user and password.
-    pub fn shown_url(&self) -> String {
-        let mut url = self.url.clone();
-        // A URL that cannot have them has none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.to_string()
-    }
-}
-
-impl Debug for Endpoint {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("kind", &self.kind)
-            .field("url", &self.shown_url())
-            .finish_non_exhaustive()
-    }
 }
 
 /// The URL to post alerts to of an Alertmanager at `base`, whose path is the prefix.
@@ -203,7 +159,7 @@ impl Notifier {
         let notifications: Vec<Arc<Notification>> = alerts
             .into_iter()
             .filter_map(|alert| {
-                notification(alert, &generator_url, external_labels, current.settings.relabel.as_ref())
+                notification(alert, &generator_url, external_labels, &current.settings.relabel)
             })
             .map(Arc::new)
             .collect();
@@ -222,7 +178,7 @@ fn notification(
     alert: Alert,
     generator_url: &str,
     external_labels: &BTreeMap<String, String>,
-    relabel: Option<&Relabel>,
+    relabel: &[Relabel],
 ) -> Option<Notification> {
     let mut labels = alert.labels;
     for (name, value) in external_labels {
@@ -230,11 +186,8 @@ fn notification(
             labels = labels.with(name, value);
         }
     }
-    if let Some(relabel) = relabel {
-        labels = relabel(&labels)?;
-    }
     Some(Notification {
-        labels,
+        labels: relabeled(&labels, relabel)?,
         annotations: alert.annotations,
         starts_at_ms: alert.fired_at_ms.unwrap_or(alert.active_at_ms),
         ends_at_ms: alert.resolved_at_ms.unwrap_or(alert.valid_until_ms),

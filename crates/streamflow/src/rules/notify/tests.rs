@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
+use streamflow_outbound::{ClientSettings, Credentials, Secret};
 use streamflow_promql::{Engine, EngineOptions};
 use streamflow_tsdb::{Db, Options};
 
@@ -18,19 +19,17 @@ use super::*;
 /// For every single wait: a busy machine needs its time.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-fn client() -> Client {
-    // An error says that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().unwrap()
-}
-
 fn endpoint(kind: Kind, url: &str) -> Endpoint {
+    let token = Secret::Text("secret".to_owned());
+    let receiver = streamflow_outbound::Receiver {
+        url: Url::parse(url).unwrap(),
+        client: ClientSettings::default().client().unwrap(),
+        credentials: Credentials::Token { scheme: "Bearer".to_owned(), token },
+        timeout: Duration::from_secs(10),
+    };
     Endpoint {
         kind,
-        url: Url::parse(url).unwrap(),
-        client: client(),
-        authorize: Some(Arc::new(|request| Box::pin(async { Ok(request.bearer_auth("secret")) }))),
-        timeout: Duration::from_secs(10),
+        receiver,
         retry_delay: Duration::from_millis(1),
     }
 }
@@ -188,11 +187,13 @@ fn external_labels_and_relabeling() {
     let alert = Alert::firing("A");
     let external =
         BTreeMap::from([("job".to_owned(), "other".to_owned()), ("region".to_owned(), "eu".to_owned())]);
-    let relabel: Relabel =
-        Arc::new(|labels| labels.get("region").map(|_| labels.without(&["region"]).with("seen", "yes")));
-    let sent = super::notification(alert.clone(), "g", &external, Some(&relabel)).unwrap();
+    let yaml = "alerting: {alert_relabel_configs: [{source_labels: [region], regex: '.+', action: keep},
+        {target_label: seen, replacement: 'yes'}, {regex: region, action: labeldrop}]}";
+    let (written, _) = streamflow_prometheus_yml::parse(yaml, std::path::Path::new("")).unwrap();
+    let relabel = written.alerting.alert_relabel_configs;
+    let sent = super::notification(alert.clone(), "g", &external, &relabel).unwrap();
     assert_eq!(sent.labels, Labels::new([("alertname", "A"), ("job", "api"), ("seen", "yes")]));
-    assert!(super::notification(alert, "g", &BTreeMap::new(), Some(&relabel)).is_none());
+    assert!(super::notification(alert, "g", &BTreeMap::new(), &relabel).is_none());
 }
 
 /// The executable STREAMFLOW_ALERTMANAGER names, or `None` (loudly) where there is none; fails when `CI=true`.
@@ -256,7 +257,7 @@ impl Alertmanager {
     }
 
     async fn alerts(&self) -> Vec<Value> {
-        let answer = client().get(format!("{}/api/v2/alerts", self.url)).send().await.unwrap();
+        let answer = ClientSettings::default().client().unwrap().get(format!("{}/api/v2/alerts", self.url)).send().await.unwrap();
         answer.json().await.unwrap()
     }
 }

@@ -18,7 +18,7 @@ struct Target {
 impl Target {
     fn new(yaml: &str) -> Self {
         let text = format!("scrape_configs: [{{job_name: j, {yaml}}}]");
-        let (mut config, _) = super::super::parse(&text, std::path::Path::new("")).unwrap();
+        let (mut config, _) = streamflow_prometheus_yml::parse(&text, std::path::Path::new("")).unwrap();
         Target {
             db: Db::in_memory(Options::default()),
             config: config.scrape_configs.remove(0),

@@ -141,7 +141,7 @@ impl Prometheus {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("STREAMFLOW_PROMETHEUS={}: {error}", program.display()));
-        let client = super::super::HttpSettings::default().client().unwrap();
+        let client = streamflow_outbound::ClientSettings::default().client().unwrap();
         let mut prometheus = Prometheus { process, url: String::new(), client, _dir: dir };
         prometheus.url = eventually("prometheus listens", || {
             let text = std::fs::read_to_string(&log).unwrap();

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use streamflow_gotext::{parse_duration_ms, parse_size};
 
-use super::config_keys;
-use super::duration::{parse_duration, parse_size};
-use super::http_settings::HttpSettings;
-use super::relabel::Relabel;
-use super::yaml::Tree;
+use crate::http_settings::HttpSettings;
+use crate::keys::Place;
+use crate::relabel::Relabel;
+use crate::yaml::Tree;
 pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite};
 
 /// Why a file is refused: where, and what to do.
@@ -176,7 +176,7 @@ impl Default for ScrapeConfig {
 
 impl ScrapeConfig {
     /// Whether a target is scraped the same, wherever it comes from.
-    pub(super) fn scrapes_as(&self, other: &Self) -> bool {
+    pub fn scrapes_as(&self, other: &Self) -> bool {
         let origin_aside = |config: &Self| ScrapeConfig {
             static_configs: Vec::new(),
             file_sd_configs: Vec::new(),
@@ -254,7 +254,7 @@ pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>),
         return if empty { Ok((PrometheusConfig::default(), Vec::new())) } else { Err(expected()) };
     };
     let mut warnings = Vec::new();
-    tree.check(&config_keys::FILE, &mut warnings).map_err(|unknown| fault(unknown.line, unknown.message))?;
+    tree.check(Place::File, &mut warnings).map_err(|unknown| fault(unknown.line, unknown.message))?;
     let mut config: PrometheusConfig = serde_saphyr::from_str(text).map_err(yaml)?;
     let clients: Clients = serde_saphyr::from_str(text).map_err(yaml)?;
     for (scrape, http) in config.scrape_configs.iter_mut().zip(clients.scrape_configs) {
@@ -282,7 +282,9 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    let text = String::deserialize(deserializer)?;
+    let fault = |_| serde::de::Error::custom(format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"));
+    parse_duration_ms(&text).map(|ms| Duration::from_millis(ms.unsigned_abs())).map_err(fault)
 }
 
 /// Zero is not set.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::http_settings::HttpSettings;
-use super::super::relabel::Relabel;
 use super::{FileDiscovery, TargetGroup, duration, or_default};
+use crate::http_settings::HttpSettings;
+use crate::relabel::Relabel;
 
 /// `alerting`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::relabel::is_label_name;
+use url::Url;
+
 use super::{Alertmanager, FileDiscovery, PrometheusConfig, RemoteWrite, ScrapeConfig, TargetGroup};
+use crate::relabel::is_label_name;
 
 /// Where in the file something is wrong (keys and numbers in lists), and what.
 type Fault = (Vec<String>, String);
@@ -147,8 +149,7 @@ impl RemoteWrite {
         if self.url.is_empty() {
             return Err(fault("url", "a remote write needs a url"));
         }
-        reqwest::Url::parse(&self.url)
-            .map_err(|error| fault("url", format!("{:?} is no URL: {error}", self.url)))?;
+        Url::parse(&self.url).map_err(|error| fault("url", format!("{:?} is no URL: {error}", self.url)))?;
         let reserved = |name: &&String| RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str());
         if let Some(name) = self.headers.keys().find(reserved) {
             return Err(fault("headers", format!("the header {name} is set otherwise, remove it")));
@@ -183,7 +184,7 @@ fn check_discovery(groups: &[TargetGroup], discoveries: &[FileDiscovery]) -> Res
 
 impl TargetGroup {
     /// What Prometheus refuses.
-    pub(in crate::scrape) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(target) = self.targets.iter().find(|target| target.contains('/')) {
             return Err(format!(
                 "the target {target:?} is no address, expected host:port without scheme and path"

@@ -1,7 +1,7 @@
 //! MD5 (RFC 1321): Prometheus's `hashmod` spreads targets by it, so that shards stay where they are. Not for secrets.
 
 /// The digest of a message.
-pub(super) fn md5(message: &[u8]) -> [u8; 16] {
+pub(crate) fn md5(message: &[u8]) -> [u8; 16] {
     let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let mut padded = message.to_vec();
     padded.push(0x80);

@@ -3,12 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use serde::Deserialize;
-
-const USER_AGENT: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"));
 
 /// Credentials, TLS and redirects of one client. At most one kind of credentials is set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -42,6 +37,13 @@ impl Default for HttpSettings {
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for a request's header.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +83,7 @@ pub struct TlsConfig {
 
 impl HttpSettings {
     /// What Prometheus refuses, with the key it is about.
-    pub(super) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let authorization = self.authorization.is_some();
         let bearer = self.bearer_token.is_some() || self.bearer_token_file.is_some();
         if self.bearer_token.is_some() && self.bearer_token_file.is_some() {
@@ -119,7 +121,7 @@ impl HttpSettings {
     }
 
     /// Makes paths relative to the directory absolute.
-    pub(super) fn resolve(&mut self, directory: &Path) {
+    pub(crate) fn resolve(&mut self, directory: &Path) {
         let basic =
             self.basic_auth.iter_mut().flat_map(|basic| [&mut basic.username_file, &mut basic.password_file]);
         let tls = self.tls_config.iter_mut();
@@ -131,78 +133,4 @@ impl HttpSettings {
             *file = directory.join(&*file);
         }
     }
-
-    /// A client; timeouts are set request by request.
-    ///
-    /// # Errors
-    /// When a file of `tls_config` cannot be read or holds no certificate.
-    pub fn client(&self) -> Result<Client, String> {
-        // An error says that a provider is installed already, which is what is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let redirects = || if self.follow_redirects { Policy::limited(10) } else { Policy::none() };
-        let mut builder = Client::builder().redirect(redirects()).user_agent(USER_AGENT).no_proxy();
-        let read =
-            |path: &PathBuf| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
-        if let Some(tls) = &self.tls_config {
-            if let Some(path) = &tls.ca_file {
-                let certificates = Certificate::from_pem_bundle(&read(path)?);
-                let certificates = certificates.map_err(|error| format!("{}: {error}", path.display()))?;
-                builder = builder.tls_certs_only(certificates);
-            }
-            if let (Some(certificate), Some(key)) = (&tls.cert_file, &tls.key_file) {
-                let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
-                let identity = Identity::from_pem(&pem);
-                builder = builder
-                    .identity(identity.map_err(|error| format!("{}: {error}", certificate.display()))?);
-            }
-            builder = builder.tls_danger_accept_invalid_certs(tls.insecure_skip_verify);
-        }
-        match builder.build() {
-            Ok(client) => Ok(client),
-            // A machine without CA certificates, such as a small container, still scrapes plain HTTP.
-            Err(_) if self.tls_config.is_none() => {
-                let bare = Client::builder()
-                    .redirect(redirects())
-                    .user_agent(USER_AGENT)
-                    .no_proxy()
-                    .tls_certs_only([]);
-                bare.build().map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// Adds the credentials; files are read anew, so that what rotates them need not tell us.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub async fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {
-        if let Some(basic) = &self.basic_auth {
-            let username = secret(&basic.username, basic.username_file.as_ref()).await?;
-            return Ok(request
-                .basic_auth(username, Some(secret(&basic.password.0, basic.password_file.as_ref()).await?)));
-        }
-        let (kind, credentials) = match (&self.authorization, &self.bearer_token, &self.bearer_token_file) {
-            (Some(given), ..) => {
-                let kind = given.kind.trim();
-                let kind = if kind.is_empty() { "Bearer" } else { kind };
-                (kind, secret(&given.credentials.0, given.credentials_file.as_ref()).await?)
-            }
-            (None, Some(token), _) => ("Bearer", token.0.clone()),
-            (None, None, Some(file)) => ("Bearer", secret("", Some(file)).await?),
-            (None, None, None) => return Ok(request),
-        };
-        let value = HeaderValue::from_str(&format!("{kind} {credentials}"));
-        let mut value =
-            value.map_err(|_| "the credentials hold characters that no header takes".to_owned())?;
-        value.set_sensitive(true);
-        Ok(request.header(AUTHORIZATION, value))
-    }
-}
-
-/// The text, or the content of the file without blanks around it.
-async fn secret(text: &str, file: Option<&PathBuf>) -> Result<String, String> {
-    let Some(file) = file else { return Ok(text.to_owned()) };
-    let content = tokio::fs::read_to_string(file).await;
-    Ok(content.map_err(|error| format!("{}: {error}", file.display()))?.trim().to_owned())
 }

@@ -198,8 +198,7 @@ fn files() {
 
 #[test]
 fn promtool_agrees() {
-    let Some(prometheus) = crate::scrape::tests::prometheus_program() else { return };
-    let promtool = prometheus.with_file_name("promtool");
+    let Some(promtool) = crate::promtool::program() else { return };
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("prometheus.yml");
     let cases = SHARED.iter().map(|(text, verdict)| (text, verdict, None));

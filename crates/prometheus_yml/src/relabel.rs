@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::md5::md5;
+use crate::md5::md5;
 
 /// Labels while they are being rewritten; an empty value is a missing label and is not kept.
 pub type LabelMap = BTreeMap<String, String>;
@@ -190,7 +190,7 @@ fn set(labels: &mut LabelMap, name: String, value: String) {
 }
 
 /// `[a-zA-Z_][a-zA-Z0-9_]*`
-pub(super) fn is_label_name(name: &str) -> bool {
+pub(crate) fn is_label_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }

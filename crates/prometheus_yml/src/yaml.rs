@@ -1,4 +1,4 @@
-//! The keys of a YAML document with their lines, held against tables of what is known.
+//! The keys of a YAML document with their lines, held against the table of what is known.
 //!
 //! Values are read by serde elsewhere; this pass exists because serde tells neither a key that Prometheus knows and we
 //! do not read (a warning) from one that nobody knows (an error), nor where a value that was read stood.
@@ -9,27 +9,18 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use crate::keys::{Meaning, Place};
+
 /// A node: only keys have names and lines.
 #[derive(Debug)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     Map(Vec<(Spanned<String>, Tree)>),
     List(Vec<Tree>),
     Leaf,
 }
 
-/// What may stand in a mapping.
-pub(super) struct Section {
-    /// Shown in messages.
-    pub name: &'static str,
-    pub keys: &'static [&'static str],
-    /// Keys with a section of their own, or a list of them.
-    pub sections: &'static [(&'static str, &'static Section)],
-    /// Keys that Prometheus knows and we do not read.
-    pub unread: &'static [&'static str],
-}
-
 /// A key that nobody knows.
-pub(super) struct UnknownKey {
+pub(crate) struct UnknownKey {
     pub line: u64,
     pub message: String,
 }
@@ -60,35 +51,34 @@ impl Tree {
     }
 
     /// Collects warnings about keys that are not read.
-    pub fn check(&self, section: &Section, warnings: &mut Vec<String>) -> Result<(), UnknownKey> {
+    pub fn check(&self, place: Place, warnings: &mut Vec<String>) -> Result<(), UnknownKey> {
         let pairs = match self {
             Tree::Map(pairs) => pairs,
-            Tree::List(list) => return list.iter().try_for_each(|entry| entry.check(section, warnings)),
+            Tree::List(list) => return list.iter().try_for_each(|entry| entry.check(place, warnings)),
             Tree::Leaf => return Ok(()),
         };
         for (key, value) in pairs {
             let (name, line) = (key.value.as_str(), key.referenced.line());
-            if let Some((_, inner)) = section.sections.iter().find(|(known, _)| *known == name) {
-                value.check(inner, warnings)?;
-            } else if section.unread.contains(&name) {
-                warnings
-                    .push(format!("line {line}: {name} in {} is not supported and is ignored", section.name));
-            } else if !section.keys.contains(&name) {
-                return Err(UnknownKey { line, message: unknown(name, section) });
+            match place.keys().find(|known| known.name == name).map(|known| known.meaning) {
+                Some(Meaning::Read) => {}
+                Some(Meaning::Holds(inner)) => value.check(inner, warnings)?,
+                Some(Meaning::Unread) => warnings
+                    .push(format!("line {line}: {name} in {} is not supported and is ignored", place.name())),
+                None => return Err(UnknownKey { line, message: unknown(name, place) }),
             }
         }
         Ok(())
     }
 }
 
-fn unknown(name: &str, section: &Section) -> String {
-    let known = section.keys.iter().copied().chain(section.sections.iter().map(|(key, _)| *key));
+fn unknown(name: &str, place: Place) -> String {
+    let known = place.keys().filter(|key| key.meaning != Meaning::Unread).map(|key| key.name);
     let nearest = known.map(|key| (strsim::damerau_levenshtein(name, key), key)).min();
     let remedy = match nearest {
         Some((distance, key)) if distance <= 3 => format!("did you mean {key}?"),
         _ => "remove it".to_owned(),
     };
-    format!("unknown key {name:?} in {}, {remedy}", section.name)
+    format!("unknown key {name:?} in {}, {remedy}", place.name())
 }
 
 impl<'de> Deserialize<'de> for Tree {
