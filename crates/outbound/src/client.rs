@@ -69,7 +69,8 @@ impl ClientSettings {
     }
 
     fn builder(&self) -> ClientBuilder {
-        builder(if self.follow_redirects { Policy::limited(REDIRECTS_MAX) } else { Policy::none() }).no_proxy()
+        builder(if self.follow_redirects { Policy::limited(REDIRECTS_MAX) } else { Policy::none() })
+            .no_proxy()
     }
 }
 

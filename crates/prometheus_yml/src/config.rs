@@ -239,7 +239,7 @@ struct AlertingClients {
 /// Reads the text of the file at `path`; the warnings name what is not supported.
 ///
 /// # Errors
-/// With the line, the value and what was expected.
+/// The line, the value and what was expected.
 pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>), ConfigError> {
     let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
     let yaml = |error: serde_saphyr::Error| {
@@ -283,7 +283,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let fault = |_| serde::de::Error::custom(format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"));
+    let fault =
+        |_| serde::de::Error::custom(format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"));
     parse_duration_ms(&text).map(|ms| Duration::from_millis(ms.unsigned_abs())).map_err(fault)
 }
 

@@ -39,6 +39,11 @@ impl Default for HttpSettings {
 pub struct Secret(String);
 
 impl Secret {
+    /// A secret that is not read from a file.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text itself, for a request's header.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -4,8 +4,8 @@
 
 use Meaning::{Holds, Read, Unread};
 use Place::{
-    Alerting, Alertmanager, Authorization, BasicAuth, File, FileDiscovery, Global, Queue, Relabel, RemoteWrite, Scrape,
-    TargetGroup, Tls,
+    Alerting, Alertmanager, Authorization, BasicAuth, File, FileDiscovery, Global, Queue, Relabel,
+    RemoteWrite, Scrape, TargetGroup, Tls,
 };
 
 /// A mapping of the file.

@@ -1,11 +1,12 @@
-//! Prometheus's configuration: `prometheus.yml`, relabeling and files of targets.
+//! Prometheus's configuration: `prometheus.yml`, relabeling, files of targets and rule files.
 //!
 //! What it is: parsers that accept and refuse what `promtool` accepts and refuses, and the relabeling that the files
 //! describe. What it is not: it opens no file and no connection, and knows no clock; who scrapes, evaluates and sends
 //! by these settings is its caller's affair.
 //!
 //! Vocabulary: a *job* is an entry of `scrape_configs`; a *target group* is a list of addresses with labels that they
-//! share; *relabeling* rewrites, keeps or drops labels by rules.
+//! share; *relabeling* rewrites, keeps or drops labels by rules; a *rule file* holds groups of recording and alerting
+//! rules.
 //!
 //! ```
 //! use std::path::Path;
@@ -26,6 +27,7 @@ mod md5;
 #[cfg(test)]
 mod promtool;
 mod relabel;
+mod rule_file;
 mod target_file;
 mod yaml;
 
@@ -35,4 +37,5 @@ pub use config::{
 };
 pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
 pub use relabel::{LabelMap, Relabel, relabel};
+pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
 pub use target_file::parse_targets;

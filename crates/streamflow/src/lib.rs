@@ -8,7 +8,6 @@
 
 pub mod api;
 mod cli;
-mod clients;
 mod columns;
 mod commands;
 mod config;
@@ -20,13 +19,9 @@ mod metrics_engine;
 pub mod monitoring;
 mod panels;
 mod registry;
-mod relabeling;
-pub mod remote_write;
 mod reports;
-pub mod rules;
 mod run;
 mod sample;
-pub mod scrape;
 pub mod server;
 pub mod serving;
 mod store;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use streamflow_dataset::Snapshot;
+use streamflow_prometheus::Server;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::metrics_engine::{MetricsEngine, Origin};
+use crate::metrics_engine::{self, OwnTargets};
 use crate::monitoring::Watcher;
 use crate::registry::Registry;
 use crate::reports::Folder;
@@ -218,15 +219,12 @@ pub async fn up(
     let reports = Folder::new(report_dir);
     let auth = console::Auth::of(&config.console)?;
     let dir = data_dir.join("metrics");
-    let origin = Origin {
-        file: config.metrics.prometheus_config.as_ref().map(|file| config.base.join(file)),
-        scrape_interval: Duration::from_secs(config.metrics.scrape_interval_seconds.get().into()),
+    let own = OwnTargets {
         api: api_url.clone(),
         console: console_url,
-        token: auth.internal_token().map(str::to_owned),
-        alert_webhook: config.metrics.alert_webhook()?,
+        console_token: auth.internal_token().map(str::to_owned),
     };
-    let metrics = MetricsEngine::open(&dir, &config, origin).await?;
+    let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
     let resources = console::Resources::new(console::Parts {
         settings: config.console.clone(),
         auth: auth.clone(),
@@ -236,11 +234,10 @@ pub async fn up(
         registry: registry.clone(),
         snapshots: snapshots.clone(),
         reports: reports.clone(),
-        db: metrics.db(),
+        metrics: metrics.handle(),
         api_url,
-        warnings: metrics.warnings(),
     })?;
-    let plane = console::router(&config.console, auth, metrics.router(), resources);
+    let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let loader = Loader::new(config.clone(), registry, snapshots, Served::default());
     let watcher = Watcher::new(reports, store);
 
@@ -255,7 +252,7 @@ pub async fn up(
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;
         console.await.context("the console panicked")??;
-        measuring.await.context("the metrics engine panicked")?
+        Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
-use streamflow_outbound::client_of;
 use serde_json::Value;
+use streamflow_outbound::client_of;
+use streamflow_prometheus::{now_ms, parse_duration, parse_time};
 
 use super::block_on;
 use crate::Context;
-use crate::console::prometheus::{now_ms, parse_duration, parse_time};
 
 /// Where `streamflow up` serves the Prometheus API unless told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:9090";

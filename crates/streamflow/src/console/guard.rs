@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use streamflow_prometheus::is_cross_site;
 
-use super::auth::{Auth, Caller, is_cross_site, is_safe};
+use super::auth::{Auth, Caller, is_safe};
 use super::resources::ResourceError;
 
 /// The rules of one console plane.

@@ -12,8 +12,8 @@ mod server;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use server::{Connection, Limits};
 use server::{CallError, Server, is_uuid, shortened};
+pub use server::{Connection, Limits};
 
 /// States that no report may overwrite; CANCELLING too, because its worker is about to end this process.
 const FINAL_STATES: [&str; 5] = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING"];

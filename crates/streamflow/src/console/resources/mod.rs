@@ -17,7 +17,6 @@ use std::time::Instant;
 use axum::Router;
 use axum::routing::{get, post};
 use reqwest::Url;
-use streamflow_tsdb::Db;
 use tokio::sync::Semaphore;
 
 use super::Settings;
@@ -43,11 +42,9 @@ pub struct Parts {
     pub registry: Registry,
     pub snapshots: Arc<streamflow_dataset::Snapshots>,
     pub reports: Folder,
-    pub db: Db,
+    pub metrics: streamflow_prometheus::Handle,
     /// Where the prediction API of this process answers.
     pub api_url: Url,
-    /// What is wrong with the configuration files and can be lived with.
-    pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 struct Inner {

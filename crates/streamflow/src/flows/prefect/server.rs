@@ -94,9 +94,7 @@ impl Connection {
                     password: Secret::Text(password.to_owned()),
                 }
             }
-            (None, Some(key)) => {
-                Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::Text(key) }
-            }
+            (None, Some(key)) => Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::Text(key) },
             (None, None) => Credentials::None,
         };
         Ok(Some(Self { api_url, flow_run_id, credentials, limits: Limits::default() }))
