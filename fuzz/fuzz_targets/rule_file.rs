@@ -1,18 +1,14 @@
 //! Any text as a rule file: all its problems, or groups whose templates expand, to a text or to an error.
 #![no_main]
-// Modules of the binary, taken by path so that not all of it is built with a sanitizer.
-#![allow(dead_code, unused_imports)]
-
-#[path = "../../crates/streamflow/src/rules/file.rs"]
-mod file;
 
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use streamflow_prometheus_yml::parse_rules;
 use streamflow_template::{Data, Environment, LabelMap, Sample};
 
 fuzz_target!(|text: &str| {
-    let file = match file::parse(text, Path::new("rules.yml")) {
+    let file = match parse_rules(text, Path::new("rules.yml")) {
         Ok(file) => file,
         Err(error) => {
             assert!(!error.0.is_empty(), "a refusal has a reason");

@@ -1,10 +1,10 @@
 //! The long-lived tasks of a server: started together, stopped in order.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
+use streamflow_prometheus::Server;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
 use crate::flows::monitor_month;
-use crate::metrics_engine::{MetricsEngine, Origin};
+use crate::metrics_engine::{self, OwnTargets};
 use crate::server;
 use crate::serving::Loader;
 use crate::terminal::one_line;
@@ -108,23 +108,20 @@ pub async fn up(
     let config = workspace.config.clone();
     let (api_url, console_url) = listeners.urls(&config)?;
     let auth = Auth::of(&config.console)?;
-    let origin = Origin {
-        file: config.metrics.prometheus_config.as_ref().map(|file| config.base.join(file)),
-        scrape_interval: Duration::from_secs(config.metrics.scrape_interval_seconds.get().into()),
+    let dir = workspace.data_dir.join("metrics");
+    let own = OwnTargets {
         api: api_url.clone(),
         console: console_url,
-        token: auth.internal_token().map(str::to_owned),
-        alert_webhook: config.metrics.alert_webhook()?,
+        console_token: auth.internal_token().map(str::to_owned),
     };
-    let metrics = MetricsEngine::open(&workspace.data_dir.join("metrics"), &config, origin).await?;
+    let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
     let resources = Resources::new(ResourceParts {
         workspace: workspace.clone(),
         auth: auth.clone(),
-        db: metrics.db(),
+        metrics: metrics.handle(),
         api_url,
-        warnings: metrics.warnings(),
     })?;
-    let plane = console::router(&config.console, auth, metrics.router(), resources);
+    let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
     let api = tokio::spawn(serve(listeners.api, workspace, shutdown.clone()));
@@ -133,7 +130,7 @@ pub async fn up(
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;
         console.await.context("the console panicked")??;
-        measuring.await.context("the metrics engine panicked")?
+        Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }
 

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use reqwest::Url;
+use streamflow_outbound::client_of;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
-
-use crate::http_client::http_client;
 
 /// Posts `bodies` in turn to `predict` at `url`, `rate` a second, until `shutdown`. Failures show in the server's metrics.
 pub async fn send(
@@ -18,7 +17,7 @@ pub async fn send(
     if rate == 0 || bodies.is_empty() {
         return Ok(());
     }
-    let client = http_client(&url).timeout(Duration::from_secs(5)).build()?;
+    let client = client_of(&url).timeout(Duration::from_secs(5)).build()?;
     let predict = url.join("predict")?;
     let mut ticks = interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -29,6 +30,20 @@ pub struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.segment, self.offset)
+    }
+}
+
+impl Position {
+    /// Keeps the position in a file, whose folder is made where it is missing. After a crash the file holds this
+    /// position or the one before.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn save(self, path: &Path) -> Result<(), Error> {
+        path.parent().map_or(Ok(()), files::create_dir)?;
+        let aside = path.with_extension(files::ASIDE);
+        files::write(&aside, format!("{self}\n").as_bytes())?;
+        files::rename(&aside, path)
     }
 }
 

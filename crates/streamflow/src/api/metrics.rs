@@ -13,10 +13,10 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 use streamflow_exposition::{Format, Writer};
+use streamflow_prometheus::render_process;
 
 use super::ApiState;
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
-use crate::process_metrics;
 use crate::serving::Serving;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -151,7 +151,7 @@ impl Metrics {
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
         render_monitoring(&mut text, monitoring);
-        process_metrics::write(&self.process, &mut text);
+        render_process(&self.process, &mut text);
         text.finish()
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use serde_json::Value;
+use streamflow_outbound::client_of;
+use streamflow_prometheus::{now_ms, parse_duration, parse_time};
 
 use super::{Context, block_on};
-use crate::console::prometheus::{now_ms, parse_duration, parse_time};
-use crate::http_client::http_client;
 
 /// URL at which `streamflow up` serves the Prometheus API by default.
 const DEFAULT_URL: &str = "http://127.0.0.1:9090";
@@ -131,7 +131,7 @@ async fn ask(server: &Url, route: &str, form: &[(&str, String)]) -> anyhow::Resu
     let url = Url::parse(&format!("{base}/api/v1/{route}"))?;
     // GET with parameters in the address: every server takes it, also those behind a read-only proxy.
     let url = Url::parse_with_params(url.as_str(), form)?;
-    let client = http_client(server).timeout(TIMEOUT).build()?;
+    let client = client_of(server).timeout(TIMEOUT).build()?;
     let answer = client.get(url).send().await.with_context(|| {
         format!("no answer from {base}: start a server with `streamflow up`, or name one with --url")
     })?;

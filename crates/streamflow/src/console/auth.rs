@@ -225,23 +225,6 @@ fn tokens_from_environment() -> Vec<String> {
     text.split(',').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect()
 }
 
-/// True when a browser sends this from a page of another site: such a request must not change anything.
-pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    // What is no text names no host, so it is not taken for ours.
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    match text(header::ORIGIN) {
-        // Programs send no Origin; browsers do with every request that is not GET or HEAD.
-        None => false,
-        Some(origin) => {
-            let site = origin.split_once("://").map(|(_, host)| host);
-            // A proxy tells the host that the browser asked for.
-            let host =
-                text(header::HeaderName::from_static("x-forwarded-host")).or_else(|| text(header::HOST));
-            site.is_none() || site != host
-        }
-    }
-}
-
 /// True for a method that promises to change nothing.
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
@@ -345,26 +328,6 @@ mod tests {
             ("Negotiate x", None),
         ] {
             assert_eq!(auth.caller(&headers(&[("authorization", value)])), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn pages_of_other_sites_are_told_apart() {
-        for (sent, expected) in [
-            (&[("host", "localhost:9090")][..], false),
-            (&[("host", "localhost:9090"), ("origin", "http://localhost:9090")], false),
-            (&[("host", "localhost:9090"), ("origin", "http://evil.example")], true),
-            (&[("host", "localhost:9090"), ("origin", "null")], true),
-            (
-                &[
-                    ("host", "inner:9090"),
-                    ("x-forwarded-host", "ops.example"),
-                    ("origin", "https://ops.example"),
-                ],
-                false,
-            ),
-        ] {
-            assert_eq!(is_cross_site(&headers(sent)), expected, "{sent:?}");
         }
     }
 }

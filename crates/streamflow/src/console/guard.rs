@@ -7,8 +7,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use streamflow_prometheus::is_cross_site;
 
-use super::auth::{Auth, is_cross_site, is_safe};
+use super::auth::{Auth, is_safe};
 use super::resources::ResourceError;
 use super::rights::{Access, Client, Right, Route};
 

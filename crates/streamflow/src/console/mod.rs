@@ -3,7 +3,6 @@
 mod assets;
 mod auth;
 mod guard;
-pub mod prometheus;
 mod resources;
 mod rights;
 

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use reqwest::{Client, Method, Url};
+use reqwest::{Method, Url};
 use serde_json::Value;
+use streamflow_outbound::{Credentials, Receiver, Secret, causes, client_of};
 use tokio::time::{Instant, timeout};
-
-use crate::http_client::http_client;
 
 /// Longest answer that is read; Prefect's are a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -22,21 +21,10 @@ pub struct Connection {
     pub api_url: Url,
     /// The run that a Prefect worker started this process for; without it a run is created.
     pub flow_run_id: Option<String>,
-    /// Credentials of every request.
-    pub auth: Auth,
+    /// Added to every request.
+    pub credentials: Credentials,
     /// Bounds in time.
     pub limits: Limits,
-}
-
-/// How requests are authorized.
-#[derive(Clone)]
-pub enum Auth {
-    /// A server without authorization.
-    None,
-    /// `PREFECT_API_KEY`: Prefect Cloud.
-    Bearer(String),
-    /// `PREFECT_API_AUTH_STRING`, `user:password`: a server of one's own.
-    Basic(String, String),
 }
 
 /// How long the server may take.
@@ -71,7 +59,7 @@ pub enum CallError {
 
 /// A Prefect server and the time it has cost so far.
 pub struct Server {
-    client: Client,
+    receiver: Receiver,
     connection: Connection,
     waited: Duration,
 }
@@ -95,18 +83,21 @@ impl Connection {
         if let Some(id) = flow_run_id.as_deref().filter(|id| !is_uuid(id)) {
             bail!("PREFECT__FLOW_RUN_ID is {id:?}, expected a UUID");
         }
-        // The order of Prefect's own client: the auth string wins.
-        let auth = match (set("PREFECT_API_AUTH_STRING"), set("PREFECT_API_KEY")) {
+        // The order of Prefect's own client: the auth string of a server of one's own wins over the key of its cloud.
+        let credentials = match (set("PREFECT_API_AUTH_STRING"), set("PREFECT_API_KEY")) {
             (Some(pair), _) => {
                 let (user, password) = pair
                     .split_once(':')
                     .context("PREFECT_API_AUTH_STRING has no colon, expected user:password")?;
-                Auth::Basic(user.to_owned(), password.to_owned())
+                Credentials::Basic {
+                    user: Secret::Text(user.to_owned()),
+                    password: Secret::Text(password.to_owned()),
+                }
             }
-            (None, Some(key)) => Auth::Bearer(key),
-            (None, None) => Auth::None,
+            (None, Some(key)) => Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::Text(key) },
+            (None, None) => Credentials::None,
         };
-        Ok(Some(Self { api_url, flow_run_id, auth, limits: Limits::default() }))
+        Ok(Some(Self { api_url, flow_run_id, credentials, limits: Limits::default() }))
     }
 }
 
@@ -116,9 +107,15 @@ impl Server {
     /// # Errors
     /// When the HTTP client cannot be made: `https` on a machine without any CA certificate.
     pub fn new(connection: Connection) -> anyhow::Result<Self> {
-        let builder = http_client(&connection.api_url).connect_timeout(connection.limits.connect);
-        let client = builder.build().context("no HTTP client for PREFECT_API_URL")?;
-        Ok(Self { client, connection, waited: Duration::ZERO })
+        let builder = client_of(&connection.api_url).connect_timeout(connection.limits.connect);
+        let receiver = Receiver {
+            url: connection.api_url.clone(),
+            client: builder.build().context("no HTTP client for PREFECT_API_URL")?,
+            credentials: connection.credentials.clone(),
+            // Each call has a shorter limit of its own.
+            timeout: connection.limits.budget,
+        };
+        Ok(Self { receiver, connection, waited: Duration::ZERO })
     }
 
     /// The run that a Prefect worker started this process for.
@@ -175,17 +172,10 @@ impl Server {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
-        // Errors of the client name the URL, which may hold a password.
-        let lost = |error: reqwest::Error| {
-            CallError::Lost(format!("{path}: {:#}", anyhow::Error::new(error.without_url())))
-        };
-        let url = format!("{}/{path}", self.connection.api_url.as_str().trim_end_matches('/'));
-        let mut request = self.client.request(method, url);
-        request = match &self.connection.auth {
-            Auth::None => request,
-            Auth::Bearer(key) => request.bearer_auth(key),
-            Auth::Basic(user, password) => request.basic_auth(user, Some(password)),
-        };
+        let lost = |error: reqwest::Error| CallError::Lost(format!("{path}: {}", causes(error)));
+        let url = format!("{}/{path}", self.receiver.url.as_str().trim_end_matches('/'));
+        let request = self.receiver.request(method, url).await;
+        let mut request = request.map_err(|error| CallError::Lost(format!("{path}: {error}")))?;
         if let Some(body) = body {
             request = request.json(body);
         }

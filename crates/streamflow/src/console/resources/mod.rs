@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 
 use axum::routing::{MethodRouter, get, post};
 use reqwest::Url;
-use streamflow_tsdb::Db;
+use streamflow_outbound::client_of;
 use tokio::sync::Semaphore;
 
 use super::auth::Auth;
 use super::rights::{Access, Right, Route};
-use crate::http_client::http_client;
 use crate::workspace::Workspace;
 
 pub use error::ResourceError;
@@ -33,11 +32,9 @@ pub struct Resources(Arc<ResourceState>);
 pub struct ResourceParts {
     pub workspace: Workspace,
     pub auth: Arc<Auth>,
-    pub db: Db,
+    pub metrics: streamflow_prometheus::Handle,
     /// URL of the prediction API of this process.
     pub api_url: Url,
-    /// What is wrong with the configuration files and can be lived with.
-    pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
 struct ResourceState {
@@ -55,7 +52,7 @@ impl Resources {
     }
 
     pub fn new(parts: ResourceParts) -> anyhow::Result<Self> {
-        let client = http_client(&parts.api_url).timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let client = client_of(&parts.api_url).timeout(Duration::from_secs(10)).no_proxy().build()?;
         Ok(Self(Arc::new(ResourceState {
             parts,
             client,

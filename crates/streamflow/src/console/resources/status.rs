@@ -21,7 +21,7 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
         });
         let reports = workspace.reports.path();
         let reports = json!({ "name": "reports", "path": reports, "bytes": size_bytes(reports) });
-        let stats = parts.db.stats();
+        let stats = parts.metrics.db().stats();
         let damage = stats.damage.iter().map(|damage| format!("{}: {}", damage.file.display(), damage.what));
         let damage: Vec<String> = damage.collect();
         json!({
@@ -40,7 +40,7 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
                 "block_bytes": stats.block_bytes,
             },
             "damage": damage,
-            "warnings": (parts.warnings)(),
+            "warnings": parts.metrics.warnings(),
         })
     });
     Ok(Json(answer.await?))

@@ -1,0 +1,49 @@
+//! HTTP clients and credentials as `prometheus.yml` describes them.
+
+use std::path::PathBuf;
+
+use reqwest::Client;
+use streamflow_outbound::{ClientSettings, Credentials, Error, Secret, TlsFiles};
+use streamflow_prometheus_yml::{HttpSettings, TlsConfig};
+
+/// A client; reads the files of its `tls_config`, so it blocks.
+///
+/// # Errors
+/// A file that cannot be read or holds no certificate.
+pub fn client(http: &HttpSettings) -> Result<Client, Error> {
+    let tls = |tls: &TlsConfig| TlsFiles {
+        ca: tls.ca_file.clone(),
+        certificate: tls.cert_file.clone(),
+        key: tls.key_file.clone(),
+        insecure_skip_verify: tls.insecure_skip_verify,
+    };
+    let tls = http.tls_config.as_ref().map(tls);
+    ClientSettings { follow_redirects: http.follow_redirects, tls }.client()
+}
+
+/// The credentials; of the kinds, at most one is set.
+pub fn credentials(http: &HttpSettings) -> Credentials {
+    if let Some(basic) = &http.basic_auth {
+        return Credentials::Basic {
+            user: secret(&basic.username, basic.username_file.as_ref()),
+            password: secret(basic.password.reveal(), basic.password_file.as_ref()),
+        };
+    }
+    let bearer = |token| Credentials::Token { scheme: "Bearer".to_owned(), token };
+    match (&http.authorization, &http.bearer_token, &http.bearer_token_file) {
+        (Some(given), ..) => {
+            let token = secret(given.credentials.reveal(), given.credentials_file.as_ref());
+            match given.kind.trim() {
+                "" => bearer(token),
+                kind => Credentials::Token { scheme: kind.to_owned(), token },
+            }
+        }
+        (None, Some(token), _) => bearer(Secret::Text(token.reveal().to_owned())),
+        (None, None, Some(file)) => bearer(Secret::File(file.clone())),
+        (None, None, None) => Credentials::None,
+    }
+}
+
+fn secret(text: &str, file: Option<&PathBuf>) -> Secret {
+    file.map_or_else(|| Secret::Text(text.to_owned()), |file| Secret::File(file.clone()))
+}

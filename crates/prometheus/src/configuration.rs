@@ -1,0 +1,192 @@
+//! What a server does from now on: `prometheus.yml` with its rule files, or the built-in jobs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use streamflow_outbound::Receiver;
+use streamflow_prometheus_yml::{HttpSettings, PrometheusConfig, parse, parse_rules};
+use streamflow_tsdb::Labels;
+
+use crate::clients::{client, credentials};
+use crate::remote_write::Endpoint;
+use crate::rules::notify::{self, Kind, alertmanager_url};
+use crate::settings::{Settings, Source};
+use crate::{Error, own_targets, rules};
+
+/// How long the webhook may take, and waits before it is asked again.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+const WEBHOOK_RETRY: Duration = Duration::from_secs(1);
+
+/// Everything that changes with a reload.
+pub struct Configuration {
+    pub prometheus: PrometheusConfig,
+    pub rules: rules::Settings,
+    pub remote_write: Vec<Endpoint>,
+    /// The configuration's text, without secrets.
+    pub text: String,
+    pub warnings: Vec<String>,
+}
+
+impl Configuration {
+    /// Reads files, so it blocks.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not valid, with its line and the remedy.
+    pub fn read(settings: &Settings) -> Result<Self, Error> {
+        let (prometheus, mut warnings, text, files) = match &settings.source {
+            Source::File(path) => {
+                let read = std::fs::read_to_string(path);
+                let text = read.map_err(|source| Error::Read { path: path.clone(), source })?;
+                let (prometheus, warnings) = parse(&text, path)?;
+                // The paths are relative to the file already.
+                let files = rules::load(&prometheus.rule_files, Path::new(""))?;
+                (prometheus, warnings, without_secrets(&text), files)
+            }
+            Source::BuiltIn { interval, jobs, rules } => {
+                let files = vec![parse_rules(rules, Path::new("rules.yml"))?];
+                (own_targets::config(*interval, jobs), Vec::new(), own_targets::shown(*interval, jobs), files)
+            }
+        };
+        warnings.extend(files.iter().flat_map(|file| file.warnings.iter().cloned()));
+        let global = &prometheus.global;
+        let external_url = settings.external_url.as_ref().map_or("", Url::as_str);
+        let rules = rules::Settings {
+            files,
+            interval_ms: i64::try_from(global.evaluation_interval.as_millis()).unwrap_or(i64::MAX),
+            external_labels: global.external_labels.clone(),
+            external_url: external_url.trim_end_matches('/').to_owned(),
+            notify: receivers(&prometheus, settings.alert_webhook.as_ref())?,
+            ..rules::Settings::default()
+        };
+        let remote_write = senders(&prometheus)?;
+        Ok(Self { prometheus, rules, remote_write, text, warnings })
+    }
+}
+
+/// Whom alerts are told: every target of every Alertmanager, and the webhook.
+fn receivers(config: &PrometheusConfig, webhook: Option<&Url>) -> Result<notify::Settings, Error> {
+    const SECTION: &str = "alerting.alertmanagers";
+    let mut endpoints = Vec::new();
+    for manager in &config.alerting.alertmanagers {
+        for target in manager.static_configs.iter().flat_map(|group| &group.targets) {
+            let base = format!("{}://{target}{}", manager.scheme, manager.path_prefix);
+            let url =
+                alertmanager_url(&base).map_err(|message| Error::Receiver { section: SECTION, message })?;
+            endpoints.push(notify::Endpoint {
+                kind: Kind::Alertmanager,
+                receiver: receiver(url, &manager.http, manager.timeout, SECTION)?,
+                retry_delay: WEBHOOK_RETRY,
+            });
+        }
+    }
+    if let Some(url) = webhook {
+        let http = HttpSettings::default();
+        endpoints.push(notify::Endpoint {
+            kind: Kind::Webhook,
+            receiver: receiver(url.clone(), &http, WEBHOOK_TIMEOUT, "the webhook of alerts")?,
+            retry_delay: WEBHOOK_RETRY,
+        });
+    }
+    let relabel = config.alerting.alert_relabel_configs.clone();
+    Ok(notify::Settings { endpoints, relabel, ..notify::Settings::default() })
+}
+
+/// Who is sent every sample.
+fn senders(config: &PrometheusConfig) -> Result<Vec<Endpoint>, Error> {
+    let fault = |message| Error::Receiver { section: "remote_write", message };
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for (place, written) in config.remote_write.iter().enumerate() {
+        let url: Url = written.url.parse().map_err(|error| {
+            let expected = "expected a URL such as http://mimir:8080/api/v1/push";
+            fault(format!("the url is {:?}: {error}; {expected}", written.url))
+        })?;
+        let name =
+            if written.name.is_empty() { format!("remote_write-{place}") } else { written.name.clone() };
+        if endpoints.iter().any(|endpoint| endpoint.name == name) {
+            return Err(fault(format!("the name {name:?} is used twice; give each its own name")));
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in &written.headers {
+            let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+            let (name, mut value) = header.ok_or_else(|| fault(format!("headers: {name:?} is no header")))?;
+            // It may be a tenant's password.
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        let queue = &written.queue_config;
+        let receiver = receiver(url, &written.http, written.remote_timeout, "remote_write")?;
+        endpoints.push(Endpoint {
+            headers,
+            external_labels: Labels::new(&config.global.external_labels),
+            relabel: written.write_relabel_configs.clone(),
+            max_samples_per_send: queue.max_samples_per_send.max(1),
+            batch_send_deadline: queue.batch_send_deadline,
+            min_backoff: queue.min_backoff,
+            max_backoff: queue.max_backoff,
+            ..Endpoint::new(name, receiver)
+        });
+    }
+    Ok(endpoints)
+}
+
+fn receiver(
+    url: Url,
+    http: &HttpSettings,
+    timeout: Duration,
+    section: &'static str,
+) -> Result<Receiver, Error> {
+    let client = client(http).map_err(|error| Error::Receiver { section, message: error.to_string() })?;
+    Ok(Receiver { url, client, credentials: credentials(http), timeout })
+}
+
+/// The text as Prometheus shows its configuration: the values of secrets are not told.
+fn without_secrets(text: &str) -> String {
+    const SECRETS: [&str; 4] = ["password:", "credentials:", "bearer_token:", "client_secret:"];
+    let hide = |line: &str| {
+        let key = line.trim_start().trim_start_matches("- ");
+        match SECRETS.iter().find(|secret| key.starts_with(**secret)) {
+            Some(secret) => {
+                let indent = line.len() - key.len();
+                format!("{}{secret} <secret>\n", &line[..indent])
+            }
+            None => format!("{line}\n"),
+        }
+    };
+    text.lines().map(hide).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("prometheus.yml");
+        std::fs::write(dir.path().join("rules.yml"), "groups: [{name: g, rules: [{record: x}]}]").unwrap();
+        for (text, expected) in [
+            ("scrape_configs: 5", "prometheus.yml"),
+            ("remote_write: [{url: nowhere}]", "nowhere"),
+            ("rule_files: [rules.yml]", "rules.yml"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let settings = Settings::new(dir.path().to_owned(), Source::File(file.clone()));
+            let error = Configuration::read(&settings).err();
+            let error = error.unwrap_or_else(|| panic!("{text} is taken")).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (line, expected) in [
+            ("  bearer_token: abc", "  bearer_token: <secret>\n"),
+            ("- password: 'a b'", "- password: <secret>\n"),
+            ("    credentials_file: /run/token", "    credentials_file: /run/token\n"),
+        ] {
+            assert_eq!(without_secrets(line), expected);
+        }
+    }
+}

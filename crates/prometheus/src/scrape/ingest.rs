@@ -1,0 +1,269 @@
+//! Turns the body of an answer into samples in the store.
+//!
+//! A body is taken whole or not at all: after an error of syntax or a limit, what was added is rolled back (the batch
+//! is dropped) and the series of the last complete scrape are marked stale. Samples that the store refuses for their
+//! time are counted and do not fail the scrape. All of this is Prometheus's behaviour.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use streamflow_exposition::{Event, Format, Parser, Sample};
+use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, relabel};
+use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
+
+use super::cache::{Known, SeriesCache};
+use super::counters::Counters;
+use super::metadata::Families;
+
+/// Samples further ahead than this are refused.
+const AHEAD_MAX_MS: i64 = 600_000;
+
+/// What a scrape found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub scraped: u64,
+    /// After metric relabeling.
+    pub kept: u64,
+    pub added: u64,
+    pub refused: u64,
+}
+
+/// What is needed to take bodies of one target.
+pub(super) struct Ingest<'a> {
+    pub db: &'a Db,
+    pub config: &'a ScrapeConfig,
+    /// The labels of the target.
+    pub labels: &'a Labels,
+    pub counters: &'a Counters,
+    pub now_ms: i64,
+}
+
+impl Ingest<'_> {
+    /// Adds the body to a batch; the counts hold for a body that is refused too.
+    pub fn body(
+        &self,
+        format: Format,
+        body: &[u8],
+        cache: &mut SeriesCache,
+        families: &mut Families,
+    ) -> (Counts, Result<Batch, String>) {
+        let mut counts = Counts::default();
+        let mut batch = self.db.batch();
+        cache.begin();
+        families.begin();
+        let taken = self.events(Parser::new(format, body), cache, families, &mut batch, &mut counts);
+        if let Err(error) = taken {
+            drop(batch);
+            let mut batch = self.db.batch();
+            self.fail(cache, &mut batch);
+            // The report of a failed scrape goes with the markers.
+            return (counts, batch.commit().map_err(|error| error.to_string()).and(Err(error)));
+        }
+        cache.end(|series, labels| self.mark_stale(&mut batch, series, labels));
+        families.end();
+        (counts, Ok(batch))
+    }
+
+    /// Marks everything stale that the last complete scrape showed.
+    pub fn fail(&self, cache: &mut SeriesCache, batch: &mut Batch) {
+        if cache.fail(|series, labels| self.mark_stale(batch, series, labels)) {
+            self.counters.cache_flush_forced.inc();
+        }
+    }
+
+    fn mark_stale(&self, batch: &mut Batch, series: SeriesRef, labels: &Labels) {
+        let added = match batch.add_ref(series, self.now_ms, STALE_NAN) {
+            Err(AppendError::UnknownSeries(_)) => batch.add(labels, self.now_ms, STALE_NAN).map(|_| ()),
+            added => added,
+        };
+        // Refused where the series has a newer sample already: then another target brought it.
+        if added.is_ok() {
+            self.counters.stale_markers.inc();
+        }
+    }
+
+    fn events(
+        &self,
+        parser: Parser,
+        cache: &mut SeriesCache,
+        families: &mut Families,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        let (limit, mut stored) = (self.config.sample_limit, 0);
+        for event in parser {
+            match event.map_err(|error| error.to_string())? {
+                Event::Type { family, kind } => families.set_type(&family, kind.as_str()),
+                Event::Help { family, help } => families.set_help(&family, &help),
+                Event::Unit { family, unit } => families.set_unit(&family, unit),
+                Event::Sample(sample) => {
+                    counts.scraped += 1;
+                    self.counters.exemplars.add(u64::from(sample.exemplar.is_some()));
+                    // Read on over the limit, so that the count is that of the whole body.
+                    let room = limit == 0 || stored < limit;
+                    stored += u64::from(self.sample(&sample, cache, batch, counts, room)?);
+                }
+            }
+        }
+        if limit > 0 && counts.kept > limit && stored == limit {
+            self.counters.sample_limit.inc();
+            return Err(format!("sample limit exceeded: {} samples, the limit is {limit}", counts.kept));
+        }
+        Ok(())
+    }
+
+    /// Adds one sample; says whether it counts towards the limit.
+    fn sample(
+        &self,
+        sample: &Sample,
+        cache: &mut SeriesCache,
+        batch: &mut Batch,
+        counts: &mut Counts,
+        room: bool,
+    ) -> Result<bool, String> {
+        let own_time = sample.timestamp_ms.filter(|_| self.config.honor_timestamps);
+        let timestamp = own_time.unwrap_or(self.now_ms);
+        let tracked = own_time.is_none() || self.config.track_timestamps_staleness;
+        if let Some((entry, again)) = cache.get(sample.series) {
+            let Known::Series { series, labels } = &mut entry.known else { return Ok(false) };
+            entry.tracked = tracked;
+            counts.kept += 1;
+            if again && own_time.is_none() {
+                counts.refused += 1;
+                self.counters.duplicates.inc();
+                return Ok(false);
+            }
+            if !room {
+                return Ok(false);
+            }
+            let added = match self.in_time(timestamp) {
+                true => batch.add_ref(*series, timestamp, sample.value),
+                false => return Ok(self.refuse(None, counts)),
+            };
+            let added = match added {
+                // The store forgot a series that had no samples for long.
+                Err(AppendError::UnknownSeries(_)) => {
+                    batch.add(labels, timestamp, sample.value).map(|found| *series = found)
+                }
+                added => added,
+            };
+            return Ok(added.map_or_else(|error| self.refuse(Some(&error), counts), |()| true));
+        }
+        let Some(labels) = self.labels_of(sample)? else {
+            cache.insert(sample.series, Known::Dropped, false);
+            return Ok(false);
+        };
+        counts.kept += 1;
+        if !room {
+            return Ok(false);
+        }
+        if !self.in_time(timestamp) {
+            return Ok(self.refuse(None, counts));
+        }
+        match batch.add(&labels, timestamp, sample.value) {
+            Ok(series) => {
+                cache.insert(sample.series, Known::Series { series, labels }, tracked);
+                counts.added += 1;
+                Ok(true)
+            }
+            Err(error) => Ok(self.refuse(Some(&error), counts)),
+        }
+    }
+
+    fn in_time(&self, timestamp: i64) -> bool {
+        timestamp <= self.now_ms.saturating_add(AHEAD_MAX_MS)
+    }
+
+    /// Counts a sample that the store refuses for its time (`None`: too far ahead).
+    fn refuse(&self, error: Option<&AppendError>, counts: &mut Counts) -> bool {
+        counts.refused += 1;
+        match error {
+            Some(AppendError::OutOfOrder { .. }) => self.counters.out_of_order.inc(),
+            Some(AppendError::DuplicateTimestamp { .. }) => self.counters.duplicates.inc(),
+            _ => self.counters.out_of_bounds.inc(),
+        }
+        false
+    }
+
+    /// The labels under which a sample is stored, or `None` when relabeling drops it.
+    fn labels_of(&self, sample: &Sample) -> Result<Option<Labels>, String> {
+        let mut sent: BTreeMap<Cow<str>, Cow<str>> = BTreeMap::new();
+        for (name, value) in sample.labels() {
+            if name.is_empty() {
+                return Err(format!("a label of {} has no name", shortened(sample.series)));
+            }
+            if sent.contains_key(&name) {
+                return Err(format!("label name {name:?} is not unique in {}", shortened(sample.series)));
+            }
+            sent.insert(name, value);
+        }
+        let sent = sent.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut labels: LabelMap =
+            sent.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        add_target_labels(&mut labels, self.labels, self.config.honor_labels);
+        if !relabel(&mut labels, &self.config.metric_relabel_configs) || labels.is_empty() {
+            return Ok(None);
+        }
+        if !labels.contains_key(METRIC_NAME) {
+            return Err(format!("{} has no metric name", shortened(sample.series)));
+        }
+        self.check_limits(&labels).inspect_err(|_| self.counters.label_limit.inc())?;
+        Ok(Some(Labels::new(labels)))
+    }
+
+    fn check_limits(&self, labels: &LabelMap) -> Result<(), String> {
+        let config = self.config;
+        let metric = shortened(labels.get(METRIC_NAME).map_or("", String::as_str));
+        let over = |found: usize, limit: u64| limit > 0 && found as u64 > limit;
+        if over(labels.len(), config.label_limit) {
+            let limit = config.label_limit;
+            return Err(format!(
+                "label_limit exceeded: {metric} has {} labels, the limit is {limit}",
+                labels.len()
+            ));
+        }
+        for (name, value) in labels {
+            for (what, text, limit) in [
+                ("label_name_length_limit", name, config.label_name_length_limit),
+                ("label_value_length_limit", value, config.label_value_length_limit),
+            ] {
+                if over(text.len(), limit) {
+                    let (length, name) = (text.len(), shortened(name));
+                    return Err(format!(
+                        "{what} exceeded: {metric}, label {name}: {length} bytes, the limit is {limit}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sets the target's labels; where both have one, the target's answer keeps its own (`honor`), or finds it again under
+/// `exported_`.
+fn add_target_labels(labels: &mut LabelMap, target: &Labels, honor: bool) {
+    let mut conflicts = Vec::new();
+    for (name, value) in target {
+        if honor && labels.contains_key(name) {
+            continue;
+        }
+        if let Some(sent) = labels.insert(name.to_owned(), value.to_owned()) {
+            conflicts.push((name.to_owned(), sent));
+        }
+    }
+    // Short names first: `exported_a` may itself be in conflict with what becomes of `a`.
+    conflicts.sort_by_key(|(name, _)| name.len());
+    for (mut name, value) in conflicts {
+        while labels.contains_key(&name) {
+            name.insert_str(0, "exported_");
+        }
+        labels.insert(name, value);
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests;

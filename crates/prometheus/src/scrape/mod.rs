@@ -1,0 +1,21 @@
+//! Asks targets for their metrics, as `prometheus.yml` says, and stores the answers.
+//!
+//! A [`Scraper`] runs with the configuration, its [`Handle`] answers questions and takes reloads. The store and the clock
+//! are arguments.
+
+mod cache;
+mod counters;
+mod discovery;
+mod fetch;
+mod ingest;
+mod metadata;
+mod scrape_loop;
+mod scraper;
+mod status;
+mod target;
+
+pub use metadata::Metadata;
+pub use scraper::{Handle, Scraper};
+
+#[cfg(test)]
+mod tests;

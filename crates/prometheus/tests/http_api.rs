@@ -1,0 +1,16 @@
+//! The Prometheus API against a real listener, and the same requests against a real Prometheus.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
+
+#[path = "http_api/differential.rs"]
+mod differential;
+#[path = "http_api/expressions.rs"]
+mod expressions;
+#[path = "http_api/fixture.rs"]
+mod fixture;
+#[path = "http_api/http.rs"]
+mod http;
+#[path = "http_api/scenarios.rs"]
+mod scenarios;
+#[path = "http_api/servers.rs"]
+mod servers;

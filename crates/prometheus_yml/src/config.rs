@@ -1,0 +1,310 @@
+//! `prometheus.yml` as it is.
+//!
+//! Accepted and refused as Prometheus does (`config/tests.rs` holds the verdicts of promtool); what Prometheus knows
+//! and we do not read is told in a warning. Paths are relative to the file's directory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use streamflow_gotext::{parse_duration_ms, parse_size};
+
+use crate::http_settings::HttpSettings;
+use crate::keys::Place;
+use crate::relabel::Relabel;
+use crate::yaml::Tree;
+pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite};
+
+/// Why a file is refused: where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: line {line}: {message}", path.display())]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// Counted from 1; 0 where the whole file is meant.
+    pub line: u64,
+    /// What was found, and what was expected.
+    pub message: String,
+}
+
+/// The file, defaults filled in.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct PrometheusConfig {
+    /// What holds unless a section says otherwise.
+    #[serde(deserialize_with = "or_default")]
+    pub global: Global,
+    /// What is scraped.
+    #[serde(deserialize_with = "or_default")]
+    pub scrape_configs: Vec<ScrapeConfig>,
+    /// Paths of rule files, the last part may be a pattern.
+    #[serde(deserialize_with = "or_default")]
+    pub rule_files: Vec<String>,
+    /// Who is told of alerts.
+    #[serde(deserialize_with = "or_default")]
+    pub alerting: Alerting,
+    /// Who is sent every sample.
+    #[serde(deserialize_with = "or_default")]
+    pub remote_write: Vec<RemoteWrite>,
+}
+
+/// `global`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Global {
+    #[serde(deserialize_with = "duration")]
+    pub scrape_interval: Duration,
+    /// Ten seconds, or the interval if that is shorter.
+    #[serde(deserialize_with = "some_duration")]
+    pub scrape_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub evaluation_interval: Duration,
+    /// Told to whoever gets alerts or samples of us.
+    #[serde(deserialize_with = "or_default")]
+    pub external_labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "size")]
+    pub body_size_limit: u64,
+    pub sample_limit: u64,
+    pub target_limit: u64,
+    pub label_limit: u64,
+    pub label_name_length_limit: u64,
+    pub label_value_length_limit: u64,
+    pub keep_dropped_targets: u64,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Global {
+            scrape_interval: minute,
+            scrape_timeout: None,
+            evaluation_interval: minute,
+            external_labels: BTreeMap::new(),
+            body_size_limit: 0,
+            sample_limit: 0,
+            target_limit: 0,
+            label_limit: 0,
+            label_name_length_limit: 0,
+            label_value_length_limit: 0,
+            keep_dropped_targets: 0,
+        }
+    }
+}
+
+/// A job: targets that are scraped alike. Limits are those of `global` where they are 0; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct ScrapeConfig {
+    pub job_name: String,
+    #[serde(rename = "scrape_interval", deserialize_with = "some_duration")]
+    written_interval: Option<Duration>,
+    #[serde(rename = "scrape_timeout", deserialize_with = "some_duration")]
+    written_timeout: Option<Duration>,
+    #[serde(skip)]
+    pub scrape_interval: Duration,
+    #[serde(skip)]
+    pub scrape_timeout: Duration,
+    pub metrics_path: String,
+    pub scheme: String,
+    #[serde(deserialize_with = "or_default")]
+    pub params: BTreeMap<String, Vec<String>>,
+    /// Whether labels of the target's answer win over ours.
+    pub honor_labels: bool,
+    /// Whether timestamps of the target's answer are kept.
+    pub honor_timestamps: bool,
+    /// Whether series with timestamps of their own are marked stale when they vanish.
+    pub track_timestamps_staleness: bool,
+    /// Adds `scrape_timeout_seconds`, `scrape_sample_limit` and `scrape_body_size_bytes`.
+    pub extra_scrape_metrics: bool,
+    pub enable_compression: bool,
+    #[serde(skip)]
+    pub http: HttpSettings,
+    #[serde(deserialize_with = "or_default")]
+    pub static_configs: Vec<TargetGroup>,
+    #[serde(deserialize_with = "or_default")]
+    pub file_sd_configs: Vec<FileDiscovery>,
+    #[serde(deserialize_with = "or_default")]
+    pub relabel_configs: Vec<Relabel>,
+    #[serde(deserialize_with = "or_default")]
+    pub metric_relabel_configs: Vec<Relabel>,
+    #[serde(deserialize_with = "size")]
+    pub body_size_limit: u64,
+    /// After metric relabeling.
+    pub sample_limit: u64,
+    pub target_limit: u64,
+    pub label_limit: u64,
+    pub label_name_length_limit: u64,
+    pub label_value_length_limit: u64,
+    /// How many dropped targets are shown.
+    pub keep_dropped_targets: u64,
+}
+
+impl Default for ScrapeConfig {
+    fn default() -> Self {
+        ScrapeConfig {
+            job_name: String::new(),
+            written_interval: None,
+            written_timeout: None,
+            scrape_interval: Duration::ZERO,
+            scrape_timeout: Duration::ZERO,
+            metrics_path: "/metrics".to_owned(),
+            scheme: "http".to_owned(),
+            params: BTreeMap::new(),
+            honor_labels: false,
+            honor_timestamps: true,
+            track_timestamps_staleness: false,
+            extra_scrape_metrics: false,
+            enable_compression: true,
+            http: HttpSettings::default(),
+            static_configs: Vec::new(),
+            file_sd_configs: Vec::new(),
+            relabel_configs: Vec::new(),
+            metric_relabel_configs: Vec::new(),
+            body_size_limit: 0,
+            sample_limit: 0,
+            target_limit: 0,
+            label_limit: 0,
+            label_name_length_limit: 0,
+            label_value_length_limit: 0,
+            keep_dropped_targets: 0,
+        }
+    }
+}
+
+impl ScrapeConfig {
+    /// Whether a target is scraped the same, wherever it comes from.
+    pub fn scrapes_as(&self, other: &Self) -> bool {
+        let origin_aside = |config: &Self| ScrapeConfig {
+            static_configs: Vec::new(),
+            file_sd_configs: Vec::new(),
+            relabel_configs: Vec::new(),
+            ..config.clone()
+        };
+        origin_aside(self) == origin_aside(other)
+    }
+}
+
+/// Addresses with labels that they share: an entry of `static_configs` or of a discovery file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TargetGroup {
+    /// `host:port`, without a scheme or path.
+    #[serde(deserialize_with = "or_default")]
+    pub targets: Vec<String>,
+    /// Names are valid label names.
+    #[serde(deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Files of target groups, in JSON or YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct FileDiscovery {
+    /// Paths; the last part may be a pattern.
+    #[serde(deserialize_with = "or_default")]
+    pub files: Vec<String>,
+    /// How long a change may go unnoticed at most.
+    #[serde(deserialize_with = "duration")]
+    pub refresh_interval: Duration,
+}
+
+impl Default for FileDiscovery {
+    fn default() -> Self {
+        FileDiscovery { files: Vec::new(), refresh_interval: Duration::from_secs(300) }
+    }
+}
+
+/// The same file once more: what its clients share stands beside their other keys.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Clients {
+    #[serde(deserialize_with = "or_default")]
+    scrape_configs: Vec<HttpSettings>,
+    #[serde(deserialize_with = "or_default")]
+    remote_write: Vec<HttpSettings>,
+    #[serde(deserialize_with = "or_default")]
+    alerting: AlertingClients,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AlertingClients {
+    #[serde(deserialize_with = "or_default")]
+    alertmanagers: Vec<HttpSettings>,
+}
+
+/// Reads the text of the file at `path`; the warnings name what is not supported.
+///
+/// # Errors
+/// The line, the value and what was expected.
+pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>), ConfigError> {
+    let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
+    let yaml = |error: serde_saphyr::Error| {
+        let line = error.location().map_or(0, |location| location.line());
+        let text = error.without_snippet().to_string();
+        fault(line, text.lines().next().unwrap_or_default().to_owned())
+    };
+    let tree: Option<Tree> = serde_saphyr::from_str(text).map_err(yaml)?;
+    let Some(tree @ Tree::Map(_)) = tree else {
+        let empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
+        let expected = || fault(1, "expected a mapping with sections such as scrape_configs".to_owned());
+        return if empty { Ok((PrometheusConfig::default(), Vec::new())) } else { Err(expected()) };
+    };
+    let mut warnings = Vec::new();
+    tree.check(Place::File, &mut warnings).map_err(|unknown| fault(unknown.line, unknown.message))?;
+    let mut config: PrometheusConfig = serde_saphyr::from_str(text).map_err(yaml)?;
+    let clients: Clients = serde_saphyr::from_str(text).map_err(yaml)?;
+    for (scrape, http) in config.scrape_configs.iter_mut().zip(clients.scrape_configs) {
+        scrape.http = http;
+    }
+    for (remote, http) in config.remote_write.iter_mut().zip(clients.remote_write) {
+        remote.http = http;
+    }
+    for (manager, http) in config.alerting.alertmanagers.iter_mut().zip(clients.alerting.alertmanagers) {
+        manager.http = http;
+    }
+    config.complete().map_err(|(steps, message)| {
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        fault(tree.line(&steps), message)
+    })?;
+    config.resolve(path.parent().unwrap_or(Path::new("")));
+    Ok((config, warnings))
+}
+
+/// A missing value is the default, as everywhere in Prometheus's files.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let fault =
+        |_| serde::de::Error::custom(format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"));
+    parse_duration_ms(&text).map(|ms| Duration::from_millis(ms.unsigned_abs())).map_err(fault)
+}
+
+/// Zero is not set.
+fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(|duration| Some(duration).filter(|duration| !duration.is_zero()))
+}
+
+/// Reads a duration, with what is expected where it is none.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let ms = parse_duration_ms(text)
+        .map_err(|_| format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"))?;
+    Ok(Duration::from_millis(ms.unsigned_abs()))
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    parse_size(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+mod complete;
+mod receivers;
+#[cfg(test)]
+mod tests;

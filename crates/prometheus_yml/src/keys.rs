@@ -1,0 +1,256 @@
+//! Every key of `prometheus.yml`: read, or known to Prometheus and not read. A row is a key, with all places of it.
+//!
+//! Source: the configuration page of Prometheus 3; what its release 2.42 does not know is accepted as well.
+
+use Meaning::{Holds, Read, Unread};
+use Place::{
+    Alerting, Alertmanager, Authorization, BasicAuth, File, FileDiscovery, Global, Queue, Relabel,
+    RemoteWrite, Scrape, TargetGroup, Tls,
+};
+
+/// A mapping of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The whole file.
+    File,
+    Global,
+    Scrape,
+    TargetGroup,
+    FileDiscovery,
+    Relabel,
+    Tls,
+    BasicAuth,
+    Authorization,
+    Alerting,
+    Alertmanager,
+    RemoteWrite,
+    Queue,
+}
+
+impl Place {
+    /// The place as messages name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            File => "the file",
+            Global => "global",
+            Scrape => "a scrape config",
+            TargetGroup => "static_configs",
+            FileDiscovery => "file_sd_configs",
+            Relabel => "a relabel rule",
+            Tls => "tls_config",
+            BasicAuth => "basic_auth",
+            Authorization => "authorization",
+            Alerting => "alerting",
+            Alertmanager => "alertmanagers",
+            RemoteWrite => "remote_write",
+            Queue => "queue_config",
+        }
+    }
+
+    /// The rows of the keys that may stand here.
+    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(move |key| key.places.contains(&self))
+    }
+}
+
+/// What becomes of a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The value is read.
+    Read,
+    /// The value is a mapping of its own, or a list of them.
+    Holds(Place),
+    /// Prometheus knows the key and we ignore it, with a warning.
+    Unread,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub name: &'static str,
+    pub meaning: Meaning,
+    pub places: &'static [Place],
+}
+
+const fn key(name: &'static str, meaning: Meaning, places: &'static [Place]) -> Key {
+    Key { name, meaning, places }
+}
+
+/// Where everything stands that a job may take from `global`.
+const SCRAPES: &[Place] = &[Global, Scrape];
+/// Where targets are discovered.
+const DISCOVERERS: &[Place] = &[Scrape, Alertmanager];
+/// Where an HTTP client is described.
+const CLIENTS: &[Place] = &[Scrape, Alertmanager, RemoteWrite];
+
+const KEYS: &[Key] = &[
+    key("rule_files", Read, &[File]),
+    key("global", Holds(Global), &[File]),
+    key("scrape_configs", Holds(Scrape), &[File]),
+    key("alerting", Holds(Alerting), &[File]),
+    key("remote_write", Holds(RemoteWrite), &[File]),
+    key("scrape_config_files", Unread, &[File]),
+    key("remote_read", Unread, &[File]),
+    key("storage", Unread, &[File]),
+    key("tracing", Unread, &[File]),
+    key("otlp", Unread, &[File]),
+    key("runtime", Unread, &[File, Global]),
+    key("evaluation_interval", Read, &[Global]),
+    key("external_labels", Read, &[Global]),
+    key("query_log_file", Unread, &[Global]),
+    key("rule_query_offset", Unread, &[Global]),
+    key("extra_scrape_metrics", Unread, &[Global]),
+    key("scrape_interval", Read, SCRAPES),
+    key("scrape_timeout", Read, SCRAPES),
+    key("body_size_limit", Read, SCRAPES),
+    key("sample_limit", Read, SCRAPES),
+    key("target_limit", Read, SCRAPES),
+    key("label_limit", Read, SCRAPES),
+    key("label_name_length_limit", Read, SCRAPES),
+    key("label_value_length_limit", Read, SCRAPES),
+    key("keep_dropped_targets", Read, SCRAPES),
+    key("scrape_protocols", Unread, SCRAPES),
+    key("scrape_fallback_protocol", Unread, SCRAPES),
+    key("scrape_native_histograms", Unread, SCRAPES),
+    key("always_scrape_classic_histograms", Unread, SCRAPES),
+    key("scrape_classic_histograms", Unread, SCRAPES),
+    key("convert_classic_histograms_to_nhcb", Unread, SCRAPES),
+    key("metric_name_validation_scheme", Unread, SCRAPES),
+    key("metric_name_escaping_scheme", Unread, SCRAPES),
+    key("native_histogram_bucket_limit", Unread, SCRAPES),
+    key("native_histogram_min_bucket_factor", Unread, SCRAPES),
+    key("scrape_failure_log_file", Unread, SCRAPES),
+    key("job_name", Read, &[Scrape]),
+    key("metrics_path", Read, &[Scrape]),
+    key("params", Read, &[Scrape]),
+    key("honor_labels", Read, &[Scrape]),
+    key("honor_timestamps", Read, &[Scrape]),
+    key("track_timestamps_staleness", Read, &[Scrape]),
+    key("extra_scrape_metrics", Read, &[Scrape]),
+    key("enable_compression", Read, &[Scrape]),
+    key("metric_relabel_configs", Holds(Relabel), &[Scrape]),
+    key("scheme", Read, DISCOVERERS),
+    key("static_configs", Holds(TargetGroup), DISCOVERERS),
+    key("file_sd_configs", Holds(FileDiscovery), DISCOVERERS),
+    key("relabel_configs", Holds(Relabel), DISCOVERERS),
+    key("azure_sd_configs", Unread, DISCOVERERS),
+    key("consul_sd_configs", Unread, DISCOVERERS),
+    key("digitalocean_sd_configs", Unread, DISCOVERERS),
+    key("docker_sd_configs", Unread, DISCOVERERS),
+    key("dockerswarm_sd_configs", Unread, DISCOVERERS),
+    key("dns_sd_configs", Unread, DISCOVERERS),
+    key("ec2_sd_configs", Unread, DISCOVERERS),
+    key("eureka_sd_configs", Unread, DISCOVERERS),
+    key("gce_sd_configs", Unread, DISCOVERERS),
+    key("hetzner_sd_configs", Unread, DISCOVERERS),
+    key("http_sd_configs", Unread, DISCOVERERS),
+    key("ionos_sd_configs", Unread, DISCOVERERS),
+    key("kubernetes_sd_configs", Unread, DISCOVERERS),
+    key("kuma_sd_configs", Unread, DISCOVERERS),
+    key("lightsail_sd_configs", Unread, DISCOVERERS),
+    key("linode_sd_configs", Unread, DISCOVERERS),
+    key("marathon_sd_configs", Unread, DISCOVERERS),
+    key("nerve_sd_configs", Unread, DISCOVERERS),
+    key("nomad_sd_configs", Unread, DISCOVERERS),
+    key("openstack_sd_configs", Unread, DISCOVERERS),
+    key("ovhcloud_sd_configs", Unread, DISCOVERERS),
+    key("puppetdb_sd_configs", Unread, DISCOVERERS),
+    key("scaleway_sd_configs", Unread, DISCOVERERS),
+    key("serverset_sd_configs", Unread, DISCOVERERS),
+    key("stackit_sd_configs", Unread, DISCOVERERS),
+    key("triton_sd_configs", Unread, DISCOVERERS),
+    key("uyuni_sd_configs", Unread, DISCOVERERS),
+    key("vultr_sd_configs", Unread, DISCOVERERS),
+    key("targets", Read, &[TargetGroup]),
+    key("labels", Read, &[TargetGroup]),
+    key("files", Read, &[FileDiscovery]),
+    key("refresh_interval", Read, &[FileDiscovery]),
+    key("source_labels", Read, &[Relabel]),
+    key("separator", Read, &[Relabel]),
+    key("regex", Read, &[Relabel]),
+    key("modulus", Read, &[Relabel]),
+    key("target_label", Read, &[Relabel]),
+    key("replacement", Read, &[Relabel]),
+    key("action", Read, &[Relabel]),
+    key("bearer_token", Read, CLIENTS),
+    key("bearer_token_file", Read, CLIENTS),
+    key("follow_redirects", Read, CLIENTS),
+    key("tls_config", Holds(Tls), CLIENTS),
+    key("basic_auth", Holds(BasicAuth), CLIENTS),
+    key("authorization", Holds(Authorization), CLIENTS),
+    key("oauth2", Unread, CLIENTS),
+    key("proxy_url", Unread, CLIENTS),
+    key("no_proxy", Unread, CLIENTS),
+    key("proxy_from_environment", Unread, CLIENTS),
+    key("proxy_connect_header", Unread, CLIENTS),
+    key("enable_http2", Unread, CLIENTS),
+    key("http_headers", Unread, CLIENTS),
+    key("ca_file", Read, &[Tls]),
+    key("cert_file", Read, &[Tls]),
+    key("key_file", Read, &[Tls]),
+    key("insecure_skip_verify", Read, &[Tls]),
+    key("server_name", Unread, &[Tls]),
+    key("min_version", Unread, &[Tls]),
+    key("max_version", Unread, &[Tls]),
+    key("ca", Unread, &[Tls]),
+    key("cert", Unread, &[Tls]),
+    key("key", Unread, &[Tls]),
+    key("ca_ref", Unread, &[Tls]),
+    key("cert_ref", Unread, &[Tls]),
+    key("key_ref", Unread, &[Tls]),
+    key("username", Read, &[BasicAuth]),
+    key("username_file", Read, &[BasicAuth]),
+    key("password", Read, &[BasicAuth]),
+    key("password_file", Read, &[BasicAuth]),
+    key("username_ref", Unread, &[BasicAuth]),
+    key("password_ref", Unread, &[BasicAuth]),
+    key("type", Read, &[Authorization]),
+    key("credentials", Read, &[Authorization]),
+    key("credentials_file", Read, &[Authorization]),
+    key("credentials_ref", Unread, &[Authorization]),
+    key("alert_relabel_configs", Holds(Relabel), &[Alerting]),
+    key("alertmanagers", Holds(Alertmanager), &[Alerting]),
+    key("path_prefix", Read, &[Alertmanager]),
+    key("timeout", Read, &[Alertmanager]),
+    key("api_version", Read, &[Alertmanager]),
+    key("alert_relabel_configs", Unread, &[Alertmanager]),
+    key("sigv4", Unread, &[Alertmanager, RemoteWrite]),
+    key("url", Read, &[RemoteWrite]),
+    key("name", Read, &[RemoteWrite]),
+    key("remote_timeout", Read, &[RemoteWrite]),
+    key("headers", Read, &[RemoteWrite]),
+    key("write_relabel_configs", Holds(Relabel), &[RemoteWrite]),
+    key("queue_config", Holds(Queue), &[RemoteWrite]),
+    key("send_exemplars", Unread, &[RemoteWrite]),
+    key("send_native_histograms", Unread, &[RemoteWrite]),
+    key("metadata_config", Unread, &[RemoteWrite]),
+    key("azuread", Unread, &[RemoteWrite]),
+    key("google_iam", Unread, &[RemoteWrite]),
+    key("protobuf_message", Unread, &[RemoteWrite]),
+    key("round_robin_dns", Unread, &[RemoteWrite]),
+    key("capacity", Read, &[Queue]),
+    key("max_shards", Read, &[Queue]),
+    key("min_shards", Read, &[Queue]),
+    key("max_samples_per_send", Read, &[Queue]),
+    key("batch_send_deadline", Read, &[Queue]),
+    key("min_backoff", Read, &[Queue]),
+    key("max_backoff", Read, &[Queue]),
+    key("retry_on_http_429", Read, &[Queue]),
+    key("sample_age_limit", Read, &[Queue]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_meaning_in_a_place() {
+        for (index, row) in KEYS.iter().enumerate() {
+            for other in KEYS[index + 1..].iter().filter(|other| other.name == row.name) {
+                let twice = row.places.iter().find(|place| other.places.contains(place));
+                assert_eq!(twice, None, "{} stands there twice", row.name);
+                assert_ne!(row.meaning, other.meaning, "{} needs one row only", row.name);
+            }
+        }
+    }
+}

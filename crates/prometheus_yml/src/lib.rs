@@ -1,0 +1,41 @@
+//! Prometheus's configuration: `prometheus.yml`, relabeling, files of targets and rule files.
+//!
+//! What it is: parsers that accept and refuse what `promtool` accepts and refuses, and the relabeling that the files
+//! describe. What it is not: it opens no file and no connection, and knows no clock; who scrapes, evaluates and sends
+//! by these settings is its caller's affair.
+//!
+//! Vocabulary: a *job* is an entry of `scrape_configs`; a *target group* is a list of addresses with labels that they
+//! share; *relabeling* rewrites, keeps or drops labels by rules; a *rule file* holds groups of recording and alerting
+//! rules.
+//!
+//! ```
+//! use std::path::Path;
+//! use streamflow_prometheus_yml::parse;
+//!
+//! let text = "scrape_configs: [{job_name: api, static_configs: [{targets: ['localhost:8000']}]}]";
+//! let (config, warnings) = parse(text, Path::new("prometheus.yml"))?;
+//! assert_eq!(config.scrape_configs[0].static_configs[0].targets, ["localhost:8000"]);
+//! assert!(warnings.is_empty());
+//! # Ok::<(), streamflow_prometheus_yml::ConfigError>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod config;
+mod http_settings;
+mod keys;
+mod md5;
+#[cfg(test)]
+mod promtool;
+mod relabel;
+mod rule_file;
+mod target_file;
+mod yaml;
+
+pub use config::{
+    Alerting, Alertmanager, ConfigError, FileDiscovery, Global, PrometheusConfig, QueueConfig, RemoteWrite,
+    ScrapeConfig, TargetGroup, parse,
+};
+pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
+pub use relabel::{LabelMap, Relabel, relabel};
+pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
+pub use target_file::parse_targets;

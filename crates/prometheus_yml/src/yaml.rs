@@ -1,0 +1,158 @@
+//! The keys of a YAML document with their lines, held against the table of what is known.
+//!
+//! Values are read by serde elsewhere; this pass exists because serde tells neither a key that Prometheus knows and we
+//! do not read (a warning) from one that nobody knows (an error), nor where a value that was read stood.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+
+use crate::keys::{Meaning, Place};
+
+/// A node: only keys have names and lines.
+#[derive(Debug)]
+pub(crate) enum Tree {
+    Map(Vec<(Spanned<String>, Tree)>),
+    List(Vec<Tree>),
+    Leaf,
+}
+
+/// A key that nobody knows.
+pub(crate) struct UnknownKey {
+    pub line: u64,
+    pub message: String,
+}
+
+impl Tree {
+    /// The node under a path of keys and numbers in lists, with its key's line.
+    pub fn line(&self, path: &[&str]) -> u64 {
+        let (mut tree, mut line) = (self, 0);
+        for step in path {
+            let next = match tree {
+                Tree::Map(pairs) => pairs.iter().find(|(key, _)| key.value == *step).map(|(key, tree)| {
+                    line = key.referenced.line();
+                    tree
+                }),
+                Tree::List(list) => step.parse().ok().and_then(|index: usize| list.get(index)),
+                Tree::Leaf => None,
+            };
+            let Some(next) = next else { break };
+            tree = next;
+            // Of an entry in a list: its first key.
+            if let Tree::Map(pairs) = tree
+                && step.bytes().all(|byte| byte.is_ascii_digit())
+            {
+                line = pairs.first().map_or(line, |(key, _)| key.referenced.line());
+            }
+        }
+        line
+    }
+
+    /// Collects warnings about keys that are not read.
+    pub fn check(&self, place: Place, warnings: &mut Vec<String>) -> Result<(), UnknownKey> {
+        let pairs = match self {
+            Tree::Map(pairs) => pairs,
+            Tree::List(list) => return list.iter().try_for_each(|entry| entry.check(place, warnings)),
+            Tree::Leaf => return Ok(()),
+        };
+        for (key, value) in pairs {
+            let (name, line) = (key.value.as_str(), key.referenced.line());
+            match place.keys().find(|known| known.name == name).map(|known| known.meaning) {
+                Some(Meaning::Read) => {}
+                Some(Meaning::Holds(inner)) => value.check(inner, warnings)?,
+                Some(Meaning::Unread) => warnings
+                    .push(format!("line {line}: {name} in {} is not supported and is ignored", place.name())),
+                None => return Err(UnknownKey { line, message: unknown(name, place) }),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown(name: &str, place: Place) -> String {
+    let known = place.keys().filter(|key| key.meaning != Meaning::Unread).map(|key| key.name);
+    let nearest = known.map(|key| (strsim::damerau_levenshtein(name, key), key)).min();
+    let remedy = match nearest {
+        Some((distance, key)) if distance <= 3 => format!("did you mean {key}?"),
+        _ => "remove it".to_owned(),
+    };
+    format!("unknown key {name:?} in {}, {remedy}", place.name())
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a YAML value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Tree::Map(pairs))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            entries.push(entry);
+        }
+        Ok(Tree::List(entries))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        Tree::deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Tree::Leaf)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Leaf)
+    }
+}

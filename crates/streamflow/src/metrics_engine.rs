@@ -1,0 +1,79 @@
+//! The settings of the metrics engine: what `[metrics]` and `[console]` mean to a Prometheus server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use streamflow_prometheus::{Job, Limits, Settings, Source};
+
+use crate::config::Config;
+use crate::templates;
+
+/// The addresses of this process, and what the console wants to be shown.
+pub struct OwnTargets {
+    /// Where the prediction API answers.
+    pub api: Url,
+    /// Where the console answers.
+    pub console: Url,
+    /// The bearer token of the console, where it asks for one.
+    pub console_token: Option<String>,
+}
+
+/// A server over the store in `dir`. Without a `prometheus.yml` it scrapes this process by the shipped rules.
+///
+/// # Errors
+/// A webhook that is no URL.
+pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Result<Settings> {
+    let metrics = &config.metrics;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let job = |name: &str, url: &Url, token| {
+        Ok::<_, anyhow::Error>(Job { name: name.to_owned(), url: url.join("metrics")?, token })
+    };
+    let source = match &metrics.prometheus_config {
+        Some(file) => Source::File(config.base.join(file)),
+        None => Source::BuiltIn {
+            interval: seconds(metrics.scrape_interval_seconds.get()),
+            jobs: vec![job("api", &own.api, None)?, job("streamflow", &own.console, own.console_token)?],
+            rules: templates::RULES_YML.to_owned(),
+        },
+    };
+    Ok(Settings {
+        retention_days: metrics.retention_days.get(),
+        retention_bytes: metrics.retention_bytes,
+        out_of_order_window: seconds(metrics.out_of_order_seconds),
+        query_max_samples: usize::try_from(metrics.query_max_samples.get()).unwrap_or(usize::MAX),
+        limits: Limits {
+            concurrent_queries: config.console.max_concurrent_queries.get(),
+            query_timeout: seconds(metrics.query_timeout_seconds.get()),
+            ..Limits::default()
+        },
+        listen: config.console.listen,
+        external_url: Some(own.console),
+        alert_webhook: metrics.alert_webhook()?,
+        ..Settings::new(dir, source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_configured_scrapes_this_process_and_evaluates_the_shipped_rules() {
+        let own = OwnTargets {
+            api: "http://127.0.0.1:8000/".parse().unwrap(),
+            console: "http://127.0.0.1:9090/ops/".parse().unwrap(),
+            console_token: Some("s3cret".to_owned()),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(&Config::load(None).unwrap(), dir.path().to_owned(), own).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"), "{settings:?}");
+        let Source::BuiltIn { jobs, .. } = &settings.source else { panic!("{:?}", settings.source) };
+        let jobs: Vec<_> = jobs.iter().map(|job| (job.name.as_str(), job.url.as_str())).collect();
+        let expected =
+            [("api", "http://127.0.0.1:8000/metrics"), ("streamflow", "http://127.0.0.1:9090/ops/metrics")];
+        assert_eq!(jobs, expected);
+        let server = streamflow_prometheus::Server::open(settings).await.unwrap();
+        assert_eq!(server.handle().warnings(), [""; 0]);
+    }
+}
