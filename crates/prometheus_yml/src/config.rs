@@ -293,13 +293,6 @@ fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Du
     duration(deserializer).map(|duration| Some(duration).filter(|duration| !duration.is_zero()))
 }
 
-/// Reads a duration, with what is expected where it is none.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let ms = parse_duration_ms(text)
-        .map_err(|_| format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"))?;
-    Ok(Duration::from_millis(ms.unsigned_abs()))
-}
-
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     parse_size(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use streamflow_drift::{ColumnType, DriftSettings, History, METHODS, Method, Report, RuleSet, Share, Status};
 
-use super::{Context, date};
+use super::{Context, date, share};
 use crate::config::nearest;
 use crate::drift::{files, months};
 use crate::files::write_aside;
@@ -82,7 +82,7 @@ fn method(text: &str) -> Result<&'static Method, String> {
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let outputs = outputs(args)?;
-    let threshold = args.threshold.map(|value| Share::new("--threshold", value)).transpose()?;
+    let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
     match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
             let settings = settings(args, threshold, reference, current)?;

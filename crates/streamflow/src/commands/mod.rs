@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use streamflow_dataset::Period;
+use streamflow_drift::Share;
 
 use crate::config::Config;
 use crate::terminal::Terminal;
@@ -58,6 +59,12 @@ fn date(flag: &str, text: &str) -> anyhow::Result<Period> {
     text.parse()
         .ok()
         .with_context(|| format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31"))
+}
+
+fn share(flag: &str, value: f64) -> anyhow::Result<Share> {
+    Share::new(flag, value)
+        .ok()
+        .with_context(|| format!("{flag} {value} is not a share; expected 0 to 1, such as 0.30"))
 }
 
 /// Runs a command that talks to the database or the network and then ends.

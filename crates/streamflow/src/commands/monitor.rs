@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_drift::{RuleSet, Share};
+use streamflow_drift::RuleSet;
 
-use super::{Context, block_on, date};
+use super::{Context, block_on, date, share};
 use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
-    let threshold = args.threshold.map(|value| Share::new("--threshold", value)).transpose()?;
+    let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
     let request = MonitorRequest {
         reference: date("--reference", &args.reference)?,
         current: date("--current", &args.current)?,
