@@ -13,7 +13,7 @@ export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prome
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 
-.PHONY: demo build test check lint docs nextest stack tools bench torture clean console console-checks browser
+.PHONY: demo build test check lint docs nextest stack tools interop bench clean console console-checks browser
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
@@ -66,6 +66,10 @@ stack:
 tools: | cargo-there
 	tools/install.sh
 
+## interop: real products that take minutes to install, and the long tests; docs/interop.md holds what it printed
+interop: build
+	tools/interop.sh
+
 ## bench: criterion benches of the hot paths; bench/ holds the comparisons with peers
 bench:
 	cargo bench --workspace --locked
@@ -73,10 +77,6 @@ bench:
 .PHONY: cargo-there
 cargo-there:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
-
-## torture: kill the sample store's process a hundred times while it appends
-torture:
-	STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --test torture
 
 .PHONY: node-there
 node-there:

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs the release binary against real products that take minutes to install, and the sample store under a hundred
+# kills. Prints a line each; docs/interop.md holds the lines of the last run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python3 tools/interop/evidently.py
+STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null
+echo "sample store: killed 100 times while it appended, no acknowledged sample lost"
