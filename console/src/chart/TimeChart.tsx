@@ -139,6 +139,7 @@ function nameNearest(element: HTMLElement | null, props: TimeChartProps, drawn: 
   const onLeft = left > self.over.clientWidth / 2;
   tip.style.left = onLeft ? '' : `${x + 14}px`;
   tip.style.right = onLeft ? `${element.clientWidth - x + 14}px` : '';
+  tip.style.maxWidth = `${Math.max(120, (onLeft ? x : element.clientWidth - x) - 18)}px`;
   tip.style.top = `${Math.max(0, top - 12)}px`;
 }
 

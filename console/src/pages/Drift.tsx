@@ -50,13 +50,22 @@ function Reports({ reports, selected }: { reports: Report[]; selected: string | 
           <h2>
             Drift share against {shown.reference} <small>share of columns that drifted; the line is the threshold</small>
           </h2>
-          <ShareChart reports={line} selected={shown.name} />
+          <ShareChart reports={around(line, shown)} selected={shown.name} />
         </section>
       )}
       <ReportTable reports={reports} selected={shown?.name ?? null} />
       {shown ? <Embedded report={shown} /> : <Empty title="There is no such report">{selected} is not among the reports of this server.</Empty>}
     </>
   );
+}
+
+/** Bars beside each other that can still be told apart. */
+const MOST_BARS = 60;
+
+/** So many periods before and after the one shown as there is room for. */
+function around(line: readonly Report[], shown: Report): readonly Report[] {
+  const from = Math.min(line.indexOf(shown) - MOST_BARS / 2, line.length - MOST_BARS);
+  return line.slice(Math.max(0, from)).slice(0, MOST_BARS);
 }
 
 /** The address of a report from the list, which stays filtered and sorted as it is. */

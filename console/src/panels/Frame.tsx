@@ -32,12 +32,12 @@ export function Frame({ id, title, description, exploreHref, table, save, notes 
             </button>
           )}
           {save && (
-            <button type="button" class="quiet" aria-label={`${title}: save as CSV`} title="Save as CSV" onClick={save.csv}>
+            <button type="button" class="quiet word" aria-label={`${title}: save as CSV`} title="Save as CSV" onClick={save.csv}>
               CSV
             </button>
           )}
           {save?.png && (
-            <button type="button" class="quiet" aria-label={`${title}: save as PNG`} title="Save as PNG" onClick={save.png}>
+            <button type="button" class="quiet word" aria-label={`${title}: save as PNG`} title="Save as PNG" onClick={save.png}>
               PNG
             </button>
           )}

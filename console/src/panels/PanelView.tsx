@@ -1,6 +1,7 @@
 /** One panel of the Overview: asks when it comes into sight, keeps its last picture while it asks again. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { lastValue } from '../chart/series';
 import { HeatmapChart } from '../chart/HeatmapChart';
 import { Sparkline } from '../chart/Sparkline';
 import { TimeChart, type Mark } from '../chart/TimeChart';
@@ -104,7 +105,7 @@ function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable
       return <HeatmapChart title={panel.title} map={data.map} step={data.step} unit={panel.unit} window={data.window} height={CHART_HEIGHT} syncKey="overview" onZoom={zoomTo} />;
     }
     case 'timeseries': {
-      if (data.lines.length === 0) return <Nothing text={panel.empty} />;
+      if (data.lines.every((line) => lastValue(line.values) === null)) return <Nothing text={panel.empty} />;
       if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={columnsOf(panel, data)} unit={panel.unit} bounds={panel.bounds} />;
       return (
         <TimeChart

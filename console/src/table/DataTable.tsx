@@ -56,7 +56,7 @@ export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, 
         <button type="button" onClick={exportCsv} disabled={shown.length === 0}>
           Save as CSV
         </button>
-        <small role="status">{shown.length === rows.length ? formatNumber(rows.length, 9) : `${formatNumber(shown.length, 9)} of ${formatNumber(rows.length, 9)}`}</small>
+        <small role="status">{shown.length === rows.length ? '' : `${formatNumber(shown.length, 9)} of `}{rows.length === 1 ? '1 row' : `${formatNumber(rows.length, 9)} rows`}</small>
       </div>
       {shown.length === 0 ? <p class="nothing">Nothing matches “{search}”.</p> : <Rows title={title} columns={columns} rows={shown} rowKey={rowKey} selected={selected} className={className} order={order} view={`${search}\n${order}`} />}
     </>
