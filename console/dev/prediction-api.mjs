@@ -1,6 +1,7 @@
 // A stand-in for the prediction API with the same metrics, for work on the console without the binary.
 
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const DURATIONS = [20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SCORES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /** Counters of a service; `serve` counts one request. A fixed seed makes runs alike. */
@@ -10,6 +11,7 @@ export class PredictionApi {
     this.requests = 0;
     this.responses = new Map([['200', 0], ['404', 0], ['422', 0], ['500', 0]]);
     this.latency = { counts: new Array(BOUNDS.length + 1).fill(0), sum: 0 };
+    this.duration = { counts: new Array(DURATIONS.length + 1).fill(0), sum: 0 };
     this.scores = { counts: new Array(SCORES.length + 1).fill(0), sum: 0 };
     this.predictions = [0, 0];
     this.version = '2';
@@ -28,6 +30,7 @@ export class PredictionApi {
     this.requests += 1;
     this.responses.set(code, this.responses.get(code) + 1);
     observe(this.latency, BOUNDS, seconds);
+    observe(this.duration, DURATIONS, seconds);
     if (code === '200') {
       const score = Math.min(0.999, Math.max(0.001, (this.random() + this.random()) / 2.2));
       observe(this.scores, SCORES, score);
@@ -42,6 +45,7 @@ export class PredictionApi {
     for (const [code, count] of this.responses) rows.push(['api_responses_total', { code }, count, 'counter']);
     this.predictions.forEach((count, i) => rows.push(['predictions_total', { prediction: String(i) }, count, 'counter']));
     histogram(rows, 'api_request_latency_seconds', BOUNDS, this.latency);
+    histogram(rows, 'streamflow_request_duration_seconds', DURATIONS, this.duration);
     histogram(rows, 'prediction_score', SCORES, this.scores);
     rows.push(['api_requests_in_flight', {}, Math.round(this.random() * 3), 'gauge']);
     rows.push(['model_info', { name: 'churn', version: this.version }, 1, 'gauge']);

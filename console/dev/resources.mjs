@@ -39,6 +39,7 @@ export class Resources {
     const id = path.split('/')[1];
     if (path === 'panels') return [200, { dashboards }];
     if (path === 'reports') return [200, this.reports];
+    if (path.startsWith('reports/')) return [200, { not_tested: [{ column: 'signup_date', reason: 'a date: no test takes it' }, { column: 'plan', reason: 'all current values are missing' }] }];
     if (path === 'models') return [200, { name: 'churn', production: this.versions.find((one) => one.production)?.version ?? null, versions: this.versions }];
     if (path === 'snapshots') return [200, ['2024-05-28', '2024-04-28', '2024-03-28', '2024-02-28', '2024-01-31'].map(snapshot)];
     if (path === 'runs') return [200, this.runs.map((one) => ({ ...one, tasks: undefined, logs: undefined }))];
@@ -74,7 +75,7 @@ export class Resources {
 function report(reference, current, share, drifted, threshold = 0.3) {
   const name = `drift_${reference}_vs_${current}`;
   const decision = share >= threshold ? 'RETRAINING_TRIGGERED' : 'NO_ACTION';
-  return { name, reference, current, profile: 'calibrated', drift_share: share, threshold, drifted, columns: 29, decision, target_drift: 0.0239, created: new Date(Date.parse(current) + day).toISOString(), url: `reports/${name}.html` };
+  return { name, reference, current, profile: 'calibrated', drift_share: share, threshold, drifted, columns: 29, decision, target_drift: 0.0239, created: new Date(Date.parse(current) + day).toISOString(), run_id: 14, url: `reports/${name}.html` };
 }
 
 function run(n) {
@@ -83,7 +84,7 @@ function run(n) {
   const state = n === 14 ? 'running' : failed ? 'failed' : 'completed';
   const at = (seconds) => new Date(started + seconds * 1000).toISOString();
   const tasks = ['read_tables', 'compare', 'write_report'].map((name, i) => ({ name, state: i < 2 ? 'completed' : state, started: at(i * 2), duration_ms: i < 2 || state !== 'running' ? 1400 : null, error: failed && i === 2 ? 'no space left on device: /data/reports' : '' }));
-  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, state_name: state === 'completed' ? 'NO_ACTION' : '', message: failed ? 'write_report: no space left on device' : '', started: at(0), ended: state === 'running' ? null : at(6), parameters: { reference: '2024-01-31', current: '2024-03-28' }, tasks, logs: [{ time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
+  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, state_name: state === 'completed' ? 'NO_ACTION' : '', message: failed ? 'write_report: no space left on device' : '', started: at(0), ended: state === 'running' ? null : at(6), parameters: { reference: '2024-01-31', current: '2024-03-28' }, report: 'drift_2024-01-31_vs_2024-03-28', tasks, logs: [{ time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
 }
 
 const expectation = (rule, kwargs, success) => ({ success, expectation_config: { type: `expect_column_values_to_${rule}`, kwargs }, result: { unexpected_count: success ? 0 : 3 } });

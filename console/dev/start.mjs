@@ -60,7 +60,7 @@ if (hours > 0) {
 const rules = { groups: [{ name: 'service', interval: '5s', rules: [
   { record: 'job:api_requests:rate5m', expr: 'sum by (job) (rate(api_requests_total[5m]))' },
   { alert: 'TargetDown', expr: 'up == 0', for: '1m', labels: { severity: 'page' }, annotations: { summary: '{{ $labels.instance }} does not answer' } },
-  { alert: 'HighLatency', expr: 'histogram_quantile(0.95, sum by (le) (rate(api_request_latency_seconds_bucket[5m]))) > 0.5', for: '5m', labels: { severity: 'ticket' }, annotations: { summary: 'p95 is over half a second' } },
+  { alert: 'HighLatency', expr: 'histogram_quantile(0.95, sum by (le) (rate(streamflow_request_duration_seconds_bucket[5m]))) > 0.5', for: '5m', labels: { severity: 'ticket' }, annotations: { summary: 'p95 is over half a second', description: '95 of 100 requests take up to {{ $value | humanizeDuration }}.' } },
 ] }] };
 writeFileSync(join(data, 'rules.yml'), JSON.stringify(rules));
 const freePort = createServer();

@@ -22,6 +22,19 @@ export function hrefOf(path: string, parameters?: URLSearchParams | Record<strin
   return (path === '' ? './' : encodeURI(path)) + (query ? `?${query}` : '');
 }
 
+/** What stays when the page changes: the stretch of time, and how often it is asked anew. */
+const KEPT = ['from', 'to', 'refresh'] as const;
+
+/** The address of a page of the console, which goes on showing the time that is shown now. */
+export function linkTo(path: string, parameters: URLSearchParams | Record<string, string> = {}): string {
+  const all = new URLSearchParams(parameters);
+  for (const name of KEPT) {
+    const value = place.value.parameters.get(name);
+    if (value !== null && !all.has(name)) all.set(name, value);
+  }
+  return hrefOf(path, all);
+}
+
 const current = (): Place => placeOf(window.location.href, document.baseURI);
 
 export const place = signal<Place>({ path: '', parameters: new URLSearchParams() });

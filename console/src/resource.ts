@@ -1,7 +1,7 @@
 /** Data on its way into a component: loading, there, or failed; kept while it is fetched again. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { isAbort, messageOf } from './http';
+import { isAbort, isGone, messageOf, returns } from './http';
 
 export interface Resource<T> {
   data: T | undefined;
@@ -10,7 +10,10 @@ export interface Resource<T> {
   reload: () => void;
 }
 
-/** Fetches when a key changes; a later fetch aborts the earlier one, and an answer that comes too late is dropped. */
+/**
+ * Fetches when a key changes, and when the server is back; a later fetch aborts the earlier one, and an answer that
+ * comes too late is dropped. While the server is gone the last data stay, without an error: the shell says it once.
+ */
 export function useResource<T>(fetcher: (signal: AbortSignal) => Promise<T>, keys: readonly unknown[], enabled = true): Resource<T> {
   const [state, setState] = useState<{ data: T | undefined; error: string | null; loading: boolean }>({ data: undefined, error: null, loading: true });
   const [turn, setTurn] = useState(0);
@@ -25,10 +28,10 @@ export function useResource<T>(fetcher: (signal: AbortSignal) => Promise<T>, key
         if (!controller.signal.aborted) setState({ data, error: null, loading: false });
       },
       (error: unknown) => {
-        if (!controller.signal.aborted && !isAbort(error)) setState((old) => ({ data: old.data, error: messageOf(error), loading: false }));
+        if (!controller.signal.aborted && !isAbort(error)) setState((old) => ({ data: old.data, error: isGone(error) ? null : messageOf(error), loading: false }));
       },
     );
     return () => controller.abort();
-  }, [...keys, turn, enabled]);
+  }, [...keys, turn, enabled, returns.value]);
   return { ...state, reload: () => setTurn((old) => old + 1) };
 }

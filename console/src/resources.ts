@@ -1,6 +1,7 @@
 /** StreamFlow's own resources under `/api/streamflow/`. */
 
 import { requestJson } from './http';
+import type { Bounds } from './units';
 
 export interface Session {
   version: string;
@@ -26,8 +27,14 @@ export interface Panel {
   stacked?: boolean;
   thresholds?: Threshold[];
   lines?: { value: number; label: string }[];
-  /** Stats and bars show the present value alone; `instant` spares a stat its past. */
-  targets: { expression: string; legend: string; instant?: boolean }[];
+  /** What stands in the place of no data; commands in backticks. */
+  empty: string;
+  bounds?: Bounds | null;
+  /** An expression for the value from which on a stat is red. */
+  limit?: string | null;
+  /** Series that never leave zero are left out. */
+  hide_zeros?: boolean;
+  targets: { expression: string; legend: string }[];
 }
 export interface Dashboard {
   uid: string;
@@ -49,6 +56,12 @@ export interface Report {
   target_drift: number | null;
   created?: string | number;
   url?: string;
+  /** The run that made it. */
+  run_id?: string | number | null;
+}
+/** What of a report's JSON is shown beside its page. */
+export interface ReportDetail {
+  not_tested?: { column: string; reason: string }[];
 }
 
 export interface ModelVersion {
@@ -103,6 +116,8 @@ export interface Run {
   started?: string | number | null;
   ended?: string | number | null;
   parameters?: unknown;
+  /** Name of the report it wrote. */
+  report?: string | null;
   tasks?: RunTask[];
   logs?: { time: string | number; level: string; message: string }[];
 }
@@ -151,6 +166,7 @@ export const login = (user: string, password: string): Promise<unknown> => post(
 export const logout = (): Promise<unknown> => post('logout', {});
 export const fetchPanels = async (signal?: AbortSignal): Promise<Dashboard[]> => (await get<{ dashboards: Dashboard[] }>('panels', signal)).dashboards;
 export const fetchReports = (signal?: AbortSignal): Promise<Report[]> => get('reports', signal);
+export const fetchReport = (name: string, signal?: AbortSignal): Promise<ReportDetail> => get(`reports/${encodeURIComponent(name)}`, signal);
 export const runReport = (request: { reference: string; current: string; profile?: string; threshold?: number }): Promise<Report> => post('reports', request);
 export const fetchModels = (signal?: AbortSignal): Promise<Models> => get('models', signal);
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatNumber, formatTicks, formatValue } from './units';
+import { formatNumber, formatTicks, formatValue, formatWithin } from './units';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 
@@ -49,3 +49,14 @@ test.each([
   [[0, 0.005, 0.01], 'seconds', ['0 s', '5 ms', '10 ms']],
   [[], 'short', []],
 ])('ticks %o in %s', (ticks, unit, texts) => expect(formatTicks(ticks, unit).map(plain)).toEqual(texts));
+
+test.each([
+  [0.00002, '< 20 µs'],
+  [0.000011, '< 20 µs'],
+  [0.0000201, '20.1 µs'],
+  [10, '> 10 s'],
+  [NaN, 'NaN'],
+  [null, '–'],
+])('%s s between 20 µs and 10 s is %s', (value, text) => expect(plain(formatWithin(value, 'seconds', [0.00002, 10]))).toBe(text));
+
+test('without bounds a value is what it is', () => expect(plain(formatWithin(0.00001, 'seconds'))).toBe('10 µs'));

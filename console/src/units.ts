@@ -79,6 +79,16 @@ export function formatValue(value: number | null | undefined, unit = 'short', di
   return formatNumber(value, digits) + GAP + unit;
 }
 
+/** Lowest and highest value that can be told apart. */
+export type Bounds = readonly [low: number, high: number];
+
+/** The value; at or beyond the bounds only on which side of them it lies. */
+export function formatWithin(value: number | null | undefined, unit: string, bounds?: Bounds | null, digits = 3): string {
+  if (bounds && value != null && value <= bounds[0]) return `<${GAP}${formatValue(bounds[0], unit)}`;
+  if (bounds && value != null && value >= bounds[1]) return `>${GAP}${formatValue(bounds[1], unit)}`;
+  return formatValue(value, unit, digits);
+}
+
 /** The texts of an axis, with as many digits as it takes to tell neighbours apart. */
 export function formatTicks(ticks: readonly number[], unit: string): string[] {
   for (let digits = 2; digits <= 8; digits += 1) {

@@ -138,3 +138,44 @@ test('the console works below a path', async () => {
     proxy.close();
   }
 });
+
+test('the stretch of time stays from page to page and leads into Explore', async () => {
+  await visit(browser, '?from=now-6h&refresh=1m', async (page) => {
+    await settled(page);
+    await page.getByRole('navigation').getByRole('link', { name: 'Runs' }).click();
+    await page.waitForURL(/runs\?from=now-6h&refresh=1m$/);
+    await page.getByRole('navigation').getByRole('link', { name: 'Explore' }).click();
+    await page.waitForURL(/graph\?from=now-6h&refresh=1m$/);
+    await page.getByRole('button', { name: 'Graph' }).click();
+    await page.waitForURL(/g0\.range_input=6h.*from=now-6h/);
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.keyboard.press('g');
+    await page.keyboard.press('o');
+    await page.getByRole('button', { name: 'Last 6 hours' }).waitFor();
+  });
+});
+
+test('while the server is gone the last data stay under one banner', async () => {
+  for (const [path, ready] of [['?from=now-5m', '.stat-value'], ['runs', 'td a'], ['targets', 'td']]) {
+    let gone = false;
+    await visit(
+      browser,
+      `${path}${path.includes('?') ? '&' : '?'}refresh=1s`,
+      async (page) => {
+        await page.locator(ready).first().waitFor();
+        await settled(page);
+        const before = await page.locator(ready).count();
+        gone = true;
+        await page.getByRole('alert').getByText(/has not answered since/).waitFor();
+        await page.waitForTimeout(2500);
+        assert.equal(await page.getByRole('alert').count(), 1);
+        assert.ok((await page.locator(ready).count()) >= before, path);
+        await keep(page, `gone-${path.replace(/\W.*/, '') || 'overview'}`);
+        gone = false;
+        await page.getByRole('alert').waitFor({ state: 'detached' });
+      },
+      { expected: ['ERR_', 'Failed to load'], prepare: (page) => page.route('**/api/**', (route) => (gone ? (path === 'runs' ? route.fulfill({ status: 502, body: 'Bad Gateway' }) : route.abort('connectionrefused')) : route.fallback())) },
+    );
+  }
+});

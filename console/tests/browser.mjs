@@ -59,6 +59,27 @@ export const settled = (page) =>
     return waiting.length === 0 && document.querySelector('main h1, main .empty');
   });
 
+/** Answers requests for `pattern` with this JSON, or with what it makes of the address. */
+export const answer = (page, pattern, json) => page.route(pattern, (route) => route.fulfill({ json: typeof json === 'function' ? json(new URL(route.request().url())) : json }));
+
+/** A name that is longer than any screen is wide. */
+export const LONG = 'a_name_without_any_place_to_break_'.repeat(8);
+
+/** Runs as the server lists them, the newest first: every third an ingest, every fiftieth failed with a long message. */
+export const manyRuns = (count) =>
+  Array.from({ length: count }, (_, i) => {
+    const started = Date.now() - i * 3_600_000;
+    return {
+      id: count - i,
+      flow: i % 3 ? 'monitor_month' : 'ingest_month',
+      state: i % 50 ? 'completed' : 'failed',
+      message: i % 50 ? null : `${LONG} failed`,
+      started: new Date(started).toISOString(),
+      ended: i === 0 ? null : new Date(started + (i % 90) * 1000).toISOString(),
+      parameters: { reference: '2024-01-31', current: i % 50 ? '2024-02-29' : LONG },
+    };
+  });
+
 /** One prediction by the API; its status and body. */
 export async function predict(body = ENTITY) {
   const response = await fetch(`${API}/predict`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { ENTITY, keep, launch, predict, settled, visit } from './browser.mjs';
+import { answer, ENTITY, keep, launch, predict, settled, visit } from './browser.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -155,4 +155,16 @@ test('a request that changes something carries the token', async () => {
     await page.getByRole('button', { name: 'Predict', exact: true }).click();
     assert.ok((await (await asked).allHeaders())['x-streamflow-token']);
   });
+});
+
+test('a firing alert says what it means, its templates expanded', async () => {
+  const alert = { labels: { alertname: 'A' }, annotations: { summary: '53% of the columns', description: 'Drifted: age plan.', runbook_url: 'https://runbooks.example/a' }, state: 'firing', activeAt: '2024-05-01T00:00:00Z', value: '5.3e-01' };
+  const rule = { name: 'A', query: 'x > 1', type: 'alerting', health: 'ok', state: 'firing', duration: 0, labels: {}, annotations: { summary: '{{ $value }} of the columns', description: 'Drifted: {{ range }}.' }, alerts: [alert] };
+  await visit(browser, 'alerts', async (page) => {
+    await page.getByText('Drifted: age plan.').waitFor();
+    await page.getByText('53% of the columns').waitFor();
+    assert.equal(await page.getByText('{{').count(), 0);
+    assert.equal(await page.getByRole('link', { name: 'https://runbooks.example/a' }).count(), 1);
+    await keep(page, 'alert-description');
+  }, { prepare: (page) => answer(page, '**/api/v1/rules', { status: 'success', data: { groups: [{ name: 'g', file: 'rules.yml', interval: 60, rules: [rule, { ...rule, name: 'B', state: 'inactive', alerts: [] , annotations: {} }] }] } }) });
 });

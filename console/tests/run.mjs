@@ -82,7 +82,7 @@ try {
   await servers();
   const named = process.argv.slice(2);
   const specs = named.length ? named : readdirSync(here).filter((file) => file.endsWith('.spec.mjs')).sort().map((file) => join(here, file));
-  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=180000', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
+  const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=300000', '--test-reporter=spec', ...specs], { stdio: 'inherit', env: environment });
   process.exitCode = await new Promise((done) => child.once('exit', (status) => done(status ?? 1)));
 } finally {
   for (const stop of stops.reverse()) await stop();

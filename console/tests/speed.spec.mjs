@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, settled, visit } from './browser.mjs';
+import { answer, launch, manyRuns, settled, visit } from './browser.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -45,17 +45,57 @@ test('moving a day of 20 series takes less than a frame to draw', async (t) => {
   });
 });
 
-/** Moves the chart under the pointer for sixty frames while the browser traces what it draws. */
-async function tracePan(page, box) {
+/** What the browser did while `act` ran. */
+async function trace(page, act) {
   const client = await page.context().newCDPSession(page);
   const events = [];
   client.on('Tracing.dataCollected', ({ value }) => events.push(...value));
+  await client.send('Tracing.start', { traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame', 'devtools.timeline.frame', 'devtools.timeline'] } });
+  await act();
+  const complete = new Promise((done) => client.once('Tracing.tracingComplete', done));
+  await client.send('Tracing.end');
+  await complete;
+  await client.detach();
+  return events;
+}
+
+/** Milliseconds of the processor, not of the clock, that each event of this name took: what other programs take does not count. */
+const durations = (events, name) => events.filter((event) => event.name === name && event.ph === 'X').map(({ tdur, dur }) => (tdur ?? dur) / 1000);
+
+/** A task that keeps the page from answering for longer can be felt (W3C, Long Tasks). */
+const LONG_TASK_MS = 50;
+
+test('five thousand rows are scrolled without a task that can be felt', async (t) => {
+  await visit(browser, 'runs?refresh=off', async (page) => {
+    await page.locator('.long td a').first().waitFor();
+    const scroll = () =>
+      page.evaluate(
+        () =>
+          new Promise((done) => {
+            const box = document.querySelector('.long');
+            let n = 0;
+            const step = () => {
+              n += 1;
+              box.scrollTop += 300;
+              requestAnimationFrame(n < 90 ? step : done);
+            };
+            requestAnimationFrame(step);
+          }),
+      );
+    const tries = [];
+    for (let i = 0; i < 3; i += 1) tries.push(Math.max(...durations(await trace(page, scroll), 'RunTask')));
+    t.diagnostic(`longest task of each try: ${tries.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+    assert.ok(Math.min(...tries) < LONG_TASK_MS);
+  }, { prepare: (page) => answer(page, '**/api/streamflow/runs?*', manyRuns(5000)) });
+});
+
+/** Moves the chart under the pointer for sixty frames while the browser traces what it draws. */
+async function tracePan(page, box) {
   const y = box.y + box.height / 2;
   await page.keyboard.down('Shift');
   await page.mouse.move(box.x + box.width * 0.8, y);
   await page.mouse.down();
-  await client.send('Tracing.start', { traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline.frame', 'devtools.timeline.frame', 'devtools.timeline'] } });
-  await page.evaluate(
+  const move = () => page.evaluate(
     ({ from, to, y }) =>
       new Promise((done) => {
         let n = 0;
@@ -69,15 +109,11 @@ async function tracePan(page, box) {
       }),
     { from: box.x + box.width * 0.8, to: box.x + box.width * 0.3, y },
   );
-  const complete = new Promise((done) => client.once('Tracing.tracingComplete', done));
-  await client.send('Tracing.end');
-  await complete;
+  const events = await trace(page, move);
   await page.mouse.move(box.x + box.width * 0.8, y);
   await page.mouse.up();
   await page.keyboard.up('Shift');
-  await client.detach();
-  // Time of the processor, not of the clock: what other programs take from it does not count.
-  const drawings = events.filter(({ name, ph }) => name === 'FireAnimationFrame' && ph === 'X').map(({ tdur, dur }) => (tdur ?? dur) / 1000);
+  const drawings = durations(events, 'FireAnimationFrame');
   return {
     frames: events.filter(({ name }) => name === 'DrawFrame').length,
     dropped: events.filter(({ name }) => name === 'DroppedFrame').length,

@@ -1,6 +1,6 @@
 /** Drift share period by period: a bar each, with the threshold of its report. */
 
-import { hrefOf } from '../location';
+import { linkTo } from '../location';
 import type { Report } from '../resources';
 import { formatValue } from '../units';
 
@@ -18,7 +18,7 @@ export function ShareChart({ reports, selected }: { reports: readonly Report[]; 
         const y = (value: number): number => TOP + (HEIGHT - TOP) * (1 - value / most);
         return (
           <li key={report.name}>
-            <a href={hrefOf(`drift/${report.name}`)} aria-current={selected === report.name ? 'page' : undefined}>
+            <a href={linkTo(`drift/${report.name}`)} aria-current={selected === report.name ? 'page' : undefined}>
               <svg viewBox={`0 0 64 ${HEIGHT}`} aria-hidden="true">
                 <rect class={over ? 'over' : 'under'} x="16" width="32" y={y(share)} height={Math.max(1, HEIGHT - y(share))} rx="2" />
                 <line x1="6" x2="58" y1={y(report.threshold)} y2={y(report.threshold)} />

@@ -5,9 +5,9 @@ import uPlot from 'uplot';
 import { paint, zone } from '../preferences';
 import { formatTime } from '../time/clock';
 import type { Window } from '../time/range';
-import { formatValue } from '../units';
+import { formatWithin, type Bounds } from '../units';
 import { baseOptions, FONT, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
-import { bySize, isolated, lastValue, stack, valueRange, type ChartLine } from './series';
+import { bySize, isolated, lastValue, nearest, stack, valueRange, type ChartLine } from './series';
 import { chartKeys, usePlot } from './usePlot';
 
 export interface Mark {
@@ -25,6 +25,7 @@ export interface TimeChartProps {
   height: number;
   stacked?: boolean;
   marks?: Mark[];
+  bounds?: Bounds | null;
   syncKey?: string;
   onZoom: (window: Window) => void;
 }
@@ -49,7 +50,10 @@ export function TimeChart(props: TimeChartProps) {
       zone: zone.value,
       syncKey: props.syncKey,
       onZoom: (window) => latest.current.onZoom(window),
-      onCursor: (index) => writeReadout(readout.current, latest.current, index),
+      onCursor: (index, self) => {
+        writeReadout(readout.current, latest.current, index);
+        nameNearest(readout.current, latest.current, drawn, self);
+      },
     };
     return chartOptions(context, { ...props, lines: drawn }, hidden);
   };
@@ -58,6 +62,9 @@ export function TimeChart(props: TimeChartProps) {
   return (
     <div class="chart" ref={readout}>
       <span class="legend-time" aria-hidden="true" />
+      <p class="chart-tip" aria-hidden="true" hidden>
+        <i class="swatch" /> <span /> <b />
+      </p>
       <div
         ref={box}
         class="plot"
@@ -81,7 +88,7 @@ export function TimeChart(props: TimeChartProps) {
           >
             <i class={`swatch c-${line.colour}`} />
             <span class="legend-label">{line.label}</span>
-            <b class="legend-value">{formatValue(lastValue(line.values), unit)}</b>
+            <b class="legend-value">{formatWithin(lastValue(line.values), unit, props.bounds)}</b>
           </button>
         ))}
       </div>
@@ -108,12 +115,36 @@ function writeReadout(element: HTMLElement | null, props: TimeChartProps, index:
   if (clock) clock.textContent = time === undefined ? '' : formatTime(time * 1000, zone.peek());
   element.querySelectorAll('.legend-value').forEach((value, i) => {
     const values = props.lines[i]?.values ?? [];
-    value.textContent = formatValue(index === null ? lastValue(values) : values[index], props.unit);
+    value.textContent = formatWithin(index === null ? lastValue(values) : values[index], props.unit, props.bounds);
   });
 }
 
-function describe({ title, lines, unit }: TimeChartProps): string {
-  const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatValue(lastValue(line.values), unit)}`);
+/** Names the line next to the pointer, beside it; on the chart that is pointed at, not on those that share its crosshair. */
+function nameNearest(element: HTMLElement | null, props: TimeChartProps, drawn: readonly ChartLine[], self: uPlot): void {
+  const tip = element?.querySelector<HTMLElement>('.chart-tip');
+  if (!element || !tip) return;
+  const { idx, left = -1, top = -1 } = self.cursor;
+  const here = idx != null && left >= 0 && (self.over.matches(':hover') || element.contains(document.activeElement));
+  const sums = here ? self.series.map((series, i) => (i > 0 && series.show ? self.data[i]?.[idx] : null)) : [];
+  const found = nearest(sums, self.posToVal(top, 'y'), props.stacked);
+  const line = found === null ? undefined : drawn[found - 1];
+  tip.hidden = !line;
+  element.querySelectorAll('.legend-item').forEach((item, i) => item.classList.toggle('near', line !== undefined && props.lines[i] === line));
+  if (!line || idx == null) return;
+  const [swatch, name, value] = tip.children;
+  if (swatch) swatch.className = `swatch c-${line.colour}`;
+  if (name) name.textContent = line.label;
+  if (value) value.textContent = formatWithin(line.values[idx], props.unit, props.bounds);
+  const x = left + self.over.offsetLeft;
+  const onLeft = left > self.over.clientWidth / 2;
+  tip.style.left = onLeft ? '' : `${x + 14}px`;
+  tip.style.right = onLeft ? `${element.clientWidth - x + 14}px` : '';
+  tip.style.maxWidth = `${Math.max(120, (onLeft ? x : element.clientWidth - x) - 18)}px`;
+  tip.style.top = `${Math.max(0, top - 12)}px`;
+}
+
+function describe({ title, lines, unit, bounds }: TimeChartProps): string {
+  const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatWithin(lastValue(line.values), unit, bounds)}`);
   const more = lines.length > 5 ? `, and ${lines.length - 5} more` : '';
   return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}`;
 }

@@ -13,13 +13,14 @@ export interface PlotContext {
   syncKey?: string | undefined;
   onZoom: (window: Window) => void;
   /** Index of the hovered point, null when the pointer is elsewhere. */
-  onCursor: (index: number | null) => void;
+  onCursor: (index: number | null, self: uPlot) => void;
 }
 
 export interface Colours {
   ink: string;
   muted: string;
   line: string;
+  panel: string;
   accent: string;
   of: (name: string) => string;
 }
@@ -32,6 +33,7 @@ export function readColours(): Colours {
     ink: read('--ink'),
     muted: read('--muted'),
     line: read('--line'),
+    panel: read('--panel'),
     accent: read('--accent'),
     of: (name) => read(/^\d+$/.test(name) ? `--series-${name}` : `--${name}`),
   };
@@ -119,7 +121,7 @@ export function baseOptions(context: PlotContext): Omit<uPlot.Options, 'series'>
     hooks: {
       ready: [(self) => gestures.listenToWheel(self)],
       setSelect: [(self) => gestures.zoom(self)],
-      setCursor: [(self) => context.onCursor(self.cursor.idx ?? null)],
+      setCursor: [(self) => context.onCursor(self.cursor.idx ?? null, self)],
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bySize, gridOf, isolated, lastValue, onGrid, stack, toLines, valueRange } from './series';
+import { bySize, gridOf, isolated, isZero, lastValue, nearest, onGrid, stack, toLines, valueRange } from './series';
 
 test('the grid has both ends', () => {
   expect(gridOf({ start: 0, end: 30 }, 10)).toEqual([0, 10, 20, 30]);
@@ -61,4 +61,22 @@ test.each([
   const [from, to] = valueRange(min, max, marks);
   expect(from).toBeCloseTo(low, 9);
   expect(to).toBeCloseTo(high, 9);
+});
+
+test.each([
+  [[1, 5, 9], 4, false, 1],
+  [[1, null, 9], 6, false, 2],
+  [[null, undefined], 6, false, null],
+  [[], 0, false, null],
+  [[3, 3], 3, false, 0],
+  [[2, 6, 10], 3, true, 1],
+  [[2, 6, 10], 11, true, 2],
+  [[2, null, 10], 1, true, 0],
+])('of %o the nearest to %s, stacked %s, is number %s', (values, at, stacked, found) => expect(nearest(values, at, stacked)).toBe(found));
+
+test('a series of zeros is told from one that left zero once', () => {
+  expect(isZero({ labels: {}, samples: [[0, 0], [1, 0]] })).toBe(true);
+  expect(isZero({ labels: {}, samples: [[0, 0], [1, 1e-9]] })).toBe(false);
+  expect(isZero({ labels: {}, samples: [[0, NaN]] })).toBe(false);
+  expect(isZero({ labels: {}, samples: [] })).toBe(true);
 });

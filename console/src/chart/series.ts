@@ -71,6 +71,21 @@ export function stack(lines: readonly ChartLine[], hidden: ReadonlySet<string>):
   });
 }
 
+/** Which of the values at one moment is nearest to `at`; in a stack of sums the layer that `at` lies in. Null without any. */
+export function nearest(values: readonly (number | null | undefined)[], at: number, stacked = false): number | null {
+  const present = values.flatMap((value, i) => (value == null ? [] : [{ i, value }]));
+  const above = stacked ? present.filter(({ value }) => value >= at) : [];
+  const candidates = above.length ? above : present;
+  let found = candidates[0];
+  for (const one of candidates) if (found && Math.abs(one.value - at) < Math.abs(found.value - at)) found = one;
+  return found?.i ?? null;
+}
+
+/** Whether a series is there but never leaves zero. */
+export function isZero({ samples }: RangeSeries): boolean {
+  return samples.every(([, value]) => value === 0);
+}
+
 /** The last value that is there, or null. */
 export function lastValue(values: readonly (number | null)[]): number | null {
   for (let i = values.length - 1; i >= 0; i -= 1) {

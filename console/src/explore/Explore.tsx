@@ -1,19 +1,18 @@
 /** Any question to the metrics, as a table or a chart, several beside each other. */
 
-import { place, navigate, hrefOf } from '../location';
+import { place, navigate, linkTo } from '../location';
 import { PageHead } from '../shell/PageHead';
 import { TimeControls } from '../shell/TimeControls';
+import { isRelative } from '../time/range';
+import { range, view } from '../time/view';
 import { EMPTY_QUERY, readQueries, writeQueries, type Query } from './address';
 import { QueryPane } from './QueryPane';
 
 export function Explore() {
   const { parameters } = place.value;
-  const queries = readQueries(parameters);
+  const queries = readQueries(parameters, parameters.has('from') ? shownNow() : EMPTY_QUERY);
   const show = (next: readonly Query[], replace = false): void => {
-    const written = writeQueries(next);
-    const refresh = parameters.get('refresh');
-    if (refresh) written.set('refresh', refresh);
-    navigate(hrefOf('graph', written), replace);
+    navigate(linkTo('graph', writeQueries(next)), replace);
   };
   return (
     <>
@@ -34,6 +33,12 @@ export function Explore() {
       </button>
     </>
   );
+}
+
+/** An empty query over the time that the page before showed. */
+function shownNow(): Query {
+  const { start, end } = view.value;
+  return { ...EMPTY_QUERY, rangeS: Math.round(end - start), endS: isRelative(range.value) ? null : end };
 }
 
 /** A new query looks at the same time as the one before it. */

@@ -1,7 +1,7 @@
 /** A range query as a chart. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { gridOf, toLines } from '../chart/series';
+import { gridOf, toLines, type ChartLine } from '../chart/series';
 import { TimeChart } from '../chart/TimeChart';
 import { queryRange } from '../prometheus';
 import { useResource } from '../resource';
@@ -72,9 +72,27 @@ export function GraphAnswer({ query, onError, onChange }: AnswerProps) {
                 </button>
               </>
             )}
+            {data.series.length > 0 && <Save title={query.expression} times={drawn.times} lines={drawn.lines} box={box} />}
           </p>
         </>
       )}
     </div>
+  );
+}
+
+function Save({ title, times, lines, box }: { title: string; times: readonly number[]; lines: readonly ChartLine[]; box: { current: Element | null } }) {
+  const columns = lines.map((line) => ({ name: line.label, values: line.values }));
+  return (
+    <>
+      {' '}
+      Save as{' '}
+      <button type="button" class="link" onClick={() => void import('../export').then(({ saveSeriesCsv }) => saveSeriesCsv(title, times, columns))}>
+        CSV
+      </button>{' '}
+      or{' '}
+      <button type="button" class="link" onClick={() => void import('../export').then(({ savePng }) => box.current && savePng(title, box.current))}>
+        PNG
+      </button>
+    </>
   );
 }

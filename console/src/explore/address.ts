@@ -1,6 +1,6 @@
 /** Explore's state in the address, as Prometheus writes it: `graph?g0.expr=up&g0.tab=0&g0.range_input=1h`. */
 
-import { hrefOf } from '../location';
+import { linkTo } from '../location';
 import { formatDuration, parseDuration } from '../time/duration';
 
 export interface Query {
@@ -16,15 +16,15 @@ export interface Query {
 
 export const EMPTY_QUERY: Query = { expression: '', tab: 'table', rangeS: 3600, endS: null, stepS: null, stacked: false };
 
-/** Queries of an address in their order; at least one. Numbers may have gaps; what cannot be read keeps its default. */
-export function readQueries(parameters: URLSearchParams): Query[] {
+/** Queries of an address in their order, without any the empty one. Numbers may have gaps; what cannot be read keeps its default. */
+export function readQueries(parameters: URLSearchParams, empty = EMPTY_QUERY): Query[] {
   const numbers = new Set<number>();
   for (const key of parameters.keys()) {
     const match = /^g(\d{1,3})\./.exec(key);
     if (match) numbers.add(Number(match[1]));
   }
   const queries = [...numbers].sort((a, b) => a - b).map((n) => readQuery(parameters, `g${n}.`));
-  return queries.length ? queries : [{ ...EMPTY_QUERY }];
+  return queries.length ? queries : [{ ...empty }];
 }
 
 function readQuery(parameters: URLSearchParams, prefix: string): Query {
@@ -60,5 +60,5 @@ export function writeQueries(queries: readonly Query[]): URLSearchParams {
 
 export function exploreHref(expressions: readonly string[], query: Partial<Query> = {}): string {
   const queries = expressions.map((expression) => ({ ...EMPTY_QUERY, tab: 'graph' as const, ...query, expression }));
-  return hrefOf('graph', writeQueries(queries));
+  return linkTo('graph', writeQueries(queries));
 }

@@ -107,11 +107,12 @@ function RuleItem({ rule }: { rule: Rule }) {
             <code>{rule.query}</code>
           </a>
           <Pairs pairs={{ ...rule.labels }} />
-          {Object.entries(rule.annotations ?? {}).map(([name, text]) => (
-            <p key={name}>
-              <small>{name}</small> {text}
-            </p>
-          ))}
+          {alerts.length === 0 &&
+            Object.entries(rule.annotations ?? {}).map(([name, text]) => (
+              <p key={name}>
+                <small>{name}</small> {text}
+              </p>
+            ))}
           {rule.lastError && <p class="row-error">{rule.lastError}</p>}
           {alerts.length > 0 && <AlertTable name={rule.name} alerts={alerts} />}
         </div>
@@ -129,6 +130,24 @@ function Pairs({ pairs }: { pairs: Record<string, string> }) {
         </code>
       ))}
     </span>
+  );
+}
+
+/** What an alert says, its templates expanded: the summary first, then all the others. */
+function Annotations({ texts: { summary, ...others } }: { texts: Record<string, string> }) {
+  return (
+    <div class="annotations">
+      {summary && (
+        <p>
+          <b>{summary}</b>
+        </p>
+      )}
+      {Object.entries(others).map(([name, text]) => (
+        <p key={name}>
+          {name !== 'description' && <small>{name}</small>} {/^https?:\/\/\S+$/.test(text) ? <a href={text}>{text}</a> : text}
+        </p>
+      ))}
+    </div>
   );
 }
 
@@ -154,7 +173,7 @@ function AlertTable({ name, alerts }: { name: string; alerts: Alert[] }) {
               </td>
               <td>
                 <Pairs pairs={alert.labels} />
-                {alert.annotations['summary'] && <p>{alert.annotations['summary']}</p>}
+                <Annotations texts={alert.annotations} />
               </td>
               <td class="when" title={formatTime(toMillis(alert.activeAt), zone.value)}>{formatAgo(toMillis(alert.activeAt), Date.now())}</td>
               <td class="num">{formatValue(Number(alert.value), 'short', 5)}</td>

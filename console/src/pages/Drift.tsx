@@ -1,11 +1,12 @@
 /** Every comparison of two periods: shares over time, the report itself, and a way to run another. */
 
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { ShareChart } from '../chart/ShareChart';
 import { address, messageOf } from '../http';
-import { hrefOf, navigate } from '../location';
+import { linkTo, navigate, place } from '../location';
 import { zone } from '../preferences';
-import { fetchReports, fetchSnapshots, runReport, type Report } from '../resources';
+import { fetchReport, fetchReports, fetchSnapshots, runReport, type Report } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
 import { Chip } from '../shell/Chip';
@@ -15,7 +16,8 @@ import { PageHead } from '../shell/PageHead';
 import type { PageProps } from '../shell/pages';
 import { Empty, Loaded } from '../shell/states';
 import { sayState, toneOf } from '../shell/verdicts';
-import { formatAgo, formatTime, toMillis } from '../time/clock';
+import { DataTable, type Column } from '../table/DataTable';
+import { formatAgo, formatTime, isoTime, toMillis } from '../time/clock';
 import { formatNumber, formatValue } from '../units';
 
 export function Drift({ rest }: PageProps) {
@@ -48,7 +50,7 @@ function Reports({ reports, selected }: { reports: Report[]; selected: string | 
           <h2>
             Drift share against {shown.reference} <small>share of columns that drifted; the line is the threshold</small>
           </h2>
-          <ShareChart reports={line} selected={shown.name} />
+          <ShareChart reports={around(line, shown)} selected={shown.name} />
         </section>
       )}
       <ReportTable reports={reports} selected={shown?.name ?? null} />
@@ -57,61 +59,79 @@ function Reports({ reports, selected }: { reports: Report[]; selected: string | 
   );
 }
 
+/** Bars beside each other that can still be told apart. */
+const MOST_BARS = 60;
+
+/** So many periods before and after the one shown as there is room for. */
+function around(line: readonly Report[], shown: Report): readonly Report[] {
+  const from = Math.min(line.indexOf(shown) - MOST_BARS / 2, line.length - MOST_BARS);
+  return line.slice(Math.max(0, from)).slice(0, MOST_BARS);
+}
+
+/** The address of a report from the list, which stays filtered and sorted as it is. */
+function reportHref({ name }: Report): string {
+  return linkTo(`drift/${name}`, place.value.parameters);
+}
+
+const COLUMNS: readonly Column<Report>[] = [
+  { key: 'current', title: 'Period', className: 'when', value: (report) => report.current, cell: (report) => <a href={reportHref(report)}>{report.current}</a> },
+  { key: 'reference', title: 'Against', className: 'when', value: (report) => report.reference },
+  { key: 'profile', title: 'Profile', value: (report) => report.profile, cell: (report) => sayState(report.profile ?? '–') },
+  { key: 'decision', title: 'Decision', value: (report) => sayState(report.decision), cell: (report) => <Chip tone={toneOf(report.decision)}>{sayState(report.decision)}</Chip> },
+  {
+    key: 'drift_share',
+    title: 'Drift share',
+    num: true,
+    value: (report) => report.drift_share,
+    cell: (report) => (
+      <>
+        <b>{formatValue(report.drift_share, 'percentunit')}</b> <small>of {formatValue(report.threshold, 'percentunit')}</small>
+      </>
+    ),
+  },
+  { key: 'drifted', title: 'Drifted', num: true, value: (report) => report.drifted, cell: (report) => (report.drifted === undefined ? '–' : `${report.drifted} of ${report.columns ?? '?'}`) },
+  { key: 'target_drift', title: 'Label', num: true, value: (report) => report.target_drift, cell: (report) => (report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)), hint: () => "Absolute difference of the label's positive rate" },
+  {
+    key: 'created',
+    title: 'Made',
+    className: 'when',
+    value: (report) => isoTime(report.created),
+    cell: (report) => formatAgo(toMillis(report.created), Date.now()),
+    hint: (report) => formatTime(toMillis(report.created), zone.value),
+  },
+];
+
 function ReportTable({ reports, selected }: { reports: Report[]; selected: string | null }) {
   return (
     <section class="block">
       <h2>Reports</h2>
-      <div class="table-box reports" tabIndex={0} role="region" aria-label="Reports">
-        <table class="data stacking">
-          <thead>
-            <tr>
-              <th scope="col">Period</th>
-              <th scope="col">Against</th>
-              <th scope="col">Decision</th>
-              <th scope="col" class="num">
-                Drift share
-              </th>
-              <th scope="col" class="num">
-                Drifted
-              </th>
-              <th scope="col" class="num">
-                Label
-              </th>
-              <th scope="col">Made</th>
-            </tr>
-          </thead>
-          <tbody>
-            {reports.map((report) => (
-              <tr key={report.name} class={report.name === selected ? 'selected' : ''}>
-                <td class="when" data-label="Period">
-                  <a href={hrefOf(`drift/${report.name}`)} aria-current={report.name === selected ? 'true' : undefined}>
-                    {report.current}
-                  </a>
-                </td>
-                <td class="when" data-label="Against">
-                  {report.reference} {report.profile && report.profile !== 'calibrated' && <small>{report.profile}</small>}
-                </td>
-                <td data-label="Decision">
-                  <Chip tone={toneOf(report.decision)}>{sayState(report.decision)}</Chip>
-                </td>
-                <td data-label="Drift share" class="num">
-                  <b>{formatValue(report.drift_share, 'percentunit')}</b> <small>of {formatValue(report.threshold, 'percentunit')}</small>
-                </td>
-                <td data-label="Drifted" class="num">
-                  {report.drifted === undefined ? '–' : `${report.drifted} of ${report.columns ?? '?'}`}
-                </td>
-                <td data-label="Label" class="num" title="Absolute difference of the label's positive rate">
-                  {report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)}
-                </td>
-                <td class="when" data-label="Made" title={formatTime(toMillis(report.created), zone.value)}>
-                  {formatAgo(toMillis(report.created), Date.now())}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable title="Reports" className="reports" columns={COLUMNS} rows={reports} rowKey={(report) => report.name} selected={selected} />
     </section>
+  );
+}
+
+/** Columns that no test took, with the reason; a report of a server that does not say it has none. */
+function NotTested({ name }: { name: string }) {
+  const { data } = useResource((signal) => fetchReport(name, signal), [name]);
+  const columns = data?.not_tested ?? [];
+  if (columns.length === 0) return null;
+  return (
+    <details class="card fold not-tested" open>
+      <summary>
+        <Chip tone="warn">Not tested</Chip>
+        <b>
+          {columns.length} {columns.length === 1 ? 'column' : 'columns'}
+        </b>
+      </summary>
+      <dl class="facts">
+        {columns.map(({ column, reason }) => (
+          <Fragment key={column}>
+            <dt>{column}</dt>
+            <dd>{reason}</dd>
+          </Fragment>
+        ))}
+      </dl>
+    </details>
   );
 }
 
@@ -122,10 +142,14 @@ function Embedded({ report }: { report: Report }) {
     <section class="block">
       <h2 class="with-action">
         {report.reference} → {report.current}
-        <a href={url} target="_blank" rel="noreferrer">
-          Open alone <Icon name="out" />
-        </a>
+        <span>
+          {report.run_id != null && <a href={linkTo(`runs/${report.run_id}`)}>Run {String(report.run_id).slice(0, 8)}</a>}
+          <a href={url} target="_blank" rel="noreferrer">
+            Open alone <Icon name="out" />
+          </a>
+        </span>
       </h2>
+      <NotTested key={report.name} name={report.name} />
       <iframe class="report" src={url} title={`Drift report ${report.reference} against ${report.current}`} sandbox="allow-scripts allow-popups" />
     </section>
   );
@@ -147,7 +171,7 @@ function Compare({ done }: { done: () => void }) {
     runReport({ reference: read('reference'), current: read('current'), profile: read('profile'), ...(threshold > 0 ? { threshold } : {}) })
       .then((report) => {
         done();
-        navigate(hrefOf(`drift/${report.name}`));
+        navigate(linkTo(`drift/${report.name}`));
       })
       .catch((failure: unknown) => setError(messageOf(failure)))
       .finally(() => setBusy(false));

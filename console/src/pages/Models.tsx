@@ -1,6 +1,6 @@
 /** Versions of the model, what they score, and which one answers. */
 
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { zone } from '../preferences';
 import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
@@ -10,7 +10,8 @@ import { Confirm } from '../shell/Confirm';
 import { PageHead } from '../shell/PageHead';
 import { announcement } from '../shell/shortcuts';
 import { Empty, Loaded } from '../shell/states';
-import { formatAgo, formatTime, toMillis } from '../time/clock';
+import { DataTable, type Column } from '../table/DataTable';
+import { formatAgo, formatTime, isoTime, toMillis } from '../time/clock';
 import { formatNumber } from '../units';
 
 export function Models() {
@@ -52,9 +53,8 @@ type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } 
 
 function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
   const [intent, setIntent] = useState<Intent>(null);
-  const present = new Set(list.versions.flatMap((version) => Object.keys(version.metrics ?? {})));
-  const metrics = QUALITY.filter(({ name }) => present.has(name));
   const production = list.versions.find((version) => version.production);
+  const columns = useMemo(() => columnsOf(list, production, (version) => setIntent({ kind: 'promote', version })), [list]);
   const finish = (done: boolean): void => {
     if (done) {
       announcement.value = intent?.kind === 'promote' ? `Version ${intent.version.version} is in production.` : 'Rolled back.';
@@ -74,60 +74,66 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
           </button>
         )}
       </div>
-      <div class="table-box" tabIndex={0} role="region" aria-label={`Versions of ${list.name}`}>
-        <table class="data stacking">
-          <thead>
-            <tr>
-              <th scope="col">Version</th>
-              <th scope="col">State</th>
-              {metrics.map(({ name, title }) => (
-                <th scope="col" class="num" key={name}>
-                  {title}
-                </th>
-              ))}
-              <th scope="col">Trained on</th>
-              <th scope="col">Created</th>
-              {mayChange() && (
-                <th scope="col">
-                  <span class="sr">Actions</span>
-                </th>
-              )}
-            </tr>
-          </thead>
-          <tbody>
-            {list.versions.map((version) => (
-              <tr key={version.version}>
-                <td data-label="Version">
-                  <b>{version.version}</b>
-                  <Others version={version} />
-                </td>
-                <td data-label="State">{version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>}</td>
-                {metrics.map(({ name, title }) => (
-                  <td key={name} data-label={title} class="num">
-                    <Metric value={metricOf(version, name)} best={metricOf(production, name)} own={version.production} />
-                  </td>
-                ))}
-                <td class="when" data-label="Trained on">{version.trained_on ?? '–'}</td>
-                <td class="when" data-label="Created" title={formatTime(toMillis(version.created), zone.value)}>
-                  {formatAgo(toMillis(version.created), Date.now())}
-                </td>
-                {mayChange() && (
-                  <td class="num">
-                    {!version.production && (
-                      <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => setIntent({ kind: 'promote', version })}>
-                        Promote
-                      </button>
-                    )}
-                  </td>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} />
       {intent && <Ask intent={intent} production={production} close={finish} />}
     </>
   );
+}
+
+function columnsOf({ versions }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void): Column<ModelVersion>[] {
+  const present = new Set(versions.flatMap((version) => Object.keys(version.metrics ?? {})));
+  const metrics = QUALITY.filter(({ name }) => present.has(name));
+  return [
+    {
+      key: 'version',
+      title: 'Version',
+      value: (version) => version.version,
+      cell: (version) => (
+        <>
+          <b>{version.version}</b>
+          <Others version={version} />
+        </>
+      ),
+    },
+    {
+      key: 'state',
+      title: 'State',
+      value: (version) => (version.production ? 'Production' : 'Candidate'),
+      cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>),
+    },
+    ...metrics.map(({ name, title }) => ({
+      key: name,
+      title,
+      num: true,
+      value: (version: ModelVersion) => metricOf(version, name),
+      cell: (version: ModelVersion) => <Metric value={metricOf(version, name)} best={metricOf(production, name)} own={version.production} />,
+    })),
+    { key: 'trained_on', title: 'Trained on', className: 'when', value: (version) => version.trained_on },
+    {
+      key: 'created',
+      title: 'Created',
+      className: 'when',
+      value: (version) => isoTime(version.created),
+      cell: (version) => formatAgo(toMillis(version.created), Date.now()),
+      hint: (version) => formatTime(toMillis(version.created), zone.value),
+    },
+    ...(mayChange() ? [actionsOf(ask)] : []),
+  ];
+}
+
+function actionsOf(ask: (version: ModelVersion) => void): Column<ModelVersion> {
+  return {
+    key: '',
+    title: 'Actions',
+    num: true,
+    value: () => null,
+    cell: (version) =>
+      version.production ? null : (
+        <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask(version)}>
+          Promote
+        </button>
+      ),
+  };
 }
 
 function Others({ version }: { version: ModelVersion }) {

@@ -1,6 +1,7 @@
 /** What ran, when, and how it ended. */
 
-import { hrefOf, place, setParameters } from '../location';
+import { useMemo } from 'preact/hooks';
+import { linkTo, place, setParameters } from '../location';
 import { zone } from '../preferences';
 import { fetchRun, fetchRuns, type Run, type RunTask } from '../resources';
 import { useResource } from '../resource';
@@ -10,11 +11,13 @@ import type { PageProps } from '../shell/pages';
 import { Empty, Loaded } from '../shell/states';
 import { TimeControls } from '../shell/TimeControls';
 import { sayState, toneOf } from '../shell/verdicts';
-import { formatAgo, formatClock, formatTime, toMillis } from '../time/clock';
+import { DataTable, type Column } from '../table/DataTable';
+import { formatAgo, formatClock, formatTime, isoTime, toMillis } from '../time/clock';
 import { ticks } from '../time/view';
 import { formatValue } from '../units';
 
-const MOST_RUNS = 200;
+/** As many as the server tells at once. */
+const MOST_RUNS = 5000;
 
 export function Runs({ rest }: PageProps) {
   return rest === '' ? <RunList /> : <RunDetail id={rest} />;
@@ -43,13 +46,40 @@ function RunList() {
   );
 }
 
+const COLUMNS: readonly Column<Run>[] = [
+  { key: 'state', title: 'State', value: stateOf, cell: (run) => <StateChip run={run} /> },
+  { key: 'flow', title: 'Flow', value: (run) => run.flow },
+  {
+    key: 'parameters',
+    title: 'Parameters',
+    value: (run) => [...pairsOf(run.parameters).map(([name, value]) => `${name}=${value}`), run.message ?? ''].filter(Boolean).join(' '),
+    cell: (run) => (
+      <>
+        <Parameters value={run.parameters} />
+        <Message run={run} />
+      </>
+    ),
+  },
+  {
+    key: 'started',
+    title: 'Started',
+    className: 'when',
+    value: (run) => isoTime(run.started),
+    cell: (run) => formatAgo(toMillis(run.started), Date.now()),
+    hint: (run) => formatTime(toMillis(run.started), zone.value),
+  },
+  { key: 'took', title: 'Took', num: true, value: secondsOf, cell: took },
+  { key: 'id', title: 'Run', num: true, value: (run) => run.id, cell: (run) => <a href={linkTo(`runs/${run.id}`)}>{String(run.id).slice(0, 8)}</a> },
+];
+
 function RunTable({ runs }: { runs: Run[] }) {
   const only = place.value.parameters.get('flow') ?? '';
   const flows = [...new Set(runs.map((run) => run.flow))].sort();
+  const rows = useMemo(() => runs.filter((run) => only === '' || run.flow === only), [runs, only]);
   return (
     <>
-      {flows.length > 1 && (
-        <div class="tools">
+      <DataTable title="Runs" columns={COLUMNS} rows={rows} rowKey={(run) => run.id}>
+        {flows.length > 1 && (
           <div class="segments" role="group" aria-label="Flow">
             {['', ...flows].map((flow) => (
               <button key={flow} type="button" aria-pressed={only === flow} onClick={() => setParameters({ flow })}>
@@ -57,89 +87,60 @@ function RunTable({ runs }: { runs: Run[] }) {
               </button>
             ))}
           </div>
-        </div>
-      )}
-      <div class="table-box" tabIndex={0} role="region" aria-label="Runs">
-        <table class="data stacking">
-          <thead>
-            <tr>
-              <th scope="col">State</th>
-              <th scope="col">Flow</th>
-              <th scope="col">Parameters</th>
-              <th scope="col">Started</th>
-              <th scope="col" class="num">
-                Took
-              </th>
-              <th scope="col" class="num">
-                Run
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {runs
-              .filter((run) => only === '' || run.flow === only)
-              .map((run) => (
-                <tr key={run.id}>
-                  <td data-label="State">
-                    <StateChip run={run} />
-                  </td>
-                  <td data-label="Flow">{run.flow}</td>
-                  <td data-label="Parameters">
-                    <Parameters value={run.parameters} />
-                    <Message run={run} />
-                  </td>
-                  <td class="when" data-label="Started" title={formatTime(toMillis(run.started), zone.value)}>
-                    {formatAgo(toMillis(run.started), Date.now())}
-                  </td>
-                  <td data-label="Took" class="num">
-                    {took(run)}
-                  </td>
-                  <td data-label="Run" class="num">
-                    <a href={hrefOf(`runs/${run.id}`)}>{String(run.id).slice(0, 8)}</a>
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </div>
+        )}
+      </DataTable>
+      {runs.length >= MOST_RUNS && <p class="after">The newest {MOST_RUNS} runs are listed; <code>streamflow flows ls</code> shows the others.</p>}
     </>
   );
 }
 
-function took({ started, ended }: Run): string {
-  const ms = toMillis(ended) - toMillis(started);
-  return Number.isFinite(ms) ? formatValue(ms / 1000, 'seconds') : '–';
+/** NaN while it runs. */
+function secondsOf({ started, ended }: Run): number {
+  return (toMillis(ended) - toMillis(started)) / 1000;
 }
 
-/** The outcome in the run's own words, where it has some, with the tone of that outcome. */
+function took(run: Run): string {
+  const seconds = secondsOf(run);
+  return Number.isFinite(seconds) ? formatValue(seconds, 'seconds') : '–';
+}
+
+/** The outcome in the run's own words, where it has some. */
+function stateOf({ state, state_name: name }: Run): string {
+  return sayState(name == null || name === '' ? state : name);
+}
+
+/** The outcome, with its tone. */
 function StateChip({ run }: { run: Run }) {
-  const name = run.state_name ?? '';
-  return <Chip tone={toneOf(name) === 'plain' ? toneOf(run.state) : toneOf(name)}>{sayState(name === '' ? run.state : name)}</Chip>;
+  const tone = toneOf(run.state_name ?? '');
+  return <Chip tone={tone === 'plain' ? toneOf(run.state) : tone}>{stateOf(run)}</Chip>;
 }
 
 function Message({ run }: { run: Run }) {
   return run.message ? <p class={toneOf(run.state) === 'bad' ? 'row-error' : 'after'}>{run.message}</p> : null;
 }
 
-function Parameters({ value }: { value: unknown }) {
+/** Parameters that have a value, as texts; a text that is no JSON is one without a name. */
+function pairsOf(value: unknown): [name: string, value: string][] {
   let pairs = value;
   if (typeof value === 'string') {
     try {
       pairs = JSON.parse(value);
     } catch {
-      return <code>{value}</code>;
+      return [['', value]];
     }
   }
-  if (typeof pairs !== 'object' || pairs === null) return null;
+  if (typeof pairs !== 'object' || pairs === null) return [];
+  return Object.entries(pairs)
+    .filter(([, one]) => one !== null)
+    .map(([name, one]) => [name, typeof one === 'string' ? one : JSON.stringify(one)]);
+}
+
+function Parameters({ value }: { value: unknown }) {
   return (
     <span class="labels">
-      {Object.entries(pairs)
-        .filter(([, one]) => one !== null)
-        .map(([name, one]) => (
-          <code key={name}>
-            {name}={typeof one === 'string' ? one : JSON.stringify(one)}
-          </code>
-        ))}
+      {pairsOf(value).map(([name, one]) => (
+        <code key={name}>{name === '' ? one : `${name}=${one}`}</code>
+      ))}
     </span>
   );
 }
@@ -148,7 +149,7 @@ function RunDetail({ id }: { id: string }) {
   const run = useResource((signal) => fetchRun(id, signal), [id, ticks.value]);
   return (
     <>
-      <PageHead title={`Run ${id.slice(0, 8)}`} about={<a href={hrefOf('runs')}>All runs</a>}>
+      <PageHead title={`Run ${id.slice(0, 8)}`} about={<a href={linkTo('runs')}>All runs</a>}>
         <TimeControls only="refresh" />
       </PageHead>
       <Loaded resource={run}>{(one) => <RunBody run={one} />}</Loaded>
@@ -171,6 +172,14 @@ function RunBody({ run }: { run: Run }) {
           <dd>
             <Parameters value={run.parameters} />
           </dd>
+          {run.report && (
+            <>
+              <dt>Report</dt>
+              <dd>
+                <a href={linkTo(`drift/${run.report}`)}>{run.report}</a>
+              </dd>
+            </>
+          )}
           <dt>Started</dt>
           <dd>{formatTime(toMillis(run.started), zone.value)}</dd>
           <dt>Took</dt>

@@ -10,13 +10,15 @@ export interface FrameProps {
   exploreHref?: string;
   /** Present when the panel can be shown as a table. */
   table?: { shown: boolean; toggle: () => void };
+  /** Present when the panel's numbers, or its picture, can be saved. */
+  save?: { csv: () => void; png?: (() => void) | undefined } | undefined;
   notes?: readonly string[];
   busy?: boolean;
   className?: string;
   children: ComponentChildren;
 }
 
-export function Frame({ id, title, description, exploreHref, table, notes = [], busy = false, className = '', children }: FrameProps) {
+export function Frame({ id, title, description, exploreHref, table, save, notes = [], busy = false, className = '', children }: FrameProps) {
   return (
     <section class={`panel ${className}`} aria-labelledby={`panel-${id}`} aria-busy={busy}>
       <header class="panel-head">
@@ -27,6 +29,16 @@ export function Frame({ id, title, description, exploreHref, table, notes = [], 
           {table && (
             <button type="button" class="quiet" aria-pressed={table.shown} aria-label={`${title}: show as ${table.shown ? 'chart' : 'table'}`} title={table.shown ? 'Chart' : 'Table'} onClick={table.toggle}>
               <Icon name={table.shown ? 'chart' : 'table'} />
+            </button>
+          )}
+          {save && (
+            <button type="button" class="quiet word" aria-label={`${title}: save as CSV`} title="Save as CSV" onClick={save.csv}>
+              CSV
+            </button>
+          )}
+          {save?.png && (
+            <button type="button" class="quiet word" aria-label={`${title}: save as PNG`} title="Save as PNG" onClick={save.png}>
+              PNG
             </button>
           )}
           {exploreHref && (

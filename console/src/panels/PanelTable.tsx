@@ -3,7 +3,7 @@
 import { bucketName } from '../chart/HeatmapChart';
 import { zone } from '../preferences';
 import { formatTime } from '../time/clock';
-import { formatNumber, formatValue } from '../units';
+import { formatNumber, formatWithin, type Bounds } from '../units';
 
 /** Rows beyond this are left out; the whole is one click away in Explore. */
 const MOST_ROWS = 300;
@@ -13,7 +13,7 @@ export interface Column {
   values: readonly (number | null)[];
 }
 
-export function SeriesTable({ caption, times, columns, unit }: { caption: string; times: readonly number[]; columns: readonly Column[]; unit: string }) {
+export function SeriesTable({ caption, times, columns, unit, bounds }: { caption: string; times: readonly number[]; columns: readonly Column[]; unit: string; bounds?: Bounds | null | undefined }) {
   const rows = times.map((_, i) => i).reverse();
   const filled = rows.filter((i) => columns.some((column) => column.values[i] != null));
   return (
@@ -36,7 +36,7 @@ export function SeriesTable({ caption, times, columns, unit }: { caption: string
               <th scope="row">{formatTime((times[i] ?? 0) * 1000, zone.value)}</th>
               {columns.map((column) => (
                 <td class="num" key={column.name}>
-                  {formatValue(column.values[i], unit, 4)}
+                  {formatWithin(column.values[i], unit, bounds, 4)}
                 </td>
               ))}
             </tr>

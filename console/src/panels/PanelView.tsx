@@ -1,21 +1,22 @@
 /** One panel of the Overview: asks when it comes into sight, keeps its last picture while it asks again. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { lastValue } from '../chart/series';
 import { HeatmapChart } from '../chart/HeatmapChart';
 import { Sparkline } from '../chart/Sparkline';
 import { TimeChart, type Mark } from '../chart/TimeChart';
 import { exploreHref } from '../explore/address';
+import { goneSince } from '../http';
 import { legendOf } from '../legend';
 import { useResource } from '../resource';
-import type { Panel } from '../resources';
+import type { Panel, Threshold } from '../resources';
 import { Failure, Nothing, Skeleton } from '../shell/states';
-import { describeRelative, expandVariables, rateInterval } from '../time/range';
-import { formatDuration } from '../time/duration';
+import { describeRelative, expandVariables } from '../time/range';
 import { range, ticks, view, zoomTo } from '../time/view';
-import { formatValue } from '../units';
+import { formatValue, formatWithin } from '../units';
 import { fetchPanel, type PanelData, type Reading } from './data';
 import { Frame } from './Frame';
-import { bucketColumns, SeriesTable } from './PanelTable';
+import { bucketColumns, SeriesTable, type Column } from './PanelTable';
 import { SPOKEN, verdictOf } from './verdict';
 
 const CHART_HEIGHT = 208;
@@ -39,14 +40,36 @@ export function PanelView({ id, panel, scrapeInterval }: { id: string; panel: Pa
         description={panel.description}
         exploreHref={toExplore(panel, scrapeInterval)}
         {...(charted ? { table: { shown: asTable, toggle: () => setAsTable(!asTable) } } : {})}
+        save={data && !error ? saveOf(panel, data, charted && !asTable ? box : null) : undefined}
         notes={data?.notes ?? []}
         busy={loading && !data}
         className={error && data ? 'stale' : ''}
       >
-        {error ? <Failure message={error} retry={reload} /> : !data ? <Skeleton kind={panel.kind} /> : <Body panel={panel} data={data} asTable={asTable} />}
+        {error ? <Failure message={error} retry={reload} /> : !data ? <Waiting kind={panel.kind} /> : <Body panel={panel} data={data} asTable={asTable} />}
       </Frame>
     </div>
   );
+}
+
+function Waiting({ kind }: { kind: string }) {
+  return goneSince.value === null ? <Skeleton kind={kind} /> : <Nothing text="Not loaded: the server does not answer." />;
+}
+
+/** How the panel is saved; nothing for one without numbers. */
+function saveOf(panel: Panel, data: PanelData, box: { current: Element | null } | null) {
+  const columns = columnsOf(panel, data);
+  if (columns.length === 0 || !('times' in data)) return undefined;
+  const { title } = panel;
+  return {
+    csv: () => void import('../export').then(({ saveSeriesCsv }) => saveSeriesCsv(title, data.times, columns)),
+    png: box ? () => void import('../export').then(({ savePng }) => box.current && savePng(title, box.current)) : undefined,
+  };
+}
+
+/** The columns of a chart as a table. */
+function columnsOf(panel: Panel, data: PanelData): Column[] {
+  if (data.kind === 'timeseries') return data.lines.map((line) => ({ name: line.label, values: line.values }));
+  return data.kind === 'heatmap' ? bucketColumns(data.map.bounds, data.map.counts, panel.unit) : [];
 }
 
 /** True from the moment the element comes within a screen's half of the visible part. */
@@ -73,17 +96,17 @@ function toExplore(panel: Panel, scrapeInterval: number): string {
 function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable: boolean }) {
   switch (data.kind) {
     case 'stat':
-      return <Stat panel={panel} readings={data.readings} />;
+      return <Stat panel={panel} readings={data.readings} limit={data.limit} />;
     case 'bar':
       return <Bars panel={panel} readings={data.readings} />;
     case 'heatmap': {
-      if (data.map.bounds.length === 0 || data.map.max === 0) return <Nothing text={emptyText(data)} />;
-      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={bucketColumns(data.map.bounds, data.map.counts, panel.unit)} unit="short" />;
+      if (data.map.bounds.length === 0 || data.map.max === 0) return <Nothing text={panel.empty} />;
+      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={columnsOf(panel, data)} unit="short" />;
       return <HeatmapChart title={panel.title} map={data.map} step={data.step} unit={panel.unit} window={data.window} height={CHART_HEIGHT} syncKey="overview" onZoom={zoomTo} />;
     }
     case 'timeseries': {
-      if (data.lines.length === 0) return <Nothing text={emptyText(data)} />;
-      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={data.lines.map((line) => ({ name: line.label, values: line.values }))} unit={panel.unit} />;
+      if (data.lines.every((line) => lastValue(line.values) === null)) return <Nothing text={panel.empty} />;
+      if (asTable) return <SeriesTable caption={panel.title} times={data.times} columns={columnsOf(panel, data)} unit={panel.unit} bounds={panel.bounds} />;
       return (
         <TimeChart
           title={panel.title}
@@ -94,16 +117,13 @@ function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable
           height={CHART_HEIGHT}
           stacked={panel.stacked === true}
           marks={marksOf(panel)}
+          bounds={panel.bounds ?? null}
           syncKey="overview"
           onZoom={zoomTo}
         />
       );
     }
   }
-}
-
-function emptyText({ step }: PanelData): string {
-  return `No samples in this range. New series need two scrapes before a rate over ${formatDuration(rateInterval(step, 0) || step)} shows.`;
 }
 
 /** Lines of the panel, each in the colour of the threshold it stands for. */
@@ -114,41 +134,41 @@ function marksOf(panel: Panel): Mark[] {
   });
 }
 
-function Stat({ panel, readings }: { panel: Panel; readings: readonly Reading[] }) {
+function Stat({ panel, readings, limit }: { panel: Panel; readings: readonly Reading[]; limit: number | null }) {
   const present = readings.filter((reading) => !Number.isNaN(reading.value));
   const first = present[0];
-  if (!first) return <p class="stat-value stat-none">No data</p>;
+  if (!first) return <Nothing text={panel.empty} />;
   const textual = panel.unit === 'string';
-  const limit = (panel.lines ?? [])[0] ?? lowestAlarm(panel);
+  const thresholds: readonly Threshold[] | undefined = limit === null ? panel.thresholds : [{ color: 'green' }, { value: limit, color: 'red' }];
+  const alarm = firstAlarm(thresholds);
   return (
     <>
       {present.slice(0, 3).map((reading) => {
-        const verdict = textual ? 'plain' : verdictOf(reading.value, panel.thresholds);
+        const verdict = textual ? 'plain' : verdictOf(reading.value, thresholds);
         return (
           <p class={`stat-value v-${verdict}`} key={reading.label}>
-            {textual ? reading.label : formatValue(reading.value, panel.unit)}
+            {textual ? reading.label : formatWithin(reading.value, panel.unit, panel.bounds)}
             {SPOKEN[verdict] && <span class="sr"> ({SPOKEN[verdict]})</span>}
             {!textual && present.length > 1 && <small>{reading.label}</small>}
           </p>
         );
       })}
       <div class="stat-foot">
-        {limit && <small>{limit.label}</small>}
+        {alarm !== null && <small>limit {formatValue(alarm, panel.unit)}</small>}
         {!textual && first.history.length > 0 && <Sparkline values={first.history} />}
       </div>
     </>
   );
 }
 
-/** The first red threshold in words, when the panel draws no line of its own. */
-function lowestAlarm(panel: Panel): { label: string } | null {
-  const red = (panel.thresholds ?? []).find((threshold) => threshold.color === 'red' && (threshold.value ?? 0) > 0);
-  return red ? { label: `limit ${formatValue(red.value, panel.unit)}` } : null;
+/** From where on a value is red, when high values are the bad ones. */
+function firstAlarm(thresholds: readonly Threshold[] = []): number | null {
+  return thresholds.find((threshold) => threshold.color === 'red' && (threshold.value ?? 0) > 0)?.value ?? null;
 }
 
 function Bars({ panel, readings }: { panel: Panel; readings: readonly Reading[] }) {
   const shown = readings.filter((reading) => Number.isFinite(reading.value)).sort((a, b) => b.value - a.value);
-  if (shown.length === 0) return <Nothing text="No value at the end of this range." />;
+  if (shown.length === 0) return <Nothing text={panel.empty} />;
   const most = Math.max(...shown.map((reading) => Math.abs(reading.value)), 1e-12);
   return (
     <ul class="bars">

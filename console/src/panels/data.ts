@@ -1,6 +1,6 @@
 /** Asks the questions of a panel for a window. */
 
-import { gridOf, onGrid, toLines, type ChartLine } from '../chart/series';
+import { gridOf, isZero, onGrid, toLines, type ChartLine } from '../chart/series';
 import { toHeatmap, type Heatmap } from '../heatmap';
 import { legendOf } from '../legend';
 import { queryInstant, queryRange, type RangeSeries } from '../prometheus';
@@ -13,7 +13,7 @@ export interface Reading {
   history: (number | null)[];
 }
 export type PanelData = { window: Window; step: number; notes: string[] } & (
-  | { kind: 'stat' | 'bar'; readings: Reading[] }
+  | { kind: 'stat' | 'bar'; readings: Reading[]; limit: number | null }
   | { kind: 'timeseries'; times: number[]; lines: ChartLine[] }
   | { kind: 'heatmap'; times: number[]; map: Heatmap }
 );
@@ -39,7 +39,8 @@ export async function fetchPanel(panel: Panel, view: Window, width: number, scra
     const map = toHeatmap(answers.flatMap((answer) => answer.series), times);
     return { kind: 'heatmap', window, step, notes, times, map };
   }
-  return { kind: 'timeseries', window, step, notes, times, lines: toLines(answers, times, step) };
+  const lines = panel.hide_zeros ? answers.map((answer) => ({ ...answer, series: answer.series.filter((series) => !isZero(series)) })) : answers;
+  return { kind: 'timeseries', window, step, notes, times, lines: toLines(lines, times, step) };
 }
 
 async function fetchReadings(panel: Panel, view: Window, scrapeInterval: number, signal: AbortSignal): Promise<PanelData> {
@@ -47,9 +48,9 @@ async function fetchReadings(panel: Panel, view: Window, scrapeInterval: number,
   const window = { start: view.end - step * STAT_POINTS, end: view.end };
   const notes: string[] = [];
   const readings = await Promise.all(
-    panel.targets.map(async ({ expression, legend, instant }): Promise<Reading[]> => {
+    panel.targets.map(async ({ expression, legend }): Promise<Reading[]> => {
       const expanded = expandVariables(expression, step, scrapeInterval, view);
-      if (instant === true || panel.kind === 'bar' || panel.unit === 'string') {
+      if (panel.kind === 'bar' || panel.unit === 'string') {
         const answer = await queryInstant(expanded, view.end, signal);
         notes.push(...answer.notes);
         if (answer.kind === 'scalar') return [{ label: legend, value: Number(answer.text), history: [] }];
@@ -61,7 +62,8 @@ async function fetchReadings(panel: Panel, view: Window, scrapeInterval: number,
       return answer.series.flatMap((series) => readingOf(series, legendOf(legend, series.labels, expression), window, step));
     }),
   );
-  return { kind: panel.kind === 'bar' ? 'bar' : 'stat', window, step, notes, readings: readings.flat() };
+  const limit = panel.limit ? await queryInstant(panel.limit, view.end, signal) : null;
+  return { kind: panel.kind === 'bar' ? 'bar' : 'stat', window, step, notes, readings: readings.flat(), limit: limit?.kind === 'vector' ? (limit.samples[0]?.value ?? null) : null };
 }
 
 /** The reading at the end of the window; a series that ended before it is not a reading of now. */

@@ -2,9 +2,11 @@
 
 import { Component, type ComponentChildren, type ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { messageOf } from '../http';
-import { hrefOf, place } from '../location';
+import { goneSince, messageOf } from '../http';
+import { linkTo, place } from '../location';
+import { zone } from '../preferences';
 import { loadSession, mustLogIn, session, sessionError } from '../session';
+import { formatClock } from '../time/clock';
 import { Help } from './Help';
 import { Login } from './Login';
 import { Nav } from './Nav';
@@ -21,8 +23,9 @@ export function App() {
       </a>
       <Nav />
       <main id="main" tabIndex={-1}>
-        {sessionError.value && !session.value && <Failure message={sessionError.value} retry={() => void loadSession()} />}
-        <Broken key={place.value.path}>
+        <Gone />
+        {sessionError.value && !session.value && goneSince.value === null && <Failure message={sessionError.value} retry={() => void loadSession()} />}
+        <Broken key={findPage(place.value.path)?.page.path ?? place.value.path}>
           <Routed />
         </Broken>
       </main>
@@ -31,6 +34,25 @@ export function App() {
         {announcement.value}
       </div>
     </>
+  );
+}
+
+/** How often a server that does not answer is asked whether it is back. */
+const ASK_AGAIN_MS = 3000;
+
+/** One line for all that could not be asked; what was shown before stays below it. */
+function Gone() {
+  const since = goneSince.value;
+  useEffect(() => {
+    if (since === null) return undefined;
+    const timer = window.setInterval(() => void loadSession(), ASK_AGAIN_MS);
+    return () => window.clearInterval(timer);
+  }, [since]);
+  if (since === null) return null;
+  return (
+    <div class="failure gone" role="alert">
+      The server has not answered since {formatClock(since, zone.value)}: what is shown is from before. It is asked again every {ASK_AGAIN_MS / 1000} seconds; <code>streamflow up</code> starts it.
+    </div>
   );
 }
 
@@ -62,7 +84,7 @@ function Routed() {
     return (
       <Empty title="There is no such page">
         <p>
-          Nothing is at <code>{place.value.path}</code>. <a href={hrefOf('')}>Go to the Overview</a>.
+          Nothing is at <code>{place.value.path}</code>. <a href={linkTo('')}>Go to the Overview</a>.
         </p>
       </Empty>
     );

@@ -1,7 +1,7 @@
 /** The way from page to page, and what a viewer may choose for this browser. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { hrefOf, place } from '../location';
+import { linkTo, place } from '../location';
 import { theme, zone, type Theme } from '../preferences';
 import { logout } from '../resources';
 import { loadSession, session } from '../session';
@@ -18,7 +18,7 @@ export function Nav() {
   return (
     <div class={`nav ${open ? 'nav-open' : ''}`}>
       <div class="nav-top">
-        <a class="brand" href={hrefOf('')}>
+        <a class="brand" href={linkTo('')}>
           <svg viewBox="0 0 32 32" aria-hidden="true">
             <rect width="32" height="32" rx="7" />
             <path d="M6 20c4 0 4-8 8-8s4 8 8 8 3-4 4-6" />
@@ -37,7 +37,7 @@ export function Nav() {
               <ul>
                 {PAGES.filter((page) => page.group === group).map((page) => (
                   <li key={page.path}>
-                    <a href={hrefOf(page.path)} aria-current={here === page ? 'page' : undefined} title={`g ${page.key}`}>
+                    <a href={linkTo(page.path)} aria-current={here === page ? 'page' : undefined} title={`g ${page.key}`}>
                       <Icon name={page.icon} />
                       {page.title}
                     </a>

@@ -1,7 +1,7 @@
 /** Keys that work anywhere but in a field. */
 
 import { signal } from '@preact/signals';
-import { hrefOf, navigate } from '../location';
+import { linkTo, navigate } from '../location';
 import { theme } from '../preferences';
 import { refreshNow, shiftView, zoomOut } from '../time/view';
 import { PAGES } from './pages';
@@ -27,7 +27,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
 ];
 
 function goTo(path: string): void {
-  navigate(hrefOf(path));
+  navigate(linkTo(path));
   document.getElementById('main')?.focus({ preventScroll: true });
 }
 

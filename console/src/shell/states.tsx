@@ -1,6 +1,7 @@
 /** What stands in the place of data: not there yet, failed, or nothing to show and what to do about it. */
 
 import type { ComponentChildren } from 'preact';
+import { goneSince } from '../http';
 import type { Resource } from '../resource';
 
 export function Skeleton({ kind = 'page' }: { kind?: string }) {
@@ -24,9 +25,9 @@ export function Failure({ message, retry }: { message: string; retry?: () => voi
   );
 }
 
-/** Nothing in a panel. */
+/** Nothing in a panel; what stands in backticks is a command. */
 export function Nothing({ text }: { text: string }) {
-  return <p class="nothing">{text}</p>;
+  return <p class="nothing">{text.split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</p>;
 }
 
 /** Nothing on a page: what it would show, and the way there. */
@@ -45,7 +46,7 @@ export function Loaded<T>({ resource, children }: { resource: Resource<T>; child
   return (
     <>
       {error && <Failure message={error} retry={reload} />}
-      {data !== undefined ? children(data) : error ? null : <Skeleton />}
+      {data !== undefined ? children(data) : error || goneSince.value !== null ? null : <Skeleton />}
     </>
   );
 }

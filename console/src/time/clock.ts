@@ -50,6 +50,12 @@ export function toMillis(value: string | number | null | undefined): number {
   return ms < -6e13 ? NaN : ms;
 }
 
+/** RFC 3339 in UTC, as files want it; null for no time. */
+export function isoTime(value: string | number | null | undefined): string | null {
+  const ms = toMillis(value);
+  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null;
+}
+
 /** `14:05:09 – 14:20:09` of one day, with dates when the days differ. */
 export function describeWindow(start: number, end: number, zone: Zone): string {
   const [from, to] = [formatTime(start * 1000, zone), formatTime(end * 1000, zone)];

@@ -204,6 +204,8 @@ async fn every_request_to_predict_is_counted_and_timed() {
         "api_requests_total 6.0",
         "api_request_latency_seconds_count 6.0",
         "api_request_latency_seconds_bucket{le=\"+Inf\"} 6.0",
+        "streamflow_request_duration_seconds_count 6.0",
+        "streamflow_request_duration_seconds_bucket{le=\"10.0\"} 6.0",
         "api_responses_total{code=\"200\"} 2.0",
         "api_responses_total{code=\"404\"} 1.0",
         "api_responses_total{code=\"415\"} 1.0",

@@ -91,7 +91,7 @@ fn panel(panel: &Panel, id: usize, place: Value) -> Value {
         "gridPos": place,
         "targets": targets(panel),
         "options": options(panel),
-        "fieldConfig": {"defaults": defaults(panel), "overrides": []},
+        "fieldConfig": {"defaults": defaults(panel), "overrides": overrides(panel)},
     })
 }
 
@@ -172,7 +172,11 @@ fn defaults(panel: &Panel) -> Value {
         // The cells of a heatmap are counts; its axis has the unit.
         "unit": unit(if panel.kind == Kind::Heatmap { Unit::Short } else { panel.unit }),
         "thresholds": {"mode": "absolute", "steps": steps(panel)},
+        "noValue": panel.empty,
     });
+    if let Some(bounds) = panel.bounds {
+        defaults["mappings"] = mappings(bounds, panel.unit);
+    }
     match panel.kind {
         Kind::Stat => {}
         Kind::Bar => defaults["min"] = json!(0),
@@ -196,8 +200,40 @@ fn defaults(panel: &Panel) -> Value {
     defaults
 }
 
+/// Values at or beyond what can be told apart, as `< 20 µs` and `> 10 s`.
+fn mappings([low, high]: [f64; 2], unit: Unit) -> Value {
+    json!([
+        {"type": "range", "options": {"from": null, "to": low, "result": {"index": 0, "text": format!("< {}", text(low, unit))}}},
+        {"type": "range", "options": {"from": high, "to": null, "result": {"index": 1, "text": format!("> {}", text(high, unit))}}},
+    ])
+}
+
+/// A bound in its unit: `20 µs`.
+fn text(value: f64, unit: Unit) -> String {
+    let scales = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+    match scales.iter().find(|(scale, _)| value >= *scale).filter(|_| unit == Unit::Seconds) {
+        Some((scale, name)) => format!("{} {name}", (value / scale * 1e3).round() / 1e3),
+        None => value.to_string(),
+    }
+}
+
+/// Hides a series that is zero throughout, from the legend too.
+fn overrides(panel: &Panel) -> Value {
+    if !panel.hide_zeros {
+        return json!([]);
+    }
+    json!([{
+        "matcher": {"id": "byValue", "options": {"reducer": "allIsZero", "op": "gte", "value": 0}},
+        "properties": [{"id": "custom.hideFrom", "value": {"legend": true, "tooltip": true, "viz": true}}],
+    }])
+}
+
 /// The steps of the colours; the lines of a drawing are steps too, since Grafana draws thresholds as lines.
 fn steps(panel: &Panel) -> Vec<Value> {
+    // Where the limit is a setting no constant colour would be right.
+    if panel.limit.is_some() {
+        return vec![json!({"color": "text", "value": null})];
+    }
     let base = [Threshold { value: None, color: Color::Green }];
     let thresholds = if panel.thresholds.is_empty() { &base[..] } else { &panel.thresholds };
     let step = |threshold: &Threshold| {

@@ -29,8 +29,10 @@ pub struct Row {
 pub struct Panel {
     pub kind: Kind,
     pub title: String,
-    /// What it shows and when it is empty; a whole sentence.
+    /// What it shows; whole sentences.
     pub description: String,
+    /// What stands in its place without data: what is absent, and the command that brings it.
+    pub empty: String,
     pub unit: Unit,
     /// Width in the grid of 24 columns.
     pub width: u8,
@@ -43,6 +45,16 @@ pub struct Panel {
     /// Horizontal lines.
     #[serde(default)]
     pub lines: Vec<Line>,
+    /// Lowest and highest value that can be told apart, such as the outer bounds of a histogram's buckets: at
+    /// or beyond them `< bound` and `> bound` are shown.
+    #[serde(default)]
+    pub bounds: Option<[f64; 2]>,
+    /// PromQL for the value from which on a `stat` is red, where it is a setting and no constant.
+    #[serde(default)]
+    pub limit: Option<String>,
+    /// A series that is zero throughout is left out.
+    #[serde(default)]
+    pub hide_zeros: bool,
     pub targets: Vec<Target>,
 }
 
@@ -137,7 +149,7 @@ mod tests {
         for dashboard in dashboards() {
             for panel in dashboard.rows.iter().flat_map(|row| &row.panels) {
                 let here = format!("{} / {}", dashboard.title, panel.title);
-                assert!(panel.description.ends_with('.'), "{here}");
+                assert!(panel.description.ends_with('.') && panel.empty.ends_with('.'), "{here}");
                 assert!((1..=24).contains(&panel.width), "{here}");
                 assert!(!panel.targets.is_empty(), "{here}");
                 let values: Vec<_> = panel.thresholds.iter().map(|threshold| threshold.value).collect();
@@ -145,12 +157,29 @@ mod tests {
                     values.iter().skip(1).all(Option::is_some) && values.is_sorted_by(|a, b| a < b),
                     "{here}"
                 );
-                for target in &panel.targets {
-                    let expression = target.expression.replace("$__rate_interval", "1m");
+                assert!(panel.bounds.is_none_or(|[low, high]| low < high), "{here}");
+                for expression in panel.targets.iter().map(|target| &target.expression).chain(&panel.limit) {
+                    let expression = expression.replace("$__rate_interval", "1m");
                     if let Err(error) = streamflow_promql::parse(&expression) {
                         panic!("{here}: {expression}: {error}");
                     }
                 }
+            }
+        }
+    }
+
+    /// One quantity has one window: what is said of requests as a number is said of five minutes everywhere.
+    #[test]
+    fn tiles_and_lines_look_at_the_same_window() {
+        for panel in dashboards().iter().flat_map(|dashboard| &dashboard.rows).flat_map(|row| &row.panels) {
+            let of_requests = |expression: &str| {
+                ["api_re", "streamflow_request", "predictions_"]
+                    .iter()
+                    .any(|start| expression.contains(start))
+            };
+            for target in panel.targets.iter().filter(|target| of_requests(&target.expression)) {
+                let fluid = target.expression.contains("$__rate_interval");
+                assert!(!fluid || panel.kind == Kind::Heatmap, "{}: {}", panel.title, target.expression);
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{ResourceError, Resources};
 use crate::store::runs::Run;
 
 /// Most runs in one answer.
-const LIMIT_MAX: i64 = 1000;
+const LIMIT_MAX: i64 = 5000;
 
 #[derive(Deserialize)]
 pub struct Page {
