@@ -144,18 +144,22 @@ impl EntityIndex {
         Places { index: self, taken, free: self.len(), next: 0, rows: Vec::new() }
     }
 
-    /// The entities as the column of the result.
+    /// The entities as the column of the result. What only the search needs is freed first, since this
+    /// is when a read holds most.
     pub(crate) fn into_values(self) -> Values {
-        let mut order = vec![0; self.ranks.len()];
-        for (position, rank) in self.ranks.iter().enumerate() {
-            order[*rank as usize] = position;
+        let EntityIndex { keys, ranks, table, .. } = self;
+        drop(table);
+        let mut order = vec![0_u32; ranks.len()];
+        for (position, rank) in ranks.iter().enumerate() {
+            order[*rank as usize] = position as u32;
         }
-        match &self.keys {
+        drop(ranks);
+        match &keys {
             Keys::Integer(ids) => {
-                Values::Integer(order.iter().map(|position| Some(ids[*position])).collect())
+                Values::Integer(order.iter().map(|position| Some(ids[*position as usize])).collect())
             }
             Keys::Text { .. } => {
-                let level = |position: &usize| match self.keys.get(*position) {
+                let level = |position: &u32| match keys.get(*position as usize) {
                     Some(Key::Text(id)) => id.to_string(),
                     _ => String::new(),
                 };
