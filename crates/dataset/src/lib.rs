@@ -65,6 +65,7 @@ mod problem;
 mod snapshot;
 
 pub use column_type::ColumnType;
+pub use count::left_out::{LeftOut, Reason};
 pub use count::table_file::{Counted, Reading, TableFile};
 pub use count::value_counts::{Counts, Numbers, ValueCounts};
 pub use entity_key::EntityKey;

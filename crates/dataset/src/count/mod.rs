@@ -8,6 +8,7 @@ mod column_tally;
 mod count_table;
 mod csv_tally;
 mod infer;
+pub(crate) mod left_out;
 mod parquet_tally;
 mod repeats;
 pub(crate) mod table_file;

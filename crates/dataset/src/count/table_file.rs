@@ -8,11 +8,13 @@ use bytes::Bytes;
 
 use crate::count::column_tally::Tallied;
 use crate::count::csv_tally::{self, Wanted};
+use crate::count::left_out::{LeftOut, Reason};
 use crate::count::parquet_tally;
 use crate::count::value_counts::ValueCounts;
 use crate::error::Error;
 use crate::format::csv::records::{Records, Step};
 use crate::format::parquet::Footer;
+use crate::format::plain_array::{plain_type, type_name};
 use crate::format::{self, Format};
 use crate::problem::{Fault, ProblemKind, nearest};
 
@@ -23,13 +25,17 @@ use crate::problem::{Fault, ProblemKind, nearest};
 /// whole numbers, floats, booleans or text, the first of these that all its values are; whole numbers
 /// with a missing value are floats; a column without any value is floats; `""`, `NA`, `NaN`, `null`,
 /// `None` and the like are missing. Unlike there, booleans with a missing value stay booleans.
-/// Timestamps of Parquet become dates.
+/// Timestamps of Parquet become dates. Columns of Parquet that have no place in a flat table, and the
+/// index of a pandas data frame, are left out.
 #[derive(Debug)]
 pub struct TableFile {
     name: String,
     source: Source,
     contents: Contents,
+    /// Every column of the file, in order.
+    header: Vec<String>,
     names: Vec<String>,
+    left_out: Vec<LeftOut>,
     size_bytes: u64,
 }
 
@@ -44,6 +50,13 @@ enum Contents {
     /// What is known of each column.
     Csv(Vec<Known>),
     Parquet(Footer),
+}
+
+/// What a first look at a file has found.
+struct Looked {
+    header: Vec<String>,
+    left_out: Vec<LeftOut>,
+    contents: Contents,
 }
 
 /// What earlier passes over a CSV file have found out about a column.
@@ -98,14 +111,19 @@ impl TableFile {
     /// # Errors
     /// As [`TableFile::open`].
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<TableFile, Error> {
-        let format = format::recognise(&bytes).map_err(|kind| Error::of_file(name, kind.into()))?;
+        let format = format::of_bytes(&bytes).map_err(|kind| Error::of_file(name, kind.into()))?;
         let size_bytes = bytes.len() as u64;
         Self::inspect(name.to_string(), Source::Bytes(Bytes::from(bytes)), format, size_bytes)
     }
 
-    /// The names of the columns, in order.
+    /// The names of the columns that can be compared, in order.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The other columns of the file, in order.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// The size of the file.
@@ -113,10 +131,11 @@ impl TableFile {
         self.size_bytes
     }
 
-    /// Counts the values of the named columns, each named once; of as many of them as memory allows.
+    /// Counts the values of the named columns, each named once; of as many of them as memory allows. An
+    /// index is read as any other column.
     ///
     /// # Errors
-    /// As [`TableFile::open`], and [`ProblemKind::NoSuchColumn`].
+    /// As [`TableFile::open`], [`ProblemKind::NoSuchColumn`], and [`ProblemKind::UnsupportedParquetType`].
     pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
         let positions = self.positions(names).map_err(|fault| self.error(fault))?;
         let counted = match &self.contents {
@@ -133,29 +152,46 @@ impl TableFile {
 
     fn inspect(name: String, source: Source, format: Format, size_bytes: u64) -> Result<TableFile, Error> {
         let contents = Contents::Csv(Vec::new());
-        let mut table = TableFile { name, source, contents, names: Vec::new(), size_bytes };
+        let (header, names, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = TableFile { name, source, contents, header, names, left_out, size_bytes };
         let result = match format {
             Format::Csv => table.inspect_csv(),
             Format::Parquet => table.inspect_parquet(),
         };
-        let (names, contents) = result.map_err(|fault| table.error(fault))?;
-        table.names = names;
-        table.contents = contents;
+        let looked = result.map_err(|fault| table.error(fault))?;
+        let is_left_out = |name: &&String| looked.left_out.iter().any(|column| column.name == **name);
+        table.names = looked.header.iter().filter(|name| !is_left_out(name)).cloned().collect();
+        table.header = looked.header;
+        table.left_out = looked.left_out;
+        table.contents = looked.contents;
         Ok(table)
     }
 
-    fn inspect_csv(&self) -> Result<(Vec<String>, Contents), Fault> {
-        let names = column_names(&self.records()?.header)?;
-        let known = vec![Known::default(); names.len()];
-        Ok((names, Contents::Csv(known)))
+    fn inspect_csv(&self) -> Result<Looked, Fault> {
+        let header = column_names(&self.records()?.header)?;
+        let contents = Contents::Csv(vec![Known::default(); header.len()]);
+        Ok(Looked { header, left_out: Vec::new(), contents })
     }
 
-    fn inspect_parquet(&self) -> Result<(Vec<String>, Contents), Fault> {
+    fn inspect_parquet(&self) -> Result<Looked, Fault> {
         let footer = match &self.source {
             Source::File(path) => Footer::read(&File::open(path).map_err(Fault::io("read"))?)?,
             Source::Bytes(bytes) => Footer::read(bytes)?,
         };
-        Ok((column_names(&footer.header())?, Contents::Parquet(footer)))
+        let header = column_names(&footer.header())?;
+        let index = footer.pandas_index();
+        let mut left_out = Vec::new();
+        for (name, field) in header.iter().zip(footer.schema().fields()) {
+            let reason = if plain_type(field.data_type()).is_none() {
+                Reason::Type(type_name(field.data_type()))
+            } else if index.contains(field.name()) {
+                Reason::Index
+            } else {
+                continue;
+            };
+            left_out.push(LeftOut { name: name.clone(), reason });
+        }
+        Ok(Looked { header, left_out, contents: Contents::Parquet(footer) })
     }
 
     fn open_source(&self) -> Result<Box<dyn Readable>, Fault> {
@@ -171,7 +207,7 @@ impl TableFile {
 
     fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Fault> {
         let by_name: std::collections::HashMap<&str, usize> =
-            self.names.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
+            self.header.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
         let find = |name: &&str| {
             by_name.get(name).copied().ok_or_else(|| {
                 let nearest = nearest(name, self.names.iter().map(String::as_str));
@@ -189,13 +225,13 @@ impl TableFile {
     ) -> Result<Counted, Fault> {
         let records = self.records()?;
         // The file may have got another header since it was opened.
-        if column_names(&records.header)? != self.names {
+        if column_names(&records.header)? != self.header {
             return Err(ProblemKind::Changed.into());
         }
         let mut source = self.open_source()?;
         source.seek(SeekFrom::Start(records.position())).map_err(Fault::io("read"))?;
 
-        let mut columns = vec![None; self.names.len()];
+        let mut columns = vec![None; self.header.len()];
         let mut expected = 0;
         for (rank, &position) in positions.iter().enumerate() {
             expected += known[position].bytes;
@@ -209,7 +245,7 @@ impl TableFile {
         let Some(mut tally) = tally else { return Err(self.first_fault()?) };
         let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
         for &position in positions {
-            let name = &self.names[position];
+            let name = &self.header[position];
             match tally.columns[position].take().map(|column| column.finish(name)) {
                 Some(Tallied::Counted(column)) => counted.columns.push(column),
                 Some(Tallied::ReadAgain) => {
@@ -245,7 +281,7 @@ impl TableFile {
         positions: &[usize],
         reading: &Reading,
     ) -> Result<Counted, Fault> {
-        let share = self.size_bytes / self.names.len().max(1) as u64;
+        let share = self.size_bytes / self.header.len().max(1) as u64;
         let plan = parquet_tally::Plan {
             columns: positions,
             memory_bytes: reading.memory_bytes,
@@ -260,9 +296,9 @@ impl TableFile {
         for (column, &position) in tally.into_iter().zip(positions) {
             match column {
                 Some(column) => {
-                    counted.columns.push(ValueCounts { name: self.names[position].clone(), ..column })
+                    counted.columns.push(ValueCounts { name: self.header[position].clone(), ..column })
                 }
-                None => counted.deferred.push(self.names[position].clone()),
+                None => counted.deferred.push(self.header[position].clone()),
             }
         }
         Ok(counted)

@@ -6,6 +6,7 @@ mod bad_tables;
 mod course;
 mod expectations;
 mod formats;
+mod left_out;
 mod point_in_time;
 mod point_in_time_model;
 mod round_trip;
