@@ -2,14 +2,18 @@
 //!
 //! What a file is is decided by its first bytes, since names lie.
 
+pub(crate) mod coding;
 pub(crate) mod csv;
 pub(crate) mod parquet;
 pub(crate) mod plain_array;
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use bytes::Bytes;
+
+use crate::format::coding::{Coding, Compression, Utf16};
 use crate::problem::{Fault, ProblemKind};
 
 /// The formats of tables.
@@ -24,8 +28,23 @@ pub enum Format {
 /// So many bytes at the start of a file decide what it is.
 const START_BYTES: usize = 512;
 
-/// Opens a file and tells its format.
+/// Opens a file of a drop, whose text is plain UTF-8, and tells its format.
 pub(crate) fn open(path: &Path) -> Result<(File, Format), Fault> {
+    let (file, format, coding) = open_coded(path)?;
+    match coding {
+        Coding { compression: Some(Compression::Gzip), .. } => {
+            Err(ProblemKind::NotATable { found: "compressed with gzip" }.into())
+        }
+        Coding { compression: Some(Compression::Zstd), .. } => {
+            Err(ProblemKind::NotATable { found: "compressed with zstd" }.into())
+        }
+        Coding { utf16: Some(_), .. } => Err(ProblemKind::NotUtf8 { utf16: true }.into()),
+        Coding { compression: None, utf16: None } => Ok((file, format)),
+    }
+}
+
+/// Opens a file and tells its format and how its text is coded.
+pub(crate) fn open_coded(path: &Path) -> Result<(File, Format, Coding), Fault> {
     let mut file = File::open(path).map_err(Fault::io("open"))?;
     let metadata = file.metadata().map_err(Fault::io("read"))?;
     if metadata.is_dir() {
@@ -38,17 +57,41 @@ pub(crate) fn open(path: &Path) -> Result<(File, Format), Fault> {
     file.seek(SeekFrom::Start(end_at)).map_err(Fault::io("read"))?;
     file.by_ref().take(PARQUET.len() as u64).read_to_end(&mut end).map_err(Fault::io("read"))?;
     file.seek(SeekFrom::Start(0)).map_err(Fault::io("read"))?;
-    let format = recognise(&start, &end)?;
+    let unread = file.try_clone().map_err(Fault::io("read"))?;
+    let (format, coding) = recognise_coded(&start, &end, unread)?;
+    file.seek(SeekFrom::Start(0)).map_err(Fault::io("read"))?;
     let named_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     if named_parquet && format == Format::Csv {
         return Err(ProblemKind::NotParquet.into());
     }
-    Ok((file, format))
+    Ok((file, format, coding))
 }
 
-/// The format of a file that is in memory.
-pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Format, ProblemKind> {
-    recognise(&bytes[..bytes.len().min(START_BYTES)], bytes)
+/// The format of a file that is in memory and how its text is coded.
+pub(crate) fn of_bytes(bytes: &Bytes) -> Result<(Format, Coding), Fault> {
+    recognise_coded(&bytes[..bytes.len().min(START_BYTES)], bytes, Cursor::new(bytes.clone()))
+}
+
+/// The format and coding of a file that starts and ends with these bytes; `file` stands at its start.
+fn recognise_coded(
+    start: &[u8],
+    end: &[u8],
+    file: impl Read + Send + 'static,
+) -> Result<(Format, Coding), Fault> {
+    let compression = Compression::of(start);
+    let mut unpacked = Vec::new();
+    if compression.is_some() {
+        let coding = Coding { compression, utf16: None };
+        let text = coding.reader(file).map_err(Fault::io("read"))?;
+        text.take(START_BYTES as u64).read_to_end(&mut unpacked).map_err(Fault::io("read"))?;
+    }
+    let (start, end) = if compression.is_some() { (&unpacked[..], &[][..]) } else { (start, end) };
+    let utf16 = Utf16::of(start);
+    let format = if utf16.is_some() { Format::Csv } else { recognise(start, end)? };
+    if compression.is_some() && format == Format::Parquet {
+        return Err(ProblemKind::NotATable { found: "a Parquet file that was compressed as a whole" }.into());
+    }
+    Ok((format, Coding { compression, utf16 }))
 }
 
 /// What a Parquet file starts and ends with.
@@ -56,6 +99,7 @@ const PARQUET: &[u8] = b"PAR1";
 
 /// Formats that no text starts as.
 const FOREIGN: &[(&[u8], &str)] = &[
+    // Twice, as one is taken off before.
     (b"\x1f\x8b", "compressed with gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
     (b"\xfd7zXZ", "compressed with xz"),
@@ -85,9 +129,6 @@ fn recognise(start: &[u8], end: &[u8]) -> Result<Format, ProblemKind> {
     if start.starts_with(PARQUET) && (!is_text || end.ends_with(PARQUET)) {
         return Ok(Format::Parquet);
     }
-    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
-        return Err(ProblemKind::NotUtf8 { utf16: true });
-    }
     let letters: &[_] = if is_text { &[] } else { LETTERS };
     match FOREIGN.iter().chain(letters).find(|(magic, _)| start.starts_with(magic)) {
         Some((_, found)) => Err(ProblemKind::NotATable { found }),
@@ -107,7 +148,7 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8], expected: Result<Format, &'static str>) {
         let expected = expected.map_err(|found| ProblemKind::NotATable { found });
-        assert_eq!(of_bytes(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
+        assert_eq!(recognise(bytes, bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
     }
 
     #[test]

@@ -76,10 +76,10 @@ fn files_that_are_not_tables() {
     let cases: [(&str, &[u8]); 12] = [
         ("empty.csv", b""),
         ("latin1.csv", b"a\ncaf\xe9\n"),
-        ("utf16.csv", b"\xff\xfea\0"),
+        ("utf16.csv", b"\xff\xfea\0b"),
         ("ragged.csv", b"a,b\n1,2\n1\n"),
         ("twice.csv", b"a,b,a\n1,2,3\n"),
-        ("tabs.csv", b"a\tb\n1\t2\n"),
+        ("tabs.csv", b"a\tb\n1\t2\t3\n"),
         ("torn.parquet", b"PAR1\x15\x04\x15"),
         ("lies.parquet", b"a,b\n1,2\n"),
         ("lies.csv", b"PAR1xxxxxxxxxxxxPAR1"),

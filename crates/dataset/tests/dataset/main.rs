@@ -3,6 +3,7 @@
 
 mod bad_drops;
 mod bad_tables;
+mod codings;
 mod course;
 mod expectations;
 mod formats;
