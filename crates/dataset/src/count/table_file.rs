@@ -26,12 +26,15 @@ use crate::problem::{Fault, ProblemKind, nearest};
 /// so that files larger than memory can be compared.
 ///
 /// The format is decided by the first bytes. CSV may be compressed with gzip or zstd and encoded in UTF-8, or in
-/// UTF-16 with a byte order mark; its header tells whether commas, semicolons, tabs or `|` separate. CSV types are those of pandas' `read_csv`: a column is
-/// whole numbers, floats, booleans or text, the first of these that all its values are; whole numbers
-/// with a missing value are floats; a column without any value is floats; `""`, `NA`, `NaN`, `null`,
-/// `None` and the like are missing. Unlike there, booleans with a missing value stay booleans.
-/// Timestamps of Parquet become dates. Columns of Parquet that have no place in a flat table, and the
-/// index of a pandas data frame, are left out.
+/// UTF-16 with a byte order mark; its header tells whether commas, semicolons, tabs or `|` separate.
+///
+/// CSV types are those of pandas' `read_csv`: a column is whole numbers, floats, booleans or text, the first of these
+/// that all its values are; whole numbers with a missing value are floats; a column without any value is floats; `""`,
+/// `NA`, `NaN`, `null`, `None` and the like are missing. Unlike there, booleans with a missing value stay booleans,
+/// and text that is all dates, or all numbers in one style (`$1,250`, `12 %`), or numbers but for at most 5 % of the
+/// values, is that: see [`Unparseable`](crate::Unparseable). Timestamps become dates in both formats.
+///
+/// Columns of Parquet that have no place in a flat table, and the index of a pandas data frame, are left out.
 #[derive(Debug)]
 pub struct TableFile {
     name: String,
@@ -64,6 +67,10 @@ struct Text {
     separator: u8,
 }
 
+/// The first column when it has no name, as pandas calls it.
+const UNNAMED: &str = "Unnamed: 0";
+/// So many rows are looked at to tell an index.
+const INDEX_ROWS: usize = 1_000;
 /// So much of a file's text is looked at for its separator.
 const HEADER_START_BYTES: u64 = 1 << 16;
 
@@ -301,7 +308,30 @@ impl Source {
         let text = Text { coding, separator: separator::sniff(&start) };
         let header = column_names(&self.records(text)?.header)?;
         let contents = Contents::Csv(text, vec![Known::default(); header.len()]);
-        Ok(Looked { header, left_out: Vec::new(), contents })
+        let mut left_out = Vec::new();
+        if let [first, _, ..] = header.as_slice()
+            && first == UNNAMED
+            && self.counts_rows(text)?
+        {
+            left_out.push(LeftOut { name: first.clone(), reason: Reason::Index });
+        }
+        Ok(Looked { header, left_out, contents })
+    }
+
+    /// Whether the first column is one more in each row than in the row before, as far as it is looked at.
+    fn counts_rows(&self, text: Text) -> Result<bool, Fault> {
+        let mut records = self.records(text)?;
+        let mut next = None;
+        for _ in 0..INDEX_ROWS {
+            let Step::Record = records.advance()? else { break };
+            match records.field(0).parse::<u32>() {
+                Ok(number) if next.is_none_or(|next| u64::from(number) == next) => {
+                    next = Some(u64::from(number) + 1);
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(next.is_some())
     }
 
     fn inspect_parquet(&self) -> Result<Looked, Fault> {

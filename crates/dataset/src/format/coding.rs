@@ -106,13 +106,15 @@ impl<R: Read> Utf16Text<R> {
         Utf16Text { source, order, bytes: Vec::new(), text: String::new(), given: 0 }
     }
 
-    /// Decodes the next characters; there are none only at the end.
-    fn decode(&mut self) -> io::Result<()> {
+    /// Decodes the next bytes; false when there are none.
+    fn decode(&mut self) -> io::Result<bool> {
         let faulty = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         let before = self.bytes.len();
         self.source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut self.bytes)?;
-        if self.bytes.len() == before && before > 0 {
-            return Err(faulty("the UTF-16 text ends within a character; copy the file again"));
+        match (self.bytes.len() - before, before) {
+            (0, 0) => return Ok(false),
+            (0, _) => return Err(faulty("the UTF-16 text ends within a character; copy the file again")),
+            _ => {}
         }
         let order = self.order;
         let unit = |pair: &[u8]| match order {
@@ -128,16 +130,19 @@ impl<R: Read> Utf16Text<R> {
         self.text.clear();
         self.given = 0;
         for character in char::decode_utf16(units) {
-            self.text.push(character.map_err(|_| faulty("is not UTF-16 text, as its first bytes say"))?);
+            self.text
+                .push(character.map_err(|_| faulty("is not the UTF-16 text that its first bytes announce"))?);
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 impl<R: Read> Read for Utf16Text<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.given == self.text.len() {
-            self.decode()?;
+        while self.given == self.text.len() {
+            if !self.decode()? {
+                return Ok(0);
+            }
         }
         let rest = &self.text.as_bytes()[self.given..];
         let count = rest.len().min(buffer.len());

@@ -62,6 +62,10 @@ pub(crate) fn open_coded(path: &Path) -> Result<(File, Format, Coding), Fault> {
     file.seek(SeekFrom::Start(0)).map_err(Fault::io("read"))?;
     let named_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     if named_parquet && format == Format::Csv {
+        // Torn perhaps: the name and the first letters together say enough.
+        if start.starts_with(PARQUET) {
+            return Ok((file, Format::Parquet, coding));
+        }
         return Err(ProblemKind::NotParquet.into());
     }
     Ok((file, format, coding))

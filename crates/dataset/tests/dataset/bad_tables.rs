@@ -36,7 +36,16 @@ fn types_are_those_of_pandas() {
         ("True,,False", "boolean"),
         ("1,True", "text"),
         ("1,a", "text"),
-        ("2024-01-31", "text"),
+        // Text there; here as in Parquet.
+        ("2024-01-31", "date"),
+        ("2024-01-31 10:00,,2024-02-01T00:00:00Z", "date"),
+        ("2024-01-31,soon", "text"),
+        ("$5.10,$3", "float"),
+        ("$5,$3", "integer"),
+        ("$5,,$3", "float"),
+        ("$5,3", "text"),
+        ("7%,12.5%", "float"),
+        ("$5,five", "text"),
         ("9223372036854775807", "integer"),
         // uint64 there.
         ("18446744073709551615", "float"),

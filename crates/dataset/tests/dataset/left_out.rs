@@ -100,3 +100,23 @@ fn the_index_of_a_pandas_frame_is_told_by_its_own_metadata() {
         assert_eq!(table.names().len() + listed.len(), 2);
     }
 }
+
+#[test]
+fn an_unnamed_first_column_that_counts_rows_is_an_index() {
+    for (csv, expected) in [
+        (",v\n0,5\n1,6\n", vec!["Unnamed: 0"]),
+        // A part of a frame goes on where the part before ended.
+        (",v\n100,5\n101,6\n", vec!["Unnamed: 0"]),
+        ("Unnamed: 0,v\n0,5\n1,6\n", vec!["Unnamed: 0"]),
+        (",v\n0,5\n2,6\n", vec![]),
+        (",v\nx,5\n", vec![]),
+        (",v\n", vec![]),
+        ("\"\"\n0\n1\n", vec![]),
+        ("id,v\n0,5\n1,6\n", vec![]),
+        ("v,\n5,0\n6,1\n", vec![]),
+    ] {
+        let table = TableFile::from_bytes("t.csv", csv.as_bytes().to_vec()).unwrap();
+        let listed: Vec<&str> = table.left_out().iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(listed, expected, "{csv:?}");
+    }
+}
