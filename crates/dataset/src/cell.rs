@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str, column_type: ColumnType) -> Option<Cell<'_>> {
             "false" | "False" | "FALSE" | "0" => Some(Cell::Boolean(false)),
             _ => None,
         },
-        ColumnType::Date => parse_date(text).map(Cell::Date),
+        ColumnType::Date => parse_day(text).map(Cell::Date),
     }
 }
 
@@ -70,6 +70,47 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
     }
     let date: Date = text.parse().ok()?;
     Some(days_since_epoch(date))
+}
+
+/// The day of `YYYY-MM-DD`, also with an ISO 8601 time of day after it, such as `2024-01-31T23:00:00.5+02:00`:
+/// the day as it is written, whatever the offset from UTC.
+pub(crate) fn parse_day(text: &str) -> Option<i32> {
+    let (date, time) = text.split_at_checked(10)?;
+    let day = parse_date(date)?;
+    (time.is_empty() || is_time(time)).then_some(day)
+}
+
+/// Whether the text is a separator, `HH:MM`, perhaps seconds with a fraction, perhaps an offset.
+fn is_time(text: &str) -> bool {
+    let Some(time) = text.strip_prefix(['T', ' ']) else { return false };
+    let (clock, offset) = time.find(['Z', '+', '-']).map_or((time, ""), |place| time.split_at(place));
+    let mut parts = clock.splitn(3, ':');
+    let (hours, minutes, seconds) = (parts.next(), parts.next(), parts.next());
+    let (seconds, fraction) = match seconds.and_then(|seconds| seconds.split_once('.')) {
+        Some((seconds, fraction)) => (Some(seconds), Some(fraction)),
+        None => (seconds, None),
+    };
+    let is_fraction =
+        |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_digit());
+    hours.is_some_and(|hours| is_two_digits(hours, 24))
+        && minutes.is_some_and(|minutes| is_two_digits(minutes, 60))
+        && seconds.is_none_or(|seconds| is_two_digits(seconds, 61))
+        && fraction.is_none_or(is_fraction)
+        && is_offset(offset)
+}
+
+/// Nothing, `Z`, or hours and perhaps minutes with a sign.
+fn is_offset(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix(['+', '-']) else { return matches!(text, "" | "Z") };
+    let Some((hours, minutes)) = digits.split_at_checked(2) else { return false };
+    let minutes = minutes.strip_prefix(':').unwrap_or(minutes);
+    is_two_digits(hours, 24) && (digits.len() == 2 || is_two_digits(minutes, 60))
+}
+
+fn is_two_digits(text: &str, below: u8) -> bool {
+    text.len() == 2
+        && text.bytes().all(|digit| digit.is_ascii_digit())
+        && text.parse::<u8>().is_ok_and(|number| number < below)
 }
 
 pub(crate) fn days_since_epoch(date: Date) -> i32 {
@@ -156,5 +197,58 @@ pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
         ColumnType::Float => DataType::Float64,
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Date => DataType::Date32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<i32>) {
+        assert_eq!(parse_day(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn the_day_of_a_date_or_a_time() {
+        for text in [
+            "1970-01-02",
+            "1970-01-02 00:00",
+            "1970-01-02T23:59:59",
+            "1970-01-02T23:59:60Z",
+            "1970-01-02 12:00:00.123456789",
+            "1970-01-02T23:00:00+02:00",
+            "1970-01-02T01:00-0330",
+            "1970-01-02T01:00+05",
+        ] {
+            check(text, Some(1));
+        }
+        for text in [
+            "",
+            "1970-01-0",
+            "1970-13-01",
+            "02.01.1970",
+            "1970-01-02x",
+            "1970-01-02T",
+            "1970-01-02T24:00",
+            "1970-01-02T12",
+            "1970-01-02T12:60",
+            "1970-01-02T12:00:",
+            "1970-01-02T12:00:00.",
+            "1970-01-02T12:00:00:00",
+            "1970-01-02T12:00+2",
+            "1970-01-02T12:00+02:",
+            "1970-01-02T12:00+02:00:00",
+            "1970-01-02é12:00",
+        ] {
+            check(text, None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_a_day_or_none(text in "[0-9TZ:. +-]{0,30}|\\PC{0,20}|2024-01-31[T ][0-9:.Z+-]{0,16}") {
+            let _ = parse_day(&text);
+        }
     }
 }

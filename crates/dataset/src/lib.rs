@@ -17,7 +17,7 @@
 //! # Values in CSV
 //! An empty field is missing in every type. Booleans are `true`, `True`, `TRUE`, `1` and `false`,
 //! `False`, `FALSE`, `0`; whole numbers may end in `.0`; floats may be `inf` or `-inf`, and `nan` is
-//! missing; dates are `YYYY-MM-DD`. Spaces around anything but text are ignored.
+//! missing; dates are `YYYY-MM-DD`, and a time after one is cut off. Spaces around anything but text are ignored.
 //!
 //! # Example
 //! ```
@@ -65,8 +65,9 @@ mod problem;
 mod snapshot;
 
 pub use column_type::ColumnType;
+pub use count::left_out::{LeftOut, Reason};
 pub use count::table_file::{Counted, Reading, TableFile};
-pub use count::value_counts::{Counts, Numbers, ValueCounts};
+pub use count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 pub use entity_key::EntityKey;
 pub use error::Error;
 pub use format::Format;

@@ -2,16 +2,18 @@
 //!
 //! Real columns repeat: a hundred prices, three plans. Their texts are counted, and type and values are found at the
 //! end from the different texts alone. A column of ever new texts is taken as numbers (pandas' whole numbers, then
-//! floats) and kept in eight bytes a row. When such a column turns out to be text after all, it has to be read again.
+//! floats) and kept in eight bytes a row, beside a few texts that are none. When there are more of them than a column
+//! of numbers may have, it has to be read again.
 
 use hashbrown::HashMap;
 
 use crate::cell::Cell;
 use crate::column_type::ColumnType;
 use crate::count::count_table::CountTable;
-use crate::count::infer::{Guess, Number, is_missing, number, read_as};
+use crate::count::infer::{Guess, Number, is_missing, is_number, number, read_as};
+use crate::count::kind::{Inference, are_few};
 use crate::count::repeats::Repeats;
-use crate::count::value_counts::{Counts, Numbers, ValueCounts};
+use crate::count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 use crate::format::csv::fields::{Field, text_of};
 
 /// See the module.
@@ -95,16 +97,13 @@ impl ColumnTally {
     }
 
     pub(crate) fn finish(self, name: &str) -> Tallied {
-        let (missing, values) = match self.state {
-            State::Texts(texts) => texts.finish(),
-            State::Numbers(numbers) => match numbers.guess.column_type() {
-                ColumnType::Float | ColumnType::Integer => numbers.finish(),
-                _ => return Tallied::ReadAgain,
-            },
-            State::ReadAgain => return Tallied::ReadAgain,
-            State::Dropped => return Tallied::Dropped,
-        };
-        Tallied::Counted(ValueCounts { name: name.to_string(), missing, values })
+        let name = name.to_string();
+        match self.state {
+            State::Texts(texts) => Tallied::Counted(texts.finish(name)),
+            State::Numbers(numbers) => numbers.finish(name).map_or(Tallied::ReadAgain, Tallied::Counted),
+            State::ReadAgain => Tallied::ReadAgain,
+            State::Dropped => Tallied::Dropped,
+        }
     }
 }
 
@@ -178,12 +177,12 @@ impl Texts {
         self
     }
 
-    /// The texts as numbers; `None` when they are not all numbers or missing.
+    /// The texts as numbers; `None` when too many are neither numbers nor missing.
     fn numbers(&self) -> Option<Collected> {
         let mut numbers = Collected::default();
         let mut all = self.empty == 0 || numbers.see("", self.empty);
         self.for_each(|text, count| all = all && numbers.see(text, count));
-        all.then_some(numbers)
+        (all && numbers.strangers_are_few()).then_some(numbers)
     }
 
     fn into_numbers(self) -> State {
@@ -193,35 +192,46 @@ impl Texts {
         }
     }
 
-    /// Missing rows and the values in the type that pandas would infer.
-    fn finish(self) -> (u64, Counts) {
-        let mut guess = Guess::default();
+    /// The values in the kind that their texts have.
+    fn finish(self, name: String) -> ValueCounts {
+        let mut inference = Inference::default();
         if self.empty > 0 {
-            guess.see("");
+            inference.see("", self.empty);
         }
-        self.for_each(|text, _| guess.see(text));
-        let column_type = guess.column_type();
+        self.for_each(|text, count| inference.see(text, count));
+        let kind = inference.kind();
         let mut missing = self.empty;
         let mut floats = Numbers::default();
         let mut integers = Numbers::default();
         let mut booleans = [0; 2];
         let mut texts = Vec::new();
-        self.for_each(|text, count| match read_as(text, column_type) {
+        let mut days = HashMap::new();
+        let mut strangers = Vec::new();
+        self.for_each(|text, count| match kind.read(text) {
             Cell::Float(value) => floats.add(value + 0.0, count),
             Cell::Integer(value) => integers.add(value, count),
             Cell::Boolean(value) => booleans[usize::from(value)] += count,
             Cell::Text(text) => texts.push((text.to_string(), count)),
-            Cell::Missing | Cell::Date(_) => missing += count,
+            Cell::Date(day) => *days.entry(day).or_insert(0) += count,
+            Cell::Missing if is_missing(text) => missing += count,
+            Cell::Missing => strangers.push((text.to_string(), count)),
         });
-        let values = match column_type {
+        let values = match kind.column_type() {
             ColumnType::Float => Counts::Float(floats),
             ColumnType::Integer => Counts::Integer(integers),
             ColumnType::Boolean => Counts::Boolean(booleans),
-            ColumnType::String | ColumnType::Date => Counts::Text(texts),
+            ColumnType::String => Counts::Text(texts),
+            ColumnType::Date => Counts::Date(days.into_iter().collect()),
         };
-        (missing, values)
+        let strangers = strangers.iter().map(|(text, count)| (text.as_str(), *count)).collect();
+        ValueCounts { name, missing, unparseable: Unparseable::of(strangers), values }
     }
 }
+
+/// So many different texts that are no numbers are kept, of so many bytes together; the column of a type that has
+/// more is found by reading it again.
+const MAX_STRANGERS: usize = if cfg!(test) { 4 } else { 1_000 };
+const MAX_STRANGER_BYTES: usize = 1 << 20;
 
 /// Numbers: whole ones as long as nothing else, not even a missing one, was seen.
 #[derive(Default)]
@@ -230,10 +240,13 @@ struct Collected {
     missing: u64,
     whole: Numbers<i64>,
     decimal: Numbers<f64>,
+    /// Texts that are neither numbers nor missing, and their rows.
+    strangers: HashMap<Box<str>, u64>,
+    stranger_bytes: usize,
 }
 
 impl Collected {
-    /// Adds a text so many times; false when it is neither a number nor missing.
+    /// Adds a text so many times; false when there are too many that are neither numbers nor missing.
     #[inline]
     fn see(&mut self, text: &str, count: u64) -> bool {
         match number(text) {
@@ -255,24 +268,38 @@ impl Collected {
         true
     }
 
-    /// What is no plain number: missing, infinite, with an exponent, with spaces, too long.
+    /// What is no plain number: missing, infinite, with an exponent, with spaces, too long, or no number at all.
     #[cold]
     fn see_odd(&mut self, text: &str, count: u64) -> bool {
-        self.guess.see(text);
-        let cell = if self.guess.is_decimal() { ColumnType::Float } else { ColumnType::Integer };
-        match read_as(text, cell) {
+        let stranger = !is_missing(text) && !is_number(text);
+        // A stranger is as good as missing, which makes floats of whole numbers.
+        self.guess.see(if stranger { "" } else { text });
+        let column_type = if self.guess.is_decimal() { ColumnType::Float } else { ColumnType::Integer };
+        if column_type == ColumnType::Float {
+            self.become_decimal();
+        }
+        match read_as(text, column_type) {
             Cell::Integer(value) => self.whole.add(value, count),
-            Cell::Float(value) => {
-                self.become_decimal();
-                self.decimal.add(value + 0.0, count);
-            }
-            _ if is_missing(text) => {
-                self.become_decimal();
-                self.missing += count;
-            }
-            _ => return false,
+            Cell::Float(value) => self.decimal.add(value + 0.0, count),
+            _ if stranger => return self.add_stranger(text, count),
+            _ => self.missing += count,
         }
         true
+    }
+
+    fn add_stranger(&mut self, text: &str, count: u64) -> bool {
+        if let Some(known) = self.strangers.get_mut(text) {
+            *known += count;
+            return true;
+        }
+        self.stranger_bytes += text.len();
+        self.strangers.insert(text.into(), count);
+        self.strangers.len() <= MAX_STRANGERS && self.stranger_bytes <= MAX_STRANGER_BYTES
+    }
+
+    fn strangers_are_few(&self) -> bool {
+        let strangers = self.strangers.values().sum();
+        are_few(strangers, strangers + self.whole.total() + self.decimal.total())
     }
 
     fn become_decimal(&mut self) {
@@ -291,13 +318,26 @@ impl Collected {
         }
         self.whole.append(other.whole);
         self.decimal.append(other.decimal);
+        for (text, count) in other.strangers {
+            if !self.add_stranger(&text, count) {
+                return State::ReadAgain;
+            }
+        }
         State::Numbers(self)
     }
 
-    fn finish(self) -> (u64, Counts) {
-        let values =
-            if self.guess.is_decimal() { Counts::Float(self.decimal) } else { Counts::Integer(self.whole) };
-        (self.missing, values)
+    /// `None` when it is no column of numbers.
+    fn finish(self, name: String) -> Option<ValueCounts> {
+        if !self.strangers_are_few() {
+            return None;
+        }
+        let values = match self.guess.column_type() {
+            ColumnType::Float => Counts::Float(self.decimal),
+            ColumnType::Integer => Counts::Integer(self.whole),
+            _ => return None,
+        };
+        let strangers = self.strangers.iter().map(|(text, count)| (&**text, *count)).collect();
+        Some(ValueCounts { name, missing: self.missing, unparseable: Unparseable::of(strangers), values })
     }
 }
 
@@ -331,9 +371,36 @@ mod tests {
         assert_eq!((decimal.missing, decimal.rows()), (1, 5_000));
         assert!(matches!(decimal.values, Counts::Float(_)));
 
-        let texts = (0..5_000).map(|i| if i == 4_000 { "many".to_string() } else { i.to_string() });
+        let texts = (0..5_000).map(|i| if i >= 4_000 { "many".to_string() } else { i.to_string() });
         assert!(matches!(tally(texts.clone(), false).finish("x"), Tallied::ReadAgain));
-        assert!(matches!(counted(tally(texts, true)).values, Counts::Text(counts) if counts.len() == 5_000));
+        assert!(matches!(counted(tally(texts, true)).values, Counts::Text(counts) if counts.len() == 4_001));
+    }
+
+    #[test]
+    fn a_few_cells_that_are_no_numbers_are_counted_apart() {
+        let check = |strangers: usize, expected: Option<&[&str]>| {
+            let texts = || {
+                let words = ["none", "none", "few", "b", "a"].into_iter().cycle().take(strangers);
+                (strangers..1_000).map(|i| i.to_string()).chain(words.map(str::to_string))
+            };
+            for tally in [tally(texts(), true), tally(texts(), false)] {
+                match (tally.finish("x"), expected) {
+                    (Tallied::Counted(column), Some(examples)) => {
+                        assert_eq!((column.rows(), column.missing), (1_000, 0));
+                        assert_eq!(column.unparseable.cells, strangers as u64);
+                        assert_eq!(column.unparseable.examples, examples);
+                        assert!(matches!(column.values, Counts::Float(_)), "{strangers}");
+                    }
+                    (Tallied::Counted(column), None) => assert!(matches!(column.values, Counts::Text(_))),
+                    (Tallied::ReadAgain, expected) => assert!(expected.is_none(), "{strangers}"),
+                    (Tallied::Dropped, _) => panic!("dropped"),
+                }
+            }
+        };
+        check(1, Some(&["none"]));
+        check(50, Some(&["none", "a", "b"]));
+        check(51, None);
+        check(500, None);
     }
 
     #[test]
@@ -349,7 +416,9 @@ mod tests {
         assert_eq!(rows(few().merge(many(0))), (3_100, true));
         assert_eq!(rows(many(0).merge(many(9))), (6_000, true));
         assert_eq!(rows(many(0).merge(decimal())), (6_000, false));
-        assert!(matches!(counted(few().merge(text())).values, Counts::Text(_)));
+        assert_eq!(counted(few().merge(text())).unparseable.examples, ["a"]);
+        let texts = || tally((0..6).map(|i| format!("t{i}")), false);
+        assert!(matches!(counted(few().merge(texts())).values, Counts::Text(_)));
         assert!(matches!(many(0).merge(text()).finish("x"), Tallied::ReadAgain));
     }
 }

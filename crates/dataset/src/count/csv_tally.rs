@@ -19,8 +19,9 @@ pub(crate) struct Plan<'a> {
     /// Memory for the values of all columns; the first one asked for may take more.
     pub(crate) memory_bytes: u64,
     pub(crate) threads: usize,
-    /// Told the bytes read.
-    pub(crate) progress: &'a (dyn Fn(u64) + Sync),
+    pub(crate) separator: u8,
+    /// Told when more was read.
+    pub(crate) progress: &'a (dyn Fn() + Sync),
 }
 
 /// How a column is to be counted.
@@ -41,7 +42,7 @@ pub(crate) struct Tally {
 /// Counts the records of `source`, which stands after the header. `None` when one of them is faulty: which, and on
 /// which line of the file, is told by reading again in order.
 pub(crate) fn tally<R: Read + Send>(source: R, plan: &Plan) -> io::Result<Option<Tally>> {
-    let blocks = Mutex::new(Blocks::new(source));
+    let blocks = Mutex::new(Blocks::new(source, plan.separator));
     let memory = Memory::new(plan);
     let stop = AtomicBool::new(false);
     let parts = on_threads(plan.threads, || {
@@ -93,22 +94,23 @@ impl<'a> Worker<'a> {
         while !stop.load(Ordering::Relaxed) {
             // A thread that panicked passes its panic on when it is joined.
             let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).advance(&mut block);
-            let read = match next? {
-                Next::Block { read } => read,
+            match next? {
+                Next::Block => {}
                 Next::TooLong => return Ok(None),
                 Next::End => break,
-            };
+            }
             let columns = &mut self.tally.columns;
             let see = |column: usize, field: Field<'_>| {
                 if let Some(Some(column)) = columns.get_mut(column) {
                     column.see(field);
                 }
             };
-            let records = for_each_field(&block, self.plan.columns.len(), &mut unquoted, see);
+            let records =
+                for_each_field(&block, self.plan.columns.len(), self.plan.separator, &mut unquoted, see);
             let Some(records) = records else { return Ok(None) };
             self.tally.rows += records;
             self.report();
-            (self.plan.progress)(read as u64);
+            (self.plan.progress)();
         }
         Ok(Some(self.tally))
     }

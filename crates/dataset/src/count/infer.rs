@@ -1,6 +1,6 @@
-//! The type of a CSV column as pandas' `read_csv` would infer it.
+//! The type of a CSV column as pandas' `read_csv` would infer it, without regard to what `kind` adds.
 
-use crate::cell::Cell;
+use crate::cell::{Cell, parse_day};
 use crate::column_type::ColumnType;
 
 /// What pandas 2 and 3 take for missing in `read_csv`, beside the empty field.
@@ -112,6 +112,11 @@ impl Guess {
     }
 }
 
+/// Whether a text that is not missing is a number.
+pub(crate) fn is_number(text: &str) -> bool {
+    float(text.trim_matches([' ', '\t'])).is_some()
+}
+
 /// The value of a field in a column whose type was inferred. A file that has changed since gives a
 /// missing value where it has no value of the type any more.
 pub(crate) fn read_as(text: &str, column_type: ColumnType) -> Cell<'_> {
@@ -120,7 +125,8 @@ pub(crate) fn read_as(text: &str, column_type: ColumnType) -> Cell<'_> {
     }
     let number = text.trim_matches([' ', '\t']);
     match column_type {
-        ColumnType::String | ColumnType::Date => Cell::Text(text),
+        ColumnType::String => Cell::Text(text),
+        ColumnType::Date => parse_day(number).map_or(Cell::Missing, Cell::Date),
         ColumnType::Integer => number.parse().map_or(Cell::Missing, Cell::Integer),
         ColumnType::Float => float(number).map_or(Cell::Missing, Cell::Float),
         ColumnType::Boolean => boolean(text).map_or(Cell::Missing, Cell::Boolean),

@@ -11,7 +11,7 @@ use crate::column_type::ColumnType;
 use crate::count::count_table::CountTable;
 use crate::count::repeats::Repeats;
 use crate::count::threads::on_threads;
-use crate::count::value_counts::{Counts, Numbers, ValueCounts};
+use crate::count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 use crate::format::parquet::Footer;
 use crate::format::plain_array::{plain_type, unsupported};
 use crate::problem::{Fault, ProblemKind};
@@ -78,7 +78,8 @@ where
         column.add(arrays.first().ok_or(ProblemKind::Changed)?)?;
     }
     let (missing, values) = column.finish();
-    Ok(ValueCounts { name: field.name().clone(), missing, values })
+    let unparseable = Unparseable::default();
+    Ok(ValueCounts { name: field.name().clone(), missing, unparseable, values })
 }
 
 /// What a column's arrays have held so far.

@@ -1,14 +1,37 @@
 //! A column whose order of rows does not matter: what is compared is how often each value occurs.
 
+use crate::cell::shorten;
+
 /// How often the values of a column occur.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueCounts {
     /// The column.
     pub name: String,
-    /// Rows with a missing value. With the counts they add up to all rows.
+    /// Rows with a missing value. With the unparseable ones and the counts they add up to all rows.
     pub missing: u64,
+    /// Rows of a CSV column of numbers that hold something else.
+    pub unparseable: Unparseable,
     /// The other rows.
     pub values: Counts,
+}
+
+/// Cells of a CSV column of numbers that are no numbers: at most 5 % of those that are not missing, as a column
+/// with more of them is text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unparseable {
+    /// How many they are.
+    pub cells: u64,
+    /// What up to three of them say, the most frequent first, shortened to 60 characters.
+    pub examples: Vec<String>,
+}
+
+impl Unparseable {
+    /// Of texts and how many cells have each.
+    pub(crate) fn of(mut texts: Vec<(&str, u64)>) -> Self {
+        texts.sort_unstable_by(|(left, more), (right, less)| less.cmp(more).then_with(|| left.cmp(right)));
+        let examples = texts.iter().take(3).map(|(text, _)| shorten(text)).collect();
+        Unparseable { cells: texts.iter().map(|(_, count)| count).sum(), examples }
+    }
 }
 
 /// Values that are there, in no order; one may be listed more than once. Negative zero is zero.
@@ -72,7 +95,7 @@ impl<T: Copy> Numbers<T> {
         8 * self.rows.len() as u64 + 16 * self.counts.len() as u64
     }
 
-    fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.rows.len() as u64 + self.counts.iter().map(|(_, count)| count).sum::<u64>()
     }
 }
@@ -87,7 +110,7 @@ impl ValueCounts {
             Counts::Text(counts) => counts.iter().map(|(_, count)| count).sum(),
             Counts::Date(counts) => counts.iter().map(|(_, count)| count).sum(),
         };
-        self.missing + present
+        self.missing + self.unparseable.cells + present
     }
 
     /// Memory held, about.

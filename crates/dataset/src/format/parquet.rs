@@ -33,6 +33,17 @@ impl Footer {
         self.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
+    /// The columns that are the index of a pandas data frame rather than columns of it, as the file's own
+    /// metadata has it. An index that counts rows is not stored as a column and not listed.
+    pub(crate) fn pandas_index(&self) -> Vec<String> {
+        let metadata = self.0.metadata().file_metadata().key_value_metadata();
+        let pandas = metadata.into_iter().flatten().find(|entry| entry.key == "pandas");
+        let json = pandas.and_then(|entry| serde_json::from_str(entry.value.as_deref()?).ok());
+        let json: serde_json::Value = json.unwrap_or_default();
+        let index = json["index_columns"].as_array();
+        index.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_string())).collect()
+    }
+
     /// Starts reading the columns at these positions; batches have them in the file's order.
     pub(crate) fn batches<R>(&self, source: R, columns: &[usize]) -> Result<Batches, ProblemKind>
     where

@@ -21,7 +21,7 @@ use crate::problem::ProblemKind;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// The type that the values of a Parquet column are brought to; `None` when they have no place in a flat
-/// table. Times of day are cut off timestamps.
+/// table. Times of day are cut off timestamps; those of a zone whose clocks change have no type.
 pub(crate) fn plain_type(found: &DataType) -> Option<ColumnType> {
     use DataType::*;
     match found {
@@ -31,7 +31,8 @@ pub(crate) fn plain_type(found: &DataType) -> Option<ColumnType> {
             Some(ColumnType::Float)
         }
         Utf8 | LargeUtf8 | Utf8View | Null => Some(ColumnType::String),
-        Date32 | Date64 | Timestamp(..) => Some(ColumnType::Date),
+        Date32 | Date64 | Timestamp(_, None) => Some(ColumnType::Date),
+        Timestamp(_, Some(zone)) => zone_offset_seconds(zone).ok().map(|_| ColumnType::Date),
         Dictionary(_, values) => plain_type(values),
         _ => None,
     }
@@ -39,7 +40,24 @@ pub(crate) fn plain_type(found: &DataType) -> Option<ColumnType> {
 
 /// Why a column has no [`plain_type`].
 pub(crate) fn unsupported(found: &DataType) -> ProblemKind {
-    ProblemKind::UnsupportedParquetType { found: crate::cell::shorten(&found.to_string()) }
+    ProblemKind::UnsupportedParquetType { found: type_name(found) }
+}
+
+/// The name of a type that is not read, without the types inside it.
+pub(crate) fn type_name(found: &DataType) -> String {
+    use DataType::*;
+    let name = match found {
+        Binary | LargeBinary | BinaryView => "binary",
+        FixedSizeBinary(_) => "fixed-size binary",
+        List(_) | LargeList(_) | ListView(_) | LargeListView(_) | FixedSizeList(..) => "list",
+        Struct(_) => "struct",
+        Map(..) => "map",
+        Time32(_) | Time64(_) => "time",
+        Interval(_) => "interval",
+        Timestamp(_, Some(zone)) => return format!("timestamp of the zone {zone}"),
+        other => return crate::cell::shorten(&other.to_string()),
+    };
+    name.to_string()
 }
 
 /// Brings an array to its [`plain_type`]; whole numbers past 64 bits with a sign become floats.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use streamflow_dataset::{Counts, DatasetSpec, Outcome, PointInTime, Snapshots, TableFile, Values};
 
-use crate::date;
+use crate::{date, shared};
 
 fn template() -> DatasetSpec {
     #[derive(serde::Deserialize)]
@@ -19,17 +19,8 @@ fn template() -> DatasetSpec {
 
 /// The months; `None`, loudly, where the data is not there.
 fn months() -> Option<[PathBuf; 2]> {
-    let shared = std::env::var_os("STREAMFLOW_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let months = ["month_000", "month_001"].map(|month| shared.join("data/course").join(month));
-    if months.iter().all(|month| month.is_dir()) {
-        return Some(months);
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no course data at {}", months[0].display());
-    eprintln!("SKIPPED: no course data at {}", months[0].display());
-    None
+    let course = shared("data/course")?;
+    Some(["month_000", "month_001"].map(|month| course.join(month)))
 }
 
 #[test]

@@ -3,16 +3,19 @@
 
 mod bad_drops;
 mod bad_tables;
+mod codings;
 mod course;
+mod everyday_files;
 mod expectations;
 mod formats;
+mod left_out;
 mod point_in_time;
 mod point_in_time_model;
 mod round_trip;
 mod specs;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use streamflow_dataset::{
     DatasetSpec, Error, IngestReport, Period, Reading, Snapshots, TableFile, ValueCounts,
@@ -65,6 +68,21 @@ fn drop_of(files: &[(&str, Option<&[u8]>)]) -> TempDir {
         }
     }
     directory
+}
+
+/// A folder of the shared data; `None`, loudly, where it is not there.
+fn shared(folder: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("STREAMFLOW_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let folder = shared.join(folder);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "no shared data at {}", folder.display());
+    eprintln!("SKIPPED: no shared data at {}", folder.display());
+    None
 }
 
 fn date(text: &str) -> Period {

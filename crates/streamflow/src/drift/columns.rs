@@ -25,7 +25,8 @@ pub fn drift_column(column: Column) -> drift::Column {
 /// A column of a file for a comparison. Moves the values, and sorts numbers.
 pub fn counted_column(column: ValueCounts) -> anyhow::Result<drift::Column> {
     let rows = column.rows();
-    let ValueCounts { name, missing, values } = column;
+    let ValueCounts { name, missing, unparseable, values } = column;
+    let missing = missing + unparseable.cells;
     Ok(match values {
         Counts::Float(numbers) => drift::Column::counted_floats(name, missing, numbers.counts, numbers.rows)?,
         Counts::Integer(numbers) => {

@@ -7,33 +7,35 @@ use proptest::prelude::*;
 use super::*;
 use crate::cell::Cell;
 use crate::column_type::ColumnType;
-use crate::count::infer::{Guess, read_as};
+use crate::count::infer::is_missing;
+use crate::count::kind::Inference;
 use crate::count::value_counts::Counts;
 
-/// Type, missing rows, rows of each value.
-type Plain = (ColumnType, u64, BTreeMap<String, u64>);
+/// Type, missing and unparseable rows, rows of each value.
+type Plain = (ColumnType, [u64; 2], BTreeMap<String, u64>);
 
 /// The columns of a CSV file, read twice and value by value: once for the types, once for the values.
 fn naive(text: &[u8]) -> Result<Vec<Plain>, Error> {
     let table = TableFile::from_bytes("t.csv", text.to_vec())?;
     let read = |see: &mut dyn FnMut(usize, &str)| -> Result<(), Fault> {
-        let mut records = Records::open(text)?;
+        let mut records = Records::separated(text, b',')?;
         loop {
             match records.advance()? {
-                Step::Record => (0..table.names.len()).for_each(|column| see(column, records.field(column))),
+                Step::Record => (0..table.header.len()).for_each(|column| see(column, records.field(column))),
                 Step::Faulty(kind) => return Err(Fault::at_line(records.line(), kind)),
                 Step::End => return Ok(()),
             }
         }
     };
-    let mut guesses = vec![Guess::default(); table.names.len()];
-    read(&mut |column, text| guesses[column].see(text)).map_err(|fault| table.error(fault))?;
+    let mut inferences = vec![Inference::default(); table.header.len()];
+    read(&mut |column, text| inferences[column].see(text, 1)).map_err(|fault| table.error(fault))?;
+    let kinds: Vec<_> = inferences.into_iter().map(Inference::kind).collect();
     let mut plain: Vec<Plain> =
-        guesses.iter().map(|guess| (guess.column_type(), 0, BTreeMap::new())).collect();
+        kinds.iter().map(|kind| (kind.column_type(), [0; 2], BTreeMap::new())).collect();
     read(&mut |column, text| {
-        let (column_type, missing, counts) = &mut plain[column];
-        let value = match read_as(text, *column_type) {
-            Cell::Missing => return *missing += 1,
+        let (_, without, counts) = &mut plain[column];
+        let value = match kinds[column].read(text) {
+            Cell::Missing => return without[usize::from(!is_missing(text))] += 1,
             Cell::Float(value) => format!("{:?}", value + 0.0),
             cell => format!("{cell:?}"),
         };
@@ -69,27 +71,30 @@ fn plain(column: &ValueCounts) -> Plain {
             counts.iter().for_each(|(text, count)| add(format!("{:?}", Cell::Text(text)), *count));
             ColumnType::String
         }
-        Counts::Date(_) => ColumnType::Date,
+        Counts::Date(counts) => {
+            counts.iter().for_each(|(day, count)| add(format!("{:?}", Cell::Date(*day)), *count));
+            ColumnType::Date
+        }
     };
-    (column_type, column.missing, counts)
+    (column_type, [column.missing, column.unparseable.cells], counts)
 }
 
 /// All columns, asked for again as long as some are deferred.
 fn counted(text: &[u8], memory_bytes: u64, threads: usize) -> Result<Vec<Plain>, Error> {
     let mut table = TableFile::from_bytes("t.csv", text.to_vec())?;
     let mut found = BTreeMap::new();
-    let mut names = table.names().to_vec();
+    let mut names = table.header.clone();
     let mut looks = 0;
     while !names.is_empty() {
         let asked: Vec<&str> = names.iter().map(String::as_str).collect();
         let counted = table.count(&asked, &Reading { memory_bytes, threads, progress: &|_| {} })?;
         assert_eq!(counted.columns.len() + counted.deferred.len(), asked.len());
         looks += 1;
-        assert!(looks <= 2 * table.names.len(), "{:?} are deferred for ever", counted.deferred);
+        assert!(looks <= 2 * table.header.len(), "{:?} are deferred for ever", counted.deferred);
         found.extend(counted.columns.iter().map(|column| (column.name.clone(), plain(column))));
         names = counted.deferred;
     }
-    Ok(table.names.iter().map(|name| found[name].clone()).collect())
+    Ok(table.header.iter().map(|name| found[name].clone()).collect())
 }
 
 #[track_caller]
@@ -148,6 +153,8 @@ fn table() -> impl Strategy<Value = String> {
         3 => prop::collection::vec("[0-9]{1,3}", 0..60),
         3 => prop::collection::vec("-?[0-9]{1,3}\\.[0-9]{0,17}", 0..60),
         1 => prop::collection::vec(prop::sample::select(vec!["True", "False", ""]).prop_map(str::to_string), 0..60),
+        1 => prop::collection::vec("\\$[1-9][0-9]{0,3}(\\.[0-9]{2})?", 0..60),
+        1 => prop::collection::vec("2024-0[1-9]-1[0-9]( 12:[0-5][0-9])?", 0..60),
         3 => prop::collection::vec(field(), 0..60),
     ];
     let odd = prop::option::weighted(0.3, (any::<prop::sample::Index>(), field()));

@@ -12,6 +12,7 @@ pub(crate) const PADDING: usize = 16;
 /// Takes blocks off a file, from the first record after the header on.
 pub(crate) struct Blocks<R> {
     source: R,
+    separator: u8,
     /// The beginning of a record whose end is not read yet.
     rest: Vec<u8>,
     ended: bool,
@@ -33,10 +34,7 @@ impl Block {
 /// What [`Blocks::advance`] found.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// A block, for which so many bytes were read.
-    Block {
-        read: usize,
-    },
+    Block,
     /// A record that is longer than a record may be.
     TooLong,
     End,
@@ -44,8 +42,8 @@ pub(crate) enum Next {
 
 impl<R: Read> Blocks<R> {
     /// `source` stands at the start of a record.
-    pub(crate) fn new(source: R) -> Self {
-        Blocks { source, rest: Vec::new(), ended: false }
+    pub(crate) fn new(source: R, separator: u8) -> Self {
+        Blocks { source, separator, rest: Vec::new(), ended: false }
     }
 
     /// Fills `block` with the next records.
@@ -53,20 +51,18 @@ impl<R: Read> Blocks<R> {
         let bytes = &mut block.bytes;
         bytes.clear();
         bytes.append(&mut self.rest);
-        let mut read = 0;
         loop {
             if !self.ended {
                 let before = bytes.len();
                 self.source.by_ref().take(BLOCK_BYTES as u64).read_to_end(bytes)?;
-                read += bytes.len() - before;
                 self.ended = bytes.len() - before < BLOCK_BYTES;
             }
-            let end = if self.ended { bytes.len() } else { last_record_end(bytes) };
+            let end = if self.ended { bytes.len() } else { last_record_end(bytes, self.separator) };
             if end > 0 {
                 self.rest.extend_from_slice(&bytes[end..]);
                 bytes.truncate(end);
                 bytes.resize(end + PADDING, 0);
-                return Ok(Next::Block { read });
+                return Ok(Next::Block);
             }
             if self.ended {
                 return Ok(Next::End);
@@ -79,7 +75,7 @@ impl<R: Read> Blocks<R> {
 }
 
 /// The position after the last record that ends in `bytes`, which start with a record; 0 when none does.
-fn last_record_end(bytes: &[u8]) -> usize {
+fn last_record_end(bytes: &[u8], separator: u8) -> usize {
     // Without quotes every line end is a record's.
     if !bytes.contains(&b'"') {
         let last = |end: u8| bytes.iter().rposition(|byte| *byte == end);
@@ -98,7 +94,7 @@ fn last_record_end(bytes: &[u8]) -> usize {
             b'\n' | b'\r' => end = position,
             _ => {}
         }
-        at_field_start = matches!(byte, b',' | b'\n' | b'\r');
+        at_field_start = byte == separator || matches!(byte, b'\n' | b'\r');
     }
     end
 }
@@ -122,7 +118,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: usize) {
-        assert_eq!(last_record_end(text.as_bytes()), expected, "{text:?}");
+        assert_eq!(last_record_end(text.as_bytes(), b','), expected, "{text:?}");
     }
 
     #[test]
@@ -141,9 +137,9 @@ mod tests {
     #[test]
     fn a_file_is_its_blocks() {
         let text: String = (0..3_000).map(|row| format!("{row},\"x\n{row}\"\n")).collect();
-        let mut blocks = Blocks::new(text.as_bytes());
+        let mut blocks = Blocks::new(text.as_bytes(), b',');
         let (mut block, mut seen, mut count) = (Block::default(), Vec::new(), 0);
-        while let Ok(Next::Block { .. }) = blocks.advance(&mut block) {
+        while let Ok(Next::Block) = blocks.advance(&mut block) {
             let (bytes, end) = block.padded();
             assert!(bytes[..end].ends_with(b"\"\n"));
             seen.extend_from_slice(&bytes[..end]);

@@ -2,7 +2,7 @@
 //!
 //! What the `csv` crate makes of RFC 4180, which reads the header and explains faults: a record ends at LF, CR or both;
 //! blank lines are skipped; quotes quote only at the start of a field, two of them are one, and what follows the
-//! closing one up to the comma belongs to the field. Words of eight bytes are searched at once.
+//! closing one up to the separator belongs to the field. Words of eight bytes are searched at once.
 
 use crate::format::csv::blocks::{Block, after_quoted};
 
@@ -55,11 +55,13 @@ pub(crate) fn text_of(words: Words) -> String {
 pub(crate) fn for_each_field<'a>(
     block: &'a Block,
     width: usize,
+    separator: u8,
     unquoted: &mut String,
     mut see: impl FnMut(usize, Field<'_>),
 ) -> Option<u64> {
     let (bytes, end) = block.padded();
     let text: &'a str = std::str::from_utf8(&bytes[..end]).ok()?;
+    let separators = ONES * u64::from(separator);
     let mut records = 0;
     let mut position = 0;
     while position < end {
@@ -71,12 +73,12 @@ pub(crate) fn for_each_field<'a>(
         loop {
             let field_end;
             if bytes[position] == b'"' && position < end {
-                field_end = unquote(bytes, text, position, unquoted);
+                field_end = unquote(bytes, text, position, separators, unquoted);
                 if column < width {
                     see(column, Field::new(unquoted));
                 }
             } else {
-                let (found, words) = scan(bytes, position, end);
+                let (found, words) = scan(bytes, position, end, separators);
                 field_end = found;
                 if column < width {
                     let text = &text[position..field_end];
@@ -85,7 +87,7 @@ pub(crate) fn for_each_field<'a>(
             }
             column += 1;
             position = field_end + 1;
-            if field_end >= end || bytes[field_end] != b',' {
+            if field_end >= end || bytes[field_end] != separator {
                 break;
             }
         }
@@ -97,11 +99,12 @@ pub(crate) fn for_each_field<'a>(
     Some(records)
 }
 
-/// The end of the field that starts at `position` without quotes, at most `end`, and its words if it is short.
+/// The end of the field that starts at `position` without quotes, at most `end`, and its words if it is short;
+/// `separators` is a word of separators.
 #[inline]
-fn scan(bytes: &[u8], position: usize, end: usize) -> (usize, Option<Words>) {
+fn scan(bytes: &[u8], position: usize, end: usize, separators: u64) -> (usize, Option<Words>) {
     let low = word_at(bytes, position);
-    let first = delimiter(low);
+    let first = delimiter(low, separators);
     if first < 8 && position + first <= end {
         return (position + first, Some([low & mask(first), (first as u64) << 56]));
     }
@@ -111,13 +114,13 @@ fn scan(bytes: &[u8], position: usize, end: usize) -> (usize, Option<Words>) {
         return (end, Some([low & mask(left), (left as u64) << 56]));
     }
     let high = word_at(bytes, position + 8);
-    let second = delimiter(high).min(left - 8);
+    let second = delimiter(high, separators).min(left - 8);
     if second < 8 {
         return (position + 8 + second, Some([low, high & mask(second) | ((8 + second) as u64) << 56]));
     }
     let mut at = position + 16;
     while at < end {
-        let found = delimiter(word_at(bytes, at));
+        let found = delimiter(word_at(bytes, at), separators);
         if found < 8 {
             return ((at + found).min(end), None);
         }
@@ -138,18 +141,20 @@ fn mask(count: usize) -> u64 {
     if count >= 8 { u64::MAX } else { (1 << (8 * count)) - 1 }
 }
 
-/// The position of the first comma or line end among the eight bytes; 8 without one.
+/// A word of eight bytes of 1.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The position of the first separator or line end among the eight bytes; 8 without one.
 #[inline]
-fn delimiter(word: u64) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
+fn delimiter(word: u64, separators: u64) -> usize {
     // A byte's highest bit is set where it was zero, and perhaps also somewhere after it.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
     let equal = |byte: u8| zeros(word ^ (ONES * u64::from(byte)));
-    ((equal(b',') | equal(b'\n') | equal(b'\r')).trailing_zeros() / 8) as usize
+    ((zeros(word ^ separators) | equal(b'\n') | equal(b'\r')).trailing_zeros() / 8) as usize
 }
 
 /// Puts the text of the field whose quotes open at `position` into `unquoted`; the field's end.
-fn unquote(bytes: &[u8], text: &str, position: usize, unquoted: &mut String) -> usize {
+fn unquote(bytes: &[u8], text: &str, position: usize, separators: u64, unquoted: &mut String) -> usize {
     let inside = position + 1;
     unquoted.clear();
     let Some(after) = after_quoted(bytes, inside).filter(|after| *after <= text.len()) else {
@@ -163,7 +168,7 @@ fn unquote(bytes: &[u8], text: &str, position: usize, unquoted: &mut String) -> 
     } else {
         unquoted.push_str(inner);
     }
-    let (end, _) = scan(bytes, after, text.len());
+    let (end, _) = scan(bytes, after, text.len(), separators);
     unquoted.push_str(&text[after..end]);
     end
 }

@@ -4,3 +4,4 @@
 pub(crate) mod blocks;
 pub(crate) mod fields;
 pub(crate) mod records;
+pub(crate) mod separator;

@@ -32,12 +32,24 @@ pub(crate) enum Step {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads the header.
+    /// Reads the header of a file with commas; one with another separator is a fault.
     pub(crate) fn open(source: R) -> Result<Self, Fault> {
+        let records = Self::separated(source, b',')?;
+        if let [only] = records.header.as_slice()
+            && let Some(separator) = only.chars().find(|c| matches!(c, ';' | '\t' | '|'))
+        {
+            return Err(Fault::at_line(1, ProblemKind::Separator { separator }));
+        }
+        Ok(records)
+    }
+
+    /// Reads the header of a file whose fields this separates.
+    pub(crate) fn separated(source: R, separator: u8) -> Result<Self, Fault> {
         let source = Budget { source, left: RECORD_LIMIT, consumed: 0 };
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(separator)
             .buffer_capacity(1 << 16)
             .from_reader(source);
         let mut records = Records { reader, record: ByteRecord::new(), header: Vec::new() };
@@ -54,11 +66,6 @@ impl<R: Read> Records<R> {
                 Ok(name) => records.header.push(name.trim().to_string()),
                 Err(_) => return Err(Fault::at_line(1, ProblemKind::NotUtf8 { utf16: false })),
             }
-        }
-        if let [only] = records.header.as_slice()
-            && let Some(separator) = only.chars().find(|c| matches!(c, ';' | '\t' | '|'))
-        {
-            return Err(Fault::at_line(1, ProblemKind::Separator { separator }));
         }
         Ok(records)
     }
