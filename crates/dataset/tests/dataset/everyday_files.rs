@@ -42,8 +42,8 @@ fn everyday_files_are_read() {
         ("currency.ref.csv", &["fee float 300 0 0"]),
         ("currency.cur.csv", &["fee float 300 0 0"]),
         ("plain.ref.csv.gz", &["v integer 100 0 0"]),
-        ("pandas_index.ref.parquet", &["v float 300 0 0", "- __index_level_0__"]),
-        ("uuid_list.ref.parquet", &["v float 50 0 0", "- uid", "- tags"]),
+        ("pandas_index.ref.parquet", &["v float 200 0 0", "- __index_level_0__"]),
+        ("uuid_list.ref.parquet", &["v float 60 0 0", "- uid", "- tags"]),
     ] {
         assert_eq!(described(TableFile::open(&cases.join(file)).unwrap()), expected, "{file}");
     }
