@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use crate::calibrated;
-use crate::column::{Column, ColumnType, Kind};
+use crate::column::{Column, ColumnType};
 use crate::column_type::column_type;
 use crate::error::Error;
 use crate::evidently;
@@ -265,15 +265,6 @@ fn is_key(name: &str, settings: &DriftSettings) -> bool {
     settings.profile == RuleSet::Calibrated && settings.entity.as_deref() == Some(name)
 }
 
-/// Tells whether pandas would read the column as objects that are no strings, which Evidently gives no type: truth
-/// values of which some are missing.
-fn is_object_there(current: &Column, settings: &DriftSettings) -> bool {
-    settings.profile == RuleSet::Evidently
-        && !settings.types.contains_key(&current.name)
-        && current.kind() == Kind::Boolean
-        && (1..current.rows()).contains(&current.present())
-}
-
 /// Tells whether the reference alone could be tested and the pair cannot: the current table lacks the column, has no
 /// value of it or values of another type.
 fn is_lost(reference: &Column, current: Option<&Column>, kind: ColumnType, settings: &DriftSettings) -> bool {
@@ -295,8 +286,6 @@ fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) ->
         Some("declared as ignored")
     } else if kind == ColumnType::Ignore {
         Some("dates are not tested")
-    } else if is_object_there(current, settings) {
-        Some("Evidently leaves out truth values of which some are missing")
     } else {
         None
     };

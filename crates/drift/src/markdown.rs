@@ -107,10 +107,10 @@ mod tests {
         let report =
             compare(&reference, &[column("a|b", 58), column("still", 0)], &DriftSettings::default()).unwrap();
         let expected = "## Drift: current against reference\n\n\
-            **RETRAINING\\_TRIGGERED**: 1 of 2 columns drifted (50 %, threshold 30 %).\n\n\
+            **RETRAINING\\_TRIGGERED**: 2 of 3 columns drifted, 1 of them because they cannot be tested any more (66.7 %, threshold 30 %).\n\n\
             | Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n\
-            | a\\|b | Mean rose by 1.00 standard deviations, from 99.5 to 158 | 1 | 0.1 | <0.0001 |\n\n\
-            Not computable:\n- gone: only in reference\n";
+            | a\\|b | Mean rose by 1.00 standard deviations, from 99.5 to 158 | 1 | 0.1 | <0.0001 |\n\
+            | gone | Cannot be tested any more, which counts as drift: only in reference | – | – | – |\n";
         assert_eq!(report.to_markdown().replace("RETRAINING_TRIGGERED", "RETRAINING\\_TRIGGERED"), expected);
     }
 }

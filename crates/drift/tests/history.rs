@@ -74,8 +74,8 @@ fn what_came_or_went_or_could_not_be_tested_is_told_apart() {
     let (tested, broken) = (Some(Status::Tested), Some(Status::NotComputable));
     assert_eq!(statuses("<b>new</b>"), [None, broken, None, None]);
     assert_eq!(statuses("still"), [tested, tested, broken, tested]);
-    // All values missing is itself a change of the missing share.
-    assert_eq!(statuses("holes"), [tested; 4]);
+    // A month in which all values are missing cannot be tested, and counts as drifted.
+    assert_eq!(statuses("holes"), [tested, tested, broken, tested]);
     assert_eq!(statuses("id"), [Some(Status::Ignored); 4]);
     let order: Vec<&str> = history.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(order, ["shifted", "holes", "label", "still", "<b>new</b>", "id"]);
