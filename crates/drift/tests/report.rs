@@ -237,7 +237,8 @@ fn a_few_rows_of_new_labels_are_still_categories() {
     let current = Column::text("plan", &(0..7).map(|i| Some(format!("new {i}"))).collect::<Vec<_>>());
     let report = compare(&reference, &[current], &DriftSettings::default()).unwrap();
     let plan = report.column("plan").unwrap();
-    assert!(plan.drifted && plan.p_value.unwrap() < 1e-4, "{plan:?}");
+    // The smallest p-value that 9,999 permutations can give.
+    assert!(plan.drifted && plan.p_value.unwrap() <= 1e-4, "{plan:?}");
     assert!(plan.explanation.contains("fully disjoint"), "{}", plan.explanation);
 }
 
