@@ -142,7 +142,9 @@ pub(crate) fn decide(columns: &mut [ColumnReport]) {
             report.drifted = significant(missing) && report.is_large();
             report.drifted
         });
-        column.drifted = column.status == Status::Tested && (values_drifted || missing_drifted);
+        if column.status == Status::Tested {
+            column.drifted = values_drifted || missing_drifted;
+        }
     }
 }
 

@@ -14,13 +14,26 @@ const CALIBRATED_INTEGER_CATEGORIES: usize = 2;
 /// numerical; truth values → categorical; strings with more than half of the present values distinct → text, else
 /// categorical; dates → ignore.
 ///
-/// Inference looks at the current side, as Evidently does, or at the reference when that side has no value. Under
-/// Evidently a column of whole numbers with missing values is decimal, because pandas makes it so.
+/// Under the calibrated profile inference looks at the side with more values, the reference when both have as many: a
+/// few rows or a set of new labels do not make free text of categories. Truth values beside numbers make categories.
+/// Under Evidently it looks at the current side, as Evidently does, or at the reference when that side has no value;
+/// and a column of whole numbers with missing values is decimal, because pandas makes it so.
 pub(crate) fn column_type(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnType {
     if let Some(&declared) = settings.types.get(&current.name) {
         return declared;
     }
-    let column = if current.present() > 0 { current } else { reference };
+    let truths = |one: &Column, other: &Column| {
+        one.kind() == Kind::Boolean && matches!(other.kind(), Kind::Integer | Kind::Float)
+    };
+    let calibrated = settings.profile == RuleSet::Calibrated;
+    if calibrated && (truths(reference, current) || truths(current, reference)) {
+        return ColumnType::Categorical;
+    }
+    let of_reference = match settings.profile {
+        RuleSet::Calibrated => reference.present() >= current.present(),
+        RuleSet::Evidently => current.present() == 0,
+    };
+    let column = if of_reference { reference } else { current };
     match column.kind() {
         Kind::Float => ColumnType::Numerical,
         Kind::Boolean => ColumnType::Categorical,
@@ -89,6 +102,23 @@ mod tests {
         check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), Some("a")]), Categorical, Categorical);
         check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), None]), Text, Text);
         check(&Column { name: "x".into(), values: Values::Date(vec![Some(0)]) }, Ignore, Ignore);
+    }
+
+    #[test]
+    fn the_larger_side_gives_the_type() {
+        let labels = |rows: usize, of: &str| {
+            Column::text("x", &(0..rows).map(|i| Some(format!("{of}{}", i % 7))).collect::<Vec<_>>())
+        };
+        let (many, few) = (labels(600, "old"), labels(7, "new"));
+        let mut settings = DriftSettings::default();
+        for (reference, current) in [(&many, &few), (&few, &many)] {
+            assert_eq!(column_type(reference, current, &settings), ColumnType::Categorical);
+        }
+        let truth = Column::boolean("x", vec![Some(true)]);
+        let digit = Column::integer("x", vec![Some(0), Some(1), Some(0)]);
+        assert_eq!(column_type(&digit, &truth, &settings), ColumnType::Categorical);
+        settings.profile = RuleSet::Evidently;
+        assert_eq!(column_type(&many, &few, &settings), ColumnType::Text);
     }
 
     #[test]

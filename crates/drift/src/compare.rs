@@ -14,7 +14,8 @@ use crate::methods::ScoreKind;
 use crate::notes;
 use crate::observations::{Observations, mantissa_bits};
 use crate::report::{
-    ColumnReport, Dataset, Decision, EffectSize, MissingReport, Report, SCHEMA_VERSION, Status, TargetDrift,
+    ColumnReport, Dataset, Decision, EffectSize, MissingReport, NotTested, Report, SCHEMA_VERSION, Status,
+    TargetDrift,
 };
 use crate::settings::{DriftSettings, RuleSet};
 use crate::summary;
@@ -24,12 +25,12 @@ use crate::target::target_drift;
 /// Columns are independent and are compared on all processors.
 ///
 /// # Errors
-/// Duplicate names, columns of unequal length on a side, invalid text codes or settings. What is wrong with one
-/// column (no values, a changed type) is in the report and not an error.
+/// Duplicate names, columns of unequal length on a side, invalid text codes; a side without rows, no common column.
+/// What is wrong with one column (no values, a changed type) is in the report and not an error.
 pub fn compare(reference: &[Column], current: &[Column], settings: &DriftSettings) -> Result<Report, Error> {
     let mut comparison = Comparison::new(settings.clone());
     comparison.columns(reference, current)?;
-    Ok(comparison.finish())
+    comparison.finish()
 }
 
 fn index<'a>(columns: &'a [Column], side: &str) -> Result<HashMap<&'a str, &'a Column>, Error> {
@@ -52,13 +53,14 @@ fn index<'a>(columns: &'a [Column], side: &str) -> Result<HashMap<&'a str, &'a C
 ///     let current = Column::float(name, (50..150).map(f64::from).collect());
 ///     comparison.column(Some(&reference), Some(&current))?;
 /// }
-/// assert_eq!(comparison.finish().drifted_columns, 2);
+/// assert_eq!(comparison.finish()?.drifted_columns, 2);
 /// # Ok::<(), streamflow_drift::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Comparison {
     settings: DriftSettings,
     names: HashSet<String>,
+    common_columns: usize,
     reference: Dataset,
     current: Dataset,
     target_drift: Option<TargetDrift>,
@@ -84,6 +86,7 @@ impl Comparison {
             current: side(&settings.current_name),
             settings,
             names: HashSet::new(),
+            common_columns: 0,
             target_drift: None,
             columns: Vec::new(),
         }
@@ -128,6 +131,7 @@ impl Comparison {
             let side = if reference_rows.is_some() { &self.reference } else { &self.current };
             return Err(Error::DuplicateColumn { name: report.name, side: side.name.clone() });
         }
+        self.common_columns += usize::from(reference_rows.is_some() && current_rows.is_some());
         for (side, rows) in [(&mut self.reference, reference_rows), (&mut self.current, current_rows)] {
             let Some(rows) = rows else { continue };
             if side.columns > 0 && side.rows != rows {
@@ -144,8 +148,18 @@ impl Comparison {
     }
 
     /// Gives the verdicts.
-    #[must_use]
-    pub fn finish(self) -> Report {
+    ///
+    /// # Errors
+    /// A side without rows, or no column on both sides: nothing was looked at, so there is no verdict.
+    pub fn finish(self) -> Result<Report, Error> {
+        if let Some(side) =
+            [&self.reference, &self.current].into_iter().find(|side| side.columns > 0 && side.rows == 0)
+        {
+            return Err(Error::NoRows { side: side.name.clone() });
+        }
+        if self.common_columns == 0 {
+            return Err(Error::NoCommonColumn { reference: self.reference.name, current: self.current.name });
+        }
         let Self { settings, reference, current, target_drift, mut columns, .. } = self;
         if settings.profile == RuleSet::Calibrated {
             calibrated::decide(&mut columns);
@@ -155,9 +169,12 @@ impl Comparison {
         }
         let tested_columns = columns.iter().filter(|column| column.status == Status::Tested).count();
         let drifted_columns = columns.iter().filter(|column| column.drifted).count();
-        let drift_share = drifted_columns as f64 / tested_columns.max(1) as f64;
-        let triggered = tested_columns > 0 && drift_share >= settings.drift_share_threshold.get();
-        Report {
+        let not_tested: Vec<NotTested> =
+            columns.iter().filter_map(|column| not_tested(column, &settings)).collect();
+        let judged_columns = tested_columns + not_tested.iter().filter(|column| column.counted).count();
+        let drift_share = drifted_columns as f64 / judged_columns.max(1) as f64;
+        let triggered = judged_columns > 0 && drift_share >= settings.drift_share_threshold.get();
+        Ok(Report {
             schema_version: SCHEMA_VERSION,
             profile: settings.profile,
             reference,
@@ -167,10 +184,20 @@ impl Comparison {
             drift_share_threshold: settings.drift_share_threshold.get(),
             drifted_columns,
             tested_columns,
+            not_tested,
             target_drift,
             columns,
-        }
+        })
     }
+}
+
+/// The column's place among those without a test; none where it was tested or left out by choice.
+fn not_tested(column: &ColumnReport, settings: &DriftSettings) -> Option<NotTested> {
+    (column.status != Status::Tested && !is_left_out(&column.name, settings)).then(|| NotTested {
+        column: column.name.clone(),
+        reason: column.reason.clone().unwrap_or_default(),
+        counted: column.drifted,
+    })
 }
 
 /// Compares one pair of columns; pure, so that callers may run it on any thread.
@@ -185,7 +212,7 @@ pub fn compare_column(
     for column in [reference, current].into_iter().flatten() {
         column.validate()?;
     }
-    let report = match (reference, current) {
+    let mut report = match (reference, current) {
         (Some(reference), Some(current)) if reference.name != current.name => {
             return Err(Error::NameMismatch {
                 reference: reference.name.clone(),
@@ -197,6 +224,14 @@ pub fn compare_column(
         (None, Some(column)) => one_side(column, &settings.current_name, settings),
         (None, None) => return Err(Error::NoColumn),
     };
+    if let Some(reference) = reference
+        && report.status != Status::Tested
+        && !is_left_out(&report.name, settings)
+        && is_lost(reference, current, report.column_type, settings)
+    {
+        report.status = Status::NotComputable;
+        report.drifted = settings.counts_untested();
+    }
     let target = reference.zip(current).filter(|(column, _)| settings.target.as_ref() == Some(&column.name));
     Ok(ComparedColumn {
         report,
@@ -221,8 +256,23 @@ fn one_side(column: &Column, side: &str, settings: &DriftSettings) -> ColumnRepo
     report
 }
 
+/// Tells whether somebody chose not to test the column.
 fn is_left_out(name: &str, settings: &DriftSettings) -> bool {
+    is_key(name, settings) || settings.types.get(name) == Some(&ColumnType::Ignore)
+}
+
+fn is_key(name: &str, settings: &DriftSettings) -> bool {
     settings.profile == RuleSet::Calibrated && settings.entity.as_deref() == Some(name)
+}
+
+/// Tells whether the reference alone could be tested and the pair cannot: the current table lacks the column, has no
+/// value of it or values of another type.
+fn is_lost(reference: &Column, current: Option<&Column>, kind: ColumnType, settings: &DriftSettings) -> bool {
+    let testable = |reference: &Column, current: &Column, kind| {
+        current.present() > 0 && Observations::new(reference, current, kind).is_ok()
+    };
+    testable(reference, reference, column_type(reference, reference, settings))
+        && !current.is_some_and(|current| testable(reference, current, kind))
 }
 
 fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnReport {
@@ -230,9 +280,9 @@ fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) ->
     let mut report = ColumnReport::untested(reference, kind);
     report.reference = Some(summary::side_alone(reference));
     report.current = Some(summary::side_alone(current));
-    let ignored = if is_left_out(&reference.name, settings) {
+    let ignored = if is_key(&reference.name, settings) {
         Some("the entity key is not a feature")
-    } else if settings.types.get(&reference.name) == Some(&ColumnType::Ignore) {
+    } else if is_left_out(&reference.name, settings) {
         Some("declared as ignored")
     } else if kind == ColumnType::Ignore {
         Some("dates are not tested")
@@ -261,8 +311,7 @@ fn values(
 ) -> Result<(), String> {
     for (column, side) in [(reference, &settings.reference_name), (current, &settings.current_name)] {
         if column.present() == 0 {
-            let what = if column.rows() == 0 { "rows" } else { "values" };
-            return Err(format!("no {what} in {side}"));
+            return Err(format!("no values in {side}"));
         }
     }
     let kind = report.column_type;
@@ -280,6 +329,7 @@ fn values(
     let (reference, current) = summary::sides(reference, current, &seen);
     (report.reference, report.current) = (Some(reference), Some(current));
     report.distribution = Some(summary::distribution(&seen));
+    report.explanation = explain::disjoint(&seen);
     report.notes.extend(notes::of_values(&seen));
     match settings.profile {
         RuleSet::Calibrated => calibrated::measure(report, &seen, asked)?,
@@ -305,18 +355,20 @@ fn values(
     Ok(())
 }
 
-/// Compares the missing shares. In the calibrated profile this is a test of its own, and enough of one where the
-/// values of a side are all missing.
+/// Compares the missing shares. In the calibrated profile this is a test of its own, and enough of one where only the
+/// current side has values.
 fn missing(report: &mut ColumnReport, reference: &Column, current: &Column, profile: RuleSet) {
     if reference.rows() == 0 || current.rows() == 0 {
         return;
     }
     let share = |column: &Column| (column.rows() - column.present()) as f64 / column.rows() as f64;
     let p_value = match profile {
-        RuleSet::Calibrated => calibrated::missing_test(reference, current).ok().flatten(),
-        RuleSet::Evidently => None,
+        RuleSet::Calibrated if current.present() > 0 => {
+            calibrated::missing_test(reference, current).ok().flatten()
+        }
+        RuleSet::Calibrated | RuleSet::Evidently => None,
     };
-    if p_value.is_some() && reference.present() + current.present() > 0 {
+    if p_value.is_some() {
         report.status = Status::Tested;
     }
     report.missing = Some(MissingReport {

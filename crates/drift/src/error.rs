@@ -57,6 +57,23 @@ pub enum Error {
     /// A comparison of nothing.
     #[error("neither side has the column, expected it on one side at least")]
     NoColumn,
+    /// A side without rows, of which nothing can be said.
+    #[error("{side} has no rows, expected one at least; look at what wrote it or compare another table")]
+    NoRows {
+        /// The name of the side.
+        side: String,
+    },
+    /// Tables that share no column.
+    #[error(
+        "{reference} and {current} have no column in common, expected one at least; columns pair up by name, so look \
+         at both header lines"
+    )]
+    NoCommonColumn {
+        /// The name of the reference side.
+        reference: String,
+        /// The name of the current side.
+        current: String,
+    },
     /// No drift method has this name.
     #[error("unknown drift method {name:?}, expected one of {expected}")]
     UnknownMethod {

@@ -26,20 +26,52 @@ impl Report {
         }
         let count = json!({"count": self.drifted_columns as f64, "share": self.drift_share});
         metrics.push((format!("DriftedColumnsCount(drift_share={DATASET_DRIFT_SHARE})"), count));
-        for column in &self.columns {
-            let score = match self.profile {
-                RuleSet::Evidently => column.score,
-                RuleSet::Calibrated => column.effect_size.as_ref().and_then(|effect| effect.value),
-            };
-            if let (Status::Tested, Some(score)) = (column.status, score) {
-                metrics.push((format!("ValueDrift(column={})", column.name), json!(score)));
-            }
-        }
-        let metrics: Vec<Value> = metrics
+        let mut metrics: Vec<Value> = metrics
             .into_iter()
             .map(|(name, value)| json!({"id": id(&name), "metric_id": name, "metric_name": name, "value": value}))
             .collect();
+        metrics.extend(self.columns.iter().filter_map(|column| value_drift(column, self.profile)));
         json!({"metrics": metrics, "tests": []}).to_string()
+    }
+}
+
+/// The score of a column; none where it has none. `metric_id` is the name that versions before 0.7.16 gave.
+fn value_drift(column: &ColumnReport, profile: RuleSet) -> Option<Value> {
+    if column.status != Status::Tested {
+        return None;
+    }
+    let effect = column.effect_size.as_ref();
+    let (method, score, threshold) = match profile {
+        RuleSet::Evidently => (column.method.as_deref()?, column.score?, column.threshold?),
+        RuleSet::Calibrated => (effect?.name.as_str(), effect?.value?, effect?.threshold),
+    };
+    let (name, method) = (&column.name, display_name(method));
+    let full = format!("ValueDrift(column={name},method={method},threshold={threshold})");
+    Some(json!({
+        "id": id(&full),
+        "metric_id": format!("ValueDrift(column={name})"),
+        "metric_name": full,
+        "config": {
+            "type": "evidently:metric_v2:ValueDrift",
+            "column": name,
+            "method": method,
+            "threshold": threshold,
+        },
+        "value": score,
+    }))
+}
+
+/// What Evidently calls a method that it chose itself; another keeps the name by which it is asked for.
+fn display_name(method: &str) -> &str {
+    match method {
+        "ks" => "K-S p_value",
+        "chisquare" => "chi-square p_value",
+        "z" => "Z-test p_value",
+        "wasserstein" => "Wasserstein distance (normed)",
+        "jensenshannon" => "Jensen-Shannon distance",
+        "perc_text_content_drift" => "Percentile text content drift",
+        "abs_text_content_drift" => "Absolute text content drift",
+        asked => asked,
     }
 }
 
@@ -123,8 +155,17 @@ mod tests {
             let count = find("DriftedColumnsCount", key);
             assert_eq!(count[key], "DriftedColumnsCount(drift_share=0.5)");
             assert_eq!((&count["value"]["count"], &count["value"]["share"]), (&1.0.into(), &1.0.into()));
-            assert!(find("ValueDrift(column=x)", key)["value"].as_f64().unwrap() < 1e-20);
+            assert!(find("ValueDrift(column=x", key)["value"].as_f64().unwrap() < 1e-20);
         }
+        let drift = find("ValueDrift", "metric_name");
+        assert_eq!(drift["metric_name"], "ValueDrift(column=x,method=K-S p_value,threshold=0.05)");
+        let config = serde_json::json!({
+            "type": "evidently:metric_v2:ValueDrift",
+            "column": "x",
+            "method": "K-S p_value",
+            "threshold": 0.05,
+        });
+        assert_eq!(drift["config"], config);
         assert_eq!(find("RowCount()", "metric_id")["value"], 200.0);
         assert_eq!(json["tests"], serde_json::json!([]));
     }

@@ -1,7 +1,9 @@
 //! One line in words of what changed in a column.
 
 use crate::column::ColumnType;
-use crate::format::{number, percent};
+use crate::format::{list, number, percent};
+use crate::notes::NAMED;
+use crate::observations::Observations;
 use crate::report::{ColumnReport, Distribution, NumericSummary, SideSummary, Status};
 
 /// Mean shifts below this many standard deviations are not worth a word when something else changed more.
@@ -11,8 +13,12 @@ const NOTABLE_SHIFT: f64 = 0.05;
 pub(crate) fn explain(column: &ColumnReport) -> String {
     let values = match column.status {
         Status::Ignored => format!("not tested: {}", reason(column)),
+        Status::NotComputable if column.drifted => {
+            format!("cannot be tested any more, which counts as drift: {}", reason(column))
+        }
         Status::NotComputable => format!("not computable: {}", reason(column)),
         Status::Tested if column.reason.is_some() => format!("values not compared: {}", reason(column)),
+        Status::Tested if !column.explanation.is_empty() => column.explanation.clone(),
         Status::Tested => values(column),
     };
     let words = match missing(column) {
@@ -24,6 +30,23 @@ pub(crate) fn explain(column: &ColumnReport) -> String {
     };
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Words on categories of which the sides share none, else nothing.
+pub(crate) fn disjoint(seen: &Observations) -> String {
+    let Observations::Categorical(counts) = seen else { return String::new() };
+    if counts.reference.iter().zip(&counts.current).any(|(reference, current)| reference.min(current) > &0) {
+        return String::new();
+    }
+    let names = |side: &[u64]| {
+        let here = counts.labels.iter().zip(side).filter(|(_, n)| **n > 0);
+        list(&here.map(|(label, _)| label.as_str()).collect::<Vec<_>>(), NAMED)
+    };
+    format!(
+        "no current value occurs in the reference: 0 % → 100 % unseen; the sides are fully disjoint (new: {}; gone: {})",
+        names(&counts.current),
+        names(&counts.reference),
+    )
 }
 
 fn reason(column: &ColumnReport) -> &str {
@@ -159,13 +182,26 @@ mod tests {
     }
 
     #[test]
+    fn sides_without_a_common_category_are_said_to_be_disjoint() {
+        let labels = |rows: usize, of: &[&str]| {
+            Column::text("x", &(0..rows).map(|i| Some(of[i % of.len()])).collect::<Vec<_>>())
+        };
+        check(
+            labels(600, &["basic", "plus"]),
+            labels(7, &["gold"]),
+            "No current value occurs in the reference: 0 % → 100 % unseen; the sides are fully disjoint (new: \
+             \"gold\"; gone: \"basic\", \"plus\")",
+        );
+    }
+
+    #[test]
     fn what_was_not_tested_is_told_with_its_reason() {
         let empty = Column::float("x", vec![f64::NAN; 3]);
         check(empty.clone(), empty, "Not computable: no values in reference");
         check(
             Column::float("x", vec![1.0; 50]),
             Column::float("x", vec![f64::NAN; 50]),
-            "Missing values rose from 0 % to 100 %; values not compared: no values in current",
+            "Cannot be tested any more, which counts as drift: no values in current; missing values rose from 0 % to 100 %",
         );
     }
 }

@@ -68,7 +68,7 @@ pub use observations::{Counts, Numbers, Observations, Texts};
 pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
 pub use report::{
     CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,
-    MissingReport, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetDrift,
+    MissingReport, NotTested, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetDrift,
 };
-pub use settings::{DRIFT_SHARE_THRESHOLD, DriftSettings, RuleSet};
+pub use settings::{DRIFT_SHARE_THRESHOLD, DriftSettings, RuleSet, Untested};
 pub use share::Share;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::format::{count, number, p_value, percent, points};
+use crate::format::{number, p_value, percent, points};
 use crate::html::escape;
 use crate::report::{ColumnReport, Report, Status, TargetDrift};
 
@@ -11,12 +11,11 @@ impl Report {
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = format!(
-            "## Drift: {} against {}\n\n**{}**: {} of {} drifted ({}, threshold {}).\n",
+            "## Drift: {} against {}\n\n**{}**: {} ({}, threshold {}).\n",
             cell(&self.current.name),
             cell(&self.reference.name),
             self.decision.as_str(),
-            self.drifted_columns,
-            count(self.tested_columns as u64, "column"),
+            self.headline(),
             percent(self.drift_share),
             percent(self.drift_share_threshold),
         );
@@ -27,8 +26,11 @@ impl Report {
             text += "\n| Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n";
             self.drifted().for_each(|column| row(&mut text, column));
         }
-        let broken: Vec<&ColumnReport> =
-            self.columns.iter().filter(|column| column.status == Status::NotComputable).collect();
+        let broken: Vec<&ColumnReport> = self
+            .columns
+            .iter()
+            .filter(|column| column.status == Status::NotComputable && !column.drifted)
+            .collect();
         if !broken.is_empty() {
             text += "\nNot computable:\n";
             for column in broken {
@@ -105,10 +107,10 @@ mod tests {
         let report =
             compare(&reference, &[column("a|b", 58), column("still", 0)], &DriftSettings::default()).unwrap();
         let expected = "## Drift: current against reference\n\n\
-            **RETRAINING\\_TRIGGERED**: 1 of 2 columns drifted (50 %, threshold 30 %).\n\n\
+            **RETRAINING\\_TRIGGERED**: 2 of 3 columns drifted, 1 of them because they cannot be tested any more (66.7 %, threshold 30 %).\n\n\
             | Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n\
-            | a\\|b | Mean rose by 1.00 standard deviations, from 99.5 to 158 | 1 | 0.1 | <0.0001 |\n\n\
-            Not computable:\n- gone: only in reference\n";
+            | a\\|b | Mean rose by 1.00 standard deviations, from 99.5 to 158 | 1 | 0.1 | <0.0001 |\n\
+            | gone | Cannot be tested any more, which counts as drift: only in reference | – | – | – |\n";
         assert_eq!(report.to_markdown().replace("RETRAINING_TRIGGERED", "RETRAINING\\_TRIGGERED"), expected);
     }
 }

@@ -7,7 +7,7 @@ use crate::profile::MAX_DISTINCT;
 use crate::profile::rounding::ALL_BITS;
 
 /// Labels named in a note; more are only counted.
-const NAMED: usize = 5;
+pub(crate) const NAMED: usize = 10;
 
 /// Notes on the cleaned values.
 pub(crate) fn of_values(seen: &Observations) -> Vec<String> {

@@ -155,10 +155,16 @@ impl Counts {
     fn new(reference: &Column, current: &Column) -> Result<Self, String> {
         let by_number = [reference, current].iter().all(|column| column.kind() != Kind::Text);
         let mut table: HashMap<String, (f64, u64, u64)> = HashMap::new();
-        for (order, label, count) in tally(reference)? {
+        let (mut of_reference, mut of_current) = (tally(reference)?, tally(current)?);
+        match (reference.kind(), current.kind()) {
+            (Kind::Boolean, Kind::Integer | Kind::Float) => read_as_truths(&mut of_current),
+            (Kind::Integer | Kind::Float, Kind::Boolean) => read_as_truths(&mut of_reference),
+            _ => {}
+        }
+        for (order, label, count) in of_reference {
             table.entry(label).or_insert((order, 0, 0)).1 += count;
         }
-        for (order, label, count) in tally(current)? {
+        for (order, label, count) in of_current {
             table.entry(label).or_insert((order, 0, 0)).2 += count;
         }
         let mut rows: Vec<_> = table.into_iter().collect();
@@ -173,6 +179,15 @@ impl Counts {
             counts.current.push(current);
         }
         Ok(counts)
+    }
+}
+
+/// Where one side holds truth values, 0 and 1 of the other are the same two, if it holds nothing else.
+fn read_as_truths(numbers: &mut [(f64, String, u64)]) {
+    if numbers.iter().all(|(number, ..)| [0.0, 1.0].contains(number)) {
+        for (number, label, _) in numbers {
+            *label = if *number == 1.0 { "true" } else { "false" }.to_owned();
+        }
     }
 }
 
@@ -350,6 +365,17 @@ mod tests {
         let current = Column::float("x", vec![9.0, f64::NAN, -0.0, 0.0, f64::INFINITY]);
         let expected = (vec!["0".into(), "9".into(), "10".into()], vec![0, 2, 1], vec![2, 1, 0]);
         assert_eq!(counts(&reference, &current), expected);
+    }
+
+    #[test]
+    fn zero_and_one_are_the_truth_values_of_the_other_side() {
+        let truths = Column::boolean("x", vec![Some(true), Some(false), Some(true), None]);
+        let digits = Column::integer("x", vec![Some(1), Some(0), Some(0)]);
+        let names = || vec!["false".to_owned(), "true".to_owned()];
+        assert_eq!(counts(&truths, &digits), (names(), vec![1, 2], vec![2, 1]));
+        assert_eq!(counts(&digits, &truths), (names(), vec![2, 1], vec![1, 2]));
+        let more = Column::integer("x", vec![Some(1), Some(2)]);
+        assert_eq!(counts(&truths, &more).0, ["false", "1", "true", "2"]);
     }
 
     #[test]

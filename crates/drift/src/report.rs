@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
+use crate::format::{count, grouped};
 use crate::methods::ScoreKind;
 use crate::settings::RuleSet;
 
 /// Version of the JSON; raised when a field changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a comparison found. Equal inputs and settings give equal reports, byte for byte.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`], or 1 in an older report, where columns that could not be tested never counted.
     pub schema_version: u32,
     /// Which rules decided.
     pub profile: RuleSet,
@@ -22,14 +23,17 @@ pub struct Report {
     pub current: Dataset,
     /// What follows from the share of drifted columns.
     pub decision: Decision,
-    /// Drifted columns / tested columns; 0 when none was tested.
+    /// Drifted columns / [`Report::judged_columns`]; 0 when there is none.
     pub drift_share: f64,
     /// Share from which the decision is to retrain.
     pub drift_share_threshold: f64,
-    /// How many columns have drifted.
+    /// How many columns have drifted, or count as drifted because they could not be tested.
     pub drifted_columns: usize,
     /// How many columns were tested.
     pub tested_columns: usize,
+    /// The columns without a test that nobody chose to leave out, in input order.
+    #[serde(default)]
+    pub not_tested: Vec<NotTested>,
     /// Change of the label; none when a side has no labels or they are not of two classes.
     pub target_drift: Option<TargetDrift>,
     /// One entry per column, in input order.
@@ -40,6 +44,33 @@ impl Report {
     /// The columns that have drifted, in input order.
     pub fn drifted(&self) -> impl Iterator<Item = &ColumnReport> {
         self.columns.iter().filter(|column| column.drifted)
+    }
+
+    /// How many columns have a verdict: those tested and those that count as drifted because they could not be.
+    #[must_use]
+    pub fn judged_columns(&self) -> usize {
+        self.tested_columns + self.untested_drifted().count()
+    }
+
+    /// The columns that count as drifted because they could not be tested.
+    pub fn untested_drifted(&self) -> impl Iterator<Item = &NotTested> {
+        self.not_tested.iter().filter(|column| column.counted)
+    }
+
+    /// The verdict in a few words.
+    pub(crate) fn headline(&self) -> String {
+        let judged = count(self.judged_columns() as u64, "column");
+        let untested = match self.untested_drifted().count() {
+            0 => String::new(),
+            untested => {
+                format!(", {} of them because they cannot be tested any more", grouped(untested as i64))
+            }
+        };
+        match (self.drifted_columns, self.judged_columns()) {
+            (_, 0) => "No column could be tested".to_owned(),
+            (0, _) => format!("None of {judged} drifted"),
+            (drifted, _) => format!("{} of {judged} drifted{untested}", grouped(drifted as i64)),
+        }
     }
 
     /// The column of that name.
@@ -63,6 +94,17 @@ impl Report {
     pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(json)
     }
+}
+
+/// A column without a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotTested {
+    /// The column.
+    pub column: String,
+    /// Why it was not tested.
+    pub reason: String,
+    /// True if it counts as drifted: it can be tested in the reference and not in the current table.
+    pub counted: bool,
 }
 
 /// One side of a report.
@@ -155,7 +197,7 @@ pub struct ColumnReport {
     pub status: Status,
     /// Why it was not.
     pub reason: Option<String>,
-    /// The verdict; false when not tested.
+    /// The verdict; without a test true only where that counts as drifted.
     pub drifted: bool,
     /// One line in words.
     pub explanation: String,

@@ -44,6 +44,30 @@ impl std::str::FromStr for RuleSet {
     }
 }
 
+/// What becomes of a column that can be tested in the reference and not in the current table. The evidently profile
+/// leaves it out whatever is chosen, as Evidently does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Untested {
+    /// It counts as drifted.
+    #[default]
+    Drifted,
+    /// It is listed and does not count.
+    Ignored,
+}
+
+impl std::str::FromStr for Untested {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "drifted" => Ok(Self::Drifted),
+            "ignored" => Ok(Self::Ignored),
+            _ => Err(format!("unknown word {word:?} for untested columns, expected drifted or ignored")),
+        }
+    }
+}
+
 /// Everything that shapes a comparison, with its defaults.
 ///
 /// A method named for a column goes before one named for the column's type. Under
@@ -55,6 +79,8 @@ pub struct DriftSettings {
     pub profile: RuleSet,
     /// Share of drifted columns from which the decision is to retrain; [`DRIFT_SHARE_THRESHOLD`] by default.
     pub drift_share_threshold: Share,
+    /// Whether a column that the current table no longer lets be tested counts as drifted.
+    pub untested: Untested,
     /// Method for numerical columns.
     pub num_method: Option<&'static Method>,
     /// Method for categorical columns.
@@ -80,6 +106,7 @@ impl Default for DriftSettings {
         Self {
             profile: RuleSet::Calibrated,
             drift_share_threshold: DRIFT_SHARE_THRESHOLD,
+            untested: Untested::Drifted,
             num_method: None,
             cat_method: None,
             text_method: None,
@@ -94,6 +121,11 @@ impl Default for DriftSettings {
 }
 
 impl DriftSettings {
+    /// Tells whether a column that the current table no longer lets be tested counts as drifted.
+    pub(crate) fn counts_untested(&self) -> bool {
+        self.profile == RuleSet::Calibrated && self.untested == Untested::Drifted
+    }
+
     /// The method that was asked for, if any.
     pub(crate) fn method(&self, column: &str, kind: ColumnType) -> Option<&'static Method> {
         let by_type = match kind {

@@ -74,8 +74,8 @@ fn what_came_or_went_or_could_not_be_tested_is_told_apart() {
     let (tested, broken) = (Some(Status::Tested), Some(Status::NotComputable));
     assert_eq!(statuses("<b>new</b>"), [None, broken, None, None]);
     assert_eq!(statuses("still"), [tested, tested, broken, tested]);
-    // All values missing is itself a change of the missing share.
-    assert_eq!(statuses("holes"), [tested; 4]);
+    // A month in which all values are missing cannot be tested, and counts as drifted.
+    assert_eq!(statuses("holes"), [tested, tested, broken, tested]);
     assert_eq!(statuses("id"), [Some(Status::Ignored); 4]);
     let order: Vec<&str> = history.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(order, ["shifted", "holes", "label", "still", "<b>new</b>", "id"]);
@@ -88,7 +88,8 @@ fn what_came_or_went_or_could_not_be_tested_is_told_apart() {
 fn one_month_and_no_column_are_histories() {
     let one = History::new(&reports(RuleSet::Calibrated)[..1]).unwrap();
     assert!(one.to_html().contains("No retraining in the only month"));
-    let empty = compare(&[], &[], &DriftSettings::default()).unwrap();
+    let none = [Column::float("x", vec![f64::NAN])];
+    let empty = compare(&none, &none, &DriftSettings::default()).unwrap();
     let html = History::new(&[empty]).unwrap().to_html();
     assert!(html.contains("No retraining in the only month") && !html.contains("NaN"), "{html}");
 }

@@ -7,8 +7,8 @@ mod schema;
 use schema::violations;
 use serde_json::Value;
 use streamflow_drift::{
-    Column, Comparison, Decision, DriftSettings, Error, Method, RuleSet, Share, Status, Values, compare,
-    compare_column,
+    Column, Comparison, Decision, DriftSettings, Error, Method, Report, RuleSet, Status, Untested, Values,
+    compare, compare_column,
 };
 
 fn wave(name: &str, rows: i32, make: impl Fn(f64) -> f64) -> Column {
@@ -93,7 +93,10 @@ fn a_column_at_a_time_is_the_same_report() {
         comparison.column(Some(column), other).unwrap();
     }
     comparison.add(compare_column(None, current.last(), &settings).unwrap()).unwrap();
-    assert_eq!(comparison.finish().to_json(), compare(&reference, &current, &settings).unwrap().to_json());
+    assert_eq!(
+        comparison.finish().unwrap().to_json(),
+        compare(&reference, &current, &settings).unwrap().to_json()
+    );
 }
 
 #[test]
@@ -165,24 +168,89 @@ fn wrong_input_is_refused_by_name() {
 }
 
 #[test]
-fn nothing_to_test_is_no_drift() {
-    for (reference, current) in
-        [(vec![], vec![]), (vec![Column::float("x", vec![])], vec![Column::float("x", vec![])])]
-    {
-        let report = compare(
-            &reference,
-            &current,
-            &DriftSettings {
-                drift_share_threshold: Share::new("threshold", 0.0).unwrap(),
-                ..DriftSettings::default()
-            },
-        )
-        .unwrap();
-        assert_eq!(
-            (report.drift_share, report.decision, report.tested_columns),
-            (0.0, Decision::NoAction, 0)
-        );
-    }
+fn nothing_to_look_at_is_no_verdict() {
+    let plain = DriftSettings::default();
+    let (x, y, none) =
+        (Column::float("x", vec![1.0]), Column::float("y", vec![1.0]), Column::float("x", vec![]));
+    let no_rows = "has no rows, expected one at least; look at what wrote it or compare another table";
+    check_error(std::slice::from_ref(&x), std::slice::from_ref(&none), &plain, &format!("current {no_rows}"));
+    check_error(&[none], std::slice::from_ref(&x), &plain, &format!("reference {no_rows}"));
+    let no_common = "reference and current have no column in common, expected one at least; columns pair up by name, \
+                     so look at both header lines";
+    check_error(&[x], &[y], &plain, no_common);
+    check_error(&[], &[], &plain, no_common);
+}
+
+/// Drift share, tested columns, decision, and the columns that were not tested with whether they count.
+type Verdict<'a> = (f64, usize, Decision, Vec<(&'a str, &'a str, bool)>);
+
+#[track_caller]
+fn check_verdict(current: &[Column], settings: &DriftSettings, expected: Verdict) {
+    let reference = [wave("amount", 200, |x| x), wave("still", 200, |x| x)];
+    let report = compare(&reference, current, settings).unwrap();
+    let listed = |column: &'_ streamflow_drift::NotTested| {
+        (column.column.clone(), column.reason.clone(), column.counted)
+    };
+    let found: Vec<_> = report.not_tested.iter().map(listed).collect();
+    let (share, tested, decision, not_tested) = expected;
+    let not_tested: Vec<_> =
+        not_tested.into_iter().map(|(a, b, c)| (a.to_owned(), b.to_owned(), c)).collect();
+    assert_eq!((report.drift_share, report.tested_columns, report.decision), (share, tested, decision));
+    assert_eq!(found, not_tested);
+}
+
+#[test]
+fn a_column_that_cannot_be_tested_any_more_counts_as_drifted() {
+    use Decision::{NoAction, RetrainingTriggered};
+    let still = || wave("still", 200, |x| x);
+    let days = |name: &str| Column { name: name.into(), values: Values::Date(vec![Some(19_000); 200]) };
+    let plain = DriftSettings::default();
+    let gone = ("amount", "only in reference", true);
+    check_verdict(&[still()], &plain, (0.5, 1, RetrainingTriggered, vec![gone]));
+    let renamed = [still(), wave("sum", 200, |x| x)];
+    let added = ("sum", "only in current", false);
+    check_verdict(&renamed, &plain, (0.5, 1, RetrainingTriggered, vec![gone, added]));
+    let empty = [Column::float("amount", vec![f64::NAN; 200]), still()];
+    let lost = vec![("amount", "no values in current", true)];
+    check_verdict(&empty, &plain, (0.5, 1, RetrainingTriggered, lost));
+    let retyped = [labels("amount", 200, &["low", "high"]), still()];
+    let lost = vec![("amount", "tested as numerical, but one side holds strings", true)];
+    check_verdict(&retyped, &plain, (0.5, 1, RetrainingTriggered, lost));
+    let dated = vec![("amount", "dates are not tested", true)];
+    check_verdict(&[days("amount"), still()], &plain, (0.5, 1, RetrainingTriggered, dated));
+    // What no test takes on either side is listed only.
+    let more = [wave("amount", 200, |x| x), still(), days("day")];
+    check_verdict(&more, &plain, (0.0, 2, NoAction, vec![("day", "only in current", false)]));
+
+    let ignored = DriftSettings { untested: Untested::Ignored, ..DriftSettings::default() };
+    let not_counted = vec![("amount", "only in reference", false)];
+    check_verdict(&[still()], &ignored, (0.0, 1, NoAction, not_counted.clone()));
+    let evidently = DriftSettings { profile: RuleSet::Evidently, ..DriftSettings::default() };
+    check_verdict(&[still()], &evidently, (0.0, 1, NoAction, not_counted));
+    let left_out = DriftSettings { entity: Some("amount".into()), ..DriftSettings::default() };
+    check_verdict(&[still()], &left_out, (0.0, 1, NoAction, vec![]));
+}
+
+#[test]
+fn a_few_rows_of_new_labels_are_still_categories() {
+    let reference = [labels("plan", 600, &["basic", "plus", "max"])];
+    let current = Column::text("plan", &(0..7).map(|i| Some(format!("new {i}"))).collect::<Vec<_>>());
+    let report = compare(&reference, &[current], &DriftSettings::default()).unwrap();
+    let plan = report.column("plan").unwrap();
+    // The smallest p-value that 9,999 permutations can give.
+    assert!(plan.drifted && plan.p_value.unwrap() <= 1e-4, "{plan:?}");
+    assert!(plan.explanation.contains("fully disjoint"), "{}", plan.explanation);
+}
+
+#[test]
+fn a_report_of_the_first_version_is_still_read() {
+    let x = [wave("x", 50, |x| x)];
+    let report = compare(&x, &x, &DriftSettings::default()).unwrap();
+    let mut json: Value = serde_json::from_str(&report.to_json()).unwrap();
+    json["schema_version"] = Value::from(1);
+    json.as_object_mut().unwrap().remove("not_tested");
+    let read = Report::from_json(&json.to_string()).unwrap();
+    assert_eq!((read.schema_version, read.judged_columns()), (1, 1));
 }
 
 #[test]

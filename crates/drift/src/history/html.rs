@@ -56,7 +56,7 @@ impl History {
             .map_or_else(String::new, |month| format!(" First due in {}.", name(&month.current.name)));
         format!(
             r#"<p class="over"><bdi>{span}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{last_name}, the last month: {share} of the tested columns drifted, {relation} the threshold of {threshold}.{first_due}</p></div><dl><dt>Reference</dt><dd><bdi>{reference}</bdi>, {rows}</dd><dt>Months</dt><dd>{months}</dd><dt>Most often drifted</dt><dd>{often}</dd><dt>Profile</dt><dd>{profile}</dd></dl></div>"#,
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{last_name}, the last month: {share} of the columns that count drifted, {relation} the threshold of {threshold}.{first_due}</p></div><dl><dt>Reference</dt><dd><bdi>{reference}</bdi>, {rows}</dd><dt>Months</dt><dd>{months}</dd><dt>Most often drifted</dt><dd>{often}</dd><dt>Profile</dt><dd>{profile}</dd></dl></div>"#,
             span = escape(&self.span()),
             reference = escape(&self.reference.name),
             headline = self.headline(),

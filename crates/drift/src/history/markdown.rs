@@ -11,7 +11,7 @@ impl History {
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = format!(
-            "## Drift: {} against {}\n\n**{}** (threshold {} of the tested columns).\n\n| Month | Rows | Drifted | Share | Decision | Target |\n|---|--:|--:|--:|---|---|\n",
+            "## Drift: {} against {}\n\n**{}** (threshold {} of the columns that count).\n\n| Month | Rows | Drifted | Share | Decision | Target |\n|---|--:|--:|--:|---|---|\n",
             cell(&self.span()),
             cell(&self.reference.name),
             self.headline(),
@@ -24,7 +24,7 @@ impl History {
                 cell(&month.current.name),
                 month.current.rows,
                 month.drifted_columns,
-                month.tested_columns,
+                month.judged_columns(),
                 percent(month.drift_share),
                 cell(month.decision.as_str()),
                 month.target_drift.as_ref().map_or_else(|| "–".to_owned(), target),

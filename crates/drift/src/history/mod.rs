@@ -20,7 +20,7 @@ use crate::report::{
 use crate::settings::RuleSet;
 
 /// Version of the JSON; raised when a field changes its meaning or goes away.
-pub const HISTORY_SCHEMA_VERSION: u32 = 1;
+pub const HISTORY_SCHEMA_VERSION: u32 = 2;
 
 /// The months that were compared with one reference. Equal reports in any order give equal histories, byte for byte.
 ///
@@ -62,12 +62,15 @@ pub struct Month {
     pub current: Dataset,
     /// What followed from its share of drifted columns.
     pub decision: Decision,
-    /// Drifted columns / tested columns; 0 when none was tested.
+    /// Drifted columns / those with a verdict; 0 when there is none.
     pub drift_share: f64,
     /// How many columns had drifted.
     pub drifted_columns: usize,
     /// How many columns were tested.
     pub tested_columns: usize,
+    /// How many columns count as drifted because they could not be tested.
+    #[serde(default)]
+    pub untested_drifted_columns: usize,
     /// Change of the label; none when a side has no labels or they are not of two classes.
     pub target_drift: Option<TargetDrift>,
 }
@@ -91,7 +94,7 @@ pub struct ColumnMonth {
     pub status: Status,
     /// Why it was not.
     pub reason: Option<String>,
-    /// The verdict; false when not tested.
+    /// The verdict; without a test true only where that counts as drifted.
     pub drifted: bool,
     /// The method that gave `score`.
     pub method: Option<String>,
@@ -225,8 +228,14 @@ impl Month {
             drift_share: report.drift_share,
             drifted_columns: report.drifted_columns,
             tested_columns: report.tested_columns,
+            untested_drifted_columns: report.untested_drifted().count(),
             target_drift: report.target_drift.clone(),
         }
+    }
+
+    /// How many columns have a verdict.
+    pub(crate) fn judged_columns(&self) -> usize {
+        self.tested_columns + self.untested_drifted_columns
     }
 }
 
@@ -237,10 +246,10 @@ impl ColumnHistory {
         self.months.iter().flatten().filter(|month| month.drifted).count()
     }
 
-    /// In how many months it was tested.
+    /// In how many months it has a verdict.
     #[must_use]
     pub fn tested_months(&self) -> usize {
-        self.months.iter().flatten().filter(|month| month.status == Status::Tested).count()
+        self.months.iter().flatten().filter(|month| month.status == Status::Tested || month.drifted).count()
     }
 
     /// The month in which it came farthest, by its place, if it was ever tested; the first of several.

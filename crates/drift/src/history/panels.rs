@@ -45,7 +45,8 @@ fn panel(history: &History, place: usize, column: &ColumnHistory) -> String {
         let month = month.as_ref()?;
         let mark = match (month.status, month.drifted) {
             (Status::Ignored, _) => return None,
-            (Status::NotComputable, _) => Mark::Broken,
+            (Status::NotComputable, true) => Mark::Alarm,
+            (Status::NotComputable, false) => Mark::Broken,
             (Status::Tested, true) => Mark::Alarm,
             (Status::Tested, false) => Mark::Calm,
         };

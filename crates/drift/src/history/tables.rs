@@ -47,7 +47,7 @@ fn row(html: &mut String, month: &Month) {
         name(&month.current.name),
         grouped(month.current.rows as i64),
         grouped(month.drifted_columns as i64),
-        grouped(month.tested_columns as i64),
+        grouped(month.judged_columns() as i64),
         percent(month.drift_share),
     );
 }
@@ -114,6 +114,7 @@ fn untested(month: Option<&ColumnMonth>) -> Option<String> {
     let word = match month.status {
         Status::Tested => return None,
         Status::Ignored => "left out",
+        Status::NotComputable if month.drifted => "▲ cannot be tested any more",
         Status::NotComputable => "not computable",
     };
     Some(format!("{word}<small>{}</small>", month.reason.as_deref().map_or_else(String::new, escape)))

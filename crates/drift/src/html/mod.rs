@@ -76,10 +76,12 @@ fn anchor(place: usize) -> String {
 fn untested(report: &Report) -> String {
     let mut rows = String::new();
     for status in [Status::NotComputable, Status::Ignored] {
-        for column in report.columns.iter().filter(|column| column.status == status) {
+        let columns = report.columns.iter().enumerate();
+        for (place, column) in columns.filter(|(_, column)| column.status == status) {
             let _ = write!(
                 rows,
-                r#"<tr><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{}</td></tr>"#,
+                r#"<tr id="{}"><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{}</td></tr>"#,
+                anchor(place),
                 escape(&column.name),
                 column.column_type.as_str(),
                 escape(
@@ -138,8 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_report_is_a_page() {
-        let html = compare(&[], &[], &DriftSettings::default()).unwrap().to_html();
+    fn a_report_without_a_tested_column_is_a_page() {
+        let empty = [Column::float("x", vec![f64::NAN])];
+        let html = compare(&empty, &empty, &DriftSettings::default()).unwrap().to_html();
         assert!(html.contains("No column could be tested"), "{html}");
     }
 }

@@ -13,13 +13,6 @@ const NAMED_BELOW: usize = 3;
 
 /// The headline, the decision and what led to it.
 pub(super) fn verdict(report: &Report) -> String {
-    let headline = match (report.drifted_columns, report.tested_columns) {
-        (_, 0) => "No column could be tested".to_owned(),
-        (0, tested) => format!("None of {} drifted", count(tested as u64, "column")),
-        (drifted, tested) => {
-            format!("{} of {} drifted", grouped(drifted as i64), count(tested as u64, "column"))
-        }
-    };
     let (class, relation, what) = match report.decision {
         Decision::NoAction => ("calm", "below", "No retraining."),
         Decision::RetrainingTriggered => ("alarm", "at or over", "Retraining is due."),
@@ -27,7 +20,8 @@ pub(super) fn verdict(report: &Report) -> String {
     let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
     format!(
         r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {share} of the tested columns drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
+        headline = report.headline(),
         current = escape(&report.current.name),
         reference = escape(&report.reference.name),
         decision = report.decision.as_str(),
@@ -83,9 +77,16 @@ fn target(target: &TargetDrift) -> String {
 
 /// What changed in words, the largest change first: what drifted, then what came nearest to it.
 pub(super) fn changes(report: &Report) -> String {
-    let mut columns: Vec<(usize, &ColumnReport)> =
-        report.columns.iter().enumerate().filter(|(_, column)| column.status == Status::Tested).collect();
-    columns.sort_by(|(_, a), (_, b)| b.ratio().total_cmp(&a.ratio()));
+    let mut columns: Vec<(usize, &ColumnReport)> = report
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.status == Status::Tested || column.drifted)
+        .collect();
+    // What cannot be tested any more changed most.
+    let ratio =
+        |column: &ColumnReport| if column.status == Status::Tested { column.ratio() } else { f64::INFINITY };
+    columns.sort_by(|(_, a), (_, b)| ratio(b).total_cmp(&ratio(a)));
     let (drifted, stable): (Vec<_>, Vec<_>) = columns.into_iter().partition(|(_, column)| column.drifted);
     let moved: Vec<_> =
         stable.into_iter().filter(|(_, column)| is_significant(column)).take(NAMED_BELOW).collect();

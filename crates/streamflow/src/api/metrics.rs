@@ -176,6 +176,14 @@ fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
         text.gauge("streamflow_drift_share", help, &sides, drift.share);
         let help = "Drift share at or over which the newest report triggers retraining.";
         text.gauge("streamflow_drift_share_threshold", help, &[], drift.threshold);
+        let help = "Columns without a test in the newest drift report; counted: those that count as drifted.";
+        let [counted, listed] = drift.not_tested.map(|columns| columns as f64);
+        let by_verdict = [("true", counted), ("false", listed)];
+        text.gauges(
+            "streamflow_drift_columns_not_tested",
+            help,
+            by_verdict.into_iter().map(|(word, columns)| (vec![("counted", word)], columns)),
+        );
         let of_columns = |value: fn(&ColumnDrift) -> Option<f64>| {
             drift
                 .columns
@@ -194,7 +202,7 @@ fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
         text.gauges("streamflow_drift_column_effect_ratio", help, of_columns(|column| column.effect_ratio));
     }
     if let Some(seconds) = monitoring.last_success_seconds {
-        let help = "When the monitoring flow last succeeded.";
+        let help = "When the monitoring flow last succeeded on the newest month, by the configured profile and threshold.";
         text.gauge("streamflow_monitor_last_success_timestamp_seconds", help, &[], seconds);
     }
     let runs = monitoring.runs.iter().map(|(flow, state, count)| {

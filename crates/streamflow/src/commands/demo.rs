@@ -118,8 +118,13 @@ impl Demo {
         };
         for &current in self.months.iter().skip(1) {
             let monitor = &self.workspace.config.monitor;
-            let request =
-                MonitorRequest { reference, current, profile: monitor.profile, threshold: monitor.threshold };
+            let request = MonitorRequest {
+                reference,
+                current,
+                profile: monitor.profile,
+                threshold: monitor.threshold,
+                untested: monitor.untested,
+            };
             let outcome = monitor_month::run(&self.workspace, request).await?;
             self.terminal.line(&format!("monitor   {}", outcome.line))?;
         }

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_drift::{ColumnType, DriftSettings, History, METHODS, Method, Report, RuleSet, Share, Status};
+use streamflow_drift::{
+    ColumnType, Decision, DriftSettings, History, METHODS, Method, NotTested, Report, RuleSet, Share, Status,
+    Untested,
+};
 
 use super::{Context, date, share};
 use crate::config::nearest;
-use crate::drift::{files, months};
+use crate::drift::{Rules, files, months};
 use crate::files::write_aside;
 use crate::terminal::{OutputFormat, table};
 use crate::workspace::snapshots;
@@ -36,6 +39,13 @@ pub struct Args {
     /// [default: 0.30; with --history from the configuration]
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
+    /// Whether a column that can be tested in the reference and not in the current table is drifted or ignored
+    /// [default: drifted; with --history from the configuration]
+    #[arg(long, value_parser = untested, value_name = "WORD")]
+    untested: Option<Untested>,
+    /// Exit with 3 when the decision is RETRAINING_TRIGGERED (with --history: in any month)
+    #[arg(long)]
+    fail_on_drift: bool,
     /// Method for numerical columns
     #[arg(long, value_parser = method, value_name = "METHOD")]
     num_method: Option<&'static Method>,
@@ -73,6 +83,19 @@ pub fn profile(text: &str) -> Result<RuleSet, String> {
     text.parse()
 }
 
+/// Parses `--untested`.
+pub fn untested(text: &str) -> Result<Untested, String> {
+    text.parse()
+}
+
+/// Status of `--fail-on-drift` when retraining is due. 1 is an error and 2 a wrong command line.
+const RETRAINING_EXIT: u8 = 3;
+
+/// How a comparison ends.
+pub fn exit_code(fail_on_drift: bool, retraining_due: bool) -> ExitCode {
+    if fail_on_drift && retraining_due { ExitCode::from(RETRAINING_EXIT) } else { ExitCode::SUCCESS }
+}
+
 fn method(text: &str) -> Result<&'static Method, String> {
     Method::find(text).map_err(|error| {
         let near = nearest(text, METHODS.iter().map(|method| method.name));
@@ -83,7 +106,7 @@ fn method(text: &str) -> Result<&'static Method, String> {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let outputs = outputs(args)?;
     let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
-    match (&args.reference, &args.current) {
+    let retraining_due = match (&args.reference, &args.current) {
         (Some(reference), Some(current)) => {
             let settings = settings(args, threshold, reference, current)?;
             let report = files::compare(reference, current, settings, check_names, &context.terminal)?;
@@ -94,6 +117,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
                 Document::Markdown => report.to_markdown(),
             };
             write(&outputs, render, || text(&report), context)?;
+            report.decision == Decision::RetrainingTriggered
         }
         _ => {
             let history = compare_months(args, threshold, context)?;
@@ -104,9 +128,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
                 Document::Json | Document::EvidentlyJson => history.to_json(),
             };
             write(&outputs, render, || months::text(&history), context)?;
+            history.triggered().next().is_some()
         }
-    }
-    Ok(ExitCode::SUCCESS)
+    };
+    Ok(exit_code(args.fail_on_drift, retraining_due))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -163,8 +188,11 @@ fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> a
     let config = context.config()?;
     let request = months::HistoryRequest {
         reference: args.reference_date.as_deref().map(|text| date("--reference", text)).transpose()?,
-        profile: args.profile.unwrap_or(config.monitor.profile),
-        threshold: threshold.unwrap_or(config.monitor.threshold),
+        rules: Rules {
+            profile: args.profile.unwrap_or(config.monitor.profile),
+            threshold: threshold.unwrap_or(config.monitor.threshold),
+            untested: args.untested.unwrap_or(config.monitor.untested),
+        },
     };
     let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
     months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
@@ -194,6 +222,7 @@ fn settings(
     Ok(DriftSettings {
         profile: args.profile.unwrap_or(default.profile),
         drift_share_threshold: threshold.unwrap_or(default.drift_share_threshold),
+        untested: args.untested.unwrap_or(default.untested),
         num_method: args.num_method,
         cat_method: args.cat_method,
         methods: assignments("--method", &args.method, method)?,
@@ -237,14 +266,22 @@ fn text(report: &Report) -> String {
             match (column.status, column.drifted) {
                 (Status::Tested, true) => "yes".to_owned(),
                 (Status::Tested, false) => "no".to_owned(),
-                (Status::NotComputable | Status::Ignored, _) => "not tested".to_owned(),
+                (Status::NotComputable | Status::Ignored, true) => "yes, not tested".to_owned(),
+                (Status::NotComputable | Status::Ignored, false) => "not tested".to_owned(),
             },
         ]);
     }
+    let untested: Vec<String> = report.not_tested.iter().map(not_tested).collect();
     format!(
-        "{table}\n\ndrift_share={:.2} -> {} (threshold {:.2})",
+        "{table}\n\n{}drift_share={:.2} -> {} (threshold {:.2})",
+        untested.concat(),
         report.drift_share,
         report.decision.as_str(),
         report.drift_share_threshold
     )
+}
+
+fn not_tested(column: &NotTested) -> String {
+    let counted = if column.counted { ", counts as drifted" } else { "" };
+    format!("not tested{counted}: {} ({})\n", column.column, column.reason)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use streamflow_drift::{DRIFT_SHARE_THRESHOLD, RuleSet, Share};
+use streamflow_drift::{DRIFT_SHARE_THRESHOLD, RuleSet, Share, Untested};
 
 /// `[monitor]`: how two months are compared and when to retrain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct MonitorConfig {
     /// Share of drifted columns at or over which retraining is triggered.
     #[serde(deserialize_with = "threshold")]
     pub threshold: Share,
+    /// Whether a column that the current table no longer lets be tested counts as drifted.
+    pub untested: Untested,
     /// Folder of the reports; relative to the configuration file.
     pub report_dir: PathBuf,
 }
@@ -23,6 +25,7 @@ impl Default for MonitorConfig {
         Self {
             profile: RuleSet::Calibrated,
             threshold: DRIFT_SHARE_THRESHOLD,
+            untested: Untested::Drifted,
             report_dir: "reports/drift".into(),
         }
     }

@@ -3,10 +3,10 @@
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use streamflow_dataset::{Period, PointInTime, Snapshots};
-use streamflow_drift::{Decision, DriftSettings, History, Report, RuleSet, Share};
+use streamflow_drift::{Decision, DriftSettings, History, Report};
 
 use super::columns::drift_columns;
-use super::settings::settings;
+use super::settings::{Rules, settings};
 use crate::terminal::table;
 
 /// The months to compare and how.
@@ -14,8 +14,7 @@ use crate::terminal::table;
 pub struct HistoryRequest {
     /// The month every later one is compared with; the first snapshot when none is named.
     pub reference: Option<Period>,
-    pub profile: RuleSet,
-    pub threshold: Share,
+    pub rules: Rules,
 }
 
 /// Compares every snapshot after the reference with it, under the settings of `streamflow monitor`.
@@ -37,7 +36,7 @@ pub fn compare(
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
     let mut settings = DriftSettings {
         reference_name: reference.to_string(),
-        ..settings(snapshots.spec(), &frame, request.profile, request.threshold)
+        ..settings(snapshots.spec(), &frame, request.rules)
     };
     let reference = drift_columns(frame);
 

@@ -1,20 +1,19 @@
 //! The folder of drift reports: writing one, listing them, reading one.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde::Serialize;
-use streamflow_drift::{Decision, Report, RuleSet};
+use streamflow_drift::{Decision, Report, RuleSet, Share};
 
 use crate::files::write_aside;
 
 /// One report as a list shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportEntry {
-    /// The report's [`report_name`].
+    /// The report's [`ReportFolder::report_name`].
     pub name: String,
     pub reference: String,
     pub current: String,
@@ -41,7 +40,7 @@ impl ReportEntry {
             drift_share: report.drift_share,
             threshold: report.drift_share_threshold,
             drifted: report.drifted_columns,
-            columns: report.tested_columns,
+            columns: report.judged_columns(),
             decision: report.decision,
             target_drift: report.target_drift.as_ref().map(|target| target.difference),
             created,
@@ -53,6 +52,8 @@ impl ReportEntry {
 /// The files of one report.
 #[derive(Debug, Clone)]
 pub struct ReportFiles {
+    /// The [`ReportFolder::report_name`].
+    pub name: String,
     pub html: PathBuf,
     pub json: PathBuf,
     pub evidently_json: PathBuf,
@@ -62,20 +63,37 @@ pub struct ReportFiles {
 #[derive(Debug, Clone)]
 pub struct ReportFolder {
     dir: PathBuf,
+    configured: Judgement,
+}
+
+/// What decides beside the two tables.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judgement {
+    pub profile: RuleSet,
+    pub threshold: Share,
+}
+
+impl Judgement {
+    /// True for a report that was made so.
+    fn made(self, report: &Report) -> bool {
+        report.profile == self.profile
+            && report.drift_share_threshold.total_cmp(&self.threshold.get()).is_eq()
+    }
 }
 
 impl ReportFolder {
-    pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    /// `configured` is what the configuration says; its reports have the plain names.
+    pub fn new(dir: PathBuf, configured: Judgement) -> Self {
+        Self { dir, configured }
     }
 
     pub fn path(&self) -> &Path {
         &self.dir
     }
 
-    /// Writes a report under its [`report_name`]: as HTML, as JSON and as Evidently's JSON.
+    /// Writes a report under its [`ReportFolder::report_name`]: as HTML, as JSON and as Evidently's JSON.
     pub fn write(&self, report: &Report) -> anyhow::Result<ReportFiles> {
-        let name = report_name(&report.reference.name, &report.current.name);
+        let name = self.report_name(report);
         let write = |end: &str, contents: String| {
             let path = self.file(&name, end)?;
             write_aside(&path, contents.as_bytes())
@@ -86,7 +104,38 @@ impl ReportFolder {
             html: write("html", report.to_html())?,
             json: write("json", report.to_json())?,
             evidently_json: write("evidently.json", report.to_evidently_json())?,
+            name,
         })
+    }
+
+    /// The name of a report: that of its files without the ending. Reports made otherwise than configured have profile
+    /// and threshold in it, so that none takes the place of another.
+    pub fn report_name(&self, report: &Report) -> String {
+        let sides = format!("{PREFIX}{}{VERSUS}{}", report.reference.name, report.current.name);
+        if self.configured.made(report) {
+            return sides;
+        }
+        format!("{sides}.{}", judgement_word(report.profile, report.drift_share_threshold))
+    }
+
+    /// Profile and threshold of the configuration.
+    pub fn configured(&self) -> Judgement {
+        self.configured
+    }
+
+    /// The newest report made as configured: of the last current side, and of several on that one the last written.
+    pub fn newest(&self) -> anyhow::Result<Option<Report>> {
+        let own = format!(".{}", judgement_word(self.configured.profile, self.configured.threshold.get()));
+        let mut names = self.names()?;
+        names.retain(|(name, _)| !name.contains('.') || name.ends_with(&own));
+        names.sort_by(|(a, _), (b, _)| current_side(b).cmp(current_side(a)));
+        for (name, _) in names {
+            let report = self.read(&name)?;
+            if self.configured.made(&report) {
+                return Ok(Some(report));
+            }
+        }
+        Ok(None)
     }
 
     /// Every report that can be read, newest first, and what is wrong with the others.
@@ -140,22 +189,43 @@ impl ReportFolder {
     }
 }
 
-/// The name of the report of `current` against `reference`: that of its files without the ending.
-pub fn report_name(reference: impl Display, current: impl Display) -> String {
-    format!("{PREFIX}{reference}{VERSUS}{current}")
-}
-
 const PREFIX: &str = "drift_";
 const VERSUS: &str = "_vs_";
 
-/// True for a name that [`report_name`] makes and that can lead nowhere else.
+/// True for a name that [`ReportFolder::report_name`] makes and that can lead nowhere else.
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    name.starts_with(PREFIX) && name.contains(VERSUS) && name.chars().all(plain)
+    let (sides, judgement) = name.split_once('.').map_or((name, None), |(sides, rest)| (sides, Some(rest)));
+    let is_judgement = |text: &str| {
+        text.split_once('-').is_some_and(|(profile, threshold)| {
+            profile.parse::<RuleSet>().is_ok()
+                && threshold.parse::<f64>().is_ok()
+                && threshold.chars().all(|c| c.is_ascii_digit() || c == '.')
+        })
+    };
+    sides.starts_with(PREFIX)
+        && sides.contains(VERSUS)
+        && sides.chars().all(plain)
+        && judgement.is_none_or(is_judgement)
+}
+
+/// Profile and threshold in a report's name: at least two decimal places, and as many as tell it from others.
+fn judgement_word(profile: RuleSet, threshold: f64) -> String {
+    let rounded = format!("{threshold:.2}");
+    let exact = if rounded.parse() == Ok(threshold) { rounded } else { threshold.to_string() };
+    format!("{}-{exact}", profile.as_str())
+}
+
+/// The current side in a report's name. Dates written year first are in the order of time.
+fn current_side(name: &str) -> &str {
+    let sides = name.split('.').next().unwrap_or(name);
+    sides.split_once(VERSUS).map_or("", |(_, current)| current)
 }
 
 #[cfg(test)]
 mod tests {
+    use streamflow_drift::DRIFT_SHARE_THRESHOLD;
+
     use super::*;
 
     #[test]
@@ -163,6 +233,9 @@ mod tests {
         for (name, expected) in [
             ("drift_2024-01-31_vs_2024-02-29", true),
             ("drift_2024-01-31_vs_2024-02-29.evidently", false),
+            ("drift_2024-01-31_vs_2024-02-29.evidently-0.30", true),
+            ("drift_2024-01-31_vs_2024-02-29.evidently-0.30.evidently", false),
+            ("drift_2024-01-31_vs_2024-02-29.evidently-../x", false),
             ("drift_../../etc_vs_passwd", false),
             ("notes", false),
             ("", false),
@@ -172,9 +245,61 @@ mod tests {
     }
 
     #[test]
+    fn reports_are_named_by_what_identifies_them() {
+        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let folder = ReportFolder::new("drift".into(), configured);
+        let column = [streamflow_drift::Column::float("hours", vec![1.0, 2.0])];
+        for (profile, threshold, expected) in [
+            (RuleSet::Calibrated, 0.3, "drift_a_vs_b"),
+            (RuleSet::Evidently, 0.3, "drift_a_vs_b.evidently-0.30"),
+            (RuleSet::Calibrated, 0.5, "drift_a_vs_b.calibrated-0.50"),
+            (RuleSet::Calibrated, 0.305, "drift_a_vs_b.calibrated-0.305"),
+        ] {
+            let settings = streamflow_drift::DriftSettings {
+                profile,
+                drift_share_threshold: Share::new("threshold", threshold).unwrap(),
+                reference_name: "a".into(),
+                current_name: "b".into(),
+                ..Default::default()
+            };
+            let name = folder.report_name(&streamflow_drift::compare(&column, &column, &settings).unwrap());
+            assert_eq!((name.as_str(), is_name(&name), current_side(&name)), (expected, true, "b"));
+        }
+    }
+
+    #[test]
+    fn the_newest_report_is_that_of_the_newest_period_as_configured() {
+        let dir = tempfile::tempdir().unwrap();
+        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let folder = ReportFolder::new(dir.path().into(), configured);
+        let write = |current: &str, profile, threshold| {
+            let column = [streamflow_drift::Column::float("hours", vec![1.0, 2.0])];
+            let settings = streamflow_drift::DriftSettings {
+                profile,
+                drift_share_threshold: Share::new("threshold", threshold).unwrap(),
+                reference_name: "2024-01-31".into(),
+                current_name: current.into(),
+                ..Default::default()
+            };
+            folder.write(&streamflow_drift::compare(&column, &column, &settings).unwrap()).unwrap();
+            folder.newest().unwrap().map(|report| report.current.name)
+        };
+        assert_eq!(write("2024-05-31", RuleSet::Evidently, 0.3), None);
+        for (current, profile, threshold) in [
+            ("2024-03-31", RuleSet::Calibrated, 0.3),
+            ("2024-02-29", RuleSet::Calibrated, 0.3),
+            ("2024-04-30", RuleSet::Calibrated, 0.5),
+        ] {
+            assert_eq!(write(current, profile, threshold).as_deref(), Some("2024-03-31"));
+        }
+        assert_eq!(folder.names().unwrap().len(), 4);
+    }
+
+    #[test]
     fn a_damaged_report_is_named_and_the_others_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = ReportFolder::new(dir.path().join("drift"));
+        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let folder = ReportFolder::new(dir.path().join("drift"), configured);
         assert!(folder.list().unwrap().0.is_empty());
         let column = |values: &[f64]| streamflow_drift::Column {
             name: "hours".into(),

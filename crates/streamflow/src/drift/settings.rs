@@ -1,21 +1,32 @@
 //! What the configuration says about comparing two of its tables.
 
 use streamflow_dataset::{DatasetSpec, Frame, Values};
-use streamflow_drift::{ColumnType, DriftSettings, RuleSet, Share};
+use streamflow_drift::{ColumnType, DriftSettings, RuleSet, Share, Untested};
+
+/// How two months are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub profile: RuleSet,
+    pub threshold: Share,
+    pub untested: Untested,
+}
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.
-pub fn settings(spec: &DatasetSpec, table: &Frame, profile: RuleSet, threshold: Share) -> DriftSettings {
-    let declared = table.columns.iter().filter(|column| column.name != spec.entity.column()).map(|column| {
+pub fn settings(spec: &DatasetSpec, table: &Frame, rules: Rules) -> DriftSettings {
+    let declared = table.columns.iter().filter(|column| column.name != spec.entity.column());
+    let declared = declared.filter_map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,
             Values::Boolean(_) | Values::Text { .. } => ColumnType::Categorical,
-            Values::Date(_) => ColumnType::Ignore,
+            // Dates are recognised and listed; to declare them ignored would leave them out of the list.
+            Values::Date(_) => return None,
         };
-        (column.name.clone(), kind)
+        Some((column.name.clone(), kind))
     });
     DriftSettings {
-        profile,
-        drift_share_threshold: threshold,
+        profile: rules.profile,
+        drift_share_threshold: rules.threshold,
+        untested: rules.untested,
         types: declared.collect(),
         entity: Some(spec.entity.to_string()),
         target: Some(spec.label.column.clone()),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use streamflow_drift::{ColumnReport, Report, ScoreKind};
 use tokio::sync::watch;
 
-use super::ReportFolder;
+use super::{Judgement, ReportFolder};
 use crate::store::Store;
 use crate::store::runs::State;
 use crate::terminal::one_line;
@@ -23,13 +23,13 @@ pub type Monitoring = Arc<ArcSwap<MonitoringStatus>>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MonitoringStatus {
     pub drift: Option<NewestDrift>,
-    /// When the monitoring flow last succeeded, seconds since 1970.
+    /// When the monitoring flow last succeeded on the newest month, made as configured; seconds since 1970.
     pub last_success_seconds: Option<f64>,
     /// Flow, state, number of runs.
     pub runs: Vec<(String, State, i64)>,
 }
 
-/// The newest report.
+/// The report of the newest period that was made as configured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewestDrift {
     pub reference: String,
@@ -37,9 +37,11 @@ pub struct NewestDrift {
     pub share: f64,
     pub threshold: f64,
     pub columns: Vec<ColumnDrift>,
+    /// How many columns without a test count as drifted, and how many are only listed.
+    pub not_tested: [usize; 2],
 }
 
-/// A tested column of the newest report.
+/// A column of the newest report that has a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnDrift {
     pub name: String,
@@ -52,18 +54,22 @@ pub struct ColumnDrift {
 impl NewestDrift {
     fn new(report: &Report) -> Self {
         let columns =
-            report.columns.iter().filter(|column| column.threshold.is_some()).map(|column| ColumnDrift {
-                name: column.name.clone(),
-                score: column.score,
-                drifted: column.drifted,
-                effect_ratio: effect_ratio(column),
-            });
+            report.columns.iter().filter(|column| column.threshold.is_some() || column.drifted).map(
+                |column| ColumnDrift {
+                    name: column.name.clone(),
+                    score: column.score,
+                    drifted: column.drifted,
+                    effect_ratio: effect_ratio(column),
+                },
+            );
         Self {
             reference: report.reference.name.clone(),
             current: report.current.name.clone(),
             share: report.drift_share,
             threshold: report.drift_share_threshold,
             columns: columns.collect(),
+            not_tested: [true, false]
+                .map(|counted| report.not_tested.iter().filter(|column| column.counted == counted).count()),
         }
     }
 }
@@ -84,13 +90,13 @@ pub struct Watcher {
     store: Store,
     flow: &'static str,
     monitoring: Monitoring,
-    newest: Option<(String, Timestamp)>,
+    seen: Option<Vec<(String, Timestamp)>>,
 }
 
 impl Watcher {
     /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports.
     pub fn new(folder: ReportFolder, store: Store, flow: &'static str) -> Self {
-        Self { folder, store, flow, monitoring: Monitoring::default(), newest: None }
+        Self { folder, store, flow, monitoring: Monitoring::default(), seen: None }
     }
 
     /// The status, kept up to date while the watcher runs.
@@ -117,30 +123,21 @@ impl Watcher {
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
         let folder = self.folder.clone();
         let names = tokio::task::spawn_blocking(move || folder.names()).await??;
+        let Judgement { profile, threshold } = self.folder.configured();
         let mut status = MonitoringStatus {
             drift: self.monitoring.load().drift.clone(),
-            last_success_seconds: self.store.last_success(self.flow).await?,
+            last_success_seconds: self.store.last_success(self.flow, profile, threshold).await?,
             runs: self.store.run_counts().await?,
         };
-        let newest = names.into_iter().next();
-        if newest != self.newest {
-            self.newest = newest.clone();
-            status.drift = match newest {
-                None => None,
-                Some((name, _)) => {
-                    let folder = self.folder.clone();
-                    match tokio::task::spawn_blocking(move || folder.read(&name)).await? {
-                        Ok(report) => Some(NewestDrift::new(&report)),
-                        Err(error) => {
-                            tracing::warn!(
-                                "the newest drift report is not in the metrics: {}",
-                                one_line(&error)
-                            );
-                            status.drift
-                        }
-                    }
+        if self.seen.as_ref() != Some(&names) {
+            self.seen = Some(names);
+            let folder = self.folder.clone();
+            match tokio::task::spawn_blocking(move || folder.newest()).await? {
+                Ok(newest) => status.drift = newest.map(|report| NewestDrift::new(&report)),
+                Err(error) => {
+                    tracing::warn!("the newest drift report is not in the metrics: {}", one_line(&error));
                 }
-            };
+            }
         }
         if **self.monitoring.load() != status {
             self.monitoring.store(Arc::new(status));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use streamflow_dataset::{Period, PointInTime};
-use streamflow_drift::{Decision, DriftSettings, Report, RuleSet, Share};
+use streamflow_drift::{Decision, DriftSettings, NotTested, Report, RuleSet, Share, Untested};
 
 use super::{Flow, FlowRun, Parameter, TaskRecord};
-use crate::drift::{self, ReportFiles, drift_columns};
+use crate::drift::{self, ReportFiles, Rules, drift_columns};
 use crate::workspace::Workspace;
 
 /// The row of this flow.
@@ -19,6 +19,10 @@ pub static FLOW: Flow = Flow {
         Parameter { name: "current", doc: "The month to compare with it" },
         Parameter { name: "profile", doc: "How a column is judged" },
         Parameter { name: "threshold", doc: "Share of drifted columns at or over which to retrain" },
+        Parameter {
+            name: "untested",
+            doc: "Whether a column that cannot be tested any more is drifted or ignored",
+        },
     ],
 };
 
@@ -29,6 +33,13 @@ pub struct MonitorRequest {
     pub current: Period,
     pub profile: RuleSet,
     pub threshold: Share,
+    pub untested: Untested,
+}
+
+impl MonitorRequest {
+    fn rules(&self) -> Rules {
+        Rules { profile: self.profile, threshold: self.threshold, untested: self.untested }
+    }
 }
 
 /// The result of a run, as `--format json` prints it.
@@ -41,6 +52,10 @@ pub struct MonitorOutcome {
     /// Absolute difference of the label's positive rates; none when a side has no labels.
     pub target_drift: Option<f64>,
     pub drifted: Vec<String>,
+    /// The columns without a test, with reasons.
+    pub not_tested: Vec<NotTested>,
+    /// Name of the report, under which the console lists it.
+    pub report: String,
     pub report_html: PathBuf,
     pub report_json: PathBuf,
     pub report_evidently_json: PathBuf,
@@ -66,6 +81,8 @@ pub async fn run(workspace: &Workspace, request: MonitorRequest) -> anyhow::Resu
         target_drift: report.target_drift.as_ref().map(|target| target.difference),
         drifted: report.drifted().map(|column| column.name.clone()).collect(),
         line: line(&report, &files),
+        not_tested: report.not_tested,
+        report: files.name,
         report_html: files.html,
         report_json: files.json,
         report_evidently_json: files.evidently_json,
@@ -93,7 +110,7 @@ async fn tasks(
     let settings = DriftSettings {
         reference_name: request.reference.to_string(),
         current_name: request.current.to_string(),
-        ..drift::settings(&workspace.config.dataset, &reference, request.profile, request.threshold)
+        ..drift::settings(&workspace.config.dataset, &reference, request.rules())
     };
     let report = run
         .task("compare_tables", move || {
@@ -139,8 +156,13 @@ mod tests {
     fn a_run_is_recorded_with_the_parameters_of_the_row() {
         let month: Period = "2024-01-31".parse().unwrap();
         let threshold = Share::new("threshold", 0.3).unwrap();
-        let request =
-            MonitorRequest { reference: month, current: month, profile: RuleSet::Calibrated, threshold };
+        let request = MonitorRequest {
+            reference: month,
+            current: month,
+            profile: RuleSet::Calibrated,
+            threshold,
+            untested: Untested::Drifted,
+        };
         let recorded = serde_json::to_value(request).unwrap();
         let recorded: BTreeSet<&str> = recorded.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(recorded, FLOW.parameters.iter().map(|parameter| parameter.name).collect());

@@ -2,8 +2,16 @@
 
 use serde::Serialize;
 use sqlx::FromRow;
+use streamflow_drift::{RuleSet, Share};
 
 use super::{Store, now};
+
+const LAST_SUCCESS: &str = "\
+    WITH monitored AS (
+        SELECT ended_at, parameters ->> '$.current' AS current FROM runs
+        WHERE flow = ? AND state = 'completed' AND parameters ->> '$.profile' = ? AND parameters ->> '$.threshold' = ?
+    )
+    SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";
 
 /// How far a run or a task has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
@@ -140,13 +148,20 @@ impl Store {
             .await
     }
 
-    /// When a run of the flow last completed, in seconds since 1970.
-    pub async fn last_success(&self, flow: &str) -> sqlx::Result<Option<f64>> {
-        let ended: Option<String> =
-            sqlx::query_scalar("SELECT MAX(ended_at) FROM runs WHERE flow = ? AND state = 'completed'")
-                .bind(flow)
-                .fetch_one(&self.pool)
-                .await?;
+    /// When a run of the flow last completed that compared the newest month under these rules, in seconds since 1970.
+    /// A comparison of an older month, or under other rules, is no sign that monitoring keeps up.
+    pub async fn last_success(
+        &self,
+        flow: &str,
+        profile: RuleSet,
+        threshold: Share,
+    ) -> sqlx::Result<Option<f64>> {
+        let ended: Option<String> = sqlx::query_scalar(LAST_SUCCESS)
+            .bind(flow)
+            .bind(profile.as_str())
+            .bind(threshold.get())
+            .fetch_one(&self.pool)
+            .await?;
         let ended = ended.and_then(|ended| ended.parse::<jiff::Timestamp>().ok());
         Ok(ended.map(|ended| ended.as_millisecond() as f64 / 1e3))
     }
@@ -177,6 +192,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use streamflow_drift::DRIFT_SHARE_THRESHOLD;
+
     use super::*;
     use crate::store::temporary;
 
@@ -197,10 +214,34 @@ mod tests {
         assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
         assert_eq!(store.logs(run).await.unwrap().len(), 1);
         assert_eq!(store.run_counts().await.unwrap(), [("monitor_month".into(), State::Failed, 1)]);
-        assert_eq!(store.last_success("monitor_month").await.unwrap(), None);
         let second = store.start_run("monitor_month", &serde_json::json!({})).await.unwrap();
-        store.finish_run(second, State::Completed, "NO_ACTION", "").await.unwrap();
-        assert!(store.last_success("monitor_month").await.unwrap().unwrap() > 1.7e9);
         assert!(store.run(second + 1).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn only_the_newest_month_under_the_configured_rules_is_a_success_of_monitoring() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let last = || store.last_success("monitor_month", RuleSet::Calibrated, DRIFT_SHARE_THRESHOLD);
+        assert_eq!(last().await.unwrap(), None);
+        let mut found = Vec::new();
+        for (current, profile, threshold, state) in [
+            ("2024-03-31", "calibrated", 0.3, State::Failed),
+            ("2024-03-31", "calibrated", 0.3, State::Completed),
+            ("2024-02-29", "calibrated", 0.3, State::Completed),
+            ("2024-04-30", "evidently", 0.3, State::Completed),
+            ("2024-04-30", "calibrated", 0.5, State::Completed),
+            ("2024-04-30", "calibrated", 0.3, State::Completed),
+        ] {
+            let parameters =
+                serde_json::json!({"current": current, "profile": profile, "threshold": threshold});
+            let run = store.start_run("monitor_month", &parameters).await.unwrap();
+            store.finish_run(run, state, "NO_ACTION", "").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            found.push(last().await.unwrap());
+        }
+        assert!(found[0].is_none() && found[1].unwrap() > 1.7e9);
+        assert_eq!(found[1..5], [found[1]; 4], "an older month or other rules reset no clock");
+        assert!(found[5] > found[4]);
     }
 }

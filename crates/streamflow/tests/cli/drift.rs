@@ -110,3 +110,56 @@ fn history_compares_every_later_month_with_the_reference() {
         refused.stderr
     );
 }
+
+#[test]
+fn what_was_not_looked_at_is_in_the_verdict() {
+    let project = Project::with_sample(50);
+    let rows = |make: &dyn Fn(i32) -> String| (0..300).map(make).collect::<String>();
+    let amounts = |i: i32| f64::from(i * 7919 % 300) / 10.0;
+    let reference = rows(&|i| format!("{},{}\n", amounts(i), i % 7));
+    std::fs::write(project.path("reference.csv"), format!("amount,code\n{reference}")).unwrap();
+    std::fs::write(project.path("gone.csv"), format!("code\n{}", rows(&|i| format!("{}\n", i % 7)))).unwrap();
+    std::fs::write(project.path("null.csv"), format!("amount,code\n{}", rows(&|i| format!(",{}\n", i % 7))))
+        .unwrap();
+    std::fs::write(project.path("no_rows.csv"), "amount,code\n").unwrap();
+    std::fs::write(project.path("other.csv"), "elsewhere\n1\n").unwrap();
+    let code = |args: &[&str]| project.run(&[&["drift", "reference.csv"], args].concat()).code;
+    for current in ["gone.csv", "null.csv"] {
+        let report = json(&project.ok(&["drift", "reference.csv", current, "--format", "json"]));
+        assert_eq!(
+            (&report["decision"], &report["drift_share"]),
+            (&"RETRAINING_TRIGGERED".into(), &0.5.into())
+        );
+        assert_eq!(report["not_tested"][0]["column"], "amount");
+        assert_eq!(report["not_tested"][0]["counted"], true);
+        assert_eq!(code(&[current]), 0);
+        assert_eq!(code(&[current, "--fail-on-drift"]), 3);
+        assert_eq!(code(&[current, "--fail-on-drift", "--untested", "ignored"]), 0);
+        let text = project.ok(&["drift", "reference.csv", current]);
+        assert!(text.contains("not tested, counts as drifted: amount"), "{text}");
+    }
+    for (current, expected) in
+        [("no_rows.csv", "no_rows.csv has no rows"), ("other.csv", "have no column in common")]
+    {
+        let run = project.run(&["drift", "reference.csv", current]);
+        assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains(expected), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_report_of_other_rules_takes_no_reports_place() {
+    let project = Project::with_sample(600);
+    for month in ["2024-01-31", "2024-03-31"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    let monitor = ["monitor", "--reference", "2024-01-31", "--current", "2024-03-31"];
+    for more in [&[][..], &["--profile", "evidently"], &["--threshold", "0.5"]] {
+        project.ok(&[&monitor[..], more].concat());
+    }
+    for name in ["", ".evidently-0.30", ".calibrated-0.50"] {
+        let file = format!("reports/drift/drift_2024-01-31_vs_2024-03-31{name}.html");
+        assert!(project.path(&file).exists(), "{file}");
+    }
+    assert_eq!(project.run(&[&monitor[..], &["--fail-on-drift"]].concat()).code, 3);
+    assert_eq!(project.run(&[&monitor[..], &["--fail-on-drift", "--threshold", "1"]].concat()).code, 0);
+}

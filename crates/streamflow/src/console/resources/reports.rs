@@ -10,7 +10,7 @@ use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
-use crate::drift::{ReportEntry, report_name};
+use crate::drift::ReportEntry;
 use crate::flows::monitor_month::{self, MonitorRequest};
 
 /// A report holds its own style and script and asks nobody for anything; it runs apart from the console.
@@ -98,10 +98,10 @@ pub async fn compare(
         current: body.current,
         profile: body.profile.unwrap_or(configured.profile),
         threshold,
+        untested: configured.untested,
     };
-    let name = report_name(request.reference, request.current);
     let outcome = monitor_month::run(workspace, request).await;
-    outcome.map_err(|error| ResourceError::refused(&error))?;
+    let name = outcome.map_err(|error| ResourceError::refused(&error))?.report;
     let folder = workspace.reports.clone();
     let entry = tokio::task::spawn_blocking(move || {
         anyhow::Ok(ReportEntry::new(&name, &folder.read(&name)?, jiff::Timestamp::now()))
