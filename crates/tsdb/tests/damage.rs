@@ -114,7 +114,11 @@ proptest! {
         let path = which.get(&files);
         let mut bytes = fs::read(path).unwrap();
         let at = at.index(bytes.len());
-        if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << bit }
+        // A crash right after a segment was begun leaves it without its first bytes: of the newest one cut so short
+        // nothing can be said.
+        let is_segment = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("segment-");
+        let least = if files.iter().rfind(is_segment) == Some(path) { 8 } else { 0 };
+        if cut { bytes.truncate(at.max(least)) } else { bytes[at] ^= 1 << bit }
         fs::write(path, bytes).unwrap();
         check(damaged.path(), originals, originals.len() / 2);
     }

@@ -84,7 +84,7 @@ pub fn profile(text: &str) -> Result<RuleSet, String> {
 }
 
 /// Parses `--untested`.
-pub fn untested(text: &str) -> Result<Untested, String> {
+fn untested(text: &str) -> Result<Untested, String> {
     text.parse()
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_drift::{Decision, RuleSet, Untested};
+use streamflow_drift::{Decision, RuleSet};
 
 use super::{Context, block_on, date, share};
 use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
@@ -22,10 +22,6 @@ pub struct Args {
     /// Share of drifted columns at or over which retraining is triggered [default: from the configuration, 0.30]
     #[arg(long, value_name = "SHARE")]
     threshold: Option<f64>,
-    /// Whether a column that can be tested in the reference month and not in the current one is drifted or ignored
-    /// [default: from the configuration, drifted]
-    #[arg(long, value_parser = super::drift::untested, value_name = "WORD")]
-    untested: Option<Untested>,
     /// Exit with 3 when the decision is RETRAINING_TRIGGERED
     #[arg(long)]
     fail_on_drift: bool,
@@ -42,7 +38,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         current: date("--current", &args.current)?,
         profile: args.profile.unwrap_or(config.monitor.profile),
         threshold: threshold.unwrap_or(config.monitor.threshold),
-        untested: args.untested.unwrap_or(config.monitor.untested),
+        untested: config.monitor.untested,
     };
     let outcome = block_on(async {
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;

@@ -62,7 +62,7 @@ fn evidently_s_values_are_reproduced() {
     let read = |path: std::path::PathBuf| -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     };
-    let ours = read(project.path("reports/drift/drift_2024-01-31_vs_2024-02-29.evidently.json"));
+    let ours = read(project.path(outcome["report_evidently_json"].as_str().unwrap()));
     let theirs = read(course.join("evidently_drift_2024-01-31_vs_2024-02-29.json"));
     let mut compared = 0;
     for metric in theirs["metrics"].as_array().unwrap() {
@@ -83,7 +83,7 @@ fn evidently_s_values_are_reproduced() {
     assert_eq!(compared, 15);
 
     // Measured with Evidently 0.7.23 on each month's own labels.
-    let columns = read(project.path("reports/drift/drift_2024-01-31_vs_2024-02-29.json"))["columns"].clone();
+    let columns = read(project.path(outcome["report_json"].as_str().unwrap()))["columns"].clone();
     let label = columns.as_array().unwrap().iter().find(|column| column["name"] == "churn_label").unwrap();
     let (expected, actual) = (0.01939086159417894, label["score"].as_f64().unwrap());
     assert!((expected - actual).abs() <= 1e-9 * expected, "{actual}");

@@ -5,6 +5,7 @@ mod bad_input;
 mod course;
 mod demo;
 mod drift;
+mod everyday_files;
 mod golden_drift;
 mod house;
 mod http;
