@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::cell::parse_date;
 use crate::column_type::ColumnType;
 
-/// One configured expectation. Which keys a rule takes stands in [`EXPECTATIONS`]; their meaning is
+/// One configured expectation. Which keys a rule takes stands in [`crate::EXPECTATIONS`]; their meaning is
 /// Great Expectations'.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
