@@ -17,6 +17,11 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+# What existing dashboards of the service ask stays among the shipped expressions.
+CONTRACT = {
+    "rate(api_requests_total[5m])",
+    "rate(api_request_latency_seconds_sum[5m]) / rate(api_request_latency_seconds_count[5m])",
+}
 # A quantity has one window, the same five minutes in tile, drawing and alert; burn rates of an objective are defined
 # over the others.
 FIXED_WINDOWS = {"5m", "1h", "6h", "30d"}
