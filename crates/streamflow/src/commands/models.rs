@@ -6,6 +6,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::{Context, block_on};
+use crate::registry::Registry;
+use crate::store::Store;
 use crate::store::models::ModelVersion;
 use crate::terminal::table;
 
@@ -21,9 +23,10 @@ pub enum Args {
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
+    let (data_dir, name) = (context.data_dir(&config), &config.model.name);
     block_on(async {
-        let workspace = context.workspace(config, None).await?;
-        let (registry, name) = (&workspace.registry, &workspace.config.model.name);
+        // No workspace: a month that cannot be read must not keep anybody from going back to the version before.
+        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;

@@ -123,10 +123,10 @@ impl ReportFolder {
         self.configured
     }
 
-    /// The newest report made as configured: of the last current side, and of several on that one the last written.
-    pub fn newest(&self) -> anyhow::Result<Option<Report>> {
+    /// The newest of the reports of these [`ReportFolder::names`] that was made as configured: of the last current side,
+    /// and of several on that one the last written.
+    pub fn newest(&self, mut names: Vec<(String, Timestamp)>) -> anyhow::Result<Option<Report>> {
         let own = format!(".{}", judgement_word(self.configured.profile, self.configured.threshold.get()));
-        let mut names = self.names()?;
         names.retain(|(name, _)| !name.contains('.') || name.ends_with(&own));
         names.sort_by(|(a, _), (b, _)| current_side(b).cmp(current_side(a)));
         for (name, _) in names {
@@ -282,7 +282,7 @@ mod tests {
                 ..Default::default()
             };
             folder.write(&streamflow_drift::compare(&column, &column, &settings).unwrap()).unwrap();
-            folder.newest().unwrap().map(|report| report.current.name)
+            folder.newest(folder.names().unwrap()).unwrap().map(|report| report.current.name)
         };
         assert_eq!(write("2024-05-31", RuleSet::Evidently, 0.3), None);
         for (current, profile, threshold) in [

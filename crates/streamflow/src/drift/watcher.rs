@@ -130,9 +130,9 @@ impl Watcher {
             runs: self.store.run_counts().await?,
         };
         if self.seen.as_ref() != Some(&names) {
-            self.seen = Some(names);
+            self.seen = Some(names.clone());
             let folder = self.folder.clone();
-            match tokio::task::spawn_blocking(move || folder.newest()).await? {
+            match tokio::task::spawn_blocking(move || folder.newest(names)).await? {
                 Ok(newest) => status.drift = newest.map(|report| NewestDrift::new(&report)),
                 Err(error) => {
                     tracing::warn!("the newest drift report is not in the metrics: {}", one_line(&error));
