@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use streamflow_dataset::{DatasetSpec, Error, Snapshots};
 
 use crate::config::Config;
-use crate::drift::{Judgement, ReportFolder};
+use crate::drift::{ReportFolder, Rules};
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -32,8 +32,7 @@ impl Workspace {
         let snapshots = tokio::task::spawn_blocking(move || snapshots(&dir, spec)).await??;
         let store = Store::open(&data_dir).await?;
         let registry = Registry::new(store.clone(), &data_dir);
-        let configured = Judgement { profile: config.monitor.profile, threshold: config.monitor.threshold };
-        let reports = ReportFolder::new(report_dir, configured);
+        let reports = ReportFolder::new(report_dir, Rules::from(&config.monitor));
         Ok(Self { config, data_dir, store, registry, snapshots: Arc::new(snapshots), reports })
     }
 }

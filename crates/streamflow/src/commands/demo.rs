@@ -10,7 +10,7 @@ use streamflow_dataset::{Period, Snapshots};
 
 use super::{Context, ingest, init};
 use crate::config::{Config, DEFAULT_FILE};
-use crate::drift::entity_ids;
+use crate::drift::{Rules, entity_ids};
 use crate::flows::monitor_month::{self, MonitorRequest};
 use crate::flows::{ingest_month, train_model};
 use crate::run::{self, Listeners};
@@ -117,14 +117,8 @@ impl Demo {
             return Ok(());
         };
         for &current in self.months.iter().skip(1) {
-            let monitor = &self.workspace.config.monitor;
-            let request = MonitorRequest {
-                reference,
-                current,
-                profile: monitor.profile,
-                threshold: monitor.threshold,
-                untested: monitor.untested,
-            };
+            let rules = Rules::from(&self.workspace.config.monitor);
+            let request = MonitorRequest { reference, current, rules };
             let outcome = monitor_month::run(&self.workspace, request).await?;
             self.terminal.line(&format!("monitor   {}", outcome.line))?;
         }

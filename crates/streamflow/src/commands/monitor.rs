@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use streamflow_drift::{Decision, RuleSet};
 
 use super::{Context, block_on, date, share};
+use crate::drift::Rules;
 use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
 
 #[derive(Debug, clap::Args)]
@@ -36,9 +37,11 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let request = MonitorRequest {
         reference: date("--reference", &args.reference)?,
         current: date("--current", &args.current)?,
-        profile: args.profile.unwrap_or(config.monitor.profile),
-        threshold: threshold.unwrap_or(config.monitor.threshold),
-        untested: config.monitor.untested,
+        rules: Rules {
+            profile: args.profile.unwrap_or(config.monitor.profile),
+            threshold: threshold.unwrap_or(config.monitor.threshold),
+            ..Rules::from(&config.monitor)
+        },
     };
     let outcome = block_on(async {
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;

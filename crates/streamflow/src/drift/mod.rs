@@ -10,5 +10,5 @@ mod settings;
 pub mod watcher;
 
 pub use columns::{TrainingTable, counted_column, drift_columns, entity_ids};
-pub use reports::{Judgement, ReportEntry, ReportFiles, ReportFolder};
+pub use reports::{ReportEntry, ReportFiles, ReportFolder};
 pub use settings::{Rules, settings};

@@ -6,8 +6,9 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde::Serialize;
-use streamflow_drift::{Decision, Report, RuleSet, Share};
+use streamflow_drift::{Decision, Report, RuleSet};
 
+use super::settings::Rules;
 use crate::files::write_aside;
 
 /// One report as a list shows it.
@@ -63,27 +64,12 @@ pub struct ReportFiles {
 #[derive(Debug, Clone)]
 pub struct ReportFolder {
     dir: PathBuf,
-    configured: Judgement,
-}
-
-/// What decides beside the two tables.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judgement {
-    pub profile: RuleSet,
-    pub threshold: Share,
-}
-
-impl Judgement {
-    /// True for a report that was made so.
-    fn made(self, report: &Report) -> bool {
-        report.profile == self.profile
-            && report.drift_share_threshold.total_cmp(&self.threshold.get()).is_eq()
-    }
+    configured: Rules,
 }
 
 impl ReportFolder {
     /// `configured` is what the configuration says; its reports have the plain names.
-    pub fn new(dir: PathBuf, configured: Judgement) -> Self {
+    pub fn new(dir: PathBuf, configured: Rules) -> Self {
         Self { dir, configured }
     }
 
@@ -112,15 +98,21 @@ impl ReportFolder {
     /// and threshold in it, so that none takes the place of another.
     pub fn report_name(&self, report: &Report) -> String {
         let sides = format!("{PREFIX}{}{VERSUS}{}", report.reference.name, report.current.name);
-        if self.configured.made(report) {
+        if self.is_configured(report) {
             return sides;
         }
         format!("{sides}.{}", judgement_word(report.profile, report.drift_share_threshold))
     }
 
-    /// Profile and threshold of the configuration.
-    pub fn configured(&self) -> Judgement {
+    /// The rules of the configuration.
+    pub fn configured(&self) -> Rules {
         self.configured
+    }
+
+    /// True for a report with the profile and the threshold of the configuration.
+    fn is_configured(&self, report: &Report) -> bool {
+        report.profile == self.configured.profile
+            && report.drift_share_threshold.total_cmp(&self.configured.threshold.get()).is_eq()
     }
 
     /// The newest of the reports of these [`ReportFolder::names`] that was made as configured: of the last current side,
@@ -131,7 +123,7 @@ impl ReportFolder {
         names.sort_by(|(a, _), (b, _)| current_side(b).cmp(current_side(a)));
         for (name, _) in names {
             let report = self.read(&name)?;
-            if self.configured.made(&report) {
+            if self.is_configured(&report) {
                 return Ok(Some(report));
             }
         }
@@ -224,9 +216,8 @@ fn current_side(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use streamflow_drift::DRIFT_SHARE_THRESHOLD;
-
     use super::*;
+    use crate::config::MonitorConfig;
 
     #[test]
     fn a_name_leads_nowhere_else() {
@@ -246,7 +237,7 @@ mod tests {
 
     #[test]
     fn reports_are_named_by_what_identifies_them() {
-        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let configured = Rules::from(&MonitorConfig::default());
         let folder = ReportFolder::new("drift".into(), configured);
         let column = [streamflow_drift::Column::float("hours", vec![1.0, 2.0])];
         for (profile, threshold, expected) in [
@@ -257,7 +248,7 @@ mod tests {
         ] {
             let settings = streamflow_drift::DriftSettings {
                 profile,
-                drift_share_threshold: Share::new("threshold", threshold).unwrap(),
+                drift_share_threshold: streamflow_drift::Share::new("threshold", threshold).unwrap(),
                 reference_name: "a".into(),
                 current_name: "b".into(),
                 ..Default::default()
@@ -270,13 +261,13 @@ mod tests {
     #[test]
     fn the_newest_report_is_that_of_the_newest_period_as_configured() {
         let dir = tempfile::tempdir().unwrap();
-        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let configured = Rules::from(&MonitorConfig::default());
         let folder = ReportFolder::new(dir.path().into(), configured);
         let write = |current: &str, profile, threshold| {
             let column = [streamflow_drift::Column::float("hours", vec![1.0, 2.0])];
             let settings = streamflow_drift::DriftSettings {
                 profile,
-                drift_share_threshold: Share::new("threshold", threshold).unwrap(),
+                drift_share_threshold: streamflow_drift::Share::new("threshold", threshold).unwrap(),
                 reference_name: "2024-01-31".into(),
                 current_name: current.into(),
                 ..Default::default()
@@ -298,7 +289,7 @@ mod tests {
     #[test]
     fn a_damaged_report_is_named_and_the_others_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        let configured = Judgement { profile: RuleSet::Calibrated, threshold: DRIFT_SHARE_THRESHOLD };
+        let configured = Rules::from(&MonitorConfig::default());
         let folder = ReportFolder::new(dir.path().join("drift"), configured);
         assert!(folder.list().unwrap().0.is_empty());
         let column = |values: &[f64]| streamflow_drift::Column {

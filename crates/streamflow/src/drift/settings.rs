@@ -1,14 +1,23 @@
 //! What the configuration says about comparing two of its tables.
 
+use serde::Serialize;
 use streamflow_dataset::{DatasetSpec, Frame, Values};
 use streamflow_drift::{ColumnType, DriftSettings, RuleSet, Share, Untested};
 
+use crate::config::MonitorConfig;
+
 /// How two months are judged.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Rules {
     pub profile: RuleSet,
     pub threshold: Share,
     pub untested: Untested,
+}
+
+impl From<&MonitorConfig> for Rules {
+    fn from(config: &MonitorConfig) -> Self {
+        Self { profile: config.profile, threshold: config.threshold, untested: config.untested }
+    }
 }
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use streamflow_drift::{ColumnReport, Report, ScoreKind};
 use tokio::sync::watch;
 
-use super::{Judgement, ReportFolder};
+use super::{ReportFolder, Rules};
 use crate::store::Store;
 use crate::store::runs::State;
 use crate::terminal::one_line;
@@ -123,7 +123,7 @@ impl Watcher {
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
         let folder = self.folder.clone();
         let names = tokio::task::spawn_blocking(move || folder.names()).await??;
-        let Judgement { profile, threshold } = self.folder.configured();
+        let Rules { profile, threshold, .. } = self.folder.configured();
         let mut status = MonitoringStatus {
             drift: self.monitoring.load().drift.clone(),
             last_success_seconds: self.store.last_success(self.flow, profile, threshold).await?,

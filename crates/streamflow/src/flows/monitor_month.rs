@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use streamflow_dataset::{Period, PointInTime};
-use streamflow_drift::{Decision, DriftSettings, NotTested, Report, RuleSet, Share, Untested};
+use streamflow_drift::{Decision, DriftSettings, NotTested, Report};
 
 use super::{Flow, FlowRun, Parameter, TaskRecord};
 use crate::drift::{self, ReportFiles, Rules, drift_columns};
@@ -31,15 +31,8 @@ pub static FLOW: Flow = Flow {
 pub struct MonitorRequest {
     pub reference: Period,
     pub current: Period,
-    pub profile: RuleSet,
-    pub threshold: Share,
-    pub untested: Untested,
-}
-
-impl MonitorRequest {
-    fn rules(&self) -> Rules {
-        Rules { profile: self.profile, threshold: self.threshold, untested: self.untested }
-    }
+    #[serde(flatten)]
+    pub rules: Rules,
 }
 
 /// The result of a run, as `--format json` prints it.
@@ -77,7 +70,7 @@ pub async fn run(workspace: &Workspace, request: MonitorRequest) -> anyhow::Resu
         run: id,
         decision: report.decision,
         drift_share: report.drift_share,
-        threshold: request.threshold.get(),
+        threshold: request.rules.threshold.get(),
         target_drift: report.target_drift.as_ref().map(|target| target.difference),
         drifted: report.drifted().map(|column| column.name.clone()).collect(),
         line: line(&report, &files),
@@ -110,7 +103,7 @@ async fn tasks(
     let settings = DriftSettings {
         reference_name: request.reference.to_string(),
         current_name: request.current.to_string(),
-        ..drift::settings(&workspace.config.dataset, &reference, request.rules())
+        ..drift::settings(&workspace.config.dataset, &reference, request.rules)
     };
     let report = run
         .task("compare_tables", move || {
@@ -151,18 +144,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::config::MonitorConfig;
 
     #[test]
     fn a_run_is_recorded_with_the_parameters_of_the_row() {
         let month: Period = "2024-01-31".parse().unwrap();
-        let threshold = Share::new("threshold", 0.3).unwrap();
-        let request = MonitorRequest {
-            reference: month,
-            current: month,
-            profile: RuleSet::Calibrated,
-            threshold,
-            untested: Untested::Drifted,
-        };
+        let rules = Rules::from(&MonitorConfig::default());
+        let request = MonitorRequest { reference: month, current: month, rules };
         let recorded = serde_json::to_value(request).unwrap();
         let recorded: BTreeSet<&str> = recorded.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(recorded, FLOW.parameters.iter().map(|parameter| parameter.name).collect());

@@ -10,7 +10,7 @@ use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
-use crate::drift::ReportEntry;
+use crate::drift::{ReportEntry, Rules};
 use crate::flows::monitor_month::{self, MonitorRequest};
 
 /// A report holds its own style and script and asks nobody for anything; it runs apart from the console.
@@ -96,9 +96,11 @@ pub async fn compare(
     let request = MonitorRequest {
         reference: body.reference,
         current: body.current,
-        profile: body.profile.unwrap_or(configured.profile),
-        threshold,
-        untested: configured.untested,
+        rules: Rules {
+            profile: body.profile.unwrap_or(configured.profile),
+            threshold,
+            ..Rules::from(configured)
+        },
     };
     let outcome = monitor_month::run(workspace, request).await;
     let name = outcome.map_err(|error| ResourceError::refused(&error))?.report;
