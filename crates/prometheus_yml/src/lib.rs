@@ -24,8 +24,6 @@ mod config;
 mod http_settings;
 mod keys;
 mod md5;
-#[cfg(test)]
-mod promtool;
 mod relabel;
 mod rule_file;
 mod target_file;

@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod promtool;
-
 use serde_json::json;
+use streamflow_oracles::{promtool, run};
 use streamflow_template::{Data, Environment, LabelMap, Sample, Template};
-
-use promtool::{promtool, run};
 
 /// Value of the alert, template, text.
 const CASES: &[(f64, &str, &str)] = &[

@@ -1,7 +1,7 @@
 //! Sending to a receiver that answers as it is told, and to a real Prometheus that goes away and comes back.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -270,21 +270,6 @@ async fn a_restart_loses_nothing() {
     sender.stop().await;
 }
 
-/// Where Prometheus is, or `None` (loudly) where it is not. Fails instead when `CI=true`.
-fn prometheus_program() -> Option<PathBuf> {
-    let program = std::env::var_os("STREAMFLOW_PROMETHEUS").map(PathBuf::from);
-    if let Some(program) = program.as_ref().filter(|program| program.is_file()) {
-        return Some(program.clone());
-    }
-    let reason = format!("STREAMFLOW_PROMETHEUS names no Prometheus: {program:?}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("SKIPPED: {reason}, nothing was sent to a real one");
-    }
-    None
-}
-
 /// A Prometheus that takes remote write; killed when dropped.
 struct Prometheus {
     process: Child,
@@ -359,7 +344,7 @@ impl Drop for Prometheus {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_prometheus_gets_every_sample_over_an_outage() {
-    let Some(program) = prometheus_program() else { return };
+    let Some(program) = streamflow_oracles::prometheus("nothing was sent to a real one") else { return };
     let (dir, receiver_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let db = open(dir.path());
     let now_ms =

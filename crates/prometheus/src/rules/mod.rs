@@ -10,8 +10,6 @@ pub mod notify;
 #[cfg(test)]
 mod prometheus_api;
 #[cfg(test)]
-mod promtool;
-#[cfg(test)]
 mod scenario;
 mod schedule;
 pub mod status;

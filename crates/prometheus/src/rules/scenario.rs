@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use streamflow_gotext::parse_duration_ms;
+use streamflow_oracles::{promtool, run};
 use streamflow_promql::{Engine, EngineOptions, ExprKind, Query, Value};
 use streamflow_tsdb::{Db, Labels, Options, STALE_NAN};
 
 use super::group::{Context, Defaults, Group};
-use super::promtool::{promtool, run};
 use super::status::{AlertState, RuleStatus, label_map};
 
 #[derive(Deserialize)]

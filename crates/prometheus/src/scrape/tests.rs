@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,19 +27,6 @@ mod beside_prometheus;
 
 /// For every single wait: a scrape takes a fraction of a second, a busy machine many more.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-
-/// Where Prometheus is, or `None` (loudly) where it is not. Fails instead when `CI=true`.
-#[allow(clippy::print_stderr)]
-pub(super) fn prometheus_program() -> Option<PathBuf> {
-    let program = std::env::var_os("STREAMFLOW_PROMETHEUS").map(PathBuf::from);
-    if let Some(program) = program.as_ref().filter(|program| program.is_file()) {
-        return Some(program.clone());
-    }
-    let reason = format!("STREAMFLOW_PROMETHEUS names no Prometheus: {program:?}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    eprintln!("SKIPPED: {reason}, nothing was compared");
-    None
-}
 
 /// What `/metrics` answers now, and the headers of the last request.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{File, read_to_string};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -120,7 +120,7 @@ pub struct Prometheus {
 impl Prometheus {
     /// `None`, loudly, where STREAMFLOW_PROMETHEUS names none. Fails instead when `CI=true`.
     pub fn start(series: &[Series], config: &str, rules: &str) -> Option<Self> {
-        let program = program()?;
+        let program = streamflow_oracles::prometheus("nothing was compared with a real one")?;
         let dir = TempDir::new().unwrap();
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -174,17 +174,6 @@ impl Drop for Prometheus {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn program() -> Option<PathBuf> {
-    let program = std::env::var_os("STREAMFLOW_PROMETHEUS").map(PathBuf::from);
-    if let Some(program) = program.as_ref().filter(|program| program.is_file()) {
-        return Some(program.clone());
-    }
-    let reason = format!("STREAMFLOW_PROMETHEUS names no Prometheus: {program:?}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    eprintln!("SKIPPED: {reason}, nothing was compared with a real one");
-    None
 }
 
 /// Writes the samples as blocks of a Prometheus database.

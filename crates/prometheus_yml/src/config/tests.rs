@@ -198,7 +198,7 @@ fn files() {
 
 #[test]
 fn promtool_agrees() {
-    let Some(promtool) = crate::promtool::program() else { return };
+    let Some(promtool) = streamflow_oracles::promtool() else { return };
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("prometheus.yml");
     let cases = SHARED.iter().map(|(text, verdict)| (text, verdict, None));

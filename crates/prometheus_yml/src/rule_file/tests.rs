@@ -1,7 +1,7 @@
 //! Good and bad rule files, for us and for `promtool check rules`.
 
 use super::*;
-use crate::promtool::{program, run};
+use streamflow_oracles::{promtool, run};
 
 /// Whether it is good, and the rules of one group.
 const RULES: &[(bool, &str)] = &[
@@ -141,7 +141,7 @@ fn verdicts() {
 
 #[test]
 fn verdicts_are_those_of_prometheus() {
-    let Some(program) = program() else { return };
+    let Some(program) = promtool() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     // The good ones in one run, the bad ones one by one.

@@ -5,7 +5,7 @@
 
 use std::fs::{File, read_to_string};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::project::Project;
 
 #[tokio::test]
 async fn prometheus_counts_what_the_service_answers() {
-    let Some(program) = prometheus_program() else { return };
+    let Some(program) = streamflow_oracles::prometheus("no real scrape was tested") else { return };
     let project = Project::with_sample(500);
     for month in ["2024-01-31", "2024-03-31"] {
         project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
@@ -69,18 +69,6 @@ async fn prometheus_counts_what_the_service_answers() {
         if values.is_empty() { Ok(()) } else { Err(values) }
     })
     .await;
-}
-
-/// Where Prometheus is, or `None` (loudly) where it is not. Fails instead when `CI=true`.
-fn prometheus_program() -> Option<PathBuf> {
-    let program = std::env::var_os("STREAMFLOW_PROMETHEUS").map(PathBuf::from);
-    if let Some(program) = program.as_ref().filter(|program| program.is_file()) {
-        return Some(program.clone());
-    }
-    let reason = format!("STREAMFLOW_PROMETHEUS names no Prometheus: {program:?}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    eprintln!("SKIPPED: {reason}, no real scrape was tested");
-    None
 }
 
 /// `streamflow serve`; killed when dropped.

@@ -1,6 +1,5 @@
 //! `streamflow up`: one process serves, scrapes itself, answers PromQL and shows the console.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use reqwest::StatusCode;
@@ -116,7 +115,7 @@ async fn it_counts_its_own_answers_and_every_panel_has_data() {
         .await;
     }
 
-    if let Some(promtool) = promtool() {
+    if let Some(promtool) = streamflow_oracles::promtool() {
         let output = Command::new(promtool).args(["query", "instant", &up.console, "up"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains("job=\"api\""), "{text}");
@@ -294,11 +293,4 @@ fn an_open_console_is_not_shown_to_the_network() {
     for part in ["open to the network", "[console.users]", "--insecure"] {
         assert!(run.stderr.contains(part), "{}", run.stderr);
     }
-}
-
-/// Beside the real Prometheus, where that is.
-fn promtool() -> Option<PathBuf> {
-    let prometheus = PathBuf::from(std::env::var_os("STREAMFLOW_PROMETHEUS")?);
-    let promtool = prometheus.with_file_name("promtool");
-    promtool.is_file().then_some(promtool)
 }

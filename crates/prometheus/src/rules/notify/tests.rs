@@ -192,21 +192,6 @@ fn external_labels_and_relabeling() {
     assert!(super::notification(alert, "g", &BTreeMap::new(), &relabel).is_none());
 }
 
-/// The executable STREAMFLOW_ALERTMANAGER names, or `None` (loudly) where there is none; fails when `CI=true`.
-fn alertmanager_program() -> Option<PathBuf> {
-    let program = std::env::var_os("STREAMFLOW_ALERTMANAGER").map(PathBuf::from);
-    if let Some(program) = program.as_ref().filter(|program| program.is_file()) {
-        return Some(program.clone());
-    }
-    let reason = format!("STREAMFLOW_ALERTMANAGER names no Alertmanager: {program:?}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("SKIPPED: {reason}, no alert reached a real one");
-    }
-    None
-}
-
 /// A real Alertmanager on a free port, which passes alerts on to a receiver; killed when dropped.
 struct Alertmanager {
     process: Child,
@@ -273,7 +258,7 @@ impl Drop for Alertmanager {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alertmanager_shows_what_fires_and_hears_what_is_resolved() {
-    let Some(program) = alertmanager_program() else { return };
+    let Some(program) = streamflow_oracles::alertmanager("no alert reached a real one") else { return };
     let (receiver, hook) = Receiver::start(&[]).await;
     let alertmanager = Alertmanager::start(&program, &hook).await;
     let db = Db::in_memory(Options::default());

@@ -52,7 +52,7 @@ type State = BTreeMap<String, String>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_series_as_prometheus() {
-    let Some(program) = prometheus_program() else { return };
+    let Some(program) = streamflow_oracles::prometheus("nothing was compared") else { return };
     let service = Service::default();
     service.say(FULL);
     let address = serve(service.clone()).await;
