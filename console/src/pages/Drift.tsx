@@ -5,7 +5,6 @@ import { useState } from 'preact/hooks';
 import { ShareChart } from '../chart/ShareChart';
 import { address, messageOf } from '../http';
 import { linkTo, navigate, place } from '../location';
-import { zone } from '../preferences';
 import { fetchReport, fetchReports, fetchSnapshots, runReport, type Report } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
@@ -17,7 +16,7 @@ import type { PageProps } from '../shell/pages';
 import { Empty, Loaded } from '../shell/states';
 import { sayState, toneOf } from '../shell/verdicts';
 import { DataTable, type Column } from '../table/DataTable';
-import { formatAgo, formatTime, isoTime, toMillis } from '../time/clock';
+import { timeColumn } from '../table/timeColumn';
 import { formatNumber, formatValue } from '../units';
 
 export function Drift({ rest }: PageProps) {
@@ -91,14 +90,7 @@ const COLUMNS: readonly Column<Report>[] = [
   },
   { key: 'drifted', title: 'Drifted', num: true, value: (report) => report.drifted, cell: (report) => (report.drifted === undefined ? '–' : `${report.drifted} of ${report.columns ?? '?'}`) },
   { key: 'target_drift', title: 'Label', num: true, value: (report) => report.target_drift, cell: (report) => (report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)), hint: () => "Absolute difference of the label's positive rate" },
-  {
-    key: 'created',
-    title: 'Made',
-    className: 'when',
-    value: (report) => isoTime(report.created),
-    cell: (report) => formatAgo(toMillis(report.created), Date.now()),
-    hint: (report) => formatTime(toMillis(report.created), zone.value),
-  },
+  timeColumn('created', 'Made', (report) => report.created),
 ];
 
 function ReportTable({ reports, selected }: { reports: Report[]; selected: string | null }) {

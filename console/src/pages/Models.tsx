@@ -1,7 +1,6 @@
 /** Versions of the model, what they score, and which one answers. */
 
 import { useMemo, useState } from 'preact/hooks';
-import { zone } from '../preferences';
 import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
@@ -11,7 +10,7 @@ import { PageHead } from '../shell/PageHead';
 import { announcement } from '../shell/shortcuts';
 import { Empty, Loaded } from '../shell/states';
 import { DataTable, type Column } from '../table/DataTable';
-import { formatAgo, formatTime, isoTime, toMillis } from '../time/clock';
+import { timeColumn } from '../table/timeColumn';
 import { formatNumber } from '../units';
 
 export function Models() {
@@ -109,14 +108,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
       cell: (version: ModelVersion) => <Metric value={metricOf(version, name)} best={metricOf(production, name)} own={version.production} />,
     })),
     { key: 'trained_on', title: 'Trained on', className: 'when', value: (version) => version.trained_on },
-    {
-      key: 'created',
-      title: 'Created',
-      className: 'when',
-      value: (version) => isoTime(version.created),
-      cell: (version) => formatAgo(toMillis(version.created), Date.now()),
-      hint: (version) => formatTime(toMillis(version.created), zone.value),
-    },
+    timeColumn('created', 'Created', (version) => version.created),
     ...(mayChange() ? [actionsOf(ask)] : []),
   ];
 }

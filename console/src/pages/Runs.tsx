@@ -12,7 +12,8 @@ import { Empty, Loaded } from '../shell/states';
 import { TimeControls } from '../shell/TimeControls';
 import { sayState, toneOf } from '../shell/verdicts';
 import { DataTable, type Column } from '../table/DataTable';
-import { formatAgo, formatClock, formatTime, isoTime, toMillis } from '../time/clock';
+import { timeColumn } from '../table/timeColumn';
+import { formatClock, formatTime, toMillis } from '../time/clock';
 import { ticks } from '../time/view';
 import { formatValue } from '../units';
 
@@ -60,14 +61,7 @@ const COLUMNS: readonly Column<Run>[] = [
       </>
     ),
   },
-  {
-    key: 'started',
-    title: 'Started',
-    className: 'when',
-    value: (run) => isoTime(run.started),
-    cell: (run) => formatAgo(toMillis(run.started), Date.now()),
-    hint: (run) => formatTime(toMillis(run.started), zone.value),
-  },
+  timeColumn('started', 'Started', (run) => run.started),
   { key: 'took', title: 'Took', num: true, value: secondsOf, cell: took },
   { key: 'id', title: 'Run', num: true, value: (run) => run.id, cell: (run) => <a href={linkTo(`runs/${run.id}`)}>{String(run.id).slice(0, 8)}</a> },
 ];
