@@ -147,6 +147,17 @@ impl Comparison {
         Ok(())
     }
 
+    /// Lists a column that a table has and the caller does not compare, with the reason. It counts for nothing; one that
+    /// was added is left as it is.
+    pub fn leave_out(&mut self, name: &str, reason: &str) {
+        if self.names.insert(name.to_owned()) {
+            let mut report = ColumnReport::untested(name, ColumnType::Ignore);
+            report.status = Status::Ignored;
+            report.reason = Some(reason.to_owned());
+            self.columns.push(report);
+        }
+    }
+
     /// Gives the verdicts.
     ///
     /// # Errors
@@ -242,7 +253,7 @@ pub fn compare_column(
 }
 
 fn one_side(column: &Column, side: &str, settings: &DriftSettings) -> ColumnReport {
-    let mut report = ColumnReport::untested(column, column_type(column, column, settings));
+    let mut report = ColumnReport::untested(&column.name, column_type(column, column, settings));
     report.reason = Some(format!("only in {side}"));
     if is_left_out(&column.name, settings) {
         report.status = Status::Ignored;
@@ -277,7 +288,7 @@ fn is_lost(reference: &Column, current: Option<&Column>, kind: ColumnType, setti
 
 fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnReport {
     let kind = column_type(reference, current, settings);
-    let mut report = ColumnReport::untested(reference, kind);
+    let mut report = ColumnReport::untested(&reference.name, kind);
     report.reference = Some(summary::side_alone(reference));
     report.current = Some(summary::side_alone(current));
     let ignored = if is_key(&reference.name, settings) {
@@ -382,9 +393,9 @@ fn missing(report: &mut ColumnReport, reference: &Column, current: &Column, prof
 }
 
 impl ColumnReport {
-    fn untested(column: &Column, column_type: ColumnType) -> Self {
+    fn untested(name: &str, column_type: ColumnType) -> Self {
         Self {
-            name: column.name.clone(),
+            name: name.to_owned(),
             column_type,
             status: Status::NotComputable,
             reason: None,

@@ -277,3 +277,19 @@ fn a_named_method_replaces_the_half_it_can() {
     assert_eq!(wrong.status, Status::NotComputable);
     assert_eq!(wrong.reason.as_deref(), Some("chisquare is not for numerical columns, only for categorical"));
 }
+
+#[test]
+fn what_is_left_out_is_listed_and_counts_for_nothing() {
+    let column = Column::float("x", (0..50).map(f64::from).collect());
+    let mut comparison = Comparison::new(DriftSettings::default());
+    comparison.column(Some(&column), Some(&column)).unwrap();
+    comparison.leave_out("tags", "lists are not compared");
+    comparison.leave_out("tags", "of the other side");
+    comparison.leave_out("x", "compared already");
+    let report = comparison.finish().unwrap();
+    let listed: Vec<_> =
+        report.not_tested.iter().map(|c| (c.column.as_str(), c.reason.as_str(), c.counted)).collect();
+    assert_eq!(listed, [("tags", "lists are not compared", false)]);
+    assert_eq!((report.tested_columns, report.drift_share, report.reference.columns), (1, 0.0, 1));
+    assert!(report.to_html().contains("lists are not compared"));
+}

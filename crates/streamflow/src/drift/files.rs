@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use streamflow_dataset::{Counted, Reading, TableFile, ValueCounts};
 use streamflow_drift::{
-    self as drift, ComparedColumn, Comparison, DriftSettings, NotTested, Report, TableProfile, compare_column,
+    self as drift, ComparedColumn, Comparison, DriftSettings, Report, TableProfile, compare_column,
 };
 
 use super::columns::counted_column;
@@ -70,24 +70,13 @@ pub fn compare(
             comparison.add(column)?;
         }
     }
-    let mut report = comparison.finish()?;
-    report.not_tested.extend(left_out([&reference, &current], &names));
-    Ok(report)
-}
-
-/// What the files have beside the compared columns, each once: types that no test takes, and the index of the rows.
-fn left_out(sides: [&Side; 2], compared: &[String]) -> Vec<NotTested> {
-    let mut found: Vec<NotTested> = Vec::new();
-    for side in sides {
+    for side in [&reference, &current] {
         let Side::Table(table) = side else { continue };
         for column in table.left_out() {
-            if !compared.contains(&column.name) && found.iter().all(|other| other.column != column.name) {
-                let (column, reason) = (column.name.clone(), column.reason.to_string());
-                found.push(NotTested { column, reason, counted: false });
-            }
+            comparison.leave_out(&column.name, &column.reason.to_string());
         }
     }
-    found
+    Ok(comparison.finish()?)
 }
 
 /// Does the work of both sides at the same time.
