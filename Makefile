@@ -70,9 +70,10 @@ tools: | cargo-there
 interop: build
 	tools/interop.sh
 
-## bench: criterion benches of the hot paths; bench/ holds the comparisons with peers
-bench:
+## bench: criterion benches of the hot paths and the console in a browser; bench/ holds the comparisons with peers
+bench: build
 	cargo bench --workspace --locked
+	cd console && STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/release/streamflow npm run --silent bench
 
 .PHONY: cargo-there
 cargo-there:

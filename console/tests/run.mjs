@@ -1,4 +1,4 @@
-// `npm run browser [SPEC…]`: starts what the specs need, runs them, stops what it started.
+// `npm run browser [SPEC…]`, `npm run bench`: starts what the specs need, runs them, stops what it started.
 // STREAMFLOW_BIN: the real binary with its sample data. Without it the stand-in of dev/ with a real Prometheus.
 // STREAMFLOW_CONSOLE_URL, STREAMFLOW_API_URL and STREAMFLOW_ENTITY: servers that run already.
 
