@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use prometheus::process_collector::ProcessCollector;
 use streamflow_promql::{Engine, EngineOptions};
 use streamflow_tsdb::{Db, Labels};
 
@@ -26,7 +25,6 @@ pub(crate) struct Inner {
     pub slots: QuerySlots,
     /// What the API counts.
     pub metrics: Metrics,
-    pub process: ProcessCollector,
     pub scraper: scrape::Handle,
     pub rules: rules::Handle,
     pub remote_write: remote_write::Handle,

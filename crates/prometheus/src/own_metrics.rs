@@ -36,7 +36,7 @@ fn render(server: &Handle, format: Format) -> String {
     let help = "Whether the last attempt to read the configuration succeeded.";
     let succeeded = f64::from(u8::from(server.applied().succeeded));
     text.gauge("prometheus_config_last_reload_successful", help, &[], succeeded);
-    render_process(&server.0.process, &mut text);
+    render_process(&mut text);
     text.finish()
 }
 

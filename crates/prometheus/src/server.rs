@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use prometheus::process_collector::ProcessCollector;
 use streamflow_promql::{Engine, EngineOptions};
 use streamflow_tsdb::{Db, Fsync, Options};
 use tokio::sync::watch;
@@ -53,7 +52,6 @@ impl Server {
             engine_options,
             slots: QuerySlots::new(settings.limits.concurrent_queries),
             metrics: Metrics::default(),
-            process: ProcessCollector::for_self(),
             scraper: scraper.handle(),
             rules: rules.handle(),
             remote_write: remote_write.handle(),

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use jiff::tz::TimeZone;
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 use streamflow_exposition::{Format, Writer};
 use streamflow_prometheus::render_process;
@@ -44,7 +43,6 @@ pub struct Metrics {
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
-    process: ProcessCollector,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -104,7 +102,6 @@ impl Default for Metrics {
                 "Predicted probability of the positive class.",
                 &SCORE_BUCKETS,
             ),
-            process: ProcessCollector::for_self(),
         }
     }
 }
@@ -163,7 +160,7 @@ impl Metrics {
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
         render_monitoring(&mut text, monitoring);
-        render_process(&self.process, &mut text);
+        render_process(&mut text);
         text.finish()
     }
 }

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use serde_json::Value;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -37,9 +41,27 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        sqlx::migrate!("src/store/migrations").run(&pool).await?;
+        migrator().run(&pool).await?;
         Ok(Self { pool })
     }
+}
+
+/// The steps from an empty database to today's, in order. A database remembers the checksum of each step it took.
+fn migrator() -> Migrator {
+    let step = |version, description: &'static str, sql: &'static str| {
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        step(1, "runs and models", include_str!("migrations/0001_runs_and_models.sql")),
+        step(2, "model task", include_str!("migrations/0002_model_task.sql")),
+        step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
+    ])
+}
+
+/// Reads a column of JSON; what is no JSON is passed on as a string.
+fn json_of(row: &SqliteRow, column: &str) -> sqlx::Result<Value> {
+    let text: String = row.try_get(column)?;
+    Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
 /// Now, as the database writes it: RFC 3339 in UTC with milliseconds.

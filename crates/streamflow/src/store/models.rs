@@ -1,13 +1,15 @@
 //! Versions of models and which of them is in production.
 
 use serde::Serialize;
-use sqlx::{FromRow, Sqlite, Transaction};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use streamflow_model::Task;
 
-use super::{Store, now};
+use super::{Store, json_of, now};
 
 /// One registered version.
-#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelVersion {
     pub name: String,
     pub version: i64,
@@ -16,10 +18,25 @@ pub struct ModelVersion {
     /// What it predicts, as [`streamflow_model::Task`] is written.
     pub task: String,
     pub seed: i64,
-    /// JSON object of the validation metrics.
-    pub metrics: String,
+    /// The validation metrics by name.
+    pub metrics: Value,
     pub created_at: String,
     pub production: bool,
+}
+
+impl FromRow<'_, SqliteRow> for ModelVersion {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            version: row.try_get("version")?,
+            as_of: row.try_get("as_of")?,
+            task: row.try_get("task")?,
+            seed: row.try_get("seed")?,
+            metrics: json_of(row, "metrics")?,
+            created_at: row.try_get("created_at")?,
+            production: row.try_get("production")?,
+        })
+    }
 }
 
 const VERSIONS: &str = "

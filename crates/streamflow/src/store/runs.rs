@@ -1,10 +1,14 @@
 //! Runs of flows, their tasks and their logs.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
-use sqlx::FromRow;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
 use streamflow_drift::{RuleSet, Share};
 
-use super::{Store, now};
+use super::{Store, json_of, now};
 
 const LAST_SUCCESS: &str = "\
     WITH monitored AS (
@@ -14,9 +18,8 @@ const LAST_SUCCESS: &str = "\
     SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";
 
 /// How far a run or a task has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum State {
     Running,
     Completed,
@@ -32,23 +35,37 @@ impl State {
             State::Failed => "failed",
         }
     }
+
+    /// Reads a column that holds [`State::as_str`].
+    fn of(row: &SqliteRow, column: &str) -> sqlx::Result<Self> {
+        let word: String = row.try_get(column)?;
+        let state = [State::Running, State::Completed, State::Failed]
+            .into_iter()
+            .find(|state| state.as_str() == word);
+        state.ok_or_else(|| sqlx::Error::ColumnDecode {
+            index: column.to_owned(),
+            source: format!("{word:?} is no state of a run").into(),
+        })
+    }
 }
 
 /// One run of a flow.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Run {
     pub id: i64,
     pub flow: String,
-    pub parameters: String,
+    pub parameters: Value,
     pub state: State,
     pub state_name: String,
     pub message: String,
     pub started_at: String,
     pub ended_at: Option<String>,
+    /// Name of the report that it wrote.
+    pub report: Option<String>,
 }
 
 /// One named step of a run.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Task {
     pub name: String,
     pub state: State,
@@ -58,11 +75,45 @@ pub struct Task {
 }
 
 /// One line of a run's log.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Log {
     pub level: String,
     pub message: String,
     pub at: String,
+}
+
+impl FromRow<'_, SqliteRow> for Run {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            flow: row.try_get("flow")?,
+            parameters: json_of(row, "parameters")?,
+            state: State::of(row, "state")?,
+            state_name: row.try_get("state_name")?,
+            message: row.try_get("message")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+            report: row.try_get("report")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Task {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            state: State::of(row, "state")?,
+            message: row.try_get("message")?,
+            started_at: row.try_get("started_at")?,
+            duration_ms: row.try_get("duration_ms")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Log {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self { level: row.try_get("level")?, message: row.try_get("message")?, at: row.try_get("at")? })
+    }
 }
 
 impl Store {
@@ -84,7 +135,7 @@ impl Store {
         sqlx::query(
             "UPDATE runs SET state = ?, state_name = ?, message = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
         )
-        .bind(state)
+        .bind(state.as_str())
         .bind(name)
         .bind(message)
         .bind(now())
@@ -115,13 +166,28 @@ impl Store {
         duration_ms: f64,
     ) -> sqlx::Result<()> {
         sqlx::query("UPDATE tasks SET state = ?, message = ?, duration_ms = ? WHERE id = ?")
-            .bind(state)
+            .bind(state.as_str())
             .bind(message)
             .bind(duration_ms)
             .bind(task)
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// Records which report a run wrote.
+    pub async fn set_report(&self, run: i64, report: &str) -> sqlx::Result<()> {
+        let update = sqlx::query("UPDATE runs SET report = ? WHERE id = ?");
+        update.bind(report).bind(run).execute(&self.pool).await.map(drop)
+    }
+
+    /// The last run that wrote each report, by the report's name.
+    pub async fn runs_of_reports(&self) -> sqlx::Result<HashMap<String, i64>> {
+        let pairs: Vec<(String, i64)> =
+            sqlx::query_as("SELECT report, MAX(id) FROM runs WHERE report IS NOT NULL GROUP BY report")
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(pairs.into_iter().collect())
     }
 
     /// Adds a line to a run's log.
@@ -143,9 +209,12 @@ impl Store {
 
     /// Runs so far by flow and state.
     pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, State, i64)>> {
-        sqlx::query_as("SELECT flow, state, COUNT(*) FROM runs GROUP BY flow, state ORDER BY flow, state")
-            .fetch_all(&self.pool)
-            .await
+        let counts =
+            "SELECT flow, state, COUNT(*) AS runs FROM runs GROUP BY flow, state ORDER BY flow, state";
+        let rows = sqlx::query(counts).fetch_all(&self.pool).await?;
+        let count =
+            |row| Ok((SqliteRow::try_get(row, "flow")?, State::of(row, "state")?, row.try_get("runs")?));
+        rows.iter().map(count).collect()
     }
 
     /// When a run of the flow last completed that compared the newest month under these rules, in seconds since 1970.
