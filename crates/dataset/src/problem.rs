@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::cell::shorten;
+use crate::format::Format;
 
 /// One thing that is wrong with one file, and where.
 ///
@@ -119,11 +120,51 @@ pub enum ProblemKind {
     /// Named as Parquet without being it.
     #[error("is named .parquet but does not start as a Parquet file does; name CSV text .csv")]
     NotParquet,
-    /// A Parquet file that the reader gives up on.
-    #[error("is a damaged or incomplete Parquet file ({reason}); copy it again")]
-    DamagedParquet {
+    /// A Parquet or Arrow file that the reader gives up on.
+    #[error("is a damaged or incomplete {format} file ({reason}); copy it again")]
+    Damaged {
+        /// What it is.
+        format: Format,
         /// The reader's reason.
         reason: String,
+    },
+    /// Text that is not UTF-8, in a file whose encoding can be named.
+    #[error("is not UTF-8 text; name its encoding, such as --encoding latin1, or save it as UTF-8")]
+    OtherEncoding,
+    /// A folder without anything to read.
+    #[error(
+        "is a folder without Parquet or Arrow files; name a file, or a folder that holds the parts of a table"
+    )]
+    NoParts,
+    /// A folder of parts that holds another folder, as partitioned tables do.
+    #[error(
+        "holds the folder {inner:?}; a table that is partitioned by folders is not read as one: name one of them"
+    )]
+    FolderInFolder {
+        /// The folder inside.
+        inner: String,
+    },
+    /// A folder of parts that holds a file of another kind.
+    #[error("holds {file:?}, which is neither Parquet nor Arrow; a folder is read as the parts of one table")]
+    NotAPart {
+        /// The file.
+        file: String,
+    },
+    /// A part with other columns.
+    #[error(
+        "the columns are not those of {first}; the parts of a table have the same columns in the same order"
+    )]
+    OtherColumns {
+        /// The first part.
+        first: String,
+    },
+    /// A part in which a column has another type.
+    #[error("has the type {found} here and {first} in an earlier part")]
+    OtherType {
+        /// The type found.
+        found: String,
+        /// The type of the parts before.
+        first: String,
     },
     /// A header that is one column because the separator is another.
     #[error("the columns seem to be separated by {separator:?}; only commas are read")]

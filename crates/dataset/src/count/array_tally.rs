@@ -1,19 +1,19 @@
-//! Counts the values of Parquet columns: threads take a column each, as columns are stored apart.
+//! Counts the values of columns that are stored apart: threads take a few columns each.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arrow_array::{Array, ArrayRef};
 use hashbrown::HashMap;
-use parquet::file::reader::ChunkReader;
 
 use crate::cell::Cells;
 use crate::column_type::ColumnType;
 use crate::count::count_table::CountTable;
+use crate::count::parts::{self, Part};
 use crate::count::repeats::Repeats;
 use crate::count::threads::on_threads;
 use crate::count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
-use crate::format::parquet::Footer;
-use crate::format::plain_array::{plain_type, unsupported};
+use crate::error::Error;
+use crate::format::plain_array::unsupported;
 use crate::problem::{Fault, ProblemKind};
 
 /// What to count.
@@ -23,39 +23,37 @@ pub(crate) struct Plan<'a> {
     /// No column is begun once the ones before hold this much.
     pub(crate) memory_bytes: u64,
     pub(crate) threads: usize,
-    /// Told when a column is done.
+    /// Told of each column that is done.
     pub(crate) progress: &'a (dyn Fn() + Sync),
 }
 
 /// The columns counted, in the order asked for, with `None` where there was no memory to begin one.
 pub(crate) type Tally = Vec<Option<ValueCounts>>;
 
-/// Counts the columns of the plan.
-pub(crate) fn tally<R, O>(open: O, footer: &Footer, plan: &Plan) -> Result<Tally, Fault>
-where
-    R: ChunkReader + 'static,
-    O: Fn() -> std::io::Result<R> + Sync,
-{
+/// Counts the columns of the plan in all parts, of which there is at least one.
+pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
+    let together = parts.iter().map(|part| part.columns.together()).max().unwrap_or(1);
+    let groups: Vec<&[usize]> = plan.columns.chunks(together).collect();
     let (next, held, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
         let mut counted = Vec::new();
         while !stop.load(Ordering::Relaxed) {
-            let rank = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&position) = plan.columns.get(rank) else { break };
-            if rank > 0 && held.load(Ordering::Relaxed) >= plan.memory_bytes {
+            let group = next.fetch_add(1, Ordering::Relaxed);
+            let Some(positions) = groups.get(group) else { break };
+            if group > 0 && held.load(Ordering::Relaxed) >= plan.memory_bytes {
                 break;
             }
-            let column = open()
-                .map_err(|error| Fault::from(ProblemKind::DamagedParquet { reason: error.to_string() }))
-                .and_then(|source| count_column(source, footer, position))
-                .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
-            held.fetch_add(column.bytes(), Ordering::Relaxed);
-            (plan.progress)();
-            counted.push((rank, column));
+            let columns =
+                count_columns(parts, positions).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            held.fetch_add(columns.iter().map(ValueCounts::bytes).sum(), Ordering::Relaxed);
+            columns.iter().for_each(|_| (plan.progress)());
+            counted.extend(
+                columns.into_iter().enumerate().map(|(rank, column)| (group * together + rank, column)),
+            );
         }
-        Ok::<_, Fault>(counted)
+        Ok::<_, Error>(counted)
     };
-    let threads = plan.threads.min(plan.columns.len());
+    let threads = plan.threads.min(groups.len());
     let mut tally: Tally = plan.columns.iter().map(|_| None).collect();
     for part in on_threads(threads, work) {
         for (rank, column) in part? {
@@ -65,21 +63,33 @@ where
     Ok(tally)
 }
 
-fn count_column<R>(source: R, footer: &Footer, position: usize) -> Result<ValueCounts, Fault>
-where
-    R: ChunkReader + 'static,
-{
-    let field = footer.schema().field(position);
-    let found = field.data_type();
-    let plain = plain_type(found).ok_or_else(|| Fault::in_column(field.name(), unsupported(found)))?;
-    let mut batches = footer.batches(source, &[position])?;
-    let mut column = Column::new(plain);
-    while let Some((_, arrays)) = batches.advance()? {
-        column.add(arrays.first().ok_or(ProblemKind::Changed)?)?;
+fn count_columns(parts: &[Part], positions: &[usize]) -> Result<Vec<ValueCounts>, Error> {
+    let mut columns =
+        positions.iter().map(|position| begin(parts, *position)).collect::<Result<Vec<_>, _>>()?;
+    for part in parts {
+        let mut count = || {
+            let mut batches = part.columns.batches(part.source.pieces()?, positions)?;
+            while let Some((_, arrays)) = batches.advance()? {
+                for (rank, column) in columns.iter_mut().enumerate() {
+                    column.add(arrays.get(rank).ok_or(ProblemKind::Changed)?)?;
+                }
+            }
+            Ok(())
+        };
+        count().map_err(|fault| Error::of_file(&part.name, fault))?;
     }
-    let (missing, values) = column.finish();
-    let unparseable = Unparseable::default();
-    Ok(ValueCounts { name: field.name().clone(), missing, unparseable, values })
+    let finish = |column: Column| {
+        let (missing, values) = column.finish();
+        ValueCounts { name: String::new(), missing, unparseable: Unparseable::default(), values }
+    };
+    Ok(columns.into_iter().map(finish).collect())
+}
+
+fn begin(parts: &[Part], position: usize) -> Result<Column, Error> {
+    parts::column_type(parts, position).map(Column::new).ok_or_else(|| {
+        let field = parts[0].columns.schema().field(position);
+        Error::of_file(&parts[0].name, Fault::in_column(field.name(), unsupported(field.data_type())))
+    })
 }
 
 /// What a column's arrays have held so far.
@@ -110,6 +120,10 @@ impl Column {
 
     fn add(&mut self, array: &ArrayRef) -> Result<(), ProblemKind> {
         self.missing += array.null_count() as u64;
+        // A part in which the column is all missing may know no type of it.
+        if array.null_count() == array.len() {
+            return Ok(());
+        }
         match (&mut self.values, Cells::new(array)) {
             (Values::Float(numbers), Some(Cells::Float(array))) => {
                 for value in array.iter().flatten() {

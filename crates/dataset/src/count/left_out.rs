@@ -23,7 +23,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Type(found) => write!(f, "the Parquet type {found} is not compared"),
+            Reason::Type(found) => write!(f, "the type {found} is not compared"),
             Reason::Index => f.write_str("the index of the rows, not a feature"),
         }
     }

@@ -1,17 +1,19 @@
 //! How often each value of a file's columns occurs, without a configuration.
 //!
 //! `table_file` opens a file of either format. Of CSV, threads take blocks and count all columns
-//! (`csv_tally`, `column_tally`), whose types are guessed from the text (`infer`, `kind`); of Parquet, threads
-//! take a column each (`parquet_tally`).
+//! (`csv_tally`, `column_tally`), whose types are guessed from the text (`infer`, `kind`); of Parquet
+//! and Arrow, in one file or in `parts`, threads take a few columns each (`array_tally`).
 
+mod array_tally;
 mod column_tally;
 mod count_table;
 mod csv_tally;
 mod infer;
 mod kind;
 pub(crate) mod left_out;
-mod parquet_tally;
+mod parts;
 mod repeats;
+mod source;
 pub(crate) mod table_file;
 mod threads;
 pub(crate) mod value_counts;

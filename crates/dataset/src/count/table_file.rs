@@ -1,32 +1,32 @@
-//! Any CSV or Parquet file as a table, without a configuration: types are inferred as pandas does.
+//! Any CSV, Parquet or Arrow file as a table, without a configuration: types are inferred as pandas does.
 
-use std::fs::File;
-use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use crate::count::array_tally;
 use crate::count::column_tally::Tallied;
 use crate::count::csv_tally::{self, Wanted};
 use crate::count::left_out::{LeftOut, Reason};
-use crate::count::parquet_tally;
+use crate::count::parts::{self, Part};
+use crate::count::source::{Source, Text};
 use crate::count::value_counts::ValueCounts;
 use crate::error::Error;
 use crate::format::coding::Coding;
-use crate::format::csv::records::{Records, Step};
+use crate::format::csv::records::Step;
 use crate::format::csv::separator;
-use crate::format::parquet::Footer;
-use crate::format::plain_array::{plain_type, type_name};
-use crate::format::{self, Format};
+use crate::format::{self, CsvOptions, Format};
 use crate::problem::{Fault, ProblemKind, nearest};
 
 /// A table in a file. Columns are read as counts of their values, as many at a time as memory allows,
 /// so that files larger than memory can be compared.
 ///
-/// The format is decided by the first bytes. CSV may be compressed with gzip or zstd and encoded in UTF-8, or in
-/// UTF-16 with a byte order mark; its header tells whether commas, semicolons, tabs or `|` separate.
+/// The format is decided by the first bytes; a folder is read as the parts of one table. CSV may be compressed with gzip
+/// or zstd; it is UTF-8, UTF-16 where a byte order mark says so, or what [`CsvOptions`] name, and its header tells whether
+/// commas, semicolons, tabs or `|` separate, unless the options do.
 ///
 /// CSV types are those of pandas' `read_csv`: a column is whole numbers, floats, booleans or text, the first of these
 /// that all its values are; whole numbers with a missing value are floats; a column without any value is floats; `""`,
@@ -34,11 +34,10 @@ use crate::problem::{Fault, ProblemKind, nearest};
 /// and text that is all dates, or all numbers in one style (`$1,250`, `12 %`), or numbers but for at most 5 % of the
 /// values, is that: see [`Unparseable`](crate::Unparseable). Timestamps become dates in both formats.
 ///
-/// Columns of Parquet that have no place in a flat table, and the index of a pandas data frame, are left out.
+/// Columns of Parquet and Arrow that have no place in a flat table, and the index of a pandas data frame, are left out.
 #[derive(Debug)]
 pub struct TableFile {
     name: String,
-    source: Source,
     contents: Contents,
     /// Every column of the file, in order.
     header: Vec<String>,
@@ -48,23 +47,17 @@ pub struct TableFile {
 }
 
 #[derive(Debug)]
-enum Source {
-    File(PathBuf),
-    Bytes(Bytes),
+enum Contents {
+    Csv(Csv),
+    Parts(Vec<Part>),
 }
 
 #[derive(Debug)]
-enum Contents {
+struct Csv {
+    source: Source,
+    text: Text,
     /// What is known of each column.
-    Csv(Text, Vec<Known>),
-    Parquet(Footer),
-}
-
-/// How the text of a CSV file is written.
-#[derive(Debug, Clone, Copy)]
-struct Text {
-    coding: Coding,
-    separator: u8,
+    known: Vec<Known>,
 }
 
 /// The first column when it has no name, as pandas calls it.
@@ -113,16 +106,30 @@ pub struct Counted {
 }
 
 impl TableFile {
-    /// Looks at a file: its format and the names of its columns.
+    /// Looks at a file, or at a folder of Parquet or Arrow files with the same columns: its format and the names of its
+    /// columns.
     ///
     /// # Errors
     /// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
     pub fn open(path: &Path) -> Result<TableFile, Error> {
+        Self::open_as(path, CsvOptions::default())
+    }
+
+    /// The same, where a CSV file is written as the options say.
+    ///
+    /// # Errors
+    /// As [`TableFile::open`].
+    pub fn open_as(path: &Path, options: CsvOptions) -> Result<TableFile, Error> {
         let name = path.display().to_string();
+        if path.is_dir() {
+            let (parts, size_bytes) = parts::of_folder(path)?;
+            return Looked::of_parts(parts).and_then(|looked| Self::of(&name, looked, size_bytes));
+        }
         let (file, format, coding) =
             format::open_coded(path).map_err(|fault| Error::of_file(&name, fault))?;
         let size_bytes = file.metadata().map_err(Error::io("read", path))?.len();
-        Self::inspect(name, Source::File(path.to_path_buf()), format, coding, size_bytes)
+        let source = Source::File(path.to_path_buf());
+        Self::of(&name, Looked::at(&name, source, format, options.over(coding), options)?, size_bytes)
     }
 
     /// The same for a file that is in memory; `name` is for error messages.
@@ -133,7 +140,8 @@ impl TableFile {
         let bytes = Bytes::from(bytes);
         let (format, coding) = format::of_bytes(&bytes).map_err(|fault| Error::of_file(name, fault))?;
         let size_bytes = bytes.len() as u64;
-        Self::inspect(name.to_string(), Source::Bytes(bytes), format, coding, size_bytes)
+        let looked = Looked::at(name, Source::Bytes(bytes), format, coding, CsvOptions::default())?;
+        Self::of(name, looked, size_bytes)
     }
 
     /// The names of the columns that can be compared, in order.
@@ -144,6 +152,15 @@ impl TableFile {
     /// The other columns of the file, in order.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
+    }
+
+    /// Columns of decimal numbers and of whole numbers of 64 bits without a sign, by name with the type in the file. They
+    /// are compared as other numbers are; tools on pandas know no type of them.
+    pub fn unusual_numbers(&self) -> Vec<(String, String)> {
+        match &self.contents {
+            Contents::Csv(_) => Vec::new(),
+            Contents::Parts(parts) => parts::unusual_numbers(parts),
+        }
     }
 
     /// The size of the file.
@@ -158,34 +175,21 @@ impl TableFile {
     /// As [`TableFile::open`], [`ProblemKind::NoSuchColumn`], and [`ProblemKind::UnsupportedParquetType`].
     pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
         let positions = self.positions(names).map_err(|fault| self.error(fault))?;
-        let counted = match &self.contents {
-            Contents::Csv(text, known) => {
-                let (text, mut known) = (*text, known.clone());
-                let counted = self.count_csv(text, &positions, &mut known, reading);
-                self.contents = Contents::Csv(text, known);
-                counted
+        match &mut self.contents {
+            Contents::Parts(parts) => count_parts(parts, &positions, &self.header, self.size_bytes, reading),
+            Contents::Csv(csv) => {
+                csv.count(&positions, &self.header, reading).map_err(|fault| csv.error(&self.name, fault))
             }
-            Contents::Parquet(footer) => self.count_parquet(footer, &positions, reading),
-        };
-        counted.map_err(|fault| self.error(fault))
+        }
     }
 
-    fn inspect(
-        name: String,
-        source: Source,
-        format: Format,
-        coding: Coding,
-        size_bytes: u64,
-    ) -> Result<TableFile, Error> {
-        let looked = match format {
-            Format::Csv => source.inspect_csv(coding),
-            Format::Parquet => source.inspect_parquet(),
-        };
-        let Looked { header, left_out, contents } = looked.map_err(|fault| Error::of_file(&name, fault))?;
+    fn of(name: &str, looked: Looked, size_bytes: u64) -> Result<TableFile, Error> {
+        let Looked { header, left_out, contents } = looked;
         let is_left_out = |name: &&String| left_out.iter().any(|column| column.name == **name);
         let names = header.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        Ok(TableFile { name, source, contents, header, names, left_out, size_bytes })
+        Ok(TableFile { name: name.to_string(), contents, header, names, left_out, size_bytes })
     }
+
     fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Fault> {
         let by_name: std::collections::HashMap<&str, usize> =
             self.header.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
@@ -198,24 +202,50 @@ impl TableFile {
         names.iter().map(find).collect()
     }
 
-    fn count_csv(
-        &self,
-        text: Text,
-        positions: &[usize],
-        known: &mut [Known],
-        reading: &Reading,
-    ) -> Result<Counted, Fault> {
-        let records = self.source.records(text)?;
+    fn error(&self, fault: Fault) -> Error {
+        Error::of_file(&self.name, fault)
+    }
+}
+
+fn count_parts(
+    parts: &[Part],
+    positions: &[usize],
+    header: &[String],
+    size_bytes: u64,
+    reading: &Reading,
+) -> Result<Counted, Error> {
+    let share = size_bytes / header.len().max(1) as u64;
+    let plan = array_tally::Plan {
+        columns: positions,
+        memory_bytes: reading.memory_bytes,
+        threads: reading.threads,
+        progress: &|| (reading.progress)(share),
+    };
+    let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
+    for (column, &position) in array_tally::tally(parts, &plan)?.into_iter().zip(positions) {
+        match column {
+            Some(column) => counted.columns.push(ValueCounts { name: header[position].clone(), ..column }),
+            None => counted.deferred.push(header[position].clone()),
+        }
+    }
+    Ok(counted)
+}
+
+impl Csv {
+    fn count(&mut self, positions: &[usize], header: &[String], reading: &Reading) -> Result<Counted, Fault> {
+        let Csv { source, text, known } = self;
+        let text = *text;
+        let records = source.records(text)?;
         // The file may have got another header since it was opened.
-        if column_names(&records.header)? != self.header {
+        if column_names(&records.header)? != *header {
             return Err(ProblemKind::Changed.into());
         }
         let taken = Arc::default();
-        let mut source = self.source.text(text.coding, &taken)?;
+        let mut source = source.text(text.coding, &taken)?;
         io::copy(&mut source.by_ref().take(records.position()), &mut io::sink())
             .map_err(Fault::io("read"))?;
 
-        let mut columns = vec![None; self.header.len()];
+        let mut columns = vec![None; header.len()];
         let mut expected = 0;
         for (rank, &position) in positions.iter().enumerate() {
             expected += known[position].bytes;
@@ -233,10 +263,10 @@ impl TableFile {
             progress: &progress,
         };
         let tally = csv_tally::tally(source, &plan).map_err(Fault::io("read"))?;
-        let Some(mut tally) = tally else { return Err(self.first_fault(text)?) };
+        let Some(mut tally) = tally else { return Err(self.first_fault()?) };
         let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
         for &position in positions {
-            let name = &self.header[position];
+            let name = &header[position];
             match tally.columns[position].take().map(|column| column.finish(name)) {
                 Some(Tallied::Counted(column)) => counted.columns.push(column),
                 Some(Tallied::ReadAgain) => {
@@ -254,8 +284,8 @@ impl TableFile {
     }
 
     /// Reads record by record to say what is wrong and on which line.
-    fn first_fault(&self, text: Text) -> Result<Fault, Fault> {
-        let mut records = self.source.records(text)?;
+    fn first_fault(&self) -> Result<Fault, Fault> {
+        let mut records = self.source.records(self.text)?;
         loop {
             match records.advance()? {
                 Step::Record => {}
@@ -266,61 +296,9 @@ impl TableFile {
         }
     }
 
-    fn count_parquet(
-        &self,
-        footer: &Footer,
-        positions: &[usize],
-        reading: &Reading,
-    ) -> Result<Counted, Fault> {
-        let share = self.size_bytes / self.header.len().max(1) as u64;
-        let plan = parquet_tally::Plan {
-            columns: positions,
-            memory_bytes: reading.memory_bytes,
-            threads: reading.threads,
-            progress: &|| (reading.progress)(share),
-        };
-        let tally = match &self.source {
-            Source::File(path) => parquet_tally::tally(|| File::open(path), footer, &plan),
-            Source::Bytes(bytes) => parquet_tally::tally(|| Ok(bytes.clone()), footer, &plan),
-        }?;
-        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
-        for (column, &position) in tally.into_iter().zip(positions) {
-            match column {
-                Some(column) => {
-                    counted.columns.push(ValueCounts { name: self.header[position].clone(), ..column })
-                }
-                None => counted.deferred.push(self.header[position].clone()),
-            }
-        }
-        Ok(counted)
-    }
-
-    fn error(&self, fault: Fault) -> Error {
-        Error::of_file(&self.name, fault)
-    }
-}
-
-impl Source {
-    fn inspect_csv(&self, coding: Coding) -> Result<Looked, Fault> {
-        let mut start = Vec::new();
-        let source = self.text(coding, &Arc::default())?;
-        source.take(HEADER_START_BYTES).read_to_end(&mut start).map_err(Fault::io("read"))?;
-        let text = Text { coding, separator: separator::sniff(&start) };
-        let header = column_names(&self.records(text)?.header)?;
-        let contents = Contents::Csv(text, vec![Known::default(); header.len()]);
-        let mut left_out = Vec::new();
-        if let [first, _, ..] = header.as_slice()
-            && first == UNNAMED
-            && self.counts_rows(text)?
-        {
-            left_out.push(LeftOut { name: first.clone(), reason: Reason::Index });
-        }
-        Ok(Looked { header, left_out, contents })
-    }
-
     /// Whether the first column is one more in each row than in the row before, as far as it is looked at.
-    fn counts_rows(&self, text: Text) -> Result<bool, Fault> {
-        let mut records = self.records(text)?;
+    fn counts_rows(&self) -> Result<bool, Fault> {
+        let mut records = self.source.records(self.text)?;
         let mut next = None;
         for _ in 0..INDEX_ROWS {
             let Step::Record = records.advance()? else { break };
@@ -334,52 +312,58 @@ impl Source {
         Ok(next.is_some())
     }
 
-    fn inspect_parquet(&self) -> Result<Looked, Fault> {
-        let footer = match self {
-            Source::File(path) => Footer::read(&File::open(path).map_err(Fault::io("read"))?)?,
-            Source::Bytes(bytes) => Footer::read(bytes)?,
-        };
-        let header = column_names(&footer.header())?;
-        let index = footer.pandas_index();
-        let mut left_out = Vec::new();
-        for (name, field) in header.iter().zip(footer.schema().fields()) {
-            let reason = if plain_type(field.data_type()).is_none() {
-                Reason::Type(type_name(field.data_type()))
-            } else if index.contains(field.name()) {
-                Reason::Index
-            } else {
-                continue;
-            };
-            left_out.push(LeftOut { name: name.clone(), reason });
+    /// What is wrong, where it can be mended by naming the encoding with that remedy.
+    fn error(&self, name: &str, fault: Fault) -> Error {
+        Error::of_file(name, with_remedy(fault))
+    }
+}
+
+fn with_remedy(fault: Fault) -> Fault {
+    match fault {
+        Fault::At { position, column, kind: ProblemKind::NotUtf8 { utf16: false } } => {
+            Fault::At { position, column, kind: ProblemKind::OtherEncoding }
         }
-        Ok(Looked { header, left_out, contents: Contents::Parquet(footer) })
-    }
-
-    /// The text of a CSV file; `taken` counts the bytes that are taken of the file.
-    fn text(&self, coding: Coding, taken: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, Fault> {
-        let source: Box<dyn Read + Send> = match self {
-            Source::File(path) => Box::new(File::open(path).map_err(Fault::io("read"))?),
-            Source::Bytes(bytes) => Box::new(Cursor::new(bytes.clone())),
-        };
-        coding.reader(Metered { source, taken: Arc::clone(taken) }).map_err(Fault::io("read"))
-    }
-
-    fn records(&self, text: Text) -> Result<Records<Box<dyn Read + Send>>, Fault> {
-        Records::separated(self.text(text.coding, &Arc::default())?, text.separator)
+        other => other,
     }
 }
 
-/// Counts the bytes that are read.
-struct Metered<R> {
-    source: R,
-    taken: Arc<AtomicU64>,
-}
+impl Looked {
+    fn at(
+        name: &str,
+        source: Source,
+        format: Format,
+        coding: Coding,
+        options: CsvOptions,
+    ) -> Result<Looked, Error> {
+        if format != Format::Csv {
+            return Looked::of_parts(vec![Part::open(name.to_string(), source, format)?]);
+        }
+        Looked::of_csv(source, coding, options).map_err(|fault| Error::of_file(name, with_remedy(fault)))
+    }
 
-impl<R: Read> Read for Metered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.taken.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
+    fn of_csv(source: Source, coding: Coding, options: CsvOptions) -> Result<Looked, Fault> {
+        let mut start = Vec::new();
+        let text = source.text(coding, &Arc::default())?;
+        text.take(HEADER_START_BYTES).read_to_end(&mut start).map_err(Fault::io("read"))?;
+        let text = Text { coding, separator: options.separator.unwrap_or_else(|| separator::sniff(&start)) };
+        let header = column_names(&source.records(text)?.header)?;
+        let csv = Csv { source, text, known: vec![Known::default(); header.len()] };
+        let mut left_out = Vec::new();
+        if let [first, _, ..] = header.as_slice()
+            && first == UNNAMED
+            && csv.counts_rows()?
+        {
+            left_out.push(LeftOut { name: first.clone(), reason: Reason::Index });
+        }
+        Ok(Looked { header, left_out, contents: Contents::Csv(csv) })
+    }
+
+    fn of_parts(parts: Vec<Part>) -> Result<Looked, Error> {
+        let first = &parts[0];
+        let header =
+            column_names(&first.columns.header()).map_err(|fault| Error::of_file(&first.name, fault))?;
+        let left_out = parts::left_out(&parts);
+        Ok(Looked { header, left_out, contents: Contents::Parts(parts) })
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::io::{self, Read};
 
+use encoding_rs::{DecoderResult, Encoding, UTF_8};
+
 /// How to come from the bytes of a file to its text in UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Coding {
     pub(crate) compression: Option<Compression>,
-    pub(crate) utf16: Option<Utf16>,
+    /// `None` for UTF-8, which is read as it is.
+    pub(crate) encoding: Option<&'static Encoding>,
 }
 
 /// The compressions of text that are read.
@@ -14,13 +17,6 @@ pub(crate) struct Coding {
 pub(crate) enum Compression {
     Gzip,
     Zstd,
-}
-
-/// The order of the bytes in UTF-16, which a byte order mark tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Utf16 {
-    LittleEndian,
-    BigEndian,
 }
 
 impl Compression {
@@ -35,16 +31,15 @@ impl Compression {
     }
 }
 
-impl Utf16 {
-    pub(crate) fn of(start: &[u8]) -> Option<Self> {
-        if start.starts_with(b"\xff\xfe") {
-            Some(Utf16::LittleEndian)
-        } else if start.starts_with(b"\xfe\xff") {
-            Some(Utf16::BigEndian)
-        } else {
-            None
-        }
-    }
+/// The encoding that a byte order mark announces; UTF-8 needs no decoding.
+pub(crate) fn announced(start: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(start).map(|(encoding, _)| encoding).filter(|encoding| *encoding != UTF_8)
+}
+
+/// The encoding of this name, as the web and Python have them, such as `latin1` or `utf-16le`.
+pub(crate) fn named(label: &str) -> Option<&'static Encoding> {
+    Encoding::for_label_no_replacement(label.replace('_', "-").as_bytes())
+        .or_else(|| Encoding::for_label_no_replacement(label.replace(['-', '_'], "").as_bytes()))
 }
 
 impl Coding {
@@ -60,9 +55,9 @@ impl Coding {
                 Box::new(Unpacked { source: zstd::Decoder::new(source)?, format: "zstd" })
             }
         };
-        Ok(match self.utf16 {
+        Ok(match self.encoding {
             None => bytes,
-            Some(order) => Box::new(Utf16Text::new(bytes, order)),
+            Some(encoding) => Box::new(Decoded::new(bytes, encoding)),
         })
     }
 }
@@ -87,64 +82,72 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-/// UTF-16 as UTF-8.
-struct Utf16Text<R> {
+/// Text of another encoding as UTF-8.
+struct Decoded<R> {
     source: R,
-    order: Utf16,
-    /// Bytes of a character whose end is not read yet, then those just read.
+    decoder: encoding_rs::Decoder,
     bytes: Vec<u8>,
-    text: String,
+    /// So many of the bytes were decoded.
+    taken: usize,
+    text: Vec<u8>,
     /// So much of the text was given away.
     given: usize,
+    ended: bool,
 }
 
-/// Bytes of UTF-16 that are decoded at a time.
+/// Bytes that are decoded at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 
-impl<R: Read> Utf16Text<R> {
-    fn new(source: R, order: Utf16) -> Self {
-        Utf16Text { source, order, bytes: Vec::new(), text: String::new(), given: 0 }
+impl<R: Read> Decoded<R> {
+    fn new(source: R, encoding: &'static Encoding) -> Self {
+        Decoded {
+            source,
+            decoder: encoding.new_decoder_with_bom_removal(),
+            bytes: Vec::new(),
+            taken: 0,
+            text: Vec::new(),
+            given: 0,
+            ended: false,
+        }
     }
 
-    /// Decodes the next bytes; false when there are none.
-    fn decode(&mut self) -> io::Result<bool> {
-        let faulty = |what| io::Error::new(io::ErrorKind::InvalidData, what);
-        let before = self.bytes.len();
-        self.source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut self.bytes)?;
-        match (self.bytes.len() - before, before) {
-            (0, 0) => return Ok(false),
-            (0, _) => return Err(faulty("the UTF-16 text ends within a character; copy the file again")),
-            _ => {}
+    /// Decodes the next bytes.
+    fn decode(&mut self) -> io::Result<()> {
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            self.taken = 0;
+            self.source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut self.bytes)?;
         }
-        let order = self.order;
-        let unit = |pair: &[u8]| match order {
-            Utf16::LittleEndian => u16::from_le_bytes([pair[0], pair[1]]),
-            Utf16::BigEndian => u16::from_be_bytes([pair[0], pair[1]]),
-        };
-        let mut units: Vec<u16> = self.bytes.chunks_exact(2).map(unit).collect();
-        // The first half of a character outside of the basic plane; the second may not be read yet.
-        if units.last().is_some_and(|last| (0xD800..0xDC00).contains(last)) {
-            units.pop();
-        }
-        self.bytes.drain(..2 * units.len());
-        self.text.clear();
+        let last = self.bytes.is_empty();
+        self.text.resize(CHUNK_BYTES, 0);
+        let (result, read, written) =
+            self.decoder.decode_to_utf8_without_replacement(&self.bytes[self.taken..], &mut self.text, last);
+        self.taken += read;
+        self.text.truncate(written);
         self.given = 0;
-        for character in char::decode_utf16(units) {
-            self.text
-                .push(character.map_err(|_| faulty("is not the UTF-16 text that its first bytes announce"))?);
+        self.ended = last && result == DecoderResult::InputEmpty;
+        match result {
+            DecoderResult::Malformed(..) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "is not {} text throughout; copy the file again or name its encoding",
+                    self.decoder.encoding().name()
+                ),
+            )),
+            DecoderResult::InputEmpty | DecoderResult::OutputFull => Ok(()),
         }
-        Ok(true)
     }
 }
 
-impl<R: Read> Read for Utf16Text<R> {
+impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.given == self.text.len() {
-            if !self.decode()? {
+            if self.ended {
                 return Ok(0);
             }
+            self.decode()?;
         }
-        let rest = &self.text.as_bytes()[self.given..];
+        let rest = &self.text[self.given..];
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         self.given += count;
@@ -156,15 +159,13 @@ impl<R: Read> Read for Utf16Text<R> {
 mod tests {
     use std::io::Cursor;
 
+    use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
     use proptest::prelude::*;
 
     use super::*;
 
-    fn utf16(text: &str, order: Utf16) -> Vec<u8> {
-        let bytes = |unit: u16| match order {
-            Utf16::LittleEndian => unit.to_le_bytes(),
-            Utf16::BigEndian => unit.to_be_bytes(),
-        };
+    fn utf16(text: &str, encoding: &'static Encoding) -> Vec<u8> {
+        let bytes = |unit: u16| if encoding == UTF_16LE { unit.to_le_bytes() } else { unit.to_be_bytes() };
         text.encode_utf16().flat_map(bytes).collect()
     }
 
@@ -177,16 +178,17 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_decoded_was_encoded(written in "\\PC{0,60}", big in any::<bool>()) {
-            let order = if big { Utf16::BigEndian } else { Utf16::LittleEndian };
-            let coding = Coding { utf16: Some(order), compression: None };
-            prop_assert_eq!(text(utf16(&written, order), coding).unwrap(), written);
+            let encoding = if big { UTF_16BE } else { UTF_16LE };
+            let coding = Coding { encoding: Some(encoding), compression: None };
+            let read = text(utf16(&written, encoding), coding).unwrap();
+            prop_assert_eq!(read, written.strip_prefix('\u{feff}').unwrap_or(&written));
         }
 
         #[test]
         fn no_bytes_panic_a_decoder(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             for compression in [None, Some(Compression::Gzip), Some(Compression::Zstd)] {
-                for utf16 in [None, Some(Utf16::LittleEndian), Some(Utf16::BigEndian)] {
-                    let _ = text(bytes.clone(), Coding { compression, utf16 });
+                for encoding in [None, Some(UTF_16LE), Some(UTF_16BE), named("shift_jis"), named("gb18030")] {
+                    let _ = text(bytes.clone(), Coding { compression, encoding });
                 }
             }
         }
@@ -194,16 +196,29 @@ mod tests {
 
     #[test]
     fn characters_are_whole_across_chunks() {
-        let coding = Coding { utf16: Some(Utf16::LittleEndian), compression: None };
+        let coding = Coding { encoding: Some(UTF_16LE), compression: None };
         let long = format!("a{}", "\u{1F600}".repeat(CHUNK_BYTES));
-        assert!(text(utf16(&long, Utf16::LittleEndian), coding).unwrap() == long);
+        assert!(text(utf16(&long, UTF_16LE), coding).unwrap() == long);
     }
 
     #[test]
     fn what_is_torn_is_an_error() {
-        let coding = Coding { utf16: Some(Utf16::LittleEndian), compression: None };
+        let coding = Coding { encoding: Some(UTF_16LE), compression: None };
         for bytes in [&b"a\0b"[..], b"\x3d\xd8", b"\x00\xdca\0"] {
             assert!(text(bytes.to_vec(), coding).is_err(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn encodings_have_the_names_that_python_has() {
+        for name in ["latin1", "latin-1", "iso-8859-1", "cp1252", "windows-1252", "ISO_8859-1"] {
+            assert_eq!(named(name), Some(WINDOWS_1252), "{name}");
+        }
+        assert_eq!(named("utf-8"), Some(UTF_8));
+        assert_eq!(named("utf8"), Some(UTF_8));
+        assert_eq!(named("utf_16le"), Some(UTF_16LE));
+        assert_eq!(named("klingon"), None);
+        let coding = Coding { encoding: named("latin1"), compression: None };
+        assert_eq!(text(b"caf\xe9;\x80".to_vec(), coding).unwrap(), "caf\u{e9};\u{20ac}");
     }
 }

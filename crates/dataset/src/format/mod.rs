@@ -2,18 +2,21 @@
 //!
 //! What a file is is decided by its first bytes, since names lie.
 
+pub(crate) mod arrow;
 pub(crate) mod coding;
+pub(crate) mod columnar;
 pub(crate) mod csv;
 pub(crate) mod parquet;
 pub(crate) mod plain_array;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::format::coding::{Coding, Compression, Utf16};
+use crate::format::coding::{Coding, Compression, announced};
 use crate::problem::{Fault, ProblemKind};
 
 /// The formats of tables.
@@ -23,6 +26,57 @@ pub enum Format {
     Csv,
     /// Apache Parquet.
     Parquet,
+    /// Arrow's file format, which is version 2 of Feather.
+    Arrow,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Csv => "CSV",
+            Format::Parquet => "Parquet",
+            Format::Arrow => "Arrow",
+        })
+    }
+}
+
+/// What the user says of a CSV file; what is not said is found in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CsvOptions {
+    pub(crate) separator: Option<u8>,
+    encoding: Option<&'static encoding_rs::Encoding>,
+}
+
+impl CsvOptions {
+    /// Reads the words of the options: the separator is one character of ASCII or `tab`, the encoding a name as
+    /// Python has it, such as `latin1`.
+    ///
+    /// # Errors
+    /// A sentence that names the word and what was expected.
+    pub fn parse(separator: Option<&str>, encoding: Option<&str>) -> Result<Self, String> {
+        let separator = separator.map(|word| match word.as_bytes() {
+            _ if matches!(word, "tab" | "\\t") => Ok(b'\t'),
+            [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => {
+                Ok(*byte)
+            }
+            _ => Err(format!(
+                "{word:?} does not separate fields: expected one character such as ; or |, or the word tab"
+            )),
+        });
+        let encoding = encoding.map(|name| {
+            coding::named(name).ok_or_else(|| {
+                format!("there is no encoding {name:?}: expected a name such as utf-8, latin1, windows-1252 or utf-16le")
+            })
+        });
+        Ok(CsvOptions { separator: separator.transpose()?, encoding: encoding.transpose()? })
+    }
+
+    /// The coding of a file in which another encoding was found, or none.
+    pub(crate) fn over(self, found: Coding) -> Coding {
+        let encoding =
+            self.encoding.map_or(found.encoding, |named| (named != encoding_rs::UTF_8).then_some(named));
+        Coding { encoding, ..found }
+    }
 }
 
 /// So many bytes at the start of a file decide what it is.
@@ -38,8 +92,9 @@ pub(crate) fn open(path: &Path) -> Result<(File, Format), Fault> {
         Coding { compression: Some(Compression::Zstd), .. } => {
             Err(ProblemKind::NotATable { found: "compressed with zstd" }.into())
         }
-        Coding { utf16: Some(_), .. } => Err(ProblemKind::NotUtf8 { utf16: true }.into()),
-        Coding { compression: None, utf16: None } => Ok((file, format)),
+        Coding { encoding: Some(_), .. } => Err(ProblemKind::NotUtf8 { utf16: true }.into()),
+        _ if format == Format::Arrow => Err(ProblemKind::NotATable { found: ARROW_FOUND }.into()),
+        Coding { compression: None, encoding: None } => Ok((file, format)),
     }
 }
 
@@ -85,21 +140,26 @@ fn recognise_coded(
     let compression = Compression::of(start);
     let mut unpacked = Vec::new();
     if compression.is_some() {
-        let coding = Coding { compression, utf16: None };
+        let coding = Coding { compression, encoding: None };
         let text = coding.reader(file).map_err(Fault::io("read"))?;
         text.take(START_BYTES as u64).read_to_end(&mut unpacked).map_err(Fault::io("read"))?;
     }
     let (start, end) = if compression.is_some() { (&unpacked[..], &[][..]) } else { (start, end) };
-    let utf16 = Utf16::of(start);
-    let format = if utf16.is_some() { Format::Csv } else { recognise(start, end)? };
-    if compression.is_some() && format == Format::Parquet {
-        return Err(ProblemKind::NotATable { found: "a Parquet file that was compressed as a whole" }.into());
+    let encoding = announced(start);
+    let format = if encoding.is_some() { Format::Csv } else { recognise(start, end)? };
+    if compression.is_some() && format != Format::Csv {
+        let found = "a Parquet or Arrow file that was compressed as a whole";
+        return Err(ProblemKind::NotATable { found }.into());
     }
-    Ok((format, Coding { compression, utf16 }))
+    Ok((format, Coding { compression, encoding }))
 }
 
 /// What a Parquet file starts and ends with.
 const PARQUET: &[u8] = b"PAR1";
+/// What an Arrow file starts with, before two bytes of zero, and ends with.
+const ARROW: &[u8] = b"ARROW1";
+/// What a drop, which has no Arrow files, calls one.
+const ARROW_FOUND: &str = "an Arrow (Feather) file";
 
 /// Formats that no text starts as.
 const FOREIGN: &[(&[u8], &str)] = &[
@@ -118,7 +178,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
 /// only when what follows is no text.
 const LETTERS: &[(&[u8], &str)] = &[
     (b"BZh", "compressed with bzip2"),
-    (b"ARROW1", "an Arrow (Feather) file"),
+    (b"FEA1", "a Feather file of version 1 (write it again with a newer pandas)"),
     (b"ORC", "an ORC file"),
     (b"SQLite format 3", "a SQLite database"),
     (b"PARE", "an encrypted Parquet file"),
@@ -132,6 +192,9 @@ fn recognise(start: &[u8], end: &[u8]) -> Result<Format, ProblemKind> {
     let is_text = is_text(start);
     if start.starts_with(PARQUET) && (!is_text || end.ends_with(PARQUET)) {
         return Ok(Format::Parquet);
+    }
+    if start.starts_with(ARROW) && !is_text {
+        return Ok(Format::Arrow);
     }
     let letters: &[_] = if is_text { &[] } else { LETTERS };
     match FOREIGN.iter().chain(letters).find(|(magic, _)| start.starts_with(magic)) {
@@ -177,6 +240,7 @@ mod tests {
         check(b"ORC\x0a\x0b\x01", Err("an ORC file"));
         check(b"SQLite format 3\0\x10\0", Err("a SQLite database"));
         check(b"BZh91AY&SY\x01", Err("compressed with bzip2"));
-        check(b"ARROW1\0\0\x10", Err("an Arrow (Feather) file"));
+        check(b"ARROW1\0\0\x10", Ok(Format::Arrow));
+        check(b"FEA1\0\0", Err("a Feather file of version 1 (write it again with a newer pandas)"));
     }
 }

@@ -8,8 +8,8 @@ use arrow_schema::SchemaRef;
 use crate::cell::{Cell, Cells, parse};
 use crate::column_type::ColumnType;
 use crate::error::Error;
+use crate::format::columnar::{Batches, Columnar};
 use crate::format::csv::records::{Records, Step};
-use crate::format::parquet::{Batches, Footer};
 use crate::format::plain_array::{plain_type, unsupported};
 use crate::format::{self, Format};
 use crate::problem::{Fault, Position, ProblemKind};
@@ -28,8 +28,8 @@ pub(crate) fn read(path: &Path, target: &Target, problems: &mut Problems, sink: 
     };
     let header = reader.header();
     let Some(specs) = target.match_header(&header, problems) else { return Ok(0) };
-    if let Reader::Parquet { footer, .. } = &reader
-        && !types_match(footer.schema(), &specs, target, problems)
+    if let Reader::Columnar { columns, .. } = &reader
+        && !types_match(columns.schema(), &specs, target, problems)
     {
         return Ok(0);
     }
@@ -51,7 +51,7 @@ pub(crate) fn read(path: &Path, target: &Target, problems: &mut Problems, sink: 
 /// A file that is being read.
 enum Reader {
     Csv(Records<File>),
-    Parquet { footer: Footer, batches: Batches, size_bytes: u64 },
+    Columnar { columns: Columnar, batches: Batches, size_bytes: u64 },
 }
 
 impl Reader {
@@ -59,12 +59,12 @@ impl Reader {
         let (file, format) = format::open(path)?;
         Ok(match format {
             Format::Csv => Reader::Csv(Records::open(file)?),
-            Format::Parquet => {
+            Format::Parquet | Format::Arrow => {
                 let size_bytes = file.metadata().map_err(Fault::io("read"))?.len();
-                let footer = Footer::read(&file)?;
-                let everything: Vec<usize> = (0..footer.header().len()).collect();
-                let batches = footer.batches(file, &everything)?;
-                Reader::Parquet { footer, batches, size_bytes }
+                let columns = Columnar::read(format, &file)?;
+                let everything: Vec<usize> = (0..columns.header().len()).collect();
+                let batches = columns.batches(file, &everything)?;
+                Reader::Columnar { columns, batches, size_bytes }
             }
         })
     }
@@ -72,7 +72,7 @@ impl Reader {
     fn header(&self) -> Vec<String> {
         match self {
             Reader::Csv(records) => records.header.clone(),
-            Reader::Parquet { footer, .. } => footer.header(),
+            Reader::Columnar { columns, .. } => columns.header(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Reader {
     fn consumed(&self) -> u64 {
         match self {
             Reader::Csv(records) => records.consumed(),
-            Reader::Parquet { size_bytes, .. } => *size_bytes,
+            Reader::Columnar { size_bytes, .. } => *size_bytes,
         }
     }
 
@@ -88,7 +88,7 @@ impl Reader {
     fn fill(&mut self, rows: &mut RowsBuilder, problems: &mut Problems) -> Result<bool, Fault> {
         match self {
             Reader::Csv(records) => fill_from_csv(records, rows, problems),
-            Reader::Parquet { batches, .. } => fill_from_parquet(batches, rows, problems),
+            Reader::Columnar { batches, .. } => fill_from_batches(batches, rows, problems),
         }
     }
 }
@@ -116,7 +116,7 @@ fn fill_from_csv(
     Ok(true)
 }
 
-fn fill_from_parquet(
+fn fill_from_batches(
     batches: &mut Batches,
     rows: &mut RowsBuilder,
     problems: &mut Problems,

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::column_type::ColumnType;
 use crate::error::Error;
+use crate::format::columnar::header;
 use crate::format::parquet::Footer;
 use crate::period::Period;
 use crate::snapshot::commit::locate;
@@ -220,7 +221,7 @@ impl Tables<'_> {
             .ok_or_else(|| damaged("the ledger does not name it".to_string()))?;
         let file = std::fs::File::open(&path).map_err(Error::io("read", &path))?;
         let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
-        let header = footer.header();
+        let header = header(footer.schema());
         let position = |name: &str| {
             let found = header.iter().position(|column| column == name);
             found.ok_or_else(|| damaged(format!("it has no column {name}")))

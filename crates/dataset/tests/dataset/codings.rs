@@ -62,7 +62,7 @@ fn what_is_packed_is_looked_at_too() {
     let parquet = gzip(&crate::round_trip::parquet_bytes());
     assert_eq!(
         message(&parquet),
-        "t: is a Parquet file that was compressed as a whole; expected CSV text or a Parquet file"
+        "t: is a Parquet or Arrow file that was compressed as a whole; expected CSV text or a Parquet file"
     );
     assert_eq!(message(&gzip(b"")), "t: is empty; expected a header line with the column names");
     assert_eq!(

@@ -57,7 +57,7 @@ fn columns_without_a_place_in_a_flat_table_leave_the_rest_alone() {
         ("timestamp of the zone Europe/Berlin", Arc::new(berlin)),
     ];
     for (name, column) in cases {
-        assert_eq!(left_out(column), [format!("odd: the Parquet type {name} is not compared")]);
+        assert_eq!(left_out(column), [format!("odd: the type {name} is not compared")]);
     }
 }
 

@@ -12,6 +12,7 @@ mod left_out;
 mod point_in_time;
 mod point_in_time_model;
 mod round_trip;
+mod shapes;
 mod specs;
 
 use std::fs;

@@ -10,6 +10,7 @@ use crate::column_type::ColumnType;
 use crate::count::infer::is_missing;
 use crate::count::kind::Inference;
 use crate::count::value_counts::Counts;
+use crate::format::csv::records::Records;
 
 /// Type, missing and unparseable rows, rows of each value.
 type Plain = (ColumnType, [u64; 2], BTreeMap<String, u64>);
@@ -28,7 +29,8 @@ fn naive(text: &[u8]) -> Result<Vec<Plain>, Error> {
         }
     };
     let mut inferences = vec![Inference::default(); table.header.len()];
-    read(&mut |column, text| inferences[column].see(text, 1)).map_err(|fault| table.error(fault))?;
+    read(&mut |column, text| inferences[column].see(text, 1))
+        .map_err(|fault| Error::of_file(&table.name, with_remedy(fault)))?;
     let kinds: Vec<_> = inferences.into_iter().map(Inference::kind).collect();
     let mut plain: Vec<Plain> =
         kinds.iter().map(|kind| (kind.column_type(), [0; 2], BTreeMap::new())).collect();
@@ -41,7 +43,7 @@ fn naive(text: &[u8]) -> Result<Vec<Plain>, Error> {
         };
         *counts.entry(value).or_insert(0) += 1;
     })
-    .map_err(|fault| table.error(fault))?;
+    .map_err(|fault| Error::of_file(&table.name, with_remedy(fault)))?;
     Ok(plain)
 }
 

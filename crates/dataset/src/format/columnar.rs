@@ -1,0 +1,116 @@
+//! Files whose columns are stored apart: Parquet and Arrow, read as one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use parquet::file::reader::ChunkReader;
+
+use crate::format::Format;
+use crate::format::arrow::ArrowFile;
+use crate::format::parquet::Footer;
+use crate::format::plain_array::plain;
+use crate::problem::ProblemKind;
+
+/// What a file says about its columns, read once for all of them.
+#[derive(Debug)]
+pub(crate) enum Columnar {
+    Parquet(Footer),
+    Arrow(ArrowFile),
+}
+
+impl Columnar {
+    pub(crate) fn read(format: Format, source: &impl ChunkReader) -> Result<Self, ProblemKind> {
+        match format {
+            Format::Arrow => ArrowFile::read(source).map(Columnar::Arrow),
+            Format::Parquet | Format::Csv => Footer::read(source).map(Columnar::Parquet),
+        }
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        match self {
+            Columnar::Parquet(footer) => footer.schema(),
+            Columnar::Arrow(file) => file.schema(),
+        }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn header(&self) -> Vec<String> {
+        header(self.schema())
+    }
+
+    /// The columns that are the index of a pandas data frame rather than columns of it, as the file's own
+    /// metadata has it. An index that counts rows is not stored as a column and not listed.
+    pub(crate) fn pandas_index(&self) -> Vec<String> {
+        let pandas = match self {
+            Columnar::Parquet(footer) => footer.key_value("pandas"),
+            Columnar::Arrow(file) => file.schema().metadata().get("pandas").map(String::as_str),
+        };
+        let json: serde_json::Value =
+            pandas.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let index = json["index_columns"].as_array();
+        index.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_string())).collect()
+    }
+
+    /// How many columns are best read at the same time: each pass over an Arrow file reads all of its blocks.
+    pub(crate) fn together(&self) -> usize {
+        match self {
+            Columnar::Parquet(_) => 1,
+            Columnar::Arrow(_) => 8,
+        }
+    }
+
+    /// Starts reading the columns at these positions; batches of Parquet have them in the file's order, those of
+    /// Arrow in this order.
+    pub(crate) fn batches<R>(&self, source: R, columns: &[usize]) -> Result<Batches, ProblemKind>
+    where
+        R: ChunkReader + 'static,
+    {
+        match self {
+            Columnar::Parquet(footer) => footer.batches(source, columns),
+            Columnar::Arrow(file) => file.batches(source, columns),
+        }
+    }
+}
+
+/// The names of the columns of a file.
+pub(crate) fn header(schema: &Schema) -> Vec<String> {
+    schema.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// Batches whose arrays are boolean, 64-bit integer, 64-bit float, UTF-8 or 32-bit date.
+pub(crate) struct Batches {
+    format: Format,
+    reader: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+}
+
+impl Batches {
+    pub(crate) fn new(
+        format: Format,
+        reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
+    ) -> Self {
+        Batches { format, reader: Box::new(reader) }
+    }
+
+    /// The next rows and how many they are.
+    pub(crate) fn advance(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>, ProblemKind> {
+        let Some(batch) = guarded(self.format, || self.reader.next().transpose())? else { return Ok(None) };
+        let plain = |array| guarded(self.format, || plain(array));
+        let arrays = batch.columns().iter().map(plain).collect::<Result<_, _>>()?;
+        Ok(Some((batch.num_rows(), arrays)))
+    }
+}
+
+/// Runs a decoder. Its bounds are checked by panics in places, and a flipped bit in a file must be
+/// an error of the file rather than the end of the process; nothing of the decoder is used after one.
+pub(crate) fn guarded<T, E: std::fmt::Display>(
+    format: Format,
+    decode: impl FnOnce() -> Result<T, E>,
+) -> Result<T, ProblemKind> {
+    let reason = match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => crate::cell::shorten(&error.to_string()),
+        Err(_) => "its pages contradict each other".to_string(),
+    };
+    Err(ProblemKind::Damaged { format, reason })
+}
