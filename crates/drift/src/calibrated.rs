@@ -26,11 +26,13 @@ pub const CATEGORICAL_EFFECT_THRESHOLD: f64 = 0.07;
 /// Differences below this share of the largest value are rounding, not variation.
 const ROUNDING: f64 = 1e-9;
 
-/// Fills in p-value and effect size of the values; the verdict needs all columns.
+/// Fills in p-value and effect size of the values; the verdict needs all columns. `own_threshold` bounds the effect
+/// size in place of the measure's own.
 pub(crate) fn measure(
     report: &mut ColumnReport,
     seen: &Observations,
     asked: Option<&'static Method>,
+    own_threshold: Option<f64>,
 ) -> Result<(), String> {
     let of_kind = |kind| asked.filter(|method| method.score_kind == kind);
     let defaults = defaults(seen)?;
@@ -47,6 +49,7 @@ pub(crate) fn measure(
     report.threshold = Some(SIGNIFICANCE_LEVEL);
     report.p_value = Some(p_value).filter(|p| !p.is_nan());
     let value = Some(effect).filter(|effect| effect.is_finite());
+    let threshold = own_threshold.unwrap_or(threshold);
     report.effect_size = Some(EffectSize { name: measure.to_owned(), value, threshold });
     Ok(())
 }

@@ -17,7 +17,8 @@ const CALIBRATED_INTEGER_CATEGORIES: usize = 2;
 /// Under the calibrated profile inference looks at the side with more values, the reference when both have as many: a
 /// few rows or a set of new labels do not make free text of categories. Truth values beside numbers make categories.
 /// Under Evidently it looks at the current side, as Evidently does, or at the reference when that side has no value;
-/// and a column of whole numbers with missing values is decimal, because pandas makes it so.
+/// a column of whole numbers with missing values is decimal, because pandas makes it so, and truth values with missing
+/// ones are left out, because Evidently knows no type of them.
 pub(crate) fn column_type(reference: &Column, current: &Column, settings: &DriftSettings) -> ColumnType {
     if let Some(&declared) = settings.types.get(&current.name) {
         return declared;
@@ -36,6 +37,8 @@ pub(crate) fn column_type(reference: &Column, current: &Column, settings: &Drift
     let column = if of_reference { reference } else { current };
     match column.kind() {
         Kind::Float => ColumnType::Numerical,
+        // To pandas, truth values of which some are missing are objects, and to Evidently those are of no type.
+        Kind::Boolean if !calibrated && column.present() < column.rows() => ColumnType::Ignore,
         Kind::Boolean => ColumnType::Categorical,
         Kind::Date => ColumnType::Ignore,
         Kind::Integer => {
@@ -98,7 +101,8 @@ mod tests {
         check(&integers(2, false), Categorical, Categorical);
         check(&integers(2, true), Numerical, Categorical);
         check(&Column::float("x", vec![1.0, 1.0]), Numerical, Numerical);
-        check(&Column::boolean("x", vec![None]), Categorical, Categorical);
+        check(&Column::boolean("x", vec![Some(true)]), Categorical, Categorical);
+        check(&Column::boolean("x", vec![Some(true), None]), Ignore, Categorical);
         check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), Some("a")]), Categorical, Categorical);
         check(&Column::text("x", &[Some("a"), Some("b"), Some("a"), None]), Text, Text);
         check(&Column { name: "x".into(), values: Values::Date(vec![Some(0)]) }, Ignore, Ignore);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use crate::calibrated;
-use crate::column::{Column, ColumnType};
+use crate::column::{Column, ColumnType, Kind};
 use crate::column_type::column_type;
 use crate::error::Error;
 use crate::evidently;
@@ -74,6 +74,13 @@ pub struct ComparedColumn {
     reference_rows: Option<usize>,
     current_rows: Option<usize>,
     target_drift: Option<TargetDrift>,
+}
+
+impl ComparedColumn {
+    /// Adds a note that only the reader of the files can make.
+    pub fn note(&mut self, note: String) {
+        self.report.notes.push(note);
+    }
 }
 
 impl Comparison {
@@ -295,6 +302,10 @@ fn both_sides(reference: &Column, current: &Column, settings: &DriftSettings) ->
         Some("the entity key is not a feature")
     } else if is_left_out(&reference.name, settings) {
         Some("declared as ignored")
+    } else if kind == ColumnType::Ignore
+        && [reference, current].iter().any(|column| column.kind() == Kind::Boolean)
+    {
+        Some("booleans with missing values are left out, as Evidently does")
     } else if kind == ColumnType::Ignore {
         Some("dates are not tested")
     } else {
@@ -342,8 +353,9 @@ fn values(
     report.distribution = Some(summary::distribution(&seen));
     report.explanation = explain::disjoint(&seen);
     report.notes.extend(notes::of_values(&seen));
+    let own_threshold = settings.thresholds.get(&report.name).copied();
     match settings.profile {
-        RuleSet::Calibrated => calibrated::measure(report, &seen, asked)?,
+        RuleSet::Calibrated => calibrated::measure(report, &seen, asked, own_threshold)?,
         RuleSet::Evidently => {
             let method = asked.unwrap_or_else(|| evidently::default_method(kind, &seen));
             let score = (method.score)(&seen)?;
@@ -351,15 +363,15 @@ fn values(
             report.method = Some(method.name.to_owned());
             report.score_kind = Some(method.score_kind);
             report.score = value;
-            report.threshold = Some(method.threshold);
+            report.threshold = Some(own_threshold.unwrap_or(method.threshold));
+            let threshold = own_threshold.or(score.critical).unwrap_or(method.threshold);
             match method.score_kind {
                 ScoreKind::PValue => report.p_value = value,
                 ScoreKind::Distance | ScoreKind::RocAuc => {
-                    let threshold = score.critical.unwrap_or(method.threshold);
                     report.effect_size = Some(EffectSize { name: method.name.to_owned(), value, threshold });
                 }
             }
-            report.drifted = method.drifted(score);
+            report.drifted = method.drifted_if.holds(score.value, threshold);
         }
     }
     report.status = Status::Tested;

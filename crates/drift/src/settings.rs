@@ -89,6 +89,9 @@ pub struct DriftSettings {
     pub text_method: Option<&'static Method>,
     /// Method for a column by name.
     pub methods: BTreeMap<String, &'static Method>,
+    /// Threshold for a column by name: of the score under [`RuleSet::Evidently`], of the effect size under
+    /// [`RuleSet::Calibrated`], whose significance level is that of the whole report.
+    pub thresholds: BTreeMap<String, f64>,
     /// Declared types by column name; undeclared ones are inferred.
     pub types: BTreeMap<String, ColumnType>,
     /// The entity key. It is no feature: the calibrated profile leaves it out.
@@ -111,6 +114,7 @@ impl Default for DriftSettings {
             cat_method: None,
             text_method: None,
             methods: BTreeMap::new(),
+            thresholds: BTreeMap::new(),
             types: BTreeMap::new(),
             entity: None,
             target: None,

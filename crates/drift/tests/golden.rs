@@ -217,9 +217,12 @@ fn course(profile: RuleSet) -> Option<Report> {
             .collect()
     };
     let (reference, current) = (pick(month(&dir.join("month_000"))), pick(month(&dir.join("month_001"))));
+    // Truth values of which some are missing have no type in Evidently but the declared one.
+    let truths = ["plan_stream_tv", "plan_stream_movies"].map(|name| (name, ColumnType::Categorical));
+    let declared = FEATURES[..10].iter().map(|name| (*name, ColumnType::Numerical)).chain(truths);
     let settings = DriftSettings {
         profile,
-        types: FEATURES[..10].iter().map(|name| ((*name).to_owned(), ColumnType::Numerical)).collect(),
+        types: declared.map(|(name, kind)| (name.to_owned(), kind)).collect(),
         entity: Some("user_id".into()),
         target: Some("churn_label".into()),
         ..DriftSettings::default()

@@ -104,12 +104,6 @@ impl Method {
         })
     }
 
-    /// Tells whether the score means drift.
-    #[must_use]
-    pub fn drifted(&self, score: Score) -> bool {
-        self.drifted_if.holds(score.value, score.critical.unwrap_or(self.threshold))
-    }
-
     /// Refuses a column type the method is not made for.
     pub(crate) fn accept(&self, kind: ColumnType) -> Result<(), String> {
         if self.columns.contains(&kind) {
