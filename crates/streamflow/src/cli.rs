@@ -18,7 +18,7 @@ use crate::terminal::{self, OutputFormat, Terminal};
 #[derive(Debug, Parser)]
 #[command(name = "streamflow", version, about, max_term_width = 100)]
 struct Cli {
-    /// Configuration file [default: streamflow.toml, or the built-in churn example where there is none]
+    /// Configuration file [default: streamflow.toml of this folder or the nearest one above]
     #[arg(long, global = true, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 

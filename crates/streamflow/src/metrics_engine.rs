@@ -66,7 +66,7 @@ mod tests {
             console_token: Some("s3cret".to_owned()),
         };
         let dir = tempfile::tempdir().unwrap();
-        let settings = settings(&Config::load(None).unwrap(), dir.path().to_owned(), own).unwrap();
+        let settings = settings(&Config::example().unwrap(), dir.path().to_owned(), own).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"), "{settings:?}");
         let Source::BuiltIn { jobs, .. } = &settings.source else { panic!("{:?}", settings.source) };
         let jobs: Vec<_> = jobs.iter().map(|job| (job.name.as_str(), job.url.as_str())).collect();

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -70,11 +70,29 @@ pub fn stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// A table without borders, for a list of things.
+/// Characters in a line of the terminal; `None` where standard output is none.
+pub fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into())
+}
+
+/// A table without borders, for a list of things. Its cells are wrapped where the terminal is too narrow for it.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
+    if let Some(width) = width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
     table
+}
+
+/// The text, or as much of it as so many characters hold with `…` at the end.
+pub fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(characters.saturating_sub(1)).collect();
+    format!("{start}…")
 }
 
 /// The error and its causes in one line. Some libraries name a cause in their own message already.

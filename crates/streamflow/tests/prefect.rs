@@ -25,6 +25,7 @@ struct Project {
 impl Project {
     fn new() -> Self {
         let project = Self { dir: TempDir::new().unwrap() };
+        project.succeed(&["init", "."]);
         project.succeed(&["sample", "--out", "drops", "--rows", "300", "--months", "2"]);
         for as_of in [REFERENCE, CURRENT] {
             project.succeed(&["ingest", "--as-of", as_of, &format!("drops/month_{as_of}")]);

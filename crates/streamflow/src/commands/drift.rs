@@ -6,12 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use streamflow_drift::{
-    ColumnType, Decision, DriftSettings, History, METHODS, Method, NotTested, Report, RuleSet, Share, Status,
-    Untested,
+    ColumnType, Decision, DriftSettings, History, Method, NotTested, Report, RuleSet, Share, Status, Untested,
 };
 
-use super::{Context, date, share};
-use crate::config::nearest;
+use super::{Context, CsvArgs, date, share};
+use crate::config::{drift_method, nearest};
 use crate::drift::{Rules, files, months};
 use crate::files::write_aside;
 use crate::terminal::{OutputFormat, table};
@@ -19,17 +18,18 @@ use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the model learned from: a CSV or Parquet file, or a profile
+    /// What the model learned from: a CSV, Parquet or Arrow file, a folder of parts, or a profile
     #[arg(required_unless_present = "history")]
     reference: Option<PathBuf>,
-    /// What it sees now: a CSV or Parquet file, or a profile
+    /// What it sees now: the same; with --history any number of them
     #[arg(required_unless_present = "history")]
-    current: Option<PathBuf>,
-    /// Compare every ingested month after the reference month with it instead of two files
-    #[arg(long, conflicts_with_all = ["reference", "current", "num_method", "cat_method", "method", "types", "entity", "target", "evidently_json"])]
+    current: Vec<PathBuf>,
+    /// Compare many with one reference: the files named, ordered by name, or else every ingested month after the
+    /// reference month
+    #[arg(long, conflicts_with = "evidently_json")]
     history: bool,
-    /// The reference month of --history [default: the first ingested]
-    #[arg(long = "reference", id = "reference_date", value_name = "DATE", requires = "history")]
+    /// The reference month of --history without files [default: the first ingested]
+    #[arg(long = "reference", id = "reference_date", value_name = "DATE", requires = "history", conflicts_with_all = ["reference", "current"])]
     reference_date: Option<String>,
     /// How a column is judged: calibrated (significant and large) or evidently (Evidently 0.7's defaults)
     /// [default: calibrated; with --history from the configuration]
@@ -47,14 +47,17 @@ pub struct Args {
     #[arg(long)]
     fail_on_drift: bool,
     /// Method for numerical columns
-    #[arg(long, value_parser = method, value_name = "METHOD")]
+    #[arg(long, value_parser = drift_method, value_name = "METHOD")]
     num_method: Option<&'static Method>,
     /// Method for categorical columns
-    #[arg(long, value_parser = method, value_name = "METHOD")]
+    #[arg(long, value_parser = drift_method, value_name = "METHOD")]
     cat_method: Option<&'static Method>,
     /// Method for one column; may be repeated
     #[arg(long, value_name = "COLUMN=METHOD")]
     method: Vec<String>,
+    /// Bound of the size of a difference in one column (of the score in the evidently profile); may be repeated
+    #[arg(long, value_name = "COLUMN=NUMBER")]
+    column_threshold: Vec<String>,
     /// Type of one column: numerical, categorical, text or ignore; may be repeated
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
     types: Vec<String>,
@@ -64,6 +67,8 @@ pub struct Args {
     /// The label column, for the target drift
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    #[command(flatten)]
+    csv: CsvArgs,
     /// Write the report as one HTML file; `-` is standard output
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -96,42 +101,82 @@ pub fn exit_code(fail_on_drift: bool, retraining_due: bool) -> ExitCode {
     if fail_on_drift && retraining_due { ExitCode::from(RETRAINING_EXIT) } else { ExitCode::SUCCESS }
 }
 
-fn method(text: &str) -> Result<&'static Method, String> {
-    Method::find(text).map_err(|error| {
-        let near = nearest(text, METHODS.iter().map(|method| method.name));
-        near.map_or_else(|| error.to_string(), |near| format!("{error}; did you mean {near}?"))
-    })
-}
-
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let outputs = outputs(args)?;
     let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
-    let retraining_due = match (&args.reference, &args.current) {
-        (Some(reference), Some(current)) => {
-            let settings = settings(args, threshold, reference, current)?;
-            let report = files::compare(reference, current, settings, check_names, &context.terminal)?;
-            let render = |document| match document {
-                Document::Html => report.to_html(),
-                Document::Json => report.to_json(),
-                Document::EvidentlyJson => report.to_evidently_json(),
-                Document::Markdown => report.to_markdown(),
-            };
-            write(&outputs, render, || text(&report), context)?;
-            report.decision == Decision::RetrainingTriggered
-        }
-        _ => {
-            let history = compare_months(args, threshold, context)?;
-            let render = |document| match document {
-                Document::Html => history.to_html(),
-                Document::Markdown => history.to_markdown(),
-                // The command line refuses Evidently's JSON here: it has no shape for many months.
-                Document::Json | Document::EvidentlyJson => history.to_json(),
-            };
-            write(&outputs, render, || months::text(&history), context)?;
-            history.triggered().next().is_some()
-        }
+    let retraining_due = if args.history {
+        let history = match &args.reference {
+            Some(reference) => compare_many(args, threshold, reference, context)?,
+            None => compare_months(args, threshold, context)?,
+        };
+        let render = |document| match document {
+            Document::Html => history.to_html(),
+            Document::Markdown => history.to_markdown(),
+            // The command line refuses Evidently's JSON here: it has no shape for many months.
+            Document::Json | Document::EvidentlyJson => history.to_json(),
+        };
+        write(&outputs, render, || months::text(&history), context)?;
+        history.triggered().next().is_some()
+    } else {
+        let (Some(reference), [current]) = (&args.reference, args.current.as_slice()) else {
+            bail!(
+                "drift compares two files and {} are named; --history compares many with the first",
+                args.current.len() + 1
+            );
+        };
+        let report = compare_files(args, threshold, reference, current, context)?;
+        let render = |document| match document {
+            Document::Html => report.to_html(),
+            Document::Json => report.to_json(),
+            Document::EvidentlyJson => report.to_evidently_json(),
+            Document::Markdown => report.to_markdown(),
+        };
+        write(&outputs, render, || text(&report), context)?;
+        report.decision == Decision::RetrainingTriggered
     };
     Ok(exit_code(args.fail_on_drift, retraining_due))
+}
+
+fn compare_files(
+    args: &Args,
+    threshold: Option<Share>,
+    reference: &Path,
+    current: &Path,
+    context: &Context,
+) -> anyhow::Result<Report> {
+    let files = files::Files { reference, current, csv: args.csv.options()? };
+    let settings = settings(args, threshold, reference, current)?;
+    let configured = context.config_if_any()?.map(|config| config.monitor.columns).unwrap_or_default();
+    let complete = |settings: &mut DriftSettings, names: &[String]| {
+        check_names(settings, names)?;
+        let flags = settings.clone();
+        for (name, column) in configured.iter().filter(|(name, _)| names.contains(name)) {
+            column.apply(name, settings);
+        }
+        // What the command line says of a column goes before the configuration.
+        settings.types.extend(flags.types);
+        settings.methods.extend(flags.methods);
+        settings.thresholds.extend(flags.thresholds);
+        Ok(())
+    };
+    files::compare(files, settings, complete, &context.terminal)
+}
+
+/// Compares each of the current files with the reference.
+fn compare_many(
+    args: &Args,
+    threshold: Option<Share>,
+    reference: &Path,
+    context: &Context,
+) -> anyhow::Result<History> {
+    let report = |current: &PathBuf| {
+        compare_files(args, threshold, reference, current, context).map(months::essentials)
+    };
+    if args.current.is_empty() {
+        bail!("--history names the reference {} and nothing to compare with it", reference.display());
+    }
+    let reports = args.current.iter().map(report).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(History::new(&reports)?)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -185,6 +230,16 @@ fn write(
 }
 
 fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> anyhow::Result<History> {
+    let named = [&args.method, &args.types, &args.column_threshold].iter().any(|pairs| !pairs.is_empty());
+    if named
+        || [args.num_method, args.cat_method].iter().any(Option::is_some)
+        || args.entity.is_some()
+        || args.target.is_some()
+    {
+        bail!(
+            "methods, types, thresholds, entity and target of ingested months stand in the configuration ([monitor.columns] and [dataset]); on the command line they are for files"
+        );
+    }
     let config = context.config()?;
     let request = months::HistoryRequest {
         reference: args.reference_date.as_deref().map(|text| date("--reference", text)).transpose()?,
@@ -193,6 +248,7 @@ fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> a
             threshold: threshold.unwrap_or(config.monitor.threshold),
             untested: args.untested.unwrap_or(config.monitor.untested),
         },
+        columns: config.monitor.columns.clone(),
     };
     let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
     months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
@@ -200,8 +256,13 @@ fn compare_months(args: &Args, threshold: Option<Share>, context: &Context) -> a
 
 /// A column that was named on the command line must be on one side at least.
 fn check_names(settings: &DriftSettings, names: &[String]) -> anyhow::Result<()> {
-    let named =
-        settings.methods.keys().chain(settings.types.keys()).chain(&settings.entity).chain(&settings.target);
+    let named = settings
+        .methods
+        .keys()
+        .chain(settings.types.keys())
+        .chain(settings.thresholds.keys())
+        .chain(&settings.entity)
+        .chain(&settings.target);
     for name in named {
         if !names.contains(name) {
             let near = nearest(name, names.iter().map(String::as_str));
@@ -225,7 +286,8 @@ fn settings(
         untested: args.untested.unwrap_or(default.untested),
         num_method: args.num_method,
         cat_method: args.cat_method,
-        methods: assignments("--method", &args.method, method)?,
+        methods: assignments("--method", &args.method, drift_method)?,
+        thresholds: assignments("--column-threshold", &args.column_threshold, bound)?,
         types: assignments("--type", &args.types, str::parse::<ColumnType>)?,
         entity: args.entity.clone(),
         target: args.target.clone(),
@@ -233,6 +295,11 @@ fn settings(
         current_name: current.display().to_string(),
         ..default
     })
+}
+
+fn bound(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|value: &f64| value.is_finite() && *value > 0.0);
+    number.ok_or_else(|| "expected a number over 0".to_owned())
 }
 
 /// `COLUMN=VALUE` pairs. The column's name may hold `=`; the value may not.

@@ -17,11 +17,18 @@ pub enum Args {
     /// Newest runs first
     Runs {
         /// At most this many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
     /// One run with its tasks and its log
-    Inspect { run: i64 },
+    Inspect {
+        #[arg(value_parser = run_number)]
+        run: i64,
+    },
+}
+
+fn run_number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "expected the number of a run; `streamflow flows runs` lists them".to_owned())
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -57,7 +64,13 @@ async fn runs(store: &Store, limit: u32, context: &Context) -> anyhow::Result<()
         let mut table = table(["RUN", "FLOW", "STATE", "STARTED", "PARAMETERS"]);
         for run in &runs {
             let id = run.id.to_string();
-            table.add_row([id.as_str(), &run.flow, &run.state_name, &run.started_at, &run.parameters]);
+            table.add_row([
+                id.as_str(),
+                &run.flow,
+                &run.state_name,
+                &run.started_at,
+                &run.parameters.to_string(),
+            ]);
         }
         table.to_string()
     })

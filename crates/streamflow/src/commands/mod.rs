@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use streamflow_dataset::Period;
+use streamflow_dataset::{CsvOptions, Period};
 use streamflow_drift::Share;
 
 use crate::config::Config;
@@ -42,6 +42,11 @@ impl Context {
         Config::load(self.config_file.as_deref())
     }
 
+    /// The configuration, where there is one.
+    fn config_if_any(&self) -> anyhow::Result<Option<Config>> {
+        Config::load_if_any(self.config_file.as_deref())
+    }
+
     /// The data directory of the flag, else of the configuration.
     fn data_dir(&self, config: &Config) -> PathBuf {
         config.data_dir(self.data_dir.as_deref())
@@ -51,6 +56,23 @@ impl Context {
     async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
         let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
         Workspace::open(Arc::new(config), data_dir, report_dir).await
+    }
+}
+
+/// How CSV files are written, where they do not say so themselves.
+#[derive(Debug, clap::Args)]
+pub struct CsvArgs {
+    /// What separates the fields of CSV files, such as ';' or the word tab [default: as the header says]
+    #[arg(long, value_name = "CHARACTER")]
+    separator: Option<String>,
+    /// The encoding of CSV files, such as latin1 [default: UTF-8, or what a byte order mark says]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+}
+
+impl CsvArgs {
+    fn options(&self) -> anyhow::Result<CsvOptions> {
+        CsvOptions::parse(self.separator.as_deref(), self.encoding.as_deref()).map_err(anyhow::Error::msg)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::Value;
 
 use super::{Context, block_on};
 use crate::registry::Registry;
@@ -16,9 +15,16 @@ pub enum Args {
     /// All versions with their validation metrics
     Ls,
     /// Make a version the production version; a running server swaps to it without dropping a request
-    Promote { version: i64 },
+    Promote {
+        #[arg(value_parser = version_number)]
+        version: i64,
+    },
     /// Return to the version that was in production before
     Rollback,
+}
+
+fn version_number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "expected the number of a version; `streamflow models ls` lists them".to_owned())
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -47,9 +53,9 @@ fn list(versions: &[ModelVersion]) -> String {
     }
     let mut table = table(["MODEL", "VERSION", "STAGE", "AS OF", "AUC", "F1", "LOG LOSS", "CREATED"]);
     for version in versions {
-        let metrics: Value = serde_json::from_str(&version.metrics).unwrap_or_default();
-        let metric =
-            |name: &str| metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"));
+        let metric = |name: &str| {
+            version.metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"))
+        };
         table.add_row([
             version.name.clone(),
             version.version.to_string(),

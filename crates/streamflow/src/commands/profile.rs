@@ -5,30 +5,34 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Reading, TableFile};
+use streamflow_dataset::{CsvOptions, LeftOut, Reading, TableFile};
 use streamflow_drift::TableProfile;
 
-use super::Context;
+use super::{Context, CsvArgs};
 use crate::drift::counted_column;
 use crate::drift::files::{MEMORY_BYTES, read_profile, threads};
 use crate::files::write_aside;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Parts of one table: CSV or Parquet files of the same columns, or profiles of such
+    /// Parts of one table: CSV, Parquet or Arrow files of the same columns, folders of parts, or profiles of such
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write the profile as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let csv = args.csv.options()?;
     let mut whole: Option<TableProfile> = None;
+    let mut left_out: Vec<LeftOut> = Vec::new();
     for path in &args.files {
         let part = match read_profile(path)? {
             Some(profile) => profile,
-            None => profile_table(path)?,
+            None => profile_table(path, csv, &mut left_out)?,
         };
         whole = Some(match whole {
             None => part,
@@ -46,16 +50,29 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     write_aside(&args.out, json.as_bytes())
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     let (rows, columns) = (profile.rows(), profile.names().len());
-    let result = serde_json::json!({ "profile": args.out, "rows": rows, "columns": columns });
-    context
-        .terminal
-        .result(&result, || format!("{rows} rows of {columns} columns -> {}", args.out.display()))?;
+    let named =
+        |column: &LeftOut| serde_json::json!({ "column": column.name, "reason": column.reason.to_string() });
+    let result = serde_json::json!({
+        "profile": args.out,
+        "rows": rows,
+        "columns": columns,
+        "left_out": left_out.iter().map(named).collect::<Vec<_>>(),
+    });
+    let listed = |column: &LeftOut| format!("left out: {} ({})\n", column.name, column.reason);
+    context.terminal.result(&result, || {
+        let left_out: String = left_out.iter().map(listed).collect();
+        format!("{left_out}{rows} rows of {columns} columns -> {}", args.out.display())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn profile_table(path: &Path) -> anyhow::Result<TableProfile> {
+/// The profile of one table; the columns that it leaves out are added to those of the tables before.
+fn profile_table(path: &Path, csv: CsvOptions, left_out: &mut Vec<LeftOut>) -> anyhow::Result<TableProfile> {
     let mut columns = HashMap::new();
-    let mut table = TableFile::open(path)?;
+    let mut table = TableFile::open_as(path, csv)?;
+    left_out.extend(
+        table.left_out().iter().filter(|&column| !left_out.contains(column)).cloned().collect::<Vec<_>>(),
+    );
     let mut pending = table.names().to_vec();
     while !pending.is_empty() {
         let names: Vec<&str> = pending.iter().map(String::as_str).collect();

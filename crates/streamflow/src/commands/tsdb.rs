@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::json;
 use streamflow_tsdb::{Error, Report};
@@ -32,6 +32,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     match args {
         Args::Verify { dir } => {
             let dir = dir.map_or_else(|| metrics_dir(context), Ok)?;
+            if !["blocks", "wal"].iter().any(|part| dir.join(part).is_dir()) {
+                bail!(
+                    "{} holds no stored metrics: a store has the folders blocks/ and wal/, which `streamflow up` makes",
+                    dir.display()
+                );
+            }
             let report = streamflow_tsdb::verify(&dir)?;
             let value = json!({
                 "dir": dir,

@@ -9,7 +9,7 @@ mod monitor;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::DatasetSpec;
 
@@ -19,7 +19,7 @@ pub use api::ApiConfig;
 pub use console::ConsoleConfig;
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
-pub use monitor::MonitorConfig;
+pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
@@ -52,14 +52,37 @@ fn default_data_dir() -> PathBuf {
 }
 
 impl Config {
-    /// Reads and checks the configuration.
+    /// Reads and checks the configuration that the user named, or `streamflow.toml` of the current folder or the
+    /// nearest one above.
     ///
-    /// `path` is what the user named. Without it `streamflow.toml` of the current folder is read, and where there
-    /// is none the built-in churn example serves, so that the product runs with nothing configured.
+    /// # Errors
+    /// No such file; one that is not a configuration.
     pub fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists())) else {
-            return Self::parse(templates::STREAMFLOW_TOML, Path::new("the built-in example"));
-        };
+        match path.map(Path::to_path_buf).or_else(nearest_file) {
+            Some(path) => Self::read(&path),
+            None => bail!(
+                "there is no {DEFAULT_FILE} here or in a folder above: run `streamflow init`, or name one with --config"
+            ),
+        }
+    }
+
+    /// The same, for a command that also works outside of a project: `None` there.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for a missing file that nobody named.
+    pub fn load_if_any(path: Option<&Path>) -> anyhow::Result<Option<Self>> {
+        path.map(Path::to_path_buf).or_else(nearest_file).map(|path| Self::read(&path)).transpose()
+    }
+
+    /// The configuration that `streamflow init` writes.
+    ///
+    /// # Errors
+    /// None, as a test holds.
+    pub fn example() -> anyhow::Result<Self> {
+        Self::parse(templates::STREAMFLOW_TOML, Path::new("the built-in example"))
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| {
             format!(
                 "cannot read the configuration {}: write one with `streamflow init` or name it with --config",
@@ -87,6 +110,7 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
         self.model.check()?;
+        self.monitor.check(&self.dataset)?;
         self.console.check()?;
         self.metrics.check()
     }
@@ -100,6 +124,17 @@ impl Config {
     pub fn report_dir(&self, flag: Option<&Path>) -> PathBuf {
         flag.map_or_else(|| self.base.join(&self.monitor.report_dir), Path::to_path_buf)
     }
+}
+
+/// The configuration of the current folder or the nearest folder above. In the current folder its path is relative, as
+/// are then the paths that are told of what lies beside it.
+fn nearest_file() -> Option<PathBuf> {
+    let here = PathBuf::from(DEFAULT_FILE);
+    if here.exists() {
+        return Some(here);
+    }
+    let folder = std::env::current_dir().ok()?;
+    folder.ancestors().skip(1).map(|above| above.join(DEFAULT_FILE)).find(|file| file.exists())
 }
 
 /// `did you mean …` for serde's "unknown field `x`, expected one of `a`, `b`".
@@ -134,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_template_is_valid() {
-        let config = Config::load(None).unwrap();
+        let config = Config::example().unwrap();
         assert_eq!(config.dataset.features.len(), 14);
         assert_eq!(config.monitor.threshold.get(), 0.30);
     }
@@ -160,7 +195,7 @@ mod tests {
         let set: toml::Table = with_every_key().parse().unwrap();
         // What the template names that the settings lack is refused here.
         let config = Config::parse(&with_every_key(), Path::new("the template")).unwrap();
-        let as_written = Config::load(None).unwrap();
+        let as_written = Config::example().unwrap();
         let as_json = |config: &Config| serde_json::to_value(config).unwrap();
         let (known, as_written) = (as_json(&config), as_json(&as_written));
         for (section, keys) in known.as_object().unwrap() {
@@ -190,6 +225,18 @@ mod tests {
                 "console.users.ada is not an argon2 hash",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
+            (
+                ("untested = \"drifted\"", "columns = { monthly_fee = { method = \"kss\" } }"),
+                "unknown drift method \"kss\"",
+            ),
+            (
+                ("untested = \"drifted\"", "columns = { monthly_fees = { ignore = true } }"),
+                "did you mean monthly_fee?",
+            ),
+            (
+                ("untested = \"drifted\"", "columns = { monthly_fee = { threshold = -1 } }"),
+                "monitor.columns.monthly_fee.threshold is -1; expected a number over 0",
+            ),
             (("validation_share = 0.25", "validation_share = 1"), "model.validation_share is 1; expected"),
         ] {
             let message = error(replace);

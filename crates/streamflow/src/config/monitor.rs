@@ -1,10 +1,15 @@
 //! The `[monitor]` section of the configuration.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use streamflow_drift::{DRIFT_SHARE_THRESHOLD, RuleSet, Share, Untested};
+use streamflow_dataset::DatasetSpec;
+use streamflow_drift::{ColumnType, DRIFT_SHARE_THRESHOLD, METHODS, Method, RuleSet, Share, Untested};
+
+use super::nearest;
 
 /// `[monitor]`: how two months are compared and when to retrain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +23,59 @@ pub struct MonitorConfig {
     pub untested: Untested,
     /// Folder of the reports; relative to the configuration file.
     pub report_dir: PathBuf,
+    /// Columns that are judged otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ColumnRules>,
+}
+
+/// `monitor.columns.NAME`: how one column is judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ColumnRules {
+    /// The column is not compared.
+    pub ignore: bool,
+    /// How it is tested, in place of what its values suggest.
+    #[serde(rename = "type")]
+    pub column_type: Option<ColumnType>,
+    /// The name of a drift method.
+    #[serde(deserialize_with = "method")]
+    pub method: Option<String>,
+    /// The bound of the size of a difference; of the score in the evidently profile.
+    pub threshold: Option<f64>,
+}
+
+impl MonitorConfig {
+    /// Refuses rules for columns that no month has, and thresholds that are no bounds.
+    pub fn check(&self, dataset: &DatasetSpec) -> anyhow::Result<()> {
+        let known = || dataset.features.iter().chain([&dataset.label.column]).map(String::as_str);
+        for (name, rules) in &self.columns {
+            if known().all(|column| column != name) {
+                let hint =
+                    nearest(name, known()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                bail!("monitor.columns names {name:?}, which is neither a feature nor the label{hint}");
+            }
+            if let Some(threshold) = rules.threshold.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                bail!("monitor.columns.{name}.threshold is {threshold}; expected a number over 0");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The drift method of that name.
+///
+/// # Errors
+/// Words that name the nearest method.
+pub fn drift_method(name: &str) -> Result<&'static Method, String> {
+    Method::find(name).map_err(|error| {
+        let near = nearest(name, METHODS.iter().map(|method| method.name));
+        near.map_or_else(|| error.to_string(), |near| format!("{error}; did you mean {near}?"))
+    })
+}
+
+fn method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    drift_method(&name).map(|_| Some(name)).map_err(D::Error::custom)
 }
 
 impl Default for MonitorConfig {
@@ -27,6 +85,7 @@ impl Default for MonitorConfig {
             threshold: DRIFT_SHARE_THRESHOLD,
             untested: Untested::Drifted,
             report_dir: "reports/drift".into(),
+            columns: BTreeMap::new(),
         }
     }
 }

@@ -12,9 +12,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
-use streamflow_dataset::{Counted, Reading, TableFile, ValueCounts};
+use streamflow_dataset::{Counted, CsvOptions, Reading, TableFile, Unparseable, ValueCounts};
 use streamflow_drift::{
-    self as drift, ComparedColumn, Comparison, DriftSettings, Report, TableProfile, compare_column,
+    self as drift, ComparedColumn, Comparison, DriftSettings, Report, RuleSet, TableProfile, compare_column,
 };
 
 use super::columns::counted_column;
@@ -30,21 +30,34 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Compares two files, each a table or a profile. `check` gets the names of all columns before any is read.
+/// Two files, each a table or a profile, or a folder of the parts of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    pub reference: &'a Path,
+    pub current: &'a Path,
+    pub csv: CsvOptions,
+}
+
+/// Compares two files. `complete` gets the names of all columns before any is read, to check and complete the settings.
 pub fn compare(
-    reference: &Path,
-    current: &Path,
-    settings: DriftSettings,
-    check: impl FnOnce(&DriftSettings, &[String]) -> anyhow::Result<()>,
+    files: Files<'_>,
+    mut settings: DriftSettings,
+    complete: impl FnOnce(&mut DriftSettings, &[String]) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
-    let (mut reference, mut current) = (Side::open(reference)?, Side::open(current)?);
+    let (mut reference, mut current) =
+        (Side::open(files.reference, files.csv)?, Side::open(files.current, files.csv)?);
     let mut names = reference.names();
     let known: HashSet<String> = names.iter().cloned().collect();
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
-    check(&settings, &names)?;
+    complete(&mut settings, &names)?;
     // Wrong settings are refused before an hour of reading.
     let mut comparison = Comparison::new(settings.clone());
+
+    for (name, reason) in unknown_to_evidently(&settings, [&reference, &current]) {
+        names.retain(|other| *other != name);
+        comparison.leave_out(&name, &reason);
+    }
 
     let bar = terminal.progress(reference.size_bytes() + current.size_bytes(), "reading and comparing");
     let mut compared: HashMap<String, ComparedColumn> = HashMap::with_capacity(names.len());
@@ -79,6 +92,17 @@ pub fn compare(
     Ok(comparison.finish()?)
 }
 
+/// The columns that Evidently leaves out for their type in a Parquet or Arrow file, with the reason; none under other
+/// rules.
+fn unknown_to_evidently(settings: &DriftSettings, sides: [&Side; 2]) -> Vec<(String, String)> {
+    let unusual = |side: &Side| match side {
+        Side::Table(table) if settings.profile == RuleSet::Evidently => table.unusual_numbers(),
+        Side::Table(_) | Side::Profile(_) => Vec::new(),
+    };
+    let reason = |found: String| format!("numbers of the type {found} are left out, as Evidently does");
+    sides.into_iter().flat_map(unusual).map(|(name, found)| (name, reason(found))).collect()
+}
+
 /// Does the work of both sides at the same time.
 fn both<T: Send>(
     reference: impl FnOnce() -> anyhow::Result<T> + Send,
@@ -110,10 +134,10 @@ struct Columns<'a> {
 }
 
 impl Side {
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    fn open(path: &Path, csv: CsvOptions) -> anyhow::Result<Self> {
         Ok(match read_profile(path)? {
             Some(profile) => Side::Profile(profile.into_columns()),
-            None => Side::Table(TableFile::open(path)?),
+            None => Side::Table(TableFile::open_as(path, csv)?),
         })
     }
 
@@ -181,8 +205,28 @@ fn pairs<'a>(
 
 impl Pair<'_> {
     fn compare(self, settings: &DriftSettings) -> anyhow::Result<(String, ComparedColumn)> {
+        let notes = [(&self.reference, "reference"), (&self.current, "current")]
+            .map(|(read, side)| read.as_ref().and_then(|read| read.unparseable(side)));
         let (reference, current) = (column(self.reference)?, column(self.current)?);
-        Ok((self.name, compare_column(reference.as_deref(), current.as_deref(), settings)?))
+        let mut compared = compare_column(reference.as_deref(), current.as_deref(), settings)?;
+        notes.into_iter().flatten().for_each(|note| compared.note(note));
+        Ok((self.name, compared))
+    }
+}
+
+impl ReadColumn<'_> {
+    /// A note on the cells of a column of numbers that are no numbers, if there are any.
+    fn unparseable(&self, side: &str) -> Option<String> {
+        let ReadColumn::Table(ValueCounts { unparseable: Unparseable { cells, examples }, .. }) = self else {
+            return None;
+        };
+        let examples = examples.iter().map(|example| format!("{example:?}")).collect::<Vec<_>>().join(", ");
+        let (cells, are) = if *cells == 1 {
+            ("1 cell".to_owned(), "is no number")
+        } else {
+            (format!("{cells} cells"), "are no numbers")
+        };
+        (!examples.is_empty()).then(|| format!("{cells} in {side} {are} ({examples}): taken as missing"))
     }
 }
 
@@ -199,6 +243,9 @@ pub fn read_profile(path: &Path) -> anyhow::Result<Option<TableProfile>> {
     let cannot_read = || format!("cannot read {}", path.display());
     let mut file = File::open(path).with_context(cannot_read)?;
     let mut text = Vec::new();
+    if path.is_dir() {
+        return Ok(None);
+    }
     file.by_ref().take(64).read_to_end(&mut text).with_context(cannot_read)?;
     if !TableProfile::is_profile(&text) {
         return Ok(None);

@@ -1,5 +1,7 @@
 //! Every ingested month after a reference compared with it: the history of drift.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use streamflow_dataset::{Period, PointInTime, Snapshots};
@@ -7,6 +9,7 @@ use streamflow_drift::{Decision, DriftSettings, History, Report};
 
 use super::columns::drift_columns;
 use super::settings::{Rules, settings};
+use crate::config::ColumnRules;
 use crate::terminal::table;
 
 /// The months to compare and how.
@@ -15,6 +18,7 @@ pub struct HistoryRequest {
     /// The month every later one is compared with; the first snapshot when none is named.
     pub reference: Option<Period>,
     pub rules: Rules,
+    pub columns: BTreeMap<String, ColumnRules>,
 }
 
 /// Compares every snapshot after the reference with it, under the settings of `streamflow monitor`.
@@ -36,7 +40,7 @@ pub fn compare(
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;
     let mut settings = DriftSettings {
         reference_name: reference.to_string(),
-        ..settings(snapshots.spec(), &frame, request.rules)
+        ..settings(snapshots.spec(), &frame, request.rules, &request.columns)
     };
     let reference = drift_columns(frame);
 
@@ -69,7 +73,7 @@ fn months(dates: &[Period], reference: Option<Period>) -> anyhow::Result<(Period
 }
 
 /// A report without what a history does not keep.
-fn essentials(mut report: Report) -> Report {
+pub fn essentials(mut report: Report) -> Report {
     for column in &mut report.columns {
         (column.reference, column.current, column.distribution) = (None, None, None);
         column.notes.clear();

@@ -29,6 +29,8 @@ pub struct ReportEntry {
     pub created: Timestamp,
     /// Path under which the console serves it.
     pub url: String,
+    /// The last run that wrote it, where the database knows one.
+    pub run_id: Option<i64>,
 }
 
 impl ReportEntry {
@@ -46,6 +48,7 @@ impl ReportEntry {
             target_drift: report.target_drift.as_ref().map(|target| target.difference),
             created,
             url: format!("reports/{name}.html"),
+            run_id: None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What the configuration says about comparing two of its tables.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use streamflow_dataset::{DatasetSpec, Frame, Values};
 use streamflow_drift::{ColumnType, DriftSettings, RuleSet, Share, Untested};
 
-use crate::config::MonitorConfig;
+use crate::config::{ColumnRules, MonitorConfig, drift_method};
 
 /// How two months are judged.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -21,7 +23,12 @@ impl From<&MonitorConfig> for Rules {
 }
 
 /// The configured types are declared; the entity is left to inference, which under the evidently profile makes it text.
-pub fn settings(spec: &DatasetSpec, table: &Frame, rules: Rules) -> DriftSettings {
+pub fn settings(
+    spec: &DatasetSpec,
+    table: &Frame,
+    rules: Rules,
+    columns: &BTreeMap<String, ColumnRules>,
+) -> DriftSettings {
     let declared = table.columns.iter().filter(|column| column.name != spec.entity.column());
     let declared = declared.filter_map(|column| {
         let kind = match column.values {
@@ -32,7 +39,7 @@ pub fn settings(spec: &DatasetSpec, table: &Frame, rules: Rules) -> DriftSetting
         };
         Some((column.name.clone(), kind))
     });
-    DriftSettings {
+    let mut settings = DriftSettings {
         profile: rules.profile,
         drift_share_threshold: rules.threshold,
         untested: rules.untested,
@@ -40,5 +47,26 @@ pub fn settings(spec: &DatasetSpec, table: &Frame, rules: Rules) -> DriftSetting
         entity: Some(spec.entity.to_string()),
         target: Some(spec.label.column.clone()),
         ..DriftSettings::default()
+    };
+    for (name, column) in columns {
+        column.apply(name, &mut settings);
+    }
+    settings
+}
+
+impl ColumnRules {
+    /// Sets what is said of the column in place of what was.
+    pub fn apply(&self, name: &str, settings: &mut DriftSettings) {
+        let column_type = if self.ignore { Some(ColumnType::Ignore) } else { self.column_type };
+        if let Some(column_type) = column_type {
+            settings.types.insert(name.to_owned(), column_type);
+        }
+        // The configuration was refused if the name is unknown.
+        if let Some(method) = self.method.as_deref().and_then(|name| drift_method(name).ok()) {
+            settings.methods.insert(name.to_owned(), method);
+        }
+        if let Some(threshold) = self.threshold {
+            settings.thresholds.insert(name.to_owned(), threshold);
+        }
     }
 }

@@ -103,7 +103,12 @@ async fn tasks(
     let settings = DriftSettings {
         reference_name: request.reference.to_string(),
         current_name: request.current.to_string(),
-        ..drift::settings(&workspace.config.dataset, &reference, request.rules)
+        ..drift::settings(
+            &workspace.config.dataset,
+            &reference,
+            request.rules,
+            &workspace.config.monitor.columns,
+        )
     };
     let report = run
         .task("compare_tables", move || {
@@ -114,6 +119,7 @@ async fn tasks(
     let reports = workspace.reports.clone();
     let write = move || reports.write(&report).map(|files| (report, files));
     let (report, files) = run.task("write_reports", write).await?;
+    run.report(&files.name).await?;
 
     run.log("info", &line(&report, &files)).await?;
     let key = format!("drift-{}-vs-{}", request.reference, request.current);

@@ -78,6 +78,11 @@ impl FlowRun {
         self.store.log(self.id, level, message).await.context("cannot record the log")
     }
 
+    /// Records the name of the report that the run wrote.
+    pub async fn report(&self, name: &str) -> anyhow::Result<()> {
+        self.store.set_report(self.id, name).await.context("cannot record the report of the run")
+    }
+
     /// Hands a document to Prefect, where one is configured.
     pub async fn artifact(&mut self, key: &str, markdown: &str) {
         if let Some(prefect) = &mut self.prefect {

@@ -19,21 +19,26 @@ pub fn as_of(folder: &Path) -> Option<Date> {
 pub struct MonthFolder {
     aside: PathBuf,
     destination: PathBuf,
+    /// Held until the folder is in its place: a folder aside that nobody has locked is what a killed process left.
+    _lock: File,
 }
 
 impl MonthFolder {
     /// Makes `out` and an empty folder in it for the month as of `as_of`.
     pub fn create(out: &Path, as_of: Date) -> Result<Self, Error> {
         fs::create_dir_all(out).map_err(io_error(out))?;
+        remove_leftovers(out);
         let name = format!("{PREFIX}{as_of}");
-        // The process id keeps two writers apart; what a killed one left behind stays hidden.
+        // The process id keeps two writers apart.
         let aside = out.join(format!(".{name}.{}", std::process::id()));
         let destination = out.join(name);
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(io_error(&aside))?;
         }
         fs::create_dir(&aside).map_err(io_error(&aside))?;
-        Ok(Self { aside, destination })
+        let lock =
+            File::open(&aside).and_then(|lock| lock.lock().map(|()| lock)).map_err(io_error(&aside))?;
+        Ok(Self { aside, destination, _lock: lock })
     }
 
     /// Folder to write to.
@@ -63,6 +68,16 @@ impl Drop for MonthFolder {
     fn drop(&mut self) {
         // Already gone after a commit; a folder that cannot be removed is hidden and harmless.
         let _ = fs::remove_dir_all(&self.aside);
+    }
+}
+
+/// Removes the hidden folders of writers that were killed. One that cannot be removed is harmless.
+fn remove_leftovers(out: &Path) {
+    for entry in fs::read_dir(out).into_iter().flatten().flatten() {
+        let is_aside = entry.file_name().to_string_lossy().starts_with(&format!(".{PREFIX}"));
+        if is_aside && File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -163,3 +163,84 @@ fn a_report_of_other_rules_takes_no_reports_place() {
     assert_eq!(project.run(&[&monitor[..], &["--fail-on-drift"]].concat()).code, 3);
     assert_eq!(project.run(&[&monitor[..], &["--fail-on-drift", "--threshold", "1"]].concat()).code, 0);
 }
+
+#[test]
+fn many_files_are_compared_with_the_first() {
+    let project = Project::with_sample(600);
+    let table = |month: &str| format!("drops/month_{month}/usage_agg_30d.csv");
+    let [first, second, third] = ["2024-01-31", "2024-02-29", "2024-03-31"].map(table);
+    let history = json(&project.ok(&["drift", "--history", &first, &third, &second, "--json", "-"]));
+    assert_eq!(history["reference"]["name"], first.as_str());
+    let names: Vec<&Value> =
+        history["months"].as_array().unwrap().iter().map(|month| &month["current"]["name"]).collect();
+    assert_eq!(names, [&Value::from(second.as_str()), &Value::from(third.as_str())]);
+    for (args, expected) in [
+        (vec!["drift", "--history", &first], "nothing to compare with it"),
+        (
+            vec!["drift", &first, &second, &third],
+            "drift compares two files and 3 are named; --history compares many",
+        ),
+        (vec!["drift", "--history", "--method", "skips_7d=ks"], "on the command line they are for files"),
+    ] {
+        let run = project.run(&args);
+        assert!(run.code == 1 && run.stderr.contains(expected), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn columns_are_judged_as_the_configuration_says() {
+    let project = Project::with_sample(600);
+    let files = ["drops/month_2024-01-31/usage_agg_30d.csv", "drops/month_2024-03-31/usage_agg_30d.csv"];
+    let column = |name: &str, more: &[&str]| {
+        let report =
+            json(&project.ok(&[&["drift", "--entity", "user_id", "--json", "-"][..], &files, more].concat()));
+        report["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap().clone()
+    };
+    assert_eq!(column("skips_7d", &[])["drifted"], true);
+    project.edit("streamflow.toml", |text| {
+        text.replace(
+            "untested = \"drifted\"",
+            "untested = \"drifted\"\ncolumns = { skips_7d = { method = \"wasserstein\", threshold = 1e9 }, watch_hours_30d = { ignore = true } }",
+        )
+    });
+    let skips = column("skips_7d", &[]);
+    assert_eq!((&skips["drifted"], &skips["effect_size"]["threshold"]), (&false.into(), &1e9.into()));
+    assert_eq!(column("watch_hours_30d", &[])["status"], "ignored");
+    // The command line goes before the configuration.
+    assert_eq!(column("skips_7d", &["--column-threshold", "skips_7d=0.01"])["drifted"], true);
+    assert_eq!(column("watch_hours_30d", &["--type", "watch_hours_30d=numerical"])["status"], "tested");
+    // And the months follow it too.
+    for month in ["2024-01-31", "2024-03-31"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    let outcome = project.json(&["monitor", "--reference", "2024-01-31", "--current", "2024-03-31"]);
+    let drifted = outcome["drifted"].as_array().unwrap();
+    assert!(
+        !drifted.contains(&"skips_7d".into()) && !drifted.contains(&"watch_hours_30d".into()),
+        "{drifted:?}"
+    );
+    let run = project.run(&["drift", files[0], files[1], "--column-threshold", "skips_7d=-1"]);
+    assert!(
+        run.stderr.contains("--column-threshold skips_7d=-1: expected a number over 0"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn cells_that_are_no_numbers_are_noted() {
+    let project = Project::new();
+    let rows = |bad: &str| {
+        (0..200)
+            .map(|row| if row == 7 { format!("{bad}\n") } else { format!("{}\n", row % 50) })
+            .collect::<String>()
+    };
+    std::fs::write(project.path("a.csv"), format!("n\n{}", rows("3"))).unwrap();
+    std::fs::write(project.path("b.csv"), format!("n\n{}", rows("12A"))).unwrap();
+    let report = json(&project.ok(&["drift", "a.csv", "b.csv", "--json", "-"]));
+    let notes = report["columns"][0]["notes"].as_array().unwrap();
+    assert!(
+        notes.contains(&"1 cell in current is no number (\"12A\"): taken as missing".into()),
+        "{notes:?}"
+    );
+}

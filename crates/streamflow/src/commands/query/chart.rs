@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::table::short;
 
-const COLUMNS: usize = 72;
+/// A chart is no wider than this, so that its end is found again on the next line.
+const MOST_COLUMNS: usize = 72;
+const FEWEST_COLUMNS: usize = 8;
 const ROWS: usize = 12;
 /// Characters of a line drawn in a row of a table.
 const SPARKLINE_COLUMNS: usize = 24;
@@ -36,6 +38,8 @@ pub struct Chart<'a> {
     /// First and last second of the time axis.
     pub window: (f64, f64),
     pub colors: bool,
+    /// Characters that a line of the terminal has.
+    pub width: Option<usize>,
 }
 
 /// A character: its dots, and the line that was drawn there last.
@@ -55,21 +59,30 @@ impl Chart<'_> {
         }
         // A constant is drawn in the middle.
         let (low, high) = if min < max { (min, max) } else { (min - 1.0, max + 1.0) };
-        let mut cells = vec![[Cell::default(); COLUMNS]; ROWS];
+        let labels = [high, f64::midpoint(low, high), low].map(short);
+        let margin = labels.iter().map(String::len).max().unwrap_or(0);
+        let columns = self.columns(margin);
+        let mut cells = vec![vec![Cell::default(); columns]; ROWS];
         for (index, line) in self.lines.iter().enumerate() {
             let mut last = None;
             for (time, value) in line.finite() {
-                let dot = (self.across(time, COLUMNS * 2), across(value, (low, high), ROWS * 4));
+                let dot = (self.across(time, columns * 2), across(value, (low, high), ROWS * 4));
                 connect(last.unwrap_or(dot), dot, |x, y| mark(&mut cells, x, y, index));
                 last = Some(dot);
             }
         }
-        self.framed(&cells, (low, high))
+        self.framed(&cells, &labels, margin)
     }
 
-    fn framed(&self, cells: &[[Cell; COLUMNS]], (low, high): (f64, f64)) -> String {
-        let labels = [high, f64::midpoint(low, high), low].map(short);
-        let width = labels.iter().map(String::len).max().unwrap_or(0);
+    /// How many characters the drawing has beside a margin for the labels and the axis.
+    fn columns(&self, margin: usize) -> usize {
+        let beside = self.width.map_or(MOST_COLUMNS, |width| width.saturating_sub(margin + 2));
+        beside.clamp(FEWEST_COLUMNS, MOST_COLUMNS)
+    }
+
+    /// The drawing with labels of the highest, the middle and the lowest row.
+    fn framed(&self, cells: &[Vec<Cell>], labels: &[String; 3], width: usize) -> String {
+        let columns = self.columns(width);
         let mut text = String::new();
         for (row, cells) in cells.iter().enumerate() {
             let label = match row {
@@ -86,9 +99,12 @@ impl Chart<'_> {
             text.push('\n');
         }
         let (start, end) = (clock(self.window.0, true), clock(self.window.1, !self.same_day()));
-        let gap = " ".repeat((COLUMNS + 1).saturating_sub(start.len() + end.len()));
         let margin = " ".repeat(width + 1);
-        text.push_str(&format!("{margin}└{}\n{margin}{start}{gap}{end}", "─".repeat(COLUMNS)));
+        text.push_str(&format!("{margin}└{}\n", "─".repeat(columns)));
+        match (columns + 1).checked_sub(start.len() + end.len()).filter(|gap| *gap > 0) {
+            Some(gap) => text.push_str(&format!("{margin}{start}{}{end}", " ".repeat(gap))),
+            None => text.push_str(&format!("{start} to\n{end}")),
+        }
         text
     }
 
@@ -164,7 +180,7 @@ fn connect((x0, y0): (usize, usize), (x1, y1): (usize, usize), mut draw: impl Fn
 }
 
 /// Sets a dot; `y` counts from below.
-fn mark(cells: &mut [[Cell; COLUMNS]], x: usize, y: usize, line: usize) {
+fn mark(cells: &mut [Vec<Cell>], x: usize, y: usize, line: usize) {
     // Braille numbers its dots down the left column, then down the right, the lowest row last.
     const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
     let from_above = ROWS * 4 - 1 - y;
@@ -189,7 +205,7 @@ mod tests {
     }
 
     fn plot(points: &[(f64, f64)]) -> String {
-        Chart { lines: &[line(points)], window: (0.0, 60.0), colors: false }.plot()
+        Chart { lines: &[line(points)], window: (0.0, 60.0), colors: false, width: None }.plot()
     }
 
     #[test]
@@ -213,15 +229,25 @@ mod tests {
             assert!(plot(&points).contains('┤'));
         }
         let alone = [line(&[(5.0, 1.0)])];
-        let chart = Chart { lines: &alone, window: (5.0, 5.0), colors: true };
+        let chart = Chart { lines: &alone, window: (5.0, 5.0), colors: true, width: None };
         assert!(chart.plot().contains("\u{1b}[36m"));
         assert_eq!(chart.sparkline(&alone[0]).trim(), "▄");
     }
 
     #[test]
+    fn a_chart_is_as_wide_as_the_terminal() {
+        for width in [10, 30, 60, 200] {
+            let lines = [line(&[(0.0, 0.0), (60.0, 12_345_678.5)])];
+            let text = Chart { lines: &lines, window: (0.0, 6e4), colors: false, width: Some(width) }.plot();
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width.max(30), "{widest} of {width}\n{text}");
+        }
+    }
+
+    #[test]
     fn a_sparkline_shows_gaps() {
         let lines = [line(&[(0.0, 0.0), (30.0, 5.0), (60.0, 10.0)])];
-        let chart = Chart { lines: &lines, window: (0.0, 60.0), colors: false };
+        let chart = Chart { lines: &lines, window: (0.0, 60.0), colors: false, width: None };
         let text = chart.sparkline(&lines[0]);
         assert_eq!(text.chars().count(), SPARKLINE_COLUMNS);
         assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["▁", "▅", "█"]);

@@ -1,6 +1,6 @@
 //! An answer of the Prometheus API as text.
 
-use comfy_table::CellAlignment;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement};
 use serde_json::Value;
 
 use super::{Range, chart};
@@ -54,14 +54,9 @@ fn lines(result: &Value, range: Range, colors: bool) -> String {
     }
     #[expect(clippy::cast_precision_loss, reason = "times of this calendar")]
     let window = (range.start_ms as f64 / 1000.0, range.end_ms as f64 / 1000.0);
-    let chart = chart::Chart { lines: &lines, window, colors };
-    let mut table = terminal::table(["SERIES", "OVER TIME", "LAST", "MIN", "MAX"]);
-    for line in &lines {
-        let (min, max) = line.extremes();
-        let last = line.points.last().map_or(f64::NAN, |(_, value)| *value);
-        table.add_row([line.name.clone(), chart.sparkline(line), short(last), short(min), short(max)]);
-    }
-    right_aligned(&mut table, &[2, 3, 4]);
+    let width = terminal::width();
+    let chart = chart::Chart { lines: &lines, window, colors, width };
+    let table = rows_of_lines(&chart, width);
     let mut text = chart.plot();
     text.push('\n');
     for (index, row) in table.lines().enumerate() {
@@ -75,6 +70,31 @@ fn lines(result: &Value, range: Range, colors: bool) -> String {
         text.push_str(&row);
     }
     text
+}
+
+/// Characters of a row beside the name, with and without the sparkline.
+const BESIDE_NAME: [usize; 2] = [64, 40];
+/// A name is not cut shorter.
+const SHORTEST_NAME: usize = 16;
+
+/// A row for each line, which is never wrapped: names are cut, and a narrow terminal gets no sparklines.
+fn rows_of_lines(chart: &chart::Chart, width: Option<usize>) -> comfy_table::Table {
+    let width = width.unwrap_or(usize::MAX);
+    let sparklines = width >= BESIDE_NAME[0] + SHORTEST_NAME;
+    let longest = width.saturating_sub(BESIDE_NAME[usize::from(!sparklines)]).max(SHORTEST_NAME);
+    let mut table = terminal::table(["SERIES", "OVER TIME", "LAST", "MIN", "MAX"]);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    for line in chart.lines {
+        let (min, max) = line.extremes();
+        let last = line.points.last().map_or(f64::NAN, |(_, value)| *value);
+        let name = terminal::cut(&line.name, longest);
+        table.add_row([name, chart.sparkline(line), short(last), short(min), short(max)]);
+    }
+    right_aligned(&mut table, &[2, 3, 4]);
+    if let Some(column) = table.column_mut(1).filter(|_| !sparklines) {
+        column.set_constraint(ColumnConstraint::Hidden);
+    }
+    table
 }
 
 fn right_aligned(table: &mut comfy_table::Table, columns: &[usize]) {

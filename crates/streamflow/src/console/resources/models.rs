@@ -41,7 +41,7 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
             created: version.created_at,
             trained_on: version.as_of,
             seed: version.seed,
-            metrics: serde_json::from_str(&version.metrics).unwrap_or_default(),
+            metrics: version.metrics,
             production: version.production,
         })
         .collect();

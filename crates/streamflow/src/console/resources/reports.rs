@@ -20,9 +20,13 @@ const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; scri
 /// `GET /api/streamflow/reports`: newest first. Files that are no reports are named in the log.
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<ReportEntry>>, ResourceError> {
     let folder = resources.workspace().reports.clone();
-    let (entries, damaged) = tokio::task::spawn_blocking(move || folder.list()).await??;
+    let (mut entries, damaged) = tokio::task::spawn_blocking(move || folder.list()).await??;
     for damage in damaged {
         tracing::warn!("a report is left out: {damage}");
+    }
+    let runs = resources.workspace().store.runs_of_reports().await.map_err(anyhow::Error::from)?;
+    for entry in &mut entries {
+        entry.run_id = runs.get(&entry.name).copied();
     }
     Ok(Json(entries))
 }
@@ -103,10 +107,12 @@ pub async fn compare(
         },
     };
     let outcome = monitor_month::run(workspace, request).await;
-    let name = outcome.map_err(|error| ResourceError::refused(&error))?.report;
+    let outcome = outcome.map_err(|error| ResourceError::refused(&error))?;
     let folder = workspace.reports.clone();
     let entry = tokio::task::spawn_blocking(move || {
-        anyhow::Ok(ReportEntry::new(&name, &folder.read(&name)?, jiff::Timestamp::now()))
+        let (name, run_id) = (outcome.report, Some(outcome.run));
+        let entry = ReportEntry::new(&name, &folder.read(&name)?, jiff::Timestamp::now());
+        anyhow::Ok(ReportEntry { run_id, ..entry })
     });
     Ok(Json(entry.await??))
 }

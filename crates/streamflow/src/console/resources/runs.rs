@@ -70,6 +70,7 @@ fn summary(run: &Run) -> Value {
         "message": run.message,
         "started": run.started_at,
         "ended": run.ended_at,
-        "parameters": serde_json::from_str::<Value>(&run.parameters).unwrap_or_default(),
+        "parameters": run.parameters,
+        "report": run.report,
     })
 }
