@@ -13,14 +13,18 @@ export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prome
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 
-.PHONY: demo build test check lint docs nextest stack tools interop bench clean console console-checks browser
+.PHONY: demo build release test check lint docs nextest stack tools interop bench clean console console-checks browser
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
-	$(CARGO_TARGET_DIR)/release/streamflow demo
+	$(CARGO_TARGET_DIR)/quick/streamflow demo
 
-## build: the web console, then the release binary that holds it
+## build: the web console, then the binary that holds it, for $(CARGO_TARGET_DIR)/quick
 build: console | cargo-there
+	cargo build --profile quick --locked -p streamflow
+
+## release: the same with every part optimised, for $(CARGO_TARGET_DIR)/release
+release: console | cargo-there
 	cargo build --release --locked -p streamflow
 
 ## test: everything: format, lints, docs, licences, tests, the deployment files against the real tools, the browser
@@ -68,10 +72,10 @@ tools: | cargo-there
 
 ## interop: real products that take minutes to install, and the long tests; docs/interop.md holds what it printed
 interop: build
-	tools/interop.sh
+	STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/quick/streamflow tools/interop.sh
 
 ## bench: criterion benches of the hot paths and the console in a browser; bench/ holds the comparisons with peers
-bench: build
+bench: release
 	cargo bench --workspace --locked
 	cd console && STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/release/streamflow npm run --silent bench
 
