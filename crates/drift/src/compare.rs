@@ -13,6 +13,7 @@ use crate::explain;
 use crate::methods::ScoreKind;
 use crate::notes;
 use crate::observations::{Observations, mantissa_bits};
+use crate::quality::{Quality, RowFacts, TableQuality};
 use crate::report::{
     ColumnReport, Dataset, Decision, EffectSize, MissingReport, NotTested, Report, SCHEMA_VERSION, Status,
     TargetDrift,
@@ -30,6 +31,7 @@ use crate::target::target_drift;
 pub fn compare(reference: &[Column], current: &[Column], settings: &DriftSettings) -> Result<Report, Error> {
     let mut comparison = Comparison::new(settings.clone());
     comparison.columns(reference, current)?;
+    comparison.rows(RowFacts::of(reference), RowFacts::of(current));
     comparison.finish()
 }
 
@@ -64,6 +66,7 @@ pub struct Comparison {
     reference: Dataset,
     current: Dataset,
     target_drift: Option<TargetDrift>,
+    rows: [RowFacts; 2],
     columns: Vec<ColumnReport>,
 }
 
@@ -95,6 +98,7 @@ impl Comparison {
             names: HashSet::new(),
             common_columns: 0,
             target_drift: None,
+            rows: Default::default(),
             columns: Vec::new(),
         }
     }
@@ -165,6 +169,11 @@ impl Comparison {
         }
     }
 
+    /// Tells what was seen of the rows of both tables.
+    pub fn rows(&mut self, reference: RowFacts, current: RowFacts) {
+        self.rows = [reference, current];
+    }
+
     /// Gives the verdicts.
     ///
     /// # Errors
@@ -178,7 +187,7 @@ impl Comparison {
         if self.common_columns == 0 {
             return Err(Error::NoCommonColumn { reference: self.reference.name, current: self.current.name });
         }
-        let Self { settings, reference, current, target_drift, mut columns, .. } = self;
+        let Self { settings, reference, current, target_drift, rows, mut columns, .. } = self;
         if settings.profile == RuleSet::Calibrated {
             calibrated::decide(&mut columns);
         }
@@ -192,6 +201,11 @@ impl Comparison {
         let judged_columns = tested_columns + not_tested.iter().filter(|column| column.counted).count();
         let drift_share = drifted_columns as f64 / judged_columns.max(1) as f64;
         let triggered = judged_columns > 0 && drift_share >= settings.drift_share_threshold.get();
+        let [of_reference, of_current] = rows;
+        let quality = Quality {
+            reference: TableQuality::of(&columns, |column| column.reference.as_ref(), of_reference),
+            current: TableQuality::of(&columns, |column| column.current.as_ref(), of_current),
+        };
         Ok(Report {
             schema_version: SCHEMA_VERSION,
             profile: settings.profile,
@@ -204,6 +218,7 @@ impl Comparison {
             tested_columns,
             not_tested,
             target_drift,
+            quality: Some(quality),
             columns,
         })
     }

@@ -48,6 +48,7 @@ mod methods;
 mod notes;
 mod observations;
 mod profile;
+mod quality;
 mod rank_tests;
 mod ratio;
 mod report;
@@ -66,6 +67,7 @@ pub use history::{ColumnHistory, ColumnMonth, HISTORY_SCHEMA_VERSION, History, M
 pub use methods::{Direction, METHODS, Method, Score, ScoreKind};
 pub use observations::{Counts, Numbers, Observations, Texts};
 pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
+pub use quality::{ALMOST_CONSTANT_SHARE, Quality, RowFacts, TableQuality};
 pub use report::{
     CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,
     MissingReport, NotTested, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetDrift,

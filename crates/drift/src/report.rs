@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::column::ColumnType;
 use crate::format::{count, grouped};
 use crate::methods::ScoreKind;
+use crate::quality::Quality;
 use crate::settings::RuleSet;
 
 /// Version of the JSON; raised when a field changes its meaning or goes away.
@@ -36,6 +37,9 @@ pub struct Report {
     pub not_tested: Vec<NotTested>,
     /// Change of the label; none when a side has no labels or they are not of two classes.
     pub target_drift: Option<TargetDrift>,
+    /// What stands out in each table by itself; none in reports of the time before it was looked at.
+    #[serde(default)]
+    pub quality: Option<Quality>,
     /// One entry per column, in input order.
     pub columns: Vec<ColumnReport>,
 }
@@ -264,6 +268,9 @@ pub struct SideSummary {
     pub missing: usize,
     /// Different values; none when the values were not compared.
     pub distinct: Option<usize>,
+    /// Share of the present rows that have the most frequent value; none when the values were not compared.
+    #[serde(default)]
+    pub top_share: Option<f64>,
     /// Moments and quantiles of a numerical column; none when they exceed a 64-bit float.
     pub numeric: Option<NumericSummary>,
     /// The most frequent labels of a categorical column, at most 10.

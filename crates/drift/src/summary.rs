@@ -14,25 +14,28 @@ const LABEL_CHARS: usize = 120;
 
 /// Both sides in numbers.
 pub(crate) fn sides(reference: &Column, current: &Column, seen: &Observations) -> (SideSummary, SideSummary) {
-    let side = |column: &Column, distinct, numeric, top| {
-        let rows = column.rows();
-        SideSummary { rows, missing: rows - column.present(), distinct, numeric, top }
+    let side = |column: &Column, distinct, most: Option<u64>, numeric, top| {
+        let (rows, present) = (column.rows(), column.present());
+        let top_share = most.map(|most| most as f64 / present as f64);
+        SideSummary { rows, missing: rows - present, distinct, top_share, numeric, top }
     };
+    let most = |sample: &Sample| sample.iter().map(|(_, count)| count).max();
     match seen {
         Observations::Numerical(Numbers { reference: r, current: c, .. }) => (
-            side(reference, Some(r.distinct()), numeric(r), Vec::new()),
-            side(current, Some(c.distinct()), numeric(c), Vec::new()),
+            side(reference, Some(r.distinct()), most(r), numeric(r), Vec::new()),
+            side(current, Some(c.distinct()), most(c), numeric(c), Vec::new()),
         ),
         Observations::Categorical(counts) => {
             let distinct = |counts: &[u64]| Some(counts.iter().filter(|&&n| n > 0).count());
-            (
-                side(reference, distinct(&counts.reference), None, top(&counts.labels, &counts.reference)),
-                side(current, distinct(&counts.current), None, top(&counts.labels, &counts.current)),
-            )
+            let one = |column, counts_of: &[u64]| {
+                let most = counts_of.iter().copied().max();
+                side(column, distinct(counts_of), most, None, top(&counts.labels, counts_of))
+            };
+            (one(reference, &counts.reference), one(current, &counts.current))
         }
         Observations::Text(texts) => (
-            side(reference, distinct_texts(reference, &texts.reference), None, Vec::new()),
-            side(current, distinct_texts(current, &texts.current), None, Vec::new()),
+            side(reference, distinct_texts(reference, &texts.reference), None, None, Vec::new()),
+            side(current, distinct_texts(current, &texts.current), None, None, Vec::new()),
         ),
     }
 }
@@ -40,7 +43,8 @@ pub(crate) fn sides(reference: &Column, current: &Column, seen: &Observations) -
 /// A side that could not be compared: counts only.
 pub(crate) fn side_alone(column: &Column) -> SideSummary {
     let rows = column.rows();
-    SideSummary { rows, missing: rows - column.present(), distinct: None, numeric: None, top: Vec::new() }
+    let missing = rows - column.present();
+    SideSummary { rows, missing, distinct: None, top_share: None, numeric: None, top: Vec::new() }
 }
 
 /// Moments and quantiles; none without values or when one of them exceeds a 64-bit float.

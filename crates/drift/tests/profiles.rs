@@ -157,7 +157,12 @@ proptest! {
         let (counted_reference, counted_current) = (counted(&reference), counted(&current));
         for settings in all_settings() {
             let report = |reference: &[Column], current: &[Column]| {
-                compare(reference, current, &settings).unwrap().to_json()
+                let mut report = compare(reference, current, &settings).unwrap();
+                // No profile knows a row.
+                if let Some(quality) = &mut report.quality {
+                    (quality.reference.rows, quality.current.rows) = Default::default();
+                }
+                report.to_json()
             };
             let expected = report(&reference, &current);
             prop_assert_eq!(&report(&counted_reference, &counted_current), &expected);

@@ -7,8 +7,8 @@ mod schema;
 use schema::violations;
 use serde_json::Value;
 use streamflow_drift::{
-    Column, Comparison, Decision, DriftSettings, Error, Method, Report, RuleSet, Status, Untested, Values,
-    compare, compare_column,
+    Column, Comparison, Decision, DriftSettings, Error, Method, Report, RowFacts, RuleSet, Status, Untested,
+    Values, compare, compare_column,
 };
 
 fn wave(name: &str, rows: i32, make: impl Fn(f64) -> f64) -> Column {
@@ -93,6 +93,7 @@ fn a_column_at_a_time_is_the_same_report() {
         comparison.column(Some(column), other).unwrap();
     }
     comparison.add(compare_column(None, current.last(), &settings).unwrap()).unwrap();
+    comparison.rows(RowFacts::of(&reference), RowFacts::of(&current));
     assert_eq!(
         comparison.finish().unwrap().to_json(),
         compare(&reference, &current, &settings).unwrap().to_json()

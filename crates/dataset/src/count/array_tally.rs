@@ -10,6 +10,7 @@ use crate::column_type::ColumnType;
 use crate::count::count_table::CountTable;
 use crate::count::parts::{self, Part};
 use crate::count::repeats::Repeats;
+use crate::count::row_facts::{SharedRows, see_array};
 use crate::count::threads::on_threads;
 use crate::count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 use crate::error::Error;
@@ -27,13 +28,25 @@ pub(crate) struct Plan<'a> {
     pub(crate) progress: &'a (dyn Fn() + Sync),
 }
 
-/// The columns counted, in the order asked for, with `None` where there was no memory to begin one.
-pub(crate) type Tally = Vec<Option<ValueCounts>>;
+/// What was counted, in the order asked for.
+pub(crate) struct Tally {
+    /// `None` where there was no memory to begin a column.
+    pub(crate) columns: Vec<Option<Counted>>,
+    /// A hash of each row, where there are few enough and all columns were counted.
+    pub(crate) rows: Option<Vec<u64>>,
+}
+
+/// A column and a hash of its values in their order.
+pub(crate) struct Counted {
+    pub(crate) values: ValueCounts,
+    pub(crate) hash: u64,
+}
 
 /// Counts the columns of the plan in all parts, of which there is at least one.
 pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
     let together = parts.iter().map(|part| part.columns.together()).max().unwrap_or(1);
     let groups: Vec<&[usize]> = plan.columns.chunks(together).collect();
+    let rows = SharedRows::new(parts.iter().map(|part| part.columns.rows()).sum());
     let (next, held, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
         let mut counted = Vec::new();
@@ -43,9 +56,9 @@ pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
             if group > 0 && held.load(Ordering::Relaxed) >= plan.memory_bytes {
                 break;
             }
-            let columns =
-                count_columns(parts, positions).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
-            held.fetch_add(columns.iter().map(ValueCounts::bytes).sum(), Ordering::Relaxed);
+            let columns = count_columns(parts, positions, rows.as_ref())
+                .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            held.fetch_add(columns.iter().map(|column| column.values.bytes()).sum(), Ordering::Relaxed);
             columns.iter().for_each(|_| (plan.progress)());
             counted.extend(
                 columns.into_iter().enumerate().map(|(rank, column)| (group * together + rank, column)),
@@ -54,35 +67,45 @@ pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
         Ok::<_, Error>(counted)
     };
     let threads = plan.threads.min(groups.len());
-    let mut tally: Tally = plan.columns.iter().map(|_| None).collect();
+    let mut columns: Vec<Option<Counted>> = plan.columns.iter().map(|_| None).collect();
     for part in on_threads(threads, work) {
         for (rank, column) in part? {
-            tally[rank] = Some(column);
+            columns[rank] = Some(column);
         }
     }
-    Ok(tally)
+    let rows = rows.filter(|_| columns.iter().all(Option::is_some)).map(SharedRows::into_rows);
+    Ok(Tally { columns, rows })
 }
 
-fn count_columns(parts: &[Part], positions: &[usize]) -> Result<Vec<ValueCounts>, Error> {
+fn count_columns(
+    parts: &[Part],
+    positions: &[usize],
+    rows: Option<&SharedRows>,
+) -> Result<Vec<Counted>, Error> {
+    let (mut hashes, mut first) = (vec![0_u64; positions.len()], 0);
     let mut columns =
         positions.iter().map(|position| begin(parts, *position)).collect::<Result<Vec<_>, _>>()?;
     for part in parts {
         let mut count = || {
             let mut batches = part.columns.batches(part.source.pieces()?, positions)?;
-            while let Some((_, arrays)) = batches.advance()? {
+            while let Some((length, arrays)) = batches.advance()? {
                 for (rank, column) in columns.iter_mut().enumerate() {
-                    column.add(arrays.get(rank).ok_or(ProblemKind::Changed)?)?;
+                    let array = arrays.get(rank).ok_or(ProblemKind::Changed)?;
+                    column.add(array)?;
+                    hashes[rank] = hashes[rank].wrapping_add(see_array(array, positions[rank], first, rows));
                 }
+                first += length;
             }
             Ok(())
         };
         count().map_err(|fault| Error::of_file(&part.name, fault))?;
     }
-    let finish = |column: Column| {
+    let finish = |(column, hash): (Column, u64)| {
         let (missing, values) = column.finish();
-        ValueCounts { name: String::new(), missing, unparseable: Unparseable::default(), values }
+        let name = String::new();
+        Counted { values: ValueCounts { name, missing, unparseable: Unparseable::default(), values }, hash }
     };
-    Ok(columns.into_iter().map(finish).collect())
+    Ok(columns.into_iter().zip(hashes).map(finish).collect())
 }
 
 fn begin(parts: &[Part], position: usize) -> Result<Column, Error> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::count::column_tally::ColumnTally;
+use crate::count::row_facts::RowTally;
 use crate::count::threads::on_threads;
 use crate::format::csv::blocks::{Block, Blocks, Next};
 use crate::format::csv::fields::{Field, for_each_field};
@@ -20,6 +21,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) memory_bytes: u64,
     pub(crate) threads: usize,
     pub(crate) separator: u8,
+    /// Whether rows are looked at as a whole, and then which columns of them.
+    pub(crate) looked_at: Option<&'a [bool]>,
     /// Told when more was read.
     pub(crate) progress: &'a (dyn Fn() + Sync),
 }
@@ -37,6 +40,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Tally {
     pub(crate) rows: u64,
     pub(crate) columns: Vec<Option<ColumnTally>>,
+    /// The rows as a whole, where they were looked at.
+    pub(crate) together: Option<RowTally>,
 }
 
 /// Counts the records of `source`, which stands after the header. `None` when one of them is faulty: which, and on
@@ -69,7 +74,8 @@ impl Tally {
             (Some(left), Some(right)) => Some(left.merge(right)),
             (left, right) => left.or(right),
         });
-        Tally { rows: self.rows + other.rows, columns: columns.collect() }
+        let together = self.together.zip(other.together).map(|(left, right)| left.merge(right));
+        Tally { rows: self.rows + other.rows, columns: columns.collect(), together }
     }
 }
 
@@ -85,7 +91,8 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn new(plan: &'a Plan<'a>, memory: &'a Memory) -> Self {
         let columns = plan.columns.iter().map(|wanted| wanted.map(|wanted| ColumnTally::new(wanted.as_text)));
-        let tally = Tally { rows: 0, columns: columns.collect() };
+        let together = plan.looked_at.map(|columns| RowTally::new(columns.len()));
+        let tally = Tally { rows: 0, columns: columns.collect(), together };
         Worker { plan, memory, tally, reported: vec![0; plan.columns.len()] }
     }
 
@@ -99,8 +106,12 @@ impl<'a> Worker<'a> {
                 Next::TooLong => return Ok(None),
                 Next::End => break,
             }
-            let columns = &mut self.tally.columns;
+            let Tally { columns, together, .. } = &mut self.tally;
+            let looked_at = self.plan.looked_at.unwrap_or_default();
             let see = |column: usize, field: Field<'_>| {
+                if let Some(together) = together {
+                    together.see(column, field, looked_at[column]);
+                }
                 if let Some(Some(column)) = columns.get_mut(column) {
                     column.see(field);
                 }

@@ -13,6 +13,7 @@ mod kind;
 pub(crate) mod left_out;
 mod parts;
 mod repeats;
+pub(crate) mod row_facts;
 mod source;
 pub(crate) mod table_file;
 mod threads;

@@ -12,6 +12,7 @@ use crate::count::column_tally::Tallied;
 use crate::count::csv_tally::{self, Wanted};
 use crate::count::left_out::{LeftOut, Reason};
 use crate::count::parts::{self, Part};
+use crate::count::row_facts::{RowFacts, RowTally};
 use crate::count::source::{Source, Text};
 use crate::count::value_counts::ValueCounts;
 use crate::error::Error;
@@ -44,6 +45,7 @@ pub struct TableFile {
     names: Vec<String>,
     left_out: Vec<LeftOut>,
     size_bytes: u64,
+    facts: Option<RowFacts>,
 }
 
 #[derive(Debug)]
@@ -175,19 +177,31 @@ impl TableFile {
     /// As [`TableFile::open`], [`ProblemKind::NoSuchColumn`], and [`ProblemKind::UnsupportedParquetType`].
     pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
         let positions = self.positions(names).map_err(|fault| self.error(fault))?;
-        match &mut self.contents {
-            Contents::Parts(parts) => count_parts(parts, &positions, &self.header, self.size_bytes, reading),
+        let (counted, facts) = match &mut self.contents {
+            Contents::Parts(parts) => count_parts(parts, &positions, &self.header, self.size_bytes, reading)?,
             Contents::Csv(csv) => {
-                csv.count(&positions, &self.header, reading).map_err(|fault| csv.error(&self.name, fault))
+                let is_looked_at = |name: &String| self.names.contains(name);
+                let looked_at: Vec<bool> = self.header.iter().map(is_looked_at).collect();
+                let looked_at = self.facts.is_none().then_some(looked_at);
+                csv.count(&positions, &self.header, looked_at.as_deref(), reading)
+                    .map_err(|fault| csv.error(&self.name, fault))?
             }
-        }
+        };
+        let is_whole = names.len() == self.names.len();
+        self.facts = self.facts.take().or(facts.filter(|_| is_whole));
+        Ok(counted)
+    }
+
+    /// What the rows say together, once all columns were counted in one call.
+    pub fn row_facts(&self) -> Option<&RowFacts> {
+        self.facts.as_ref()
     }
 
     fn of(name: &str, looked: Looked, size_bytes: u64) -> Result<TableFile, Error> {
         let Looked { header, left_out, contents } = looked;
         let is_left_out = |name: &&String| left_out.iter().any(|column| column.name == **name);
         let names = header.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        Ok(TableFile { name: name.to_string(), contents, header, names, left_out, size_bytes })
+        Ok(TableFile { name: name.to_string(), contents, header, names, left_out, size_bytes, facts: None })
     }
 
     fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Fault> {
@@ -213,7 +227,7 @@ fn count_parts(
     header: &[String],
     size_bytes: u64,
     reading: &Reading,
-) -> Result<Counted, Error> {
+) -> Result<(Counted, Option<RowFacts>), Error> {
     let share = size_bytes / header.len().max(1) as u64;
     let plan = array_tally::Plan {
         columns: positions,
@@ -222,17 +236,31 @@ fn count_parts(
         progress: &|| (reading.progress)(share),
     };
     let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
-    for (column, &position) in array_tally::tally(parts, &plan)?.into_iter().zip(positions) {
-        match column {
-            Some(column) => counted.columns.push(ValueCounts { name: header[position].clone(), ..column }),
-            None => counted.deferred.push(header[position].clone()),
+    let mut hashes = Vec::new();
+    let tally = array_tally::tally(parts, &plan)?;
+    for (column, &position) in tally.columns.into_iter().zip(positions) {
+        let name = header[position].clone();
+        let Some(column) = column else {
+            counted.deferred.push(name);
+            continue;
+        };
+        if !column.values.is_empty() {
+            hashes.push((name.clone(), column.hash));
         }
+        counted.columns.push(ValueCounts { name, ..column.values });
     }
-    Ok(counted)
+    let facts = counted.deferred.is_empty().then(|| RowFacts::new(tally.rows, hashes.into_iter()));
+    Ok((counted, facts))
 }
 
 impl Csv {
-    fn count(&mut self, positions: &[usize], header: &[String], reading: &Reading) -> Result<Counted, Fault> {
+    fn count(
+        &mut self,
+        positions: &[usize],
+        header: &[String],
+        looked_at: Option<&[bool]>,
+        reading: &Reading,
+    ) -> Result<(Counted, Option<RowFacts>), Fault> {
         let Csv { source, text, known } = self;
         let text = *text;
         let records = source.records(text)?;
@@ -260,6 +288,7 @@ impl Csv {
             memory_bytes,
             threads,
             separator: text.separator,
+            looked_at,
             progress: &progress,
         };
         let tally = csv_tally::tally(source, &plan).map_err(Fault::io("read"))?;
@@ -280,7 +309,9 @@ impl Csv {
                 None => counted.deferred.push(name.clone()),
             }
         }
-        Ok(counted)
+        let together =
+            tally.together.map(|together| row_facts(together, header, looked_at, &counted.columns));
+        Ok((counted, together))
     }
 
     /// Reads record by record to say what is wrong and on which line.
@@ -316,6 +347,22 @@ impl Csv {
     fn error(&self, name: &str, fault: Fault) -> Error {
         Error::of_file(name, with_remedy(fault))
     }
+}
+
+/// Of the columns that are looked at and not known to be empty.
+fn row_facts(
+    together: RowTally,
+    header: &[String],
+    looked_at: Option<&[bool]>,
+    counted: &[ValueCounts],
+) -> RowFacts {
+    let is_empty = |name: &String| counted.iter().any(|column| column.name == *name && column.is_empty());
+    let hashes = header.iter().zip(&together.columns).zip(looked_at.into_iter().flatten());
+    let hashes: Vec<(String, u64)> = hashes
+        .filter(|((name, _), is_looked_at)| **is_looked_at && !is_empty(name))
+        .map(|((name, hash), _)| (name.clone(), *hash))
+        .collect();
+    RowFacts::new(together.into_rows(), hashes.into_iter())
 }
 
 fn with_remedy(fault: Fault) -> Fault {

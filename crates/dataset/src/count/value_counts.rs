@@ -113,6 +113,11 @@ impl ValueCounts {
         self.missing + self.unparseable.cells + present
     }
 
+    /// Whether no row has a value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows() == self.missing
+    }
+
     /// Memory held, about.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.values {

@@ -29,6 +29,7 @@ pub(crate) struct ArrowFile {
     version: MetadataVersion,
     dictionaries: Vec<Block>,
     batches: Vec<Block>,
+    rows: u64,
 }
 
 impl ArrowFile {
@@ -38,6 +39,11 @@ impl ArrowFile {
 
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// How many rows the batches say they have.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
     }
 
     fn parse(source: &impl ChunkReader) -> Result<Self, String> {
@@ -53,11 +59,14 @@ impl ArrowFile {
         if !schema.endianness().equals_to_target_endianness() {
             return Err("its numbers are big-endian".to_string());
         }
+        let batches = blocks_within(footer.recordBatches().into_iter().flatten(), footer_at)?;
+        let rows = batches.iter().map(|block| rows_of(source, block)).sum::<Result<u64, String>>()?;
         Ok(ArrowFile {
+            rows,
             schema: Arc::new(arrow_ipc::convert::fb_to_schema(schema)),
             version: footer.version(),
             dictionaries: blocks_within(footer.dictionaries().into_iter().flatten(), footer_at)?,
-            batches: blocks_within(footer.recordBatches().into_iter().flatten(), footer_at)?,
+            batches,
         })
     }
 
@@ -113,12 +122,25 @@ fn too_short() -> ArrowError {
     ArrowError::IpcError("a block is shorter than its metadata".to_string())
 }
 
-/// Refuses a batch that claims more rows, or more bytes behind a compressed buffer, than are read.
-fn claims(head: &[u8], body: &[u8]) -> Result<(), ArrowError> {
+/// How many rows a batch says it has.
+fn rows_of(source: &impl ChunkReader, block: &Block) -> Result<u64, String> {
+    let length = usize::try_from(block.metaDataLength()).map_err(text)?;
+    let head = source.get_bytes(block.offset().cast_unsigned(), length).map_err(text)?;
+    let batch = message_of(&head).map_err(text)?.header_as_record_batch().map_or(0, |batch| batch.length());
+    Ok(batch.clamp(0, MAX_ROWS).cast_unsigned())
+}
+
+/// The message at the start of a block.
+fn message_of(head: &[u8]) -> Result<arrow_ipc::Message<'_>, ArrowError> {
     // The length of the message is in front of it, in newer files after four bytes of ones.
     let start = if head.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let message = arrow_ipc::root_as_message(head.get(start..).ok_or_else(too_short)?);
-    let message = message.map_err(|error| ArrowError::IpcError(error.to_string()))?;
+    message.map_err(|error| ArrowError::IpcError(error.to_string()))
+}
+
+/// Refuses a batch that claims more rows, or more bytes behind a compressed buffer, than are read.
+fn claims(head: &[u8], body: &[u8]) -> Result<(), ArrowError> {
+    let message = message_of(head)?;
     let dictionary = || message.header_as_dictionary_batch()?.data();
     let Some(batch) = message.header_as_record_batch().or_else(dictionary) else { return Ok(()) };
     let nodes = batch.nodes().into_iter().flatten().map(arrow_ipc::FieldNode::length);

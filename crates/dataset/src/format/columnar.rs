@@ -34,6 +34,14 @@ impl Columnar {
         }
     }
 
+    /// How many rows the file says it has.
+    pub(crate) fn rows(&self) -> u64 {
+        match self {
+            Columnar::Parquet(footer) => footer.rows(),
+            Columnar::Arrow(file) => file.rows(),
+        }
+    }
+
     /// The names of the columns.
     pub(crate) fn header(&self) -> Vec<String> {
         header(self.schema())

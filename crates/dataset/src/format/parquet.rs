@@ -27,6 +27,10 @@ impl Footer {
         self.0.schema()
     }
 
+    pub(crate) fn rows(&self) -> u64 {
+        u64::try_from(self.0.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
     /// What the writer noted under this key.
     pub(crate) fn key_value(&self, key: &str) -> Option<&str> {
         let metadata = self.0.metadata().file_metadata().key_value_metadata();

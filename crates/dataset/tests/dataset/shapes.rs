@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, R
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use proptest::prelude::*;
-use streamflow_dataset::{CsvOptions, Error, TableFile};
+use streamflow_dataset::{CsvOptions, Error, Reading, TableFile};
 
 use crate::round_trip::write_parquet;
 use crate::{all_columns, all_columns_of, counts_of};
@@ -212,5 +212,27 @@ fn a_torn_arrow_file_says_so() {
     for (name, bytes) in [("footer", &file[..file.len() - 3]), ("all but the start", &file[..100])] {
         let error = all_columns_of(bytes).unwrap_err().to_string();
         assert!(error.starts_with("t: is a damaged or incomplete Arrow file ("), "{name}: {error}");
+    }
+}
+
+#[test]
+fn rows_that_repeat_and_columns_that_say_the_same_are_found_in_every_format() {
+    let csv = "a,b,c,e\n1,x,1,\n2,y,2,\n1,x,1,\n3,x,3,\n1,x,1,\n";
+    let columns: [(&str, ArrayRef); 4] = [
+        ("a", Arc::new(Int64Array::from(vec![1, 2, 1, 3, 1]))),
+        ("b", Arc::new(StringArray::from(vec!["x", "y", "x", "x", "x"]))),
+        ("c", Arc::new(Int64Array::from(vec![1, 2, 1, 3, 1]))),
+        ("e", Arc::new(Float64Array::from(vec![None; 5]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let files = [csv.as_bytes().to_vec(), write_parquet(batch.clone()), arrow(&[batch], None)];
+    for bytes in files {
+        let mut table = TableFile::from_bytes("t", bytes).unwrap();
+        let reading = Reading { memory_bytes: 1 << 30, threads: 2, progress: &|_| {} };
+        assert_eq!(table.row_facts(), None);
+        table.count(&["a", "b", "c", "e"], &reading).unwrap();
+        let facts = table.row_facts().unwrap();
+        assert_eq!(facts.duplicated_rows, Some(2));
+        assert_eq!(facts.duplicated_columns, [["a", "c"]]);
     }
 }

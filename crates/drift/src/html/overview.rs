@@ -145,8 +145,25 @@ pub(super) fn datasets(report: &Report) -> String {
             grouped(side.columns as i64),
         );
     }
-    let _ = write!(html, "</tbody></table><p class=\"after\">{}</p></section>", tested(report));
+    let _ = write!(
+        html,
+        "</tbody></table><p class=\"after\">{}</p>{}</section>",
+        tested(report),
+        quality(report)
+    );
     html
+}
+
+/// What stands out in each table by itself.
+fn quality(report: &Report) -> String {
+    let Some(quality) = &report.quality else { return String::new() };
+    let mut html = String::from(r#"<h3>Data quality</h3><ul class="changes">"#);
+    for (label, side) in [("Reference", &quality.reference), ("Current", &quality.current)] {
+        let found = side.findings();
+        let words = if found.is_empty() { "nothing stands out".to_owned() } else { found.join("; ") };
+        let _ = write!(html, "<li><b>{label}</b><span>{}</span></li>", escape(&words));
+    }
+    html + "</ul>"
 }
 
 /// How many columns of which type were tested, and how many were not.

@@ -14,7 +14,8 @@ use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use streamflow_dataset::{Counted, CsvOptions, Reading, TableFile, Unparseable, ValueCounts};
 use streamflow_drift::{
-    self as drift, ComparedColumn, Comparison, DriftSettings, Report, RuleSet, TableProfile, compare_column,
+    self as drift, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet, TableProfile,
+    compare_column,
 };
 
 use super::columns::counted_column;
@@ -89,6 +90,7 @@ pub fn compare(
             comparison.leave_out(&column.name, &column.reason.to_string());
         }
     }
+    comparison.rows(reference.row_facts(), current.row_facts());
     Ok(comparison.finish()?)
 }
 
@@ -146,6 +148,15 @@ impl Side {
             Side::Table(table) => table.names().to_vec(),
             Side::Profile(columns) => columns.iter().map(|column| column.name.clone()).collect(),
         }
+    }
+
+    /// What the rows say together, where they were seen together.
+    fn row_facts(&self) -> RowFacts {
+        let Side::Table(table) = self else { return RowFacts::default() };
+        table.row_facts().map_or_else(RowFacts::default, |facts| RowFacts {
+            duplicated_columns: Some(facts.duplicated_columns.clone()),
+            duplicated_rows: facts.duplicated_rows,
+        })
     }
 
     /// Bytes that reading all columns once reads.
