@@ -57,6 +57,7 @@ lint:
 	tools/deny.sh
 
 docs:
+	python3 tools/promises.py
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo test --workspace --doc --locked --quiet
 
