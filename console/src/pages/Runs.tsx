@@ -83,7 +83,7 @@ function RunTable({ runs }: { runs: Run[] }) {
           </div>
         )}
       </DataTable>
-      {runs.length >= MOST_RUNS && <p class="after">The newest {MOST_RUNS} runs are listed; <code>streamflow flows ls</code> shows the others.</p>}
+      {runs.length >= MOST_RUNS && <p class="after">The newest {MOST_RUNS} runs are listed; <code>streamflow flows runs --limit N</code> shows the others.</p>}
     </>
   );
 }

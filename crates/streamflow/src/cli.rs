@@ -52,7 +52,7 @@ enum Command {
     Up(up::Args),
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
-    /// Compare any two CSV or Parquet files, or all ingested months (--history)
+    /// Compare any two CSV, Parquet or Arrow files, or many with one (--history)
     Drift(Box<drift::Args>),
     /// Summarise tables in a small file that merges and that drift takes in place of a table
     Profile(profile::Args),

@@ -45,7 +45,7 @@ pub async fn serve(
         );
     }
     let Workspace { config, store, reports, .. } = workspace;
-    let watcher = Watcher::new(reports, store, monitor_month::FLOW.name);
+    let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
     let entity = config.dataset.entity.to_string();
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));

@@ -112,8 +112,8 @@ impl ScrapeLoop {
         Duration::from_nanos(u64::try_from(wait).unwrap_or(0))
     }
 
-    /// The scrape's time, put onto the grid of intervals when it is at most 2 ms beside it: equal distances take less
-    /// room in the store.
+    /// The scrape's time, put onto the grid of intervals when it is at most 2 ms before or after it: equal distances take
+    /// less room in the store.
     fn aligned(&self, aligned_ms: &mut Option<i64>) -> i64 {
         let now = (self.shared.clock)();
         let interval = self.target.interval.as_millis().max(1) as i64;
@@ -121,14 +121,15 @@ impl ScrapeLoop {
             *aligned_ms = Some(now);
             return now;
         };
-        let behind = now.saturating_sub(*aligned);
-        if behind < 0 {
-            self.shared.counters.clock_went_back.inc();
-            *aligned = now;
-        } else {
-            *aligned += behind / interval * interval;
+        let (time, on_grid) = align(now, *aligned, interval);
+        match on_grid {
+            Some(on_grid) => *aligned = on_grid,
+            None => {
+                self.shared.counters.clock_went_back.inc();
+                *aligned = now;
+            }
         }
-        if now - *aligned <= (interval / 100).min(2) { *aligned } else { now }
+        time
     }
 
     async fn scrape(&self, cache: SeriesCache, at_ms: i64) -> SeriesCache {
@@ -295,8 +296,47 @@ impl Scrape {
     }
 }
 
+/// The time of a scrape at `now` and its place on the grid of `interval` that begins at `grid`, all in milliseconds; no
+/// place when the clock went back behind `grid`.
+fn align(now: i64, grid: i64, interval: i64) -> (i64, Option<i64>) {
+    let tolerance = (interval / 100).min(2);
+    let behind = now.saturating_sub(grid);
+    if behind < -tolerance {
+        return (now, None);
+    }
+    let place = grid + (behind + tolerance) / interval * interval;
+    (if (now - place).abs() <= tolerance { place } else { now }, Some(place))
+}
+
 /// FNV-1a.
 pub(super) fn fnv64(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::align;
+
+    #[test]
+    fn times_beside_the_grid_are_put_onto_it() {
+        let grid = 1_000_000;
+        for (now, expected) in [
+            (grid, (grid, Some(grid))),
+            (grid + 1_002, (grid + 1_000, Some(grid + 1_000))),
+            // A timer may fire early.
+            (grid + 999, (grid + 1_000, Some(grid + 1_000))),
+            (grid + 998, (grid + 1_000, Some(grid + 1_000))),
+            (grid + 997, (grid + 997, Some(grid))),
+            (grid + 1_003, (grid + 1_003, Some(grid + 1_000))),
+            (grid + 61_001, (grid + 61_000, Some(grid + 61_000))),
+            (grid - 2, (grid, Some(grid))),
+            (grid - 3, (grid - 3, None)),
+        ] {
+            assert_eq!(align(now, grid, 1_000), expected, "{}", now - grid);
+        }
+        // Short intervals have a smaller tolerance.
+        assert_eq!(align(grid + 102, grid, 100), (grid + 102, Some(grid + 100)));
+        assert_eq!(align(grid + 101, grid, 100), (grid + 100, Some(grid + 100)));
+    }
 }

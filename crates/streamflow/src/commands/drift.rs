@@ -1,4 +1,4 @@
-//! `streamflow drift`: the drift report on any two CSV or Parquet files.
+//! `streamflow drift`: the drift report on any two files, or on many against one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -149,10 +149,8 @@ impl Auth {
             oldest.and_then(|id| sessions.remove(&id));
         }
         sessions.insert(id.clone(), session);
-        Ok(Some(format!(
-            "{COOKIE}={id}; Path={cookie_path}; HttpOnly; SameSite=Strict; Max-Age={}",
-            self.idle_max.as_secs()
-        )))
+        // No Max-Age: requests prolong a session, and a browser would not hear of it.
+        Ok(Some(format!("{COOKIE}={id}; Path={cookie_path}; HttpOnly; SameSite=Strict")))
     }
 
     /// Ends the caller's session and gives the cookie that says so.
@@ -293,7 +291,7 @@ mod tests {
         assert_eq!(auth.log_in("ada", "wrong", "/").unwrap(), None);
         assert_eq!(auth.log_in("bob", "correct horse", "/").unwrap(), None);
         let cookie = auth.log_in("ada", "correct horse", "/").unwrap().unwrap();
-        assert!(cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
+        assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
         let sent = headers(&[("cookie", cookie.split(';').next().unwrap())]);
         let caller = auth.caller(&sent).unwrap();
         assert!(matches!(&caller, Caller::Session { user, .. } if user == "ada"), "{caller:?}");

@@ -119,11 +119,20 @@ impl ReportFolder {
     }
 
     /// The newest of the reports of these [`ReportFolder::names`] that was made as configured: of the last current side,
-    /// and of several on that one the last written.
-    pub fn newest(&self, mut names: Vec<(String, Timestamp)>) -> anyhow::Result<Option<Report>> {
+    /// and of several on that one the one against `learned`, the month that the served model learned from, else the last
+    /// written.
+    pub fn newest(
+        &self,
+        mut names: Vec<(String, Timestamp)>,
+        learned: Option<&str>,
+    ) -> anyhow::Result<Option<Report>> {
         let own = format!(".{}", judgement_word(self.configured.profile, self.configured.threshold.get()));
         names.retain(|(name, _)| !name.contains('.') || name.ends_with(&own));
-        names.sort_by(|(a, _), (b, _)| current_side(b).cmp(current_side(a)));
+        let rank = |name: &str| {
+            let (reference, current) = sides(name);
+            (current.to_owned(), learned == Some(reference))
+        };
+        names.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
         for (name, _) in names {
             let report = self.read(&name)?;
             if self.is_configured(&report) {
@@ -211,10 +220,10 @@ fn judgement_word(profile: RuleSet, threshold: f64) -> String {
     format!("{}-{exact}", profile.as_str())
 }
 
-/// The current side in a report's name. Dates written year first are in the order of time.
-fn current_side(name: &str) -> &str {
+/// The reference and the current side in a report's name. Dates written year first are in the order of time.
+fn sides(name: &str) -> (&str, &str) {
     let sides = name.split('.').next().unwrap_or(name);
-    sides.split_once(VERSUS).map_or("", |(_, current)| current)
+    sides.strip_prefix(PREFIX).and_then(|sides| sides.split_once(VERSUS)).unwrap_or(("", ""))
 }
 
 #[cfg(test)]
@@ -257,7 +266,7 @@ mod tests {
                 ..Default::default()
             };
             let name = folder.report_name(&streamflow_drift::compare(&column, &column, &settings).unwrap());
-            assert_eq!((name.as_str(), is_name(&name), current_side(&name)), (expected, true, "b"));
+            assert_eq!((name.as_str(), is_name(&name), sides(&name)), (expected, true, ("a", "b")));
         }
     }
 
@@ -266,17 +275,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let configured = Rules::from(&MonitorConfig::default());
         let folder = ReportFolder::new(dir.path().into(), configured);
-        let write = |current: &str, profile, threshold| {
+        let write_from = |reference: &str, current: &str, profile, threshold| {
             let column = [streamflow_drift::Column::float("hours", vec![1.0, 2.0])];
             let settings = streamflow_drift::DriftSettings {
                 profile,
                 drift_share_threshold: streamflow_drift::Share::new("threshold", threshold).unwrap(),
-                reference_name: "2024-01-31".into(),
+                reference_name: reference.into(),
                 current_name: current.into(),
                 ..Default::default()
             };
             folder.write(&streamflow_drift::compare(&column, &column, &settings).unwrap()).unwrap();
-            folder.newest(folder.names().unwrap()).unwrap().map(|report| report.current.name)
+            folder.newest(folder.names().unwrap(), Some("2024-01-31")).unwrap()
+        };
+        let write = |current: &str, profile, threshold| {
+            write_from("2024-01-31", current, profile, threshold).map(|report| report.current.name)
         };
         assert_eq!(write("2024-05-31", RuleSet::Evidently, 0.3), None);
         for (current, profile, threshold) in [
@@ -287,6 +299,9 @@ mod tests {
             assert_eq!(write(current, profile, threshold).as_deref(), Some("2024-03-31"));
         }
         assert_eq!(folder.names().unwrap().len(), 4);
+        // A comparison with another month than the model learned from says nothing of the model.
+        let newest = write_from("2024-02-29", "2024-03-31", RuleSet::Calibrated, 0.3).unwrap();
+        assert_eq!(newest.reference.name, "2024-01-31");
     }
 
     #[test]

@@ -89,14 +89,20 @@ pub struct Watcher {
     folder: ReportFolder,
     store: Store,
     flow: &'static str,
+    /// Name of the served model.
+    model: String,
     monitoring: Monitoring,
-    seen: Option<Vec<(String, Timestamp)>>,
+    seen: Option<Seen>,
 }
 
+/// What a look has found: the reports there are, and the month that the served model learned from.
+type Seen = (Vec<(String, Timestamp)>, Option<String>);
+
 impl Watcher {
-    /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports.
-    pub fn new(folder: ReportFolder, store: Store, flow: &'static str) -> Self {
-        Self { folder, store, flow, monitoring: Monitoring::default(), seen: None }
+    /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports, `model` the served
+    /// model.
+    pub fn new(folder: ReportFolder, store: Store, flow: &'static str, model: String) -> Self {
+        Self { folder, store, flow, model, monitoring: Monitoring::default(), seen: None }
     }
 
     /// The status, kept up to date while the watcher runs.
@@ -129,10 +135,12 @@ impl Watcher {
             last_success_seconds: self.store.last_success(self.flow, profile, threshold).await?,
             runs: self.store.run_counts().await?,
         };
-        if self.seen.as_ref() != Some(&names) {
-            self.seen = Some(names.clone());
-            let folder = self.folder.clone();
-            match tokio::task::spawn_blocking(move || folder.newest(names)).await? {
+        let learned = self.store.production(&self.model).await?.map(|version| version.as_of);
+        let seen = (names, learned);
+        if self.seen.as_ref() != Some(&seen) {
+            self.seen = Some(seen.clone());
+            let (folder, (names, learned)) = (self.folder.clone(), seen);
+            match tokio::task::spawn_blocking(move || folder.newest(names, learned.as_deref())).await? {
                 Ok(newest) => status.drift = newest.map(|report| NewestDrift::new(&report)),
                 Err(error) => {
                     tracing::warn!("the newest drift report is not in the metrics: {}", one_line(&error));
