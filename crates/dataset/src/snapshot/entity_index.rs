@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use arrow_array::ArrayRef;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::slice::ParallelSliceMut as _;
 
 use crate::cell::Cells;
 use crate::column_type::ColumnType;
@@ -53,6 +54,33 @@ impl Keys {
                 Some(Key::Text(&bytes[start..*ends.get(position)?]))
             }
             Keys::Integer(ids) => ids.get(position).copied().map(Key::Integer),
+        }
+    }
+}
+
+impl Keys {
+    /// How many bytes all ids begin with, such as those of `user_`.
+    fn common_start(&self) -> usize {
+        let Some(Key::Text(first)) = self.get(0) else { return 0 };
+        let mut common = first.as_bytes();
+        for position in 1..self.len() {
+            let Some(Key::Text(id)) = self.get(position) else { continue };
+            let same = common.iter().zip(id.bytes()).take_while(|(a, b)| **a == *b).count();
+            common = &common[..same];
+        }
+        common.len()
+    }
+
+    /// Eight bytes of an id as a number that sorts as they do: those after the first `common`.
+    fn start(&self, position: usize, common: usize) -> u64 {
+        match self.get(position) {
+            Some(Key::Integer(id)) => id.cast_unsigned() ^ (1 << 63),
+            Some(Key::Text(id)) => {
+                let mut bytes = [0; 8];
+                bytes.iter_mut().zip(id.bytes().skip(common)).for_each(|(byte, of_id)| *byte = of_id);
+                u64::from_be_bytes(bytes)
+            }
+            None => 0,
         }
     }
 }
@@ -108,14 +136,17 @@ impl EntityIndex {
     /// Gives each entity its rank, once all are there.
     pub(crate) fn sort(mut self) -> Result<Self, String> {
         let count = u32::try_from(self.len()).map_err(|_| format!("it has {} entities", self.len()))?;
-        let mut order: Vec<u32> = (0..count).collect();
-        order.sort_unstable_by_key(|position| self.keys.get(*position as usize));
-        let same = |pair: &[u32]| self.keys.get(pair[0] as usize) == self.keys.get(pair[1] as usize);
-        if order.windows(2).any(same) {
+        // Most ids differ in what stands beside their position; the others are looked up.
+        let common = self.keys.common_start();
+        let mut order: Vec<(u64, u32)> =
+            (0..count).map(|position| (self.keys.start(position as usize, common), position)).collect();
+        let key = |position: u32| self.keys.get(position as usize);
+        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
+        if order.windows(2).any(|pair| pair[0].0 == pair[1].0 && key(pair[0].1) == key(pair[1].1)) {
             return Err(TWICE.to_string());
         }
         self.ranks = vec![0; order.len()];
-        for (rank, position) in order.iter().enumerate() {
+        for (rank, (_, position)) in order.iter().enumerate() {
             self.ranks[*position as usize] = rank as u32;
         }
         Ok(self)
