@@ -74,6 +74,7 @@ pub use error::Error;
 pub use format::{CsvOptions, Format};
 pub use period::{Period, PeriodError};
 pub use problem::{Position, Problem, ProblemKind};
+pub use snapshot::checksums::{FileState, VerifiedFile};
 pub use snapshot::expectations::{
     EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,
 };

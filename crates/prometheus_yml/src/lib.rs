@@ -26,6 +26,7 @@ mod keys;
 mod md5;
 mod relabel;
 mod rule_file;
+mod shown;
 mod target_file;
 mod yaml;
 
@@ -36,4 +37,5 @@ pub use config::{
 pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
 pub use relabel::{LabelMap, Relabel, relabel};
 pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
+pub use shown::without_secrets;
 pub use target_file::parse_targets;

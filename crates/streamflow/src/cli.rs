@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Context, check, dashboards, demo, drift, flows, hash_password, ingest, init, models, monitor, profile,
-    promql, query, sample, serve, train, tsdb, up,
+    Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
+    profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, OutputFormat, Terminal};
 
@@ -44,6 +44,9 @@ enum Command {
     Sample(sample::Args),
     /// Validate a monthly drop and commit it whole or not at all
     Ingest(ingest::Args),
+    /// The ingested months as files: verify
+    #[command(subcommand)]
+    Data(data::Args),
     /// Fit the model on a month, evaluate it on users it never saw, register it
     Train(train::Args),
     /// Serve POST /predict and /metrics
@@ -104,6 +107,7 @@ impl Command {
             Command::Init(args) => init::run(&args, context),
             Command::Sample(args) => sample::run(args, context),
             Command::Ingest(args) => ingest::run(&args, context),
+            Command::Data(args) => data::run(&args, context),
             Command::Train(args) => train::run(args, context),
             Command::Serve(args) => serve::run(args, context),
             Command::Monitor(args) => monitor::run(args, context),

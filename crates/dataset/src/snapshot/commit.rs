@@ -135,6 +135,16 @@ impl<'a> Staging<'a> {
     }
 }
 
+/// Puts another manifest in the place of a date's, when its files are in their places.
+pub(crate) fn rewrite_manifest(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
+    let ledger = snapshots.join(LEDGER);
+    let aside = ledger.join(format!(".as_of={}.json", manifest.as_of));
+    let json = serde_json::to_value(manifest).expect("a manifest has text keys");
+    disk.write(&aside, &pretty(&json))?;
+    disk.rename(&aside, &ledger::manifest_path(snapshots, manifest.as_of))?;
+    disk.sync_dir(&ledger)
+}
+
 /// Moves the files of a committed date to their places; those that are there already are left alone.
 fn settle(disk: &Disk, snapshots: &Path, manifest: &Snapshot, staging: &Path) -> Result<(), Error> {
     for (name, table) in &manifest.tables {

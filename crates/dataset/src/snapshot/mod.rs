@@ -2,8 +2,10 @@
 //!
 //! In: `drop_files` finds the files, `drop_table` reads them as [`spec`] says, [`expectations`] are
 //! evaluated on the way, `commit` makes all of it visible at once, and [`ledger`] says what is there.
+//! Every file has its checksum there, which `checksums` holds it against.
 //! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives.
 
+pub(crate) mod checksums;
 mod commit;
 mod drop_files;
 mod drop_table;

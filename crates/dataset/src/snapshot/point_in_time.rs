@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::format::columnar::header;
 use crate::format::parquet::Footer;
 use crate::period::Period;
+use crate::snapshot::checksums::Checked;
 use crate::snapshot::commit::locate;
 use crate::snapshot::entity_index::EntityIndex;
 use crate::snapshot::frame::{Column, Frame, Values};
@@ -92,7 +93,8 @@ impl Snapshots {
             return Err(Error::NoSnapshot { as_of, exact: options.exact, available });
         };
         check_columns(&self.spec, newest)?;
-        Tables { snapshots: &self.snapshots, spec: &self.spec, ledger, newest }.frame(as_of, options)
+        let Self { snapshots, spec, checked, .. } = self;
+        Tables { snapshots, spec, ledger, newest, checked }.frame(as_of, options)
     }
 }
 
@@ -123,6 +125,7 @@ struct Tables<'a> {
     spec: &'a DatasetSpec,
     ledger: &'a BTreeMap<Period, Snapshot>,
     newest: &'a Snapshot,
+    checked: &'a Checked,
 }
 
 /// Columns of one table that are wanted in the result.
@@ -219,6 +222,9 @@ impl Tables<'_> {
         let damaged = |reason: String| self.damaged(snapshot, table, reason);
         let path = locate(self.snapshots, snapshot, table)
             .ok_or_else(|| damaged("the ledger does not name it".to_string()))?;
+        if let Some(table) = snapshot.tables.get(table) {
+            self.checked.check(&path, table)?.map_err(&damaged)?;
+        }
         let file = std::fs::File::open(&path).map_err(Error::io("read", &path))?;
         let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
         let header = header(footer.schema());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::period::Period;
+use crate::snapshot::checksums::Checked;
 use crate::snapshot::commit::{self, Disk};
 use crate::snapshot::ledger::{self, LEDGER, Snapshot};
 use crate::snapshot::spec::DatasetSpec;
@@ -19,6 +20,7 @@ pub struct Snapshots {
     pub(crate) snapshots: PathBuf,
     pub(crate) spec: DatasetSpec,
     pub(crate) disk: Disk,
+    pub(crate) checked: Checked,
 }
 
 impl Snapshots {
@@ -32,7 +34,8 @@ impl Snapshots {
         let snapshots = data_dir.join("snapshots");
         let ledger = snapshots.join(LEDGER);
         std::fs::create_dir_all(&ledger).map_err(Error::io("create", ledger))?;
-        let opened = Snapshots { data_dir: data_dir.to_path_buf(), snapshots, spec, disk: Disk::default() };
+        let (data_dir, disk) = (data_dir.to_path_buf(), Disk::default());
+        let opened = Snapshots { data_dir, snapshots, spec, disk, checked: Checked::default() };
         match opened.lock() {
             Ok(_lock) => commit::recover(&opened.disk, &opened.snapshots)?,
             // The writer at work has recovered itself.

@@ -25,7 +25,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn format_1() -> TempDir {
+pub fn format_1() -> TempDir {
     let data = tempfile::tempdir().unwrap();
     copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format_1")), data.path());
     data

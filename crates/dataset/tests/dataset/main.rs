@@ -5,6 +5,7 @@ mod bad_drops;
 mod bad_tables;
 mod codings;
 mod course;
+mod damage;
 mod everyday_files;
 mod expectations;
 mod formats;

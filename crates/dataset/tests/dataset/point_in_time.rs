@@ -127,9 +127,22 @@ fn names_that_mean_something_to_an_engine_are_just_names() {
     assert_eq!(rows(&read(&store, "2024-01-31", true))[0], "u1 1.5 true basic 31 true");
 }
 
+/// Leaves the decoder alone with what it reads, as in a ledger of format 1.
+fn forget_checksums(data: &std::path::Path) {
+    for entry in std::fs::read_dir(data.join("snapshots/_ledger")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for table in manifest["tables"].as_object_mut().into_iter().flatten() {
+            table.1.as_object_mut().unwrap().remove("sha256");
+        }
+        std::fs::write(&path, manifest.to_string()).unwrap();
+    }
+}
+
 #[test]
 fn a_damaged_snapshot_is_an_error_at_worst() {
     let (data, store) = months();
+    forget_checksums(data.path());
     let path = data.path().join("snapshots/usage/as_of=2024-01-31/part-0.parquet");
     let good = std::fs::read(&path).unwrap();
     let options = PointInTime { labels: true, exact: true };
@@ -190,6 +203,7 @@ fn tables_of_many_batches_in_any_order() {
 #[test]
 fn a_file_with_an_entity_twice_is_damaged() {
     let (data, store) = months();
+    forget_checksums(data.path());
     let damage = |table: &str, as_of: &str, ids: &[&str]| {
         let columns: Vec<(&str, ArrayRef)> = match table {
             "users" => vec![("age", Arc::new(Int64Array::from(vec![1; ids.len()])))],

@@ -45,6 +45,7 @@ pub fn summary(report: &IngestReport) -> String {
     let what = match report.outcome {
         Outcome::Created => "ingested",
         Outcome::Replaced => "replaced",
+        Outcome::Mended => "damaged files were written again: ingested",
         Outcome::Unchanged => "unchanged, it was ingested before:",
     };
     format!("{what} {} tables, {} rows", snapshot.tables.len(), snapshot.rows())

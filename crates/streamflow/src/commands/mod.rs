@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod dashboards;
+pub mod data;
 pub mod demo;
 pub mod drift;
 pub mod flows;

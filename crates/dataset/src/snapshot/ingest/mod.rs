@@ -53,11 +53,14 @@ pub enum Outcome {
     Replaced,
     /// It held this very drop already.
     Unchanged,
+    /// It held this very drop already, with files that were damaged or missing and are written again.
+    Mended,
 }
 
 impl Snapshots {
     /// Validates the drop in `directory` and commits it as the snapshot of `as_of`, whole or not at
-    /// all. The same drop twice changes nothing; another one is refused unless `replace`.
+    /// all. The same drop twice changes nothing, unless files of the first are damaged or missing, which are then
+    /// written again; another one is refused unless `replace`.
     ///
     /// # Errors
     /// [`Error::Rejected`] or [`Error::ExpectationsFailed`] with all that is wrong,
@@ -84,12 +87,12 @@ impl Snapshots {
         let current = ledger::read(&self.snapshots, as_of)?;
         if let Some(current) = current.as_ref().filter(|_| problems.count == 0) {
             let differences = self.differences(current, &sources);
-            if differences.is_empty() {
+            if differences.is_empty() && self.is_whole(current)? {
                 let snapshot = current.clone();
                 let (outcome, ignored_files) = (Outcome::Unchanged, found.ignored);
                 return Ok(IngestReport { outcome, snapshot, validation: None, ignored_files });
             }
-            if !replace {
+            if !replace && !differences.is_empty() {
                 return Err(Error::Differs { as_of, differences });
             }
         }
@@ -105,7 +108,11 @@ impl Snapshots {
                 return Err(error);
             }
         };
-        let outcome = if current.is_some() { Outcome::Replaced } else { Outcome::Created };
+        let outcome = match &current {
+            None => Outcome::Created,
+            Some(current) if self.differences(current, &sources).is_empty() => Outcome::Mended,
+            Some(_) => Outcome::Replaced,
+        };
         Ok(IngestReport { outcome, snapshot, validation: Some(validation), ignored_files: found.ignored })
     }
 

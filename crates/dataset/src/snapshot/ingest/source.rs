@@ -1,15 +1,11 @@
 //! A file of a drop while it is ingested.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::Error;
+use crate::snapshot::checksums::sha256;
 use crate::snapshot::drop_files::DropFile;
-use crate::snapshot::fingerprint::hex;
 
 /// A file of a drop as it was when the ingest began.
 pub(super) struct Source {
@@ -40,17 +36,4 @@ impl Source {
 fn stamp(path: &Path) -> Result<(u64, Option<SystemTime>), Error> {
     let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
     Ok((metadata.len(), metadata.modified().ok()))
-}
-
-fn sha256(path: &Path) -> Result<String, Error> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(Error::io("read", path))? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    Ok(hex(hasher))
 }

@@ -1,0 +1,166 @@
+//! The files of snapshots against their checksums in the ledger: each is held against its own when a process first reads
+//! it, and all of them on request.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::period::Period;
+use crate::snapshot::commit::{self, locate};
+use crate::snapshot::fingerprint::hex;
+use crate::snapshot::ledger::{self, FORMAT, Snapshot, SnapshotTable};
+use crate::snapshot::snapshots::Snapshots;
+
+/// Bytes that are read at a time.
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(crate) fn sha256(path: &Path) -> Result<String, Error> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let (mut hasher, mut chunk) = (Sha256::new(), vec![0; CHUNK_BYTES]);
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(hex(hasher)),
+            Ok(count) => hasher.update(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", path)(error)),
+        }
+    }
+}
+
+/// The files that this process has found intact, by their path in the ledger and their checksum.
+#[derive(Debug, Default)]
+pub(crate) struct Checked(Mutex<HashSet<(String, String)>>);
+
+impl Checked {
+    /// Holds a file against its checksum, the first time that it is read; a file without one, of a ledger of format 1,
+    /// is taken as it is.
+    pub(crate) fn check(&self, path: &Path, table: &SnapshotTable) -> Result<Result<(), String>, Error> {
+        let Some(expected) = &table.sha256 else { return Ok(Ok(())) };
+        let key = (table.path.clone(), expected.clone());
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+            return Ok(Ok(()));
+        }
+        if sha256(path)? != *expected {
+            return Ok(Err(CHANGED.to_string()));
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        Ok(Ok(()))
+    }
+}
+
+const CHANGED: &str = "its bytes are not those that were written (SHA-256)";
+
+/// A file of a snapshot and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedFile {
+    /// The date.
+    pub as_of: Period,
+    /// The table.
+    pub table: String,
+    /// The file, relative to the directory of the snapshots.
+    pub path: String,
+    /// Whether it is what was written.
+    pub state: FileState,
+}
+
+/// Whether a file is what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileState {
+    /// It is.
+    Intact,
+    /// Its ledger entry has no checksum, since a release of before wrote it.
+    Unrecorded,
+    /// Its bytes are others.
+    Changed,
+    /// It is not there.
+    Missing,
+}
+
+impl fmt::Display for FileState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileState::Intact => "intact",
+            FileState::Unrecorded => "no checksum recorded",
+            FileState::Changed => "damaged",
+            FileState::Missing => "missing",
+        })
+    }
+}
+
+impl FileState {
+    /// Whether the file is not what was written.
+    pub fn is_damaged(self) -> bool {
+        matches!(self, FileState::Changed | FileState::Missing)
+    }
+}
+
+impl Snapshots {
+    /// Reads every file of every snapshot and holds it against its checksum. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] but for a missing file; [`Error::Ledger`].
+    pub fn verify(&self) -> Result<Vec<VerifiedFile>, Error> {
+        let mut files = Vec::new();
+        for snapshot in ledger::read_all(&self.snapshots)?.values() {
+            files.extend(self.verify_snapshot(snapshot)?);
+        }
+        Ok(files)
+    }
+
+    /// Records the checksums of files whose ledger entry has none: from then on they count as what was written. Gives
+    /// how many they are.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Io`] or [`Error::Ledger`]. Each date is recorded whole or not at all.
+    pub fn adopt(&self) -> Result<usize, Error> {
+        let _lock = self.lock()?;
+        commit::recover(&self.disk, &self.snapshots)?;
+        let mut adopted = 0;
+        for mut snapshot in ledger::read_all(&self.snapshots)?.into_values() {
+            let before = adopted;
+            for table in snapshot.tables.values_mut().filter(|table| table.sha256.is_none()) {
+                table.sha256 = Some(sha256(&self.snapshots.join(&table.path))?);
+                adopted += 1;
+            }
+            if adopted > before {
+                snapshot.format = FORMAT;
+                snapshot.entity.get_or_insert_with(|| self.spec.entity.clone());
+                commit::rewrite_manifest(&self.disk, &self.snapshots, &snapshot)?;
+            }
+        }
+        Ok(adopted)
+    }
+
+    /// Whether all files of a snapshot are what was written, as far as the ledger knows.
+    pub(crate) fn is_whole(&self, snapshot: &Snapshot) -> Result<bool, Error> {
+        Ok(self.verify_snapshot(snapshot)?.iter().all(|file| !file.state.is_damaged()))
+    }
+
+    fn verify_snapshot(&self, snapshot: &Snapshot) -> Result<Vec<VerifiedFile>, Error> {
+        let state = |name: &String, table: &SnapshotTable| -> Result<FileState, Error> {
+            let path =
+                locate(&self.snapshots, snapshot, name).unwrap_or_else(|| self.snapshots.join(&table.path));
+            let Some(expected) = &table.sha256 else {
+                return Ok(if path.exists() { FileState::Unrecorded } else { FileState::Missing });
+            };
+            match sha256(&path) {
+                Ok(found) if found == *expected => Ok(FileState::Intact),
+                Ok(_) => Ok(FileState::Changed),
+                Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => Ok(FileState::Missing),
+                Err(error) => Err(error),
+            }
+        };
+        let file = |(name, table): (&String, &SnapshotTable)| {
+            let (as_of, path) = (snapshot.as_of, table.path.clone());
+            Ok(VerifiedFile { as_of, table: name.clone(), path, state: state(name, table)? })
+        };
+        snapshot.tables.iter().map(file).collect()
+    }
+}

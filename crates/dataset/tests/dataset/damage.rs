@@ -1,0 +1,77 @@
+//! Snapshots on a bad disk: no flipped bit is answered from, and the same drop mends what is damaged.
+
+use std::fs;
+
+use streamflow_dataset::{Error, FileState, Outcome, PointInTime};
+
+use crate::formats::format_1;
+use crate::point_in_time::rows;
+use crate::{SPEC, date, drop_of, ingest, spec, store_of};
+
+const READ: PointInTime = PointInTime { labels: true, exact: true };
+
+#[test]
+fn no_flipped_bit_is_answered_from() {
+    let (data, store) = store_of(SPEC);
+    let drop = drop_of(&[]);
+    ingest(&store, drop.path(), "2024-01-31").unwrap();
+    let expected = rows(&store.point_in_time(date("2024-01-31"), READ).unwrap());
+    let (mut faults, mut lost) = (0, 0);
+    for table in ["users", "usage", "labels"] {
+        let path = data.path().join(format!("snapshots/{table}/as_of=2024-01-31/part-0.parquet"));
+        let intact = fs::read(&path).unwrap();
+        for bit in (0..intact.len() * 8).step_by(37) {
+            let mut damaged = intact.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, damaged).unwrap();
+            faults += 1;
+            // A process that has read the file before trusts it; this one has not.
+            let store = streamflow_dataset::Snapshots::open(data.path(), spec(SPEC)).unwrap();
+            match store.point_in_time(date("2024-01-31"), READ) {
+                Err(Error::Damaged { table: named, reason, .. }) => {
+                    assert_eq!((named.as_str(), reason.contains("SHA-256")), (table, true), "{reason}");
+                }
+                Err(other) => panic!("{other}"),
+                Ok(_) => lost += 1,
+            }
+        }
+        fs::write(&path, intact).unwrap();
+    }
+    println!("{faults} faults, {lost} answered from");
+    assert!(faults > 300 && lost == 0, "{faults} faults, {lost} answered from");
+    let store = streamflow_dataset::Snapshots::open(data.path(), spec(SPEC)).unwrap();
+    assert_eq!(rows(&store.point_in_time(date("2024-01-31"), READ).unwrap()), expected);
+}
+
+#[test]
+fn the_same_drop_writes_what_is_damaged_or_missing() {
+    let (data, store) = store_of(SPEC);
+    let drop = drop_of(&[]);
+    ingest(&store, drop.path(), "2024-01-31").unwrap();
+    let expected = rows(&store.point_in_time(date("2024-01-31"), READ).unwrap());
+    let file = |table: &str| data.path().join(format!("snapshots/{table}/as_of=2024-01-31/part-0.parquet"));
+    let states = || -> Vec<FileState> { store.verify().unwrap().iter().map(|file| file.state).collect() };
+    assert_eq!(states(), [FileState::Intact; 3]);
+    assert_eq!(ingest(&store, drop.path(), "2024-01-31").unwrap().outcome, Outcome::Unchanged);
+
+    fs::write(file("usage"), b"PAR1").unwrap();
+    fs::remove_file(file("users")).unwrap();
+    assert_eq!(states(), [FileState::Intact, FileState::Changed, FileState::Missing]);
+    let report = ingest(&store, drop.path(), "2024-01-31").unwrap();
+    assert_eq!((report.outcome, report.snapshot.revision), (Outcome::Mended, 2));
+    assert_eq!(states(), [FileState::Intact; 3]);
+    assert_eq!(rows(&store.point_in_time(date("2024-01-31"), READ).unwrap()), expected);
+}
+
+#[test]
+fn checksums_of_before_are_recorded_when_asked() {
+    let data = format_1();
+    let store = streamflow_dataset::Snapshots::open(data.path(), spec(SPEC)).unwrap();
+    let states = || -> Vec<FileState> { store.verify().unwrap().iter().map(|file| file.state).collect() };
+    assert_eq!(states(), [FileState::Unrecorded; 6]);
+    let before = rows(&store.point_in_time(date("2024-02-29"), READ).unwrap());
+    assert_eq!(store.adopt().unwrap(), 6);
+    assert_eq!(states(), [FileState::Intact; 6]);
+    assert_eq!(store.adopt().unwrap(), 0);
+    assert_eq!(rows(&store.point_in_time(date("2024-02-29"), READ).unwrap()), before);
+}

@@ -1,0 +1,72 @@
+//! `streamflow data`: the snapshots as files.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use streamflow_dataset::{FileState, VerifiedFile};
+
+use super::Context;
+use crate::terminal::table;
+use crate::workspace::snapshots;
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Read every file of every snapshot and name what is not as it was written; changes nothing without --adopt
+    Verify {
+        /// Record checksums of the files that an older release wrote without: from then on they count as what was written
+        #[arg(long)]
+        adopt: bool,
+    },
+}
+
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let Args::Verify { adopt } = args;
+    let config = context.config()?;
+    let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
+    let adopted = if *adopt { snapshots.adopt()? } else { 0 };
+    let files = snapshots.verify()?;
+    let is_damaged = files.iter().any(|file| file.state.is_damaged());
+    let value = json!({ "files": files.iter().map(json_of).collect::<Vec<_>>(), "adopted": adopted });
+    context.terminal.result(&value, || text(&files, adopted))?;
+    Ok(if is_damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn json_of(file: &VerifiedFile) -> Value {
+    json!({ "as_of": file.as_of, "table": file.table, "path": file.path, "state": file.state.to_string() })
+}
+
+fn text(files: &[VerifiedFile], adopted: usize) -> String {
+    let count = |state: FileState| files.iter().filter(|file| file.state == state).count();
+    let mut text = String::new();
+    if files.iter().any(|file| file.state != FileState::Intact) {
+        let mut rows = table(["DATE", "TABLE", "STATE", "FILE"]);
+        for file in files.iter().filter(|file| file.state != FileState::Intact) {
+            rows.add_row([
+                file.as_of.to_string(),
+                file.table.clone(),
+                file.state.to_string(),
+                file.path.clone(),
+            ]);
+        }
+        text.push_str(&format!("{rows}\n\n"));
+    }
+    if adopted > 0 {
+        text.push_str(&format!("The checksums of {adopted} files were recorded.\n"));
+    }
+    text.push_str(&format!("{} of {} files are as they were written", count(FileState::Intact), files.len()));
+    let damaged = count(FileState::Changed) + count(FileState::Missing);
+    if damaged > 0 {
+        text.push_str(&format!(
+            "; {damaged} are damaged or missing: ingest these months again (the same drop writes them anew)"
+        ));
+    }
+    if count(FileState::Unrecorded) > 0 {
+        text.push_str(&format!(
+            "; {} have no checksum in the ledger: `streamflow data verify --adopt` records what they are now",
+            count(FileState::Unrecorded)
+        ));
+    }
+    text.push('.');
+    text
+}
