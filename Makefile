@@ -12,6 +12,8 @@ export STREAMFLOW_PROMETHEUS ?= $(STREAMFLOW_CACHE)/prometheus/usr/bin/prometheu
 export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prometheus-alertmanager
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
+# A build from nothing takes less without what the next one could use; who edits sets it to 1.
+export CARGO_INCREMENTAL ?= 0
 
 .PHONY: demo build release test check lint docs nextest stack tools interop bench clean console console-checks browser
 

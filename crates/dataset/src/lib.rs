@@ -71,6 +71,7 @@ pub use count::table_file::{Counted, Reading, TableFile};
 pub use count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 pub use entity_key::EntityKey;
 pub use error::Error;
+pub use format::columnar::is_decoding;
 pub use format::{CsvOptions, Format};
 pub use period::{Period, PeriodError};
 pub use problem::{Position, Problem, ProblemKind};

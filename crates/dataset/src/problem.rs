@@ -131,6 +131,18 @@ pub enum ProblemKind {
     /// Text that is not UTF-8, in a file whose encoding can be named.
     #[error("is not UTF-8 text; name its encoding, such as --encoding latin1, or save it as UTF-8")]
     OtherEncoding,
+    /// A separator was named that the header does not have, and another one makes columns of it.
+    #[error(
+        "the header has no {named:?}, and {found:?} would make {columns} columns of it; name that with --separator"
+    )]
+    OtherSeparator {
+        /// The separator that was named.
+        named: char,
+        /// The separator found.
+        found: char,
+        /// Columns that it makes.
+        columns: usize,
+    },
     /// A folder without anything to read.
     #[error(
         "is a folder without Parquet or Arrow files; name a file, or a folder that holds the parts of a table"

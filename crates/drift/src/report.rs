@@ -56,6 +56,23 @@ impl Report {
         self.tested_columns + self.untested_drifted().count()
     }
 
+    /// Where no column has a verdict, the first ones and why: then the decision is of nothing, and a caller that acts on it
+    /// should not. None where a column has one.
+    #[must_use]
+    pub fn nothing_tested(&self) -> Option<String> {
+        const NAMED: usize = 5;
+        let reason = |column: &ColumnReport| {
+            format!("{} ({})", column.name, column.reason.as_deref().unwrap_or("no reason given"))
+        };
+        (self.judged_columns() == 0).then(|| {
+            let mut named: Vec<String> = self.columns.iter().take(NAMED).map(reason).collect();
+            if self.columns.len() > NAMED {
+                named.push(format!("{} more", self.columns.len() - NAMED));
+            }
+            named.join(", ")
+        })
+    }
+
     /// The columns that count as drifted because they could not be tested.
     pub fn untested_drifted(&self) -> impl Iterator<Item = &NotTested> {
         self.not_tested.iter().filter(|column| column.counted)

@@ -82,9 +82,20 @@ enum Command {
     Check(check::Args),
 }
 
+/// Keeps the panics of decoders on damaged files, which become errors, off standard error.
+fn quiet_decoders() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !streamflow_dataset::is_decoding() {
+            told(panic);
+        }
+    }));
+}
+
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    quiet_decoders();
     let context = Context {
         config_file: cli.config,
         data_dir: cli.data_dir,

@@ -349,6 +349,16 @@ impl Csv {
     }
 }
 
+/// Refuses a named separator that makes one column of a header of which another makes more.
+fn check_separator(source: &Source, named: Text, found: u8) -> Result<(), Fault> {
+    let columns = source.records(Text { separator: found, ..named })?.header.len();
+    if columns > 1 {
+        let (named, found) = (char::from(named.separator), char::from(found));
+        return Err(ProblemKind::OtherSeparator { named, found, columns }.into());
+    }
+    Ok(())
+}
+
 /// Of the columns that are looked at and not known to be empty.
 fn row_facts(
     together: RowTally,
@@ -394,6 +404,9 @@ impl Looked {
         text.take(HEADER_START_BYTES).read_to_end(&mut start).map_err(Fault::io("read"))?;
         let text = Text { coding, separator: options.separator.unwrap_or_else(|| separator::sniff(&start)) };
         let header = column_names(&source.records(text)?.header)?;
+        if options.separator.is_some() && header.len() == 1 {
+            check_separator(&source, text, separator::sniff(&start))?;
+        }
         let csv = Csv { source, text, known: vec![Known::default(); header.len()] };
         let mut left_out = Vec::new();
         if let [first, _, ..] = header.as_slice()

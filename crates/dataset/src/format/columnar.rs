@@ -1,5 +1,6 @@
 //! Files whose columns are stored apart: Parquet and Arrow, read as one.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -109,16 +110,29 @@ impl Batches {
     }
 }
 
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread decodes a file of columns. A panic meanwhile is one of the decoder on a damaged file, which becomes
+/// an error: a program's panic hook has nothing to tell.
+pub fn is_decoding() -> bool {
+    DECODING.get()
+}
+
 /// Runs a decoder. Its bounds are checked by panics in places, and a flipped bit in a file must be
 /// an error of the file rather than the end of the process; nothing of the decoder is used after one.
 pub(crate) fn guarded<T, E: std::fmt::Display>(
     format: Format,
     decode: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, ProblemKind> {
-    let reason = match catch_unwind(AssertUnwindSafe(decode)) {
+    DECODING.set(true);
+    let decoded = catch_unwind(AssertUnwindSafe(decode));
+    DECODING.set(false);
+    let reason = match decoded {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => crate::cell::shorten(&error.to_string()),
-        Err(_) => "its pages contradict each other".to_string(),
+        Err(_) => "its parts contradict each other".to_string(),
     };
     Err(ProblemKind::Damaged { format, reason })
 }

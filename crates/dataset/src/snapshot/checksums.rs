@@ -55,6 +55,15 @@ impl Checked {
     }
 }
 
+/// The names in a folder, in order.
+fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<_>, _>>().map_err(Error::io("list", folder))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
 const CHANGED: &str = "its bytes are not those that were written (SHA-256)";
 
 /// A file of a snapshot and what became of it.
@@ -81,6 +90,8 @@ pub enum FileState {
     Changed,
     /// It is not there.
     Missing,
+    /// It lies among the tables and no ledger entry names it.
+    Foreign,
 }
 
 impl fmt::Display for FileState {
@@ -90,19 +101,21 @@ impl fmt::Display for FileState {
             FileState::Unrecorded => "no checksum recorded",
             FileState::Changed => "damaged",
             FileState::Missing => "missing",
+            FileState::Foreign => "of no ingest",
         })
     }
 }
 
 impl FileState {
-    /// Whether the file is not what was written.
+    /// Whether the file is not what was written, or was not written by an ingest.
     pub fn is_damaged(self) -> bool {
-        matches!(self, FileState::Changed | FileState::Missing)
+        matches!(self, FileState::Changed | FileState::Missing | FileState::Foreign)
     }
 }
 
 impl Snapshots {
-    /// Reads every file of every snapshot and holds it against its checksum. Changes nothing.
+    /// Reads every file of every snapshot and holds it against its checksum, and looks for files beside them that no
+    /// ledger entry names. Changes nothing.
     ///
     /// # Errors
     /// [`Error::Io`] but for a missing file; [`Error::Ledger`].
@@ -110,6 +123,41 @@ impl Snapshots {
         let mut files = Vec::new();
         for snapshot in ledger::read_all(&self.snapshots)?.values() {
             files.extend(self.verify_snapshot(snapshot)?);
+            if !self.snapshots.join(&snapshot.validation).exists() {
+                let (as_of, path) = (snapshot.as_of, snapshot.validation.clone());
+                let table = "validation result".to_string();
+                files.push(VerifiedFile { as_of, table, path, state: FileState::Missing });
+            }
+        }
+        let known: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
+        files.extend(self.foreign(&known)?);
+        Ok(files)
+    }
+
+    /// The files in the folders of tables and dates that are not known.
+    fn foreign(&self, known: &HashSet<String>) -> Result<Vec<VerifiedFile>, Error> {
+        let mut files = Vec::new();
+        for table in names_in(&self.snapshots)? {
+            if table.starts_with(['.', '_']) || !self.snapshots.join(&table).is_dir() {
+                continue;
+            }
+            for date in names_in(&self.snapshots.join(&table))? {
+                let folder = self.snapshots.join(&table).join(&date);
+                let Some(as_of) = date.strip_prefix("as_of=").and_then(|date| date.parse().ok()) else {
+                    continue;
+                };
+                for name in names_in(&folder)? {
+                    let path = format!("{table}/{date}/{name}");
+                    if !known.contains(&path) {
+                        files.push(VerifiedFile {
+                            as_of,
+                            table: table.clone(),
+                            path,
+                            state: FileState::Foreign,
+                        });
+                    }
+                }
+            }
         }
         Ok(files)
     }
@@ -140,7 +188,8 @@ impl Snapshots {
 
     /// Whether all files of a snapshot are what was written, as far as the ledger knows.
     pub(crate) fn is_whole(&self, snapshot: &Snapshot) -> Result<bool, Error> {
-        Ok(self.verify_snapshot(snapshot)?.iter().all(|file| !file.state.is_damaged()))
+        let validation = self.snapshots.join(&snapshot.validation);
+        Ok(validation.exists() && self.verify_snapshot(snapshot)?.iter().all(|file| !file.state.is_damaged()))
     }
 
     fn verify_snapshot(&self, snapshot: &Snapshot) -> Result<Vec<VerifiedFile>, Error> {

@@ -54,11 +54,22 @@ fn the_same_drop_writes_what_is_damaged_or_missing() {
     assert_eq!(states(), [FileState::Intact; 3]);
     assert_eq!(ingest(&store, drop.path(), "2024-01-31").unwrap().outcome, Outcome::Unchanged);
 
+    // What no ingest has written is not read here, and would be elsewhere.
+    let foreign = file("labels").with_file_name("part-1.parquet");
+    fs::write(&foreign, b"PAR1").unwrap();
+    assert_eq!(states(), [FileState::Intact, FileState::Intact, FileState::Intact, FileState::Foreign]);
+    fs::remove_file(foreign).unwrap();
+    let validation = data.path().join("snapshots/_ledger/as_of=2024-01-31.validation.json");
+    fs::remove_file(&validation).unwrap();
+    assert_eq!(states().last(), Some(&FileState::Missing));
+    assert_eq!(ingest(&store, drop.path(), "2024-01-31").unwrap().outcome, Outcome::Mended);
+    assert_eq!(states(), [FileState::Intact; 3]);
+
     fs::write(file("usage"), b"PAR1").unwrap();
     fs::remove_file(file("users")).unwrap();
     assert_eq!(states(), [FileState::Intact, FileState::Changed, FileState::Missing]);
     let report = ingest(&store, drop.path(), "2024-01-31").unwrap();
-    assert_eq!((report.outcome, report.snapshot.revision), (Outcome::Mended, 2));
+    assert_eq!((report.outcome, report.snapshot.revision), (Outcome::Mended, 3));
     assert_eq!(states(), [FileState::Intact; 3]);
     assert_eq!(rows(&store.point_in_time(date("2024-01-31"), READ).unwrap()), expected);
 }

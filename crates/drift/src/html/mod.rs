@@ -122,6 +122,15 @@ mod tests {
     use crate::{Column, DriftSettings, compare};
 
     #[test]
+    fn a_report_without_a_tested_column_is_a_page() {
+        let empty = [Column::float("x", vec![f64::NAN])];
+        let report = compare(&empty, &empty, &DriftSettings::default()).unwrap();
+        let html = report.to_html();
+        assert!(html.contains("No column could be tested"), "{html}");
+        assert_eq!(report.nothing_tested().as_deref(), Some("x (no values in reference)"));
+    }
+
+    #[test]
     fn hostile_names_stay_text() {
         let evil = "<script>alert('x')</script>\"&\u{0}\u{202e}";
         let rows =
@@ -137,12 +146,5 @@ mod tests {
         assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
         assert!(!html.contains("alert('x')") && !html.contains('\u{0}'));
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)"));
-    }
-
-    #[test]
-    fn a_report_without_a_tested_column_is_a_page() {
-        let empty = [Column::float("x", vec![f64::NAN])];
-        let html = compare(&empty, &empty, &DriftSettings::default()).unwrap().to_html();
-        assert!(html.contains("No column could be tested"), "{html}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use streamflow_dataset::{FileState, VerifiedFile};
@@ -23,7 +24,14 @@ pub enum Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Verify { adopt } = args;
     let config = context.config()?;
-    let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
+    let data_dir = context.data_dir(&config);
+    if !data_dir.join("snapshots").is_dir() {
+        bail!(
+            "{} holds no snapshots: `streamflow ingest` makes the first; is --data-dir right?",
+            data_dir.display()
+        );
+    }
+    let snapshots = snapshots(&data_dir, config.dataset)?;
     let adopted = if *adopt { snapshots.adopt()? } else { 0 };
     let files = snapshots.verify()?;
     let is_damaged = files.iter().any(|file| file.state.is_damaged());
@@ -59,6 +67,12 @@ fn text(files: &[VerifiedFile], adopted: usize) -> String {
     if damaged > 0 {
         text.push_str(&format!(
             "; {damaged} are damaged or missing: ingest these months again (the same drop writes them anew)"
+        ));
+    }
+    if count(FileState::Foreign) > 0 {
+        text.push_str(&format!(
+            "; {} are of no ingest, and other programs would read them: move them away",
+            count(FileState::Foreign)
         ));
     }
     if count(FileState::Unrecorded) > 0 {

@@ -9,11 +9,11 @@ use streamflow_drift::{
     ColumnType, Decision, DriftSettings, History, Method, NotTested, Report, RuleSet, Share, Status, Untested,
 };
 
-use super::{Context, CsvArgs, date, share};
+use super::{Context, CsvArgs, check_outputs, date, share};
 use crate::config::{drift_method, nearest};
 use crate::drift::{Rules, files, months};
 use crate::files::write_aside;
-use crate::terminal::{OutputFormat, table};
+use crate::terminal::{OutputFormat, stderr, table};
 use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
@@ -102,7 +102,9 @@ pub fn exit_code(fail_on_drift: bool, retraining_due: bool) -> ExitCode {
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let outputs = outputs(args)?;
+    let outputs = outputs(args, context.terminal.format)?;
+    let inputs: Vec<&Path> = args.reference.iter().chain(&args.current).map(PathBuf::as_path).collect();
+    check_outputs(&outputs.iter().map(|(path, _)| *path).collect::<Vec<_>>(), &inputs)?;
     let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
     let retraining_due = if args.history {
         let history = match &args.reference {
@@ -132,6 +134,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             Document::Markdown => report.to_markdown(),
         };
         write(&outputs, render, || text(&report), context)?;
+        refuse_no_verdict(&report)?;
         report.decision == Decision::RetrainingTriggered
     };
     Ok(exit_code(args.fail_on_drift, retraining_due))
@@ -159,7 +162,38 @@ fn compare_files(
         settings.thresholds.extend(flags.thresholds);
         Ok(())
     };
-    files::compare(files, settings, complete, &context.terminal)
+    let report = files::compare(files, settings, complete, &context.terminal)?;
+    let named: Vec<&str> =
+        configured.keys().map(String::as_str).filter(|name| report.column(name).is_some()).collect();
+    if !named.is_empty() {
+        stderr(&format!("judged as monitor.columns of the configuration says: {}", named.join(", ")));
+    }
+    refuse_unfit_methods(args, &report)?;
+    Ok(report)
+}
+
+/// Nothing that was looked at is no verdict, whatever the report's decision says.
+fn refuse_no_verdict(report: &Report) -> anyhow::Result<()> {
+    match report.nothing_tested() {
+        Some(reasons) => bail!(
+            "no column of {} and {} could be tested, so there is no verdict: {reasons}",
+            report.reference.name,
+            report.current.name
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a method of the command line that is not for its column's type: the column would drop out of the verdict.
+fn refuse_unfit_methods(args: &Args, report: &Report) -> anyhow::Result<()> {
+    for (name, method) in assignments("--method", &args.method, drift_method)? {
+        let Some(column) = report.column(&name) else { continue };
+        if column.status != Status::Tested && !method.columns.contains(&column.column_type) {
+            let reason = column.reason.as_deref().unwrap_or("it cannot be tested");
+            bail!("--method {name}={} leaves {name} without a test: {reason}", method.name);
+        }
+    }
+    Ok(())
 }
 
 /// Compares each of the current files with the reference.
@@ -170,7 +204,9 @@ fn compare_many(
     context: &Context,
 ) -> anyhow::Result<History> {
     let report = |current: &PathBuf| {
-        compare_files(args, threshold, reference, current, context).map(months::essentials)
+        let report = compare_files(args, threshold, reference, current, context)?;
+        refuse_no_verdict(&report)?;
+        Ok(months::essentials(report))
     };
     if args.current.is_empty() {
         bail!("--history names the reference {} and nothing to compare with it", reference.display());
@@ -188,7 +224,7 @@ enum Document {
 }
 
 /// What to write where. Standard output holds one document only.
-fn outputs(args: &Args) -> anyhow::Result<Vec<(&Path, Document)>> {
+fn outputs(args: &Args, format: OutputFormat) -> anyhow::Result<Vec<(&Path, Document)>> {
     let rows = [
         (&args.html, Document::Html),
         (&args.json, Document::Json),
@@ -201,6 +237,13 @@ fn outputs(args: &Args) -> anyhow::Result<Vec<(&Path, Document)>> {
         .collect();
     if outputs.iter().filter(|(path, _)| *path == Path::new("-")).count() > 1 {
         bail!("only one of --html, --json, --evidently-json and --markdown can go to standard output (-)");
+    }
+    let is_json = |document: &Document| matches!(document, Document::Json | Document::EvidentlyJson);
+    let to_stdout = outputs.iter().find(|(path, _)| *path == Path::new("-"));
+    if format == OutputFormat::Json && to_stdout.is_some_and(|(_, document)| !is_json(document)) {
+        bail!(
+            "--format json has JSON on standard output and nothing else; give --html and --markdown a file"
+        );
     }
     Ok(outputs)
 }

@@ -23,7 +23,7 @@ pub mod up;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use streamflow_dataset::{CsvOptions, Period};
 use streamflow_drift::Share;
 
@@ -75,6 +75,37 @@ impl CsvArgs {
     fn options(&self) -> anyhow::Result<CsvOptions> {
         CsvOptions::parse(self.separator.as_deref(), self.encoding.as_deref()).map_err(anyhow::Error::msg)
     }
+}
+
+/// Refuses outputs that would overwrite an input or each other, or become a part of an input that is a folder. `-` is
+/// standard output.
+fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> anyhow::Result<()> {
+    let resolve = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        path.canonicalize().or_else(|_| {
+            let name = path.file_name().unwrap_or_default();
+            folder.canonicalize().map(|folder| folder.join(name))
+        })
+    };
+    let mut taken: Vec<(PathBuf, &Path)> =
+        inputs.iter().filter_map(|input| Some((resolve(input).ok()?, *input))).collect();
+    for &output in outputs.iter().filter(|output| **output != Path::new("-")) {
+        // A folder that is not there yet holds nothing that could be lost.
+        let Ok(resolved) = resolve(output) else { continue };
+        if let Some((_, other)) = taken.iter().find(|(path, _)| *path == resolved) {
+            bail!("{} would be written over {}; name another file", output.display(), other.display());
+        }
+        if let Some((folder, _)) = taken.iter().find(|(path, _)| path.is_dir() && resolved.starts_with(path))
+        {
+            bail!(
+                "{} would become a part of the table in {}; name a file elsewhere",
+                output.display(),
+                folder.display()
+            );
+        }
+        taken.push((resolved, output));
+    }
+    Ok(())
 }
 
 /// Reads a date of the command line.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use streamflow_dataset::{CsvOptions, LeftOut, Reading, TableFile};
 use streamflow_drift::TableProfile;
 
-use super::{Context, CsvArgs};
+use super::{Context, CsvArgs, check_outputs};
 use crate::drift::counted_column;
 use crate::drift::files::{MEMORY_BYTES, read_profile, threads};
 use crate::files::write_aside;
@@ -27,6 +27,8 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let csv = args.csv.options()?;
+    let inputs: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+    check_outputs(&[&args.out], &inputs)?;
     let mut whole: Option<TableProfile> = None;
     let mut left_out: Vec<LeftOut> = Vec::new();
     for path in &args.files {

@@ -15,8 +15,10 @@ pub struct ConsoleConfig {
     pub listen: SocketAddr,
     /// Path under which a proxy serves the console, such as `/streamflow`; empty at the root.
     pub path_prefix: String,
-    /// Nothing can be changed through the console.
+    /// Nothing can be changed through this plane, by people or programs.
     pub read_only: bool,
+    /// Names under which the console is reached, beside IP addresses, names without a dot and `localhost`.
+    pub hosts: Vec<String>,
     /// Users that may log in and the argon2 hashes of their passwords (`streamflow hash-password` makes one).
     pub users: BTreeMap<String, String>,
     /// Idle time after which a login ends.
@@ -33,6 +35,7 @@ impl Default for ConsoleConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             path_prefix: String::new(),
             read_only: false,
+            hosts: Vec::new(),
             users: BTreeMap::new(),
             session_minutes: NonZeroU64::new(720).expect("a default is not zero"),
             max_concurrent_queries: NonZeroUsize::new(20).expect("a default is not zero"),
@@ -51,6 +54,9 @@ impl ConsoleConfig {
             bail!(
                 "console.path_prefix is {prefix:?}; expected a path such as \"/streamflow\", without a slash at its end"
             );
+        }
+        if let Some(host) = self.hosts.iter().find(|host| host.is_empty() || host.contains([':', '/', ' '])) {
+            bail!("console.hosts names {host:?}; expected names such as \"ops.example.com\", without a port");
         }
         for (user, hash) in &self.users {
             if argon2::PasswordHash::new(hash).is_err() {

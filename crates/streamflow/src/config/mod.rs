@@ -234,6 +234,14 @@ mod tests {
                 "did you mean monthly_fee?",
             ),
             (
+                ("untested = \"drifted\"", "columns = { net_service = { method = \"ks\" } }"),
+                "monitor.columns.net_service.method is ks, which is not for categorical columns",
+            ),
+            (
+                ("untested = \"drifted\"", "columns = { net_service = { type = \"numerical\" } }"),
+                "the values of net_service are no numbers",
+            ),
+            (
                 ("untested = \"drifted\"", "columns = { monthly_fee = { threshold = -1 } }"),
                 "monitor.columns.monthly_fee.threshold is -1; expected a number over 0",
             ),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use streamflow_dataset::DatasetSpec;
+use streamflow_dataset::{ColumnType as Declared, DatasetSpec};
 use streamflow_drift::{ColumnType, DRIFT_SHARE_THRESHOLD, METHODS, Method, RuleSet, Share, Untested};
 
 use super::nearest;
@@ -54,11 +54,37 @@ impl MonitorConfig {
                     nearest(name, known()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                 bail!("monitor.columns names {name:?}, which is neither a feature nor the label{hint}");
             }
+            rules.check_method(name, dataset)?;
             if let Some(threshold) = rules.threshold.filter(|value| !(value.is_finite() && *value > 0.0)) {
                 bail!("monitor.columns.{name}.threshold is {threshold}; expected a number over 0");
             }
         }
         Ok(())
+    }
+}
+
+impl ColumnRules {
+    /// Refuses a type or a method that the column's declared values have no use for: it would drop out of the verdict.
+    fn check_method(&self, name: &str, dataset: &DatasetSpec) -> anyhow::Result<()> {
+        let declared = dataset.tables.keys().find_map(|table| dataset.column_type(table, name));
+        let is_number = matches!(declared, Some(Declared::Integer | Declared::Float));
+        let column_type = match (self.column_type, is_number) {
+            (Some(ColumnType::Numerical), false) => {
+                bail!("monitor.columns.{name}.type is numerical, and the values of {name} are no numbers")
+            }
+            (Some(chosen), _) => chosen,
+            (None, true) => ColumnType::Numerical,
+            (None, false) => ColumnType::Categorical,
+        };
+        let method = self.method.as_deref().and_then(|method| drift_method(method).ok());
+        match method.filter(|method| !self.ignore && !method.columns.contains(&column_type)) {
+            Some(method) => bail!(
+                "monitor.columns.{name}.method is {}, which is not for {} columns",
+                method.name,
+                column_type.as_str()
+            ),
+            None => Ok(()),
+        }
     }
 }
 

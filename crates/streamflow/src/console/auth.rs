@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
 
 use crate::config::ConsoleConfig;
 
@@ -46,12 +47,36 @@ pub struct Auth {
     sessions: Mutex<HashMap<String, Session>>,
     /// Basic credentials that were right, since a check takes tens of milliseconds by design.
     known_basic: Mutex<HashMap<String, Instant>>,
+    /// Passwords being checked, and those that are or wait to be.
+    checking: Semaphore,
+    waiting: Semaphore,
 }
+
+/// Passwords checked at once. Each takes 19 MiB and a processor.
+const CHECKS: usize = 2;
+/// Checks that wait for their turn; one more is refused.
+const CHECKS_WAITING: usize = 32;
+/// How long a check that failed keeps its place, so that guessing leaves the processors to others.
+const AFTER_FAILURE: Duration = Duration::from_millis(150);
+
+/// Too many passwords are being checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
 
 struct Session {
     user: String,
     token: String,
+    began: Instant,
     used: Instant,
+}
+
+/// A login ends after so long, however much it is used.
+const SESSION_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl Session {
+    fn lasts(&self, idle_max: Duration) -> bool {
+        self.used.elapsed() < idle_max && self.began.elapsed() < SESSION_AGE_MAX
+    }
 }
 
 impl Auth {
@@ -69,6 +94,8 @@ impl Auth {
             anyone_token: random_token()?,
             sessions: Mutex::default(),
             known_basic: Mutex::default(),
+            checking: Semaphore::new(CHECKS),
+            waiting: Semaphore::new(CHECKS + CHECKS_WAITING),
         })
     }
 
@@ -108,14 +135,51 @@ impl Auth {
         self.session(cookie(headers)?)
     }
 
-    /// The same for a request being served: a password takes tens of milliseconds to check, so that is done off the
-    /// threads that serve others.
-    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Option<Caller> {
-        if !headers.contains_key(header::AUTHORIZATION) {
-            return self.caller(headers);
+    /// The same for a request being served: a password is checked in its turn, off the threads that serve others.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many passwords wait to be checked.
+    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Result<Option<Caller>, Busy> {
+        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let basic = value.and_then(|value| value.split_once(' '));
+        let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic") && self.is_required());
+        let Some((_, credentials)) = basic else { return Ok(self.caller(headers)) };
+        if self.is_known_basic(credentials.trim()) {
+            return Ok(Some(Caller::Program));
         }
         let (auth, headers) = (self.clone(), headers.clone());
-        tokio::task::spawn_blocking(move || auth.caller(&headers)).await.ok().flatten()
+        self.in_turn(move || auth.caller(&headers), Option::is_some).await
+    }
+
+    /// The same as [`Auth::log_in`], in its turn.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many passwords wait to be checked.
+    pub async fn log_in_in_turn(
+        self: &Arc<Self>,
+        user: String,
+        password: String,
+        cookie_path: String,
+    ) -> Result<anyhow::Result<Option<String>>, Busy> {
+        let auth = self.clone();
+        let work = move || auth.log_in(&user, &password, &cookie_path);
+        self.in_turn(work, |cookie| matches!(cookie, Ok(Some(_)))).await
+    }
+
+    /// Does what checks a password when it is its turn; `is_right` tells whether the password was.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        is_right: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Busy> {
+        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
+        let _turn = self.checking.acquire().await.map_err(|_| Busy)?;
+        let result = tokio::task::spawn_blocking(work).await.map_err(|_| Busy)?;
+        if !is_right(&result) {
+            tracing::warn!("a login to the console was refused: user and password do not fit");
+            tokio::time::sleep(AFTER_FAILURE).await;
+        }
+        Ok(result)
     }
 
     /// The token that the caller's changing requests must carry; programs need none.
@@ -141,9 +205,10 @@ impl Auth {
             return Ok(None);
         }
         let id = random_token()?;
-        let session = Session { user: user.to_owned(), token: random_token()?, used: Instant::now() };
+        let now = Instant::now();
+        let session = Session { user: user.to_owned(), token: random_token()?, began: now, used: now };
         let mut sessions = self.sessions.lock().expect("no panic while held");
-        sessions.retain(|_, session| session.used.elapsed() < self.idle_max);
+        sessions.retain(|_, session| session.lasts(self.idle_max));
         if sessions.len() >= SESSIONS_MAX {
             let oldest = sessions.iter().min_by_key(|(_, session)| session.used).map(|(id, _)| id.clone());
             oldest.and_then(|id| sessions.remove(&id));
@@ -163,7 +228,7 @@ impl Auth {
 
     fn session(&self, id: &str) -> Option<Caller> {
         let mut sessions = self.sessions.lock().expect("no panic while held");
-        let session = sessions.get_mut(id).filter(|session| session.used.elapsed() < self.idle_max)?;
+        let session = sessions.get_mut(id).filter(|session| session.lasts(self.idle_max))?;
         session.used = Instant::now();
         Some(Caller::Session { user: session.user.clone(), token: session.token.clone() })
     }
@@ -174,13 +239,16 @@ impl Auth {
         tokens.fold(false, |found, token| found | bool::from(token.as_bytes().ct_eq(sent.as_bytes())))
     }
 
-    fn is_basic(&self, credentials: &str) -> bool {
+    fn is_known_basic(&self, credentials: &str) -> bool {
         let mut known = self.known_basic.lock().expect("no panic while held");
         known.retain(|_, since| since.elapsed() < self.idle_max);
-        if known.contains_key(credentials) {
+        known.contains_key(credentials)
+    }
+
+    fn is_basic(&self, credentials: &str) -> bool {
+        if self.is_known_basic(credentials) {
             return true;
         }
-        drop(known);
         let decoded = BASE64.decode(credentials).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let fits = decoded
             .as_deref()
@@ -327,5 +395,31 @@ mod tests {
         ] {
             assert_eq!(auth.caller(&headers(&[("authorization", value)])), expected, "{value}");
         }
+    }
+
+    #[tokio::test]
+    async fn passwords_beyond_those_that_wait_are_refused_at_once() {
+        let auth = Arc::new(auth());
+        let wrong = headers(&[("authorization", "Basic YWRhOndyb25n")]);
+        let right = headers(&[("authorization", "Basic YWRhOmNvcnJlY3QgaG9yc2U=")]);
+        assert_eq!(auth.identify(&right).await, Ok(Some(Caller::Program)));
+        let asked = (0..100).map(|_| {
+            let (auth, wrong) = (auth.clone(), wrong.clone());
+            tokio::spawn(async move { auth.identify(&wrong).await })
+        });
+        let asked: Vec<_> = asked.collect();
+        tokio::task::yield_now().await;
+        // Who is known, and who sends no password, does not wait for those who guess.
+        assert_eq!(auth.identify(&right).await, Ok(Some(Caller::Program)));
+        assert_eq!(auth.identify(&HeaderMap::new()).await, Ok(None));
+        let refused = asked.len() - CHECKS - CHECKS_WAITING;
+        let mut busy = 0;
+        for one in asked {
+            match one.await.unwrap() {
+                Err(Busy) => busy += 1,
+                Ok(caller) => assert_eq!(caller, None),
+            }
+        }
+        assert_eq!(busy, refused);
     }
 }

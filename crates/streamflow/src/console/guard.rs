@@ -1,5 +1,6 @@
 //! What every request to the console plane passes first: a login where one is needed, and no change by mistake.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,6 +19,8 @@ use super::rights::{Access, Client, Right, Route};
 pub struct Guard {
     pub auth: Arc<Auth>,
     pub read_only: bool,
+    /// The names that the configuration gives this server.
+    pub hosts: Arc<[String]>,
 }
 
 impl Guard {
@@ -66,9 +69,12 @@ impl Guard {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), ResourceError> {
+        if client == Client::Console || !is_safe(method) {
+            self.know_host(headers)?;
+        }
         let caller = match right {
             Right::Open => None,
-            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers).await {
+            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers).await? {
                 None => {
                     let message = "log in first, or send Authorization: Bearer TOKEN";
                     return Err(ResourceError::new(StatusCode::UNAUTHORIZED, message));
@@ -76,11 +82,16 @@ impl Guard {
                 known => known,
             },
         };
+        let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
+        const READ_ONLY: &str =
+            "this console is read-only (console.read_only); nothing can be changed through it";
+        if self.read_only && right == Right::Change && !is_safe(method) {
+            return forbidden(READ_ONLY);
+        }
         // A question that a program asks by POST, because it is long, may come from any site's page.
         if is_safe(method) || (right, client) == (Right::Ask, Client::Program) {
             return Ok(());
         }
-        let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
         if is_cross_site(headers) {
             return forbidden(
                 "this request comes from another site's page; changes are made from the console itself",
@@ -91,11 +102,28 @@ impl Guard {
             return forbidden("X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it");
         }
         if self.read_only && right != Right::Ask {
-            return forbidden(
-                "this console is read-only (console.read_only); nothing can be changed through it",
-            );
+            return forbidden(READ_ONLY);
         }
         Ok(())
+    }
+
+    /// Refuses a request for a name that nobody gave this server. A page of another site can have its own name mean this
+    /// machine, and would then count as this site's; names without a dot and addresses cannot be had by others.
+    fn know_host(&self, headers: &HeaderMap) -> Result<(), ResourceError> {
+        let Some(host) = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default()) else {
+            return Ok(());
+        };
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
+        let is_address = name.starts_with('[') || name.parse::<IpAddr>().is_ok();
+        let is_local = !name.contains('.') || name.ends_with(".localhost");
+        if is_address || is_local || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            return Ok(());
+        }
+        let message = format!(
+            "nobody told this server that it is called {name:?}; if it is, add the name to console.hosts"
+        );
+        Err(ResourceError::new(StatusCode::MISDIRECTED_REQUEST, message))
     }
 }
 
@@ -107,11 +135,15 @@ mod tests {
     use super::*;
 
     const OTHER_SITE: (&str, &str) = ("origin", "http://evil.example");
+    const REBOUND: (&str, &str) = ("host", "evil.example:9090");
     const LOGGED_IN: (&str, &str) = ("authorization", "Bearer t0ken");
 
     async fn status(guard: &Guard, access: Access, method: &Method, headers: &[(&'static str, &str)]) -> u16 {
-        let headers = [("host", "localhost:9090")].iter().chain(headers);
-        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let mut all = HeaderMap::new();
+        for (name, value) in [("host", "localhost:9090")].iter().chain(headers) {
+            all.insert(*name, value.parse().unwrap());
+        }
+        let headers = all;
         guard.admit(access, method, &headers).await.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
     }
 
@@ -123,6 +155,7 @@ mod tests {
                 Auth::new(BTreeMap::new(), tokens.iter().map(|&t| t.into()).collect(), hour).unwrap(),
             ),
             read_only,
+            hosts: ["ops.example.com".to_owned()].into(),
         };
         let (open, closed, read_only) =
             (guard(&[], false), guard(&["t0ken"], false), guard(&["t0ken"], true));
@@ -149,10 +182,40 @@ mod tests {
             (&closed, program(Right::Change), Method::POST, &[], 401),
             (&open, program(Right::Change), Method::POST, &[], 200),
             (&open, program(Right::Change), Method::POST, &[OTHER_SITE], 403),
-            (&read_only, program(Right::Change), Method::POST, &[LOGGED_IN], 200),
+            (&read_only, program(Right::Change), Method::POST, &[LOGGED_IN], 403),
+            (&read_only, program(Right::Change), Method::GET, &[LOGGED_IN], 200),
+            (&read_only, program(Right::Ask), Method::POST, &[LOGGED_IN], 200),
+            (&open, console(Right::Open), Method::GET, &[REBOUND], 421),
+            (&open, console(Right::Read), Method::GET, &[REBOUND], 421),
+            (&open, console(Right::Change), Method::POST, &[REBOUND], 421),
+            (&open, program(Right::Change), Method::POST, &[REBOUND], 421),
+            (&open, program(Right::Read), Method::GET, &[REBOUND], 200),
         ] {
             let found = status(guard, access, &method, headers).await;
             assert_eq!(found, expected, "{access:?} {method} {headers:?}, read-only: {}", guard.read_only);
+        }
+    }
+
+    #[test]
+    fn a_server_knows_its_names() {
+        let auth = Auth::new(BTreeMap::new(), Vec::new(), Duration::from_secs(60)).unwrap();
+        let guard =
+            Guard { auth: Arc::new(auth), read_only: false, hosts: ["ops.example.com".to_owned()].into() };
+        for (host, expected) in [
+            ("localhost:9090", true),
+            ("127.0.0.1:9090", true),
+            ("[::1]:9090", true),
+            ("10.0.0.7", true),
+            ("streamflow:9090", true),
+            ("shop.localhost", true),
+            ("OPS.example.com.:443", true),
+            ("evil.example", false),
+            ("localhost.evil.example:9090", false),
+            ("127.0.0.1.evil.example", false),
+            ("ops.example.com.evil.example", false),
+        ] {
+            let headers = [(header::HOST, host.parse().unwrap())].into_iter().collect();
+            assert_eq!(guard.know_host(&headers).is_ok(), expected, "{host}");
         }
     }
 }

@@ -23,7 +23,7 @@ use guard::Guard;
 /// `prometheus` are the routes of Prometheus's API, `/metrics`, `/federate` and `/-/…`.
 pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, resources: Resources) -> Router {
     let prefix: Arc<str> = settings.path_prefix.as_str().into();
-    let guard = Guard { auth, read_only: settings.read_only };
+    let guard = Guard { auth, read_only: settings.read_only, hosts: settings.hosts.as_slice().into() };
     let assets = Router::new().fallback(assets::serve).with_state(prefix.clone());
     let plane = guard
         .paths(prometheus, rights::prometheus)

@@ -22,8 +22,7 @@ pub enum Right {
 pub enum Client {
     /// The console's script: it carries the caller's token, and shows a login page of its own.
     Console,
-    /// Programs and the browser itself, which know no token of ours. `read_only`, which is about the console, does not
-    /// bind them.
+    /// Programs and the browser itself, which know no token of ours.
     Program,
 }
 

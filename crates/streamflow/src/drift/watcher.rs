@@ -127,6 +127,7 @@ impl Watcher {
     /// Brings the status up to date. A report that cannot be read leaves that of the report before it, and is logged
     /// once.
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
+        self.store.end_crashed_runs().await?;
         let folder = self.folder.clone();
         let names = tokio::task::spawn_blocking(move || folder.names()).await??;
         let Rules { profile, threshold, .. } = self.folder.configured();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use serde::Serialize;
 use streamflow_dataset::{Period, PointInTime};
 use streamflow_drift::{Decision, DriftSettings, NotTested, Report};
@@ -59,6 +60,12 @@ pub struct MonitorOutcome {
 
 /// Runs the flow once. Its reports go to the workspace's report folder.
 pub async fn run(workspace: &Workspace, request: MonitorRequest) -> anyhow::Result<MonitorOutcome> {
+    if request.reference == request.current {
+        bail!(
+            "{} is named as the reference and as the current month; a month is always like itself",
+            request.current
+        );
+    }
     let parameters = serde_json::to_value(&request)?;
     let mut run = FlowRun::start(workspace.store.clone(), &FLOW, parameters).await?;
     let id = run.id;
@@ -116,6 +123,9 @@ async fn tasks(
         })
         .await?;
 
+    if let Some(reasons) = report.nothing_tested() {
+        bail!("no column could be tested, so there is no verdict: {reasons}");
+    }
     let reports = workspace.reports.clone();
     let write = move || reports.write(&report).map(|files| (report, files));
     let (report, files) = run.task("write_reports", write).await?;

@@ -1,6 +1,7 @@
 //! History that outlives a process: runs of flows and versions of models, in SQLite inside the data directory.
 
 pub mod models;
+mod process;
 pub mod runs;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +43,9 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         migrator().run(&pool).await?;
-        Ok(Self { pool })
+        let store = Self { pool };
+        store.end_crashed_runs().await?;
+        Ok(store)
     }
 }
 
@@ -55,6 +58,7 @@ fn migrator() -> Migrator {
         step(1, "runs and models", include_str!("migrations/0001_runs_and_models.sql")),
         step(2, "model task", include_str!("migrations/0002_model_task.sql")),
         step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
+        step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
     ])
 }
 

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 use streamflow_drift::{RuleSet, Share};
 
-use super::{Store, json_of, now};
+use super::{Store, json_of, now, process};
 
 const LAST_SUCCESS: &str = "\
     WITH monitored AS (
@@ -120,14 +120,28 @@ impl Store {
     /// Records the start of a run and returns its id.
     pub async fn start_run(&self, flow: &str, parameters: &serde_json::Value) -> sqlx::Result<i64> {
         sqlx::query_scalar(
-            "INSERT INTO runs (flow, parameters, state, state_name, started_at)
-             VALUES (?, ?, 'running', 'Running', ?) RETURNING id",
+            "INSERT INTO runs (flow, parameters, state, state_name, started_at, process)
+             VALUES (?, ?, 'running', 'Running', ?, ?) RETURNING id",
         )
         .bind(flow)
         .bind(parameters.to_string())
         .bind(now())
+        .bind(process::own())
         .fetch_one(&self.pool)
         .await
+    }
+
+    /// Ends, as crashed, the runs whose process is gone without having said how they ended.
+    pub async fn end_crashed_runs(&self) -> sqlx::Result<()> {
+        let running: Vec<(i64, String)> =
+            sqlx::query_as("SELECT id, process FROM runs WHERE state = 'running' AND process IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await?;
+        for (run, _) in running.into_iter().filter(|(_, process)| process::is_gone(process)) {
+            let message = "its process ended before the run did: it was killed, or the machine went down";
+            self.finish_run(run, State::Failed, "Crashed", message).await?;
+        }
+        Ok(())
     }
 
     /// Records the end of a run. A run that has ended keeps its state.
@@ -265,6 +279,27 @@ mod tests {
 
     use super::*;
     use crate::store::temporary;
+
+    #[tokio::test]
+    async fn a_run_whose_process_is_gone_has_crashed() {
+        let (_dir, store) = temporary().await;
+        let parameters = serde_json::json!({});
+        let [alive, gone] = [
+            store.start_run("f", &parameters).await.unwrap(),
+            store.start_run("f", &parameters).await.unwrap(),
+        ];
+        let other = process::own().unwrap().replace(&format!(" {} ", std::process::id()), " 4194305 ");
+        sqlx::query("UPDATE runs SET process = ? WHERE id = ?")
+            .bind(other)
+            .bind(gone)
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        store.end_crashed_runs().await.unwrap();
+        assert_eq!(store.run(alive).await.unwrap().unwrap().state, State::Running);
+        let run = store.run(gone).await.unwrap().unwrap();
+        assert_eq!((run.state, run.state_name.as_str()), (State::Failed, "Crashed"));
+    }
 
     #[tokio::test]
     async fn a_run_keeps_its_first_end_state() {

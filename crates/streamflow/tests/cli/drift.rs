@@ -41,6 +41,9 @@ fn mistakes_are_named() {
     let file = "drops/month_2024-01-31/usage_agg_30d.csv";
     std::fs::write(project.path("noise.csv"), b"\xff\xfe\x00\x01").unwrap();
     std::fs::write(project.path("twice.csv"), "a,a\n1,2\n").unwrap();
+    std::fs::write(project.path("dates.csv"), "day\n2024-01-31\n2024-02-29\n").unwrap();
+    std::fs::write(project.path("gone.csv"), "x\n1\n2\n3\n").unwrap();
+    std::fs::write(project.path("all_missing.csv"), "x,y\n,1\n,2\n").unwrap();
     for (args, expected) in [
         (vec!["drift", file, "nowhere.csv"], "nowhere.csv"),
         (vec!["drift", file, "noise.csv"], "noise.csv"),
@@ -51,11 +54,34 @@ fn mistakes_are_named() {
         (vec!["drift", file, file, "--threshold", "3"], "--threshold 3"),
         (vec!["drift", file, file, "--html", "-", "--json", "-"], "standard output"),
         (vec!["drift", "--history"], "no snapshot was ingested"),
+        (vec!["drift", file, file, "--separator", ";"], "the header has no ';', and ',' would make"),
+        (vec!["drift", file, file, "--html", file], "would be written over"),
+        (vec!["drift", file, file, "--html", "same", "--json", "same"], "same would be written over same"),
+        (vec!["profile", file, "--out", file], "would be written over"),
+        (
+            vec!["drift", file, file, "--html", "-", "--format", "json"],
+            "--format json has JSON on standard output",
+        ),
+        (
+            vec!["drift", file, file, "--method", "user_id=ks"],
+            "--method user_id=ks leaves user_id without a test",
+        ),
+        (vec!["drift", "dates.csv", "dates.csv"], "no column of dates.csv and dates.csv could be tested"),
+        (
+            vec!["drift", "gone.csv", "all_missing.csv", "--untested", "ignored"],
+            "could be tested, so there is no verdict: x (no values in",
+        ),
+        (
+            vec!["monitor", "--reference", "2024-01-31", "--current", "2024-01-31"],
+            "is named as the reference and as the current month",
+        ),
+        (vec!["--data-dir", "typo", "data", "verify"], "typo holds no snapshots"),
     ] {
         let run = project.run(&args);
         assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{args:?} says\n{}\nshould say: {expected}", run.stderr);
     }
+    assert!(!project.path("typo").exists());
     assert_eq!(project.run(&["drift", file]).code, 2);
 }
 

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::console::auth::Busy;
 use crate::terminal::one_line;
 
 /// Why a request was not answered.
@@ -45,6 +46,16 @@ impl From<JsonRejection> for ResourceError {
     }
 }
 
+/// 429.
+impl From<Busy> for ResourceError {
+    fn from(_: Busy) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many passwords are being checked; try again in a moment",
+        )
+    }
+}
+
 impl From<tokio::task::JoinError> for ResourceError {
     fn from(error: tokio::task::JoinError) -> Self {
         anyhow::Error::from(error).into()
@@ -53,6 +64,10 @@ impl From<tokio::task::JoinError> for ResourceError {
 
 impl IntoResponse for ResourceError {
     fn into_response(self) -> Response {
-        (self.status, Json(serde_json::json!({ "error": self.message }))).into_response()
+        let mut response = (self.status, Json(serde_json::json!({ "error": self.message }))).into_response();
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }

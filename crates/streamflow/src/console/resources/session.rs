@@ -22,22 +22,25 @@ pub struct Session {
 }
 
 /// `GET /api/streamflow/session`: also without a login, to know that one is needed.
-pub async fn session(State(resources): State<Resources>, headers: HeaderMap) -> Json<Session> {
+pub async fn session(
+    State(resources): State<Resources>,
+    headers: HeaderMap,
+) -> Result<Json<Session>, ResourceError> {
     let auth = &resources.0.parts.auth;
     let settings = &resources.workspace().config.console;
-    let caller = auth.identify(&headers).await;
+    let caller = auth.identify(&headers).await?;
     let user = match &caller {
         Some(Caller::Session { user, .. }) => Some(user.clone()),
         _ => None,
     };
-    Json(Session {
+    Ok(Json(Session {
         version: env!("CARGO_PKG_VERSION"),
         token: caller.as_ref().and_then(|caller| auth.token(caller)),
         user,
         login_required: caller.is_none(),
         read_only: settings.read_only,
         path_prefix: settings.path_prefix.clone(),
-    })
+    }))
 }
 
 #[derive(Deserialize)]
@@ -53,12 +56,8 @@ pub async fn log_in(
     login: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, ResourceError> {
     let Json(Login { user, password }) = login?;
-    let inner = resources.clone();
-    let cookie = tokio::task::spawn_blocking(move || {
-        let cookie_path = cookie_path(&inner);
-        inner.0.parts.auth.log_in(&user, &password, &cookie_path)
-    })
-    .await??;
+    let auth = &resources.0.parts.auth;
+    let cookie = auth.log_in_in_turn(user, password, cookie_path(&resources)).await??;
     match cookie {
         Some(cookie) => Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()),
         None => Err(ResourceError::new(StatusCode::UNAUTHORIZED, "user and password do not fit; try again")),
