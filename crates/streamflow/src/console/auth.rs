@@ -138,7 +138,7 @@ impl Auth {
     /// The same for a request being served: a password is checked in its turn, off the threads that serve others.
     ///
     /// # Errors
-    /// [`Busy`] when too many passwords wait to be checked.
+    /// `Busy` when too many passwords wait to be checked.
     pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Result<Option<Caller>, Busy> {
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let basic = value.and_then(|value| value.split_once(' '));
@@ -154,7 +154,7 @@ impl Auth {
     /// The same as [`Auth::log_in`], in its turn.
     ///
     /// # Errors
-    /// [`Busy`] when too many passwords wait to be checked.
+    /// `Busy` when too many passwords wait to be checked.
     pub async fn log_in_in_turn(
         self: &Arc<Self>,
         user: String,
