@@ -15,6 +15,7 @@ import measure
 
 def ingested(binary: str, month: Path) -> measure.Run:
     with tempfile.TemporaryDirectory() as directory:
+        measure.run([binary, "init", "."], cwd=directory)
         command = [binary, "--data-dir", str(Path(directory) / "data"), "ingest", "--as-of", "2024-01-31", str(month)]
         return measure.run(command, cwd=directory)
 

@@ -114,6 +114,7 @@ def row(name: str, server: Server, seen: Load, ratio: str) -> list[object]:
 
 def trained(binary: str, month: Path, directory: str) -> list[str]:
     """Ingests and trains on a month under `directory`; returns the command line of a server, up to its address."""
+    measure.run([binary, "init", "."], cwd=directory)
     command = [binary, "--data-dir", str(Path(directory) / "data")]
     measure.run([*command, "ingest", "--as-of", "2024-01-31", str(month)], cwd=directory)
     measure.run([*command, "train", "--as-of", "2024-01-31"], cwd=directory)

@@ -82,7 +82,7 @@ fn profile_table(path: &Path, csv: CsvOptions, left_out: &mut Vec<LeftOut>) -> a
         let counted = table.count(&names, &reading)?;
         for column in counted.columns {
             // As a profile at once: that is small, however long the column.
-            let column = TableProfile::of(&[counted_column(column)?])?.into_columns();
+            let column = TableProfile::of(&[counted_column(column, None)?])?.into_columns();
             columns.extend(column.into_iter().map(|column| (column.name.clone(), column)));
         }
         pending = counted.deferred;

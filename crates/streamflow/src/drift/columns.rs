@@ -22,8 +22,12 @@ pub fn drift_column(column: Column) -> drift::Column {
     drift::Column { name: column.name, values }
 }
 
-/// A column of a file for a comparison. Moves the values, and sorts numbers.
-pub fn counted_column(column: ValueCounts) -> anyhow::Result<drift::Column> {
+/// A column of a file for a comparison. Moves the values, and sorts numbers. Dates are listed and not tested, unless they
+/// are declared to be categories or text: then they are what they look like.
+pub fn counted_column(
+    column: ValueCounts,
+    declared: Option<drift::ColumnType>,
+) -> anyhow::Result<drift::Column> {
     let rows = column.rows();
     let ValueCounts { name, missing, unparseable, values } = column;
     let missing = missing + unparseable.cells;
@@ -34,8 +38,20 @@ pub fn counted_column(column: ValueCounts) -> anyhow::Result<drift::Column> {
         }
         Counts::Boolean(counts) => drift::Column::counted_booleans(name, missing, counts),
         Counts::Text(counts) => drift::Column::counted_text(name, missing, counts),
+        Counts::Date(days)
+            if matches!(declared, Some(drift::ColumnType::Categorical | drift::ColumnType::Text)) =>
+        {
+            let day = |(day, rows): (i32, u64)| (date_text(day), rows);
+            drift::Column::counted_text(name, missing, days.into_iter().map(day).collect())
+        }
         Counts::Date(_) => drift::Column::counted_dates(name, missing, rows - missing),
     })
+}
+
+/// `YYYY-MM-DD` of a day since 1970-01-01.
+fn date_text(day: i32) -> String {
+    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(day));
+    date.map_or_else(|_| day.to_string(), |date| date.to_string())
 }
 
 /// What a model learns from: the configured columns of a point-in-time table, row by row aligned.

@@ -14,8 +14,8 @@ use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use streamflow_dataset::{Counted, CsvOptions, Reading, TableFile, Unparseable, ValueCounts};
 use streamflow_drift::{
-    self as drift, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet, TableProfile,
-    compare_column,
+    self as drift, ColumnType, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet,
+    TableProfile, compare_column,
 };
 
 use super::columns::counted_column;
@@ -218,7 +218,8 @@ impl Pair<'_> {
     fn compare(self, settings: &DriftSettings) -> anyhow::Result<(String, ComparedColumn)> {
         let notes = [(&self.reference, "reference"), (&self.current, "current")]
             .map(|(read, side)| read.as_ref().and_then(|read| read.unparseable(side)));
-        let (reference, current) = (column(self.reference)?, column(self.current)?);
+        let declared = settings.types.get(&self.name).copied();
+        let (reference, current) = (column(self.reference, declared)?, column(self.current, declared)?);
         let mut compared = compare_column(reference.as_deref(), current.as_deref(), settings)?;
         notes.into_iter().flatten().for_each(|note| compared.note(note));
         Ok((self.name, compared))
@@ -241,9 +242,12 @@ impl ReadColumn<'_> {
     }
 }
 
-fn column(read: Option<ReadColumn<'_>>) -> anyhow::Result<Option<Cow<'_, drift::Column>>> {
+fn column(
+    read: Option<ReadColumn<'_>>,
+    declared: Option<ColumnType>,
+) -> anyhow::Result<Option<Cow<'_, drift::Column>>> {
     Ok(match read {
-        Some(ReadColumn::Table(column)) => Some(Cow::Owned(counted_column(column)?)),
+        Some(ReadColumn::Table(column)) => Some(Cow::Owned(counted_column(column, declared)?)),
         Some(ReadColumn::Profile(column)) => Some(Cow::Borrowed(column)),
         None => None,
     })

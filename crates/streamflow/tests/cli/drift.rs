@@ -270,3 +270,18 @@ fn cells_that_are_no_numbers_are_noted() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn dates_that_are_declared_are_tested() {
+    let project = Project::new();
+    let days =
+        |month: &str| (0..60).map(|row| format!("2024-{month}-0{}\n", row % 3 + 1)).collect::<String>();
+    std::fs::write(project.path("a.csv"), format!("day\n{}", days("01"))).unwrap();
+    std::fs::write(project.path("b.csv"), format!("day\n{}", days("02"))).unwrap();
+    let report = json(&project.ok(&["drift", "a.csv", "b.csv", "--type", "day=categorical", "--json", "-"]));
+    assert_eq!(
+        (&report["columns"][0]["status"], &report["columns"][0]["drifted"]),
+        (&"tested".into(), &true.into())
+    );
+    assert!(report["columns"][0]["explanation"].as_str().unwrap().contains("2024-02-01"));
+}
