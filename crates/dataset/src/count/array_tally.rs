@@ -24,6 +24,8 @@ pub(crate) struct Plan<'a> {
     /// No column is begun once the ones before hold this much.
     pub(crate) memory_bytes: u64,
     pub(crate) threads: usize,
+    /// Whether rows are looked at as a whole.
+    pub(crate) whole_rows: bool,
     /// Told of each column that is done.
     pub(crate) progress: &'a (dyn Fn() + Sync),
 }
@@ -46,7 +48,8 @@ pub(crate) struct Counted {
 pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
     let together = parts.iter().map(|part| part.columns.together()).max().unwrap_or(1);
     let groups: Vec<&[usize]> = plan.columns.chunks(together).collect();
-    let rows = SharedRows::new(parts.iter().map(|part| part.columns.rows()).sum());
+    let row_count = parts.iter().map(|part| part.columns.rows()).sum();
+    let rows = if plan.whole_rows { SharedRows::new(row_count) } else { None };
     let (next, held, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
         let mut counted = Vec::new();
@@ -56,7 +59,7 @@ pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
             if group > 0 && held.load(Ordering::Relaxed) >= plan.memory_bytes {
                 break;
             }
-            let columns = count_columns(parts, positions, rows.as_ref())
+            let columns = count_columns(parts, positions, plan.whole_rows, rows.as_ref())
                 .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
             held.fetch_add(columns.iter().map(|column| column.values.bytes()).sum(), Ordering::Relaxed);
             columns.iter().for_each(|_| (plan.progress)());
@@ -80,6 +83,7 @@ pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
 fn count_columns(
     parts: &[Part],
     positions: &[usize],
+    whole_rows: bool,
     rows: Option<&SharedRows>,
 ) -> Result<Vec<Counted>, Error> {
     let (mut hashes, mut first) = (vec![0_u64; positions.len()], 0);
@@ -92,7 +96,10 @@ fn count_columns(
                 for (rank, column) in columns.iter_mut().enumerate() {
                     let array = arrays.get(rank).ok_or(ProblemKind::Changed)?;
                     column.add(array)?;
-                    hashes[rank] = hashes[rank].wrapping_add(see_array(array, positions[rank], first, rows));
+                    if whole_rows {
+                        hashes[rank] =
+                            hashes[rank].wrapping_add(see_array(array, positions[rank], first, rows));
+                    }
                 }
                 first += length;
             }

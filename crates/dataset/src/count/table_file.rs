@@ -177,18 +177,21 @@ impl TableFile {
     /// As [`TableFile::open`], [`ProblemKind::NoSuchColumn`], and [`ProblemKind::UnsupportedParquetType`].
     pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
         let positions = self.positions(names).map_err(|fault| self.error(fault))?;
+        // Rows are looked at once, and only where all of their columns are read.
+        let whole_rows = self.facts.is_none() && names.len() == self.names.len();
         let (counted, facts) = match &mut self.contents {
-            Contents::Parts(parts) => count_parts(parts, &positions, &self.header, self.size_bytes, reading)?,
+            Contents::Parts(parts) => {
+                count_parts(parts, &positions, &self.header, self.size_bytes, whole_rows, reading)?
+            }
             Contents::Csv(csv) => {
                 let is_looked_at = |name: &String| self.names.contains(name);
-                let looked_at: Vec<bool> = self.header.iter().map(is_looked_at).collect();
-                let looked_at = self.facts.is_none().then_some(looked_at);
+                let looked_at =
+                    whole_rows.then(|| self.header.iter().map(is_looked_at).collect::<Vec<bool>>());
                 csv.count(&positions, &self.header, looked_at.as_deref(), reading)
                     .map_err(|fault| csv.error(&self.name, fault))?
             }
         };
-        let is_whole = names.len() == self.names.len();
-        self.facts = self.facts.take().or(facts.filter(|_| is_whole));
+        self.facts = self.facts.take().or(facts);
         Ok(counted)
     }
 
@@ -226,6 +229,7 @@ fn count_parts(
     positions: &[usize],
     header: &[String],
     size_bytes: u64,
+    whole_rows: bool,
     reading: &Reading,
 ) -> Result<(Counted, Option<RowFacts>), Error> {
     let share = size_bytes / header.len().max(1) as u64;
@@ -233,6 +237,7 @@ fn count_parts(
         columns: positions,
         memory_bytes: reading.memory_bytes,
         threads: reading.threads,
+        whole_rows,
         progress: &|| (reading.progress)(share),
     };
     let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
@@ -249,7 +254,8 @@ fn count_parts(
         }
         counted.columns.push(ValueCounts { name, ..column.values });
     }
-    let facts = counted.deferred.is_empty().then(|| RowFacts::new(tally.rows, hashes.into_iter()));
+    let is_known = whole_rows && counted.deferred.is_empty();
+    let facts = is_known.then(|| RowFacts::new(tally.rows, hashes.into_iter()));
     Ok((counted, facts))
 }
 
