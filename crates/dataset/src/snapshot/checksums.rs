@@ -41,17 +41,17 @@ pub(crate) struct Checked(Mutex<HashSet<(String, String)>>);
 impl Checked {
     /// Holds a file against its checksum, the first time that it is read; a file without one, of a ledger of format 1,
     /// is taken as it is.
-    pub(crate) fn check(&self, path: &Path, table: &SnapshotTable) -> Result<Result<(), String>, Error> {
-        let Some(expected) = &table.sha256 else { return Ok(Ok(())) };
+    pub(crate) fn is_intact(&self, path: &Path, table: &SnapshotTable) -> Result<bool, Error> {
+        let Some(expected) = &table.sha256 else { return Ok(true) };
         let key = (table.path.clone(), expected.clone());
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-            return Ok(Ok(()));
+            return Ok(true);
         }
         if sha256(path)? != *expected {
-            return Ok(Err(CHANGED.to_string()));
+            return Ok(false);
         }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
-        Ok(Ok(()))
+        Ok(true)
     }
 }
 
@@ -64,7 +64,8 @@ fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-const CHANGED: &str = "its bytes are not those that were written (SHA-256)";
+/// Why a file that is not intact is not read.
+pub(crate) const CHANGED: &str = "its bytes are not those that were written (SHA-256)";
 
 /// A file of a snapshot and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

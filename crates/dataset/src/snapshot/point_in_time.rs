@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::format::columnar::header;
 use crate::format::parquet::Footer;
 use crate::period::Period;
-use crate::snapshot::checksums::Checked;
+use crate::snapshot::checksums::{CHANGED, Checked};
 use crate::snapshot::commit::locate;
 use crate::snapshot::entity_index::EntityIndex;
 use crate::snapshot::frame::{Column, Frame, Values};
@@ -222,8 +222,10 @@ impl Tables<'_> {
         let damaged = |reason: String| self.damaged(snapshot, table, reason);
         let path = locate(self.snapshots, snapshot, table)
             .ok_or_else(|| damaged("the ledger does not name it".to_string()))?;
-        if let Some(table) = snapshot.tables.get(table) {
-            self.checked.check(&path, table)?.map_err(&damaged)?;
+        if let Some(table) = snapshot.tables.get(table)
+            && !self.checked.is_intact(&path, table)?
+        {
+            return Err(damaged(CHANGED.to_string()));
         }
         let file = std::fs::File::open(&path).map_err(Error::io("read", &path))?;
         let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
