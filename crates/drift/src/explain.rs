@@ -49,7 +49,8 @@ pub(crate) fn disjoint(seen: &Observations) -> String {
     )
 }
 
-fn reason(column: &ColumnReport) -> &str {
+/// Why a column was not tested.
+pub(crate) fn reason(column: &ColumnReport) -> &str {
     column.reason.as_deref().unwrap_or("no reason given")
 }
 

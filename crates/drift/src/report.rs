@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
+use crate::explain;
 use crate::format::{count, grouped};
 use crate::methods::ScoreKind;
 use crate::quality::Quality;
@@ -61,9 +62,7 @@ impl Report {
     #[must_use]
     pub fn nothing_tested(&self) -> Option<String> {
         const NAMED: usize = 5;
-        let reason = |column: &ColumnReport| {
-            format!("{} ({})", column.name, column.reason.as_deref().unwrap_or("no reason given"))
-        };
+        let reason = |column: &ColumnReport| format!("{} ({})", column.name, explain::reason(column));
         (self.judged_columns() == 0).then(|| {
             let mut named: Vec<String> = self.columns.iter().take(NAMED).map(reason).collect();
             if self.columns.len() > NAMED {
