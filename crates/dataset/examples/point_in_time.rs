@@ -104,14 +104,16 @@ fn write_drop(directory: &Path, users: u64, month: u64) {
     }
 }
 
+/// Memory that the result takes. A text takes what glibc hands out for it: at least 32 bytes, in steps of 16.
 fn size_bytes(frame: &Frame) -> usize {
+    let handed_out = |capacity: usize| (capacity + 8).next_multiple_of(16).max(32);
     let size = |values: &Values| match values {
         Values::Float(values) => size_of_val(values.as_slice()),
         Values::Integer(values) => size_of_val(values.as_slice()),
         Values::Boolean(values) => size_of_val(values.as_slice()),
         Values::Date(values) => size_of_val(values.as_slice()),
         Values::Text { codes, levels } => {
-            let texts: usize = levels.iter().map(|text| size_of::<String>() + text.capacity()).sum();
+            let texts: usize = levels.iter().map(|text| size_of::<String>() + handed_out(text.capacity())).sum();
             size_of_val(codes.as_slice()) + texts
         }
     };
