@@ -6,14 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use reqwest::Url;
-use streamflow_dataset::{Period, Snapshots};
+use serde_json::{Map, Value, json};
+use streamflow_dataset::Period;
 
-use super::{Context, ingest, init};
+use super::{Context, init};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::drift::{Rules, entity_ids};
 use crate::flows::monitor_month::{self, MonitorRequest};
-use crate::flows::{ingest_month, train_model};
-use crate::run::{self, Listeners};
+use crate::flows::train_model::{self, TrainOutcome};
+use crate::flows::{self, Ended, Flow, ingest_month, parameters};
+use crate::run::{self as server, Listeners};
 use crate::sample::{self, SampleSettings};
 use crate::terminal::Terminal;
 use crate::traffic;
@@ -56,13 +58,13 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         // The addresses first: a port in use must not cost the user a training.
         let listeners = Listeners::bind(&config, false).await?;
         let (api, console) = listeners.urls(&config)?;
-        let shutdown = run::shutdown_signal()?;
+        let shutdown = server::shutdown_signal()?;
         let workspace = context.workspace(config, None).await?;
         let demo = Demo::prepare(workspace, args.dir.join("drops"), context.terminal).await?;
 
         let requests = demo.requests()?;
         let example = requests.first().cloned().unwrap_or_default();
-        let server = run::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
+        let server = server::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
         let traffic = tokio::spawn(traffic::send(api.clone(), requests, args.rate, shutdown.clone()));
         demo.monitor().await?;
         demo.say_where_to_look(&api, &console, args.rate, &example)?;
@@ -82,16 +84,16 @@ struct Demo {
 
 impl Demo {
     async fn prepare(workspace: Workspace, drops: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
-        let snapshots = workspace.snapshots.clone();
-        let months =
-            tokio::task::spawn_blocking(move || ingest_sample(&snapshots, &drops, terminal)).await??;
+        let months = ingest_sample(&workspace, &drops, terminal).await?;
         let first = *months.first().context("the sample has no month")?;
         let model = &workspace.config.model;
         match workspace.registry.production(&model.name).await? {
             Some(model) => terminal
                 .line(&format!("model     {} version {} is there already", model.name, model.version))?,
             None => {
-                let outcome = train_model::run(&workspace, first, model.seed).await?;
+                let ended =
+                    run_flow(&workspace, &train_model::FLOW, json!({ "as_of": first }), terminal).await?;
+                let outcome: TrainOutcome = serde_json::from_value(ended.value)?;
                 terminal.line(&format!(
                     "train     {} version {} on {first}: AUC {:.3} on users it never saw",
                     outcome.name, outcome.version, outcome.metrics.auc
@@ -119,8 +121,9 @@ impl Demo {
         for &current in self.months.iter().skip(1) {
             let rules = Rules::from(&self.workspace.config.monitor);
             let request = MonitorRequest { reference, current, rules };
-            let outcome = monitor_month::run(&self.workspace, request).await?;
-            self.terminal.line(&format!("monitor   {}", outcome.line))?;
+            let given = request.parameters()?.to_value();
+            let ended = run_flow(&self.workspace, &monitor_month::FLOW, given, self.terminal).await?;
+            self.terminal.line(&format!("monitor   {}", ended.value["line"].as_str().unwrap_or_default()))?;
         }
         Ok(())
     }
@@ -141,20 +144,39 @@ impl Demo {
     }
 }
 
+/// Runs a flow to its end.
+async fn run_flow(
+    workspace: &Workspace,
+    flow: &'static Flow,
+    given: Value,
+    terminal: Terminal,
+) -> anyhow::Result<Ended> {
+    let parameters = parameters::check(flow.name, flow.parameters, given.as_object().unwrap_or(&Map::new()))?;
+    flows::run_here(workspace, flow, &parameters, terminal.progress(1, flow.name)).await?.outcome
+}
+
 /// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
-fn ingest_sample(snapshots: &Snapshots, drops: &Path, terminal: Terminal) -> anyhow::Result<Vec<Period>> {
-    let settings = SampleSettings::default();
-    let bar = terminal.progress(0, "generating");
-    let folders = sample::write(drops, &settings, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+async fn ingest_sample(
+    workspace: &Workspace,
+    drops: &Path,
+    terminal: Terminal,
+) -> anyhow::Result<Vec<Period>> {
+    let (settings, bar, dir) =
+        (SampleSettings::default(), terminal.progress(0, "generating"), drops.to_owned());
+    let folders = tokio::task::spawn_blocking(move || {
+        let folders = sample::write(&dir, &settings, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        folders
+    });
     let mut months = Vec::new();
-    for folder in folders {
+    for folder in folders.await?? {
         let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?.into();
-        let report = ingest_month::run(snapshots, &folder, as_of, false, terminal)?;
-        terminal.line(&format!("ingest    {as_of} {}", ingest::summary(&report)))?;
+        let given = json!({ "as_of": as_of, "drop": std::path::absolute(&folder)? });
+        let ended = run_flow(workspace, &ingest_month::FLOW, given, terminal).await?;
+        terminal.line(&format!("ingest    {as_of} {}", ended.message))?;
         months.push(as_of);
     }
     Ok(months)

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Context, block_on};
+use super::{Context, actor, block_on};
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::store::models::ModelVersion;
+use crate::store::models::{By, ModelVersion};
 use crate::terminal::table;
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +30,8 @@ fn version_number(text: &str) -> Result<i64, String> {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let (data_dir, name) = (context.data_dir(&config), &config.model.name);
+    let actor = actor();
+    let by = By { actor: &actor, run: None };
     block_on(async {
         // No workspace: a month that cannot be read must not keep anybody from going back to the version before.
         let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
@@ -38,8 +40,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
-            Args::Promote { version } => registry.promote(name, version).await.map(|()| version)?,
-            Args::Rollback => registry.rollback(name).await?,
+            Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
+            Args::Rollback => registry.rollback(name, by).await?,
         };
         let value = serde_json::json!({ "name": name, "production": version });
         context.terminal.result(&value, || format!("Version {version} of {name} is in production."))

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use streamflow_drift::{Decision, RuleSet};
 
-use super::{Context, block_on, date, share};
+use super::flows::{Invocation, Outcome, task_lines};
+use super::{Context, date, share};
 use crate::drift::Rules;
-use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
+use crate::flows::monitor_month::{self, MonitorRequest};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,27 +44,16 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             ..Rules::from(&config.monitor)
         },
     };
-    let outcome = block_on(async {
-        let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
-        monitor_month::run(&workspace, request).await
-    })?;
-    context.terminal.result(&outcome, || text(&outcome))?;
-    Ok(super::drift::exit_code(args.fail_on_drift, outcome.decision == Decision::RetrainingTriggered))
-}
-
-fn text(outcome: &MonitorOutcome) -> String {
-    let mut text = String::new();
-    for task in &outcome.tasks {
-        text.push_str(&format!("  {:<24}{:>9.1} ms\n", task.name, task.duration_ms));
-    }
-    let drifted = match outcome.drifted.as_slice() {
-        [] => "no column".to_owned(),
-        names => names.join(", "),
+    let invocation = Invocation {
+        flow: &monitor_month::FLOW,
+        parameters: request.parameters()?,
+        report_dir: args.report_dir.as_deref(),
     };
-    for column in &outcome.not_tested {
-        let counted = if column.counted { ", counts as drifted" } else { "" };
-        text.push_str(&format!("  not tested{counted}: {} ({})\n", column.column, column.reason));
-    }
-    text.push_str(&format!("  drifted: {drifted}\n{}", outcome.line));
-    text
+    let Outcome { run, ended, tasks } = invocation.run(context)?;
+    let mut value = ended.value;
+    let is_due = value["decision"] == Decision::RetrainingTriggered.as_str();
+    value["run"] = run.into();
+    value["tasks"] = serde_json::to_value(&tasks)?;
+    context.terminal.result(&value, || task_lines(&tasks) + &ended.text)?;
+    Ok(super::drift::exit_code(args.fail_on_drift, is_due))
 }

@@ -9,8 +9,7 @@ use streamflow_drift::{ColumnReport, Report, ScoreKind};
 use tokio::sync::watch;
 
 use super::{ReportFolder, Rules};
-use crate::store::Store;
-use crate::store::runs::State;
+use crate::store::{State, Store};
 use crate::terminal::one_line;
 
 /// How often reports and runs are looked at.

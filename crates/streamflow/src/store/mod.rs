@@ -1,8 +1,19 @@
 //! History that outlives a process: runs of flows and versions of models, in SQLite inside the data directory.
 
+pub mod approvals;
+pub mod audit;
+pub mod evaluations;
+mod leases;
+pub mod logs;
 pub mod models;
 mod process;
 pub mod runs;
+pub mod schedules;
+mod state;
+pub mod tasks;
+pub mod transitions;
+
+pub use state::State;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +29,10 @@ use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// For what survives `kill -9`: the steps of a run and its log.
     pool: SqlitePool,
+    /// For what survives a power cut too: ends of runs, approvals, promotions. A commit waits for the disk.
+    durable: SqlitePool,
 }
 
 impl Store {
@@ -38,12 +52,14 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // An acknowledged state survives a power cut, not only kill -9.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        migrator().run(&pool).await?;
-        let store = Self { pool };
+            .busy_timeout(Duration::from_secs(60));
+        let open = |synchronous, connections| {
+            let options = options.clone().synchronous(synchronous);
+            SqlitePoolOptions::new().max_connections(connections).connect_with(options)
+        };
+        let durable = open(SqliteSynchronous::Full, 1).await?;
+        migrator().run(&durable).await?;
+        let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
         store.end_crashed_runs().await?;
         Ok(store)
     }
@@ -59,6 +75,7 @@ fn migrator() -> Migrator {
         step(2, "model task", include_str!("migrations/0002_model_task.sql")),
         step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
         step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
+        step(5, "runner", include_str!("migrations/0005_runner.sql")),
     ])
 }
 
@@ -78,4 +95,9 @@ pub async fn temporary() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     (dir, store)
+}
+
+#[cfg(test)]
+pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
+    runs::NewRun { flow, parameters, period: None, cause: "command", due_at: None, event: None }
 }

@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ResourceError, Resources};
+use crate::store::models::By;
 use crate::workspace::Workspace;
+
+/// Who changes what is changed here.
+const BY: By = By { actor: "console", run: None };
 
 #[derive(Serialize)]
 pub struct Models {
@@ -62,7 +66,7 @@ pub async fn promote(
 ) -> Result<Json<Models>, ResourceError> {
     let Json(Promotion { version }) = body?;
     let Workspace { config, registry, .. } = resources.workspace();
-    let promoted = registry.promote(&config.model.name, version).await;
+    let promoted = registry.promote(&config.model.name, version, BY).await;
     promoted.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "promoted from the console");
     list(State(resources)).await
@@ -71,7 +75,7 @@ pub async fn promote(
 /// `POST /api/streamflow/models/rollback`.
 pub async fn rollback(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
     let Workspace { config, registry, .. } = resources.workspace();
-    let returned = registry.rollback(&config.model.name).await;
+    let returned = registry.rollback(&config.model.name, BY).await;
     let version = returned.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "rolled back from the console");
     list(State(resources)).await

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ResourceError, Resources};
-use crate::store::runs::Run;
+use crate::store::runs::{Run, RunFilter};
 
 /// Most runs in one answer.
 const LIMIT_MAX: i64 = 5000;
@@ -15,6 +15,16 @@ const LIMIT_MAX: i64 = 5000;
 pub struct Page {
     #[serde(default = "default_limit")]
     limit: i64,
+    flow: Option<String>,
+    state: Option<String>,
+    period: Option<String>,
+}
+
+impl Page {
+    fn filter(&self) -> RunFilter {
+        let Self { flow, state, period, .. } = self;
+        RunFilter { flow: flow.clone(), state: state.clone(), period: period.clone(), limit: self.limit }
+    }
 }
 
 fn default_limit() -> i64 {
@@ -26,7 +36,11 @@ pub async fn list(
     State(resources): State<Resources>,
     Query(page): Query<Page>,
 ) -> Result<Json<Vec<Value>>, ResourceError> {
-    let runs = resources.workspace().store.runs(page.limit.clamp(1, LIMIT_MAX)).await;
+    let runs = resources
+        .workspace()
+        .store
+        .runs(&RunFilter { limit: page.limit.clamp(1, LIMIT_MAX), ..page.filter() })
+        .await;
     Ok(Json(runs.map_err(anyhow::Error::from)?.iter().map(summary).collect()))
 }
 
@@ -40,7 +54,7 @@ pub async fn run(
         return Err(ResourceError::not_found(format!("there is no run {id}")));
     };
     let tasks = store.tasks(id).await.map_err(anyhow::Error::from)?;
-    let logs = store.logs(id).await.map_err(anyhow::Error::from)?;
+    let logs = store.logs(id, 0).await.map_err(anyhow::Error::from)?;
     let mut value = summary(&run);
     value["tasks"] = tasks
         .iter()
@@ -48,6 +62,8 @@ pub async fn run(
             json!({
                 "name": task.name,
                 "state": task.state,
+                "state_name": task.state_name,
+                "attempt": task.attempt,
                 "started": task.started_at,
                 "duration_ms": task.duration_ms,
                 "error": task.message,
@@ -72,5 +88,9 @@ fn summary(run: &Run) -> Value {
         "ended": run.ended_at,
         "parameters": run.parameters,
         "report": run.report,
+        "period": run.period,
+        "cause": run.cause,
+        "due": run.due_at,
+        "attempt": run.attempt,
     })
 }
