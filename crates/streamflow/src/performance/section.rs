@@ -1,0 +1,1 @@
+//! The part of the report that says how right the model was.
