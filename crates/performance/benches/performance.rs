@@ -1,0 +1,2 @@
+//! Metrics of a million scored rows.
+fn main() {}

@@ -1,0 +1,202 @@
+//! Scores made into probabilities, where that helps.
+
+use serde::{Deserialize, Serialize};
+
+use super::isotonic::Isotonic;
+use super::platt::Platt;
+use crate::error::{self, Error};
+use crate::measured::{CALIBRATION_BINS, Labelled};
+use crate::ranking;
+use crate::rows::Rows;
+use crate::scores::expected_calibration_error;
+
+/// What turns a raw score into a probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibrator {
+    /// Scores are taken as they are.
+    None,
+    /// Isotonic regression.
+    Isotonic(Isotonic),
+    /// Platt's two parameters.
+    Platt(Platt),
+}
+
+/// Rows of a reference below which isotonic regression has too few knots.
+pub const MIN_ISOTONIC_ROWS: usize = 200;
+/// A reference that is ranked better than this is not calibrated: every fold would map to 0 and 1.
+const LARGEST_AUC: f64 = 0.999;
+
+impl Calibrator {
+    /// Isotonic regression over a labelled reference; no calibration without labelled rows.
+    #[must_use]
+    pub fn isotonic(reference: &Rows) -> Self {
+        let rows = Labelled::new(reference);
+        isotonic(&rows.labels, &rows.scores)
+    }
+
+    /// Platt's calibration over a labelled reference; none without both classes.
+    #[must_use]
+    pub fn platt(reference: &Rows) -> Self {
+        let rows = Labelled::new(reference);
+        platt(&rows.labels, &rows.scores)
+    }
+
+    /// The probability of a score; NaN of NaN.
+    #[must_use]
+    pub fn probability(&self, score: f64) -> f64 {
+        match self {
+            Self::None => score,
+            Self::Isotonic(isotonic) => isotonic.at(score),
+            Self::Platt(platt) => platt.at(score),
+        }
+    }
+
+    /// How it is called in a sentence.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Isotonic(_) => "isotonic regression",
+            Self::Platt(_) => "Platt's",
+        }
+    }
+}
+
+fn isotonic(labels: &[bool], scores: &[f64]) -> Calibrator {
+    let steps = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
+    steps.and_then(|steps| Isotonic::fit(&steps)).map_or(Calibrator::None, Calibrator::Isotonic)
+}
+
+fn platt(labels: &[bool], scores: &[f64]) -> Calibrator {
+    Platt::fit(labels, scores).map_or(Calibrator::None, Calibrator::Platt)
+}
+
+/// A calibrator, and why it was chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What scores are calibrated with.
+    pub calibrator: Calibrator,
+    /// Calibration error of the raw scores; `None` without a labelled row.
+    pub ece_before: Option<f64>,
+    /// Calibration error of scores that were calibrated on other folds; `None` where that was not tried.
+    pub ece_after: Option<f64>,
+    /// The choice in a sentence.
+    pub reason: String,
+}
+
+impl Calibration {
+    /// Decides whether calibrating helps rows that the calibrator did not see: each fold is calibrated on the others, and
+    /// the pooled calibration error (ten bins of equal frequency) must fall. The calibrator itself is then fitted to the
+    /// whole reference: isotonic regression from 200 labelled rows on, Platt's below.
+    ///
+    /// `folds` has one number per row, ten different ones as a rule, that depend on the entity and not on the row order.
+    /// A reference with one class or an AUC above 0.999 is not calibrated. O(folds · n).
+    ///
+    /// # Errors
+    /// [`Error::Unaligned`].
+    pub fn decide(reference: &Rows, folds: &[u32]) -> Result<Self, Error> {
+        error::aligned(("the folds", folds.len()), ("the rows of the reference", reference.len()))?;
+        let rows: Vec<FoldedRow> = folded_rows(reference, folds);
+        let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
+        let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
+        let ece_before = expected_calibration_error(&labels, &scores, CALIBRATION_BINS);
+        let raw = |reason: String| {
+            Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason })
+        };
+        let auc = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
+        let Some(auc) = auc.as_deref().and_then(ranking::roc_auc) else {
+            let rows = labels.len();
+            return raw(format!("Scores are not calibrated: the {rows} labelled rows of the reference lack a class."));
+        };
+        if auc > LARGEST_AUC {
+            return raw(format!("Scores are not calibrated: the reference has an AUC of {auc:.4}, above {LARGEST_AUC}."));
+        }
+        let fit = if rows.len() < MIN_ISOTONIC_ROWS { platt } else { isotonic };
+        let Some(calibrated) = out_of_fold(&rows, fit) else {
+            return raw("Scores are not calibrated: all rows of the reference are in one fold.".to_owned());
+        };
+        let ece_after = expected_calibration_error(&labels, &calibrated, CALIBRATION_BINS);
+        let (before, after) = (ece_before.unwrap_or(0.0), ece_after.unwrap_or(f64::INFINITY));
+        let helps = before > after;
+        let chosen = fit(&labels, &scores);
+        let found = format!("calibrating on other folds changes the calibration error from {before:.4} to {after:.4}");
+        Ok(Self {
+            ece_before,
+            ece_after,
+            reason: if helps {
+                format!("Scores are calibrated by {}: {found}.", chosen.name())
+            } else {
+                format!("Scores are not calibrated: {found}.")
+            },
+            calibrator: if helps { chosen } else { Calibrator::None },
+        })
+    }
+}
+
+/// A labelled row with a score.
+#[derive(Clone, Copy)]
+struct FoldedRow {
+    label: bool,
+    score: f64,
+    fold: u32,
+}
+
+fn folded_rows(reference: &Rows, folds: &[u32]) -> Vec<FoldedRow> {
+    let rows = reference.labels().iter().zip(reference.scores()).zip(folds);
+    rows.filter_map(|((label, &score), &fold)| {
+        label.filter(|_| !score.is_nan()).map(|label| FoldedRow { label, score, fold })
+    })
+    .collect()
+}
+
+/// Each row's probability by the calibrator of all other folds; `None` with a single fold.
+fn out_of_fold(rows: &[FoldedRow], fit: fn(&[bool], &[f64]) -> Calibrator) -> Option<Vec<f64>> {
+    let mut folds: Vec<u32> = rows.iter().map(|row| row.fold).collect();
+    folds.sort_unstable();
+    folds.dedup();
+    if folds.len() < 2 {
+        return None;
+    }
+    let mut calibrated = vec![0.0; rows.len()];
+    for fold in folds {
+        let others = rows.iter().filter(|row| row.fold != fold);
+        let (labels, scores): (Vec<bool>, Vec<f64>) = others.map(|row| (row.label, row.score)).unzip();
+        let calibrator = fit(&labels, &scores);
+        for (row, probability) in rows.iter().zip(&mut calibrated).filter(|(row, _)| row.fold == fold) {
+            *probability = calibrator.probability(row.score);
+        }
+    }
+    Some(calibrated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Labels that are positive with the probability `share(score)`, spread evenly; ten folds by row.
+    fn reference(rows: u32, share: impl Fn(f64) -> f64) -> (Rows, Vec<u32>) {
+        let noise = |row: u32| f64::from(row.wrapping_mul(2_654_435_761)) / 4_294_967_296.0;
+        let scores: Vec<f64> = (0..rows).map(|row| (f64::from(row) + 0.5) / f64::from(rows)).collect();
+        let labels = (0..rows).zip(&scores).map(|(row, &score)| Some(noise(row) < share(score))).collect();
+        (Rows::at_threshold(labels, scores, 0.5).unwrap(), (0..rows).map(|row| row * 7 % 10).collect())
+    }
+
+    #[test]
+    fn only_what_helps_is_calibrated() {
+        let check = |(rows, folds): (Rows, Vec<u32>), expected: &str, words: &str| {
+            let found = Calibration::decide(&rows, &folds).unwrap();
+            assert_eq!(found.calibrator.name(), expected, "{}", found.reason);
+            assert!(found.reason.contains(words), "{}", found.reason);
+            assert_eq!(found.ece_before.is_some(), !rows.is_empty());
+        };
+        check(reference(2000, |s| s * s), "isotonic regression", "calibrated by isotonic regression");
+        check(reference(2000, |s| s), "none", "not calibrated: calibrating on other folds");
+        check(reference(150, |s| s * s * s), "Platt's", "by Platt's");
+        check(reference(500, |_| 0.0), "none", "lack a class");
+        check(reference(500, |s| f64::from(u8::from(s > 0.5))), "none", "AUC of 1.0000");
+        let (rows, _) = reference(500, |s| s);
+        check((rows, vec![3; 500]), "none", "in one fold");
+        check((Rows::default(), vec![]), "none", "the 0 labelled rows");
+        assert!(Calibration::decide(&Rows::default(), &[1]).is_err());
+    }
+}
