@@ -16,6 +16,7 @@ mod files;
 mod flows;
 mod metrics_engine;
 mod panels;
+mod performance;
 mod prefect;
 mod registry;
 mod run;

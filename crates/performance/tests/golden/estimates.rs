@@ -42,8 +42,12 @@ impl<'a> Case<'a> {
     fn estimator(&self, bands: Bands) -> Cbpe {
         let isotonic = self.document["calibration"] == "isotonic";
         let calibrator = if isotonic { Calibrator::isotonic(&self.reference) } else { Calibrator::None };
-        let calibration =
-            Calibration { calibrator, ece_before: None, ece_after: None, reason: "fixed by the case".to_owned() };
+        let calibration = Calibration {
+            calibrator,
+            ece_before: None,
+            ece_after: None,
+            reason: "fixed by the case".to_owned(),
+        };
         let settings = CbpeSettings {
             business_value: Some(self.values),
             bands,
@@ -86,7 +90,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn check_value(&self, comparison: &mut Comparison, metric: Metric, found: &EstimatedValue, expected: &Value) {
+    fn check_value(
+        &self,
+        comparison: &mut Comparison,
+        metric: Metric,
+        found: &EstimatedValue,
+        expected: &Value,
+    ) {
         let what = format!("{} {}", self.name(), metric.name());
         comparison.near(&format!("{what} value"), found.value, &expected["value"], CLOSED);
         assert_eq!(found.reason.is_some(), found.value.is_none(), "{what}");
@@ -95,13 +105,33 @@ impl<'a> Case<'a> {
         }
         let loose = metric == Metric::RocAuc && self.has_ties();
         let tolerance = if loose { 1e-4 } else { ERRORS };
-        comparison.near(&format!("{what} error"), found.sampling_error, &expected["sampling_error"], tolerance);
+        comparison.near(
+            &format!("{what} error"),
+            found.sampling_error,
+            &expected["sampling_error"],
+            tolerance,
+        );
         let band = found.band;
-        comparison.near(&format!("{what} low"), band.map(|band| band.low), &expected["lower"], 3.0 * tolerance);
-        comparison.near(&format!("{what} high"), band.map(|band| band.high), &expected["upper"], 3.0 * tolerance);
+        comparison.near(
+            &format!("{what} low"),
+            band.map(|band| band.low),
+            &expected["lower"],
+            3.0 * tolerance,
+        );
+        comparison.near(
+            &format!("{what} high"),
+            band.map(|band| band.high),
+            &expected["upper"],
+            3.0 * tolerance,
+        );
     }
 
-    fn check_honest(&self, comparison: &mut Comparison, found: &BTreeMap<Metric, EstimatedValue>, expected: &Value) {
+    fn check_honest(
+        &self,
+        comparison: &mut Comparison,
+        found: &BTreeMap<Metric, EstimatedValue>,
+        expected: &Value,
+    ) {
         let error = |metric: Metric| found[&metric].sampling_error;
         if found[&Metric::RocAuc].value.is_some() {
             let what = format!("{} DeLong's error", self.name());
@@ -114,7 +144,9 @@ impl<'a> Case<'a> {
         }
         for metric in [Metric::F1, Metric::Recall, Metric::Specificity, Metric::AveragePrecision] {
             let (value, band) = (found[&metric].value, found[&metric].band);
-            let inside = value.zip(band).is_none_or(|(value, band)| band.low - 0.05 <= value && value <= band.high + 0.05);
+            let inside = value
+                .zip(band)
+                .is_none_or(|(value, band)| band.low - 0.05 <= value && value <= band.high + 0.05);
             assert!(inside, "{} {}: {value:?} {band:?}", self.name(), metric.name());
         }
     }
@@ -141,7 +173,12 @@ impl<'a> Case<'a> {
         assert_eq!(isotonic.knots().len(), knots.len(), "{}", self.name());
         for (found, expected) in isotonic.knots().iter().zip(knots) {
             for place in [0, 1] {
-                comparison.near(&format!("{} knot", self.name()), Some(found[place]), &expected[place], CLOSED);
+                comparison.near(
+                    &format!("{} knot", self.name()),
+                    Some(found[place]),
+                    &expected[place],
+                    CLOSED,
+                );
             }
         }
         if let Some(expected) = self.document.get("calibrated") {

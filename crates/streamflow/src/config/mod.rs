@@ -6,6 +6,7 @@ mod console;
 mod metrics;
 mod model;
 mod monitor;
+mod performance;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use console::ConsoleConfig;
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
+pub use performance::{PerformanceConfig, Promote};
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";

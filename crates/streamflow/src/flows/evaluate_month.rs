@@ -81,7 +81,8 @@ pub async fn evaluate(
         Subject { snapshots: &snapshots, model: &model, version: &version, rule }.evaluate(as_of)
     })
     .await?;
-    let (kind, period) = (if evaluation.realised.is_some() { "realised" } else { "estimated" }, as_of.to_string());
+    let (kind, period) =
+        (if evaluation.realised.is_some() { "realised" } else { "estimated" }, as_of.to_string());
     let new = NewEvaluation {
         model: &name,
         version: number,
@@ -110,6 +111,7 @@ pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::R
     };
     let Some(record) = record else { return Ok(None) };
     let trained = registry.trained(name, record.version).await?;
-    let as_of = record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
+    let as_of =
+        record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
     Ok(Some(Version { number: record.version, as_of, trained }))
 }

@@ -1,12 +1,15 @@
 //! Flows: named steps with timings, logs and states, one file per flow. `FLOWS` is the table of those built in.
 
+pub mod evaluate_month;
 pub mod ingest_month;
 mod lease;
 pub mod monitor_month;
+pub mod monthly;
 pub mod parameters;
 mod policy;
 mod run;
 mod start;
+pub mod train_and_compare;
 pub mod train_model;
 
 pub use parameters::{Parameter, Parameters};
@@ -42,7 +45,14 @@ pub type Body = for<'a> fn(&'a mut FlowRun) -> Steps<'a>;
 pub type Steps<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Ended>> + Send + 'a>>;
 
 /// Every flow that is built in.
-pub static FLOWS: &[&Flow] = &[&ingest_month::FLOW, &monitor_month::FLOW, &train_model::FLOW];
+pub static FLOWS: &[&Flow] = &[
+    &monthly::FLOW,
+    &ingest_month::FLOW,
+    &monitor_month::FLOW,
+    &evaluate_month::FLOW,
+    &train_model::FLOW,
+    &train_and_compare::FLOW,
+];
 
 /// The flow of that name.
 ///

@@ -9,9 +9,13 @@ use serde_json::{Map, Value};
 use streamflow_dataset::{Frame, Period, PointInTime};
 use streamflow_drift::{Decision, DriftSettings, NotTested, Report, RuleSet, Share, Untested};
 
+use super::evaluate_month::{self, Evaluated};
 use super::parameters::{self, Kind, optional};
+use super::run::is_interrupt;
 use super::{Ended, Flow, FlowRun, Parameters, blocking};
 use crate::drift::{self, ReportFiles, Rules, drift_columns};
+use crate::performance::section;
+use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
 /// The row of this flow.
@@ -120,7 +124,10 @@ async fn learned(workspace: &Workspace, current: Period) -> anyhow::Result<Perio
 /// The result of a run, as `--format json` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MonitorOutcome {
+    /// The stronger of what drift and performance say.
     pub decision: Decision,
+    /// What the share of drifted columns says.
+    pub drift_decision: Decision,
     pub drift_share: f64,
     pub threshold: f64,
     /// Absolute difference of the label's positive rates; none when a side has no labels.
@@ -135,12 +142,17 @@ pub struct MonitorOutcome {
     pub report_evidently_json: PathBuf,
     /// The line of the log that other tools look for.
     pub line: String,
+    /// How right the production version was on the current month; none without a model.
+    pub performance: Option<Evaluated>,
 }
 
 impl MonitorOutcome {
-    fn new(report: &Report, files: &ReportFiles) -> Self {
+    fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
+        let has_fallen = performance.as_ref().is_some_and(|found| found.evaluation.has_fallen());
         Self {
-            decision: report.decision,
+            decision: if has_fallen { Decision::RetrainingTriggered } else { report.decision },
+            drift_decision: report.decision,
+            performance,
             drift_share: report.drift_share,
             threshold: report.drift_share_threshold,
             target_drift: report.target_drift.as_ref().map(|target| target.difference),
@@ -155,12 +167,21 @@ impl MonitorOutcome {
     }
 
     fn ended(self) -> anyhow::Result<Ended> {
-        let name = self.decision.as_str().to_owned();
+        let (name, message) = (self.decision.as_str().to_owned(), self.reason());
         let text = self.text();
-        Ok(Ended { name, message: String::new(), value: serde_json::to_value(&self)?, text })
+        Ok(Ended { name, message, value: serde_json::to_value(&self)?, text })
     }
 
-    fn text(&self) -> String {
+    /// Why the decision is what it is, in a sentence.
+    pub fn reason(&self) -> String {
+        let drift = format!("drift_share={:.2} of {:.2}", self.drift_share, self.threshold);
+        match &self.performance {
+            Some(performance) => format!("{drift}. {}", performance.evaluation.verdict.reason()),
+            None => drift,
+        }
+    }
+
+    pub fn text(&self) -> String {
         let mut text = String::new();
         let drifted = match self.drifted.as_slice() {
             [] => "no column".to_owned(),
@@ -171,6 +192,9 @@ impl MonitorOutcome {
             text.push_str(&format!("  not tested{counted}: {} ({})\n", column.column, column.reason));
         }
         text.push_str(&format!("  drifted: {drifted}\n{}", self.line));
+        if let Some(line) = self.performance.as_ref().and_then(|performance| performance.line.as_ref()) {
+            text.push_str(&format!("\n{line}"));
+        }
         text
     }
 }
@@ -208,10 +232,15 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
         bail!("no column could be tested, so there is no verdict: {reasons}");
     }
     let report = Arc::new(report);
+    let performance = performance(run, request.current).await?;
     let (reports, written) = (run.workspace.reports.clone(), report.clone());
     let write = move |_| {
-        let (reports, report) = (reports.clone(), written.clone());
-        blocking(move || Ok(MonitorOutcome::new(&report, &reports.write(&report)?)))
+        let (reports, report, performance) = (reports.clone(), written.clone(), performance.clone());
+        blocking(move || {
+            let addition = performance.as_ref().map(|found| section::addition(&found.evaluation));
+            let files = reports.write(&report, &addition.unwrap_or_default())?;
+            Ok(MonitorOutcome::new(&report, &files, performance))
+        })
     };
     let outcome: MonitorOutcome = run.step(WRITE, write).await?;
     run.report(&outcome.report).await?;
@@ -219,6 +248,19 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
     let key = format!("drift-{}-vs-{}", request.reference, request.current);
     run.artifact(&key, &report.to_markdown()).await;
     Ok(outcome)
+}
+
+/// How right the production version was on the month. A version that cannot score it says nothing of its drift, so that
+/// is told and does not end the run.
+async fn performance(run: &mut FlowRun, month: Period) -> anyhow::Result<Option<Evaluated>> {
+    match evaluate_month::steps(run, month, None).await {
+        Err(error) if !is_interrupt(&error) => {
+            let message = format!("how right the model was on {month} is not known: {}", one_line(&error));
+            run.log("warning", &message).await?;
+            Ok(None)
+        }
+        evaluated => evaluated,
+    }
 }
 
 /// The table of a month with its labels.

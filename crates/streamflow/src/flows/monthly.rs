@@ -29,13 +29,14 @@ pub static FLOW: Flow = Flow {
 async fn steps(run: &mut FlowRun) -> anyhow::Result<Ended> {
     let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
     let ingested = ingest_month::steps(run).await?;
-    let Some(_) = run.workspace.registry.production(&run.workspace.config.model.name).await? else {
+    let before = train_and_compare::find_production(run).await?;
+    if before.is_none() {
         let trained = train_model::steps(run, as_of).await?;
         let message =
             format!("{}; version {} is the first and in production", ingested.summary, trained.version);
         let value = json!({ "ingested": ingested.value, "trained": trained });
         return Ok(Ended { name: "FIRST_VERSION".to_owned(), text: message.clone(), message, value });
-    };
+    }
     let request = MonitorRequest::of(run).await?;
     let monitored = monitor_month::steps(run, &request).await?;
     let mut text = format!("{}\n{}", ingested.summary, monitored.text());
@@ -44,7 +45,7 @@ async fn steps(run: &mut FlowRun) -> anyhow::Result<Ended> {
         let (name, message) = (monitored.decision.as_str().to_owned(), monitored.reason());
         return Ok(Ended { name, message, value, text });
     }
-    let compared = train_and_compare::steps(run, as_of).await?;
+    let compared = train_and_compare::steps(run, as_of, before).await?;
     text.push_str(&format!("\n{}", compared.message));
     value["compared"] = serde_json::to_value(&compared)?;
     let (name, message) = (compared.name().to_owned(), compared.message);

@@ -366,7 +366,8 @@ async fn retry_run(store: &Store, run: i64, message: &str, due_at: &str) -> anyh
     Ok(())
 }
 
-fn is_interrupt(error: &anyhow::Error) -> bool {
+/// True for what ends a run without its having failed.
+pub fn is_interrupt(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Interrupt::Cancelled(_) | Interrupt::Suspended(_)))
 }
 

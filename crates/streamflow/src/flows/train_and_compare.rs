@@ -33,7 +33,8 @@ pub static FLOW: Flow = Flow {
                 Some(month) => month,
                 None => newest(&run.workspace).await?,
             };
-            steps(run, as_of).await?.ended()
+            let before = find_production(run).await?;
+            steps(run, as_of, before).await?.ended()
         })
     },
 };
@@ -80,11 +81,23 @@ impl Compared {
     }
 }
 
-/// The steps, for this flow and for those that contain it.
-pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<Compared> {
-    let before = production(&run.workspace).await?;
+/// The version in production when the run began: a later attempt finds the same, whatever was promoted meanwhile.
+pub async fn find_production(run: &mut FlowRun) -> anyhow::Result<Option<i64>> {
+    let workspace = run.workspace.clone();
+    run.step("find_production", move |_| {
+        let workspace = workspace.clone();
+        async move {
+            let production = workspace.registry.production(&workspace.config.model.name).await?;
+            Ok(production.map(|version| version.version))
+        }
+    })
+    .await
+}
+
+/// The steps, for this flow and for those that contain it. `before` is what was in production when the run began.
+pub async fn steps(run: &mut FlowRun, as_of: Period, before: Option<i64>) -> anyhow::Result<Compared> {
     let candidate = train_model::steps(run, as_of).await?;
-    let Some(production) = before.filter(|production| *production != candidate.version) else {
+    let Some(production) = before else {
         return Ok(first(&candidate));
     };
     let (workspace, number) = (run.workspace.clone(), candidate.version);
@@ -104,11 +117,6 @@ pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<Compared>
         promoted,
         message,
     })
-}
-
-async fn production(workspace: &Workspace) -> anyhow::Result<Option<i64>> {
-    let production = workspace.registry.production(&workspace.config.model.name).await?;
-    Ok(production.map(|version| version.version))
 }
 
 fn first(candidate: &TrainOutcome) -> Compared {

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use streamflow_dataset::{Period, Snapshots};
 use streamflow_performance::{PairedRows, PromotionReport, PromotionRule};
 
-use super::scored::{Version, month, learned};
+use super::scored::{Version, learned, month};
 
 /// The two versions and the month on which they meet.
 pub struct Contest<'a> {

@@ -79,18 +79,18 @@ impl Subject<'_> {
         let labelled = Labelled::new(&scored.rows);
         let realised = (scored.rows.labelled() > 0).then(|| Realised::new(&labelled, self.seed()));
         let validation = reference.as_ref().and_then(|reference| reference.auc());
-        let verdict = self.rule.decide(
-            validation.as_ref(),
-            labelled.auc().as_ref(),
-            scored.rows.labelled() as u64,
-        )?;
+        let verdict =
+            self.rule.decide(validation.as_ref(), labelled.auc().as_ref(), scored.rows.labelled() as u64)?;
         Ok(Evaluation {
             model: self.model.to_owned(),
             version: version.number,
             trained_on: version.as_of,
             period,
             left_out: scored.trained_on,
-            estimated: reference.map(|reference| reference.estimate(&scored, self.seed())).transpose()?.flatten(),
+            estimated: reference
+                .map(|reference| reference.estimate(&scored, self.seed()))
+                .transpose()?
+                .flatten(),
             realised,
             validation,
             verdict,
@@ -160,7 +160,8 @@ impl Evaluation {
     pub fn line(&self) -> Option<String> {
         let realised = self.realised.as_ref()?;
         let auc = realised.measured.metrics.get(&Metric::RocAuc);
-        let number = |value: Option<f64>| value.map_or_else(|| "NaN".to_owned(), |value| format!("{value:.2}"));
+        let number =
+            |value: Option<f64>| value.map_or_else(|| "NaN".to_owned(), |value| format!("{value:.2}"));
         let interval = auc.and_then(|auc| auc.interval);
         let interval = interval.map_or_else(
             || "no interval".to_owned(),
