@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
-    profile, promql, query, sample, serve, train, tsdb, up,
+    Context, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest, init, models,
+    monitor, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, OutputFormat, Terminal};
 
@@ -55,11 +55,13 @@ enum Command {
     Up(up::Args),
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
+    /// How right a version of the model was on a month: measured where labels are, estimated where not
+    Evaluate(evaluate::Args),
     /// Compare any two CSV, Parquet or Arrow files, or many with one (--history)
     Drift(Box<drift::Args>),
     /// Summarise tables in a small file that merges and that drift takes in place of a table
     Profile(profile::Args),
-    /// Past runs of flows, their tasks and logs
+    /// Flows: what ran and what it said, and run, retry, cancel, approve, pause, backfill
     #[command(subcommand)]
     Flows(flows::Args),
     /// Versions of the model: list, promote, roll back
@@ -122,6 +124,7 @@ impl Command {
             Command::Train(args) => train::run(args, context),
             Command::Serve(args) => serve::run(args, context),
             Command::Monitor(args) => monitor::run(args, context),
+            Command::Evaluate(args) => evaluate::run(&args, context),
             Command::Drift(args) => drift::run(&args, context),
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),

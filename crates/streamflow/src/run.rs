@@ -13,7 +13,8 @@ use crate::api::{self, ApiState};
 use crate::config::Config;
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
-use crate::flows::monitor_month;
+use crate::flows::runner::{Runner, Wake};
+use crate::flows::{catalog, monitor_month};
 use crate::metrics_engine::{self, OwnTargets};
 use crate::server;
 use crate::serving::Loader;
@@ -107,6 +108,7 @@ pub async fn up(
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let config = workspace.config.clone();
     let (api_url, console_url) = listeners.urls(&config)?;
+    catalog::check(&config)?;
     let auth = Auth::of(&config.console)?;
     let dir = workspace.data_dir.join("metrics");
     let own = OwnTargets {
@@ -115,12 +117,16 @@ pub async fn up(
         console_token: auth.internal_token().map(str::to_owned),
     };
     let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
+    let wake = Wake::default();
     let resources = Resources::new(ResourceParts {
         workspace: workspace.clone(),
         auth: auth.clone(),
         metrics: metrics.handle(),
         api_url,
+        wake: wake.clone(),
     })?;
+    let runner = Runner::new(workspace.clone(), wake, Some(metrics.handle()));
+    let running = tokio::spawn(runner.run(shutdown.clone()));
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
@@ -130,6 +136,7 @@ pub async fn up(
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;
         console.await.context("the console panicked")??;
+        running.await.context("the runner of flows panicked")?;
         Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }

@@ -14,7 +14,7 @@ use crate::config::{Config, DEFAULT_FILE};
 use crate::drift::{Rules, entity_ids};
 use crate::flows::monitor_month::{self, MonitorRequest};
 use crate::flows::train_model::{self, TrainOutcome};
-use crate::flows::{self, Ended, Flow, ingest_month, parameters};
+use crate::flows::{self, Ended, ingest_month};
 use crate::run::{self as server, Listeners};
 use crate::sample::{self, SampleSettings};
 use crate::terminal::Terminal;
@@ -92,7 +92,7 @@ impl Demo {
                 .line(&format!("model     {} version {} is there already", model.name, model.version))?,
             None => {
                 let ended =
-                    run_flow(&workspace, &train_model::FLOW, json!({ "as_of": first }), terminal).await?;
+                    run_flow(&workspace, train_model::FLOW.name, json!({ "as_of": first }), terminal).await?;
                 let outcome: TrainOutcome = serde_json::from_value(ended.value)?;
                 terminal.line(&format!(
                     "train     {} version {} on {first}: AUC {:.3} on users it never saw",
@@ -121,8 +121,8 @@ impl Demo {
         for &current in self.months.iter().skip(1) {
             let rules = Rules::from(&self.workspace.config.monitor);
             let request = MonitorRequest { reference, current, rules };
-            let given = request.parameters()?.to_value();
-            let ended = run_flow(&self.workspace, &monitor_month::FLOW, given, self.terminal).await?;
+            let given = request.given()?;
+            let ended = run_flow(&self.workspace, monitor_month::FLOW.name, given, self.terminal).await?;
             self.terminal.line(&format!("monitor   {}", ended.value["line"].as_str().unwrap_or_default()))?;
         }
         Ok(())
@@ -147,11 +147,12 @@ impl Demo {
 /// Runs a flow to its end.
 async fn run_flow(
     workspace: &Workspace,
-    flow: &'static Flow,
+    flow: &str,
     given: Value,
     terminal: Terminal,
 ) -> anyhow::Result<Ended> {
-    let parameters = parameters::check(flow.name, flow.parameters, given.as_object().unwrap_or(&Map::new()))?;
+    let flow = flows::known(&workspace.config, flow)?;
+    let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
     flows::run_here(workspace, flow, &parameters, terminal.progress(1, flow.name)).await?.outcome
 }
 
@@ -175,7 +176,7 @@ async fn ingest_sample(
     for folder in folders.await?? {
         let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?.into();
         let given = json!({ "as_of": as_of, "drop": std::path::absolute(&folder)? });
-        let ended = run_flow(workspace, &ingest_month::FLOW, given, terminal).await?;
+        let ended = run_flow(workspace, ingest_month::FLOW.name, given, terminal).await?;
         terminal.line(&format!("ingest    {as_of} {}", ended.message))?;
         months.push(as_of);
     }

@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Context, actor, block_on};
-use crate::flows::parameters::{self, Kind};
-use crate::flows::{self, Ended, FLOWS, Finished, Flow, Parameters, TaskRecord};
+use super::{Context, actor, block_on, date};
+use crate::flows::catalog::Description;
+use crate::flows::parameters;
+use crate::flows::{self, Ended, Finished, Range, TaskRecord};
 use crate::store::Store;
 use crate::store::approvals::Answer;
 use crate::store::runs::{Run, RunFilter};
-use crate::terminal::table;
+use crate::terminal::{one_line, table};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -69,6 +70,26 @@ pub enum Args {
         #[arg(value_parser = run_number)]
         run: i64,
     },
+    /// Run a flow for each ingested month of a range, oldest first, in this process
+    Backfill {
+        flow: String,
+        /// The first month
+        #[arg(long, value_name = "DATE")]
+        from: String,
+        /// The last month
+        #[arg(long, value_name = "DATE")]
+        to: String,
+        /// Leave out months of which a run has completed
+        #[arg(long)]
+        failed_only: bool,
+        /// A parameter; repeat for more
+        #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameters::pair)]
+        parameters: Vec<(String, Value)>,
+    },
+    /// Start no runs by the schedule of a flow until it is resumed
+    Pause { flow: String },
+    /// Start runs by the schedule of a flow again
+    Resume { flow: String },
     /// Answer yes to what a paused run asks
     Approve {
         #[arg(value_parser = run_number)]
@@ -93,8 +114,8 @@ fn run_number(text: &str) -> Result<i64, String> {
 
 /// A flow that a command runs in its own process.
 pub struct Invocation<'a> {
-    pub flow: &'static Flow,
-    pub parameters: Parameters,
+    pub flow: &'a str,
+    pub given: Map<String, Value>,
     /// The report folder of the flag.
     pub report_dir: Option<&'a std::path::Path>,
 }
@@ -106,30 +127,30 @@ pub struct Outcome {
     pub tasks: Vec<TaskRecord>,
 }
 
-impl Invocation<'_> {
-    /// Checks what was given. Relative paths start in the current folder.
-    pub fn new(flow: &'static Flow, given: Value) -> anyhow::Result<Self> {
-        let mut given = given.as_object().cloned().unwrap_or_default();
-        for parameter in flow.parameters.iter().filter(|parameter| parameter.kind == Kind::Path) {
-            if let Some(Value::String(path)) = given.get_mut(parameter.name)
+impl<'a> Invocation<'a> {
+    pub fn new(flow: &'a str, given: Value) -> Self {
+        Self { flow, given: given.as_object().cloned().unwrap_or_default(), report_dir: None }
+    }
+
+    /// Runs the flow to its end. Relative paths start in the current folder.
+    ///
+    /// # Errors
+    /// Parameters that the flow does not take; what the step that failed returned.
+    pub fn run(mut self, context: &Context) -> anyhow::Result<Outcome> {
+        let config = context.config()?;
+        let flow = flows::known(&config, self.flow)?;
+        for name in flow.paths() {
+            if let Some(Value::String(path)) = self.given.get_mut(name)
                 && let Ok(absolute) = std::path::absolute(&*path)
             {
                 *path = absolute.to_string_lossy().into_owned();
             }
         }
-        let parameters = parameters::check(flow.name, flow.parameters, &given)?;
-        Ok(Self { flow, parameters, report_dir: None })
-    }
-
-    /// Runs the flow to its end.
-    ///
-    /// # Errors
-    /// What the step that failed returned.
-    pub fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let bar = context.terminal.progress(1, self.flow.name);
+        let parameters = flow.parameters(&self.given)?;
+        let bar = context.terminal.progress(1, self.flow);
         let Finished { run, tasks, outcome } = block_on(async {
-            let workspace = context.workspace(context.config()?, self.report_dir).await?;
-            flows::run_here(&workspace, self.flow, &self.parameters, bar).await
+            let workspace = context.workspace(config.clone(), self.report_dir).await?;
+            flows::run_here(&workspace, flow, &parameters, bar).await
         })?;
         Ok(Outcome { run, ended: outcome?, tasks })
     }
@@ -152,6 +173,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         Args::Inspect { run } => block_on(async { inspect(&store().await?, run, context).await })?,
         Args::Logs { run, follow } => block_on(async { logs(&store().await?, run, follow, context).await })?,
         Args::Retry { run, from, all } => retry(run, from.as_deref(), all, context)?,
+        Args::Backfill { flow, from, to, failed_only, parameters } => {
+            let range = Range { from: date("--from", &from)?, to: date("--to", &to)?, failed_only };
+            backfill(&flow, range, parameters.into_iter().collect(), context)?;
+        }
+        Args::Pause { flow } => pause(&flow, true, context)?,
+        Args::Resume { flow } => pause(&flow, false, context)?,
         Args::Cancel { run } => block_on(async { cancel(&store().await?, run, context).await })?,
         Args::Approve { run, note } => answer(run, true, &note, context)?,
         Args::Reject { run, note } => answer(run, false, &note, context)?,
@@ -160,7 +187,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 fn start(flow: &str, parameters: Vec<(String, Value)>, context: &Context) -> anyhow::Result<()> {
-    let invocation = Invocation::new(flows::find(flow)?, Value::Object(parameters.into_iter().collect()))?;
+    let invocation = Invocation::new(flow, Value::Object(parameters.into_iter().collect()));
     tell(invocation.run(context)?, context)
 }
 
@@ -181,6 +208,44 @@ fn retry(run: i64, from: Option<&str>, all: bool, context: &Context) -> anyhow::
         flows::retry_here(&workspace, run, flows::Again::of(from, all), &actor(), bar).await
     })?;
     tell(Outcome { run, ended: finished.outcome?, tasks: finished.tasks }, context)
+}
+
+fn backfill(flow: &str, range: Range, given: Map<String, Value>, context: &Context) -> anyhow::Result<()> {
+    let config = context.config()?;
+    let known = flows::known(&config, flow)?;
+    let runs = block_on(async {
+        let workspace = context.workspace(config.clone(), None).await?;
+        let runs = flows::backfill(&workspace, known, range, &given, "command").await?;
+        let (mut done, total) = (Vec::new(), runs.len());
+        for (place, run) in runs.into_iter().enumerate() {
+            let bar = context.terminal.progress(1, &format!("{flow} {} of {total}", place + 1));
+            let finished = flows::work_on(&workspace, run, &bar).await?;
+            let error = finished.outcome.as_ref().err().map(one_line);
+            let name = finished.outcome.map_or_else(|_| "Failed".to_owned(), |ended| ended.name);
+            context.terminal.line(&format!("run {run}  {name}  {}", error.clone().unwrap_or_default()))?;
+            done.push(json!({ "run": run, "state_name": name, "error": error }));
+        }
+        anyhow::Ok(done)
+    })?;
+    let failed = runs.iter().filter(|run| !run["error"].is_null()).count();
+    context.terminal.result(&runs, || format!("{} runs, {failed} of them failed", runs.len()))?;
+    anyhow::ensure!(
+        failed == 0,
+        "{failed} of {} runs failed; `streamflow flows retry RUN` goes on",
+        runs.len()
+    );
+    Ok(())
+}
+
+fn pause(flow: &str, paused: bool, context: &Context) -> anyhow::Result<()> {
+    let config = context.config()?;
+    let known = flows::known(&config, flow)?;
+    block_on(async {
+        let store = Store::open(&context.data_dir(&config)).await?;
+        flows::pause(&store, known, paused, &actor()).await
+    })?;
+    let word = if paused { "is paused" } else { "runs by its schedule again" };
+    context.terminal.result(&json!({ "flow": flow, "paused": paused }), || format!("{flow} {word}"))
 }
 
 async fn cancel(store: &Store, run: i64, context: &Context) -> anyhow::Result<()> {
@@ -207,9 +272,12 @@ fn answer(run: i64, is_approved: bool, note: &str, context: &Context) -> anyhow:
 }
 
 fn ls(context: &Context) -> anyhow::Result<()> {
-    context.terminal.result(&FLOWS, || {
-        let mut table = table(["FLOW", "PARAMETERS", "WHAT IT DOES"]);
-        for flow in FLOWS {
+    let config = context.config()?;
+    flows::catalog::check(&config)?;
+    let flows: Vec<Description> = flows::catalog::all(&config).map(|flow| flow.describe()).collect();
+    context.terminal.result(&flows, || {
+        let mut table = table(["FLOW", "PARAMETERS", "RUNS BY ITSELF", "WHAT IT DOES"]);
+        for flow in &flows {
             let parameters: Vec<String> = flow
                 .parameters
                 .iter()
@@ -218,7 +286,14 @@ fn ls(context: &Context) -> anyhow::Result<()> {
                     false => format!("[{}]", parameter.name),
                 })
                 .collect();
-            table.add_row([flow.name, &parameters.join(", "), flow.doc]);
+            let when: Vec<String> = flow
+                .schedule
+                .iter()
+                .cloned()
+                .chain(flow.watch.iter().map(|folder| format!("drops in {folder}")))
+                .chain(flow.on.iter().cloned())
+                .collect();
+            table.add_row([flow.name, &parameters.join(", "), &when.join("; "), flow.doc]);
         }
         table.to_string()
     })

@@ -26,7 +26,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let as_of = date("--as-of", &args.as_of)?;
     let given = json!({ "as_of": as_of, "drop": args.dir, "replace": args.replace });
-    let ended = match Invocation::new(&ingest_month::FLOW, given)?.run(context) {
+    let ended = match Invocation::new(ingest_month::FLOW.name, given).run(context) {
         Ok(outcome) => outcome.ended,
         Err(error) => {
             if let (Some(Error::ExpectationsFailed(validation)), OutputFormat::Json) =

@@ -5,6 +5,7 @@ pub mod dashboards;
 pub mod data;
 pub mod demo;
 pub mod drift;
+pub mod evaluate;
 pub mod flows;
 pub mod hash_password;
 pub mod ingest;

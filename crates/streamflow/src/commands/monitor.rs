@@ -44,11 +44,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             ..Rules::from(&config.monitor)
         },
     };
-    let invocation = Invocation {
-        flow: &monitor_month::FLOW,
-        parameters: request.parameters()?,
-        report_dir: args.report_dir.as_deref(),
-    };
+    let report_dir = args.report_dir.as_deref();
+    let invocation = Invocation { report_dir, ..Invocation::new(monitor_month::FLOW.name, request.given()?) };
     let Outcome { run, ended, tasks } = invocation.run(context)?;
     let mut value = ended.value;
     let is_due = value["decision"] == Decision::RetrainingTriggered.as_str();

@@ -21,7 +21,7 @@ pub struct Args {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let as_of = date("--as-of", &args.as_of)?;
     let given = json!({ "as_of": as_of, "seed": args.seed });
-    let ended = Invocation::new(&train_model::FLOW, given)?.run(context)?.ended;
+    let ended = Invocation::new(train_model::FLOW.name, given).run(context)?.ended;
     context.terminal.result(&ended.value, || ended.text.clone())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,11 +3,13 @@
 
 mod api;
 mod console;
+mod flows;
 mod metrics;
 mod model;
 mod monitor;
 mod performance;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -18,6 +20,7 @@ use crate::templates;
 
 pub use api::ApiConfig;
 pub use console::ConsoleConfig;
+pub use flows::{FlowConfig, Overlap, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
@@ -44,6 +47,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// When flows run by themselves, and flows of one's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, FlowConfig>,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
@@ -114,6 +120,7 @@ impl Config {
         self.model.check()?;
         self.monitor.check(&self.dataset)?;
         self.console.check()?;
+        self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
         self.metrics.check()
     }
 

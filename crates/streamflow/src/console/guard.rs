@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use streamflow_prometheus::is_cross_site;
 
-use super::auth::{Auth, is_safe};
+use super::auth::{Auth, Caller, is_safe};
 use super::resources::ResourceError;
 use super::rights::{Access, Client, Right, Route};
 
@@ -21,6 +21,20 @@ pub struct Guard {
     pub read_only: bool,
     /// The names that the configuration gives this server.
     pub hosts: Arc<[String]>,
+}
+
+/// Who makes a request, as audits name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+impl Actor {
+    fn of(caller: Option<&Caller>) -> Self {
+        Self(match caller {
+            Some(Caller::Session { user, .. }) => user.clone(),
+            Some(Caller::Program) => "a program".to_owned(),
+            Some(Caller::Anyone) | None => "console".to_owned(),
+        })
+    }
 }
 
 impl Guard {
@@ -46,9 +60,12 @@ impl Guard {
     }
 
     /// Lets a request through or answers why not.
-    async fn pass(self, access: Access, request: Request, next: Next) -> Response {
+    async fn pass(self, access: Access, mut request: Request, next: Next) -> Response {
         match self.admit(access, request.method(), request.headers()).await {
-            Ok(()) => next.run(request).await,
+            Ok(actor) => {
+                request.extensions_mut().insert(actor);
+                next.run(request).await
+            }
             Err(refusal) => {
                 let asks_browser =
                     refusal.status == StatusCode::UNAUTHORIZED && access.client == Client::Program;
@@ -68,7 +85,7 @@ impl Guard {
         Access { right, client }: Access,
         method: &Method,
         headers: &HeaderMap,
-    ) -> Result<(), ResourceError> {
+    ) -> Result<Actor, ResourceError> {
         if client == Client::Console || !is_safe(method) {
             self.know_host(headers)?;
         }
@@ -82,6 +99,7 @@ impl Guard {
                 known => known,
             },
         };
+        let actor = Actor::of(caller.as_ref());
         let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
         const READ_ONLY: &str =
             "this console is read-only (console.read_only); nothing can be changed through it";
@@ -90,21 +108,21 @@ impl Guard {
         }
         // A question that a program asks by POST, because it is long, may come from any site's page.
         if is_safe(method) || (right, client) == (Right::Ask, Client::Program) {
-            return Ok(());
+            return Ok(actor);
         }
         if is_cross_site(headers) {
             return forbidden(
                 "this request comes from another site's page; changes are made from the console itself",
             );
         }
-        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(()) };
+        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(actor) };
         if !self.auth.may_change(&caller, headers) {
             return forbidden("X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it");
         }
         if self.read_only && right != Right::Ask {
             return forbidden(READ_ONLY);
         }
-        Ok(())
+        Ok(actor)
     }
 
     /// Refuses a request for a name that nobody gave this server. A page of another site can have its own name mean this
@@ -144,7 +162,7 @@ mod tests {
             all.insert(*name, value.parse().unwrap());
         }
         let headers = all;
-        guard.admit(access, method, &headers).await.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+        guard.admit(access, method, &headers).await.map_or_else(|refusal| refusal.status.as_u16(), |_| 200)
     }
 
     #[tokio::test]

@@ -1,21 +1,29 @@
 //! Flows: named steps with timings, logs and states, one file per flow. `FLOWS` is the table of those built in.
 
+mod backfill;
+pub mod catalog;
+mod days;
 pub mod evaluate_month;
 pub mod ingest_month;
 mod lease;
 pub mod monitor_month;
 pub mod monthly;
+mod own;
 pub mod parameters;
 mod policy;
 mod run;
+pub mod runner;
 mod start;
 pub mod train_and_compare;
 pub mod train_model;
+mod triggers;
 
-pub use parameters::{Parameter, Parameters};
+pub use backfill::{Range, backfill, pause};
+pub use catalog::{Known, known};
+pub use parameters::{Kind, Parameter, Parameters};
 pub use run::{Ended, FlowRun, StepContext, TaskRecord, blocking};
 pub use start::{
-    Again, Finished, Start, answer_here, cancel, execute, record_answer, retry_here, run_here, schedule_retry,
+    Again, Finished, answer_here, cancel, record_answer, retry_here, run_here, schedule_retry, work_on,
 };
 
 use std::pin::Pin;

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use streamflow_dataset::{Frame, Period, PointInTime};
 use streamflow_drift::{Decision, DriftSettings, NotTested, Report, RuleSet, Share, Untested};
 
 use super::evaluate_month::{self, Evaluated};
-use super::parameters::{self, Kind, optional};
+use super::parameters::{Kind, optional};
 use super::run::is_interrupt;
-use super::{Ended, Flow, FlowRun, Parameters, blocking};
+use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::{self, ReportFiles, Rules, drift_columns};
 use crate::performance::section;
 use crate::terminal::one_line;
@@ -56,16 +56,15 @@ pub struct MonitorRequest {
 }
 
 impl MonitorRequest {
-    /// The parameters of a run that is asked for these.
-    pub fn parameters(&self) -> anyhow::Result<Parameters> {
+    /// What a run is given that is asked for these.
+    pub fn given(&self) -> anyhow::Result<Value> {
         if self.reference == self.current {
             bail!(
                 "{} is named as the reference and as the current month; a month is always like itself",
                 self.current
             );
         }
-        let given: Map<String, Value> = serde_json::from_value(serde_json::to_value(self)?)?;
-        parameters::check(FLOW.name, FLOW.parameters, &given)
+        Ok(serde_json::to_value(self)?)
     }
 
     /// What the parameters of a run say; where they say nothing, the configuration, the registry and the ledger do.
@@ -93,7 +92,7 @@ impl MonitorRequest {
             None => learned(workspace, current).await?,
         };
         let request = Self { reference, current, rules };
-        request.parameters().map(|_| request)
+        request.given().map(|_| request)
     }
 }
 

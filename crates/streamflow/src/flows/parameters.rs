@@ -33,7 +33,6 @@ pub enum Kind {
     Flag,
     /// One of these.
     Word(&'static [&'static str]),
-    Text,
 }
 
 /// A parameter that a run may leave out.
@@ -66,8 +65,8 @@ impl Kind {
             Kind::Flag => text.parse::<bool>().map(Value::Bool).map_err(|_| "true or false"),
             Kind::Word(words) if words.contains(&text.as_str()) => Ok(Value::String(text)),
             Kind::Word(_) => Err("one of its words"),
-            Kind::Path | Kind::Text if text.is_empty() => Err("some text"),
-            Kind::Path | Kind::Text => Ok(Value::String(text)),
+            Kind::Path if text.is_empty() => Err("some text"),
+            Kind::Path => Ok(Value::String(text)),
         }
     }
 
@@ -137,6 +136,17 @@ impl Parameters {
 
     pub fn to_value(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.0.clone()
+    }
+
+    /// Names and values as words.
+    pub fn words(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|(name, value)| {
+            (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {

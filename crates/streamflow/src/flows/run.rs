@@ -15,7 +15,6 @@ use super::lease::{Lease, StopSign};
 use super::parameters::Parameters;
 use super::policy::Policy;
 use crate::prefect::PrefectRun;
-use crate::store::audit::Change;
 use crate::store::runs::Run;
 use crate::store::tasks::TaskEnd;
 use crate::store::transitions::Step;
@@ -65,6 +64,18 @@ pub struct StepContext {
     pub stop: StopSign,
     /// Shows how far the work is; hidden where nobody looks.
     pub bar: ProgressBar,
+    run: i64,
+    store: Store,
+}
+
+impl StepContext {
+    /// Adds a line to the run's log. A line that cannot be recorded does not end the step.
+    pub async fn log(&self, level: &'static str, line: &str) {
+        tracing::info!(run = self.run, level, "{line}");
+        if let Err(error) = self.store.log(self.run, level, &[line]).await {
+            tracing::warn!(run = self.run, "a line of the log was not recorded: {error}");
+        }
+    }
 }
 
 /// A running flow.
@@ -181,7 +192,12 @@ impl FlowRun {
         let begun = Instant::now();
         let mut delays = self.policy.delays();
         let outcome = loop {
-            let context = StepContext { stop: self.stop.clone(), bar: self.bar.clone() };
+            let context = StepContext {
+                stop: self.stop.clone(),
+                bar: self.bar.clone(),
+                run: self.id,
+                store: store.clone(),
+            };
             let outcome = self.bounded(name, work(context)).await;
             let Err(error) = &outcome else { break outcome };
             let Some(delay) = delays.next().filter(|_| !is_interrupt(error)) else { break outcome };
@@ -306,12 +322,6 @@ impl FlowRun {
             prefect.log(level, message);
         }
         self.workspace.store.log(self.id, level, &[message]).await.context("cannot record the log")
-    }
-
-    /// Records a change that the run makes, once.
-    pub async fn audit(&self, action: &str, subject: &str, actor: &str) -> anyhow::Result<()> {
-        let change = Change { actor, action, subject, detail: "", run: Some(self.id) };
-        Ok(self.workspace.store.audit(&change).await?)
     }
 
     /// Records the name of the report that the run wrote.

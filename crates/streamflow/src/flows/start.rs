@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
 
+use super::Parameters;
+use super::catalog::{Known, known};
 use super::policy::Policy;
 use super::run::{Ended, FlowRun, TaskRecord};
-use super::{Flow, Parameters, find};
 use crate::store::approvals::Answer;
 use crate::store::audit::Change;
 use crate::store::runs::{NewRun, Run};
@@ -30,21 +31,22 @@ pub struct Start<'a> {
     pub event: Option<&'a str>,
 }
 
-impl Flow {
-    /// Records a run that the next free process takes; none when its event was handled before.
-    pub async fn schedule(&self, workspace: &Workspace, start: &Start<'_>) -> anyhow::Result<Option<i64>> {
-        let period = self.period.and_then(|name| start.parameters.text(name));
-        let parameters = start.parameters.to_value();
-        let new = NewRun {
-            flow: self.name,
-            parameters: &parameters,
-            period,
-            cause: start.cause,
-            due_at: start.due_at,
-            event: start.event,
-        };
-        workspace.store.schedule_run(&new).await.context("cannot record the run")
-    }
+/// Records a run that the next free process takes; none when its event was handled before.
+pub async fn schedule(
+    workspace: &Workspace,
+    flow: Known<'_>,
+    start: &Start<'_>,
+) -> anyhow::Result<Option<i64>> {
+    let parameters = start.parameters.to_value();
+    let new = NewRun {
+        flow: flow.name,
+        parameters: &parameters,
+        period: flow.period(start.parameters),
+        cause: start.cause,
+        due_at: start.due_at,
+        event: start.event,
+    };
+    workspace.store.schedule_run(&new).await.context("cannot record the run")
 }
 
 /// What a run came to in this process.
@@ -57,19 +59,20 @@ pub struct Finished {
 /// Runs a flow in this process, from its record to its end, its further attempts included.
 pub async fn run_here(
     workspace: &Workspace,
-    flow: &Flow,
+    flow: Known<'_>,
     parameters: &Parameters,
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
     let start = Start { parameters, cause: "command", due_at: None, event: None };
-    let run = flow.schedule(workspace, &start).await?.context("a run without an event is always recorded")?;
-    to_its_end(workspace, run, &bar).await
+    let run =
+        schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")?;
+    work_on(workspace, run, &bar).await
 }
 
 /// Works on a scheduled run, and on its further attempts, until it ends or pauses.
-async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
+pub async fn work_on(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
     loop {
-        let record = known(&workspace.store, run).await?;
+        let record = recorded(&workspace.store, run).await?;
         if !workspace.store.claim_run(run, &record.flow, None).await? {
             return elsewhere(&workspace.store, run).await;
         }
@@ -85,7 +88,7 @@ async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyho
 /// The end of a run that another process was faster to take.
 async fn elsewhere(store: &Store, run: i64) -> anyhow::Result<Finished> {
     loop {
-        let record = known(store, run).await?;
+        let record = recorded(store, run).await?;
         let outcome = match record.state {
             State::Completed => {
                 Ok(Ended { name: record.state_name, message: record.message, ..Ended::default() })
@@ -111,9 +114,13 @@ async fn wait_until_due(run: &Run) {
 
 /// Works on a run that this process has claimed, until it ends, pauses or has to wait.
 pub async fn execute(workspace: &Workspace, record: &Run, bar: ProgressBar) -> anyhow::Result<Finished> {
-    let flow = find(&record.flow)?;
-    let mut run = FlowRun::open(workspace, record, Policy::default(), bar).await?;
-    let outcome = (flow.body)(&mut run).await;
+    let flow = known(&workspace.config, &record.flow);
+    let policy = flow.as_ref().map_or_else(|_| Ok(Policy::default()), Known::policy)?;
+    let mut run = FlowRun::open(workspace, record, policy, bar).await?;
+    let outcome = match flow {
+        Ok(flow) => flow.run(&mut run).await,
+        Err(unknown) => Err(unknown),
+    };
     let tasks = run.finish(&outcome).await?;
     Ok(Finished { run: record.id, tasks, outcome })
 }
@@ -138,7 +145,7 @@ impl<'a> Again<'a> {
 
 /// Schedules another attempt of a run that ended short of success.
 pub async fn schedule_retry(store: &Store, run: i64, again: Again<'_>, actor: &str) -> anyhow::Result<()> {
-    let record = known(store, run).await?;
+    let record = recorded(store, run).await?;
     if !record.state.may_become(State::Scheduled) || !record.state.is_terminal() {
         bail!(
             "run {run} is {} and cannot be tried again; only failed, crashed and cancelled runs can",
@@ -174,12 +181,12 @@ pub async fn retry_here(
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
     schedule_retry(&workspace.store, run, again, actor).await?;
-    to_its_end(workspace, run, &bar).await
+    work_on(workspace, run, &bar).await
 }
 
 /// Asks a run to stop. What has not begun is cancelled at once; what runs stops at its next safe point.
 pub async fn cancel(store: &Store, run: i64, actor: &str) -> anyhow::Result<State> {
-    let record = known(store, run).await?;
+    let record = recorded(store, run).await?;
     let message = format!("cancelled by {actor}");
     let (state, name) = match record.state {
         State::Scheduled | State::Paused => (State::Cancelled, "Cancelled"),
@@ -198,7 +205,7 @@ pub async fn cancel(store: &Store, run: i64, actor: &str) -> anyhow::Result<Stat
 
 /// Records the answer to what a paused run asks.
 pub async fn record_answer(store: &Store, run: i64, answer: Answer<'_>) -> anyhow::Result<()> {
-    let record = known(store, run).await?;
+    let record = recorded(store, run).await?;
     if !store.answer(run, answer).await? {
         bail!("run {run} is {} and waits for no answer", record.state_name);
     }
@@ -215,10 +222,10 @@ pub async fn answer_here(
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
     record_answer(&workspace.store, run, answer).await?;
-    to_its_end(workspace, run, &bar).await
+    work_on(workspace, run, &bar).await
 }
 
-async fn known(store: &Store, run: i64) -> anyhow::Result<Run> {
+async fn recorded(store: &Store, run: i64) -> anyhow::Result<Run> {
     let found = store.run(run).await?;
     found.with_context(|| format!("there is no run {run}; `streamflow flows runs` lists them"))
 }

@@ -130,7 +130,8 @@ fn first(candidate: &TrainOutcome) -> Compared {
     }
 }
 
-async fn contest(
+/// Both versions on the rows of a month that neither was trained on.
+pub async fn contest(
     workspace: Workspace,
     production: i64,
     candidate: i64,

@@ -147,11 +147,6 @@ impl Realised {
             histogram: labelled.score_histogram(BINS),
         }
     }
-
-    /// A metric's value.
-    pub fn value(&self, metric: Metric) -> Option<f64> {
-        self.measured.metrics.get(&metric).and_then(|found| found.value)
-    }
 }
 
 impl Evaluation {

@@ -106,6 +106,13 @@ fn cells(metric: Metric, realised: Option<&Realised>, estimated: Option<&Estimat
     ]
 }
 
+impl Evaluation {
+    /// The measured AUC and its estimate, in words.
+    pub fn auc_words(&self) -> [String; 2] {
+        cells(Metric::RocAuc, self.realised.as_ref(), self.estimated.as_ref())
+    }
+}
+
 fn drawings(realised: &Realised) -> String {
     let figures = [
         ("ROC: positives found against negatives flagged", roc(&realised.curve)),

@@ -171,6 +171,37 @@ impl Store {
         .await
     }
 
+    /// The runs that crashed within the last day, oldest first.
+    pub async fn crashed_runs(&self) -> sqlx::Result<Vec<Run>> {
+        let since = format!("{:.3}", jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
+        sqlx::query_as("SELECT * FROM runs WHERE state = 'crashed' AND ended_at > ? ORDER BY id")
+            .bind(since)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// A run of the flow that a process works on, the oldest.
+    pub async fn active_run(&self, flow: &str) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT MIN(id) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
+        )
+        .bind(flow)
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// True where a run of the flow about that month waits for its turn.
+    pub async fn is_waiting(&self, flow: &str, period: &str) -> sqlx::Result<bool> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM runs WHERE flow = ? AND period = ? AND state = 'scheduled' LIMIT 1",
+        )
+        .bind(flow)
+        .bind(period)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Runs so far by flow and state.
     pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, State, i64)>> {
         let counts =

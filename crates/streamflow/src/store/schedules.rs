@@ -90,6 +90,26 @@ impl Store {
         Ok(())
     }
 
+    /// How far something was looked at; none before the first look.
+    pub async fn watermark(&self, name: &str) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar("SELECT position FROM watermarks WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Remembers how far something was looked at.
+    pub async fn set_watermark(&self, name: &str, position: &str) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO watermarks (name, position) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET position = ?2",
+        )
+        .bind(name)
+        .bind(position)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// The newest skipped times of a flow first.
     pub async fn skipped_times(&self, flow: &str, limit: i64) -> sqlx::Result<Vec<SkippedTime>> {
         sqlx::query_as("SELECT * FROM skipped_times WHERE flow = ? ORDER BY due_at DESC LIMIT ?")

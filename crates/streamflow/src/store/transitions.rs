@@ -49,6 +49,30 @@ impl FromRow<'_, SqliteRow> for Transition {
     }
 }
 
+/// A run that completed.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// Line of the log.
+    pub id: i64,
+    pub run: i64,
+    pub flow: String,
+    pub period: Option<String>,
+    /// The outcome in a word.
+    pub state_name: String,
+}
+
+impl FromRow<'_, SqliteRow> for Completion {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            run: row.try_get("run")?,
+            flow: row.try_get("flow")?,
+            period: row.try_get("period")?,
+            state_name: row.try_get("state_name")?,
+        })
+    }
+}
+
 /// Adds a line.
 pub(super) async fn append(
     transaction: &mut Transaction<'_, Sqlite>,
@@ -80,6 +104,22 @@ impl Store {
         let moved = move_in(&mut transaction, run, step).await?;
         transaction.commit().await?;
         Ok(moved)
+    }
+
+    /// The runs that completed after a line of the log: the line, the run's number, flow, month and outcome.
+    pub async fn completions(&self, after: i64) -> sqlx::Result<Vec<Completion>> {
+        sqlx::query_as(
+            "SELECT t.id, r.id AS run, r.flow, r.period, t.state_name FROM transitions t JOIN runs r ON r.id = t.run_id
+             WHERE t.task_id IS NULL AND t.state = 'completed' AND t.id > ? ORDER BY t.id",
+        )
+        .bind(after)
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The last line of the log; 0 before the first.
+    pub async fn last_transition(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM transitions").fetch_one(&self.pool).await
     }
 
     /// What happened to a run and its tasks, in that order.

@@ -1,17 +1,15 @@
 //! Versions of the model and which of them is served.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ResourceError, Resources};
+use crate::console::guard::Actor;
 use crate::store::models::By;
 use crate::workspace::Workspace;
-
-/// Who changes what is changed here.
-const BY: By = By { actor: "console", run: None };
 
 #[derive(Serialize)]
 pub struct Models {
@@ -62,20 +60,24 @@ pub struct Promotion {
 /// `POST /api/streamflow/models/promote`.
 pub async fn promote(
     State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
     body: Result<Json<Promotion>, JsonRejection>,
 ) -> Result<Json<Models>, ResourceError> {
     let Json(Promotion { version }) = body?;
     let Workspace { config, registry, .. } = resources.workspace();
-    let promoted = registry.promote(&config.model.name, version, BY).await;
+    let promoted = registry.promote(&config.model.name, version, By { actor: &actor.0, run: None }).await;
     promoted.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "promoted from the console");
     list(State(resources)).await
 }
 
 /// `POST /api/streamflow/models/rollback`.
-pub async fn rollback(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
+pub async fn rollback(
+    State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<Models>, ResourceError> {
     let Workspace { config, registry, .. } = resources.workspace();
-    let returned = registry.rollback(&config.model.name, BY).await;
+    let returned = registry.rollback(&config.model.name, By { actor: &actor.0, run: None }).await;
     let version = returned.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "rolled back from the console");
     list(State(resources)).await

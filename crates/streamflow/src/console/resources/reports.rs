@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use indicatif::ProgressBar;
 use serde::Deserialize;
+use serde_json::Map;
 use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
@@ -108,9 +109,10 @@ pub async fn compare(
             ..Rules::from(configured)
         },
     };
-    let parameters = request.parameters().map_err(|error| ResourceError::refused(&error))?;
-    let finished =
-        flows::run_here(workspace, &monitor_month::FLOW, &parameters, ProgressBar::hidden()).await?;
+    let given = request.given().map_err(|error| ResourceError::refused(&error))?;
+    let flow = flows::known(&workspace.config, monitor_month::FLOW.name)?;
+    let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
+    let finished = flows::run_here(workspace, flow, &parameters, ProgressBar::hidden()).await?;
     let ended = finished.outcome.map_err(|error| ResourceError::refused(&error))?;
     let (folder, run_id) = (workspace.reports.clone(), Some(finished.run));
     let name = ended.value["report"].as_str().unwrap_or_default().to_owned();

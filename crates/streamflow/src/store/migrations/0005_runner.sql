@@ -55,6 +55,12 @@ CREATE TABLE skipped_times (
     PRIMARY KEY (flow, due_at)
 ) STRICT;
 
+-- How far something that starts flows was looked at.
+CREATE TABLE watermarks (
+    name        TEXT PRIMARY KEY,
+    position    TEXT NOT NULL
+) STRICT;
+
 -- Every change of what is served and every decision that somebody made, never edited.
 CREATE TABLE audit (
     id          INTEGER PRIMARY KEY,
