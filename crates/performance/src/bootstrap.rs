@@ -27,7 +27,9 @@ pub(crate) fn percentile_intervals<const N: usize>(
     let of = |index: u64| seed.wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let drawn: Vec<[Option<f64>; N]> =
         (0..RESAMPLES).into_par_iter().map(|index| draw(&mut Random::new(of(index)))).collect();
-    std::array::from_fn(|value| percentile_interval(drawn.iter().filter_map(|values| values[value]).collect()))
+    std::array::from_fn(|value| {
+        percentile_interval(drawn.iter().filter_map(|values| values[value]).collect())
+    })
 }
 
 fn percentile_interval(mut values: Vec<f64>) -> Option<Interval> {

@@ -139,8 +139,7 @@ impl Confusion {
         let called = self.predicted_positives();
         let margins = [self.positives(), self.negatives(), called, self.rows() - called];
         let product: f64 = margins.iter().map(|margin| margin.max(0.0).sqrt()).product();
-        let covariance =
-            self.true_positive * self.true_negative - self.false_positive * self.false_negative;
+        let covariance = self.true_positive * self.true_negative - self.false_positive * self.false_negative;
         ratio(covariance, product).map(|mcc| mcc.clamp(-1.0, 1.0))
     }
 
@@ -177,9 +176,8 @@ impl Confusion {
             Normalise::True => matrix[actual][0] + matrix[actual][1],
             Normalise::Predicted => matrix[0][predicted] + matrix[1][predicted],
         };
-        [0, 1].map(|actual| {
-            [0, 1].map(|predicted| ratio(matrix[actual][predicted], total(actual, predicted)))
-        })
+        [0, 1]
+            .map(|actual| [0, 1].map(|predicted| ratio(matrix[actual][predicted], total(actual, predicted))))
     }
 
     /// ΣΣ value·count: what all predictions together are worth.

@@ -131,7 +131,9 @@ mod tests {
         let found: Vec<_> = rows
             .operating_points(100)
             .iter()
-            .map(|point| (point.threshold, point.false_positive_rate, point.true_positive_rate, point.precision))
+            .map(|point| {
+                (point.threshold, point.false_positive_rate, point.true_positive_rate, point.precision)
+            })
             .collect();
         let expected = [
             (None, 0.0, 0.0, None),

@@ -134,7 +134,8 @@ pub(crate) fn compare(labels: &[bool], production: &[f64], candidate: &[f64]) ->
     let apart = |row, positive| second.at(row, positive) - first.at(row, positive);
     let variance_of_difference = (positives >= 2.0 && negatives >= 2.0).then(|| spread(&apart));
     let covariance = variance_of_difference.map(|apart| {
-        let both = spread(&|row, positive| first.at(row, positive)) + spread(&|row, positive| second.at(row, positive));
+        let both = spread(&|row, positive| first.at(row, positive))
+            + spread(&|row, positive| second.at(row, positive));
         0.5 * (both - apart)
     });
     let standard_error = variance_of_difference.map(f64::sqrt);

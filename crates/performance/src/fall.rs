@@ -144,8 +144,7 @@ mod tests {
     fn a_fall_is_significant_and_large() {
         let validation = ValidationAuc { value: 0.83, interval: Interval { low: 0.81, high: 0.85 } };
         let check = |realised: Option<Auc>, labelled, expected: fn(String) -> Fall, words: &str| {
-            let found =
-                FallRule::default().decide(Some(&validation), realised.as_ref(), labelled).unwrap();
+            let found = FallRule::default().decide(Some(&validation), realised.as_ref(), labelled).unwrap();
             assert!(found.reason().contains(words), "{found:?}");
             assert_eq!(found, expected(found.reason().to_owned()));
         };
@@ -161,7 +160,10 @@ mod tests {
     #[test]
     fn a_model_without_validation_is_undecided() {
         let found = FallRule::default().decide(None, Some(&auc(0.7, 0.02, 100, 900)), 1000).unwrap();
-        assert!(matches!(&found, Fall::Undecided(reason) if reason.contains("no AUC of validation")), "{found:?}");
+        assert!(
+            matches!(&found, Fall::Undecided(reason) if reason.contains("no AUC of validation")),
+            "{found:?}"
+        );
         let rule = FallRule { min_fall: f64::NAN, ..FallRule::default() };
         assert!(rule.decide(None, None, 0).is_err());
     }

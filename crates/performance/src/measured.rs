@@ -65,7 +65,8 @@ impl Labelled {
     #[must_use]
     pub fn new(rows: &Rows) -> Self {
         let scored = rows.labels().iter().zip(rows.scores());
-        let scored = scored.filter_map(|(label, &score)| label.filter(|_| !score.is_nan()).map(|y| (y, score)));
+        let scored =
+            scored.filter_map(|(label, &score)| label.filter(|_| !score.is_nan()).map(|y| (y, score)));
         let steps = ranking::of_labels(scored).expect("rows without a score were left out");
         let count = ranking::totals(&steps);
         let (mut scores, mut labels) = (Vec::new(), Vec::new());
@@ -157,10 +158,10 @@ impl Labelled {
         let counts = self.confusion.unwrap_or_default();
         match metric {
             Metric::RocAuc => self.auc()?.interval,
-            Metric::Gini => self.auc()?.interval.map(|auc| Interval {
-                low: 2.0 * auc.low - 1.0,
-                high: 2.0 * auc.high - 1.0,
-            }),
+            Metric::Gini => self
+                .auc()?
+                .interval
+                .map(|auc| Interval { low: 2.0 * auc.low - 1.0, high: 2.0 * auc.high - 1.0 }),
             Metric::AveragePrecision => self.average_precision_interval(value, seed),
             Metric::LogLoss => self.mean_loss_interval(metric, value, row_log_loss),
             Metric::Brier => self.mean_loss_interval(metric, value, row_brier_score),
@@ -174,12 +175,7 @@ impl Labelled {
         }
     }
 
-    fn mean_loss_interval(
-        &self,
-        metric: Metric,
-        mean: f64,
-        loss: fn(bool, f64) -> f64,
-    ) -> Option<Interval> {
+    fn mean_loss_interval(&self, metric: Metric, mean: f64, loss: fn(bool, f64) -> f64) -> Option<Interval> {
         let rows = self.scores.len();
         let squares = self.labels.iter().zip(&self.scores).map(|(&y, &p)| (loss(y, p) - mean).powi(2));
         let error = (sum(squares) / (rows as f64 - 1.0) / rows as f64).sqrt();

@@ -71,8 +71,20 @@ use Better::{Higher, Lower, Neither};
 
 /// All metrics, in the order of [`Metric`].
 pub static METRICS: [About; 24] = [
-    about(Metric::RocAuc, "roc_auc", "area under the ROC curve: a positive row scores above a negative one", SHARE, Higher),
-    about(Metric::AveragePrecision, "average_precision", "mean precision over the recall reached", SHARE, Higher),
+    about(
+        Metric::RocAuc,
+        "roc_auc",
+        "area under the ROC curve: a positive row scores above a negative one",
+        SHARE,
+        Higher,
+    ),
+    about(
+        Metric::AveragePrecision,
+        "average_precision",
+        "mean precision over the recall reached",
+        SHARE,
+        Higher,
+    ),
     about(Metric::LogLoss, "log_loss", "mean −ln of the probability given to what happened", COUNT, Lower),
     about(Metric::Brier, "brier", "mean squared error of the probabilities", SHARE, Lower),
     about(Metric::F1, "f1", "harmonic mean of precision and recall", SHARE, Higher),
@@ -82,19 +94,49 @@ pub static METRICS: [About; 24] = [
     about(Metric::Accuracy, "accuracy", "share of rows predicted right", SHARE, Higher),
     about(Metric::BalancedAccuracy, "balanced_accuracy", "mean of recall and specificity", SHARE, Higher),
     about(Metric::Mcc, "mcc", "Matthews' correlation of label and prediction", SIGNED, Higher),
-    about(Metric::CohenKappa, "cohen_kappa", "agreement of label and prediction beyond chance", SIGNED, Higher),
+    about(
+        Metric::CohenKappa,
+        "cohen_kappa",
+        "agreement of label and prediction beyond chance",
+        SIGNED,
+        Higher,
+    ),
     about(Metric::F2, "f2", "as F1, recall counting twice as much", SHARE, Higher),
     about(Metric::Gini, "gini", "2 AUC − 1", SIGNED, Higher),
     about(Metric::Ks, "ks", "largest distance of the two classes' score distributions", SHARE, Higher),
-    about(Metric::EceQuantile10, "ece_quantile_10", "calibration error over ten bins of equal frequency", SHARE, Lower),
-    about(Metric::EceUniform10, "ece_uniform_10", "calibration error over ten bins of equal width", SHARE, Lower),
+    about(
+        Metric::EceQuantile10,
+        "ece_quantile_10",
+        "calibration error over ten bins of equal frequency",
+        SHARE,
+        Lower,
+    ),
+    about(
+        Metric::EceUniform10,
+        "ece_uniform_10",
+        "calibration error over ten bins of equal width",
+        SHARE,
+        Lower,
+    ),
     about(Metric::PositiveRate, "positive_rate", "share of positive rows", SHARE, Neither),
-    about(Metric::PredictedPositiveRate, "predicted_positive_rate", "share of rows predicted positive", SHARE, Neither),
+    about(
+        Metric::PredictedPositiveRate,
+        "predicted_positive_rate",
+        "share of rows predicted positive",
+        SHARE,
+        Neither,
+    ),
     about(Metric::TruePositive, "true_positive", "positive rows predicted positive", COUNT, Higher),
     about(Metric::TrueNegative, "true_negative", "negative rows predicted negative", COUNT, Higher),
     about(Metric::FalsePositive, "false_positive", "negative rows predicted positive", COUNT, Lower),
     about(Metric::FalseNegative, "false_negative", "positive rows predicted negative", COUNT, Lower),
-    about(Metric::BusinessValue, "business_value", "what all predictions together are worth", UNBOUNDED, Higher),
+    about(
+        Metric::BusinessValue,
+        "business_value",
+        "what all predictions together are worth",
+        UNBOUNDED,
+        Higher,
+    ),
 ];
 
 const fn about(

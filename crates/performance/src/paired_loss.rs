@@ -45,7 +45,8 @@ impl PairedLoss {
                 None => (difference == 0.0).then_some(1.0),
             },
             p_candidate_better: t.map(|t| t_sf(t, rows - 1.0)),
-            interval: standard_error.and_then(|error| student(difference, error, differences.len(), unbounded)),
+            interval: standard_error
+                .and_then(|error| student(difference, error, differences.len(), unbounded)),
         })
     }
 }

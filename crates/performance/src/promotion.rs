@@ -89,8 +89,7 @@ impl PromotionRule {
     pub fn compare(&self, rows: &PairedRows) -> Result<PromotionReport, Error> {
         self.check(rows)?;
         let scored = |row: &usize| !rows.production[*row].is_nan() && !rows.candidate[*row].is_nan();
-        let labelled: Vec<usize> =
-            (0..rows.labels.len()).filter(|&row| rows.labels[row].is_some()).collect();
+        let labelled: Vec<usize> = (0..rows.labels.len()).filter(|&row| rows.labels[row].is_some()).collect();
         let used: Vec<usize> = labelled.iter().copied().filter(scored).collect();
         let labels: Vec<bool> = used.iter().map(|&row| rows.labels[row] == Some(true)).collect();
         let production: Vec<f64> = used.iter().map(|&row| rows.production[row]).collect();
@@ -138,7 +137,11 @@ impl PromotionRule {
             ("the threshold of the candidate", self.candidate_threshold),
         ] {
             if value.is_nan() {
-                return Err(Error::Setting { name, value, expected: "the score from which a row is positive" });
+                return Err(Error::Setting {
+                    name,
+                    value,
+                    expected: "the score from which a row is positive",
+                });
             }
         }
         Ok(())
@@ -188,14 +191,21 @@ const MOST_ROWS: f64 = 1e9;
 
 #[cfg(test)]
 mod tests {
+    use streamflow_stats::Random;
+
     use super::*;
 
-    /// Rows of both classes with scores that separate them by `by`, less noise that differs between the models.
-    fn rows(count: u32, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
-        let noise = |row: u32, salt: u32| f64::from((row.wrapping_mul(2_654_435_761) ^ salt).wrapping_mul(40_503) >> 16) / 65_536.0;
-        let score = |row: u32, by: f64, salt| 0.5 * noise(row, salt) + if row % 2 == 0 { by } else { 0.0 };
-        let labels = (0..count).map(|row| Some(row % 2 == 0)).collect();
-        (labels, (0..count).map(|row| score(row, production, 77)).collect(), (0..count).map(|row| score(row, candidate, 1_234_567)).collect())
+    /// Rows of both classes; each model's scores separate them by so much, with noise of its own.
+    fn rows(count: usize, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
+        let labels: Vec<Option<bool>> = (0..count).map(|row| Some(row % 2 == 0)).collect();
+        let mut random = Random::new(11);
+        let mut scores = |by: f64| -> Vec<f64> {
+            let of =
+                |label: &Option<bool>| 0.5 * random.uniform() + if *label == Some(true) { by } else { 0.0 };
+            labels.iter().map(of).collect()
+        };
+        let (production, candidate) = (scores(production), scores(candidate));
+        (labels, production, candidate)
     }
 
     #[test]
@@ -207,7 +217,10 @@ mod tests {
             let report = rule.compare(&rows).unwrap();
             assert_eq!(report.promotion, expected, "{}", report.reason);
             assert!(report.reason.contains(words), "{}", report.reason);
-            assert_eq!(report.rows_needed.is_some(), report.promotion == Promotion::Undecided && report.auc.is_some_and(|auc| auc.z.is_some()));
+            assert_eq!(
+                report.rows_needed.is_some(),
+                report.promotion == Promotion::Undecided && report.auc.is_some_and(|auc| auc.z.is_some())
+            );
         };
         check(2000, 0.1, 0.2, 0.01, Promotion::Better, "the candidate is better");
         check(2000, 0.2, 0.1, 0.01, Promotion::Worse, "the candidate is worse");
@@ -222,7 +235,8 @@ mod tests {
     fn worse_within_the_margin_is_worse() {
         let (labels, old, new) = rows(20_000, 0.2, 0.19);
         let rule = PromotionRule { margin: 0.5, ..PromotionRule::default() };
-        let report = rule.compare(&PairedRows { labels: &labels, production: &old, candidate: &new }).unwrap();
+        let report =
+            rule.compare(&PairedRows { labels: &labels, production: &old, candidate: &new }).unwrap();
         assert_eq!(report.promotion, Promotion::Worse, "{}", report.reason);
     }
 

@@ -34,11 +34,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`Rows::new`], and [`Error::Setting`] for a threshold that is NaN.
-    pub fn at_threshold(
-        labels: Vec<Option<bool>>,
-        scores: Vec<f64>,
-        threshold: f64,
-    ) -> Result<Self, Error> {
+    pub fn at_threshold(labels: Vec<Option<bool>>, scores: Vec<f64>, threshold: f64) -> Result<Self, Error> {
         if threshold.is_nan() {
             let expected = "the score from which a row is predicted positive";
             return Err(Error::Setting { name: "the threshold", value: threshold, expected });

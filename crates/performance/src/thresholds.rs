@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn only_what_is_outside_alerts() {
-        let check = |bounds: Thresholds, value, expected| assert_eq!(bounds.alert(value), expected, "{bounds:?}");
+        let check =
+            |bounds: Thresholds, value, expected| assert_eq!(bounds.alert(value), expected, "{bounds:?}");
         let both = Thresholds { lower: Some(0.4), upper: Some(0.8) };
         check(both, Some(0.4), Some(false));
         check(both, Some(0.39), Some(true));

@@ -100,16 +100,19 @@ impl Calibration {
         let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
         let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
         let ece_before = expected_calibration_error(&labels, &scores, CALIBRATION_BINS);
-        let raw = |reason: String| {
-            Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason })
-        };
+        let raw =
+            |reason: String| Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
         let auc = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
         let Some(auc) = auc.as_deref().and_then(ranking::roc_auc) else {
             let rows = labels.len();
-            return raw(format!("Scores are not calibrated: the {rows} labelled rows of the reference lack a class."));
+            return raw(format!(
+                "Scores are not calibrated: the {rows} labelled rows of the reference lack a class."
+            ));
         };
         if auc > LARGEST_AUC {
-            return raw(format!("Scores are not calibrated: the reference has an AUC of {auc:.4}, above {LARGEST_AUC}."));
+            return raw(format!(
+                "Scores are not calibrated: the reference has an AUC of {auc:.4}, above {LARGEST_AUC}."
+            ));
         }
         let fit = if rows.len() < MIN_ISOTONIC_ROWS { platt } else { isotonic };
         let Some(calibrated) = out_of_fold(&rows, fit) else {
@@ -119,7 +122,9 @@ impl Calibration {
         let (before, after) = (ece_before.unwrap_or(0.0), ece_after.unwrap_or(f64::INFINITY));
         let helps = before > after;
         let chosen = fit(&labels, &scores);
-        let found = format!("calibrating on other folds changes the calibration error from {before:.4} to {after:.4}");
+        let found = format!(
+            "calibrating on other folds changes the calibration error from {before:.4} to {after:.4}"
+        );
         Ok(Self {
             ece_before,
             ece_after,

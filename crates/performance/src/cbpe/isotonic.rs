@@ -33,7 +33,9 @@ impl Isotonic {
             let (positives, rows) = (step.positives, step.rows());
             let mut open = Block { first: step.score, last: step.score, positives, rows };
             // Pool while the block before does not lie below: its mean, cross-multiplied so that no division rounds.
-            while let Some(before) = blocks.pop_if(|before| before.positives * open.rows >= open.positives * before.rows) {
+            while let Some(before) =
+                blocks.pop_if(|before| before.positives * open.rows >= open.positives * before.rows)
+            {
                 open.first = before.first;
                 open.positives += before.positives;
                 open.rows += before.rows;

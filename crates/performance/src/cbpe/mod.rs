@@ -136,8 +136,10 @@ impl Cbpe {
             .iter()
             .zip(rows.predicted())
             .filter(|(score, _)| !score.is_nan())
-            .map(|(&score, &predicted)| {
-                Unlabelled { score, probability: self.calibration.calibrator.probability(score), predicted }
+            .map(|(&score, &predicted)| Unlabelled {
+                score,
+                probability: self.calibration.calibrator.probability(score),
+                predicted,
             })
             .collect();
         let expected_positives: f64 = scored.iter().map(|row| row.probability).sum();
@@ -178,7 +180,8 @@ impl Cbpe {
     }
 
     fn values(&self, scored: &[Unlabelled]) -> BTreeMap<Metric, Option<f64>> {
-        let steps = ranking::of_probabilities(scored.iter().map(|row| (row.score, row.probability)).collect());
+        let steps =
+            ranking::of_probabilities(scored.iter().map(|row| (row.score, row.probability)).collect());
         let judged = scored.iter().filter_map(|row| Some((row.probability, row.predicted?)));
         let counts = Confusion::expected(judged);
         let business_value = self.settings.business_value.as_ref();

@@ -37,7 +37,8 @@ impl Platt {
             let step = now.newton_step(&points);
             let mut size = 1.0;
             let next = loop {
-                let next = Self { slope: now.slope + size * step.0, intercept: now.intercept + size * step.1 };
+                let next =
+                    Self { slope: now.slope + size * step.0, intercept: now.intercept + size * step.1 };
                 if next.loss(&points) <= loss || size < 1e-10 {
                     break next;
                 }
@@ -108,8 +109,18 @@ mod tests {
             let fit = Platt::fit(&labels, scores).unwrap();
             assert!((fit.slope - slope).abs() < 1e-6 && (fit.intercept - intercept).abs() < 1e-6, "{fit:?}");
         };
-        check(&[0, 0, 1, 0, 1, 1, 0, 1], &[0.1, 0.3, 0.35, 0.4, 0.6, 0.7, 0.75, 0.9], 0.587_708_095_667_559_5, -0.037_339_963_334_559_065);
-        check(&[0, 0, 0, 1, 1], &[0.01, 0.02, 0.05, 0.8, 0.999], 0.265_574_789_492_510_73, -0.168_772_161_982_757_27);
+        check(
+            &[0, 0, 1, 0, 1, 1, 0, 1],
+            &[0.1, 0.3, 0.35, 0.4, 0.6, 0.7, 0.75, 0.9],
+            0.587_708_095_667_559_5,
+            -0.037_339_963_334_559_065,
+        );
+        check(
+            &[0, 0, 0, 1, 1],
+            &[0.01, 0.02, 0.05, 0.8, 0.999],
+            0.265_574_789_492_510_73,
+            -0.168_772_161_982_757_27,
+        );
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl Reference {
             set(Metric::BusinessValue, values.map(|values| value_error(counts, values)));
         }
         let (positives, negatives) = ranking::totals(&rows.steps);
-        let delong = delong::components(&rows.steps).map(|parts| (parts, positives / (positives + negatives)));
+        let delong =
+            delong::components(&rows.steps).map(|parts| (parts, positives / (positives + negatives)));
         Self { per_row, delong }
     }
 

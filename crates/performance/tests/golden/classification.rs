@@ -22,7 +22,8 @@ fn binary_metrics_are_the_oracles() {
             comparison.near(&format!("{name}: {}", about.name), found, &expected[about.name], tolerance);
         }
         let counts = labelled.confusion().unwrap();
-        let found = [counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative];
+        let found =
+            [counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative];
         for (found, key) in found.into_iter().zip(["tp", "fp", "fn", "tn"]) {
             comparison.near(&format!("{name}: {key}"), Some(found), &expected[key], 0.0);
         }
@@ -100,7 +101,12 @@ fn paired_comparisons_are_the_oracles() {
         let labels = classes(&case["y"]);
         check_paired(&mut comparison, case, &compare(case, &labels, &production, &candidate));
         for (place, scores) in [production, candidate].into_iter().enumerate() {
-            check_area(&mut comparison, case, place, Rows::at_threshold(labels.clone(), scores, 0.5).unwrap());
+            check_area(
+                &mut comparison,
+                case,
+                place,
+                Rows::at_threshold(labels.clone(), scores, 0.5).unwrap(),
+            );
         }
     }
     comparison.finish(8 * 20);
@@ -118,7 +124,12 @@ fn check_area(comparison: &mut Comparison, case: &Value, place: usize, rows: Row
     let ends = |interval: Option<streamflow_performance::Interval>| {
         interval.map_or([None, None], |ends| [Some(ends.low), Some(ends.high)])
     };
-    comparison.near(&format!("{name} se"), auc.and_then(|auc| auc.standard_error), &expected["se"][place], 1e-10);
+    comparison.near(
+        &format!("{name} se"),
+        auc.and_then(|auc| auc.standard_error),
+        &expected["se"][place],
+        1e-10,
+    );
     let found = [ends(auc.and_then(|auc| auc.interval)), ends(auc.and_then(|auc| auc.logit_interval))];
     for (key, found) in ["ci95", "ci95_logit"].into_iter().zip(found) {
         for (end, found) in found.into_iter().enumerate() {

@@ -6,6 +6,7 @@
 
 mod classification;
 mod estimates;
+mod other_tasks;
 
 use std::path::PathBuf;
 
@@ -68,9 +69,7 @@ impl Comparison {
         self.compared += 1;
         let equal = match (found, expected.as_f64()) {
             (None, None) => expected.is_null(),
-            (Some(found), Some(expected)) => {
-                (found - expected).abs() <= tolerance * expected.abs().max(1.0)
-            }
+            (Some(found), Some(expected)) => (found - expected).abs() <= tolerance * expected.abs().max(1.0),
             _ => false,
         };
         if !equal {
