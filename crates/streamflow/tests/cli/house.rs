@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
-    ("model", &[]),
+    ("performance", &["streamflow-stats"]),
+    ("model", &["streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
@@ -40,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "streamflow-gotext",
             "streamflow-model",
             "streamflow-outbound",
+            "streamflow-performance",
             "streamflow-prometheus",
             "streamflow-promql",
             "streamflow-stats",
@@ -78,6 +80,7 @@ fn dependencies_point_down_only() {
             "model",
             "oracles",
             "outbound",
+            "performance",
             "prometheus",
             "prometheus_yml",
             "promql",
