@@ -41,7 +41,7 @@ pub fn chunks_of_size(rows: usize, size: usize, incomplete: Incomplete) -> Resul
     }
     let complete = rows / size;
     let mut ends: Vec<usize> = (1..=complete).map(|chunk| chunk * size).collect();
-    if rows % size > 0 {
+    if !rows.is_multiple_of(size) {
         match (incomplete, ends.last_mut()) {
             (Incomplete::Keep, _) | (Incomplete::Append, None) => ends.push(rows),
             (Incomplete::Append, Some(last)) => *last = rows,

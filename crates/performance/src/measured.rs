@@ -115,7 +115,7 @@ impl Labelled {
     ///
     /// AUC and Gini have DeLong's interval, shares Wilson's, the mean losses Student's. F1, F2, balanced accuracy, MCC,
     /// kappa, business value and average precision have percentile bootstraps with 1,000 resamples: the counts of the
-    /// confusion matrix are drawn anew, and the rows of each distinct score (of about 1,024 groups of neighbouring
+    /// confusion matrix are drawn anew, and the rows of each distinct score (of about 512 groups of neighbouring
     /// scores where there are more). Counts have none, nor have KS and the calibration errors, whose resamples lie above
     /// the value. A million rows take a fraction of a second; the result depends on rows and seed alone.
     #[must_use]

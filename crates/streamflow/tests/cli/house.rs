@@ -9,7 +9,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
-    ("model", &[]),
+    ("model", &["streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
