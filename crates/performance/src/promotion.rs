@@ -195,20 +195,6 @@ mod tests {
 
     use super::*;
 
-<<<<<<< HEAD
-    /// Rows of both classes with scores that separate them by `by`, less noise that differs between the models.
-    fn rows(count: u32, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
-        let noise = |row: u32, salt: u32| {
-            f64::from((row.wrapping_mul(2_654_435_761) ^ salt).wrapping_mul(40_503) >> 16) / 65_536.0
-        };
-        let score = |row: u32, by: f64, salt| 0.5 * noise(row, salt) + if row % 2 == 0 { by } else { 0.0 };
-        let labels = (0..count).map(|row| Some(row % 2 == 0)).collect();
-        (
-            labels,
-            (0..count).map(|row| score(row, production, 77)).collect(),
-            (0..count).map(|row| score(row, candidate, 1_234_567)).collect(),
-        )
-=======
     /// Rows of both classes; each model's scores separate them by so much, with noise of its own.
     fn rows(count: usize, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
         let labels: Vec<Option<bool>> = (0..count).map(|row| Some(row % 2 == 0)).collect();
@@ -220,7 +206,6 @@ mod tests {
         };
         let (production, candidate) = (scores(production), scores(candidate));
         (labels, production, candidate)
->>>>>>> performance
     }
 
     #[test]

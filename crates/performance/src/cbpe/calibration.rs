@@ -109,13 +109,8 @@ impl Calibration {
         let ece_before = expected_calibration_error(&labels, &scores, CALIBRATION_BINS);
         let raw =
             |reason: String| Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
-<<<<<<< HEAD
-        let auc = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
-        let Some(auc) = auc.as_deref().and_then(ranking::roc_auc) else {
-=======
         let steps = steps(rows.iter());
         let Some(auc) = ranking::roc_auc(&steps) else {
->>>>>>> performance
             let rows = labels.len();
             return raw(format!(
                 "Scores are not calibrated: the {rows} labelled rows of the reference lack a class."
@@ -133,11 +128,7 @@ impl Calibration {
         let ece_after = expected_calibration_error(&labels, &calibrated, CALIBRATION_BINS);
         let (before, after) = (ece_before.unwrap_or(0.0), ece_after.unwrap_or(f64::INFINITY));
         let helps = before > after;
-<<<<<<< HEAD
-        let chosen = fit(&labels, &scores);
-=======
         let chosen = fit(&steps);
->>>>>>> performance
         let found = format!(
             "calibrating on other folds changes the calibration error from {before:.4} to {after:.4}"
         );

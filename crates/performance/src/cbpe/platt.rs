@@ -42,21 +42,7 @@ impl Platt {
         // Newton's method with halved steps; the loss is convex, so some ten steps reach the last digits.
         for _ in 0..100 {
             let step = now.newton_step(&points);
-<<<<<<< HEAD
-            let mut size = 1.0;
-            let next = loop {
-                let next =
-                    Self { slope: now.slope + size * step.0, intercept: now.intercept + size * step.1 };
-                if next.loss(&points) <= loss || size < 1e-10 {
-                    break next;
-                }
-                size *= 0.5;
-            };
-            let next_loss = next.loss(&points);
-            if next_loss >= loss {
-=======
             if step.0.abs().max(step.1.abs()) < 1e-12 {
->>>>>>> performance
                 break;
             }
             let moved = |size: f64| Self {
