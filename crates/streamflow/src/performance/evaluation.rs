@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, Snapshots};
 use streamflow_model::split_position;
 use streamflow_performance::{
-    Auc, CalibrationBin, Cbpe, CbpeSettings, Decomposition, Estimated, Fall, FallRule, Labelled, Measured, Metric,
-    OperatingPoint, ScoreBin, Segments,
-    ValidationAuc,
+    Auc, CalibrationBin, Cbpe, CbpeSettings, Decomposition, Estimated, Fall, FallRule, Labelled, Measured,
+    Metric, OperatingPoint, ScoreBin, Segments, ValidationAuc,
 };
 
 use super::scored::{Scored, TrainedOn, Version, learned, month};

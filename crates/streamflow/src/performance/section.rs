@@ -44,7 +44,11 @@ fn html(evaluation: &Evaluation) -> String {
     let estimated = evaluation.estimated.as_ref();
     format!(
         r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{why}{metrics}{note}{drawings}{segments}</section>"#,
-        why = evaluation.why.as_ref().map(|why| format!("<p>{}</p>", escape(&why.sentence))).unwrap_or_default(),
+        why = evaluation
+            .why
+            .as_ref()
+            .map(|why| format!("<p>{}</p>", escape(&why.sentence)))
+            .unwrap_or_default(),
         segments = evaluation.segments.as_ref().map(segments).unwrap_or_default(),
         decision = evaluation.decision(),
         reason = escape(evaluation.verdict.reason()),
@@ -137,7 +141,8 @@ fn segments(segments: &Segments) -> String {
     }
     let mut rows = String::new();
     for segment in &segments.worst {
-        let interval = segment.interval.map_or_else(String::new, |i| format!(" ({:.3} to {:.3})", i.low, i.high));
+        let interval =
+            segment.interval.map_or_else(String::new, |i| format!(" ({:.3} to {:.3})", i.low, i.high));
         let _ = write!(
             rows,
             r#"<tr><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{:.3}{interval}</td></tr>"#,
@@ -232,7 +237,12 @@ pub fn text(evaluation: &Evaluation) -> String {
     if let Some(segments) = evaluation.segments.as_ref().filter(|found| !found.worst.is_empty()) {
         text.push_str("\nWhere it is most wrong (log loss above the other rows):\n");
         for segment in &segments.worst {
-            text.push_str(&format!("  +{:.3}  {} rows  {}\n", segment.excess, segment.rows, conditions(segment)));
+            text.push_str(&format!(
+                "  +{:.3}  {} rows  {}\n",
+                segment.excess,
+                segment.rows,
+                conditions(segment)
+            ));
         }
     }
     if let Some(why) = &evaluation.why {

@@ -8,7 +8,8 @@ const PARTS: usize = 5;
 
 /// The loss of each row; NaN where a label is missing.
 pub fn losses(rows: &Rows) -> Vec<f64> {
-    let loss = |(label, &score): (&Option<bool>, &f64)| label.map_or(f64::NAN, |label| row_log_loss(label, score));
+    let loss =
+        |(label, &score): (&Option<bool>, &f64)| label.map_or(f64::NAN, |label| row_log_loss(label, score));
     rows.labels().iter().zip(rows.scores()).map(loss).collect()
 }
 
@@ -75,7 +76,10 @@ mod tests {
     #[test]
     fn numbers_are_cut_into_parts_of_equal_size() {
         for (values, expected) in [
-            ((0..10).map(f64::from).collect::<Vec<_>>(), vec!["up to 1", "over 1 up to 3", "over 3 up to 5", "over 5 up to 7", "over 7"]),
+            (
+                (0..10).map(f64::from).collect::<Vec<_>>(),
+                vec!["up to 1", "over 1 up to 3", "over 3 up to 5", "over 5 up to 7", "over 7"],
+            ),
             (vec![0.0, 0.0, 0.0, 0.0, 1.0], vec!["up to 0", "over 0"]),
             (vec![2.0; 4], vec!["any"]),
             (vec![f64::NAN], vec!["any"]),

@@ -1,7 +1,9 @@
 //! Why performance fell: other inputs, or another relation of inputs and label.
 
 use anyhow::Context as _;
-use streamflow_model::{FeatureColumn, Features, MISSING, TrainSettings, is_validation, split_position, train};
+use streamflow_model::{
+    FeatureColumn, Features, MISSING, TrainSettings, is_validation, split_position, train,
+};
 use streamflow_performance::{Decomposition, DecompositionSettings, LabelledPeriod};
 
 use super::scored::Scored;
@@ -27,9 +29,8 @@ impl<'a> Side<'a> {
     fn new(scored: &'a Scored, seed: u64) -> Self {
         let all = losses(&scored.rows);
         let share = ROWS_MAX / all.len().max(1) as f64;
-        let is_chosen = |row: &usize| {
-            !all[*row].is_nan() && split_position(!seed, &scored.entities[*row]) < share
-        };
+        let is_chosen =
+            |row: &usize| !all[*row].is_nan() && split_position(!seed, &scored.entities[*row]) < share;
         let rows: Vec<usize> = (0..all.len()).filter(is_chosen).collect();
         let labels = rows.iter().map(|&row| scored.rows.labels()[row] == Some(true)).collect();
         Self { losses: rows.iter().map(|&row| all[row]).collect(), labels, scored, rows }

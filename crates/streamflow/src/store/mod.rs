@@ -7,6 +7,7 @@ mod leases;
 pub mod logs;
 pub mod models;
 mod process;
+pub mod retention;
 pub mod runs;
 pub mod schedules;
 mod state;
