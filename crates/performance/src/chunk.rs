@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// Chunks below which a course of performance says little.
-pub const FEW_CHUNKS: usize = 6;
-
 /// Some rows of a table, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {

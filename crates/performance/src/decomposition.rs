@@ -49,7 +49,7 @@ pub struct Change {
 /// The three parts of a change of the mean loss; they sum to it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
-    /// Inputs of the reference that became more frequent: E_S[R_P] − E_P[R_P].
+    /// Inputs that moved among those the reference has: E_S[R_P] − E_P[R_P].
     pub frequent_inputs: Change,
     /// Another relation of inputs and label where both periods have rows: E_S[R_Q] − E_S[R_P].
     pub relation: Change,
@@ -285,7 +285,7 @@ impl Decomposition {
         };
         let causes = [
             (parts.relation, "a changed relation of inputs and label"),
-            (parts.frequent_inputs, "more frequent rows that were hard before"),
+            (parts.frequent_inputs, "inputs that moved among those of the reference"),
             (parts.new_inputs, "inputs that the reference hardly has"),
         ];
         let helped =
@@ -384,7 +384,7 @@ mod tests {
             table(4000, (0.9, 0.3), same, true),
             table(4000, (0.3, 0.9), same, false),
             [0.4 * (shared - 0.3), 0.0, 0.4 * (0.9 - shared)],
-            "mainly by more frequent rows that were hard before",
+            "mainly by inputs that moved among those of the reference",
         );
     }
 

@@ -43,6 +43,7 @@ mod dle;
 mod error;
 mod fall;
 mod interval;
+mod label_coverage;
 mod mcnemar;
 mod measured;
 mod metric;
@@ -61,7 +62,7 @@ pub use cbpe::{
     Bands, Calibration, Calibrator, Cbpe, CbpeSettings, Estimated, EstimatedValue, Isotonic,
     MIN_ISOTONIC_ROWS, Platt,
 };
-pub use chunk::{Chunk, FEW_CHUNKS, Incomplete, Period, chunks_by_number, chunks_by_period, chunks_of_size};
+pub use chunk::{Chunk, Incomplete, Period, chunks_by_number, chunks_by_period, chunks_of_size};
 pub use confusion::{Confusion, Normalise, ValueMatrix};
 pub use curves::{CalibrationBin, OperatingPoint, ScoreBin};
 pub use decomposition::{Change, Decomposition, DecompositionSettings, LabelledPeriod, Parts};
@@ -70,6 +71,7 @@ pub use dle::{Dle, ErrorMetric, EstimatedError};
 pub use error::Error;
 pub use fall::{Fall, FallRule, ValidationAuc};
 pub use interval::{CONFIDENCE, Interval};
+pub use label_coverage::{CoverageState, LabelCoverage};
 pub use mcnemar::McNemar;
 pub use measured::{CALIBRATION_BINS, Labelled, Measured, MeasuredValue};
 pub use metric::{About, Better, METRICS, Metric};

@@ -107,41 +107,40 @@ impl Calibration {
         let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
         let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
         let ece_before = expected_calibration_error(&labels, &scores, CALIBRATION_BINS);
-        let raw =
-            |reason: String| Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
         let steps = steps(rows.iter());
-        let Some(auc) = ranking::roc_auc(&steps) else {
-            let rows = labels.len();
-            return raw(format!(
-                "Scores are not calibrated: the {rows} labelled rows of the reference lack a class."
-            ));
-        };
-        if auc > LARGEST_AUC {
-            return raw(format!(
-                "Scores are not calibrated: the reference has an AUC of {auc:.4}, above {LARGEST_AUC}."
-            ));
-        }
         let fit = if rows.len() < MIN_ISOTONIC_ROWS { platt } else { isotonic };
-        let Some(calibrated) = out_of_fold(&rows, fit) else {
-            return raw("Scores are not calibrated: all rows of the reference are in one fold.".to_owned());
+        let calibrated = match refusal(ranking::roc_auc(&steps), rows.len()) {
+            Some(refusal) => Err(refusal),
+            None => out_of_fold(&rows, fit).ok_or("all rows of the reference are in one fold".to_owned()),
+        };
+        let calibrated = match calibrated {
+            Ok(calibrated) => calibrated,
+            Err(refusal) => {
+                let reason = format!("Scores are not calibrated: {refusal}.");
+                return Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
+            }
         };
         let ece_after = expected_calibration_error(&labels, &calibrated, CALIBRATION_BINS);
         let (before, after) = (ece_before.unwrap_or(0.0), ece_after.unwrap_or(f64::INFINITY));
         let helps = before > after;
-        let chosen = fit(&steps);
-        let found = format!(
-            "calibrating on other folds changes the calibration error from {before:.4} to {after:.4}"
+        let calibrator = if helps { fit(&steps) } else { Calibrator::None };
+        let choice =
+            if helps { format!("calibrated by {}", calibrator.name()) } else { "not calibrated".to_owned() };
+        let reason = format!(
+            "Scores are {choice}: calibrating on other folds changes the calibration error from {before:.4} to {after:.4}."
         );
-        Ok(Self {
-            ece_before,
-            ece_after,
-            reason: if helps {
-                format!("Scores are calibrated by {}: {found}.", chosen.name())
-            } else {
-                format!("Scores are not calibrated: {found}.")
-            },
-            calibrator: if helps { chosen } else { Calibrator::None },
-        })
+        Ok(Self { calibrator, ece_before, ece_after, reason })
+    }
+}
+
+/// Why a reference cannot be calibrated; `None` when it can.
+fn refusal(auc: Option<f64>, rows: usize) -> Option<String> {
+    match auc {
+        None => Some(format!("the {rows} labelled rows of the reference lack a class")),
+        Some(auc) if auc > LARGEST_AUC => {
+            Some(format!("the reference has an AUC of {auc:.4}, above {LARGEST_AUC}"))
+        }
+        Some(_) => None,
     }
 }
 

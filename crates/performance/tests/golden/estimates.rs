@@ -142,13 +142,6 @@ impl<'a> Case<'a> {
             let what = format!("{} deviation of {}", self.name(), metric.name());
             comparison.near(&what, error(metric), &expected[metric.name()], CLOSED);
         }
-        for metric in [Metric::F1, Metric::Recall, Metric::Specificity, Metric::AveragePrecision] {
-            let (value, band) = (found[&metric].value, found[&metric].band);
-            let inside = value
-                .zip(band)
-                .is_none_or(|(value, band)| band.low - 0.05 <= value && value <= band.high + 0.05);
-            assert!(inside, "{} {}: {value:?} {band:?}", self.name(), metric.name());
-        }
     }
 
     fn check_thresholds(&self, comparison: &mut Comparison) -> BTreeMap<Metric, Thresholds> {
