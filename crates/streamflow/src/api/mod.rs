@@ -4,6 +4,7 @@
 
 mod error;
 mod health;
+mod json_fault;
 pub mod metrics;
 mod openapi;
 mod predict;

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{ApiError, Invalid};
+use super::json_fault::fault;
 use crate::serving::{Entity, Serving};
 
 /// The field of a batch.
@@ -104,7 +105,10 @@ fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue
     let value = Reader { field: Some(field), keep }
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| whole("json_invalid", Some(byte_of(body, &error)), reason(&error)))?;
+        .map_err(|error| {
+            let (at, message) = fault(body, &error);
+            whole("json_invalid", Some(at), message)
+        })?;
     match value {
         JsonValue::Object(Some(value)) => Ok(*value),
         JsonValue::Object(None) => {
@@ -115,18 +119,6 @@ fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue
             Err(whole("model_attributes_type", None, format!("expected an object, got {}", other.name())))
         }
     }
-}
-
-/// The byte of the body at which a syntax error is, from 0.
-fn byte_of(body: &[u8], error: &serde_json::Error) -> usize {
-    let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
-    (lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)).min(body.len())
-}
-
-/// The message without serde's " at line 1 column 2", which the byte says better.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
 }
 
 /// What a JSON value is, as far as a request can use it.

@@ -16,8 +16,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month [default: the newest]
-    #[arg(long, value_name = "DATE", conflicts_with = "history")]
-    as_of: Option<String>,
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date, conflicts_with = "history")]
+    as_of: Option<Period>,
     /// The version, as VERSION or NAME:VERSION [default: the one in production]
     #[arg(long, value_name = "[NAME:]VERSION")]
     model: Option<String>,
@@ -35,8 +35,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let has_fallen = if args.history {
         history(version, context)?
     } else {
-        let as_of = args.as_of.as_deref().map(|text| date("--as-of", text)).transpose()?;
-        let given = json!({ "as_of": as_of, "version": version });
+        let given = json!({ "as_of": args.as_of, "version": version });
         let ended = Invocation::new(FLOW.name, given).run(context)?.ended;
         context.terminal.result(&ended.value, || ended.text.clone())?;
         ended.name == "RETRAINING_TRIGGERED"

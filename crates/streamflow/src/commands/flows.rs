@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
+use streamflow_dataset::Period;
 
 use super::{Context, actor, block_on, date};
 use crate::flows::catalog::Description;
@@ -19,7 +20,7 @@ use crate::terminal::{one_line, table};
 pub enum Args {
     /// The flows there are and their parameters
     Ls,
-    /// Newest runs first
+    /// List the past runs, the newest first
     Runs {
         /// At most this many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -36,6 +37,7 @@ pub enum Args {
     },
     /// One run with its tasks, what happened to it and its log
     Inspect {
+        /// Number of the run, as `flows runs` lists it
         #[arg(value_parser = run_number)]
         run: i64,
     },
@@ -74,11 +76,11 @@ pub enum Args {
     Backfill {
         flow: String,
         /// The first month
-        #[arg(long, value_name = "DATE")]
-        from: String,
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        from: Period,
         /// The last month
-        #[arg(long, value_name = "DATE")]
-        to: String,
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        to: Period,
         /// Leave out months of which a run has completed
         #[arg(long)]
         failed_only: bool,
@@ -174,8 +176,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         Args::Logs { run, follow } => block_on(async { logs(&store().await?, run, follow, context).await })?,
         Args::Retry { run, from, all } => retry(run, from.as_deref(), all, context)?,
         Args::Backfill { flow, from, to, failed_only, parameters } => {
-            let range = Range { from: date("--from", &from)?, to: date("--to", &to)?, failed_only };
-            backfill(&flow, range, parameters.into_iter().collect(), context)?;
+            backfill(&flow, Range { from, to, failed_only }, parameters.into_iter().collect(), context)?;
         }
         Args::Pause { flow } => pause(&flow, true, context)?,
         Args::Resume { flow } => pause(&flow, false, context)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
-use streamflow_dataset::Error;
+use streamflow_dataset::{Error, Period};
 
 use super::flows::Invocation;
 use super::{Context, date};
@@ -13,19 +13,18 @@ use crate::terminal::OutputFormat;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The date the drop describes
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    as_of: String,
-    /// Folder with one CSV or Parquet file a table
+    /// The date that the drop describes: nothing in it was known later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    as_of: Period,
+    /// Folder with one file a table: TABLE.csv, TABLE.csv.gz, TABLE.csv.zst or TABLE.parquet
     dir: PathBuf,
-    /// Replace a month that was ingested with other content
+    /// Replace a month that was ingested with other content, or whose ledger entry is damaged
     #[arg(long)]
     replace: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let as_of = date("--as-of", &args.as_of)?;
-    let given = json!({ "as_of": as_of, "drop": args.dir, "replace": args.replace });
+    let given = json!({ "as_of": args.as_of, "drop": args.dir, "replace": args.replace });
     let ended = match Invocation::new(ingest_month::FLOW.name, given).run(context) {
         Ok(outcome) => outcome.ended,
         Err(error) => {

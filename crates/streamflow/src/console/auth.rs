@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use crate::config::ConsoleConfig;
 
@@ -59,9 +60,14 @@ const CHECKS_WAITING: usize = 32;
 /// How long a check that failed keeps its place, so that guessing leaves the processors to others.
 const AFTER_FAILURE: Duration = Duration::from_millis(150);
 
-/// Too many passwords are being checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
+/// Why a password was not checked.
+#[derive(Debug)]
+pub enum Unchecked {
+    /// Too many passwords wait for it.
+    Busy,
+    /// The check ended in a panic, which is a bug.
+    Failed(JoinError),
+}
 
 struct Session {
     user: String,
@@ -138,8 +144,8 @@ impl Auth {
     /// The same for a request being served: a password is checked in its turn, off the threads that serve others.
     ///
     /// # Errors
-    /// `Busy` when too many passwords wait to be checked.
-    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Result<Option<Caller>, Busy> {
+    /// When the password could not be checked.
+    pub async fn identify(self: &Arc<Self>, headers: &HeaderMap) -> Result<Option<Caller>, Unchecked> {
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let basic = value.and_then(|value| value.split_once(' '));
         let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic") && self.is_required());
@@ -154,13 +160,13 @@ impl Auth {
     /// The same as [`Auth::log_in`], in its turn.
     ///
     /// # Errors
-    /// `Busy` when too many passwords wait to be checked.
+    /// When the password could not be checked.
     pub async fn log_in_in_turn(
         self: &Arc<Self>,
         user: String,
         password: String,
         cookie_path: String,
-    ) -> Result<anyhow::Result<Option<String>>, Busy> {
+    ) -> Result<anyhow::Result<Option<String>>, Unchecked> {
         let auth = self.clone();
         let work = move || auth.log_in(&user, &password, &cookie_path);
         self.in_turn(work, |cookie| matches!(cookie, Ok(Some(_)))).await
@@ -171,10 +177,10 @@ impl Auth {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
         is_right: impl FnOnce(&T) -> bool,
-    ) -> Result<T, Busy> {
-        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
-        let _turn = self.checking.acquire().await.map_err(|_| Busy)?;
-        let result = tokio::task::spawn_blocking(work).await.map_err(|_| Busy)?;
+    ) -> Result<T, Unchecked> {
+        let _place = self.waiting.try_acquire().map_err(|_| Unchecked::Busy)?;
+        let _turn = self.checking.acquire().await.map_err(|_| Unchecked::Busy)?;
+        let result = tokio::task::spawn_blocking(work).await.map_err(Unchecked::Failed)?;
         if !is_right(&result) {
             tracing::warn!("a login to the console was refused: user and password do not fit");
             tokio::time::sleep(AFTER_FAILURE).await;
@@ -402,7 +408,7 @@ mod tests {
         let auth = Arc::new(auth());
         let wrong = headers(&[("authorization", "Basic YWRhOndyb25n")]);
         let right = headers(&[("authorization", "Basic YWRhOmNvcnJlY3QgaG9yc2U=")]);
-        assert_eq!(auth.identify(&right).await, Ok(Some(Caller::Program)));
+        assert_eq!(auth.identify(&right).await.unwrap(), Some(Caller::Program));
         let asked = (0..100).map(|_| {
             let (auth, wrong) = (auth.clone(), wrong.clone());
             tokio::spawn(async move { auth.identify(&wrong).await })
@@ -410,16 +416,23 @@ mod tests {
         let asked: Vec<_> = asked.collect();
         tokio::task::yield_now().await;
         // Who is known, and who sends no password, does not wait for those who guess.
-        assert_eq!(auth.identify(&right).await, Ok(Some(Caller::Program)));
-        assert_eq!(auth.identify(&HeaderMap::new()).await, Ok(None));
+        assert_eq!(auth.identify(&right).await.unwrap(), Some(Caller::Program));
+        assert_eq!(auth.identify(&HeaderMap::new()).await.unwrap(), None);
         let refused = asked.len() - CHECKS - CHECKS_WAITING;
         let mut busy = 0;
         for one in asked {
             match one.await.unwrap() {
-                Err(Busy) => busy += 1,
+                Err(Unchecked::Busy) => busy += 1,
+                Err(Unchecked::Failed(error)) => panic!("{error}"),
                 Ok(caller) => assert_eq!(caller, None),
             }
         }
         assert_eq!(busy, refused);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_no_crowd() {
+        let failed = auth().in_turn(|| -> bool { panic!("on purpose") }, |_| false).await;
+        assert!(matches!(failed, Err(Unchecked::Failed(_))), "{failed:?}");
     }
 }

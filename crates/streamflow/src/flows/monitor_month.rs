@@ -13,7 +13,7 @@ use super::evaluate_month::{self, Evaluated};
 use super::parameters::{Kind, optional};
 use super::run::is_interrupt;
 use super::{Ended, Flow, FlowRun, blocking};
-use crate::drift::{self, ReportFiles, Rules, drift_columns};
+use crate::drift::{self, ReportFiles, Rules};
 use crate::performance::section;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
@@ -59,10 +59,7 @@ impl MonitorRequest {
     /// What a run is given that is asked for these.
     pub fn given(&self) -> anyhow::Result<Value> {
         if self.reference == self.current {
-            bail!(
-                "{} is named as the reference and as the current month; a month is always like itself",
-                self.current
-            );
+            bail!(same_month(self.current));
         }
         Ok(serde_json::to_value(self)?)
     }
@@ -94,6 +91,11 @@ impl MonitorRequest {
         let request = Self { reference, current, rules };
         request.given().map(|_| request)
     }
+}
+
+/// Why a month is not compared with itself.
+pub fn same_month(month: Period) -> String {
+    format!("{month} is named as the reference and as the current month; a month is always like itself")
 }
 
 /// The newest ingested month.
@@ -275,15 +277,24 @@ async fn compare(
     current: Frame,
 ) -> anyhow::Result<Report> {
     let config = &run.workspace.config;
-    let settings = Arc::new(DriftSettings {
+    let settings = DriftSettings {
         reference_name: request.reference.to_string(),
         current_name: request.current.to_string(),
         ..drift::settings(&config.dataset, &reference, request.rules, &config.monitor.columns)
-    });
-    let tables = Arc::new((drift_columns(reference), drift_columns(current)));
+    };
+    let tables = Arc::new(Mutex::new(Some((reference, current))));
+    let (workspace, months) = (run.workspace.clone(), (request.reference, request.current));
     run.read("compare_tables", move |_| {
-        let (tables, settings) = (tables.clone(), settings.clone());
-        blocking(move || Ok(streamflow_drift::compare(&tables.0, &tables.1, &settings)?))
+        let (tables, settings, workspace) = (tables.clone(), settings.clone(), workspace.clone());
+        async move {
+            let first = tables.lock().expect("no panic while held").take();
+            let (reference, current) = match first {
+                Some(tables) => tables,
+                // The first try took them.
+                None => (table(workspace.clone(), months.0).await?, table(workspace, months.1).await?),
+            };
+            blocking(move || drift::compare_frames(reference, current, settings)).await
+        }
     })
     .await
 }

@@ -5,7 +5,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::console::auth::Busy;
+use crate::console::auth::Unchecked;
 use crate::terminal::one_line;
 
 /// Why a request was not answered.
@@ -46,13 +46,16 @@ impl From<JsonRejection> for ResourceError {
     }
 }
 
-/// 429.
-impl From<Busy> for ResourceError {
-    fn from(_: Busy) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many passwords are being checked; try again in a moment",
-        )
+/// 429 when the caller has to wait; a check that failed is ours.
+impl From<Unchecked> for ResourceError {
+    fn from(unchecked: Unchecked) -> Self {
+        match unchecked {
+            Unchecked::Busy => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many passwords are being checked; try again in a moment",
+            ),
+            Unchecked::Failed(error) => error.into(),
+        }
     }
 }
 
