@@ -95,6 +95,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
     {
       key: 'version',
       title: 'Version',
+      className: 'when',
       value: (version) => version.version,
       cell: (version) => (
         <>
@@ -108,6 +109,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
     {
       key: 'state',
       title: 'State',
+      className: 'when',
       value: (version) => (version.production ? 'Production' : 'Candidate'),
       cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>),
     },

@@ -89,6 +89,7 @@ const COLUMNS: readonly Column<StoredEvaluation>[] = [
   {
     key: 'verdict',
     title: 'Verdict',
+    className: 'when',
     value: ({ evaluation }) => sayState(evaluation.verdict.decision),
     cell: ({ evaluation: { verdict } }) => <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip>,
     hint: ({ evaluation }) => evaluation.verdict.reason,

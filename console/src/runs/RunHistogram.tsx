@@ -8,6 +8,8 @@ import { formatTime } from '../time/clock';
 import { binsOf, OUTCOMES, totalOf, type Bin, type Outcome } from './histogram';
 
 const HEIGHT = 72;
+/** Pixels of the bar of one step, however few there are. */
+const WIDEST = 48;
 
 const NAMES: Record<Outcome, string> = { completed: 'completed', open: 'active or waiting', cancelled: 'cancelled', failed: 'failed or crashed' };
 
@@ -15,14 +17,15 @@ export function RunHistogram({ runs }: { runs: readonly Run[] }) {
   const { box, width } = useWidth<HTMLElement>();
   const bins = useMemo(() => binsOf(runs), [runs]);
   const most = Math.max(1, ...bins.map(totalOf));
-  const slot = bins.length > 0 ? Math.min(width / bins.length, 48) : 0;
+  const inner = Math.max(0, width - 34);
+  const slot = bins.length > 0 ? inner / bins.length : 0;
   const seen = OUTCOMES.filter((outcome) => bins.some((bin) => bin.counts[outcome] > 0));
   const [first, last] = [bins[0], bins.at(-1)];
   return (
     <figure class="run-histogram card" ref={box} aria-label={`Runs over time: ${bins.length} bars, at most ${most} runs each`}>
-      <svg width={width > 34 ? width - 34 : 0} height={HEIGHT} aria-hidden="true">
+      <svg width={inner} height={HEIGHT} aria-hidden="true">
         {bins.map((bin, i) => (
-          <Bar key={bin.start} bin={bin} left={i * slot * 0.97} width={slot * 0.97} most={most} />
+          <Bar key={bin.start} bin={bin} left={i * slot} width={slot} most={most} />
         ))}
       </svg>
       <figcaption>
@@ -42,6 +45,7 @@ export function RunHistogram({ runs }: { runs: readonly Run[] }) {
 
 function Bar({ bin, left, width, most }: { bin: Bin; left: number; width: number; most: number }) {
   let top = HEIGHT;
+  const bar = Math.max(1, Math.min(width - 1, WIDEST));
   const said = OUTCOMES.filter((outcome) => bin.counts[outcome] > 0).map((outcome) => `${bin.counts[outcome]} ${NAMES[outcome]}`);
   return (
     <g>
@@ -50,7 +54,7 @@ function Bar({ bin, left, width, most }: { bin: Bin; left: number; width: number
       {OUTCOMES.map((outcome) => {
         const height = (bin.counts[outcome] / most) * (HEIGHT - 2);
         top -= height;
-        return height > 0 ? <rect key={outcome} class={`o-${outcome}`} x={left + 0.5} width={Math.max(1, width - 1.5)} y={top} height={height} /> : null;
+        return height > 0 ? <rect key={outcome} class={`o-${outcome}`} x={left + (width - bar) / 2} width={bar} y={top} height={height} /> : null;
       })}
     </g>
   );

@@ -14,7 +14,7 @@ import { formatTime, isoTime, toMillis } from '../time/clock';
 import { ticks } from '../time/view';
 import { Actions, Question } from './Actions';
 import { Log, useLog } from './Log';
-import { hasEnded, isActive, Parameters, StateChip, stateOf, took } from './state';
+import { hasEnded, isActive, pairsOf, Parameters, StateChip, stateOf, took } from './state';
 import { Timeline } from './Timeline';
 
 export function RunPage({ id }: { id: string }) {
@@ -66,7 +66,7 @@ function Facts({ run }: { run: Run }) {
     ['Took', hasEnded(run.state) ? took(run) : null],
     ['Report', run.report && <a href={linkTo(`drift/${run.report}`)}>{run.report}</a>],
     ['Model', trained.length > 0 && trained.map(({ version }) => <a key={version} href={linkTo(`models/${version}`)}>version {version}</a>)],
-    ['Parameters', <Parameters value={run.parameters} />],
+    ['Parameters', pairsOf(run.parameters).length > 0 && <Parameters value={run.parameters} />],
   ];
   return (
     <section class="card run-facts" aria-label="The run">

@@ -6,7 +6,7 @@ import type { Run } from '../resources';
 import { sayState, toneOf } from '../shell/verdicts';
 import { formatTime, toMillis } from '../time/clock';
 import { formatValue } from '../units';
-import { StateChip } from './state';
+import { isActive, StateChip } from './state';
 import { extentOf, lastOf, placeOf, stepsOf, type Extent, type Step } from './steps';
 
 /** Pixels of a row, as in the style sheet. */
@@ -19,7 +19,7 @@ export function Timeline({ run }: { run: Run }) {
   const steps = useMemo(() => stepsOf(run.tasks ?? []), [run.tasks]);
   const [chosen, setChosen] = useState<number | null>(null);
   const now = Date.now();
-  const extent = useMemo(() => extentOf(run, now), [run.tasks]);
+  const extent = useMemo(() => extentOf(run, now), [run.tasks, isActive(run.state) ? now : 0]);
   if (!extent || steps.length === 0) return <p class="nothing">No step was started.</p>;
   const step = chosen === null ? undefined : steps[chosen];
   return (

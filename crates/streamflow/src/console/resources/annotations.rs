@@ -45,7 +45,7 @@ impl Annotation {
     fn of_change(entry: AuditEntry) -> Self {
         let AuditEntry { at, actor, action, subject, run_id, .. } = entry;
         let verb = if action == "promote" { "promoted" } else { "rolled back to" };
-        Self { at, kind: Kind::Promotion, text: format!("{subject} {verb} by {actor}"), run_id }
+        Self { at, kind: Kind::Promotion, text: format!("{verb} {subject} ({actor})"), run_id }
     }
 
     fn of_run(run: Run) -> Self {
