@@ -41,7 +41,7 @@ const readOnly = (page) =>
 
 test('a flow is run from its page, its run is followed, and its evaluation is shown', async () => {
   await visit(browser, 'flows', async (page) => {
-    await page.getByRole('button', { name: 'Run evaluate_month now' }).click();
+    await page.getByRole('button', { name: 'Run now: evaluate_month' }).click();
     await page.getByRole('dialog').getByLabel('as_of').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Run', exact: true }).click();
     await page.waitForURL(/runs\/\d+/);
@@ -73,7 +73,7 @@ test('two versions are compared on the rows of a month, and a version tells wher
 test('the parameters of a flow are asked for by their kinds, and only those given are sent', async () => {
   const posted = [];
   await visit(browser, 'flows', async (page) => {
-    await page.getByRole('button', { name: 'Run monthly now' }).click();
+    await page.getByRole('button', { name: 'Run now: monthly' }).click();
     const dialog = page.getByRole('dialog');
     assert.equal(await dialog.getByLabel('as_of').getAttribute('type'), 'date');
     assert.equal(await dialog.getByLabel('seed').getAttribute('step'), '1');

@@ -69,7 +69,7 @@ export function TimeChart(props: TimeChartProps) {
       <p class="chart-tip" aria-hidden="true" hidden>
         <i class="swatch" /> <span /> <b />
       </p>
-      <p class="chart-tip event-tip" role="status" hidden />
+      <p class="event-tip" role="status" hidden />
       <div
         ref={box}
         class="plot"

@@ -65,7 +65,7 @@ function FlowCard({ flow, reload }: { flow: Flow; reload: () => void }) {
                 Backfill
               </button>
             )}
-            <button type="button" class="primary" aria-label={`Run ${flow.name} now`} onClick={() => setIntent('run')}>
+            <button type="button" class="primary" aria-label={`Run now: ${flow.name}`} onClick={() => setIntent('run')}>
               Run now
             </button>
           </span>

@@ -73,16 +73,17 @@ function Rows({ steps, extent, now, chosen, choose }: RowsProps) {
     else if ((next + 1) * ROW > scrollTop + clientHeight) box.current.scrollTop = (next + 1) * ROW - clientHeight;
     setTop(box.current.scrollTop);
   };
+  const pick = (place: number): void => {
+    setCurrent(place);
+    choose(place);
+  };
   // The row that Tab leads to is always in the page.
   const stop = current >= first && current < first + shown.length ? current : first;
   return (
     <div class="steps" ref={box} style={{ maxHeight: `${MOST_ROWS_SHOWN * ROW}px` }} onScroll={(event) => setTop(event.currentTarget.scrollTop)} onKeyDown={walk}>
       <ol aria-label={`${steps.length} steps`} style={{ height: `${steps.length * ROW}px` }}>
         {shown.map((step, i) => (
-          <Row key={first + i} step={step} place={first + i} count={steps.length} extent={extent} now={now} pressed={chosen === first + i} stop={stop === first + i} choose={() => {
-            setCurrent(first + i);
-            choose(first + i);
-          }} />
+          <Row key={first + i} step={step} place={first + i} count={steps.length} extent={extent} now={now} pressed={chosen === first + i} stop={stop === first + i} choose={pick} />
         ))}
       </ol>
     </div>
@@ -97,7 +98,7 @@ interface RowProps {
   now: number;
   pressed: boolean;
   stop: boolean;
-  choose: () => void;
+  choose: (place: number) => void;
 }
 
 function Row({ step, place, count, extent, now, pressed, stop, choose }: RowProps) {
@@ -106,7 +107,7 @@ function Row({ step, place, count, extent, now, pressed, stop, choose }: RowProp
   const isDone = last?.state === 'completed';
   return (
     <li aria-setsize={count} aria-posinset={place + 1} style={{ top: `${place * ROW}px` }}>
-      <button type="button" class="step" data-step={place} aria-pressed={pressed} tabIndex={stop ? 0 : -1} onClick={choose}>
+      <button type="button" class="step" data-step={place} aria-pressed={pressed} tabIndex={stop ? 0 : -1} onClick={() => choose(place)}>
         <span class="step-name" title={step.name}>
           {step.name}
           {step.attempts.length > 1 && <small> ×{step.attempts.length}</small>}
