@@ -9,7 +9,7 @@ use crate::interval::{CONFIDENCE, Interval};
 pub const RESAMPLES: u64 = 1_000;
 
 /// Distinct scores, or rows, that are resampled one by one; more are joined to about this many groups first.
-pub(crate) const GROUPS: usize = 1_024;
+pub(crate) const GROUPS: usize = 512;
 
 /// Percentile intervals of the values that `draw` returns, each resample with a generator of its own: the ends are the
 /// 2.5 % and 97.5 % quantiles ("linear") of the resampled values.

@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// Chunks below which a course of performance says little.
-pub const FEW_CHUNKS: usize = 6;
-
 /// Some rows of a table, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
@@ -41,7 +38,7 @@ pub fn chunks_of_size(rows: usize, size: usize, incomplete: Incomplete) -> Resul
     }
     let complete = rows / size;
     let mut ends: Vec<usize> = (1..=complete).map(|chunk| chunk * size).collect();
-    if rows % size > 0 {
+    if !rows.is_multiple_of(size) {
         match (incomplete, ends.last_mut()) {
             (Incomplete::Keep, _) | (Incomplete::Append, None) => ends.push(rows),
             (Incomplete::Append, Some(last)) => *last = rows,

@@ -68,8 +68,13 @@ pub(crate) fn student(mean: f64, standard_error: f64, rows: usize, range: (f64, 
     if rows < 2 {
         return None;
     }
-    let t = t_ppf(0.5 + 0.5 * CONFIDENCE, (rows - 1) as f64);
-    Interval::around(mean, t * standard_error, range)
+    student_with(mean, standard_error, (rows - 1) as f64).and_then(|interval| interval.clipped(range))
+}
+
+/// The same with the degrees of freedom given, and not clipped.
+pub(crate) fn student_with(mean: f64, standard_error: f64, degrees: f64) -> Option<Interval> {
+    let reach = t_ppf(0.5 + 0.5 * CONFIDENCE, degrees) * standard_error;
+    Interval::around(mean, reach, (f64::NEG_INFINITY, f64::INFINITY))
 }
 
 #[cfg(test)]

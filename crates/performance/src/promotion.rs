@@ -191,20 +191,21 @@ const MOST_ROWS: f64 = 1e9;
 
 #[cfg(test)]
 mod tests {
+    use streamflow_stats::Random;
+
     use super::*;
 
-    /// Rows of both classes with scores that separate them by `by`, less noise that differs between the models.
-    fn rows(count: u32, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
-        let noise = |row: u32, salt: u32| {
-            f64::from((row.wrapping_mul(2_654_435_761) ^ salt).wrapping_mul(40_503) >> 16) / 65_536.0
+    /// Rows of both classes; each model's scores separate them by so much, with noise of its own.
+    fn rows(count: usize, production: f64, candidate: f64) -> (Vec<Option<bool>>, Vec<f64>, Vec<f64>) {
+        let labels: Vec<Option<bool>> = (0..count).map(|row| Some(row % 2 == 0)).collect();
+        let mut random = Random::new(11);
+        let mut scores = |by: f64| -> Vec<f64> {
+            let of =
+                |label: &Option<bool>| 0.5 * random.uniform() + if *label == Some(true) { by } else { 0.0 };
+            labels.iter().map(of).collect()
         };
-        let score = |row: u32, by: f64, salt| 0.5 * noise(row, salt) + if row % 2 == 0 { by } else { 0.0 };
-        let labels = (0..count).map(|row| Some(row % 2 == 0)).collect();
-        (
-            labels,
-            (0..count).map(|row| score(row, production, 77)).collect(),
-            (0..count).map(|row| score(row, candidate, 1_234_567)).collect(),
-        )
+        let (production, candidate) = (scores(production), scores(candidate));
+        (labels, production, candidate)
     }
 
     #[test]

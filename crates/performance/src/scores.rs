@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use streamflow_stats::Sample;
+
 use crate::ranking::{self, Step};
 
 /// Area under the ROC curve: the probability that a positive row scores above a negative one, ties counting one half.
@@ -122,11 +124,9 @@ pub(crate) fn calibration_gap(labels: &[bool], sorted: &[f64], bins: &[Range<usi
 /// Bins of equal frequency over ascending values; a value on an edge belongs to the bin below, so that some bins may be
 /// empty. No bins over values that are NaN.
 pub(crate) fn quantile_bins(sorted: &[f64], bins: usize) -> Vec<Range<usize>> {
-    if sorted.last().is_none_or(|last| last.is_nan()) || sorted[0].is_nan() {
-        return Vec::new();
-    }
+    let Ok(sample) = Sample::from_counts(sorted.iter().map(|&value| (value, 1))) else { return Vec::new() };
     edges(sorted.len(), bins, |bin, start| {
-        let edge = quantile(sorted, bin as f64 / bins as f64);
+        let edge = sample.quantile(bin as f64 / bins as f64).unwrap_or(f64::INFINITY);
         sorted.partition_point(|&p| p <= edge).max(start)
     })
 }
@@ -168,16 +168,6 @@ pub fn best_f1_threshold(labels: &[bool], probabilities: &[f64]) -> Option<f64> 
     best.map(|(_, threshold)| threshold)
 }
 
-/// The `q`-quantile of an ascending, non-empty slice, `numpy.quantile(method="linear")` and its arithmetic.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let position = q * (sorted.len() - 1) as f64;
-    let below = position.floor();
-    let (low, high) = (sorted[below as usize], sorted[position.ceil() as usize]);
-    let t = position - below;
-    // NumPy interpolates from the nearer end, which keeps quantiles monotone in q.
-    if t < 0.5 { low + (high - low) * t } else { high - (high - low) * (1.0 - t) }
-}
-
 /// Plain mean in row order; `None` without rows or when it is NaN.
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
     let n = values.len();
@@ -187,4 +177,119 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
 /// `None` for NaN.
 pub(crate) fn known(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::measured::CALIBRATION_BINS;
+
+    #[derive(Deserialize)]
+    struct Golden {
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        labels: Vec<bool>,
+        probabilities: Vec<f64>,
+        threshold: f64,
+        expected: std::collections::BTreeMap<String, Option<f64>>,
+        tolerance: f64,
+    }
+
+    #[test]
+    fn values_are_those_of_scikit_learn() {
+        let golden: Golden = serde_json::from_str(include_str!("../tests/golden/metrics.json")).unwrap();
+        assert!(golden.cases.len() >= 9);
+        for case in &golden.cases {
+            let (y, p, t) = (&case.labels, &case.probabilities, case.threshold);
+            let measured = [
+                ("roc_auc_score", roc_auc_score(y, p)),
+                ("f1_score", Some(f1_score(y, p, t))),
+                ("accuracy_score", accuracy_score(y, p, t)),
+                ("log_loss", log_loss(y, p)),
+                ("brier_score_loss", brier_score_loss(y, p)),
+                ("expected_calibration_error", expected_calibration_error(y, p, CALIBRATION_BINS)),
+                ("best_f1", best_f1_threshold(y, p).map(|t| f1_score(y, p, t))),
+            ];
+            assert_eq!(case.expected.len(), measured.len(), "{}", case.name);
+            for (metric, value) in measured {
+                match (value, case.expected[metric]) {
+                    (None, None) => {}
+                    (Some(value), Some(expected)) => assert!(
+                        (value - expected).abs() <= case.tolerance * expected.abs().max(1e-3),
+                        "{} {metric}: {value} instead of {expected}",
+                        case.name
+                    ),
+                    other => panic!("{} {metric}: {other:?}", case.name),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_in_nothing_out() {
+        assert_eq!(roc_auc_score(&[], &[]), None);
+        assert_eq!(f1_score(&[], &[], 0.5), 0.0);
+        assert_eq!(accuracy_score(&[], &[], 0.5), None);
+        assert_eq!(log_loss(&[], &[]), None);
+        assert_eq!(brier_score_loss(&[], &[]), None);
+        assert_eq!(expected_calibration_error(&[], &[], 10), None);
+        assert_eq!(expected_calibration_error(&[true], &[0.5], 0), None);
+        assert_eq!(best_f1_threshold(&[false], &[0.5]), None);
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(bool, f64)>> {
+        // Few distinct values, so that ties are common.
+        prop::collection::vec((any::<bool>(), (0_u8..=20).prop_map(|v| f64::from(v) / 20.0)), 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn auc_is_a_probability_of_order(rows in rows()) {
+            let (labels, scores): (Vec<bool>, Vec<f64>) = rows.into_iter().unzip();
+            let Some(auc) = roc_auc_score(&labels, &scores) else { return Ok(()) };
+            let pairs: Vec<f64> = (0..labels.len()).filter(|&i| labels[i]).flat_map(|i| {
+                let scores = &scores;
+                (0..labels.len()).filter(|&j| !labels[j]).map(move |j| match scores[i].total_cmp(&scores[j]) {
+                    std::cmp::Ordering::Greater => 1.0,
+                    std::cmp::Ordering::Equal => 0.5,
+                    std::cmp::Ordering::Less => 0.0,
+                }).collect::<Vec<f64>>()
+            }).collect();
+            prop_assert!((0.0..=1.0).contains(&auc));
+            prop_assert!((auc - pairs.iter().sum::<f64>() / pairs.len() as f64).abs() < 1e-12);
+            let monotone: Vec<f64> = scores.iter().map(|s| (3.0 * s - 1.0).exp()).collect();
+            prop_assert_eq!(roc_auc_score(&labels, &monotone), Some(auc));
+            let reversed: Vec<f64> = scores.iter().map(|s| -s).collect();
+            prop_assert!((roc_auc_score(&labels, &reversed).unwrap() - (1.0 - auc)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn row_order_does_not_matter(rows in rows(), by in 0_usize..60) {
+            let mut turned = rows.clone();
+            if !turned.is_empty() { let by = by % turned.len(); turned.rotate_left(by); }
+            let (y, p): (Vec<bool>, Vec<f64>) = rows.into_iter().unzip();
+            let (y2, p2): (Vec<bool>, Vec<f64>) = turned.into_iter().unzip();
+            prop_assert_eq!(roc_auc_score(&y, &p), roc_auc_score(&y2, &p2));
+            prop_assert_eq!(best_f1_threshold(&y, &p), best_f1_threshold(&y2, &p2));
+            match (expected_calibration_error(&y, &p, 10), expected_calibration_error(&y2, &p2, 10)) {
+                (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-12 && (0.0..=1.0).contains(&a)),
+                (a, b) => prop_assert_eq!(a, b),
+            }
+        }
+
+        #[test]
+        fn no_threshold_beats_the_best(rows in rows(), other in 0.0_f64..1.0) {
+            let (y, p): (Vec<bool>, Vec<f64>) = rows.into_iter().unzip();
+            if let Some(best) = best_f1_threshold(&y, &p) {
+                prop_assert!(f1_score(&y, &p, best) >= f1_score(&y, &p, other));
+            }
+        }
+    }
 }

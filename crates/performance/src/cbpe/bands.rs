@@ -67,7 +67,7 @@ struct Cell {
 /// Bands of F1, recall, specificity and average precision: labels are drawn 1,000 times from the rows' probabilities, and
 /// the ends are the 2.5 % and 97.5 % quantiles of what they give.
 ///
-/// Rows of one score have one probability, so that their positive labels are one binomial draw; above 1,024 distinct
+/// Rows of one score have one probability, so that their positive labels are one binomial draw; above 512 distinct
 /// scores, neighbours are drawn together with their mean probability.
 pub(crate) fn drawn(rows: &[Unlabelled], seed: u64) -> BTreeMap<Metric, Interval> {
     let (cells, groups) = cells(rows);

@@ -1,12 +1,15 @@
 //! Scores made into probabilities, where that helps.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::isotonic::Isotonic;
 use super::platt::Platt;
 use crate::error::{self, Error};
 use crate::measured::{CALIBRATION_BINS, Labelled};
-use crate::ranking;
+use crate::ranking::{self, Step};
 use crate::rows::Rows;
 use crate::scores::expected_calibration_error;
 
@@ -24,6 +27,8 @@ pub enum Calibrator {
 
 /// Rows of a reference below which isotonic regression has too few knots.
 pub const MIN_ISOTONIC_ROWS: usize = 200;
+/// Each fold is a fit.
+const MOST_FOLDS: usize = 100;
 /// A reference that is ranked better than this is not calibrated: every fold would map to 0 and 1.
 const LARGEST_AUC: f64 = 0.999;
 
@@ -31,15 +36,13 @@ impl Calibrator {
     /// Isotonic regression over a labelled reference; no calibration without labelled rows.
     #[must_use]
     pub fn isotonic(reference: &Rows) -> Self {
-        let rows = Labelled::new(reference);
-        isotonic(&rows.labels, &rows.scores)
+        isotonic(&Labelled::new(reference).steps)
     }
 
     /// Platt's calibration over a labelled reference; none without both classes.
     #[must_use]
     pub fn platt(reference: &Rows) -> Self {
-        let rows = Labelled::new(reference);
-        platt(&rows.labels, &rows.scores)
+        platt(&Labelled::new(reference).steps)
     }
 
     /// The probability of a score; NaN of NaN.
@@ -62,13 +65,12 @@ impl Calibrator {
     }
 }
 
-fn isotonic(labels: &[bool], scores: &[f64]) -> Calibrator {
-    let steps = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
-    steps.and_then(|steps| Isotonic::fit(&steps)).map_or(Calibrator::None, Calibrator::Isotonic)
+fn isotonic(steps: &[Step]) -> Calibrator {
+    Isotonic::fit(steps).map_or(Calibrator::None, Calibrator::Isotonic)
 }
 
-fn platt(labels: &[bool], scores: &[f64]) -> Calibrator {
-    Platt::fit(labels, scores).map_or(Calibrator::None, Calibrator::Platt)
+fn platt(steps: &[Step]) -> Calibrator {
+    Platt::fit(steps).map_or(Calibrator::None, Calibrator::Platt)
 }
 
 /// A calibrator, and why it was chosen.
@@ -93,48 +95,52 @@ impl Calibration {
     /// A reference with one class or an AUC above 0.999 is not calibrated. O(folds · n).
     ///
     /// # Errors
-    /// [`Error::Unaligned`].
+    /// [`Error::Unaligned`], [`Error::Setting`] for more than 100 folds.
     pub fn decide(reference: &Rows, folds: &[u32]) -> Result<Self, Error> {
         error::aligned(("the folds", folds.len()), ("the rows of the reference", reference.len()))?;
-        let rows: Vec<FoldedRow> = folded_rows(reference, folds);
+        let different: BTreeSet<u32> = folds.iter().copied().collect();
+        if different.len() > MOST_FOLDS {
+            let (value, expected) = (different.len() as f64, "at most 100; 10 is usual");
+            return Err(Error::Setting { name: "the number of folds", value, expected });
+        }
+        let rows = ascending(reference, folds);
         let labels: Vec<bool> = rows.iter().map(|row| row.label).collect();
         let scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
         let ece_before = expected_calibration_error(&labels, &scores, CALIBRATION_BINS);
-        let raw =
-            |reason: String| Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
-        let auc = ranking::of_labels(labels.iter().copied().zip(scores.iter().copied()));
-        let Some(auc) = auc.as_deref().and_then(ranking::roc_auc) else {
-            let rows = labels.len();
-            return raw(format!(
-                "Scores are not calibrated: the {rows} labelled rows of the reference lack a class."
-            ));
-        };
-        if auc > LARGEST_AUC {
-            return raw(format!(
-                "Scores are not calibrated: the reference has an AUC of {auc:.4}, above {LARGEST_AUC}."
-            ));
-        }
+        let steps = steps(rows.iter());
         let fit = if rows.len() < MIN_ISOTONIC_ROWS { platt } else { isotonic };
-        let Some(calibrated) = out_of_fold(&rows, fit) else {
-            return raw("Scores are not calibrated: all rows of the reference are in one fold.".to_owned());
+        let calibrated = match refusal(ranking::roc_auc(&steps), rows.len()) {
+            Some(refusal) => Err(refusal),
+            None => out_of_fold(&rows, fit).ok_or("all rows of the reference are in one fold".to_owned()),
+        };
+        let calibrated = match calibrated {
+            Ok(calibrated) => calibrated,
+            Err(refusal) => {
+                let reason = format!("Scores are not calibrated: {refusal}.");
+                return Ok(Self { calibrator: Calibrator::None, ece_before, ece_after: None, reason });
+            }
         };
         let ece_after = expected_calibration_error(&labels, &calibrated, CALIBRATION_BINS);
         let (before, after) = (ece_before.unwrap_or(0.0), ece_after.unwrap_or(f64::INFINITY));
         let helps = before > after;
-        let chosen = fit(&labels, &scores);
-        let found = format!(
-            "calibrating on other folds changes the calibration error from {before:.4} to {after:.4}"
+        let calibrator = if helps { fit(&steps) } else { Calibrator::None };
+        let choice =
+            if helps { format!("calibrated by {}", calibrator.name()) } else { "not calibrated".to_owned() };
+        let reason = format!(
+            "Scores are {choice}: calibrating on other folds changes the calibration error from {before:.4} to {after:.4}."
         );
-        Ok(Self {
-            ece_before,
-            ece_after,
-            reason: if helps {
-                format!("Scores are calibrated by {}: {found}.", chosen.name())
-            } else {
-                format!("Scores are not calibrated: {found}.")
-            },
-            calibrator: if helps { chosen } else { Calibrator::None },
-        })
+        Ok(Self { calibrator, ece_before, ece_after, reason })
+    }
+}
+
+/// Why a reference cannot be calibrated; `None` when it can.
+fn refusal(auc: Option<f64>, rows: usize) -> Option<String> {
+    match auc {
+        None => Some(format!("the {rows} labelled rows of the reference lack a class")),
+        Some(auc) if auc > LARGEST_AUC => {
+            Some(format!("the reference has an AUC of {auc:.4}, above {LARGEST_AUC}"))
+        }
+        Some(_) => None,
     }
 }
 
@@ -146,32 +152,43 @@ struct FoldedRow {
     fold: u32,
 }
 
-fn folded_rows(reference: &Rows, folds: &[u32]) -> Vec<FoldedRow> {
+/// The labelled rows with a score, sorted by it once for all folds.
+fn ascending(reference: &Rows, folds: &[u32]) -> Vec<FoldedRow> {
     let rows = reference.labels().iter().zip(reference.scores()).zip(folds);
-    rows.filter_map(|((label, &score), &fold)| {
-        label.filter(|_| !score.is_nan()).map(|label| FoldedRow { label, score, fold })
-    })
-    .collect()
+    let labelled = rows.filter_map(|((label, &score), &fold)| {
+        // Plus 0 makes one value of −0 and 0.
+        label.filter(|_| !score.is_nan()).map(|label| FoldedRow { label, score: score + 0.0, fold })
+    });
+    let mut rows: Vec<FoldedRow> = labelled.collect();
+    rows.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
+    rows
+}
+
+/// The steps of ascending rows.
+fn steps<'a>(rows: impl Iterator<Item = &'a FoldedRow>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for row in rows {
+        if steps.last().is_none_or(|last| last.score != row.score) {
+            steps.push(Step { score: row.score, positives: 0.0, negatives: 0.0 });
+        }
+        if let Some(last) = steps.last_mut() {
+            *(if row.label { &mut last.positives } else { &mut last.negatives }) += 1.0;
+        }
+    }
+    steps
 }
 
 /// Each row's probability by the calibrator of all other folds; `None` with a single fold.
-fn out_of_fold(rows: &[FoldedRow], fit: fn(&[bool], &[f64]) -> Calibrator) -> Option<Vec<f64>> {
-    let mut folds: Vec<u32> = rows.iter().map(|row| row.fold).collect();
-    folds.sort_unstable();
-    folds.dedup();
+fn out_of_fold(rows: &[FoldedRow], fit: fn(&[Step]) -> Calibrator) -> Option<Vec<f64>> {
+    let folds: BTreeSet<u32> = rows.iter().map(|row| row.fold).collect();
     if folds.len() < 2 {
         return None;
     }
-    let mut calibrated = vec![0.0; rows.len()];
-    for fold in folds {
-        let others = rows.iter().filter(|row| row.fold != fold);
-        let (labels, scores): (Vec<bool>, Vec<f64>) = others.map(|row| (row.label, row.score)).unzip();
-        let calibrator = fit(&labels, &scores);
-        for (row, probability) in rows.iter().zip(&mut calibrated).filter(|(row, _)| row.fold == fold) {
-            *probability = calibrator.probability(row.score);
-        }
-    }
-    Some(calibrated)
+    let calibrators: BTreeMap<u32, Calibrator> = folds
+        .into_par_iter()
+        .map(|fold| (fold, fit(&steps(rows.iter().filter(|row| row.fold != fold)))))
+        .collect();
+    Some(rows.iter().map(|row| calibrators[&row.fold].probability(row.score)).collect())
 }
 
 #[cfg(test)]
@@ -203,5 +220,8 @@ mod tests {
         check((rows, vec![3; 500]), "none", "in one fold");
         check((Rows::default(), vec![]), "none", "the 0 labelled rows");
         assert!(Calibration::decide(&Rows::default(), &[1]).is_err());
+        let (rows, _) = reference(500, |s| s);
+        let error = Calibration::decide(&rows, &(0..500).collect::<Vec<u32>>()).unwrap_err();
+        assert_eq!(error.to_string(), "the number of folds is 500, expected at most 100; 10 is usual");
     }
 }

@@ -131,51 +131,66 @@ impl Cbpe {
     /// Oracle: NannyML 0.13.1 `CBPE(...).estimate`, which rounds p, and takes equal scores one by one.
     #[must_use]
     pub fn estimate(&self, rows: &Rows) -> Estimated {
-        let scored: Vec<Unlabelled> = rows
-            .scores()
-            .iter()
-            .zip(rows.predicted())
-            .filter(|(score, _)| !score.is_nan())
-            .map(|(&score, &predicted)| Unlabelled {
-                score,
-                probability: self.calibration.calibrator.probability(score),
-                predicted,
-            })
-            .collect();
+        let scored = self.scored(rows);
         let expected_positives: f64 = scored.iter().map(|row| row.probability).sum();
         let values = self.values(&scored);
-        let (errors, drawn) = match self.settings.bands {
-            Bands::Nannyml => Default::default(),
-            Bands::Honest => (
-                bands::standard_deviations(&scored, self.settings.business_value.as_ref()),
-                bands::drawn(&scored, self.settings.seed),
-            ),
-        };
         let used = scored.iter().filter(|row| row.predicted.is_some()).count();
         let few = self.too_few(expected_positives, scored.len() as f64 - expected_positives);
-        let metrics = Metric::ESTIMATED.into_iter().map(|metric| {
+        let bands = self.bands(&scored, used);
+        let estimated = |metric: Metric| {
             let ranks = matches!(metric, Metric::RocAuc | Metric::AveragePrecision);
             if let Some(reason) = few.clone().filter(|_| ranks) {
-                return (metric, EstimatedValue::missing(reason));
+                return EstimatedValue::missing(reason);
             }
             let Some(value) = values.get(&metric).copied().flatten() else {
-                return (metric, EstimatedValue::missing(self.undefined(metric, used)));
+                return EstimatedValue::missing(self.undefined(metric, used));
             };
-            let rows = if ranks { scored.len() } else { used } as f64;
-            let error = match self.settings.bands {
-                Bands::Nannyml => self.reference.sampling_error(metric, rows),
-                Bands::Honest if metric == Metric::RocAuc => self.reference.auc_error(rows),
-                Bands::Honest => errors.get(&metric).copied(),
-            };
-            let band = drawn.get(&metric).copied().or_else(|| self.band(metric, value, error?));
-            (metric, EstimatedValue { value: Some(value), sampling_error: error, band, reason: None })
-        });
+            let (sampling_error, band) = bands(metric, value);
+            EstimatedValue { value: Some(value), sampling_error, band, reason: None }
+        };
         Estimated {
             rows: rows.len(),
             scored: scored.len(),
             used,
             expected_positives,
-            metrics: metrics.collect(),
+            metrics: Metric::ESTIMATED.into_iter().map(|metric| (metric, estimated(metric))).collect(),
+        }
+    }
+
+    fn scored(&self, rows: &Rows) -> Vec<Unlabelled> {
+        let scored = rows.scores().iter().zip(rows.predicted()).filter(|(score, _)| !score.is_nan());
+        let unlabelled = |(&score, &predicted)| Unlabelled {
+            score,
+            probability: self.calibration.calibrator.probability(score),
+            predicted,
+        };
+        scored.map(unlabelled).collect()
+    }
+
+    /// The standard error and the band of a metric with a value.
+    fn bands(
+        &self,
+        scored: &[Unlabelled],
+        used: usize,
+    ) -> impl Fn(Metric, f64) -> (Option<f64>, Option<Interval>) {
+        let is_honest = self.settings.bands == Bands::Honest;
+        let (of_scores, drawn) = if is_honest {
+            let values = self.settings.business_value.as_ref();
+            (bands::standard_deviations(scored, values), bands::drawn(scored, self.settings.seed))
+        } else {
+            Default::default()
+        };
+        let all = scored.len();
+        move |metric, value| {
+            let error = match (is_honest, metric) {
+                (true, Metric::RocAuc) => self.reference.auc_error(all as f64),
+                (true, _) => of_scores.get(&metric).copied(),
+                (false, Metric::RocAuc) => self.reference.sampling_error(metric, all as f64),
+                (false, _) => self.reference.sampling_error(metric, used as f64),
+            };
+            let reach = if is_honest { normal_quantile() } else { 3.0 };
+            let around = || Interval::around(value, reach * error?, metric.about().range);
+            (error, drawn.get(&metric).copied().or_else(around))
         }
     }
 
@@ -192,14 +207,6 @@ impl Cbpe {
             _ => of_counts(metric, &counts, business_value),
         };
         Metric::ESTIMATED.into_iter().map(|metric| (metric, value(metric))).collect()
-    }
-
-    fn band(&self, metric: Metric, value: f64, error: f64) -> Option<Interval> {
-        let errors = match self.settings.bands {
-            Bands::Honest => normal_quantile(),
-            Bands::Nannyml => 3.0,
-        };
-        Interval::around(value, errors * error, metric.about().range)
     }
 
     fn too_few(&self, positives: f64, negatives: f64) -> Option<String> {
@@ -223,5 +230,88 @@ impl Cbpe {
 impl EstimatedValue {
     fn missing(reason: String) -> Self {
         Self { value: None, sampling_error: None, band: None, reason: Some(reason) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use streamflow_stats::Random;
+
+    use super::*;
+
+    /// Scores that are the probabilities of their labels.
+    fn rows(count: usize, seed: u64) -> Rows {
+        let mut random = Random::new(seed);
+        let scores: Vec<f64> = (0..count).map(|_| random.uniform() * random.uniform()).collect();
+        let labels = scores.iter().map(|score| Some(random.uniform() < *score)).collect();
+        Rows::at_threshold(labels, scores, 0.3).unwrap()
+    }
+
+    fn estimator(settings: CbpeSettings) -> Cbpe {
+        let calibration = Calibration {
+            calibrator: Calibrator::None,
+            ece_before: None,
+            ece_after: None,
+            reason: String::new(),
+        };
+        Cbpe::with_calibration(&rows(5000, 1), calibration, settings)
+    }
+
+    #[test]
+    fn bands_hold_realised_values_about_as_often_as_they_say() {
+        let values = Some([[0.0, -1.0], [-5.0, 10.0]]);
+        let cbpe = estimator(CbpeSettings { business_value: values, ..CbpeSettings::default() });
+        let mut held = BTreeMap::<Metric, u32>::new();
+        for chunk in 0..200 {
+            let rows = rows(300, 100 + chunk);
+            let labelled = Labelled::new(&rows);
+            for (metric, found) in cbpe.estimate(&rows).metrics {
+                let realised = labelled.value(metric, values.as_ref()).unwrap();
+                *held.entry(metric).or_default() += u32::from(found.band.unwrap().contains(realised));
+            }
+        }
+        // 95 % of 200 are 190, with a standard deviation of 3.
+        assert!(held.len() == 12 && held.values().all(|held| (180..=199).contains(held)), "{held:?}");
+    }
+
+    #[test]
+    fn too_few_rows_have_no_area_and_a_reason() {
+        let cbpe = estimator(CbpeSettings::default());
+        let found = cbpe.estimate(&rows(60, 9));
+        let area = &found.metrics[&Metric::RocAuc];
+        assert_eq!((area.value, area.band), (None, None));
+        let reason = area.reason.as_deref().unwrap();
+        assert!(reason.contains("negative rows are expected, 30 of each are needed"), "{reason}");
+        assert!(found.metrics[&Metric::Accuracy].value.is_some());
+        let value = &found.metrics[&Metric::BusinessValue];
+        assert_eq!(value.reason.as_deref(), Some("No values of predictions are configured."));
+    }
+
+    #[test]
+    fn many_rows_are_drawn_in_groups_with_the_same_bands() {
+        let cbpe = estimator(CbpeSettings::default());
+        let large = rows(20_000, 3);
+        let found = cbpe.estimate(&large);
+        let labelled = Labelled::new(&large);
+        for metric in [Metric::F1, Metric::Recall, Metric::Specificity, Metric::AveragePrecision] {
+            let (band, value) = (found.metrics[&metric].band.unwrap(), found.metrics[&metric].value.unwrap());
+            assert!(band.contains(value) && band.high - band.low < 0.04, "{metric:?} {band:?} {value}");
+            // Three bands: no realised value lies further off.
+            let realised = labelled.value(metric, None).unwrap();
+            assert!(
+                (realised - value).abs() < 1.5 * (band.high - band.low),
+                "{metric:?} {band:?} {realised}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_estimator_without_labels_still_estimates() {
+        let blind = Rows::at_threshold(vec![None; 50], vec![0.4; 50], 0.5).unwrap();
+        let cbpe = Cbpe::fit(&blind, &[0; 50], CbpeSettings::default()).unwrap();
+        assert!(cbpe.calibration().reason.contains("the 0 labelled rows"), "{:?}", cbpe.calibration());
+        let found = cbpe.estimate(&rows(500, 2));
+        let area = &found.metrics[&Metric::RocAuc];
+        assert!(area.value.is_some() && area.band.is_none() && area.sampling_error.is_none(), "{area:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ranking::{self, Step};
+
 /// p = σ(slope · ln(s / (1 − s)) + intercept); slope 1 and intercept 0 change nothing.
 ///
 /// The variant on log odds, so that a calibrated model stays as it is. Targets are Platt's: (P + 1)/(P + 2) for positive
@@ -15,40 +17,45 @@ pub struct Platt {
     intercept: f64,
 }
 
-/// A row of the fit: log odds of the score, and target.
-type Point = (f64, f64);
+/// Rows of one score: its log odds, and how much weight says yes and no.
+struct Point {
+    odds: f64,
+    yes: f64,
+    no: f64,
+}
 
 impl Platt {
-    /// Fits labelled scores in [0, 1]; `None` without both classes.
-    pub(crate) fn fit(labels: &[bool], scores: &[f64]) -> Option<Self> {
-        let positives = labels.iter().filter(|&&label| label).count() as f64;
-        let negatives = labels.len() as f64 - positives;
+    /// Fits scores in [0, 1]; `None` without both classes.
+    pub(crate) fn fit(steps: &[Step]) -> Option<Self> {
+        let (positives, negatives) = ranking::totals(steps);
         if positives == 0.0 || negatives == 0.0 {
             return None;
         }
-        let target =
-            |label| if label { (positives + 1.0) / (positives + 2.0) } else { 1.0 / (negatives + 2.0) };
-        let points: Vec<Point> =
-            labels.iter().zip(scores).map(|(&label, &score)| (log_odds(score), target(label))).collect();
+        let (of_positive, of_negative) = ((positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0));
+        let point = |step: &Step| {
+            let yes = step.positives * of_positive + step.negatives * of_negative;
+            Point { odds: log_odds(step.score), yes, no: step.rows() - yes }
+        };
+        let points: Vec<Point> = steps.iter().map(point).collect();
         let mut now = Self { slope: 1.0, intercept: 0.0 };
         let mut loss = now.loss(&points);
         // Newton's method with halved steps; the loss is convex, so some ten steps reach the last digits.
         for _ in 0..100 {
             let step = now.newton_step(&points);
-            let mut size = 1.0;
-            let next = loop {
-                let next =
-                    Self { slope: now.slope + size * step.0, intercept: now.intercept + size * step.1 };
-                if next.loss(&points) <= loss || size < 1e-10 {
-                    break next;
-                }
-                size *= 0.5;
-            };
-            let next_loss = next.loss(&points);
-            if next_loss >= loss {
+            if step.0.abs().max(step.1.abs()) < 1e-12 {
                 break;
             }
-            (now, loss) = (next, next_loss);
+            let moved = |size: f64| Self {
+                slope: now.slope + size * step.0,
+                intercept: now.intercept + size * step.1,
+            };
+            let mut size = 1.0;
+            // Near the end the loss changes by less than its rounding.
+            while moved(size).loss(&points) > loss * (1.0 + 1e-14) && size > 1e-10 {
+                size *= 0.5;
+            }
+            now = moved(size);
+            loss = now.loss(&points);
         }
         Some(now)
     }
@@ -58,14 +65,14 @@ impl Platt {
         // A trace of ridge keeps the matrix regular when all scores are equal.
         let (mut xx, mut x, mut one) = (1e-12, 0.0, 1e-12);
         let (mut slope, mut intercept) = (0.0, 0.0);
-        for &(odds, target) in points {
+        for &Point { odds, yes, no } in points {
             let p = self.of_odds(odds);
-            let weight = p * (1.0 - p);
+            let weight = (yes + no) * p * (1.0 - p);
             xx += weight * odds * odds;
             x += weight * odds;
             one += weight;
-            slope += (target - p) * odds;
-            intercept += target - p;
+            slope += (yes - (yes + no) * p) * odds;
+            intercept += yes - (yes + no) * p;
         }
         let determinant = xx * one - x * x;
         ((one * slope - x * intercept) / determinant, (xx * intercept - x * slope) / determinant)
@@ -73,10 +80,10 @@ impl Platt {
 
     /// Cross entropy of the targets.
     fn loss(&self, points: &[Point]) -> f64 {
-        let of = |&(odds, target): &Point| {
+        let of = |&Point { odds, yes, no }: &Point| {
             let z = self.slope * odds + self.intercept;
-            // ln(1 + e^z) − target·z without overflow.
-            z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z
+            // ln(1 + e^z) a row, less z for yes, without overflow.
+            (yes + no) * (z.max(0.0) + (-z.abs()).exp().ln_1p()) - yes * z
         };
         points.iter().map(of).sum()
     }
@@ -101,12 +108,17 @@ fn log_odds(score: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn fit(labels: &[bool], scores: &[f64]) -> Option<Platt> {
+        let rows = labels.iter().copied().zip(scores.iter().copied());
+        Platt::fit(&ranking::of_labels(rows).unwrap())
+    }
+
     #[test]
     fn the_fit_is_scipys() {
         // scipy 1.17.1: scipy.optimize.root(gradient, [1, 0], tol=1e-13) of the cross entropy above
         let check = |labels: &[u8], scores: &[f64], slope: f64, intercept: f64| {
             let labels: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
-            let fit = Platt::fit(&labels, scores).unwrap();
+            let fit = fit(&labels, scores).unwrap();
             assert!((fit.slope - slope).abs() < 1e-6 && (fit.intercept - intercept).abs() < 1e-6, "{fit:?}");
         };
         check(
@@ -125,12 +137,12 @@ mod tests {
 
     #[test]
     fn odd_references_have_a_fit_or_none() {
-        assert_eq!(Platt::fit(&[true, true], &[0.2, 0.3]), None);
-        assert_eq!(Platt::fit(&[], &[]), None);
-        let constant = Platt::fit(&[true, false, false, false], &[0.5; 4]).unwrap();
+        assert_eq!(fit(&[true, true], &[0.2, 0.3]), None);
+        assert_eq!(fit(&[], &[]), None);
+        let constant = fit(&[true, false, false, false], &[0.5; 4]).unwrap();
         // Targets 2/3 and 1/5: their mean is 0.3167.
         assert!((constant.at(0.5) - (2.0 / 3.0 + 3.0 / 5.0) / 4.0).abs() < 1e-9, "{constant:?}");
-        let certain = Platt::fit(&[true, false], &[1.0, 0.0]).unwrap();
+        let certain = fit(&[true, false], &[1.0, 0.0]).unwrap();
         assert!(certain.at(1.0) > 0.6 && certain.at(0.0) < 0.4, "{certain:?}");
         assert!(certain.at(f64::NAN).is_nan());
     }

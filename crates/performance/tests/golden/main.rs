@@ -6,6 +6,7 @@
 
 mod classification;
 mod estimates;
+mod other_tasks;
 
 use std::path::PathBuf;
 

@@ -26,6 +26,9 @@ pub struct Args {
     /// The month, counted from 1, from which on some columns drift [default: the last of several]
     #[arg(long, value_name = "N")]
     drift_month: Option<u32>,
+    /// The month, counted from 1, from which on other users churn than before, with the columns as they were
+    #[arg(long, value_name = "N")]
+    relation_month: Option<u32>,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -35,6 +38,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         seed: args.seed,
         start: date("--start", &args.start)?.date(),
         drift_month: args.drift_month,
+        relation_month: args.relation_month,
     };
     let bar = context.terminal.progress(0, "generating");
     let folders = sample::write(&args.out, &settings, &mut |done, total| {

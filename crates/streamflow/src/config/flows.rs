@@ -2,6 +2,7 @@
 //! own.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use streamflow_gotext::parse_duration_ms;
 use streamflow_schedule::ScheduleText;
+
+/// `[runs]`: how long runs are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunsConfig {
+    /// Age after which an ended run is deleted.
+    pub keep_days: NonZeroU32,
+    /// Runs of a flow over which the oldest are deleted.
+    pub keep_of_flow: NonZeroU32,
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self {
+            keep_days: NonZeroU32::new(90).expect("a default is not zero"),
+            keep_of_flow: NonZeroU32::new(1_000).expect("a default is not zero"),
+        }
+    }
+}
 
 /// `[flows.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use crate::templates;
 
 pub use api::ApiConfig;
 pub use console::ConsoleConfig;
-pub use flows::{FlowConfig, Overlap, StepConfig, Trigger};
+pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
@@ -47,6 +47,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// How long runs are kept.
+    #[serde(default)]
+    pub runs: RunsConfig,
     /// When flows run by themselves, and flows of one's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, FlowConfig>,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
@@ -18,6 +18,7 @@ use super::triggers::Triggers;
 use super::{Parameters, days};
 use crate::config::Overlap;
 use crate::store::approvals::Answer;
+use crate::store::retention::Retention;
 use crate::store::runs::Run;
 use crate::store::schedules::SkippedTime;
 use crate::store::transitions::Step;
@@ -31,6 +32,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const ACTIVE_MAX: usize = 4;
 /// How often a run whose process was killed goes on by itself.
 const ATTEMPTS_AFTER_CRASHES: i64 = 3;
+/// How often old runs are deleted.
+const CLEAN_INTERVAL: Duration = Duration::from_secs(3600);
 /// Time after which a run that waits counts as late.
 const LATE_AFTER: Duration = Duration::from_secs(15);
 
@@ -51,13 +54,15 @@ pub struct Runner {
     triggers: Triggers,
     active: JoinSet<i64>,
     working_on: Vec<i64>,
+    /// When old runs were last deleted.
+    cleaned: Option<Instant>,
 }
 
 impl Runner {
     /// A runner for the flows of the workspace. `metrics` tells which alerts fire.
     pub fn new(workspace: Workspace, wake: Wake, metrics: Option<streamflow_prometheus::Handle>) -> Self {
         let triggers = Triggers::new(workspace.clone(), metrics);
-        Self { workspace, wake, triggers, active: JoinSet::new(), working_on: Vec::new() }
+        Self { workspace, wake, triggers, active: JoinSet::new(), working_on: Vec::new(), cleaned: None }
     }
 
     /// Looks at what is due until `shutdown`; runs that are active then go on when a server is up again.
@@ -113,7 +118,23 @@ impl Runner {
         let next = self.schedules().await?;
         self.triggers.look().await?;
         self.start_due().await?;
+        self.clean().await?;
         Ok(next)
+    }
+
+    /// Deletes old runs, now and then.
+    async fn clean(&mut self) -> anyhow::Result<()> {
+        if self.cleaned.is_some_and(|cleaned| cleaned.elapsed() < CLEAN_INTERVAL) {
+            return Ok(());
+        }
+        self.cleaned = Some(Instant::now());
+        let config = &self.workspace.config.runs;
+        let keep = Retention { days: config.keep_days.get(), runs_of_flow: config.keep_of_flow.get() };
+        let deleted = self.workspace.store.forget_runs(keep).await?;
+        if deleted > 0 {
+            tracing::info!(deleted, "old runs were deleted");
+        }
+        Ok(())
     }
 
     /// Goes on with runs that nobody started by hand and whose process was killed.

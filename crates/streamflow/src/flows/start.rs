@@ -180,7 +180,10 @@ pub async fn retry_here(
     actor: &str,
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
-    schedule_retry(&workspace.store, run, again, actor).await?;
+    // A run that waits has not been tried: its process was killed before it began.
+    if recorded(&workspace.store, run).await?.state != State::Scheduled {
+        schedule_retry(&workspace.store, run, again, actor).await?;
+    }
     work_on(workspace, run, &bar).await
 }
 

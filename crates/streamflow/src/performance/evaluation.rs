@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, Snapshots};
 use streamflow_model::split_position;
 use streamflow_performance::{
-    Auc, CalibrationBin, Cbpe, CbpeSettings, Estimated, Fall, FallRule, Labelled, Measured, Metric,
-    OperatingPoint, ScoreBin, ValidationAuc,
+    Auc, CalibrationBin, Cbpe, CbpeSettings, Decomposition, Estimated, Fall, FallRule, Labelled, Measured,
+    Metric, OperatingPoint, ScoreBin, Segments, ValidationAuc,
 };
 
 use super::scored::{Scored, TrainedOn, Version, learned, month};
+use super::{slices, why};
 use crate::drift::TrainingTable;
+use crate::terminal::one_line;
 
 /// Points of a drawn curve.
 const CURVE_POINTS: usize = 200;
@@ -37,6 +39,12 @@ pub struct Evaluation {
     /// What the version promised on rows it was not trained on.
     pub validation: Option<ValidationAuc>,
     pub verdict: Fall,
+    /// Where the version is most wrong; none without labels.
+    #[serde(default)]
+    pub segments: Option<Segments>,
+    /// Why the performance fell; none where it did not.
+    #[serde(default)]
+    pub why: Option<Decomposition>,
 }
 
 /// What labels say.
@@ -81,20 +89,46 @@ impl Subject<'_> {
         let validation = reference.as_ref().and_then(|reference| reference.auc());
         let verdict =
             self.rule.decide(validation.as_ref(), labelled.auc().as_ref(), scored.rows.labelled() as u64)?;
-        Ok(Evaluation {
+        let mut evaluation = Evaluation {
             model: self.model.to_owned(),
             version: version.number,
             trained_on: version.as_of,
             period,
             left_out: scored.trained_on,
-            estimated: reference
-                .map(|reference| reference.estimate(&scored, self.seed()))
-                .transpose()?
-                .flatten(),
+            estimated: None,
+            segments: None,
+            why: None,
             realised,
             validation,
             verdict,
-        })
+        };
+        self.explain(&mut evaluation, reference.as_ref(), &scored)?;
+        Ok(evaluation)
+    }
+
+    /// Adds what stands beside the verdict.
+    fn explain(
+        &self,
+        evaluation: &mut Evaluation,
+        reference: Option<&Reference>,
+        scored: &Scored,
+    ) -> anyhow::Result<()> {
+        let estimated = reference.map(|reference| reference.estimate(scored, self.seed())).transpose()?;
+        evaluation.estimated = estimated.flatten();
+        if evaluation.realised.is_some() {
+            let losses = slices::losses(&scored.rows);
+            evaluation.segments = Some(slices::worst(&scored.features, &scored.places, &losses)?);
+        }
+        if let Some(reference) = reference.filter(|_| evaluation.has_fallen()) {
+            evaluation.why = match why::decompose(&reference.scored, scored, self.seed()) {
+                Ok(found) => Some(found),
+                Err(error) => {
+                    tracing::warn!("why the performance fell is not known: {}", one_line(&error));
+                    None
+                }
+            };
+        }
+        Ok(())
     }
 
     fn seed(&self) -> u64 {

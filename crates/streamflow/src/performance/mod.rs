@@ -6,6 +6,8 @@ mod comparison;
 mod evaluation;
 mod scored;
 pub mod section;
+mod slices;
+mod why;
 
 pub use comparison::{Contest, compare};
 pub use evaluation::{Evaluation, Subject};

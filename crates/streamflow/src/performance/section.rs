@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use streamflow_drift::html::{Addition, Size, escape, framed};
-use streamflow_performance::{CalibrationBin, Interval, METRICS, Metric, OperatingPoint, ScoreBin};
+use streamflow_performance::{
+    CalibrationBin, Condition, Interval, METRICS, Metric, OperatingPoint, ScoreBin, Segment, Segments,
+};
 
 use super::evaluation::{Estimate, Evaluation, Realised};
 use crate::terminal::table;
@@ -41,7 +43,13 @@ fn html(evaluation: &Evaluation) -> String {
     let realised = evaluation.realised.as_ref();
     let estimated = evaluation.estimated.as_ref();
     format!(
-        r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{metrics}{note}{drawings}</section>"#,
+        r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{why}{metrics}{note}{drawings}{segments}</section>"#,
+        why = evaluation
+            .why
+            .as_ref()
+            .map(|why| format!("<p>{}</p>", escape(&why.sentence)))
+            .unwrap_or_default(),
+        segments = evaluation.segments.as_ref().map(segments).unwrap_or_default(),
         decision = evaluation.decision(),
         reason = escape(evaluation.verdict.reason()),
         subject = escape(&subject(evaluation)),
@@ -126,6 +134,36 @@ fn drawings(realised: &Realised) -> String {
     format!(r#"<div class="drawings">{}{}</div>"#, figures.concat(), confusion(realised))
 }
 
+/// The slices with the largest loss.
+fn segments(segments: &Segments) -> String {
+    if segments.worst.is_empty() {
+        return String::new();
+    }
+    let mut rows = String::new();
+    for segment in &segments.worst {
+        let interval =
+            segment.interval.map_or_else(String::new, |i| format!(" ({:.3} to {:.3})", i.low, i.high));
+        let _ = write!(
+            rows,
+            r#"<tr><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{:.3}{interval}</td></tr>"#,
+            escape(&conditions(segment)),
+            segment.rows,
+            segment.excess
+        );
+    }
+    format!(
+        r#"<h3>Where it is most wrong</h3><table class="plain measured"><thead><tr><th scope="col">Slice</th><th scope="col">Rows</th><th scope="col">Log loss above the others (95 %)</th></tr></thead><tbody>{rows}</tbody></table>"#
+    )
+}
+
+/// `contract_type is Two year and skips_7d is over 3`.
+fn conditions(segment: &Segment) -> String {
+    let one = |condition: &Condition| {
+        format!("{} is {}", condition.column, condition.level.as_deref().unwrap_or("missing"))
+    };
+    segment.conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
 /// A path through points of the unit square.
 fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     let mut path = String::new();
@@ -195,5 +233,20 @@ pub fn text(evaluation: &Evaluation) -> String {
     let line = evaluation.line().unwrap_or_else(|| {
         format!("[performance] not measured: no row of {} has a label", evaluation.period)
     });
-    format!("{}\n\n{table}\n\n{line}", subject(evaluation))
+    let mut text = format!("{}\n\n{table}\n", subject(evaluation));
+    if let Some(segments) = evaluation.segments.as_ref().filter(|found| !found.worst.is_empty()) {
+        text.push_str("\nWhere it is most wrong (log loss above the other rows):\n");
+        for segment in &segments.worst {
+            text.push_str(&format!(
+                "  +{:.3}  {} rows  {}\n",
+                segment.excess,
+                segment.rows,
+                conditions(segment)
+            ));
+        }
+    }
+    if let Some(why) = &evaluation.why {
+        text.push_str(&format!("\n{}\n", why.sentence));
+    }
+    format!("{text}\n{line}")
 }

@@ -7,6 +7,7 @@ mod leases;
 pub mod logs;
 pub mod models;
 mod process;
+pub mod retention;
 pub mod runs;
 pub mod schedules;
 mod state;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -58,7 +59,7 @@ impl Store {
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)
         };
         let durable = open(SqliteSynchronous::Full, 1).await?;
-        migrator().run(&durable).await?;
+        migrate(&durable).await?;
         let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
         store.end_crashed_runs().await?;
         Ok(store)
@@ -77,6 +78,23 @@ fn migrator() -> Migrator {
         step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
         step(5, "runner", include_str!("migrations/0005_runner.sql")),
     ])
+}
+
+/// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
+/// step that the other has taken: it looks again.
+async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 1..TRIES {
+        match migrator().run(pool).await {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(migrator().run(pool).await?)
 }
 
 /// Reads a column of JSON; what is no JSON is passed on as a string.

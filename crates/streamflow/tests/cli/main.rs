@@ -6,6 +6,8 @@ mod course;
 mod demo;
 mod drift;
 mod everyday_files;
+mod flows;
+mod flows_alone;
 mod golden_drift;
 mod house;
 mod http;

@@ -97,6 +97,12 @@ impl Server {
         self.wait_for("enough", value);
     }
 
+    /// Ends it at once, as a power cut would.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Asks it to stop by a signal; it must end well.
     pub fn stop(mut self, signal: &str) {
         Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();

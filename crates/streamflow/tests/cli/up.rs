@@ -11,15 +11,15 @@ use crate::project::Project;
 use crate::server::Server;
 
 /// A running `up` and both of its addresses.
-struct Up {
-    server: Server,
-    api: String,
-    console: String,
-    client: reqwest::Client,
+pub struct Up {
+    pub server: Server,
+    pub api: String,
+    pub console: String,
+    pub client: reqwest::Client,
 }
 
 impl Up {
-    fn start(project: &Project, args: &[&str]) -> Self {
+    pub fn start(project: &Project, args: &[&str]) -> Self {
         let common = ["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
         let mut server = Server::start(project, &[&common, args].concat(), "listening on http://");
         let line = server.next_line();
@@ -32,7 +32,7 @@ impl Up {
         self.client.get(format!("{}{path}", self.console)).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         let answer = self.get(path).await;
         assert_eq!(answer.status(), 200, "{path}");
         answer.json().await.unwrap()
@@ -55,7 +55,7 @@ impl Up {
         .await;
     }
 
-    async fn token(&self) -> String {
+    pub async fn token(&self) -> String {
         self.json("/api/streamflow/session").await["token"].as_str().unwrap().to_owned()
     }
 
