@@ -15,6 +15,7 @@ use streamflow_exposition::{Format, Writer};
 use streamflow_prometheus::render_process;
 
 use super::ApiState;
+use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::serving::Serving;
 
@@ -165,7 +166,33 @@ impl Metrics {
     }
 }
 
-/// What the newest drift report and the recorded runs say.
+/// What the newest evaluations of the version in production say.
+fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
+    let NewestPerformance { model, version, realised, estimated, has_fallen } = performance;
+    let kinds = [("realised", realised), ("estimated", estimated)];
+    let values = kinds.iter().filter_map(|(kind, measures)| Some((*kind, measures.as_ref()?)));
+    let values = values.flat_map(|(kind, Measures { period, values })| {
+        values.iter().map(move |(metric, value)| {
+            let labels = [
+                ("metric", metric.as_str()),
+                ("model", model.as_str()),
+                ("version", version.as_str()),
+                ("period", period.as_str()),
+                ("kind", kind),
+            ];
+            (labels.to_vec(), *value)
+        })
+    });
+    let help = "Metrics of the version in production on the newest month: realised by its labels, estimated without.";
+    text.gauges("streamflow_model_performance", help, values);
+    if let Some(Measures { period, .. }) = realised {
+        let labels = [("model", model.as_str()), ("version", version.as_str()), ("period", period.as_str())];
+        let help = "1 when the AUC on the newest month that has labels has fallen below that of the validation, else 0.";
+        text.gauge("streamflow_model_performance_fallen", help, &labels, f64::from(u8::from(*has_fallen)));
+    }
+}
+
+/// What the newest drift report, the newest evaluation and the recorded runs say.
 fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
     if let Some(drift) = &monitoring.drift {
         let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
@@ -197,6 +224,9 @@ fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
         );
         let help = "Effect size of the column over its threshold in the newest drift report; 1 is at it.";
         text.gauges("streamflow_drift_column_effect_ratio", help, of_columns(|column| column.effect_ratio));
+    }
+    if let Some(performance) = &monitoring.performance {
+        render_performance(text, performance);
     }
     if let Some(seconds) = monitoring.last_success_seconds {
         let help = "When the monitoring flow last succeeded on the newest month, by the configured profile and threshold.";

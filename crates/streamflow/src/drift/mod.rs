@@ -5,6 +5,7 @@
 mod columns;
 pub mod files;
 pub mod months;
+pub mod performance;
 mod reports;
 mod settings;
 pub mod watcher;

@@ -72,6 +72,24 @@ impl Store {
         record(&self.durable, change).await
     }
 
+    /// Promotions and rollbacks of a stretch of time, the newest first.
+    pub async fn promotions_between(
+        &self,
+        from: &str,
+        to: &str,
+        limit: i64,
+    ) -> sqlx::Result<Vec<AuditEntry>> {
+        sqlx::query_as(
+            "SELECT * FROM audit WHERE action IN ('promote', 'rollback') AND at BETWEEN ? AND ?
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// The newest changes first.
     pub async fn audit_entries(&self, limit: i64) -> sqlx::Result<Vec<AuditEntry>> {
         sqlx::query_as("SELECT * FROM audit ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(&self.pool).await

@@ -68,6 +68,11 @@ impl Store {
         Ok(())
     }
 
+    /// Number of the last measurement; 0 before the first.
+    pub async fn last_evaluation(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM evaluations").fetch_one(&self.pool).await
+    }
+
     /// The newest measurement of each version, period and kind of a model, oldest period first.
     pub async fn evaluations(&self, model: &str) -> sqlx::Result<Vec<StoredEvaluation>> {
         sqlx::query_as(

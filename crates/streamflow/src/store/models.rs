@@ -23,6 +23,8 @@ pub struct ModelVersion {
     pub metrics: Value,
     pub created_at: String,
     pub production: bool,
+    /// The run that trained it, where one did.
+    pub run_id: Option<i64>,
 }
 
 impl FromRow<'_, SqliteRow> for ModelVersion {
@@ -36,6 +38,7 @@ impl FromRow<'_, SqliteRow> for ModelVersion {
             metrics: json_of(row, "metrics")?,
             created_at: row.try_get("created_at")?,
             production: row.try_get("production")?,
+            run_id: row.try_get("run_id")?,
         })
     }
 }

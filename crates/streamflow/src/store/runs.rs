@@ -162,6 +162,19 @@ impl Store {
         .await
     }
 
+    /// The runs that completed in a stretch of time with a verdict of their own, the newest first.
+    pub async fn decisions_between(&self, from: &str, to: &str, limit: i64) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as(
+            "SELECT * FROM runs WHERE state = 'completed' AND state_name NOT IN ('', 'Completed')
+             AND ended_at BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// The runs that wait for their turn, oldest first.
     pub async fn scheduled_runs(&self) -> sqlx::Result<Vec<Run>> {
         sqlx::query_as(

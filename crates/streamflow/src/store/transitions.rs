@@ -151,7 +151,8 @@ pub(super) async fn move_in(
     sqlx::query(
         "UPDATE runs SET state = ?1, state_name = ?2, message = ?3,
          ended_at = CASE WHEN ?4 THEN ?5 END,
-         started_at = CASE WHEN ?1 = 'running' AND state IN ('scheduled', 'pending') AND attempt = 1 THEN ?5 ELSE started_at END
+         started_at = CASE WHEN ?1 = 'running' AND 1 = (SELECT COUNT(*) FROM transitions WHERE run_id = ?6
+                                AND task_id IS NULL AND state = 'running') THEN ?5 ELSE started_at END
          WHERE id = ?6",
     )
     .bind(step.state.as_str())
@@ -169,6 +170,23 @@ pub(super) async fn move_in(
 mod tests {
     use super::*;
     use crate::store::{new_run, temporary};
+
+    #[tokio::test]
+    async fn a_run_that_waited_for_an_answer_started_when_it_first_ran() {
+        let (_dir, store) = temporary().await;
+        let run = store.schedule_run(&new_run("f", &serde_json::json!({}))).await.unwrap().unwrap();
+        let mut started = Vec::new();
+        for state in [State::Running, State::Paused, State::Scheduled, State::Pending, State::Running] {
+            assert!(store.move_run(run, &Step::new(state, state.as_str(), "")).await.unwrap());
+            started.push(store.run(run).await.unwrap().unwrap().started_at);
+            sqlx::query("UPDATE runs SET started_at = '2024-01-01T00:00:00.000Z'")
+                .execute(&store.pool)
+                .await
+                .unwrap();
+        }
+        assert_ne!(started[0], "2024-01-01T00:00:00.000Z");
+        assert_eq!(started[4], "2024-01-01T00:00:00.000Z");
+    }
 
     #[tokio::test]
     async fn a_run_keeps_its_end_and_the_log_has_the_way_there() {

@@ -1,5 +1,6 @@
 //! `streamflow up`: one process serves, scrapes itself, answers PromQL and shows the console.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use reqwest::StatusCode;
@@ -187,6 +188,13 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     let comparison = json!({ "reference": "2024-01-31", "current": "2024-03-31" });
     let (_, entry) = up.post("/api/streamflow/reports", &token, &comparison).await;
+    let marks = up.json("/api/streamflow/annotations?start=0&end=4000000000").await;
+    let kinds: BTreeSet<&str> =
+        marks.as_array().unwrap().iter().map(|mark| mark["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["decision", "ingest", "promotion"]), "{marks}");
+    assert_eq!(up.json("/api/streamflow/annotations?start=0&end=1").await, json!([]));
+    let far = up.get("/api/streamflow/annotations?start=0&end=1e300").await;
+    assert_eq!(far.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let report = up.get(&format!("/{}", entry["url"].as_str().unwrap())).await;
     let policy = report.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(

@@ -1,5 +1,6 @@
 //! Our own resources under `/api/streamflow/`: what the web console shows beside metrics, and what it may change.
 
+mod annotations;
 mod data;
 mod error;
 mod flows;
@@ -69,7 +70,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 28] {
+pub fn routes() -> [Route<Resources>; 29] {
     use Right::{Ask, Change, Open, Read};
     [
         console("/api/streamflow/session", Open, get(session::session)),
@@ -106,6 +107,7 @@ pub fn routes() -> [Route<Resources>; 28] {
         console("/api/streamflow/performance", Read, get(performance::list)),
         console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
         console("/api/streamflow/audit", Read, get(runs::audit)),
+        console("/api/streamflow/annotations", Read, get(annotations::list)),
         console("/api/streamflow/predict", Ask, post(predict::predict)),
         console("/api/streamflow/status", Read, get(status::status)),
     ]

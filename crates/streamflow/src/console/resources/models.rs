@@ -27,6 +27,8 @@ struct Version {
     seed: i64,
     metrics: Value,
     production: bool,
+    /// The run that trained it, where one did.
+    run_id: Option<i64>,
 }
 
 /// `GET /api/streamflow/models`: newest version first.
@@ -45,6 +47,7 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
             seed: version.seed,
             metrics: version.metrics,
             production: version.production,
+            run_id: version.run_id,
         })
         .collect();
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
