@@ -125,7 +125,8 @@ pub async fn up(
     let limits = console::connection_limits(&config.console);
 
     let api = tokio::spawn(serve(listeners.api, workspace, shutdown.clone()));
-    let console = tokio::spawn(server::serve(listeners.console, plane, limits, stopped(shutdown.clone())));
+    let answer = move |request| server::answer(plane.clone(), request);
+    let console = tokio::spawn(server::serve(listeners.console, answer, limits, stopped(shutdown.clone())));
     let measuring = tokio::spawn(metrics.run(shutdown));
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;

@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::server::body::BodyError;
+
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -35,15 +37,9 @@ pub enum ApiError {
         /// The path.
         path: String,
     },
-    /// 400: the connection or its framing broke before the body was complete.
-    #[error("the body could not be read: {0}")]
-    BodyUnreadable(String),
-    /// 408: the body did not arrive in time.
-    #[error("the body did not arrive within {0} ms")]
-    BodyTimeout(u64),
-    /// 413: the body is larger than configured.
-    #[error("the body is over the limit of {0} bytes")]
-    BodyTooLarge(usize),
+    /// 400, 408, 413 or 503: the body did not come, or not as it should.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// 415: the body is not declared as JSON.
     #[error("Content-Type must be application/json, got {0}")]
     ContentType(String),
@@ -151,9 +147,7 @@ impl ApiError {
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::MissingFeatures { .. } | ApiError::NoSuchPath(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
-            ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
-            ApiError::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::Body(error) => error.status(),
             ApiError::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ApiError::NotReady | ApiError::Overloaded(_) | ApiError::Timeout(_) => {
@@ -168,10 +162,8 @@ impl IntoResponse for ApiError {
         let status = self.status();
         let (retry, close) = match self {
             ApiError::Overloaded(_) | ApiError::Timeout(_) => (true, false),
-            // What is left of these bodies would be read as the next request.
-            ApiError::BodyTimeout(_) | ApiError::BodyTooLarge(_) | ApiError::BodyUnreadable(_) => {
-                (false, true)
-            }
+            // What is left of such a body would be read as the next request.
+            ApiError::Body(ref error) => (matches!(error, BodyError::Crowded), true),
             _ => (false, false),
         };
         let error = self.to_string();

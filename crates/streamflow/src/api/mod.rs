@@ -17,10 +17,11 @@ use axum::body::Bytes;
 use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ApiConfig;
 use crate::drift::watcher::Monitoring;
+use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits};
 use crate::serving::Served;
 use error::ApiError;
@@ -37,6 +38,7 @@ struct ApiParts {
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
+    bodies: BodyReader,
     openapi: Bytes,
 }
 
@@ -49,12 +51,20 @@ impl ApiState {
         ApiState(Arc::new(ApiParts {
             openapi: openapi::document(&entity),
             slots: Arc::new(Semaphore::new(slots)),
+            bodies: BodyReader::new(settings.timeout()),
             metrics: Metrics::default(),
             settings,
             entity,
             served,
             monitoring,
         }))
+    }
+
+    /// A place among the predictions that are made at once, for a request that has arrived whole: clients that are slow
+    /// to send take none.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let slot = self.0.slots.clone().try_acquire_owned();
+        slot.map_err(|_| ApiError::Overloaded(self.0.settings.max_in_flight.get()))
     }
 
     /// Requests being answered now.
@@ -73,9 +83,12 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
     let limits = ConnectionLimits {
         max_connections: settings.max_connections.get(),
         idle_timeout: Duration::from_millis(settings.idle_timeout_ms.get()),
+        write_timeout: Duration::from_millis(settings.write_timeout_ms.get()),
         drain_timeout: Duration::from_millis(settings.drain_timeout_ms.get()),
+        tells_peer: false,
     };
-    server::serve(listener, router(state), limits, shutdown).await
+    let router = router(state);
+    server::serve(listener, move |request| server::answer(router.clone(), request), limits, shutdown).await
 }
 
 /// All routes of the prediction API.

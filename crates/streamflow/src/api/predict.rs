@@ -142,12 +142,9 @@ pub async fn predict(State(state): State<ApiState>, request: Request) -> Respons
 }
 
 async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
-    let settings = &state.0.settings;
-    let _slot =
-        state.0.slots.try_acquire().map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
     request::check_content_type(request.headers())?;
-    let limit = settings.body_limit_bytes.get();
-    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
+    let body = state.0.bodies.read(request.into_body(), state.0.settings.body_limit_bytes.get()).await?;
+    let _slot = state.slot()?;
     catch_panic(|| {
         let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();
@@ -185,11 +182,9 @@ pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> R
 
 async fn answer_many(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
     let settings = &state.0.settings;
-    let slot = state.0.slots.clone().try_acquire_owned();
-    let slot = slot.map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
     request::check_content_type(request.headers())?;
-    let limit = settings.batch_body_limit_bytes.get();
-    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
+    let body = state.0.bodies.read(request.into_body(), settings.batch_body_limit_bytes.get()).await?;
+    let slot = state.slot()?;
     if body.len() <= INLINE_BATCH_BYTES {
         return batch(state, &body);
     }

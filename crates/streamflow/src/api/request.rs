@@ -1,14 +1,11 @@
-//! Reading the body of a prediction's request: its content type, its size, and the one field that matters in it.
+//! What a prediction's request says: its content type, and the one field of its body that matters.
 //!
 //! Other fields are skipped without being kept, so a body costs the memory of its bytes.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
-use http_body_util::BodyExt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{ApiError, Invalid};
@@ -16,10 +13,6 @@ use crate::serving::{Entity, Serving};
 
 /// The field of a batch.
 pub const BATCH_FIELD: &str = "entities";
-
-/// How far over its limit a body is still read: a client that is busy sending does not read the 413, and
-/// closing on it would lose the answer.
-const READ_ON_BYTES: usize = 1 << 20;
 
 /// Accepts `application/json` and `application/…+json`, with or without parameters.
 pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -35,44 +28,6 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         Ok(())
     } else {
         Err(ApiError::ContentType(String::from_utf8_lossy(content_type.as_bytes()).into_owned()))
-    }
-}
-
-/// The whole body, at most `limit` bytes, arrived within `timeout`.
-pub async fn read_body(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(timeout, collect(body, limit)).await {
-        Ok(result) => result,
-        Err(_) => Err(ApiError::BodyTimeout(timeout.as_millis().try_into().unwrap_or(u64::MAX))),
-    }
-}
-
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let mut first = Bytes::new();
-    let mut joined = Vec::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::BodyUnreadable(error.to_string()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length > limit {
-            joined = Vec::new();
-            if length > limit + READ_ON_BYTES {
-                break;
-            }
-        } else if first.is_empty() {
-            // Nearly every body comes in one piece and is used where it lies.
-            first = data;
-        } else {
-            if joined.is_empty() {
-                joined.extend_from_slice(&first);
-            }
-            joined.extend_from_slice(&data);
-        }
-    }
-    match length {
-        _ if length > limit => Err(ApiError::BodyTooLarge(limit)),
-        _ if joined.is_empty() => Ok(first),
-        _ => Ok(joined.into()),
     }
 }
 

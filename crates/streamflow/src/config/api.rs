@@ -22,9 +22,12 @@ pub struct ApiConfig {
     pub timeout_ms: NonZeroU64,
     /// Longest wait for a request's headers, and so the longest an idle connection is kept.
     pub idle_timeout_ms: NonZeroU64,
-    /// Predictions being answered at once; one more is answered 503 with `Retry-After`.
+    /// Longest wait for a client that does not read its answer; then its connection is closed.
+    pub write_timeout_ms: NonZeroU64,
+    /// Predictions being made at once; one more is answered 503 with `Retry-After`.
     pub max_in_flight: NonZeroUsize,
-    /// Open connections; more wait in the kernel's queue, whose length is bounded.
+    /// Open connections. One more takes the place of the one that has kept the server waiting longest, from a second on;
+    /// where there is none it waits in the kernel's queue, whose length is bounded.
     pub max_connections: NonZeroUsize,
     /// Longest wait for requests in flight when the process is asked to stop.
     pub drain_timeout_ms: NonZeroU64,
@@ -38,7 +41,8 @@ impl Default for ApiConfig {
             batch_body_limit_bytes: size(1 << 20),
             batch_limit: size(1000),
             timeout_ms: milliseconds(5_000),
-            idle_timeout_ms: milliseconds(60_000),
+            idle_timeout_ms: milliseconds(75_000),
+            write_timeout_ms: milliseconds(30_000),
             max_in_flight: size(1024),
             max_connections: size(8192),
             drain_timeout_ms: milliseconds(10_000),

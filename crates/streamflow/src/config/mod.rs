@@ -6,6 +6,7 @@ mod console;
 mod metrics;
 mod model;
 mod monitor;
+mod network;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use console::ConsoleConfig;
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
+pub use network::Network;
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";

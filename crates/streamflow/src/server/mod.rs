@@ -1,0 +1,123 @@
+//! The accept loop of every listener: connections with a bound on their number, on idling, on clients that do not read,
+//! and on the time to drain.
+
+mod activity;
+pub mod body;
+mod connection;
+mod open;
+mod socket;
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use activity::RequestBody;
+use connection::Connection;
+use open::Open;
+
+/// How long to wait after a failed accept: the usual cause, no free descriptor, passes by itself.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What a listener allows its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Open connections. One more takes the place of the one that has kept the server waiting longest; where all are
+    /// being answered it waits in the kernel's queue, whose length is bounded.
+    pub max_connections: usize,
+    /// Longest wait for a request's headers, and so the longest an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Longest wait for a client that does not read its answer.
+    pub write_timeout: Duration,
+    /// Longest wait for requests in flight when the server is asked to stop.
+    pub drain_timeout: Duration,
+    /// Whether requests carry their client's address, as a [`Peer`].
+    pub tells_peer: bool,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 8192,
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            tells_peer: false,
+        }
+    }
+}
+
+/// Address of the other end of a request's connection: the client's, or that of a proxy before this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// What a connection of a listener needs of it.
+struct Listener<F> {
+    app: F,
+    limits: ConnectionLimits,
+    /// True once the server was asked to stop: every answer is then the last of its connection.
+    closing: AtomicBool,
+}
+
+/// Answers a request by its route.
+pub async fn answer(router: Router, request: Request<RequestBody>) -> Response {
+    match TowerToHyperService::new(router).call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Serves `app` until `shutdown` resolves. Then no connection is accepted, idle ones are closed, every answer says that
+/// it is the last of its connection, and requests in flight are waited for until the drain timeout, after which they are
+/// dropped.
+///
+/// # Errors
+/// There are none after it has started; the listener was bound by the caller.
+pub async fn serve<F, A>(
+    listener: TcpListener,
+    app: F,
+    limits: ConnectionLimits,
+    shutdown: impl Future,
+) -> anyhow::Result<()>
+where
+    F: Fn(Request<RequestBody>) -> A + Send + Sync + 'static,
+    A: Future<Output = Response> + Send + 'static,
+{
+    let (stop, stopped) = watch::channel(());
+    let shared = Arc::new(Listener { app, limits, closing: AtomicBool::new(false) });
+    let mut open = Open::new(limits.max_connections);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let has_room = open.has_room();
+        tokio::select! {
+            _ = &mut shutdown => break,
+            () = open.ended() => {}
+            () = tokio::time::sleep(open::RECHECK), if !has_room => {}
+            accepted = listener.accept(), if has_room => match accepted {
+                Ok((stream, peer)) => {
+                    let activity = open.admit();
+                    let connection = Connection { peer, activity: activity.clone(), listener: shared.clone() };
+                    open.spawn(activity, connection.serve(stream, stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection, trying again");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    shared.closing.store(true, Ordering::Relaxed);
+    stop.send_replace(());
+    open.drain(limits.drain_timeout).await;
+    Ok(())
+}
