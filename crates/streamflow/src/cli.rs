@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
     profile, promql, query, sample, serve, train, tsdb, up,
 };
-use crate::terminal::{self, OutputFormat, Terminal};
+use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
 /// Serve a tabular model, watch the service, notice when its data drifts.
 #[derive(Debug, Parser)]
@@ -141,7 +143,17 @@ impl Command {
 fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
+    // A line is one entry: what clients and files name is spelled out where it could break one or act on a terminal.
+    let fields = debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let value = terminal::escaped(&value, Keep::Nothing);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    });
     tracing_subscriber::fmt()
+        .fmt_fields(fields.delimited(" "))
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
