@@ -11,8 +11,8 @@ use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
-    profile, promql, query, sample, serve, train, tsdb, up,
+    Context, api_key, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models,
+    monitor, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -80,6 +80,9 @@ enum Command {
     Dashboards(dashboards::Args),
     /// The argon2 hash of a password read from standard input, for console.users
     HashPassword,
+    /// Keys of the prediction API: new
+    #[command(subcommand)]
+    ApiKey(api_key::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }
@@ -134,6 +137,7 @@ impl Command {
             Command::Up(args) => up::run(args, context),
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
+            Command::ApiKey(args) => api_key::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }

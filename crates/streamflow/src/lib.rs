@@ -7,6 +7,7 @@
 #![allow(missing_docs)]
 
 pub mod api;
+mod attempts;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -17,6 +18,7 @@ mod flows;
 mod metrics_engine;
 mod panels;
 mod prefect;
+mod random;
 mod registry;
 mod run;
 mod sample;

@@ -15,7 +15,7 @@ use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
 use crate::flows::monitor_month;
 use crate::metrics_engine::{self, OwnTargets};
-use crate::server;
+use crate::server::{self, Listening};
 use crate::serving::Loader;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
@@ -120,13 +120,15 @@ pub async fn up(
         auth: auth.clone(),
         metrics: metrics.handle(),
         api_url,
+        own_key: api::own_key(),
     })?;
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
     let api = tokio::spawn(serve(listeners.api, workspace, shutdown.clone()));
     let answer = move |request| server::answer(plane.clone(), request);
-    let console = tokio::spawn(server::serve(listeners.console, answer, limits, stopped(shutdown.clone())));
+    let listening = Listening::new(listeners.console, limits);
+    let console = tokio::spawn(server::serve(listening, answer, stopped(shutdown.clone())));
     let measuring = tokio::spawn(metrics.run(shutdown));
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;

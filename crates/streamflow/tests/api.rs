@@ -6,6 +6,8 @@
 mod client;
 #[path = "api/fixture.rs"]
 mod fixture;
+#[path = "api/front.rs"]
+mod front;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;

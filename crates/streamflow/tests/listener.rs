@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
 use client::{Client, request_bytes};
-use streamflow::server::{self, ConnectionLimits};
+use streamflow::server::{self, ConnectionLimits, Listening};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -37,7 +37,11 @@ impl Server {
             .route("/large", get(async || vec![0_u8; LARGE_BYTES]));
         let (stop, stopped) = oneshot::channel::<()>();
         let app = move |request| server::answer(router.clone(), request);
-        Self { address, stop, task: tokio::spawn(server::serve(listener, app, limits, stopped)) }
+        Self {
+            address,
+            stop,
+            task: tokio::spawn(server::serve(Listening::new(listener, limits), app, stopped)),
+        }
     }
 
     async fn client(&self) -> Client {

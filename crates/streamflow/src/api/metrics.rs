@@ -29,7 +29,7 @@ const SCORE_BUCKETS: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1
 
 /// Every status `POST /predict` and `POST /predict/batch` answer with; 499 is a client that left before
 /// its answer. All are written from the start, so that a rate sees the first one.
-const CODES: [u16; 10] = [200, 400, 404, 408, 413, 415, 422, 499, 500, 503];
+const CODES: [u16; 12] = [200, 400, 401, 404, 408, 413, 415, 422, 429, 499, 500, 503];
 const CLIENT_LEFT: u16 = 499;
 
 /// The metrics of one prediction API. Entities are never labels: a label's values must be few.
@@ -40,6 +40,7 @@ pub struct Metrics {
     duration_seconds: Histogram,
     responses: Responses,
     batch_responses: Responses,
+    key_responses: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
@@ -95,6 +96,14 @@ impl Default for Metrics {
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
             ),
+            key_responses: IntCounterVec::new(
+                Opts::new(
+                    "api_key_responses_total",
+                    "Answers to requests for predictions, by key and status code.",
+                ),
+                &["key", "code"],
+            )
+            .expect("a valid name and labels"),
             predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
             predictions_by_class: by_class,
             score: histogram(
@@ -119,6 +128,11 @@ impl Metrics {
         self.batch_responses.count(code);
     }
 
+    /// Counts the answer to a request with a key.
+    pub fn count_key(&self, name: &str, code: u16) {
+        self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
+    }
+
     /// Counts a prediction.
     pub fn count_prediction(&self, probability: f64, is_positive: bool) {
         self.predictions[usize::from(is_positive)].inc();
@@ -135,17 +149,20 @@ impl Metrics {
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 7] = [
+        let own: [&dyn Collector; 8] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
             &self.responses.by_code,
             &self.batch_responses.by_code,
+            &self.key_responses,
             &self.predictions_by_class,
             &self.score,
         ];
         for family in own.iter().flat_map(|collector| collector.collect()) {
-            text.family(&family, created);
+            if !family.get_metric().is_empty() {
+                text.family(&family, created);
+            }
         }
         text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], in_flight as f64);
         if let Some(serving) = serving {

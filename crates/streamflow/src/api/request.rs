@@ -4,11 +4,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read as _;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
+use flate2::read::MultiGzDecoder;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{ApiError, Invalid};
+use crate::server::body::BodyError;
 use crate::serving::{Entity, Serving};
 
 /// The field of a batch.
@@ -29,6 +33,28 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     } else {
         Err(ApiError::ContentType(String::from_utf8_lossy(content_type.as_bytes()).into_owned()))
     }
+}
+
+/// Whether the body is packed with gzip, the one encoding that is read.
+pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(false) };
+    match encoding.as_bytes().trim_ascii() {
+        b"" | b"identity" => Ok(false),
+        name if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => Ok(true),
+        name => Err(ApiError::ContentEncoding(String::from_utf8_lossy(name).into_owned())),
+    }
+}
+
+/// The unpacked body, at most `limit` bytes, however much smaller it is packed.
+pub fn unpack(body: &[u8], limit: usize) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let read = MultiGzDecoder::new(body).take(bound).read_to_end(&mut unpacked);
+    read.map_err(|error| ApiError::NotGzip(error.to_string()))?;
+    if unpacked.len() > limit {
+        return Err(BodyError::TooLarge(limit).into());
+    }
+    Ok(unpacked.into())
 }
 
 /// The value that names the entity of a `POST /predict`, from a sound body.
@@ -52,6 +78,8 @@ pub fn parse_batch(body: &[u8], limit: usize) -> Result<Vec<JsonValue<'_>>, ApiE
 /// The value of one field of a JSON object; when it occurs twice the last one counts, as in Python.
 fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue<'a>, ApiError> {
     let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
+    // Python's json, which FastAPI reads bodies with, skips a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.trim_ascii().is_empty() {
         return Err(whole("missing", None, "field required".to_owned()));
     }

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::Context;
-use crate::console::random_token;
 use crate::files::write_aside;
+use crate::random::random_hex;
 use crate::templates;
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ fn write_password(dir: &Path) -> anyhow::Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
         opened => opened.with_context(|| format!("cannot write {}", path.display()))?,
     };
-    let password = random_token().context("the system gives no random bytes")?;
+    let password = random_hex::<24>().context("the system gives no random bytes")?;
     writeln!(file, "# Read by docker compose. The first login of Grafana is admin with this password.\nGRAFANA_PASSWORD={password}")
         .and_then(|()| file.sync_all())
         .with_context(|| format!("cannot write {}", path.display()))?;

@@ -2,6 +2,7 @@
 //! are refused. A part is handed its section by value; nothing here knows the parts.
 
 mod api;
+mod api_key;
 mod console;
 mod metrics;
 mod model;
@@ -17,6 +18,7 @@ use streamflow_dataset::DatasetSpec;
 use crate::templates;
 
 pub use api::ApiConfig;
+pub use api_key::{ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name};
 pub use console::ConsoleConfig;
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
@@ -93,6 +95,7 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        config.api.resolve(&config.base)?;
         Ok(config)
     }
 
@@ -113,6 +116,7 @@ impl Config {
         self.dataset.validate()?;
         self.model.check()?;
         self.monitor.check(&self.dataset)?;
+        self.api.check()?;
         self.console.check()?;
         self.metrics.check()
     }
@@ -227,6 +231,17 @@ mod tests {
                 "console.users.ada is not an argon2 hash",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"shop.example\"]"),
+                "api.cors_origins names \"shop.example\"",
+            ),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"https://shop.example/\"]"),
+                "\"https://shop.example/\"",
+            ),
+            (("batch_limit = 1000", "access_log_share = 2"), "api.access_log_share is 2"),
+            (("batch_limit = 1000", "keys = { shop = { sha256 = \"12\" } }"), "64 hexadecimal digits"),
+            (("read_only = false", "trusted_proxies = [\"proxy\"]"), "\"proxy\" is no network"),
             (
                 ("untested = \"drifted\"", "columns = { monthly_fee = { method = \"kss\" } }"),
                 "unknown drift method \"kss\"",

@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
 
 use super::passwords::{NotChecked, Passwords};
-use super::random_token;
 use super::sender::Sender;
 use super::sessions::{Cookie, Login, Sessions};
 use crate::config::{ConsoleConfig, Network};
+use crate::random::random_hex;
 
 /// The header that carries the token of a request that changes something.
 pub const TOKEN_HEADER: &str = "x-streamflow-token";
@@ -73,7 +73,7 @@ impl Auth {
         Ok(Arc::new(Self {
             passwords: Passwords::new(&credentials.users)?,
             tokens: credentials.tokens,
-            anyone_token: random_token()?,
+            anyone_token: random_hex::<24>()?,
             sessions: Sessions::new(idle_max),
             known_basic: Mutex::default(),
             idle_max,

@@ -1,7 +1,6 @@
 //! The operator plane: Prometheus's HTTP API, our own resources under `/api/streamflow/`, the web console.
 
 mod assets;
-mod attempts;
 mod auth;
 mod guard;
 mod passwords;
@@ -15,7 +14,6 @@ pub use auth::Auth;
 pub use passwords::hash_password;
 pub use resources::{ResourceParts, Resources};
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,16 +52,4 @@ pub fn connection_limits(settings: &ConsoleConfig) -> ConnectionLimits {
         drain_timeout: Duration::from_secs(5),
         tells_peer: true,
     }
-}
-
-/// A text that nobody can guess.
-pub fn random_token() -> std::io::Result<String> {
-    Ok(random_bytes::<24>()?.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Bytes that nobody can guess, from the system.
-fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

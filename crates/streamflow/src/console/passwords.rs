@@ -12,9 +12,9 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
-use super::attempts::Attempts;
-use super::random_bytes;
 use super::refusals::Refusals;
+use crate::attempts::Attempts;
+use crate::random::random_bytes;
 
 /// Checks that wait for their turn; one more is refused.
 const WAITING_MAX: usize = 32;

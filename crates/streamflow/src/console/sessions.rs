@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, header};
 
-use super::random_token;
+use crate::random::random_hex;
 
 /// Logins remembered at once; the one idle longest goes first.
 const SESSIONS_MAX: usize = 1024;
@@ -39,8 +39,8 @@ impl Sessions {
 
     /// Begins a session and gives its cookie.
     pub fn begin(&self, user: String, cookie: Cookie<'_>, now: Instant) -> std::io::Result<String> {
-        let id = random_token()?;
-        let session = Session { login: Login { user, token: random_token()? }, began: now, used: now };
+        let id = random_hex::<24>()?;
+        let session = Session { login: Login { user, token: random_hex::<24>()? }, began: now, used: now };
         let mut sessions = self.by_id.lock().expect("no panic while held");
         sessions.retain(|_, session| self.lasts(session, now));
         if sessions.len() >= SESSIONS_MAX {

@@ -13,6 +13,8 @@ use axum::body::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 const ANSWERING: u64 = u64::MAX;
+/// What `Retry-After` says of an overload.
+const RETRY_AFTER_MS: u64 = 1000;
 
 /// What one connection is doing.
 #[derive(Debug)]
@@ -20,18 +22,33 @@ pub struct Activity {
     opened: Instant,
     /// Milliseconds from `opened` to when it began to wait for its client; [`ANSWERING`] while it does not.
     waiting_since_ms: AtomicU64,
+    /// Milliseconds from `opened` before which the client was asked not to try again.
+    refused_until_ms: AtomicU64,
 }
 
 impl Activity {
     /// Of a connection that was opened then and waits for its first request.
     pub fn new(opened: Instant) -> Arc<Self> {
-        Arc::new(Self { opened, waiting_since_ms: AtomicU64::new(0) })
+        Arc::new(Self { opened, waiting_since_ms: AtomicU64::new(0), refused_until_ms: AtomicU64::new(0) })
     }
 
     /// From now on the client is waited for.
     pub fn waits(&self) {
-        let now_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(ANSWERING - 1);
-        self.waiting_since_ms.store(now_ms, Ordering::Relaxed);
+        self.waiting_since_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Holds the answer to a client back that is asked to try again later and did not the last time it was asked: those
+    /// who try again at once would take the processors' time from requests that are answered.
+    pub async fn refuse(&self) {
+        let early_ms = self.refused_until_ms.load(Ordering::Relaxed).saturating_sub(self.now_ms());
+        if early_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(early_ms)).await;
+        }
+        self.refused_until_ms.store(self.now_ms() + RETRY_AFTER_MS, Ordering::Relaxed);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(ANSWERING - 1)
     }
 
     /// From now on the client waits: its request has arrived.

@@ -82,6 +82,11 @@ where
                 (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": fault }))).into_response()
             }
         };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE
+            && response.headers().contains_key(header::RETRY_AFTER)
+        {
+            activity.refuse().await;
+        }
         if self.listener.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

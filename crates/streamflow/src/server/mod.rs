@@ -4,6 +4,7 @@
 mod activity;
 pub mod body;
 mod connection;
+mod load;
 mod open;
 mod socket;
 
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 
 pub use activity::RequestBody;
 use connection::Connection;
+pub use load::Load;
 use open::Open;
 
 /// How long to wait after a failed accept: the usual cause, no free descriptor, passes by itself.
@@ -60,6 +62,21 @@ impl Default for ConnectionLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// A listener and what it allows.
+pub struct Listening {
+    pub listener: TcpListener,
+    pub limits: ConnectionLimits,
+    /// Told how long requests wait.
+    pub load: Option<Arc<Load>>,
+}
+
+impl Listening {
+    /// Without anything that is optional.
+    pub fn new(listener: TcpListener, limits: ConnectionLimits) -> Self {
+        Self { listener, limits, load: None }
+    }
+}
+
 /// What a connection of a listener needs of it.
 struct Listener<F> {
     app: F,
@@ -82,25 +99,26 @@ pub async fn answer(router: Router, request: Request<RequestBody>) -> Response {
 ///
 /// # Errors
 /// There are none after it has started; the listener was bound by the caller.
-pub async fn serve<F, A>(
-    listener: TcpListener,
-    app: F,
-    limits: ConnectionLimits,
-    shutdown: impl Future,
-) -> anyhow::Result<()>
+pub async fn serve<F, A>(listening: Listening, app: F, shutdown: impl Future) -> anyhow::Result<()>
 where
     F: Fn(Request<RequestBody>) -> A + Send + Sync + 'static,
     A: Future<Output = Response> + Send + 'static,
 {
+    let Listening { listener, limits, load } = listening;
     let (stop, stopped) = watch::channel(());
     let shared = Arc::new(Listener { app, limits, closing: AtomicBool::new(false) });
     let mut open = Open::new(limits.max_connections);
     let mut shutdown = pin!(shutdown);
+    let mut measuring = pin!(measure(load.as_deref()));
     loop {
         let has_room = open.has_room();
+        if let Some(load) = &load {
+            load.count(open.len());
+        }
         tokio::select! {
             _ = &mut shutdown => break,
             () = open.ended() => {}
+            () = &mut measuring => {}
             () = tokio::time::sleep(open::RECHECK), if !has_room => {}
             accepted = listener.accept(), if has_room => match accepted {
                 Ok((stream, peer)) => {
@@ -120,4 +138,14 @@ where
     stop.send_replace(());
     open.drain(limits.drain_timeout).await;
     Ok(())
+}
+
+/// Measures how long requests wait; never ends.
+async fn measure(load: Option<&Load>) {
+    if let Some(load) = load
+        && let Err(error) = load.measure().await
+    {
+        tracing::warn!(%error, "cannot measure how long requests wait; none is refused for it");
+    }
+    std::future::pending().await
 }

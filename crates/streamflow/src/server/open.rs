@@ -29,6 +29,10 @@ impl Open {
         self.connections.len() < self.max_connections || self.longest_waiting().is_some()
     }
 
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Makes room for one more connection, whose activity this is.
     pub fn admit(&mut self) -> Arc<Activity> {
         if self.connections.len() >= self.max_connections

@@ -113,7 +113,7 @@ const LAYERS: [&[&str]; 11] = [
     &["drift", "registry"],
     &["store"],
     &["config", "panels", "prefect", "sample", "traffic"],
-    &["files", "server", "templates", "terminal"],
+    &["attempts", "files", "random", "server", "templates", "terminal"],
 ];
 
 #[test]

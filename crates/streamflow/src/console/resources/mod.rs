@@ -35,6 +35,8 @@ pub struct ResourceParts {
     pub metrics: streamflow_prometheus::Handle,
     /// URL of the prediction API of this process.
     pub api_url: Url,
+    /// What the prediction API knows this process's own requests by.
+    pub own_key: &'static str,
 }
 
 struct ResourceState {
