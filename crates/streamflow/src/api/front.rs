@@ -66,7 +66,10 @@ impl<'a> Logged<'a> {
         Self {
             log,
             started: Instant::now(),
-            peer: request.extensions().get().map_or_else(String::new, |Peer(peer)| peer.ip().to_string()),
+            peer: request
+                .extensions()
+                .get()
+                .map_or_else(String::new, |peer: &Peer| peer.address.ip().to_string()),
             method: request.method().to_string(),
             path: path[..end.unwrap_or(0)].to_owned(),
         }

@@ -3,7 +3,7 @@
 //! `api_requests_total` and `api_request_latency_seconds`, their help and their buckets are read by
 //! dashboards that exist: they do not change.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -44,6 +44,15 @@ pub struct Metrics {
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
+}
+
+/// What is the case while the metrics are written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Predictions being made.
+    pub in_flight: usize,
+    /// How long a request waits for a thread.
+    pub wait: Duration,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -143,7 +152,7 @@ impl Metrics {
     pub fn render(
         &self,
         format: Format,
-        in_flight: usize,
+        now: Now,
         serving: Option<&Serving>,
         monitoring: &MonitoringStatus,
     ) -> String {
@@ -164,7 +173,9 @@ impl Metrics {
                 text.family(&family, created);
             }
         }
-        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], in_flight as f64);
+        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
+        let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
+        text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
@@ -234,7 +245,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let text = state.0.metrics.render(
         format,
-        state.in_flight(),
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait() },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );
@@ -273,7 +284,7 @@ mod tests {
             (Format::Text, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None, &MonitoringStatus::default());
+            let text = metrics.render(format, Now::default(), None, &MonitoringStatus::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -284,7 +295,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Text, 0, None, &MonitoringStatus::default());
+        let text = metrics.render(Format::Text, Now::default(), None, &MonitoringStatus::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",

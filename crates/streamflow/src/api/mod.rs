@@ -29,7 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::ApiConfig;
 use crate::drift::watcher::Monitoring;
 use crate::server::body::BodyReader;
-use crate::server::{self, ConnectionLimits, Listening, Load};
+use crate::server::{self, ConnectionLimits, Listening, Load, Tls};
 use crate::serving::Served;
 use access_log::AccessLog;
 use cors::Cors;
@@ -113,7 +113,7 @@ impl ApiState {
 /// Serves the prediction API until `shutdown` resolves, then drains.
 ///
 /// # Errors
-/// An access log that cannot be written to. There are none after it has started; the listener was bound by the caller.
+/// An access log that cannot be written to; a certificate that cannot be used. There are none after it has started; the listener was bound by the caller.
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
     let settings = &state.0.settings;
     let limits = ConnectionLimits {
@@ -126,14 +126,25 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
     let log = settings.access_log.as_ref().map(|target| AccessLog::open(target, settings.access_log_share));
     let (log, writing) = log.transpose()?.unzip();
     let cors = Cors::of(&settings.cors_origins);
+    let tls = settings.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
     let load = state.0.load.clone();
     let front = Arc::new(Front { router: router(state), cors, log });
-    let listening = Listening { load: Some(load), ..Listening::new(listener, limits) };
+    let listening = Listening { load: Some(load), tls, ..Listening::new(listener, limits) };
     server::serve(listening, move |request| front.clone().answer(request), shutdown).await?;
     match writing {
         Some(writing) => writing.await.context("the access log's writer panicked"),
         None => Ok(()),
     }
+}
+
+/// Serves the same to this process itself, which knows the key of its own requests.
+///
+/// # Errors
+/// There are none after it has started; the listener was bound by the caller.
+pub async fn serve_own(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
+    let (router, key) = (router(state), Arc::from(own_key()));
+    let answer = move |request| server::answer_own(router.clone(), Arc::clone(&key), request);
+    server::serve(Listening::new(listener, ConnectionLimits::default()), answer, shutdown).await
 }
 
 /// All routes of the prediction API.

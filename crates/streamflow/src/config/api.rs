@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
+use super::TlsConfig;
 use super::api_key::{self, ApiKeys};
 
 /// `[api]`: the address of the prediction API and what it refuses. A limit of zero is refused when it is read.
@@ -48,6 +49,8 @@ pub struct ApiConfig {
     pub keys: ApiKeys,
     /// A file with more keys, relative to the configuration file.
     pub key_file: Option<PathBuf>,
+    /// Files that encrypt the connections; none: they are not encrypted.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for ApiConfig {
@@ -69,6 +72,7 @@ impl Default for ApiConfig {
             cors_origins: Vec::new(),
             keys: ApiKeys::new(),
             key_file: None,
+            tls: None,
         }
     }
 }
@@ -97,6 +101,9 @@ impl ApiConfig {
         if let Some(file) = &self.key_file {
             self.keys.extend(api_key::read(&base.join(file))?);
             api_key::check(&self.keys)?;
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.resolve(base);
         }
         if let Some(file) = self.access_log.as_mut().filter(|file| *file != Path::new("stdout")) {
             *file = base.join(&*file);

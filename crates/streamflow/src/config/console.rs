@@ -7,7 +7,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::{Network, TlsConfig};
 
 /// `[console]`: the address of the operator plane, who may use it and what it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct ConsoleConfig {
     pub trusted_proxies: Vec<Network>,
     /// Every cookie is for encrypted connections alone, also where no trusted proxy says that this one is.
     pub secure_cookies: bool,
+    /// Files that encrypt the connections; none: they are not encrypted.
+    pub tls: Option<TlsConfig>,
     /// Users that may log in and the argon2 hashes of their passwords (`streamflow hash-password` makes one).
     pub users: BTreeMap<String, String>,
     /// Idle time after which a login ends.
@@ -52,6 +54,7 @@ impl Default for ConsoleConfig {
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             secure_cookies: false,
+            tls: None,
             users: BTreeMap::new(),
             session_minutes: number(720),
             max_concurrent_queries: NonZeroUsize::new(20).expect("a default is not zero"),

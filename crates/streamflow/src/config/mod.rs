@@ -8,6 +8,7 @@ mod metrics;
 mod model;
 mod monitor;
 mod network;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
+pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
@@ -96,6 +98,9 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
         config.api.resolve(&config.base)?;
+        if let Some(tls) = &mut config.console.tls {
+            tls.resolve(&config.base);
+        }
         Ok(config)
     }
 

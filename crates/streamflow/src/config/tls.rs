@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::server::TlsFiles;
+
 /// The files of an encrypted listener, in PEM. They are read again when they change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,13 @@ pub struct TlsConfig {
     /// Certificates of which one must vouch for every client's own; none: clients need none.
     #[serde(default)]
     pub client_ca_file: Option<PathBuf>,
+}
+
+impl From<&TlsConfig> for TlsFiles {
+    fn from(files: &TlsConfig) -> Self {
+        let TlsConfig { cert_file, key_file, client_ca_file } = files;
+        Self { cert: cert_file.clone(), key: key_file.clone(), client_ca: client_ca_file.clone() }
+    }
 }
 
 impl TlsConfig {

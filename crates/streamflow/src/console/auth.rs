@@ -96,9 +96,9 @@ impl Auth {
         Self::new(Credentials { users, tokens: tokens_from_environment() }, settings)
     }
 
-    /// What this process shows when it scrapes itself; none where nobody has to show anything.
-    pub fn internal_token(&self) -> Option<&str> {
-        self.is_required().then_some(self.anyone_token.as_str())
+    /// What this process shows when it scrapes itself.
+    pub fn own_token(&self) -> &str {
+        &self.anyone_token
     }
 
     /// True when callers must say who they are.

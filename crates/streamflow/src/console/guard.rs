@@ -31,7 +31,8 @@ pub struct Guard {
 const BODY_BYTES: usize = 16 << 20;
 
 /// The peer of a request that no listener of ours has taken: it is none that anybody trusts.
-const UNKNOWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+const UNKNOWN_PEER: Peer =
+    Peer { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), is_encrypted: false };
 
 impl Guard {
     /// A router of `routes`, each behind what it needs.
@@ -57,7 +58,7 @@ impl Guard {
 
     /// Lets a request through or answers why not.
     async fn pass(self, access: Access, mut request: Request, next: Next) -> Response {
-        let peer = request.extensions().get::<Peer>().map_or(UNKNOWN_PEER, |Peer(address)| *address);
+        let peer = request.extensions().get().copied().unwrap_or(UNKNOWN_PEER);
         let sender = Sender::of(peer, request.headers(), self.auth.trusted_proxies());
         sender.tell_host(request.headers_mut());
         match self.admit(access, request.method(), (request.headers(), &sender)).await {

@@ -3,11 +3,12 @@
 //! A proxy appends to `X-Forwarded-For` or `Forwarded` the address that it was asked from. Anybody can write the
 //! beginning of such a list, so it is read from its end, for as long as what it names is a trusted proxy itself.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Network;
+use crate::server::Peer;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -26,12 +27,13 @@ pub struct Sender {
 
 impl Sender {
     /// The sender of a request with these headers that came from `peer`.
-    pub fn of(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
+    pub fn of(peer: Peer, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+        let Peer { address: peer, is_encrypted } = peer;
         let peer = peer.ip().to_canonical();
         let own_host = || list(headers, header::HOST.as_str()).into_iter().take(1).collect();
         if !is_trusted(peer) {
-            return Self { address: peer, hosts: own_host(), is_https: false };
+            return Self { address: peer, hosts: own_host(), is_https: is_encrypted };
         }
         let forwarded = Forwarded::of(headers);
         let by_list = |addresses: &[String]| client(peer, addresses, is_trusted);
@@ -52,8 +54,10 @@ impl Sender {
         Self {
             address,
             hosts: if hosts.is_empty() { own_host() } else { hosts },
-            is_https: !schemes.is_empty()
-                && schemes.iter().all(|scheme| scheme.eq_ignore_ascii_case("https")),
+            is_https: match schemes.is_empty() {
+                true => is_encrypted,
+                false => schemes.iter().all(|scheme| scheme.eq_ignore_ascii_case("https")),
+            },
         }
     }
 
@@ -164,7 +168,8 @@ mod tests {
         for (name, value) in [("host", "inner:9090")].iter().chain(sent) {
             headers.append(*name, value.parse().unwrap());
         }
-        Sender::of(peer.parse().unwrap(), &headers, &trusted)
+        let peer = Peer { address: peer.parse().unwrap(), is_encrypted: false };
+        Sender::of(peer, &headers, &trusted)
     }
 
     #[test]

@@ -138,3 +138,22 @@ impl Drop for AnswerBody {
         self.activity.waits();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_tries_again_early_waits_for_the_refusal() {
+        let activity = Activity::new(Instant::now());
+        activity.refuse().await;
+        assert!(activity.now_ms() < RETRY_AFTER_MS, "the first refusal is told at once");
+        activity.refuse().await;
+        assert!(activity.now_ms() >= RETRY_AFTER_MS);
+
+        let late = Activity::new(Instant::now().checked_sub(Duration::from_secs(60)).unwrap());
+        late.refused_until_ms.store(59_000, Ordering::Relaxed);
+        late.refuse().await;
+        assert!(late.now_ms() < 61_000, "who waited long enough does not wait again");
+    }
+}

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -26,6 +27,9 @@ use super::{Listener, Peer};
 /// A client whose last answer is younger may be sending its next request when the server is asked to stop: it is told
 /// by an answer that the connection ends, not by the end itself.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+
+/// Longest that an encrypted connection takes to come about.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 pub struct Connection<F> {
     pub peer: SocketAddr,
@@ -38,11 +42,25 @@ where
     F: Fn(Request<RequestBody>) -> A,
     A: Future<Output = Response>,
 {
-    pub async fn serve(self, stream: TcpStream, mut stopped: watch::Receiver<()>) {
+    pub async fn serve(self, stream: TcpStream, stopped: watch::Receiver<()>) {
         // A response is one write; Nagle's algorithm could only delay it.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
+        let Some(tls) = &self.listener.tls else { return self.speak(stream, stopped).await };
+        let limit = self.listener.limits.idle_timeout.min(HANDSHAKE);
+        match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream, stopped).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, peer = %self.peer, "no encrypted connection came about")
+            }
+            Err(_) => {
+                tracing::debug!(peer = %self.peer, "an encrypted connection took too long to come about")
+            }
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, mut stopped: watch::Receiver<()>) {
         let limits = self.listener.limits;
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
@@ -74,7 +92,8 @@ where
         let activity = self.activity.clone();
         let mut request = request.map(|body| RequestBody::new(body, activity.clone()));
         if self.listener.limits.tells_peer {
-            request.extensions_mut().insert(Peer(self.peer));
+            let is_encrypted = self.listener.tls.is_some();
+            request.extensions_mut().insert(Peer { address: self.peer, is_encrypted });
         }
         let mut response = match fault_of_host(&request) {
             None => (self.listener.app)(request).await,

@@ -7,6 +7,7 @@ mod connection;
 mod load;
 mod open;
 mod socket;
+mod tls;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -15,10 +16,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use hyper::Request;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -26,6 +29,7 @@ pub use activity::RequestBody;
 use connection::Connection;
 pub use load::Load;
 use open::Open;
+pub use tls::{Tls, TlsFiles};
 
 /// How long to wait after a failed accept: the usual cause, no free descriptor, passes by itself.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -58,9 +62,12 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Address of the other end of a request's connection: the client's, or that of a proxy before this server.
+/// The other end of a request's connection: the client, or a proxy before this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    pub address: SocketAddr,
+    pub is_encrypted: bool,
+}
 
 /// A listener and what it allows.
 pub struct Listening {
@@ -68,12 +75,14 @@ pub struct Listening {
     pub limits: ConnectionLimits,
     /// Told how long requests wait.
     pub load: Option<Arc<Load>>,
+    /// Encrypts the connections.
+    pub tls: Option<Tls>,
 }
 
 impl Listening {
     /// Without anything that is optional.
     pub fn new(listener: TcpListener, limits: ConnectionLimits) -> Self {
-        Self { listener, limits, load: None }
+        Self { listener, limits, load: None, tls: None }
     }
 }
 
@@ -81,6 +90,7 @@ impl Listening {
 struct Listener<F> {
     app: F,
     limits: ConnectionLimits,
+    tls: Option<Tls>,
     /// True once the server was asked to stop: every answer is then the last of its connection.
     closing: AtomicBool,
 }
@@ -91,6 +101,14 @@ pub async fn answer(router: Router, request: Request<RequestBody>) -> Response {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Answers a request of this process itself, which shows that it knows `token`. Anybody else is refused.
+pub async fn answer_own(router: Router, token: Arc<str>, request: Request<RequestBody>) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).map_or(&[][..], |value| value.as_bytes());
+    let is_own =
+        shown.strip_prefix(b"Bearer ").is_some_and(|shown| bool::from(shown.ct_eq(token.as_bytes())));
+    if is_own { answer(router, request).await } else { StatusCode::FORBIDDEN.into_response() }
 }
 
 /// Serves `app` until `shutdown` resolves. Then no connection is accepted, idle ones are closed, every answer says that
@@ -104,12 +122,13 @@ where
     F: Fn(Request<RequestBody>) -> A + Send + Sync + 'static,
     A: Future<Output = Response> + Send + 'static,
 {
-    let Listening { listener, limits, load } = listening;
+    let Listening { listener, limits, load, tls } = listening;
     let (stop, stopped) = watch::channel(());
-    let shared = Arc::new(Listener { app, limits, closing: AtomicBool::new(false) });
+    let shared = Arc::new(Listener { app, limits, tls, closing: AtomicBool::new(false) });
     let mut open = Open::new(limits.max_connections);
     let mut shutdown = pin!(shutdown);
     let mut measuring = pin!(measure(load.as_deref()));
+    let mut following = pin!(follow(shared.tls.as_ref()));
     loop {
         let has_room = open.has_room();
         if let Some(load) = &load {
@@ -119,6 +138,7 @@ where
             _ = &mut shutdown => break,
             () = open.ended() => {}
             () = &mut measuring => {}
+            () = &mut following => {}
             () = tokio::time::sleep(open::RECHECK), if !has_room => {}
             accepted = listener.accept(), if has_room => match accepted {
                 Ok((stream, peer)) => {
@@ -148,4 +168,12 @@ async fn measure(load: Option<&Load>) {
         tracing::warn!(%error, "cannot measure how long requests wait; none is refused for it");
     }
     std::future::pending().await
+}
+
+/// Reads the certificate again when it changes; never ends.
+async fn follow(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.follow().await,
+        None => std::future::pending().await,
+    }
 }

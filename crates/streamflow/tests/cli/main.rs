@@ -15,4 +15,5 @@ mod project;
 mod prometheus;
 mod serve;
 mod server;
+mod tls;
 mod up;
