@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest, init,
-    models, monitor, profile, promql, query, sample, serve, train, tsdb, up,
+    Context, Usage, api_key, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
+    init, models, monitor, profile, promql, query, sample, serve, train, tsdb, up,
 };
-use crate::terminal::{self, OutputFormat, Terminal};
+use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 retraining is due (with --fail-on-drift)";
@@ -87,6 +89,9 @@ enum Command {
     Dashboards(dashboards::Args),
     /// Print the argon2 hash of a password read from standard input, for console.users
     HashPassword,
+    /// Keys of the prediction API: new
+    #[command(subcommand)]
+    ApiKey(api_key::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }
@@ -145,6 +150,7 @@ impl Command {
             Command::Up(args) => up::run(args, context),
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
+            Command::ApiKey(args) => api_key::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }
@@ -154,7 +160,17 @@ impl Command {
 fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
+    // A line is one entry: what clients and files name is spelled out where it could break one or act on a terminal.
+    let fields = debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let value = terminal::escaped(&value, Keep::Nothing);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    });
     tracing_subscriber::fmt()
+        .fmt_fields(fields.delimited(" "))
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

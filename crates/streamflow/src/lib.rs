@@ -7,6 +7,7 @@
 #![allow(missing_docs)]
 
 pub mod api;
+mod attempts;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -18,6 +19,7 @@ mod metrics_engine;
 mod panels;
 mod performance;
 mod prefect;
+mod random;
 mod registry;
 mod run;
 mod sample;

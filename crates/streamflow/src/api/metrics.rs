@@ -3,7 +3,7 @@
 //! `api_requests_total` and `api_request_latency_seconds`, their help and their buckets are read by
 //! dashboards that exist: they do not change.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -30,7 +30,7 @@ const SCORE_BUCKETS: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1
 
 /// Every status `POST /predict` and `POST /predict/batch` answer with; 499 is a client that left before
 /// its answer. All are written from the start, so that a rate sees the first one.
-const CODES: [u16; 10] = [200, 400, 404, 408, 413, 415, 422, 499, 500, 503];
+const CODES: [u16; 12] = [200, 400, 401, 404, 408, 413, 415, 422, 429, 499, 500, 503];
 const CLIENT_LEFT: u16 = 499;
 
 /// The metrics of one prediction API. Entities are never labels: a label's values must be few.
@@ -41,9 +41,19 @@ pub struct Metrics {
     duration_seconds: Histogram,
     responses: Responses,
     batch_responses: Responses,
+    key_responses: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
+}
+
+/// What is the case while the metrics are written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Predictions being made.
+    pub in_flight: usize,
+    /// How long a request waits for a thread.
+    pub wait: Duration,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -96,6 +106,14 @@ impl Default for Metrics {
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
             ),
+            key_responses: IntCounterVec::new(
+                Opts::new(
+                    "api_key_responses_total",
+                    "Answers to requests for predictions, by key and status code.",
+                ),
+                &["key", "code"],
+            )
+            .expect("a valid name and labels"),
             predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
             predictions_by_class: by_class,
             score: histogram(
@@ -120,6 +138,11 @@ impl Metrics {
         self.batch_responses.count(code);
     }
 
+    /// Counts the answer to a request with a key.
+    pub fn count_key(&self, name: &str, code: u16) {
+        self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
+    }
+
     /// Counts a prediction.
     pub fn count_prediction(&self, probability: f64, is_positive: bool) {
         self.predictions[usize::from(is_positive)].inc();
@@ -130,25 +153,30 @@ impl Metrics {
     pub fn render(
         &self,
         format: Format,
-        in_flight: usize,
+        now: Now,
         serving: Option<&Serving>,
         monitoring: &MonitoringStatus,
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 7] = [
+        let own: [&dyn Collector; 8] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
             &self.responses.by_code,
             &self.batch_responses.by_code,
+            &self.key_responses,
             &self.predictions_by_class,
             &self.score,
         ];
         for family in own.iter().flat_map(|collector| collector.collect()) {
-            text.family(&family, created);
+            if !family.get_metric().is_empty() {
+                text.family(&family, created);
+            }
         }
-        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], in_flight as f64);
+        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
+        let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
+        text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
@@ -247,7 +275,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let text = state.0.metrics.render(
         format,
-        state.in_flight(),
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait() },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );
@@ -286,7 +314,7 @@ mod tests {
             (Format::Text, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None, &MonitoringStatus::default());
+            let text = metrics.render(format, Now::default(), None, &MonitoringStatus::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -297,7 +325,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Text, 0, None, &MonitoringStatus::default());
+        let text = metrics.render(Format::Text, Now::default(), None, &MonitoringStatus::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",

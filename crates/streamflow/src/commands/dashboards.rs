@@ -12,7 +12,7 @@ use crate::panels;
 use crate::templates;
 
 /// URL of the provisioned data source unless the user says otherwise: the service of docker-compose.yml.
-const DATASOURCE_URL: &str = "http://streamflow-prometheus:9090";
+const DATASOURCE_URL: &str = "http://prometheus:9090";
 
 #[derive(Debug, Subcommand)]
 pub enum Args {

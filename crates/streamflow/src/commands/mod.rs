@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments and what it does.
 
+pub mod api_key;
 pub mod check;
 pub mod dashboards;
 pub mod data;

@@ -19,12 +19,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         config.api.listen = listen;
     }
     tokio::runtime::Runtime::new()?.block_on(async {
-        let listener = run::bind(config.api.listen, "--listen").await?;
-        let address = listener.local_addr()?;
+        let plane = run::Plane::bind(config.api.listen, config.api.tls.as_ref(), "--listen").await?;
+        let url = plane.url()?;
         let workspace = context.workspace(config, None).await?;
         let shutdown = run::shutdown_signal()?;
-        context.terminal.stdout(&format!("listening on http://{address}"))?;
-        run::serve(listener, workspace, shutdown).await
+        context.terminal.stdout(&format!("listening on {}", url.as_str().trim_end_matches('/')))?;
+        run::serve(plane, workspace, shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
+use super::{Network, TlsConfig};
+
 /// `[console]`: the address of the operator plane, who may use it and what it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,27 +21,47 @@ pub struct ConsoleConfig {
     pub read_only: bool,
     /// Names under which the console is reached, beside IP addresses, names without a dot and `localhost`.
     pub hosts: Vec<String>,
+    /// Proxies before the console whose `X-Forwarded-*` and `Forwarded` headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Every cookie is for encrypted connections alone, also where no trusted proxy says that this one is.
+    pub secure_cookies: bool,
+    /// Files that encrypt the connections; none: they are not encrypted.
+    pub tls: Option<TlsConfig>,
     /// Users that may log in and the argon2 hashes of their passwords (`streamflow hash-password` makes one).
     pub users: BTreeMap<String, String>,
     /// Idle time after which a login ends.
     pub session_minutes: NonZeroU64,
     /// Queries being evaluated at once; others wait their turn until their timeout.
     pub max_concurrent_queries: NonZeroUsize,
-    /// Open connections; more wait in the kernel's queue, whose length is bounded.
+    /// Open connections. One more takes the place of the one that has kept the server waiting longest, from a second on;
+    /// where there is none it waits in the kernel's queue, whose length is bounded.
     pub max_connections: NonZeroUsize,
+    /// Longest wait for a request's body; then it is answered 408.
+    pub timeout_ms: NonZeroU64,
+    /// Longest wait for a request's headers, and so the longest an idle connection is kept.
+    pub idle_timeout_ms: NonZeroU64,
+    /// Longest wait for a client that does not read its answer; then its connection is closed.
+    pub write_timeout_ms: NonZeroU64,
 }
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
+        let number = |value| NonZeroU64::new(value).expect("a default is not zero");
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             path_prefix: String::new(),
             read_only: false,
             hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
+            secure_cookies: false,
+            tls: None,
             users: BTreeMap::new(),
-            session_minutes: NonZeroU64::new(720).expect("a default is not zero"),
+            session_minutes: number(720),
             max_concurrent_queries: NonZeroUsize::new(20).expect("a default is not zero"),
             max_connections: NonZeroUsize::new(1024).expect("a default is not zero"),
+            timeout_ms: number(10_000),
+            idle_timeout_ms: number(75_000),
+            write_timeout_ms: number(30_000),
         }
     }
 }

@@ -2,12 +2,15 @@
 //! are refused. A part is handed its section by value; nothing here knows the parts.
 
 mod api;
+mod api_key;
 mod console;
 mod flows;
 mod metrics;
 mod model;
 mod monitor;
+mod network;
 mod performance;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,12 +22,15 @@ use streamflow_dataset::DatasetSpec;
 use crate::templates;
 
 pub use api::ApiConfig;
+pub use api_key::{ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name};
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
+pub use network::Network;
 pub use performance::{PerformanceConfig, Promote};
+pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
@@ -102,6 +108,10 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        config.api.resolve(&config.base)?;
+        if let Some(tls) = &mut config.console.tls {
+            tls.resolve(&config.base);
+        }
         Ok(config)
     }
 
@@ -122,6 +132,7 @@ impl Config {
         self.dataset.validate()?;
         self.model.check()?;
         self.monitor.check(&self.dataset)?;
+        self.api.check()?;
         self.console.check()?;
         self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
         self.metrics.check()
@@ -237,6 +248,17 @@ mod tests {
                 "console.users.ada is not an argon2 hash",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"shop.example\"]"),
+                "api.cors_origins names \"shop.example\"",
+            ),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"https://shop.example/\"]"),
+                "\"https://shop.example/\"",
+            ),
+            (("batch_limit = 1000", "access_log_share = 2"), "api.access_log_share is 2"),
+            (("batch_limit = 1000", "keys = { shop = { sha256 = \"12\" } }"), "64 hexadecimal digits"),
+            (("read_only = false", "trusted_proxies = [\"proxy\"]"), "\"proxy\" is no network"),
             (
                 ("untested = \"drifted\"", "columns = { monthly_fee = { method = \"kss\" } }"),
                 "unknown drift method \"kss\"",

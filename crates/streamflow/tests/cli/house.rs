@@ -120,7 +120,7 @@ const LAYERS: [&[&str]; 12] = [
     &["drift", "registry"],
     &["store"],
     &["config", "panels", "prefect", "sample", "traffic"],
-    &["files", "server", "templates", "terminal"],
+    &["attempts", "files", "random", "server", "templates", "terminal"],
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
+mod console;
 mod course;
 mod demo;
 mod drift;
@@ -16,4 +17,5 @@ mod project;
 mod prometheus;
 mod serve;
 mod server;
+mod tls;
 mod up;

@@ -45,6 +45,13 @@ impl Server {
         line.trim_end().to_owned()
     }
 
+    /// Memory of the process, shared libraries included.
+    pub fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -66,7 +66,7 @@ pub fn write(
     match context.terminal.format {
         _ if to_stdout => Ok(()),
         OutputFormat::Json => context.terminal.stdout(&render(Document::Json)),
-        OutputFormat::Text => context.terminal.stdout(&text()),
+        OutputFormat::Text => context.terminal.text(&text()),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct ResourceParts {
     pub api_url: Url,
     /// Wakes what runs flows.
     pub wake: Wake,
+    /// What the prediction API knows this process's own requests by.
+    pub own_key: &'static str,
 }
 
 struct ResourceState {
