@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
@@ -13,6 +13,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
     ("template", &["streamflow-gotext"]),
+    ("schedule", &["streamflow-gotext"]),
     ("promql", &["streamflow-gotext", "streamflow-tsdb"]),
     ("outbound", &[]),
     // Tests alone may use it: it stands in no row.
@@ -42,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "streamflow-outbound",
             "streamflow-prometheus",
             "streamflow-promql",
+            "streamflow-schedule",
             "streamflow-stats",
             "streamflow-template",
             "streamflow-tsdb",
@@ -81,6 +83,7 @@ fn dependencies_point_down_only() {
             "prometheus",
             "prometheus_yml",
             "promql",
+            "schedule",
             "stats",
             "streamflow",
             "template",
