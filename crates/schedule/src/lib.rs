@@ -17,7 +17,7 @@
 //!   hour that passes.
 //! - Any other expression is due once for each time of the clock: those in a gap together at the first moment after
 //!   it, those in a fold when the clock first shows them. Intervals of whole days are the same.
-//! - A gap or a fold of more than three hours is a correction of the clock, and the new time holds at once: Samoa had
+//! - A gap of three hours or a fold of more is a correction of the clock, and the new time holds at once: Samoa had
 //!   no 30 December 2011, and nothing is due for it.
 //!
 //! ```

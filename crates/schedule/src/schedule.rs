@@ -167,16 +167,10 @@ mod tests {
         check(&utc("0 0 * * 0-0"), "2026-02-02T00:00", &["02-08T00:00", "02-15T00:00"]);
         check(&utc("0 0 * * SAT-SUN"), "2026-02-02T00:00", &["02-07T00:00", "02-08T00:00", "02-14T00:00"]);
         check(&utc("59 23 31 12 *"), "2026-12-31T23:59", &["12-31T23:59", "12-31T23:59"]);
-        // The longest wait of all: eight years around 2100.
-        check(&utc("0 0 29 2 *"), "2096-03-01T00:00", &["02-29T00:00"]);
-        assert_eq!(
-            utc("0 0 29 2 *")
-                .next_after("2096-03-01T00:00:00Z".parse().unwrap())
-                .unwrap()
-                .strftime("%Y")
-                .to_string(),
-            "2104"
-        );
+        // 2100 is no leap year.
+        let after = "2096-03-01T00:00:00Z".parse().unwrap();
+        let leap_day = utc("0 0 29 2 *").next_after(after).unwrap();
+        assert_eq!(leap_day.to_string(), "2104-02-29T00:00:00Z");
     }
 
     #[test]
@@ -211,13 +205,28 @@ mod tests {
         let first = at("0 6 * * *").next_after("1911-03-09T00:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(first.to_string(), "1911-03-09T05:50:39Z");
         check(&at("55 23 * * *"), "1911-03-10T00:00", &["03-10T23:45", "03-11T23:55"]);
-        // In Manaus 1914 began four seconds late.
-        let next = |expression, after: &str| {
-            cron(expression, "America/Manaus").next_after(after.parse().unwrap()).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_bounds_of_the_rules() {
+        let check = |zone, expression, after: &str, expected: &[&str]| {
+            let after = format!("{after}Z").parse().unwrap();
+            let times = cron(expression, zone).times_between(after, Timestamp::MAX, expected.len());
+            let times: Vec<String> =
+                times.iter().map(|time| time.strftime("%m-%dT%H:%M:%S").to_string()).collect();
+            assert_eq!(times, expected, "{expression} in {zone}");
         };
-        assert_eq!(next("0 0 1 1 *", "1913-06-01T00:00:00Z"), "1914-01-01T04:00:04Z");
-        assert_eq!(next("* * * * *", "1914-01-01T04:00:00Z"), "1914-01-01T04:00:04Z");
-        assert_eq!(next("* * * * *", "1914-01-01T04:00:04Z"), "1914-01-01T04:01:00Z");
+        // Three hours forward are a correction, and three hours back are not.
+        let casey = "Antarctica/Casey";
+        check(casey, "30 1 * * *", "2016-10-20T00:00", &["10-20T17:30:00", "10-22T14:30:00"]);
+        check(casey, "30 1 * * *", "2018-03-10T00:00", &["03-10T14:30:00", "03-11T17:30:00"]);
+        // In Manaus 1914 began four seconds late, within its first minute.
+        check("America/Manaus", "0 0 1 1 *", "1913-06-01T00:00", &["01-01T04:00:04"]);
+        check("America/Manaus", "* * * * *", "1914-01-01T04:00", &["01-01T04:00:04", "01-01T04:01:00"]);
+        // In Niue 23:59 went on for 20 seconds more, and was still one minute.
+        check("Pacific/Niue", "* * * * *", "1952-10-16T11:18:40", &["10-16T11:20:00", "10-16T11:21:00"]);
+        // From 23:54 to 00:00 is more than late, so 23:55 is left out.
+        check("America/Ciudad_Juarez", "55 * * * *", "1922-01-01T06:59", &["01-01T07:55:00"]);
     }
 
     #[test]
