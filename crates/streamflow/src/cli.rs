@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     Context, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest, init, models,
-    monitor, profile, promql, query, sample, serve, train, tsdb, up,
+    monitor, notify, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, OutputFormat, Terminal};
 
@@ -64,6 +64,9 @@ enum Command {
     /// Flows: what ran and what it said, and run, retry, cancel, approve, pause, backfill
     #[command(subcommand)]
     Flows(flows::Args),
+    /// The channels that are told of decisions, failures, approvals and promotions: list, test
+    #[command(subcommand)]
+    Notify(notify::Args),
     /// Versions of the model: list, promote, roll back
     #[command(subcommand)]
     Models(models::Args),
@@ -128,6 +131,7 @@ impl Command {
             Command::Drift(args) => drift::run(&args, context),
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),
+            Command::Notify(args) => notify::run(args, context),
             Command::Models(args) => models::run(args, context),
             Command::Query(args) => query::run(&args, context),
             Command::Promql(args) => promql::run(args, context),

@@ -16,6 +16,7 @@ use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::metrics_engine::{self, OwnTargets};
+use crate::notify::Outbox;
 use crate::server;
 use crate::serving::Loader;
 use crate::terminal::one_line;
@@ -126,7 +127,11 @@ pub async fn up(
         wake: wake.clone(),
     })?;
     let runner = Runner::new(workspace.clone(), wake, Some(metrics.handle()));
+    let outbox = Outbox::new(&workspace.store, &config);
+    // What this server finds, such as runs of a process that was killed, is told.
+    outbox.begin().await;
     let running = tokio::spawn(runner.run(shutdown.clone()));
+    let telling = tokio::spawn(outbox.run(shutdown.clone()));
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
@@ -137,6 +142,7 @@ pub async fn up(
         api.await.context("the prediction API panicked")??;
         console.await.context("the console panicked")??;
         running.await.context("the runner of flows panicked")?;
+        telling.await.context("the sender of notifications panicked")?;
         Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }

@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod init;
 pub mod models;
 pub mod monitor;
+pub mod notify;
 pub mod profile;
 pub mod promql;
 pub mod query;

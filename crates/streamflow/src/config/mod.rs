@@ -7,6 +7,7 @@ mod flows;
 mod metrics;
 mod model;
 mod monitor;
+mod notify;
 mod performance;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use flows::{FlowConfig, Overlap, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
+pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
 
 /// The file read when `--config` is not given.
@@ -50,6 +52,9 @@ pub struct Config {
     /// When flows run by themselves, and flows of one's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, FlowConfig>,
+    /// Who is told of what runs come to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notify: BTreeMap<String, NotifyConfig>,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
@@ -121,6 +126,7 @@ impl Config {
         self.monitor.check(&self.dataset)?;
         self.console.check()?;
         self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
+        self.notify.iter().try_for_each(|(name, channel)| channel.check(name))?;
         self.metrics.check()
     }
 
@@ -191,8 +197,9 @@ mod tests {
                 is_dataset = section.trim_start_matches('[').starts_with("dataset");
             }
             let setting = line.strip_prefix('#').map(str::trim_start).filter(|text| {
-                text.split_once(" = ")
-                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                let is_key = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                let is_section = text.starts_with("[notify.") && text.ends_with(']');
+                is_section || text.split_once(" = ").is_some_and(|(key, _)| is_key(key))
             });
             format!("{}\n", setting.filter(|_| !is_dataset).unwrap_or(line))
         });

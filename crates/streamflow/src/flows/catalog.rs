@@ -64,6 +64,11 @@ pub fn all(config: &Config) -> impl Iterator<Item = Known<'_>> {
 /// Refuses sections of flows that there are not, steps for a flow that has its own, and parameters that a flow does not
 /// take.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    for (channel, settings) in &config.notify {
+        for flow in &settings.flows {
+            known(config, flow).with_context(|| format!("notify.{channel}.flows"))?;
+        }
+    }
     for (name, flow) in &config.flows {
         let known = known(config, name).with_context(|| {
             format!("flows.{name} is neither built in nor has steps of its own (flows.{name}.steps)")

@@ -9,6 +9,7 @@ use super::Parameters;
 use super::catalog::{Known, known};
 use super::policy::Policy;
 use super::run::{Ended, FlowRun, TaskRecord};
+use crate::notify::Outbox;
 use crate::store::approvals::Answer;
 use crate::store::audit::Change;
 use crate::store::runs::{NewRun, Run};
@@ -71,6 +72,14 @@ pub async fn run_here(
 
 /// Works on a scheduled run, and on its further attempts, until it ends or pauses.
 pub async fn work_on(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
+    let outbox = Outbox::new(&workspace.store, &workspace.config);
+    outbox.begin().await;
+    let finished = to_its_end(workspace, run, bar).await;
+    outbox.tell_within_budget().await;
+    finished
+}
+
+async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
     loop {
         let record = recorded(&workspace.store, run).await?;
         if !workspace.store.claim_run(run, &record.flow, None).await? {

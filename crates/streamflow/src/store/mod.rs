@@ -6,6 +6,7 @@ pub mod evaluations;
 mod leases;
 pub mod logs;
 pub mod models;
+pub mod notifications;
 mod process;
 pub mod runs;
 pub mod schedules;
@@ -76,6 +77,7 @@ fn migrator() -> Migrator {
         step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
         step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
         step(5, "runner", include_str!("migrations/0005_runner.sql")),
+        step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
     ])
 }
 

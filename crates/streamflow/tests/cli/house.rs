@@ -110,7 +110,7 @@ const LAYERS: [&[&str]; 11] = [
     &["api", "console"],
     &["flows", "serving"],
     &["workspace"],
-    &["drift", "registry"],
+    &["drift", "notify", "registry"],
     &["store"],
     &["config", "panels", "prefect", "sample", "traffic"],
     &["files", "server", "templates", "terminal"],

@@ -9,6 +9,7 @@ mod everyday_files;
 mod golden_drift;
 mod house;
 mod http;
+mod notify;
 mod outside;
 mod project;
 mod prometheus;
