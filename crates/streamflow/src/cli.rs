@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     Context, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest, init, models,
-    monitor, notify, profile, promql, query, sample, serve, train, tsdb, up,
+    monitor, notify, prefect, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, OutputFormat, Terminal};
 
@@ -67,6 +67,9 @@ enum Command {
     /// The channels that are told of decisions, failures, approvals and promotions: list, test
     #[command(subcommand)]
     Notify(notify::Args),
+    /// Flows as deployments of a Prefect server
+    #[command(subcommand)]
+    Prefect(prefect::Args),
     /// Versions of the model: list, promote, roll back
     #[command(subcommand)]
     Models(models::Args),
@@ -132,6 +135,7 @@ impl Command {
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),
             Command::Notify(args) => notify::run(args, context),
+            Command::Prefect(args) => prefect::run(args, context),
             Command::Models(args) => models::run(args, context),
             Command::Query(args) => query::run(&args, context),
             Command::Promql(args) => promql::run(args, context),

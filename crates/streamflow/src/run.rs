@@ -17,6 +17,7 @@ use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::metrics_engine::{self, OwnTargets};
 use crate::notify::Outbox;
+use crate::prefect;
 use crate::server;
 use crate::serving::Loader;
 use crate::terminal::one_line;
@@ -132,6 +133,7 @@ pub async fn up(
     outbox.begin().await;
     let running = tokio::spawn(runner.run(shutdown.clone()));
     let telling = tokio::spawn(outbox.run(shutdown.clone()));
+    let mirroring = tokio::spawn(prefect::tell_what_is_left(workspace.store.clone(), shutdown.clone()));
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
@@ -143,6 +145,7 @@ pub async fn up(
         console.await.context("the console panicked")??;
         running.await.context("the runner of flows panicked")?;
         telling.await.context("the sender of notifications panicked")?;
+        mirroring.await.context("the sender of runs to Prefect panicked")?;
         Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use streamflow_schedule::Schedule;
 
 use super::policy::Policy;
-use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, own, parameters};
+use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters};
 use crate::config::{Config, FlowConfig, Trigger, nearest};
 
 /// A flow that can run here.
@@ -100,7 +100,8 @@ impl<'a> Known<'a> {
     /// # Errors
     /// As [`parameters::check`].
     pub fn parameters(&self, given: &Map<String, Value>) -> anyhow::Result<Parameters> {
-        let mut all = self.config.map(|config| config.parameters.clone()).unwrap_or_default();
+        let now = jiff::Timestamp::now();
+        let mut all = self.config.map(|config| days::filled(&config.parameters, now)).unwrap_or_default();
         all.extend(given.clone());
         match self.built_in {
             Some(flow) => parameters::check(flow.name, flow.parameters, &all),

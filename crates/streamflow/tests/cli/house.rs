@@ -110,9 +110,9 @@ const LAYERS: [&[&str]; 11] = [
     &["api", "console"],
     &["flows", "serving"],
     &["workspace"],
-    &["drift", "notify", "registry"],
+    &["drift", "notify", "prefect", "registry"],
     &["store"],
-    &["config", "panels", "prefect", "sample", "traffic"],
+    &["config", "panels", "sample", "traffic"],
     &["files", "server", "templates", "terminal"],
 ];
 
