@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
-    init, models, monitor, profile, promql, query, sample, serve, train, tsdb, up,
+    init, models, monitor, notify, prefect, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -73,6 +73,12 @@ enum Command {
     /// List flows and runs; run, retry, cancel, approve, pause and backfill flows
     #[command(subcommand)]
     Flows(flows::Args),
+    /// List and test the channels that are told of decisions, failures, approvals and promotions
+    #[command(subcommand)]
+    Notify(notify::Args),
+    /// Make flows deployments of a Prefect server
+    #[command(subcommand)]
+    Prefect(prefect::Args),
     /// List the versions of the model, promote one or roll back
     #[command(subcommand)]
     Models(models::Args),
@@ -143,6 +149,8 @@ impl Command {
             Command::Drift(args) => drift::run(&args, context),
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),
+            Command::Notify(args) => notify::run(args, context),
+            Command::Prefect(args) => prefect::run(args, context),
             Command::Models(args) => models::run(args, context),
             Command::Query(args) => query::run(&args, context),
             Command::Promql(args) => promql::run(args, context),

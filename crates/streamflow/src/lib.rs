@@ -16,6 +16,7 @@ pub mod drift;
 mod files;
 mod flows;
 mod metrics_engine;
+mod notify;
 mod panels;
 mod performance;
 mod prefect;

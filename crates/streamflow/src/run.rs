@@ -17,6 +17,8 @@ use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
+use crate::notify::Outbox;
+use crate::prefect;
 use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
 use crate::terminal::one_line;
@@ -178,7 +180,12 @@ pub async fn up(
         wake: wake.clone(),
     })?;
     let runner = Runner::new(workspace.clone(), wake, Some(metrics.handle()));
+    let outbox = Outbox::new(&workspace.store, &config);
+    // What this server finds, such as runs of a process that was killed, is told.
+    outbox.begin().await;
     let running = tokio::spawn(runner.run(shutdown.clone()));
+    let telling = tokio::spawn(outbox.run(shutdown.clone()));
+    let mirroring = tokio::spawn(prefect::tell_what_is_left(workspace.store.clone(), shutdown.clone()));
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
@@ -200,6 +207,8 @@ pub async fn up(
         if let Some(own) = own {
             own.await.context("the console's own listener panicked")??;
         }
+        telling.await.context("the sender of notifications panicked")?;
+        mirroring.await.context("the sender of runs to Prefect panicked")?;
         Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }

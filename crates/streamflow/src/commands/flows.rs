@@ -11,6 +11,7 @@ use super::{Context, actor, block_on, date};
 use crate::flows::catalog::Description;
 use crate::flows::parameters;
 use crate::flows::{self, Ended, Finished, Range, TaskRecord};
+use crate::prefect;
 use crate::store::Store;
 use crate::store::approvals::Answer;
 use crate::store::runs::{Run, RunFilter};
@@ -154,7 +155,14 @@ impl<'a> Invocation<'a> {
             let workspace = context.workspace(config.clone(), self.report_dir).await?;
             flows::run_here(&workspace, flow, &parameters, bar).await
         })?;
-        Ok(Outcome { run, ended: outcome?, tasks })
+        let ended = match outcome {
+            // What waits for an answer has not failed, and a worker of Prefect takes any other exit code for a crash.
+            Err(waits) if flows::is_waiting(&waits) && prefect::is_started_by_worker() => {
+                Ended { name: "Suspended".to_owned(), message: waits.to_string(), ..Ended::default() }
+            }
+            outcome => outcome?,
+        };
+        Ok(Outcome { run, ended, tasks })
     }
 }
 

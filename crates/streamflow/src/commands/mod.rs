@@ -13,6 +13,8 @@ pub mod ingest;
 pub mod init;
 pub mod models;
 pub mod monitor;
+pub mod notify;
+pub mod prefect;
 pub mod profile;
 pub mod promql;
 pub mod query;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Context, actor, block_on};
+use crate::notify::Outbox;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::store::models::{By, ModelVersion};
@@ -35,7 +36,10 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let by = By { actor: &actor, run: None };
     block_on(async {
         // No workspace: a month that cannot be read must not keep anybody from going back to the version before.
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let store = Store::open(&data_dir).await?;
+        let outbox = Outbox::new(&store, &config);
+        outbox.begin().await;
+        let registry = Registry::new(store, &data_dir);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;
@@ -44,6 +48,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Rollback => registry.rollback(name, by).await?,
         };
+        outbox.tell_within_budget().await;
         let value = serde_json::json!({ "name": name, "production": version });
         context.terminal.result(&value, || format!("Version {version} of {name} is in production."))
     })?;

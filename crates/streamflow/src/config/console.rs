@@ -17,6 +17,8 @@ pub struct ConsoleConfig {
     pub listen: SocketAddr,
     /// Path under which a proxy serves the console, such as `/streamflow`; empty at the root.
     pub path_prefix: String,
+    /// The URL under which people reach the console, for links in notifications; none: that of `listen`.
+    pub public_url: Option<String>,
     /// Nothing can be changed through this plane, by people or programs.
     pub read_only: bool,
     /// Names under which the console is reached, beside IP addresses, names without a dot and `localhost`.
@@ -50,6 +52,7 @@ impl Default for ConsoleConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             path_prefix: String::new(),
+            public_url: None,
             read_only: false,
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -77,6 +80,11 @@ impl ConsoleConfig {
                 "console.path_prefix is {prefix:?}; expected a path such as \"/streamflow\", without a slash at its end"
             );
         }
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_web_address(url)) {
+            bail!(
+                "console.public_url is {url:?}; expected a URL such as \"https://ops.example.com/streamflow\""
+            );
+        }
         if let Some(host) = self.hosts.iter().find(|host| host.is_empty() || host.contains([':', '/', ' '])) {
             bail!("console.hosts names {host:?}; expected names such as \"ops.example.com\", without a port");
         }
@@ -87,4 +95,14 @@ impl ConsoleConfig {
         }
         Ok(())
     }
+
+    /// The URL under which people reach the console, without a slash at its end.
+    pub fn url(&self) -> String {
+        let here = || format!("http://{}{}", self.listen, self.path_prefix);
+        self.public_url.as_ref().map_or_else(here, |url| url.trim_end_matches('/').to_owned())
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    text.parse().is_ok_and(|url: reqwest::Url| matches!(url.scheme(), "http" | "https"))
 }

@@ -9,6 +9,7 @@ mod metrics;
 mod model;
 mod monitor;
 mod network;
+mod notify;
 mod performance;
 mod tls;
 
@@ -29,6 +30,7 @@ pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
+pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
 pub use tls::TlsConfig;
 
@@ -59,6 +61,9 @@ pub struct Config {
     /// When flows run by themselves, and flows of one's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, FlowConfig>,
+    /// Who is told of what runs come to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notify: BTreeMap<String, NotifyConfig>,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
@@ -135,6 +140,7 @@ impl Config {
         self.api.check()?;
         self.console.check()?;
         self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
+        self.notify.iter().try_for_each(|(name, channel)| channel.check(name))?;
         self.metrics.check()
     }
 
@@ -205,8 +211,9 @@ mod tests {
                 is_dataset = section.trim_start_matches('[').starts_with("dataset");
             }
             let setting = line.strip_prefix('#').map(str::trim_start).filter(|text| {
-                text.split_once(" = ")
-                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                let is_key = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                let is_section = text.starts_with("[notify.") && text.ends_with(']');
+                is_section || text.split_once(" = ").is_some_and(|(key, _)| is_key(key))
             });
             format!("{}\n", setting.filter(|_| !is_dataset).unwrap_or(line))
         });

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use streamflow_schedule::Schedule;
 
 use super::policy::Policy;
-use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, own, parameters};
+use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters};
 use crate::config::{Config, FlowConfig, Trigger, nearest};
 
 /// A flow that can run here.
@@ -64,6 +64,11 @@ pub fn all(config: &Config) -> impl Iterator<Item = Known<'_>> {
 /// Refuses sections of flows that there are not, steps for a flow that has its own, and parameters that a flow does not
 /// take.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    for (channel, settings) in &config.notify {
+        for flow in &settings.flows {
+            known(config, flow).with_context(|| format!("notify.{channel}.flows"))?;
+        }
+    }
     for (name, flow) in &config.flows {
         let known = known(config, name).with_context(|| {
             format!("flows.{name} is neither built in nor has steps of its own (flows.{name}.steps)")
@@ -95,7 +100,8 @@ impl<'a> Known<'a> {
     /// # Errors
     /// As [`parameters::check`].
     pub fn parameters(&self, given: &Map<String, Value>) -> anyhow::Result<Parameters> {
-        let mut all = self.config.map(|config| config.parameters.clone()).unwrap_or_default();
+        let now = jiff::Timestamp::now();
+        let mut all = self.config.map(|config| days::filled(&config.parameters, now)).unwrap_or_default();
         all.extend(given.clone());
         match self.built_in {
             Some(flow) => parameters::check(flow.name, flow.parameters, &all),

@@ -13,6 +13,7 @@ pub mod parameters;
 mod policy;
 mod run;
 pub mod runner;
+mod signals;
 mod start;
 pub mod train_and_compare;
 pub mod train_model;
@@ -21,7 +22,7 @@ mod triggers;
 pub use backfill::{Range, backfill, pause};
 pub use catalog::{Known, known};
 pub use parameters::{Kind, Parameter, Parameters};
-pub use run::{Ended, FlowRun, StepContext, TaskRecord, blocking};
+pub use run::{Ended, FlowRun, StepContext, TaskRecord, blocking, is_waiting};
 pub use start::{
     Again, Finished, answer_here, cancel, record_answer, retry_here, run_here, schedule_retry, work_on,
 };

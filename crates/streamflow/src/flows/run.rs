@@ -14,7 +14,7 @@ use tokio::task::JoinError;
 use super::lease::{Lease, StopSign};
 use super::parameters::Parameters;
 use super::policy::Policy;
-use crate::prefect::PrefectRun;
+use crate::prefect::{self, Mirror};
 use crate::store::runs::Run;
 use crate::store::tasks::TaskEnd;
 use crate::store::transitions::Step;
@@ -90,7 +90,7 @@ pub struct FlowRun {
     /// What earlier attempts have completed, in order.
     completed: VecDeque<(String, Value)>,
     tasks: Vec<TaskRecord>,
-    prefect: Option<PrefectRun>,
+    prefect: Option<Mirror>,
     stop: StopSign,
     bar: ProgressBar,
     _lease: Lease,
@@ -104,17 +104,16 @@ impl FlowRun {
         record: &Run,
         policy: Policy,
         bar: ProgressBar,
+        stop: StopSign,
     ) -> anyhow::Result<Self> {
         let store = &workspace.store;
+        prefect::check_environment()?;
         let parameters = Parameters::of_run(&record.parameters);
         let name = if record.attempt > 1 { "Retrying" } else { "Running" };
         let moved = store.move_run(record.id, &Step::new(State::Running, name, "")).await?;
         anyhow::ensure!(moved, "run {} cannot be started: another process has ended it", record.id);
-        let mut prefect = PrefectRun::from_env(&record.flow, &parameters.to_value())?;
-        if let Some(prefect) = &mut prefect {
-            prefect.start().await;
-        }
-        let stop = StopSign::default();
+        let wished = stop.clone();
+        let prefect = Mirror::begin(store, record.id, move || wished.set()).await?;
         Ok(Self {
             id: record.id,
             parameters,
@@ -185,9 +184,7 @@ impl FlowRun {
         self.check_stop(name)?;
         let store = self.workspace.store.clone();
         let task = store.start_task(self.id, name, self.attempt).await.context("cannot record the step")?;
-        if let Some(prefect) = &mut self.prefect {
-            prefect.task_started(name).await;
-        }
+        self.poke();
         self.bar.set_message(name.to_owned());
         let begun = Instant::now();
         let mut delays = self.policy.delays();
@@ -271,9 +268,7 @@ impl FlowRun {
         let end = TaskEnd { step: Step::new(state, word, &message), duration_ms, output };
         let store = self.workspace.store.clone();
         store.finish_task(self.id, task, &end).await.context("cannot record the step")?;
-        if let Some(prefect) = &mut self.prefect {
-            prefect.task_finished(name, outcome.as_ref().map(|_| ()).map_err(|_| message.as_str())).await;
-        }
+        self.poke();
         self.tasks.push(TaskRecord { name: name.to_owned(), state, duration_ms });
         match state {
             State::Completed => {
@@ -314,13 +309,17 @@ impl FlowRun {
         }
     }
 
-    /// Adds a line to the run's log, here and in Prefect.
+    /// Says that Prefect may be told something.
+    fn poke(&self) {
+        if let Some(prefect) = &self.prefect {
+            prefect.poke();
+        }
+    }
+
+    /// Adds a line to the run's log.
     pub async fn log(&mut self, level: &'static str, message: &str) -> anyhow::Result<()> {
         // A failure is the command's error too, which is printed there.
         tracing::info!(run = self.id, level, "{message}");
-        if let Some(prefect) = &mut self.prefect {
-            prefect.log(level, message);
-        }
         self.workspace.store.log(self.id, level, &[message]).await.context("cannot record the log")
     }
 
@@ -329,10 +328,10 @@ impl FlowRun {
         self.workspace.store.set_report(self.id, name).await.context("cannot record the report of the run")
     }
 
-    /// Hands a document to Prefect, where one is configured.
-    pub async fn artifact(&mut self, key: &str, markdown: &str) {
-        if let Some(prefect) = &mut self.prefect {
-            prefect.artifact(key, markdown).await;
+    /// Keeps a document for people. One that cannot be kept does not end the run.
+    pub async fn artifact(&self, key: &str, markdown: &str) {
+        if let Err(error) = self.workspace.store.keep_artifact(self.id, key, markdown).await {
+            tracing::warn!(run = self.id, "a document of the run was not kept: {error}");
         }
     }
 
@@ -340,12 +339,18 @@ impl FlowRun {
     /// its error.
     pub async fn finish(mut self, outcome: &anyhow::Result<Ended>) -> anyhow::Result<Vec<TaskRecord>> {
         self.bar.finish_and_clear();
+        let ended = self.end(outcome).await;
+        if let Some(prefect) = self.prefect.take() {
+            prefect.finish().await;
+        }
+        ended.map(|()| self.tasks)
+    }
+
+    async fn end(&self, outcome: &anyhow::Result<Ended>) -> anyhow::Result<()> {
         let store = self.workspace.store.clone();
         let (state, name, message) = match outcome {
             Ok(ended) => (State::Completed, ended.name.clone(), ended.message.clone()),
-            Err(error) if matches!(error.downcast_ref(), Some(Interrupt::Suspended(_))) => {
-                return Ok(self.tasks);
-            }
+            Err(error) if matches!(error.downcast_ref(), Some(Interrupt::Suspended(_))) => return Ok(()),
             Err(error) => {
                 let (state, name, message) = end_of(error);
                 (state, name.to_owned(), message)
@@ -354,8 +359,7 @@ impl FlowRun {
         let retry = self.policy.run_delay(self.attempt).filter(|_| state == State::Failed);
         if let Some(delay) = retry {
             let due_at = format!("{:.3}", jiff::Timestamp::now() + delay);
-            retry_run(&store, self.id, &message, &due_at).await?;
-            return Ok(self.tasks);
+            return retry_run(&store, self.id, &message, &due_at).await;
         }
         if state == State::Cancelled {
             // A process that was told by a signal has not been asked through the database.
@@ -363,10 +367,7 @@ impl FlowRun {
         }
         let end = Step::new(state, &name, &message);
         store.move_run(self.id, &end).await.context("cannot record the end of the run")?;
-        if let Some(prefect) = &mut self.prefect {
-            prefect.finish(outcome.as_ref().map(|_| name.as_str()).map_err(|_| message.as_str())).await;
-        }
-        Ok(self.tasks)
+        Ok(())
     }
 }
 
@@ -374,6 +375,11 @@ impl FlowRun {
 async fn retry_run(store: &Store, run: i64, message: &str, due_at: &str) -> anyhow::Result<()> {
     store.schedule_attempt(run, message, "", due_at).await.context("cannot record the next attempt")?;
     Ok(())
+}
+
+/// True for a run that waits for an answer.
+pub fn is_waiting(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Interrupt::Suspended(_)))
 }
 
 /// True for what ends a run without its having failed.

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::catalog::{Known, all, known};
+use super::lease::StopSign;
 use super::start::{Start, cancel, execute, record_answer, schedule};
 use super::triggers::Triggers;
 use super::{Parameters, days};
@@ -242,7 +243,7 @@ impl Runner {
         self.working_on.push(run.id);
         self.active.spawn(async move {
             let id = run.id;
-            if let Err(error) = execute(&workspace, &run, ProgressBar::hidden()).await {
+            if let Err(error) = execute(&workspace, &run, ProgressBar::hidden(), StopSign::default()).await {
                 tracing::error!(run = id, "a run could not be worked on: {}", one_line(&error));
                 let message = one_line(&error);
                 let end = Step::new(State::Failed, "Failed", &message);

@@ -7,8 +7,12 @@ use indicatif::ProgressBar;
 
 use super::Parameters;
 use super::catalog::{Known, known};
+use super::lease::StopSign;
 use super::policy::Policy;
 use super::run::{Ended, FlowRun, TaskRecord};
+use super::signals;
+use crate::notify::Outbox;
+use crate::prefect;
 use crate::store::approvals::Answer;
 use crate::store::audit::Change;
 use crate::store::runs::{NewRun, Run};
@@ -63,6 +67,7 @@ pub async fn run_here(
     parameters: &Parameters,
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
+    prefect::check_environment()?;
     let start = Start { parameters, cause: "command", due_at: None, event: None };
     let run =
         schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")?;
@@ -71,17 +76,29 @@ pub async fn run_here(
 
 /// Works on a scheduled run, and on its further attempts, until it ends or pauses.
 pub async fn work_on(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
+    let outbox = Outbox::new(&workspace.store, &workspace.config);
+    outbox.begin().await;
+    let finished = to_its_end(workspace, run, bar).await;
+    outbox.tell_within_budget().await;
+    finished
+}
+
+async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
     loop {
         let record = recorded(&workspace.store, run).await?;
         if !workspace.store.claim_run(run, &record.flow, None).await? {
             return elsewhere(&workspace.store, run).await;
         }
-        let finished = execute(workspace, &record, bar.clone()).await?;
+        let stop = signals::stop_sign();
+        let finished = execute(workspace, &record, bar.clone(), stop).await?;
         let record = workspace.store.run(run).await?.context("the run was deleted while it ran")?;
         if record.state != State::Scheduled || finished.outcome.is_ok() {
             return Ok(finished);
         }
-        wait_until_due(&record).await;
+        tokio::select! {
+            () = wait_until_due(&record) => {}
+            () = signals::stopped() => return Ok(finished),
+        }
     }
 }
 
@@ -113,10 +130,15 @@ async fn wait_until_due(run: &Run) {
 }
 
 /// Works on a run that this process has claimed, until it ends, pauses or has to wait.
-pub async fn execute(workspace: &Workspace, record: &Run, bar: ProgressBar) -> anyhow::Result<Finished> {
+pub async fn execute(
+    workspace: &Workspace,
+    record: &Run,
+    bar: ProgressBar,
+    stop: StopSign,
+) -> anyhow::Result<Finished> {
     let flow = known(&workspace.config, &record.flow);
     let policy = flow.as_ref().map_or_else(|_| Ok(Policy::default()), Known::policy)?;
-    let mut run = FlowRun::open(workspace, record, policy, bar).await?;
+    let mut run = FlowRun::open(workspace, record, policy, bar, stop).await?;
     let outcome = match flow {
         Ok(flow) => flow.run(&mut run).await,
         Err(unknown) => Err(unknown),

@@ -90,6 +90,15 @@ impl Store {
         .await
     }
 
+    /// The changes after an entry that are not older than `since`, oldest first.
+    pub async fn audit_after(&self, entry: i64, since: &str) -> sqlx::Result<Vec<AuditEntry>> {
+        sqlx::query_as("SELECT * FROM audit WHERE id > ? AND at >= ? ORDER BY id")
+            .bind(entry)
+            .bind(since)
+            .fetch_all(&self.pool)
+            .await
+    }
+
     /// The newest changes first.
     pub async fn audit_entries(&self, limit: i64) -> sqlx::Result<Vec<AuditEntry>> {
         sqlx::query_as("SELECT * FROM audit ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(&self.pool).await

@@ -94,6 +94,16 @@ impl Store {
         let moved = move_in(&mut transaction, run, &step).await?;
         if moved {
             sqlx::query(
+                "INSERT INTO transitions (run_id, task_id, state, state_name, message, at)
+                 SELECT run_id, id, 'crashed', 'Crashed', ?, ? FROM tasks
+                 WHERE run_id = ? AND state NOT IN ('completed', 'failed', 'cancelled', 'crashed')",
+            )
+            .bind(message)
+            .bind(now())
+            .bind(run)
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(
                 "UPDATE tasks SET state = 'crashed', state_name = 'Crashed', message = ?
                  WHERE run_id = ? AND state NOT IN ('completed', 'failed', 'cancelled', 'crashed')",
             )

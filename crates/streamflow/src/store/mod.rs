@@ -5,7 +5,9 @@ pub mod audit;
 pub mod evaluations;
 mod leases;
 pub mod logs;
+pub mod mirror;
 pub mod models;
+pub mod notifications;
 mod process;
 pub mod retention;
 pub mod runs;
@@ -77,6 +79,8 @@ fn migrator() -> Migrator {
         step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
         step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
         step(5, "runner", include_str!("migrations/0005_runner.sql")),
+        step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
+        step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
     ])
 }
 

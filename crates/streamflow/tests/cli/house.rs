@@ -117,9 +117,9 @@ const LAYERS: [&[&str]; 12] = [
     &["flows", "serving"],
     &["workspace"],
     &["performance"],
-    &["drift", "registry"],
+    &["drift", "notify", "prefect", "registry"],
     &["store"],
-    &["config", "panels", "prefect", "sample", "traffic"],
+    &["config", "panels", "sample", "traffic"],
     &["attempts", "files", "random", "server", "templates", "terminal"],
 ];
 

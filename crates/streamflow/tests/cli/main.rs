@@ -12,6 +12,7 @@ mod flows_alone;
 mod golden_drift;
 mod house;
 mod http;
+mod notify;
 mod outside;
 mod project;
 mod prometheus;
