@@ -255,7 +255,7 @@ test('a comparison of versions says what each interval is', async () => {
     await page.getByRole('button', { name: 'Compare versions' }).click();
     await page.locator('.outcome').getByText('Better').waitFor();
     await page.locator('.outcome').getByText('+0.008 to +0.034').waitFor();
-    await page.getByRole('link', { name: 'run 2' }).waitFor();
+    await page.getByRole('region', { name: 'Lineage of version 2' }).getByRole('link', { name: 'run 2' }).waitFor();
     await keep(page, 'models-compare');
     assert.deepEqual(await findings(page), []);
   }, { prepare, width: 400 });
