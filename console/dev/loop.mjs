@@ -46,6 +46,8 @@ function evaluation(version, month, i) {
       estimated: { estimated: { rows: 1789, scored: 1789, used: 1789, expected_positives: 470, metrics: { roc_auc: guess(0.84 - i * 0.004), f1: guess(0.58), accuracy: guess(0.79), brier: { value: null, band: null, sampling_error: null, reason: 'the estimate would mislead' } } }, calibration: 'The scores are taken as they are: they were calibrated well.' },
       validation: { value: 0.842, interval: { low: 0.82, high: 0.864 } },
       verdict: labelled ? { decision: fallen ? 'fallen' : 'no_action', reason: fallen ? `the AUC fell from 0.842 to ${auc.toFixed(3)}, beyond both intervals and by at least 0.03` : 'the AUC is within what the validation promised' } : { decision: 'undecided', reason: 'no row of this month has a label' },
+      segments: labelled ? { rows: 1610, left_out: 179, mean_loss: 0.44, tested: 61, worst: [{ conditions: [{ column: 'contract_type', level: 'month-to-month' }, { column: 'tenure_months', level: 'up to 4' }], rows: 214, share: 0.133, mean_loss: 0.71, excess: 0.31, interval: { low: 0.2, high: 0.42 }, p_adjusted: 0.0001 }, { conditions: [{ column: 'last_payment', level: null }], rows: 130, share: 0.081, mean_loss: 0.6, excess: 0.17, interval: { low: 0.06, high: 0.28 }, p_adjusted: 0.01 }] } : null,
+      why: fallen ? { sentence: 'The mean log loss rose by 0.12: 0.09 because of another relation of inputs and label, 0.03 because of other inputs.' } : null,
     },
   };
 }

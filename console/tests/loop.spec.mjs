@@ -232,6 +232,7 @@ test('an estimate is told apart from what labels say', async () => {
       await page.getByText('all that follows is an estimate').waitFor();
       await page.locator('.reports').getByRole('link', { name: '2024-04-30' }).first().click();
       await page.locator('.confusion').waitFor();
+      await page.getByRole('region', { name: 'Worst slices' }).getByText('contract_type: month-to-month, and tenure_months: up to 4').waitFor();
       await keep(page, `performance-${width}`, { fullPage: true });
       assert.deepEqual(await findings(page), []);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0, `fits into ${width} px`);
@@ -254,7 +255,7 @@ test('a comparison of versions says what each interval is', async () => {
     await page.getByRole('button', { name: 'Compare versions' }).click();
     await page.locator('.outcome').getByText('Better').waitFor();
     await page.locator('.outcome').getByText('+0.008 to +0.034').waitFor();
-    await page.getByRole('link', { name: 'run 2' }).waitFor();
+    await page.getByRole('region', { name: 'Lineage of version 2' }).getByRole('link', { name: 'run 2' }).waitFor();
     await keep(page, 'models-compare');
     assert.deepEqual(await findings(page), []);
   }, { prepare, width: 400 });

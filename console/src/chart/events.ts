@@ -1,6 +1,7 @@
 /** What happened to data and model, as vertical marks on charts over time. */
 
 import { createContext } from 'preact';
+import { useMemo } from 'preact/hooks';
 import uPlot from 'uplot';
 import { fetchAnnotations, type Annotation } from '../resources';
 import { useResource } from '../resource';
@@ -24,7 +25,8 @@ const NONE: readonly ChartEvent[] = [];
 /** The events of a window; none while they are not known, since a chart is right without them. */
 export function useEvents({ start, end }: Window): readonly ChartEvent[] {
   const { data } = useResource(async (signal) => toEvents(await fetchAnnotations(start, end, signal)), [start, end, ticks.value]);
-  return data ?? NONE;
+  // The same events are the same value, or every refresh would draw every chart anew.
+  return useMemo(() => data ?? NONE, [JSON.stringify(data)]);
 }
 
 export function toEvents(annotations: readonly Annotation[]): ChartEvent[] {

@@ -134,7 +134,6 @@ const COLUMNS: readonly Column<StoredEvaluation>[] = [
     },
     hint: ({ evaluation }) => estimatedOf(evaluation, AUC)?.reason ?? 'From the scores alone',
   },
-  metricColumn('average_precision', 'Avg. precision'),
   metricColumn('f1', 'F1'),
   metricColumn('log_loss', 'Log loss'),
   metricColumn('brier', 'Brier'),

@@ -6,6 +6,7 @@ import { sayState, toneOf } from '../shell/verdicts';
 import { formatNumber, formatValue } from '../units';
 import { sayInterval } from './AucChart';
 import { CalibrationChart, RocChart, ScoreHistogram } from './curves';
+import { Slices } from './Slices';
 import { estimatedOf, METRICS, realisedOf, type Confusion, type Evaluation, type StoredEvaluation } from './evaluation';
 
 export function Detail({ stored: { evaluation, run_id: run } }: { stored: StoredEvaluation }) {
@@ -23,6 +24,7 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
       <p class="verdict">
         <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip> {verdict.reason}
       </p>
+      {evaluation.why && <p class="verdict why">{evaluation.why.sentence}</p>}
       {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; `streamflow evaluate --as-of {period}` then measures.</p>}
       <p class="after">
         It learned from {evaluation.trained_on}
@@ -48,6 +50,7 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
         </div>
       )}
       <MetricTable evaluation={evaluation} />
+      {evaluation.segments && <Slices segments={evaluation.segments} />}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AUC, aucLines, aucRange, coverageOf, newestOf, type Evaluation, type StoredEvaluation } from './evaluation';
+import { AUC, aucLines, aucRange, coverageOf, newestOf, saySegment, type Evaluation, type StoredEvaluation } from './evaluation';
 
 function stored(id: number, version: number, period: string, auc: number | null, estimate = 0.85): StoredEvaluation {
   const measured = { rows: 100, labelled: 40, positives: 10, negatives: 30, confusion: null, metrics: { [AUC]: { value: auc, interval: auc === null ? null : { low: auc - 0.03, high: auc + 0.03 } } } };
@@ -43,4 +43,9 @@ test.each([
 test('the coverage counts labels', () => {
   expect(coverageOf(stored(1, 1, 'x', 0.5).evaluation)).toEqual({ labelled: 40, rows: 100 });
   expect(coverageOf(stored(1, 1, 'x', null).evaluation)).toEqual({ labelled: 0, rows: 100 });
+});
+
+test('a slice is told by its conditions', () => {
+  const conditions = [{ column: 'plan', level: 'basic' }, { column: 'hours', level: null }];
+  expect(saySegment({ conditions, rows: 1, share: 0.1, mean_loss: 1, excess: 0.2, interval: null })).toBe('plan: basic, and hours: missing');
 });

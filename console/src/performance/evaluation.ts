@@ -39,6 +39,21 @@ export interface ScoreBin {
   negatives: number;
 }
 
+/** A slice of rows whose loss is higher than that of all others. */
+export interface Segment {
+  conditions: { column: string; level: string | null }[];
+  rows: number;
+  share: number;
+  mean_loss: number;
+  excess: number;
+  interval: Interval | null;
+}
+export interface Segments {
+  mean_loss: number | null;
+  tested: number;
+  worst: Segment[];
+}
+
 /** How right a version was on a month. */
 export interface Evaluation {
   version: number;
@@ -57,6 +72,10 @@ export interface Evaluation {
   /** What the version promised. */
   validation: { value: number; interval: Interval } | null;
   verdict: { decision: 'fallen' | 'no_action' | 'undecided'; reason: string };
+  /** Where it is most wrong; null without labels. */
+  segments?: Segments | null;
+  /** Why it fell. */
+  why?: { sentence: string } | null;
 }
 export interface StoredEvaluation {
   id: number;
@@ -133,6 +152,11 @@ export function estimatedOf({ estimated }: Evaluation, metric: string): Estimate
 export function coverageOf({ realised, estimated }: Evaluation): { labelled: number; rows: number } | null {
   const rows = realised?.measured.rows ?? estimated?.estimated.rows;
   return rows === undefined ? null : { labelled: realised?.measured.labelled ?? 0, rows };
+}
+
+/** `plan: basic, and hours: over 7`. */
+export function saySegment({ conditions }: Segment): string {
+  return conditions.map(({ column, level }) => `${column}: ${level ?? 'missing'}`).join(', and ');
 }
 
 export interface AucPoint {

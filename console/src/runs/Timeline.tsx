@@ -1,6 +1,6 @@
 /** The steps of a run as bars on a time axis; only the rows in sight are in the page. */
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { zone } from '../preferences';
 import type { Run } from '../resources';
 import { sayState, toneOf } from '../shell/verdicts';
@@ -56,7 +56,8 @@ function Rows({ steps, extent, now, chosen, choose }: RowsProps) {
   const wanted = useRef<number | null>(null);
   const first = Math.max(0, Math.floor(top / ROW) - MARGIN);
   const shown = steps.slice(first, first + MOST_ROWS_SHOWN + 2 * MARGIN);
-  useEffect(() => {
+  // Before the next key comes: the row that had the focus may be gone by now.
+  useLayoutEffect(() => {
     if (wanted.current === null) return;
     box.current?.querySelector<HTMLElement>(`[data-step="${wanted.current}"]`)?.focus({ preventScroll: true });
     wanted.current = null;
