@@ -149,6 +149,7 @@ impl<'a> Invocation<'a> {
                 *path = absolute.to_string_lossy().into_owned();
             }
         }
+        block_on(prefect::wait_for_time())?;
         let parameters = flow.parameters(&self.given)?;
         let bar = context.terminal.progress(1, self.flow);
         let Finished { run, tasks, outcome } = block_on(async {

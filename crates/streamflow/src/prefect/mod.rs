@@ -14,13 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::store::Store;
 use sender::Sender;
-use server::{Connection, Server};
+use server::{CallError, Connection, Server};
 
 /// How long a run waits at its end until all of it was told.
 pub const END_BUDGET: Duration = Duration::from_secs(3);
@@ -31,6 +32,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Waits after failures; the last one repeats.
 const RETRIES: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15)];
+/// How early a worker may be.
+const EARLY_MAX: Duration = Duration::from_secs(60);
 /// How often a server looks for runs of which not all was told.
 const LEFT_LOOK: Duration = Duration::from_secs(10);
 
@@ -45,6 +48,24 @@ pub fn check_environment() -> anyhow::Result<()> {
 /// True for a process that a worker of Prefect started.
 pub fn is_started_by_worker() -> bool {
     connection().is_ok_and(|connection| connection.is_some_and(|found| found.flow_run_id.is_some()))
+}
+
+/// Waits for the time of the run that a worker started this process for: workers start processes some seconds early, and
+/// what the days of parameters are, the time says. A server that does not answer is not waited for.
+pub async fn wait_for_time() -> anyhow::Result<()> {
+    let Some(connection) = connection()? else { return Ok(()) };
+    let Some(id) = connection.flow_run_id.clone() else { return Ok(()) };
+    if let Ok(run) = Server::new(&connection)?.get(&format!("flow_runs/{id}")).await {
+        sleep(early_by(&run, Timestamp::now())).await;
+    }
+    Ok(())
+}
+
+/// How long before its time a run is looked at.
+fn early_by(run: &Value, now: Timestamp) -> Duration {
+    let due: Option<Timestamp> = run["expected_start_time"].as_str().and_then(|due| due.parse().ok());
+    let early = due.and_then(|due| Duration::try_from(due.duration_since(now)).ok());
+    early.unwrap_or_default().min(EARLY_MAX)
 }
 
 fn connection() -> anyhow::Result<Option<Connection>> {
@@ -144,7 +165,9 @@ impl Telling {
                     CANCEL_LOOK
                 }
                 Err(error) => {
-                    self.warn(error.reason());
+                    if is_last || !matches!(error, CallError::Early(_)) {
+                        self.warn(error.reason());
+                    }
                     // A server that was away all the time is not waited for.
                     if is_last && failures > 0 {
                         return;
@@ -239,7 +262,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::extract::Request;
     use axum::http::StatusCode;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -416,6 +439,20 @@ mod tests {
         };
         check(again, None, &[&CREATED[..], &TOLD[..]].concat(), None).await;
         check(|_| (404, Body::empty()), Some(ID), &TOLD[..1], Some("404")).await;
+    }
+
+    #[test]
+    fn a_run_that_a_worker_started_early_waits_for_its_time() {
+        let now: Timestamp = "2024-03-01T05:59:52Z".parse().unwrap();
+        for (due, expected_s) in [
+            (json!("2024-03-01T06:00:00Z"), 8),
+            (json!("2024-03-01T05:59:00Z"), 0),
+            (json!("2024-03-01T09:00:00Z"), 60),
+            (Value::Null, 0),
+        ] {
+            let found = early_by(&json!({ "expected_start_time": due }), now);
+            assert_eq!(found, Duration::from_secs(expected_s), "{due}");
+        }
     }
 
     /// A server in good health for whose users the run is to stop.

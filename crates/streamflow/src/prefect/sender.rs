@@ -117,6 +117,12 @@ impl Sender {
         let body = items::run_state(id, told, jiff::Timestamp::now());
         let answer = self.server.post(&format!("flow_runs/{id}/set_state"), &body).await;
         let is_taken = match self.unless_refused(answer)? {
+            Some(answer) if answer["status"] == "WAIT" => {
+                return Err(CallError::Early(format!(
+                    "prefect answered a state with WAIT: {}",
+                    answer["details"]
+                )));
+            }
             Some(answer) => self.accepted(&answer, told.state),
             None => false,
         };

@@ -50,6 +50,8 @@ pub enum CallError {
     Refused(String),
     /// What the request is about is not there.
     Missing(String),
+    /// The time of the run has not come by the server's clock.
+    Early(String),
     /// The server has too much to do at the moment; it is asked again for as long as the request may take.
     Busy(String),
     /// Nothing more is to be expected of the server, or it wants to hear nothing more.
@@ -179,7 +181,8 @@ impl Server {
 impl CallError {
     pub fn reason(&self) -> &str {
         match self {
-            Self::Refused(reason) | Self::Missing(reason) | Self::Busy(reason) | Self::Lost(reason) => reason,
+            Self::Refused(reason) | Self::Missing(reason) | Self::Early(reason) => reason,
+            Self::Busy(reason) | Self::Lost(reason) => reason,
         }
     }
 }

@@ -135,6 +135,8 @@ fn project(channels: &str) -> Project {
     for month in ["2024-01-31", "2024-02-29"] {
         project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
     }
+    // Nobody was to be told of this one.
+    assert_eq!(project.run(&["monitor", "--reference", "2024-01-31", "--current", "2030-01-31"]).code, 1);
     project.edit("streamflow.toml", |text| format!("{text}\n{channels}"));
     project
 }
