@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
@@ -168,20 +169,50 @@ impl Command {
 fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
-    // A line is one entry: what clients and files name is spelled out where it could break one or act on a terminal.
-    let fields = debug_fn(|writer, field, value| {
+    tracing_subscriber::fmt()
+        .fmt_fields(fields())
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// How the fields of a log line are written. A line is one entry: what clients and files name is spelled out where it could
+/// break one or act on a terminal.
+fn fields() -> impl for<'writer> FormatFields<'writer> + Send + Sync + 'static {
+    debug_fn(|writer, field, value| {
         let value = format!("{value:?}");
         let value = terminal::escaped(&value, Keep::Nothing);
         match field.name() {
             "message" => write!(writer, "{value}"),
             name => write!(writer, "{name}={value}"),
         }
-    });
-    tracing_subscriber::fmt()
-        .fmt_fields(fields.delimited(" "))
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    })
+    .delimited(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_one_line_and_acts_on_no_terminal() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .fmt_fields(fields())
+            .with_ansi(false)
+            .without_time()
+            .with_writer(Arc::new(file.reopen().unwrap()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let name = "ada\u{1b}[2J\n INFO forged";
+            tracing::warn!(user = %name, other = name, "refused {name}");
+        });
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains('\u{1b}') && text.matches("\\u{1b}[2J\\n INFO forged").count() >= 2, "{text}");
+    }
 }

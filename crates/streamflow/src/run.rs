@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use reqwest::Url;
 use streamflow_prometheus::Server;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,16 @@ use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
+
+/// Requests that are taken from the poller at once, about as many as are answered before it is asked again.
+const EVENTS_AT_ONCE: usize = 64;
+
+/// What runs a server. Under more connections than the processors keep up with, requests wait at the poller in the order
+/// in which they came: more of them at once would overflow the queues of the threads into one that those seldom look at,
+/// where some wait for seconds.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().max_io_events_per_tick(EVENTS_AT_ONCE).build()
+}
 
 /// The address of a plane.
 pub struct Plane {

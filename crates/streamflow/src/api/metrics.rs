@@ -64,7 +64,7 @@ struct Responses {
 
 impl Responses {
     fn new(name: &str, help: &str) -> Self {
-        let by_code = IntCounterVec::new(Opts::new(name, help), &["code"]).expect("a valid name and label");
+        let by_code = counters(name, help, &["code"]);
         let children = CODES.map(|code| (code, by_code.with_label_values(&[&code.to_string()])));
         Responses { by_code, children }
     }
@@ -77,15 +77,21 @@ impl Responses {
     }
 }
 
+fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    IntCounterVec::new(Opts::new(name, help), labels).expect("a valid name and labels")
+}
+
+fn histogram(name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())).expect("ascending buckets")
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))
-                .expect("ascending buckets")
-        };
-        let by_class =
-            Opts::new("predictions_total", "Predictions made, by predicted class, single and in batches.");
-        let by_class = IntCounterVec::new(by_class, &["prediction"]).expect("a valid name and label");
+        let by_class = counters(
+            "predictions_total",
+            "Predictions made, by predicted class, single and in batches.",
+            &["prediction"],
+        );
         Metrics {
             created_seconds: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -106,14 +112,11 @@ impl Default for Metrics {
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
             ),
-            key_responses: IntCounterVec::new(
-                Opts::new(
-                    "api_key_responses_total",
-                    "Answers to requests for predictions, by key and status code.",
-                ),
+            key_responses: counters(
+                "api_key_responses_total",
+                "Answers to requests for predictions, by key and status code.",
                 &["key", "code"],
-            )
-            .expect("a valid name and labels"),
+            ),
             predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
             predictions_by_class: by_class,
             score: histogram(

@@ -89,12 +89,13 @@ impl ApiState {
         slot.map_err(|_| ApiError::Overloaded(self.0.settings.max_in_flight.get()))
     }
 
-    /// The key of a request that may ask now; none where nobody needs one. A refusal comes with the key whose it is.
-    fn admit<T>(&self, headers: &HeaderMap) -> Result<Option<&Key>, (Option<&Key>, Result<T, ApiError>)> {
-        let Some(keys) = &self.0.keys else { return Ok(None) };
-        let key = keys.of_request(headers).map_err(|error| (None, Err(error)))?;
-        key.take().map_err(|error| (Some(key), Err(error)))?;
-        Ok(Some(key))
+    /// The key of a request, and whether it may ask now. There is none where nobody needs one.
+    fn admit(&self, headers: &HeaderMap) -> (Option<&Key>, Result<(), ApiError>) {
+        match self.0.keys.as_ref().map(|keys| keys.of_request(headers)) {
+            None => (None, Ok(())),
+            Some(Ok(key)) => (Some(key), key.take()),
+            Some(Err(error)) => (None, Err(error)),
+        }
     }
 
     /// Counts the answer to a request with a key.

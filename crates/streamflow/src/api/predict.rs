@@ -136,9 +136,10 @@ impl Serialize for UnknownEntity<'_> {
 ))]
 pub async fn predict(State(state): State<ApiState>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
-    let (key, answer) = match state.admit(request.headers()) {
-        Ok(key) => (key, answer_one(&state, request).await),
-        Err(refusal) => refusal,
+    let (key, admitted) = state.admit(request.headers());
+    let answer = match admitted {
+        Ok(()) => answer_one(&state, request).await,
+        Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     observation.code = response.status().as_u16();
@@ -185,9 +186,10 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
-    let (key, answer) = match state.admit(request.headers()) {
-        Ok(key) => (key, answer_many(&state, request).await),
-        Err(refusal) => refusal,
+    let (key, admitted) = state.admit(request.headers());
+    let answer = match admitted {
+        Ok(()) => answer_many(&state, request).await,
+        Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     let code = response.status().as_u16();

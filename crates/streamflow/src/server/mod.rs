@@ -127,8 +127,7 @@ where
     let shared = Arc::new(Listener { app, limits, tls, closing: AtomicBool::new(false) });
     let mut open = Open::new(limits.max_connections);
     let mut shutdown = pin!(shutdown);
-    let mut measuring = pin!(measure(load.as_deref()));
-    let mut following = pin!(follow(shared.tls.as_ref()));
+    let mut beside = pin!(async { tokio::join!(measure(load.as_deref()), follow(shared.tls.as_ref())) });
     loop {
         let has_room = open.has_room();
         if let Some(load) = &load {
@@ -137,8 +136,7 @@ where
         tokio::select! {
             _ = &mut shutdown => break,
             () = open.ended() => {}
-            () = &mut measuring => {}
-            () = &mut following => {}
+            _ = &mut beside => {}
             () = tokio::time::sleep(open::RECHECK), if !has_room => {}
             accepted = listener.accept(), if has_room => match accepted {
                 Ok((stream, peer)) => {
@@ -148,6 +146,8 @@ where
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection, trying again");
+                    // The system may allow fewer than the configuration.
+                    open.close_longest_waiting();
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             },

@@ -35,13 +35,17 @@ impl Open {
 
     /// Makes room for one more connection, whose activity this is.
     pub fn admit(&mut self) -> Arc<Activity> {
-        if self.connections.len() >= self.max_connections
-            && let Some(id) = self.longest_waiting()
-            && let Some((_, task)) = self.connections.remove(&id)
-        {
-            task.abort();
+        if self.connections.len() >= self.max_connections {
+            self.close_longest_waiting();
         }
         Activity::new(Instant::now())
+    }
+
+    /// Closes the connection whose client has kept the server waiting longest, where there is one that may give way.
+    pub fn close_longest_waiting(&mut self) {
+        if let Some((_, task)) = self.longest_waiting().and_then(|id| self.connections.remove(&id)) {
+            task.abort();
+        }
     }
 
     pub fn spawn(&mut self, activity: Arc<Activity>, connection: impl Future<Output = ()> + Send + 'static) {

@@ -53,7 +53,7 @@ fn trusting(dir: &Path, authority: &str, own: Option<&str>) -> Client {
 async fn both_planes_are_encrypted_and_ask_for_certificates_where_they_should() {
     let project = Project::new();
     let dir = project.dir.path().to_path_buf();
-    let _ = ["server", "next", "client", "stranger"].map(|name| certificate(&dir, name));
+    ["server", "next", "client", "stranger"].iter().for_each(|name| certificate(&dir, name));
     project.edit("streamflow.toml", |text| {
         let tls = "tls = { cert_file = \"server.pem\", key_file = \"server.key\"";
         let text = text.replace("[console]\n", &format!("[console]\n{tls} }}\n"));
@@ -109,7 +109,7 @@ async fn both_planes_are_encrypted_and_ask_for_certificates_where_they_should() 
 fn a_certificate_that_cannot_be_used_is_told_at_the_start() {
     let project = Project::new();
     let dir = project.dir.path().to_path_buf();
-    let _ = ["server", "other"].map(|name| certificate(&dir, name));
+    ["server", "other"].iter().for_each(|name| certificate(&dir, name));
     std::fs::write(dir.join("empty.pem"), "").unwrap();
     let original = std::fs::read_to_string(project.path("streamflow.toml")).unwrap();
     for (cert, key, expected) in [
