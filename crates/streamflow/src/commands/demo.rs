@@ -53,7 +53,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(console) = args.console {
         config.console.listen = console;
     }
-    run::runtime()?.block_on(async {
+    server::runtime()?.block_on(async {
         // The addresses first: a port in use must not cost the user a training.
         let listeners = Listeners::bind(&config, false).await?;
         let (api, console) = listeners.urls(&config)?;
