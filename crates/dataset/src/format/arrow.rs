@@ -88,7 +88,7 @@ impl ArrowFile {
             decoder.read_record_batch(&block, &bytes)
         };
         let read = blocks.map(batch).filter_map(Result::transpose);
-        Ok(Batches::new(Format::Arrow, read))
+        Ok(Batches::new(Format::Arrow, self.rows, read))
     }
 }
 

@@ -19,16 +19,25 @@ pub(crate) struct Footer(ArrowReaderMetadata);
 
 impl Footer {
     pub(crate) fn read(source: &impl ChunkReader) -> Result<Self, ProblemKind> {
-        guarded(Format::Parquet, || ArrowReaderMetadata::load(source, ArrowReaderOptions::default()))
-            .map(Footer)
+        let load = || ArrowReaderMetadata::load(source, ArrowReaderOptions::default());
+        let footer = guarded(Format::Parquet, load).map(Footer)?;
+        let (rows, all) = (footer.rows(), footer.0.metadata().file_metadata().num_rows());
+        if u64::try_from(all) != Ok(rows) {
+            let reason = format!("its row groups have {rows} rows and the file {all}");
+            return Err(ProblemKind::Damaged { format: Format::Parquet, reason });
+        }
+        Ok(footer)
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
         self.0.schema()
     }
 
+    /// How many rows its row groups say they have.
     pub(crate) fn rows(&self) -> u64 {
-        u64::try_from(self.0.metadata().file_metadata().num_rows()).unwrap_or_default()
+        let groups = self.0.metadata().row_groups().iter();
+        let rows = groups.map(|group| u64::try_from(group.num_rows()).unwrap_or_default());
+        rows.fold(0, u64::saturating_add)
     }
 
     /// What the writer noted under this key.
@@ -46,6 +55,6 @@ impl Footer {
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
         let reader =
             guarded(Format::Parquet, || builder.with_batch_size(BATCH_ROWS).with_projection(mask).build())?;
-        Ok(Batches::new(Format::Parquet, reader))
+        Ok(Batches::new(Format::Parquet, self.rows(), reader))
     }
 }
