@@ -1,14 +1,15 @@
 //! Parquet's footer, and the columns that it names.
 
+use std::sync::Arc;
+
 use arrow_schema::SchemaRef;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::reader::ChunkReader;
 
 use crate::format::Format;
 use crate::format::columnar::{Batches, guarded};
+use crate::format::pages::Pages;
 use crate::problem::ProblemKind;
 
 const BATCH_ROWS: usize = 8192;
@@ -51,10 +52,14 @@ impl Footer {
     where
         R: ChunkReader + 'static,
     {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.0.clone());
-        let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-        let reader =
-            guarded(Format::Parquet, || builder.with_batch_size(BATCH_ROWS).with_projection(mask).build())?;
+        let metadata = Arc::clone(self.0.metadata());
+        let schema = metadata.file_metadata().schema_descr();
+        let mask = ProjectionMask::roots(schema, columns.iter().copied());
+        let reader = guarded(Format::Parquet, || {
+            let levels = parquet_to_arrow_field_levels(schema, mask, Some(self.schema().fields()))?;
+            let pages = Pages { source: Arc::new(source), metadata: Arc::clone(&metadata) };
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &pages, BATCH_ROWS, None)
+        })?;
         Ok(Batches::new(Format::Parquet, self.rows(), reader))
     }
 }
