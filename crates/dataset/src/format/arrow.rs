@@ -121,7 +121,7 @@ impl ArrowFile {
             }
         };
         let read = blocks.map(batch).filter_map(Result::transpose);
-        Ok(Batches::new(Format::Arrow, read))
+        Ok(Batches::new(Format::Arrow, self.rows, read))
     }
 }
 

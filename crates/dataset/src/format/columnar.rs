@@ -90,20 +90,32 @@ pub(crate) fn header(schema: &Schema) -> Vec<String> {
 /// Batches whose arrays are boolean, 64-bit integer, 64-bit float, UTF-8 or 32-bit date.
 pub(crate) struct Batches {
     format: Format,
+    /// Rows that the file says are still to come.
+    left: u64,
     reader: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
 }
 
 impl Batches {
+    /// `rows` are as many as the file says.
     pub(crate) fn new(
         format: Format,
+        rows: u64,
         reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
     ) -> Self {
-        Batches { format, reader: Box::new(reader) }
+        Batches { format, left: rows, reader: Box::new(reader) }
     }
 
-    /// The next rows and how many they are.
+    /// The next rows and how many they are. A file whose columns have other rows than it says is damaged: one column
+    /// would end before another, or the table before its end.
     pub(crate) fn advance(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>, ProblemKind> {
-        let Some(batch) = guarded(self.format, || self.reader.next().transpose())? else { return Ok(None) };
+        let batch = guarded(self.format, || self.reader.next().transpose())?;
+        let rows = batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        let left = self.left.checked_sub(rows).filter(|left| batch.is_some() || *left == 0);
+        self.left = left.ok_or_else(|| {
+            let reason = "a column has not as many rows as the file".to_string();
+            ProblemKind::Damaged { format: self.format, reason }
+        })?;
+        let Some(batch) = batch else { return Ok(None) };
         let plain = |array| guarded(self.format, || plain(array));
         let arrays = batch.columns().iter().map(plain).collect::<Result<_, _>>()?;
         Ok(Some((batch.num_rows(), arrays)))

@@ -66,7 +66,7 @@ pub struct SnapshotTable {
 impl Snapshot {
     /// Rows of all tables.
     pub fn rows(&self) -> u64 {
-        self.tables.values().map(|table| table.rows).sum()
+        self.tables.values().fold(0, |rows, table| rows.saturating_add(table.rows))
     }
 
     /// The columns of a table as a manifest records them.
