@@ -46,3 +46,40 @@ fn percentile_interval(mut values: Vec<f64>) -> Option<Interval> {
     };
     Some(Interval { low: quantile(tail), high: quantile(1.0 - tail) })
 }
+
+/// Rows in cells, of which as many are drawn with replacement as there are.
+pub(crate) struct Cells {
+    weights: Vec<u64>,
+    rows: u64,
+    /// The cell of each row where drawing rows is cheaper than drawing the counts of the cells.
+    of_row: Vec<u32>,
+}
+
+/// How many rows are drawn in the time of one binomial count.
+const ROWS_A_COUNT: u64 = 32;
+
+impl Cells {
+    pub fn new(weights: Vec<u64>) -> Self {
+        let rows: u64 = weights.iter().sum();
+        let mut of_row = Vec::new();
+        if rows <= ROWS_A_COUNT * weights.len() as u64 {
+            for (cell, &weight) in (0_u32..).zip(&weights) {
+                of_row.extend(std::iter::repeat_n(cell, weight as usize));
+            }
+        }
+        Self { weights, rows, of_row }
+    }
+
+    /// How many of the drawn rows are in each cell: one multinomial draw.
+    pub fn draw(&self, random: &mut Random) -> Vec<u64> {
+        let mut drawn = vec![0; self.weights.len()];
+        if self.of_row.is_empty() {
+            random.multinomial(self.rows, self.weights.iter().copied(), self.rows, &mut drawn);
+        } else {
+            for _ in 0..self.rows {
+                drawn[self.of_row[random.below(self.rows) as usize] as usize] += 1;
+            }
+        }
+        drawn
+    }
+}

@@ -10,7 +10,8 @@ use crate::interval::Interval;
 /// Labelled rows of one period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelledPeriod<'a> {
-    /// Loss of each row, NaN where there is none. It must be a mean over rows: log loss or 1[wrong], not 1 − AUC.
+    /// Loss of each row, NaN where there is none: log loss, or 1 for a wrong prediction and 0 for a right one. 1 − AUC is
+    /// no mean over rows and has no such parts.
     pub losses: &'a [f64],
     /// P(current | x): the probability by the row's inputs alone that it is of the current period, from a classifier that
     /// did not see the row; NaN where there is none.
@@ -46,14 +47,15 @@ pub struct Change {
     pub interval: Option<Interval>,
 }
 
-/// The three parts of a change of the mean loss; they sum to it.
+/// The three parts of a change of the mean loss; they sum to it. P and Q are the inputs of the reference and of the
+/// current period, S those that both have, and R the mean loss of a row with these inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
-    /// Inputs that moved among those the reference has: E_S[R_P] − E_P[R_P].
+    /// Inputs that moved among those the reference has: `E_S[R_P] − E_P[R_P]`.
     pub frequent_inputs: Change,
-    /// Another relation of inputs and label where both periods have rows: E_S[R_Q] − E_S[R_P].
+    /// Another relation of inputs and label where both periods have rows: `E_S[R_Q] − E_S[R_P]`.
     pub relation: Change,
-    /// Inputs that the reference hardly has: E_Q[R_Q] − E_S[R_Q].
+    /// Inputs that the reference hardly has: `E_Q[R_Q] − E_S[R_Q]`.
     pub new_inputs: Change,
     /// Effective rows of the reference on the shared inputs, (Σw)²/Σw².
     pub shared_reference_rows: f64,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use streamflow_stats::{Random, sum};
 
-use crate::bootstrap::{GROUPS, percentile_intervals};
+use crate::bootstrap::{Cells, GROUPS, percentile_intervals};
 use crate::confusion::{Confusion, ValueMatrix};
 use crate::delong::{self, Auc};
 use crate::interval::{Interval, student, wilson};
@@ -186,12 +186,10 @@ impl Labelled {
     fn average_precision_interval(&self, value: f64, seed: u64) -> Option<Interval> {
         let groups = ranking::grouped(&self.steps, GROUPS);
         let shift = value - ranking::average_precision(&groups)?;
-        let weights: Vec<u64> =
-            groups.iter().flat_map(|group| [group.negatives as u64, group.positives as u64]).collect();
-        let rows = self.scores.len() as u64;
+        let weights = groups.iter().flat_map(|group| [group.negatives as u64, group.positives as u64]);
+        let cells = Cells::new(weights.collect());
         let [interval] = percentile_intervals(seed, |random| {
-            let mut drawn = vec![0; weights.len()];
-            random.multinomial(rows, weights.iter().copied(), rows, &mut drawn);
+            let drawn = cells.draw(random);
             let steps: Vec<Step> = drawn
                 .chunks_exact(2)
                 .map(|pair| Step { score: 0.0, negatives: pair[0] as f64, positives: pair[1] as f64 })
@@ -213,13 +211,11 @@ impl Labelled {
             Metric::BusinessValue,
         ];
         let Some(counts) = self.confusion else { return BTreeMap::new() };
-        let cells: Vec<u64> = counts.matrix().as_flattened().iter().map(|&count| count as u64).collect();
-        let rows = counts.rows() as u64;
+        let cells = Cells::new(counts.matrix().as_flattened().iter().map(|&count| count as u64).collect());
         let draw = |random: &mut Random| {
-            let mut drawn = [0; 4];
-            random.multinomial(rows, cells.iter().copied(), rows, &mut drawn);
-            let drawn = drawn.map(|count| count as f64);
-            let counts = Confusion::from_matrix([[drawn[0], drawn[1]], [drawn[2], drawn[3]]]);
+            let drawn = cells.draw(random);
+            let count = |cell: usize| drawn[cell] as f64;
+            let counts = Confusion::from_matrix([[count(0), count(1)], [count(2), count(3)]]);
             METRICS.map(|metric| of_counts(metric, &counts, values))
         };
         let intervals = percentile_intervals(seed, draw);
@@ -245,7 +241,9 @@ pub(crate) fn of_counts(metric: Metric, counts: &Confusion, values: Option<&Valu
         Metric::TrueNegative => Some(counts.true_negative),
         Metric::FalsePositive => Some(counts.false_positive),
         Metric::FalseNegative => Some(counts.false_negative),
-        Metric::BusinessValue => values.map(|values| counts.business_value(values)),
+        Metric::BusinessValue => {
+            values.map(|values| counts.business_value(values)).filter(|value| value.is_finite())
+        }
         _ => None,
     }
 }
@@ -332,5 +330,7 @@ mod tests {
         let one = Rows::at_threshold(vec![Some(true)], vec![0.8], 0.5).unwrap();
         let one = Labelled::new(&one);
         assert!(one.auc().is_none() && one.measure(None, 1).metrics[&Metric::Mcc].value.is_none());
+        let senseless = [[f64::NAN, 1.0], [f64::INFINITY, 1.0]];
+        assert_eq!(one.value(Metric::BusinessValue, Some(&senseless)), None);
     }
 }

@@ -68,12 +68,25 @@ struct Cell {
 /// the ends are the 2.5 % and 97.5 % quantiles of what they give.
 ///
 /// Rows of one score have one probability, so that their positive labels are one binomial draw; above 512 distinct
-/// scores, neighbours are drawn together with their mean probability.
-pub(crate) fn drawn(rows: &[Unlabelled], seed: u64) -> BTreeMap<Metric, Interval> {
+/// scores, neighbours are drawn together with their mean probability, and the band of average precision is moved by what
+/// joining them changes of `average_precision`, its estimate.
+pub(crate) fn drawn(
+    rows: &[Unlabelled],
+    average_precision: Option<f64>,
+    seed: u64,
+) -> BTreeMap<Metric, Interval> {
     let (cells, groups) = cells(rows);
+    let no_steps = vec![Step { score: 0.0, positives: 0.0, negatives: 0.0 }; groups];
+    let mut expected = no_steps.clone();
+    for cell in &cells {
+        expected[cell.group].positives += cell.rows as f64 * cell.probability;
+        expected[cell.group].negatives += cell.rows as f64 * (1.0 - cell.probability);
+    }
+    let shift =
+        average_precision.zip(ranking::average_precision(&expected)).map_or(0.0, |(own, of)| own - of);
     let draw = |random: &mut Random| {
         let mut counts = [[0.0; 2]; 2];
-        let mut steps = vec![Step { score: 0.0, positives: 0.0, negatives: 0.0 }; groups];
+        let mut steps = no_steps.clone();
         for cell in &cells {
             let positives = match cell.rows {
                 1 => f64::from(u8::from(random.uniform() < cell.probability)),
@@ -89,7 +102,8 @@ pub(crate) fn drawn(rows: &[Unlabelled], seed: u64) -> BTreeMap<Metric, Interval
         }
         let counts = Confusion::from_matrix(counts);
         let [f1, recall, specificity] = DRAWN.map(|metric| of_counts(metric, &counts, None));
-        [f1, recall, specificity, ranking::average_precision(&steps)]
+        let moved = ranking::average_precision(&steps).map(|drawn| (drawn + shift).clamp(0.0, 1.0));
+        [f1, recall, specificity, moved]
     };
     let metrics = DRAWN.into_iter().chain([Metric::AveragePrecision]);
     let bands = percentile_intervals(seed, draw);
