@@ -13,6 +13,6 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut table) = TableFile::from_bytes("fuzz", file) else { return };
     let names = table.names().to_vec();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let reading = Reading { memory_bytes: 1 << 20, threads: 1, progress: &|_| {} };
+    let reading = Reading { memory_bytes: 1 << 20, threads: 1, whole_rows: false, progress: &|_| {} };
     let _ = table.count(&names, &reading);
 });

@@ -173,6 +173,9 @@ mod tests {
         std::fs::write(&file, yaml).unwrap();
         let settings = Settings::new(dir.path().to_owned(), Source::File(file));
         let text = Configuration::read(&settings).unwrap().text;
-        assert!(text.contains("url: http://bob:xxxxx@h/push?key=xxxxx") && !text.contains("SECRET"), "{text}");
+        assert!(
+            text.contains("url: http://bob:xxxxx@h/push?key=xxxxx") && !text.contains("SECRET"),
+            "{text}"
+        );
     }
 }

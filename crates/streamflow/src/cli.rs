@@ -1,6 +1,7 @@
 //! The command line: what `streamflow --help` says, and which command is run.
 //!
-//! Errors become a line on standard error and an exit code: 0 ok, 1 failed, 2 usage.
+//! Errors become a line on standard error and an exit code: 2 where the command line contradicts itself or a value of a
+//! flag is of no use in itself, 1 where what it names (files, months, servers) does not do.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -9,25 +10,31 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
-    profile, promql, query, sample, serve, train, tsdb, up,
+    Context, Usage, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models,
+    monitor, profile, promql, query, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, OutputFormat, Terminal};
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 retraining is due (with --fail-on-drift)";
+
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Options of every command";
+
 /// Serve a tabular model, watch the service, notice when its data drifts.
 #[derive(Debug, Parser)]
-#[command(name = "streamflow", version, about, max_term_width = 100)]
+#[command(name = "streamflow", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     /// Configuration file [default: streamflow.toml of this folder or the nearest one above]
-    #[arg(long, global = true, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Data directory [default: `data_dir` of the configuration, which is data/ beside it]
-    #[arg(long, global = true, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
     /// Text for people or one JSON document
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     format: OutputFormat,
 
     #[command(subcommand)]
@@ -44,7 +51,7 @@ enum Command {
     Sample(sample::Args),
     /// Validate a monthly drop and commit it whole or not at all
     Ingest(ingest::Args),
-    /// The ingested months as files: verify
+    /// Check the files of the ingested months
     #[command(subcommand)]
     Data(data::Args),
     /// Fit the model on a month, evaluate it on users it never saw, register it
@@ -57,12 +64,12 @@ enum Command {
     Monitor(monitor::Args),
     /// Compare any two CSV, Parquet or Arrow files, or many with one (--history)
     Drift(Box<drift::Args>),
-    /// Summarise tables in a small file that merges and that drift takes in place of a table
+    /// Summarise a table in a small file: drift takes it in place of the table, and those of parts merge
     Profile(profile::Args),
-    /// Past runs of flows, their tasks and logs
+    /// List flows and their past runs, with tasks and logs
     #[command(subcommand)]
     Flows(flows::Args),
-    /// Versions of the model: list, promote, roll back
+    /// List the versions of the model, promote one or roll back
     #[command(subcommand)]
     Models(models::Args),
     /// Ask a running server in PromQL: a table, and a chart for a range
@@ -70,17 +77,20 @@ enum Command {
     /// Run PromQL test scripts
     #[command(subcommand)]
     Promql(promql::Args),
-    /// The stored metrics: verify, snapshot
+    /// Check or copy the stored metrics
     #[command(subcommand)]
     Tsdb(tsdb::Args),
-    /// The console's panels as Grafana reads them
+    /// Write the console's panels as dashboards for Grafana
     #[command(subcommand)]
     Dashboards(dashboards::Args),
-    /// The argon2 hash of a password read from standard input, for console.users
+    /// Print the argon2 hash of a password read from standard input, for console.users
     HashPassword,
     /// Validate the configuration and say what it means
     Check(check::Args),
 }
+
+/// What the parser of the command line ends with too.
+const USAGE_EXIT: u8 = 2;
 
 /// Keeps the panics of decoders on damaged files, which become errors, off standard error.
 fn quiet_decoders() {
@@ -106,7 +116,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             terminal::stderr(&format!("error: {}", terminal::one_line(&error)));
-            ExitCode::FAILURE
+            if error.is::<Usage>() { ExitCode::from(USAGE_EXIT) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -110,6 +110,9 @@ impl Batches {
     }
 }
 
+/// What the crates put before an error, from the outermost on.
+const PREFIXES: [&str; 3] = ["External error: ", "Parquet argument error: ", "Parquet error: "];
+
 thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
@@ -131,7 +134,13 @@ pub(crate) fn guarded<T, E: std::fmt::Display>(
     DECODING.set(false);
     let reason = match decoded {
         Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => crate::cell::shorten(&error.to_string()),
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            // The names of the types through which an error has come tell nobody anything.
+            let text =
+                PREFIXES.iter().fold(text.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text));
+            crate::cell::shorten(text)
+        }
         Err(_) => "its parts contradict each other".to_string(),
     };
     Err(ProblemKind::Damaged { format, reason })

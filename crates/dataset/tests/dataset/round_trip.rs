@@ -119,6 +119,8 @@ proptest! {
     fn csv_and_parquet_to_snapshot_to_frame(rows in proptest::collection::vec(row(), 1..40)) {
         let (users, usage) = csv_files(&rows);
         check(&rows, "usage.csv", &usage, &users);
+        check(&rows, "usage.csv.gz", &crate::codings::gzip(&usage), &users);
+        check(&rows, "usage.csv.zst", &zstd::encode_all(&usage[..], 1).unwrap(), &users);
         check(&rows, "usage.parquet", &usage_parquet(&rows), &users);
     }
 }

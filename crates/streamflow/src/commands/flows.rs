@@ -14,7 +14,7 @@ use crate::terminal::table;
 pub enum Args {
     /// The flows there are and their parameters
     Ls,
-    /// Newest runs first
+    /// List the past runs, the newest first
     Runs {
         /// At most this many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -22,6 +22,7 @@ pub enum Args {
     },
     /// One run with its tasks and its log
     Inspect {
+        /// Number of the run, as `flows runs` lists it
         #[arg(value_parser = run_number)]
         run: i64,
     },

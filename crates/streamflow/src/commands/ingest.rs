@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_dataset::{IngestReport, Outcome};
+use streamflow_dataset::{IngestReport, Outcome, Period};
 
 use super::{Context, date};
 use crate::flows::ingest_month;
@@ -12,18 +12,18 @@ use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The date the drop describes
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    as_of: String,
-    /// Folder with one CSV or Parquet file a table
+    /// The date that the drop describes: nothing in it was known later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    as_of: Period,
+    /// Folder with one file a table: TABLE.csv, TABLE.csv.gz, TABLE.csv.zst or TABLE.parquet
     dir: PathBuf,
-    /// Replace a month that was ingested with other content
+    /// Replace a month that was ingested with other content, or whose ledger entry is damaged
     #[arg(long)]
     replace: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let as_of = date("--as-of", &args.as_of)?;
+    let as_of = args.as_of;
     let config = context.config()?;
     let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
     let report = ingest_month::run(&snapshots, &args.dir, as_of, args.replace, context.terminal)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::Context;
+use super::{Context, check_folder};
 use crate::files::write_aside;
 use crate::templates;
 
@@ -31,6 +31,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// Writes every template below `dir`, or none when one of the files is there already.
 pub fn write(dir: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
+    check_folder(dir)?;
     let there: Vec<&str> =
         templates::FILES.iter().map(|f| f.path).filter(|path| dir.join(path).exists()).collect();
     if !there.is_empty() {

@@ -16,6 +16,7 @@ pub enum Args {
     Ls,
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
+        /// Number of the version, as `models ls` lists it
         #[arg(value_parser = version_number)]
         version: i64,
     },

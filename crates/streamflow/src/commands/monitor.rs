@@ -3,26 +3,27 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_drift::{Decision, RuleSet};
+use streamflow_dataset::Period;
+use streamflow_drift::{Decision, RuleSet, Share};
 
-use super::{Context, block_on, date, share};
+use super::{Context, Usage, block_on, date, share};
 use crate::drift::Rules;
 use crate::flows::monitor_month::{self, MonitorOutcome, MonitorRequest};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month that the model learned from
-    #[arg(long, value_name = "DATE")]
-    reference: String,
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    reference: Period,
     /// The month to compare with it
-    #[arg(long, value_name = "DATE")]
-    current: String,
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    current: Period,
     /// How a column is judged [default: from the configuration, which says calibrated]
     #[arg(long, value_parser = super::drift::profile)]
     profile: Option<RuleSet>,
     /// Share of drifted columns at or over which retraining is triggered [default: from the configuration, 0.30]
-    #[arg(long, value_name = "SHARE")]
-    threshold: Option<f64>,
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    threshold: Option<Share>,
     /// Exit with 3 when the decision is RETRAINING_TRIGGERED
     #[arg(long)]
     fail_on_drift: bool,
@@ -32,14 +33,16 @@ pub struct Args {
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if args.reference == args.current {
+        return Err(Usage::error(monitor_month::same_month(args.current)));
+    }
     let config = context.config()?;
-    let threshold = args.threshold.map(|value| share("--threshold", value)).transpose()?;
     let request = MonitorRequest {
-        reference: date("--reference", &args.reference)?,
-        current: date("--current", &args.current)?,
+        reference: args.reference,
+        current: args.current,
         rules: Rules {
             profile: args.profile.unwrap_or(config.monitor.profile),
-            threshold: threshold.unwrap_or(config.monitor.threshold),
+            threshold: args.threshold.unwrap_or(config.monitor.threshold),
             ..Rules::from(&config.monitor)
         },
     };

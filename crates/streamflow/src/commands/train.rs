@@ -3,27 +3,28 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use streamflow_dataset::Period;
+
 use super::{Context, block_on, date};
 use crate::flows::train_model::{self, TrainOutcome};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month to learn from: its features and its labels
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    as_of: String,
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    as_of: Period,
     /// Seed of the fit and of the validation split [default: from the configuration, 42]
     #[arg(long)]
     seed: Option<u64>,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let as_of = date("--as-of", &args.as_of)?;
     let config = context.config()?;
     let bar = context.terminal.progress(1, "training");
     bar.enable_steady_tick(Duration::from_millis(100));
     let outcome = block_on(async {
         let seed = args.seed.unwrap_or(config.model.seed);
-        train_model::run(&context.workspace(config, None).await?, as_of, seed).await
+        train_model::run(&context.workspace(config, None).await?, args.as_of, seed).await
     })?;
     bar.finish_and_clear();
     context.terminal.result(&outcome, || text(&outcome))?;

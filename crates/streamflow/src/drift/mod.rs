@@ -9,6 +9,6 @@ mod reports;
 mod settings;
 pub mod watcher;
 
-pub use columns::{TrainingTable, counted_column, drift_columns, entity_ids};
+pub use columns::{TrainingTable, compare_frames, counted_column, entity_ids};
 pub use reports::{ReportEntry, ReportFiles, ReportFolder};
 pub use settings::{Rules, settings};

@@ -8,7 +8,7 @@ use streamflow_dataset::{Period, PointInTime};
 use streamflow_drift::{Decision, DriftSettings, NotTested, Report};
 
 use super::{Flow, FlowRun, Parameter, TaskRecord};
-use crate::drift::{self, ReportFiles, Rules, drift_columns};
+use crate::drift::{self, ReportFiles, Rules};
 use crate::workspace::Workspace;
 
 /// The row of this flow.
@@ -58,13 +58,15 @@ pub struct MonitorOutcome {
     pub line: String,
 }
 
+/// Why a month is not compared with itself.
+pub fn same_month(month: Period) -> String {
+    format!("{month} is named as the reference and as the current month; a month is always like itself")
+}
+
 /// Runs the flow once. Its reports go to the workspace's report folder.
 pub async fn run(workspace: &Workspace, request: MonitorRequest) -> anyhow::Result<MonitorOutcome> {
     if request.reference == request.current {
-        bail!(
-            "{} is named as the reference and as the current month; a month is always like itself",
-            request.current
-        );
+        bail!(same_month(request.current));
     }
     let parameters = serde_json::to_value(&request)?;
     let mut run = FlowRun::start(workspace.store.clone(), &FLOW, parameters).await?;
@@ -117,11 +119,8 @@ async fn tasks(
             &workspace.config.monitor.columns,
         )
     };
-    let report = run
-        .task("compare_tables", move || {
-            Ok(streamflow_drift::compare(&drift_columns(reference), &drift_columns(current), &settings)?)
-        })
-        .await?;
+    let report =
+        run.task("compare_tables", move || drift::compare_frames(reference, current, settings)).await?;
 
     if let Some(reasons) = report.nothing_tested() {
         bail!("no column could be tested, so there is no verdict: {reasons}");

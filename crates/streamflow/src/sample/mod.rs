@@ -67,6 +67,16 @@ impl Default for SampleSettings {
     }
 }
 
+impl SampleSettings {
+    /// Whether [`write`] takes the settings.
+    ///
+    /// # Errors
+    /// The setting that is out of range, with what was expected.
+    pub fn check(&self) -> Result<(), Error> {
+        validate(self).map(|_| ())
+    }
+}
+
 /// Why no sample was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,7 +91,7 @@ pub enum Error {
     #[error("start is {0}, expected a day in the years {least} to {most}", least = START_YEARS.start(), most = START_YEARS.end())]
     Start(Date),
     /// The drift month is none of the months.
-    #[error("drift month is {drift_month}, expected 1 to {months}, the number of months")]
+    #[error("drift-month is {drift_month}, expected 1 to {months}, the number of months")]
     DriftMonth {
         /// The month asked for.
         drift_month: u32,

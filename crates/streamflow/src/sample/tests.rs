@@ -335,8 +335,8 @@ fn refuses_settings_out_of_range() {
     check(settings(1, 0, 0), "rows is 0, expected 1 to 9000000");
     check(settings(1, u64::MAX, 0), "rows is 18446744073709551615, expected 1 to 9000000");
     let drifting = |drift_month| SampleSettings { drift_month: Some(drift_month), ..settings(3, 1, 0) };
-    check(drifting(0), "drift month is 0, expected 1 to 3, the number of months");
-    check(drifting(4), "drift month is 4, expected 1 to 3, the number of months");
+    check(drifting(0), "drift-month is 0, expected 1 to 3, the number of months");
+    check(drifting(4), "drift-month is 4, expected 1 to 3, the number of months");
     let from = |start| SampleSettings { start, ..settings(1, 1, 0) };
     check(from(Date::MIN), "start is -009999-01-01, expected a day in the years 1970 to 2200");
     check(from(Date::MAX), "start is 9999-12-31, expected a day in the years 1970 to 2200");

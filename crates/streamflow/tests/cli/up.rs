@@ -123,6 +123,13 @@ async fn it_counts_its_own_answers_and_every_panel_has_data() {
     let rules = up.json("/api/v1/rules").await;
     assert!(!rules["data"]["groups"].as_array().unwrap().is_empty(), "the shipped rules hold: {rules}");
     up.server.stop("-INT");
+
+    // A copy under a name in this very folder holds the same samples.
+    project.ok(&["tsdb", "snapshot", "--out", "copy"]);
+    let samples =
+        |args: &[&str]| project.json(&[&["tsdb", "verify"], args].concat())["wal_samples"].as_u64().unwrap();
+    let copied = samples(&["copy"]);
+    assert!(copied > 0 && copied == samples(&[]), "{copied} samples");
 }
 
 /// Samples that were scraped are there again after a kill.
