@@ -324,7 +324,7 @@ fn in_the_relation_month_other_users_churn_and_the_columns_stay() {
     let month = read_month(&turned[1]);
     let share = |contract: &str| {
         let users: Vec<_> = month.values().filter(|user| user["contract_type"] == contract).collect();
-        users.iter().filter(|user| user["churn_label"] == "1").count() as f64 / users.len() as f64
+        users.iter().filter(|user| user["churn_label"] == "True").count() as f64 / users.len() as f64
     };
     assert!(
         share("Two year") > 2.0 * share("Month-to-month"),
