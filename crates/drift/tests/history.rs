@@ -116,7 +116,7 @@ fn what_is_named_as_a_date_is_a_month_and_else_a_file() {
             markdown.contains(&headline) && markdown.contains(&format!("| {heading} | Rows")),
             "{markdown}"
         );
-        let other = if unit == "file" { "month</" } else { "file</" };
+        let other = if unit == "file" { " month</" } else { " file</" };
         assert!(!html.contains(other), "{html}");
     }
 }

@@ -26,13 +26,15 @@ pub(super) fn verdict(report: &Report, addition: &Addition) -> String {
         Decision::RetrainingTriggered => ("alarm", "Retraining is due."),
     };
     let (headline, reason) = match &addition.retraining {
-        Some(reason) => (format!("The model is no longer right. {}", report.headline()), escape(reason)),
+        Some(reason) => {
+            (format!("The model is no longer right. {}", report.headline()), format!("{} ", escape(reason)))
+        }
         None => (report.headline(), String::new()),
     };
     let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
     format!(
         r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {reason} {share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {reason}{share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
         current = escape(&report.current.name),
         reference = escape(&report.reference.name),
         decision = decision.as_str(),

@@ -170,10 +170,13 @@ impl Outbox {
             return;
         }
         let (mut sending, mut busy) = (JoinSet::new(), BTreeSet::new());
-        let mut told = String::new();
+        let (mut told, mut is_known) = (String::new(), false);
         loop {
             let looked = async {
-                self.store.become_notifier().await?;
+                if !is_known {
+                    self.store.become_notifier().await?;
+                    is_known = true;
+                }
                 self.collect().await
             };
             let wrong = looked.await.err().map(|error| one_line(&error)).unwrap_or_default();

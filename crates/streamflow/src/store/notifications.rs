@@ -337,7 +337,7 @@ mod tests {
             kind: Kind::News,
         };
         let later = Looked { transition: looked.transition + 5, change: looked.change + 1 };
-        assert!(store.keep_news(looked, later, &[new.clone()]).await.unwrap());
+        assert!(store.keep_news(looked, later, std::slice::from_ref(&new)).await.unwrap());
         assert!(!store.keep_news(looked, later, &[new]).await.unwrap(), "another process was faster");
         assert_eq!(store.looked_for_news().await.unwrap(), later);
         let past = "2024-01-01T00:00:00.000Z";
