@@ -132,7 +132,7 @@ impl Auth {
     /// their password is checked in its turn.
     ///
     /// # Errors
-    /// [`NotChecked`] when there are too many logins.
+    /// There are too many logins.
     pub async fn identify(&self, headers: &HeaderMap, sender: &Sender) -> Result<Option<Caller>, NotChecked> {
         let known = self.known(headers, sender);
         let Some((user, password)) = basic_credentials(headers).filter(|_| known.is_none()) else {
@@ -150,7 +150,7 @@ impl Auth {
     /// Starts a session and gives its cookie, or nothing when user and password do not fit.
     ///
     /// # Errors
-    /// [`NotChecked`] when there are too many logins.
+    /// There are too many logins.
     pub async fn log_in(
         &self,
         user: String,
