@@ -197,7 +197,7 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     assert_eq!(up.get("/reports/..%2f..%2fstreamflow.html").await.status(), 404);
     let runs = up.json("/api/streamflow/runs?limit=5").await;
     let run = up.json(&format!("/api/streamflow/runs/{}", runs[0]["id"])).await;
-    assert_eq!((&run["state"], run["tasks"].as_array().unwrap().len()), (&json!("completed"), 4));
+    assert_eq!((&run["state"], run["tasks"].as_array().unwrap().len()), (&json!("completed"), 5));
     up.wait_for("up{job=\"api\"}", 1.0).await;
     let status = up.json("/api/streamflow/status").await;
     assert!(status["tsdb"]["head_series"].as_u64().unwrap() > 0, "{status}");
