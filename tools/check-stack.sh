@@ -21,8 +21,14 @@ promtool=$cache/prometheus/usr/bin/promtool
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$venv/bin/docker-compose" --file $templates/docker-compose.yml config -q
-"$venv/bin/docker-compose" --file $templates/docker-compose.yml config --format json >"$work/compose.json"
+if ! "$venv/bin/docker-compose" --file $templates/docker-compose.yml config -q 2>&1 | grep -q "GRAFANA_PASSWORD is missing"; then
+  echo "docker-compose.yml starts Grafana without a password" >&2
+  exit 1
+fi
+echo "GRAFANA_PASSWORD=of the check" >"$work/.env"
+compose=("$venv/bin/docker-compose" --file $templates/docker-compose.yml --env-file "$work/.env")
+"${compose[@]}" config -q
+"${compose[@]}" config --format json >"$work/compose.json"
 "$promtool" check config $templates/prometheus.yml >/dev/null
 "$promtool" check rules --lint-fatal $templates/rules.yml >/dev/null
 "$venv/bin/hadolint" Dockerfile

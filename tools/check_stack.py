@@ -26,6 +26,8 @@ CONTRACT = {
 # over the others.
 FIXED_WINDOWS = {"5m", "1h", "6h", "30d"}
 COLUMNS = 24
+# What tools/check-stack.sh writes to the .env that it gives Compose.
+PASSWORD = "of the check"
 
 faults: list[str] = []
 
@@ -50,10 +52,12 @@ def lost(before: object, after: object, path: str) -> list[str]:
 
 def check_compose(compose: dict, templates: Path) -> None:
     services = compose["services"]
-    check(set(services) == {"api", "streamflow-prometheus", "streamflow-grafana"}, f"services: {sorted(services)}")
+    check(set(services) == {"api", "prometheus", "grafana"}, f"services: {sorted(services)}")
     published = {name: [p["published"] for p in s["ports"]] for name, s in services.items()}
-    expected = {"api": ["8000"], "streamflow-prometheus": ["9090"], "streamflow-grafana": ["3000"]}
+    expected = {"api": ["8000"], "prometheus": ["9090"], "grafana": ["3000"]}
     check(published == expected, f"published ports: {published}")
+    names = {name: services[name].get("container_name") for name in ("prometheus", "grafana")}
+    check(names == {"prometheus": "streamflow-prometheus", "grafana": "streamflow-grafana"}, f"containers: {names}")
     for name, service in services.items():
         check("healthcheck" in service, f"{name}: no healthcheck")
         check(service.get("user", "0").split(":")[0] not in ("0", "root"), f"{name}: runs as root")
@@ -66,7 +70,7 @@ def check_compose(compose: dict, templates: Path) -> None:
 
 
 def check_prometheus(compose: dict, prometheus: dict, datasource: dict) -> None:
-    service = compose["services"]["streamflow-prometheus"]
+    service = compose["services"]["prometheus"]
     config = next(flag.partition("=")[2] for flag in service["command"] if flag.startswith("--config.file="))
     mounted = {volume["target"]: Path(volume["source"]).name for volume in service["volumes"]}
     check(mounted.get(config) == "prometheus.yml", f"prometheus reads {config}, which is not mounted")
@@ -81,9 +85,10 @@ def check_prometheus(compose: dict, prometheus: dict, datasource: dict) -> None:
 
 
 def check_provisioning(compose: dict, provider: dict, datasource: dict) -> None:
-    grafana = compose["services"]["streamflow-grafana"]
+    grafana = compose["services"]["grafana"]
     mounted = {volume["target"]: Path(volume["source"]).name for volume in grafana["volumes"]}
     check(mounted.get(provider["options"]["path"]) == "dashboards", f"{provider['options']['path']} is not mounted")
+    check(grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == PASSWORD, "Grafana's password is not that of .env")
     home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     check(str(home.parent) == provider["options"]["path"], f"home dashboard {home}")
     check(provider["folder"] == "StreamFlow" and provider["allowUiUpdates"] is False, "dashboard provider")

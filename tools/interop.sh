@@ -5,5 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python3 tools/interop/evidently.py
+python3 tools/interop/prefect.py
 STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null
 echo "sample store: killed 100 times while it appended, no acknowledged sample lost"

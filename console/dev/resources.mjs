@@ -1,5 +1,6 @@
 // StreamFlow's own resources with made-up content that changes as a user changes it.
 
+import { audit, evaluations, flows, promotionReport } from './loop.mjs';
 import { dashboards } from './panels.mjs';
 
 const TOKEN = 'development';
@@ -12,10 +13,12 @@ export class Resources {
     this.password = password;
     this.user = null;
     this.started = Date.now();
-    this.versions = [3, 2, 1].map((n) => ({ version: String(n), created: new Date(Date.now() - (4 - n) * 30 * day).toISOString(), trained_on: `2024-0${n}-28`, metrics: { auc: 0.81 + n * 0.012, f1: 0.57, log_loss: 0.44 - n * 0.01, brier_score: 0.14, accuracy: 0.8 + n * 0.004, n_train: 5000 + n * 300 }, production: n === 2 }));
+    this.versions = [3, 2, 1].map((n) => ({ version: String(n), created: new Date(Date.now() - (4 - n) * 30 * day).toISOString(), trained_on: `2024-0${n}-28`, run_id: 3 * n, metrics: { auc: 0.81 + n * 0.012, f1: 0.57, log_loss: 0.44 - n * 0.01, brier_score: 0.14, accuracy: 0.8 + n * 0.004, n_train: 5000 + n * 300 }, production: n === 2 }));
     this.previous = '1';
     this.reports = [[5, 0.41, 12], [4, 0.36, 11], [3, 0.21, 6], [2, 0.07, 2]].map(([month, share, drifted]) => report('2024-01-31', `2024-0${month}-28`, share, drifted));
     this.runs = Array.from({ length: 14 }, (_, i) => run(14 - i));
+    this.flows = flows();
+    this.audit = audit();
   }
 
   /** [status, body] of a request. */
@@ -35,16 +38,26 @@ export class Resources {
     return [200, {}];
   }
 
-  read(path) {
-    const id = path.split('/')[1];
+  read(address) {
+    const { pathname, searchParams } = new URL(address, 'http://localhost/');
+    const path = pathname.slice(1);
+    const [, id, part] = path.split('/');
     if (path === 'panels') return [200, { dashboards }];
     if (path === 'reports') return [200, this.reports];
     if (path.startsWith('reports/')) return [200, { not_tested: [{ column: 'signup_date', reason: 'a date: no test takes it' }, { column: 'plan', reason: 'all current values are missing' }] }];
     if (path === 'models') return [200, { name: 'churn', production: this.versions.find((one) => one.production)?.version ?? null, versions: this.versions }];
     if (path === 'snapshots') return [200, ['2024-05-28', '2024-04-28', '2024-03-28', '2024-02-28', '2024-01-31'].map(snapshot)];
-    if (path === 'runs') return [200, this.runs.map((one) => ({ ...one, tasks: undefined, logs: undefined }))];
+    if (path === 'flows') return [200, this.flows.map((flow) => ({ ...flow, last: this.runs.find((one) => one.flow === flow.name) ?? null }))];
+    if (path === 'performance') return [200, evaluations()];
+    if (path === 'audit') return [200, this.audit];
+    if (path === 'annotations') return [200, this.audit.map(({ at, subject, actor, run_id }) => ({ at, kind: 'promotion', text: `${subject} promoted by ${actor}`, run_id }))];
+    if (path === 'runs') {
+      const fits = (one) => ['flow', 'state', 'period'].every((name) => !searchParams.get(name) || one[name] === searchParams.get(name));
+      return [200, this.runs.filter(fits).map((one) => ({ ...one, tasks: undefined, logs: undefined, transitions: undefined }))];
+    }
     if (path.startsWith('runs/')) {
       const found = this.runs.find((one) => one.id === id);
+      if (found && part === 'logs') return [200, { state: found.state, state_name: found.state_name, lines: found.logs.filter((line) => line.id > Number(searchParams.get('after') ?? 0)) }];
       return found ? [200, found] : [404, { error: `there is no run ${id}` }];
     }
     if (path === 'status') return [200, status(this.started)];
@@ -54,6 +67,10 @@ export class Resources {
   change(path, body) {
     if (path === 'models/promote') return this.promote(body.version);
     if (path === 'models/rollback') return this.promote(this.previous);
+    if (path === 'models/compare') return [200, promotionReport()];
+    const [kind, name, verb] = path.split('/');
+    if (kind === 'flows') return this.changeFlow(name, verb, body);
+    if (kind === 'runs') return this.changeRun(name, verb, body);
     if (path === 'predict') return predict(body.entity, this.api.version);
     if (path === 'reports') {
       const made = report(body.reference, body.current, 0.18, 5, body.threshold ?? 0.3);
@@ -61,6 +78,29 @@ export class Resources {
       return [200, made];
     }
     return [404, { error: `nothing is at ${path}` }];
+  }
+
+  changeFlow(name, verb, body) {
+    const flow = this.flows.find((one) => one.name === name);
+    if (!flow) return [404, { error: `there is no flow "${name}"` }];
+    if (verb === 'schedule') {
+      flow.paused = body.paused;
+      return [200, flow];
+    }
+    const missing = flow.parameters.find((one) => one.required && !(one.name in body.parameters) && verb === 'run');
+    if (missing) return [422, { error: `flow ${name} needs ${missing.name}: ${missing.doc}` }];
+    const made = { ...run(this.runs.length + 1), flow: name, state: 'completed', state_name: 'NO_ACTION', message: '', parameters: body.parameters ?? {}, cause: 'console', started: new Date().toISOString(), ended: new Date().toISOString() };
+    this.runs.unshift(made);
+    return verb === 'run' ? [200, made] : [200, { runs: [Number(made.id)] }];
+  }
+
+  changeRun(id, verb, body) {
+    const found = this.runs.find((one) => one.id === id);
+    if (!found) return [404, { error: `there is no run ${id}` }];
+    const next = { retry: ['scheduled', 'AwaitingRetry'], cancel: ['cancelled', 'Cancelled'], answer: ['scheduled', 'Resuming'] }[verb];
+    [found.state, found.state_name] = next;
+    for (const one of verb === 'answer' ? found.approvals : []) Object.assign(one, { answer: body.approved ? 'approved' : 'rejected', answered_by: 'console', answered_at: new Date().toISOString(), note: body.note });
+    return [200, found];
   }
 
   promote(version) {
@@ -84,7 +124,7 @@ function run(n) {
   const state = n === 14 ? 'running' : failed ? 'failed' : 'completed';
   const at = (seconds) => new Date(started + seconds * 1000).toISOString();
   const tasks = ['read_tables', 'compare', 'write_report'].map((name, i) => ({ name, state: i < 2 ? 'completed' : state, started: at(i * 2), duration_ms: i < 2 || state !== 'running' ? 1400 : null, error: failed && i === 2 ? 'no space left on device: /data/reports' : '' }));
-  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, state_name: state === 'completed' ? 'NO_ACTION' : '', message: failed ? 'write_report: no space left on device' : '', started: at(0), ended: state === 'running' ? null : at(6), parameters: { reference: '2024-01-31', current: '2024-03-28' }, report: 'drift_2024-01-31_vs_2024-03-28', tasks, logs: [{ time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
+  return { id: String(n), flow: n % 3 ? 'monitor_month' : 'ingest_month', state, state_name: state === 'completed' ? 'NO_ACTION' : '', message: failed ? 'write_report: no space left on device' : '', started: at(0), ended: state === 'running' ? null : at(6), period: '2024-03-28', cause: n % 4 ? 'schedule' : 'console', due: null, attempt: 1, transitions: [{ task: null, state: 'scheduled', state_name: 'Scheduled', message: '', actor: 'schedule', at: at(0) }, { task: null, state, state_name: state, message: '', actor: '', at: at(6) }], approvals: [], parameters: { reference: '2024-01-31', current: '2024-03-28' }, report: 'drift_2024-01-31_vs_2024-03-28', tasks, logs: [{ id: 1, time: at(0.1), level: 'INFO', message: 'reading 6 tables' }, { id: 2, time: at(4), level: failed ? 'ERROR' : 'INFO', message: failed ? 'no space left on device' : '[drift] drift_share=0.07 -> NO_ACTION' }] };
 }
 
 const expectation = (rule, kwargs, success) => ({ success, expectation_config: { type: `expect_column_values_to_${rule}`, kwargs }, result: { unexpected_count: success ? 0 : 3 } });

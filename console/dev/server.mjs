@@ -17,7 +17,7 @@ export function consoleServer({ dist, prometheus, resources, prefix = '/' }) {
     if (!url.pathname.startsWith(prefix)) return plain(response, 404, 'not found');
     const path = url.pathname.slice(prefix.length);
     if (path.startsWith('api/v1/')) return pass(request, response, new URL(`/${path}${url.search}`, prometheus));
-    if (path.startsWith('api/streamflow/')) return own(request, response, resources, path.slice('api/streamflow/'.length));
+    if (path.startsWith('api/streamflow/')) return own(request, response, resources, path.slice('api/streamflow/'.length) + (request.method === 'GET' ? url.search : ''));
     if (path.startsWith('reports/')) return page(response, reportPage(path.slice(8).replace('.html', '')), "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'");
     const file = join(dist, normalize(`/${path}`));
     if (path !== '' && path !== 'index.html' && extname(file) && existsSync(file)) {

@@ -1,6 +1,7 @@
 /** StreamFlow's own resources under `/api/streamflow/`. */
 
 import { requestJson } from './http';
+import type { PromotionReport, StoredEvaluation } from './performance/evaluation';
 import type { Bounds } from './units';
 
 export interface Session {
@@ -32,6 +33,8 @@ export interface Panel {
   bounds?: Bounds | null;
   /** An expression for the value from which on a stat is red. */
   limit?: string | null;
+  /** An expression that makes a stat red where it gives anything but 0. */
+  alarm?: string | null;
   /** Series that never leave zero are left out. */
   hide_zeros?: boolean;
   targets: { expression: string; legend: string }[];
@@ -70,6 +73,8 @@ export interface ModelVersion {
   trained_on?: string;
   metrics?: Record<string, unknown> | null;
   production: boolean;
+  /** The run that trained it. */
+  run_id?: string | number | null;
 }
 export interface Models {
   name: string;
@@ -102,9 +107,42 @@ export interface Expectation {
 export interface RunTask {
   name: string;
   state: string;
+  state_name?: string | null;
+  /** The attempt of the run in which it ran. */
+  attempt?: number;
   started?: string | number | null;
   duration_ms?: number | null;
   error?: string | null;
+}
+export interface LogLine {
+  /** Rises from line to line. */
+  id?: number;
+  time: string | number;
+  level: string;
+  message: string;
+}
+export interface Transition {
+  /** Null for the run itself. */
+  task?: string | null;
+  state: string;
+  state_name: string;
+  message: string;
+  /** Who asked for it; empty where nobody did. */
+  actor: string;
+  at: string;
+}
+/** A question of a run. */
+export interface Approval {
+  task: string;
+  question: string;
+  asked_at: string;
+  /** When no answer means no. */
+  expires_at: string;
+  /** `approved` or `rejected`; null while nobody has answered. */
+  answer: string | null;
+  answered_by: string | null;
+  answered_at: string | null;
+  note: string;
 }
 export interface Run {
   id: string | number;
@@ -118,8 +156,55 @@ export interface Run {
   parameters?: unknown;
   /** Name of the report it wrote. */
   report?: string | null;
+  /** The month it is about. */
+  period?: string | null;
+  /** Who or what started it. */
+  cause?: string | null;
+  due?: string | null;
+  attempt?: number;
   tasks?: RunTask[];
-  logs?: { time: string | number; level: string; message: string }[];
+  logs?: LogLine[];
+  transitions?: Transition[];
+  approvals?: Approval[];
+}
+
+export type Kind = { type: 'date' | 'path' | 'number' | 'integer' | 'flag' } | { type: 'word'; values: string[] };
+export interface Parameter {
+  name: string;
+  doc: string;
+  kind: Kind;
+  required: boolean;
+}
+export interface Flow {
+  name: string;
+  doc: string;
+  parameters: Parameter[];
+  /** Of a flow of the configuration. */
+  steps: string[];
+  /** In words; null without one. */
+  schedule: string | null;
+  on: string[];
+  watch: string | null;
+  paused: boolean;
+  next: string[];
+  skipped: { due_at: string; reason: string }[];
+  last: Run | null;
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: string;
+  run_id: number | null;
+}
+export interface Annotation {
+  at: string;
+  kind: 'promotion' | 'ingest' | 'decision';
+  text: string;
+  run_id: number | null;
 }
 
 export type Distribution =
@@ -172,7 +257,32 @@ export const fetchModels = (signal?: AbortSignal): Promise<Models> => get('model
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
 export const rollBack = (): Promise<unknown> => post('models/rollback', {});
 export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);
-export const fetchRuns = (limit: number, signal?: AbortSignal): Promise<Run[]> => get(`runs?limit=${limit}`, signal);
-export const fetchRun = (id: string, signal?: AbortSignal): Promise<Run> => get(`runs/${encodeURIComponent(id)}`, signal);
+export interface RunFilter {
+  flow: string;
+  state: string;
+  period: string;
+}
+/** The newest runs; an empty text of the filter lets all pass. */
+export function fetchRuns(limit: number, filter: RunFilter, signal?: AbortSignal): Promise<Run[]> {
+  const chosen = Object.entries(filter).filter(([, value]) => value !== '');
+  return get(`runs?${new URLSearchParams([['limit', String(limit)], ...chosen]).toString()}`, signal);
+}
+const runPath = (id: string | number): string => `runs/${encodeURIComponent(id)}`;
+export const fetchRun = (id: string, signal?: AbortSignal): Promise<Run> => get(runPath(id), signal);
+/** The lines after one, and the state of the run. */
+export const fetchLog = (id: string, after: number, signal?: AbortSignal): Promise<{ state: string; state_name: string; lines: LogLine[] }> => get(`${runPath(id)}/logs?after=${after}`, signal);
+export const logAddress = (id: string | number): string => `api/streamflow/${runPath(id)}/log.txt`;
+export const retryRun = (id: string | number, again: { from?: string; all?: boolean }): Promise<Run> => post(`${runPath(id)}/retry`, again);
+export const cancelRun = (id: string | number): Promise<Run> => post(`${runPath(id)}/cancel`, {});
+export const answerRun = (id: string | number, approved: boolean, note: string): Promise<Run> => post(`${runPath(id)}/answer`, { approved, note });
+const flowPath = (name: string): string => `flows/${encodeURIComponent(name)}`;
+export const fetchFlows = (signal?: AbortSignal): Promise<Flow[]> => get('flows', signal);
+export const runFlow = (name: string, parameters: Record<string, unknown>): Promise<Run> => post(`${flowPath(name)}/run`, { parameters });
+export const pauseFlow = (name: string, paused: boolean): Promise<Flow> => post(`${flowPath(name)}/schedule`, { paused });
+export const backfillFlow = (name: string, months: { from: string; to: string; failed_only: boolean; parameters: Record<string, unknown> }): Promise<{ runs: number[] }> => post(`${flowPath(name)}/backfill`, months);
+export const fetchEvaluations = (signal?: AbortSignal): Promise<StoredEvaluation[]> => get('performance', signal);
+export const compareVersions = (contest: { production: number; candidate: number; as_of: string }): Promise<PromotionReport> => post('models/compare', contest);
+export const fetchAudit = (limit: number, signal?: AbortSignal): Promise<AuditEntry[]> => get(`audit?limit=${limit}`, signal);
+export const fetchAnnotations = (start: number, end: number, signal?: AbortSignal): Promise<Annotation[]> => get(`annotations?start=${Math.floor(start)}&end=${Math.ceil(end)}`, signal);
 export const predict = (entity: string): Promise<Prediction> => post('predict', { entity });
 export const fetchStatus = (signal?: AbortSignal): Promise<Status> => get('status', signal);

@@ -58,8 +58,8 @@ test('a list is saved as it is filtered, texts of strangers as texts', async () 
     const download = await waiting;
     assert.equal(download.suggestedFilename(), 'runs.csv');
     const lines = readFileSync(await download.path(), 'utf8').split('\r\n');
-    assert.equal(lines[0], 'State,Flow,Parameters,Started,Took,Run');
-    assert.match(lines[1], /^Completed,"a ""b"", c",reference=2024-01-31 current=2024-02-29,\d{4}-.*Z,2,1$/);
+    assert.equal(lines[0], 'State,Flow,Parameters,Started by,Started,Took,Run');
+    assert.match(lines[1], /^Completed,"a ""b"", c",reference=2024-01-31 current=2024-02-29,,\d{4}-.*Z,2,1$/);
     assert.match(lines[2], /^Completed,monitor_month,"'=HYPERLINK\(""x""\)",/);
   }, { prepare: (page) => answer(page, '**/api/streamflow/runs?*', two) });
 });

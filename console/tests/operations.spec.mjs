@@ -109,7 +109,7 @@ test('snapshots, runs and status', async () => {
   await visit(browser, 'runs', async (page) => {
     await page.locator('td a').first().click();
     await page.waitForURL(/runs\/.+/);
-    await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    await page.getByRole('heading', { name: 'Steps' }).waitFor();
     await keep(page, 'run');
   });
   await visit(browser, 'status', async (page) => {

@@ -2,17 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use streamflow_dataset::{Reading, TableFile};
+use streamflow_dataset::TableFile;
 
-fuzz_target!(|bytes: &[u8]| {
-    let mut file = b"PAR1".to_vec();
+const MAGIC: &[u8] = b"PAR1";
+
+fuzz_target!(init: streamflow_fuzz::let_decoders_panic(), |bytes: &[u8]| {
+    let mut file = if bytes.starts_with(MAGIC) { Vec::new() } else { MAGIC.to_vec() };
     file.extend_from_slice(bytes);
-    if !bytes.ends_with(b"PAR1") {
-        file.extend_from_slice(b"PAR1");
+    if !file[MAGIC.len()..].ends_with(MAGIC) {
+        file.extend_from_slice(MAGIC);
     }
-    let Ok(mut table) = TableFile::from_bytes("fuzz", file) else { return };
-    let names = table.names().to_vec();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let reading = Reading { memory_bytes: 1 << 20, threads: 1, progress: &|_| {} };
-    let _ = table.count(&names, &reading);
+    if let Ok(table) = TableFile::from_bytes("fuzz", file) {
+        streamflow_fuzz::count(table);
+    }
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use streamflow_drift::{Settings, TableProfile, compare};
+use streamflow_drift::{DriftSettings, TableProfile, compare};
 
 fuzz_target!(|text: &str| {
     let Ok(profile) = TableProfile::from_json(text) else { return };
@@ -12,5 +12,5 @@ fuzz_target!(|text: &str| {
     // Twice the rows may be too many.
     let _ = profile.clone().merge(read);
     let columns = profile.into_columns();
-    compare(&columns, &columns, &Settings::default()).expect("names are different and rows equal");
+    compare(&columns, &columns, &DriftSettings::default()).expect("names are different and rows equal");
 });

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["scikit-learn==1.9.1", "numpy==2.4.6"]
 # ///
-"""Golden values of the model metrics: crates/model/tests/golden/metrics.json.
+"""Golden values of one function per metric: crates/performance/tests/golden/metrics.json.
 
     python tools/golden/metrics.py
 
@@ -18,7 +18,7 @@ import sklearn
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
 
-OUT = Path(__file__).parents[2] / "crates/model/tests/golden/metrics.json"
+OUT = Path(__file__).parents[2] / "crates/performance/tests/golden/metrics.json"
 BINS = 10
 
 

@@ -215,7 +215,11 @@ def main():
     # SciPy's own t.sf is off by 3e-11 at x = 1e-6, df = 1 (exact: 1/2 - atan(x)/pi): 1e-6 is left out.
     grid += [case(f"t {df} {x}", {"distribution": "t", "x": x, "df": df}, {"value": stats.t.sf(x, df)}) for df in [1, 2.5, 10, 33.3, 1000, 14084, 2e6] for x in [-2.0, 0.01, 0.3, 1.0, 2.0, 5.0, 12.0, 36.0]]
     grid += [case(f"norm_ppf {x}", {"distribution": "norm_ppf", "x": x}, {"value": stats.norm.ppf(x)}) for x in [1e-12, 0.01, 0.3, 0.6, 0.95, 0.99]]
-    write("distribution", "scipy.stats.{norm,chi2,t}.sf, scipy.stats.norm.ppf", grid)
+    grid += [case(f"t_ppf {df} {x}", {"distribution": "t_ppf", "x": x, "df": df}, {"value": stats.t.ppf(x, df)}) for df in [1, 2.5, 10, 199, 1e6] for x in [1e-9, 0.025, 0.3, 0.975]]
+    for k, n, q in [(0, 5, 0.5), (3, 9, 0.5), (12, 24, 0.5), (203, 720, 0.5), (499_000, 1_000_000, 0.5), (700, 1000, 0.6), (5, 5, 0.2), (1, 400, 0.01)]:
+        values = {"x": k, "n": n, "p": q}
+        grid += [case(f"binom_{name} {k} {n} {q}", {"distribution": f"binom_{name}", **values}, {"value": f(k, n, q)}, 1e-11, 0.0, "SciPy's binomials are off by up to 4e-12") for name, f in (("pmf", stats.binom.pmf), ("cdf", stats.binom.cdf))]
+    write("distribution", "scipy.stats.{norm,chi2,t}.sf, scipy.stats.{norm,t}.ppf, scipy.stats.binom.{pmf,cdf}", grid)
 
 
 main()

@@ -1,12 +1,13 @@
 /** Observations by bucket and time, the darker the more. */
 
-import { useMemo, useRef } from 'preact/hooks';
+import { useContext, useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { shade, type Heatmap } from '../heatmap';
 import { paint, zone } from '../preferences';
 import { formatTime } from '../time/clock';
 import type { Window } from '../time/range';
 import { formatNumber, formatValue } from '../units';
+import { drawEvents, Events, eventsAt, type ChartEvent } from './events';
 import { baseOptions, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
 import { chartKeys, usePlot } from './usePlot';
 
@@ -25,8 +26,9 @@ export interface HeatmapChartProps {
 export function HeatmapChart(props: HeatmapChartProps) {
   const { map, unit } = props;
   const readout = useRef<HTMLParagraphElement>(null);
-  const latest = useRef(props);
-  latest.current = props;
+  const events = useContext(Events);
+  const latest = useRef({ ...props, events });
+  latest.current = { ...props, events };
   // A column that spans the buckets gives the plot its points; the cells are painted over it.
   const data = useMemo<uPlot.AlignedData>(() => [map.times, map.times.map(() => null)], [map]);
   const shape = [map.bounds.join(), unit, paint.value, zone.value, props.height];
@@ -44,11 +46,12 @@ export function HeatmapChart(props: HeatmapChartProps) {
     return heatmapOptions(context, latest.current, () => latest.current);
   };
   const { box, plot } = usePlot(shape, makeOptions, data, props.window);
+  useEffect(() => plot.current?.redraw(false), [events]);
   return (
     <div class="chart">
       <div ref={box} class="plot" role="img" tabIndex={0} aria-label={describe(props)} onKeyDown={chartKeys(plot, props.onZoom)} />
       <p class="legend" ref={readout}>
-        {readAt(props, null, null)}
+        {readAt(latest.current, null, null)}
       </p>
     </div>
   );
@@ -63,7 +66,9 @@ export function bucketName(bounds: readonly number[], i: number, unit: string): 
   return lower === undefined ? `up to ${formatValue(upper, unit)}` : `${formatValue(lower, unit)} – ${formatValue(upper, unit)}`;
 }
 
-function readAt({ map, unit }: HeatmapChartProps, index: number | null, plot: uPlot | null): string {
+type Drawn = HeatmapChartProps & { events: readonly ChartEvent[] };
+
+function readAt({ map, unit, events }: Drawn, index: number | null, plot: uPlot | null): string {
   const time = index === null ? undefined : map.times[index];
   if (index === null || time === undefined) return `Darkest cell: ${formatNumber(map.max, 3)} observations`;
   const top = plot?.cursor.top ?? -1;
@@ -71,7 +76,8 @@ function readAt({ map, unit }: HeatmapChartProps, index: number | null, plot: uP
   const count = map.counts[bucket]?.[index];
   const total = map.counts.reduce((sum, row) => sum + (row[index] ?? 0), 0);
   const cell = count == null ? '' : ` · ${bucketName(map.bounds, bucket, unit)}: ${formatNumber(count, 3)}`;
-  return `${formatTime(time * 1000, zone.peek())}${cell} · all: ${formatNumber(total, 3)}`;
+  const happened = plot ? eventsAt(plot, events).replaceAll('\n', ', ') : '';
+  return `${formatTime(time * 1000, zone.peek())}${cell} · all: ${formatNumber(total, 3)}${happened && ` · ${happened}`}`;
 }
 
 function describe({ title, map, unit }: HeatmapChartProps): string {
@@ -80,7 +86,7 @@ function describe({ title, map, unit }: HeatmapChartProps): string {
   return `${title}: heatmap of ${map.bounds.length} buckets; most observations fall in ${bucketName(map.bounds, most, unit) || 'none'}`;
 }
 
-function heatmapOptions(context: PlotContext, props: HeatmapChartProps, latest: () => HeatmapChartProps): uPlot.Options {
+function heatmapOptions(context: PlotContext, props: HeatmapChartProps, latest: () => Drawn): uPlot.Options {
   const colours = readColours();
   const base = baseOptions(context);
   const rows = props.map.bounds.length;
@@ -99,7 +105,7 @@ function heatmapOptions(context: PlotContext, props: HeatmapChartProps, latest: 
       },
     ],
     series: [{}, { show: true, stroke: 'transparent', points: { show: false } }],
-    hooks: { ...base.hooks, draw: [(self) => drawCells(self, latest(), colours)] },
+    hooks: { ...base.hooks, draw: [(self) => drawCells(self, latest(), colours), (self) => drawEvents(self, latest().events, colours)] },
   };
 }
 

@@ -1,11 +1,12 @@
 /** Lines over time with a legend of last values, which follows the crosshair. */
 
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { paint, zone } from '../preferences';
 import { formatTime } from '../time/clock';
 import type { Window } from '../time/range';
 import { formatWithin, type Bounds } from '../units';
+import { drawEvents, Events, eventsAt, type ChartEvent } from './events';
 import { baseOptions, FONT, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
 import { bySize, isolated, lastValue, nearest, stack, valueRange, type ChartLine } from './series';
 import { chartKeys, usePlot } from './usePlot';
@@ -34,8 +35,9 @@ export function TimeChart(props: TimeChartProps) {
   const { times, lines, unit, stacked = false, marks = [] } = props;
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const readout = useRef<HTMLDivElement>(null);
-  const latest = useRef(props);
-  latest.current = props;
+  const events = useContext(Events);
+  const latest = useRef({ ...props, events });
+  latest.current = { ...props, events };
 
   const drawn = useMemo(() => (stacked ? bySize(lines) : lines), [lines, stacked]);
   const data = useMemo<uPlot.AlignedData>(
@@ -53,11 +55,13 @@ export function TimeChart(props: TimeChartProps) {
       onCursor: (index, self) => {
         writeReadout(readout.current, latest.current, index);
         nameNearest(readout.current, latest.current, drawn, self);
+        nameEvents(readout.current, latest.current.events, self);
       },
     };
-    return chartOptions(context, { ...props, lines: drawn }, hidden);
+    return chartOptions(context, { ...props, lines: drawn }, hidden, () => latest.current.events);
   };
   const { box, plot } = usePlot(shape, makeOptions, data, props.window);
+  useEffect(() => plot.current?.redraw(false), [events]);
 
   return (
     <div class="chart" ref={readout}>
@@ -65,12 +69,13 @@ export function TimeChart(props: TimeChartProps) {
       <p class="chart-tip" aria-hidden="true" hidden>
         <i class="swatch" /> <span /> <b />
       </p>
+      <p class="event-tip" role="status" hidden />
       <div
         ref={box}
         class="plot"
         role="img"
         tabIndex={0}
-        aria-label={describe(props)}
+        aria-label={describe(props, events.length)}
         onKeyDown={chartKeys(plot, props.onZoom)}
         onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
       />
@@ -143,13 +148,27 @@ function nameNearest(element: HTMLElement | null, props: TimeChartProps, drawn: 
   tip.style.top = `${Math.max(0, top - 12)}px`;
 }
 
-function describe({ title, lines, unit, bounds }: TimeChartProps): string {
-  const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatWithin(lastValue(line.values), unit, bounds)}`);
-  const more = lines.length > 5 ? `, and ${lines.length - 5} more` : '';
-  return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}`;
+/** Says what happened at the crosshair, above the chart; on the chart that is pointed at alone. */
+function nameEvents(element: HTMLElement | null, events: readonly ChartEvent[], self: uPlot): void {
+  const tip = element?.querySelector<HTMLElement>('.event-tip');
+  if (!element || !tip) return;
+  const here = self.over.matches(':hover') || element.contains(document.activeElement);
+  const text = here ? eventsAt(self, events) : '';
+  if (tip.textContent !== text) tip.textContent = text;
+  tip.hidden = text === '';
+  const x = (self.cursor.left ?? 0) + self.over.offsetLeft;
+  const onLeft = x > element.clientWidth / 2;
+  tip.style.left = onLeft ? '' : `${x + 8}px`;
+  tip.style.right = onLeft ? `${element.clientWidth - x + 8}px` : '';
 }
 
-function chartOptions(context: PlotContext, props: TimeChartProps, hidden: ReadonlySet<string>): uPlot.Options {
+function describe({ title, lines, unit, bounds }: TimeChartProps, events: number): string {
+  const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatWithin(lastValue(line.values), unit, bounds)}`);
+  const more = lines.length > 5 ? `, and ${lines.length - 5} more` : '';
+  return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}${events > 0 ? `; ${events} marks of promotions, ingests and decisions` : ''}`;
+}
+
+function chartOptions(context: PlotContext, props: TimeChartProps, hidden: ReadonlySet<string>, events: () => readonly ChartEvent[]): uPlot.Options {
   const { lines, unit, stacked = false, marks = [] } = props;
   const colours = readColours();
   const base = baseOptions(context);
@@ -161,7 +180,15 @@ function chartOptions(context: PlotContext, props: TimeChartProps, hidden: Reado
     axes: [timeAxis(colours, context.zone), valueAxis(colours, unit)],
     series: [{}, ...lines.map((line) => lineOptions(line, colours, { filled: stacked || single, hidden: hidden.has(line.label) }))],
     ...(stacked ? { bands: lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) } : {}),
-    hooks: { ...base.hooks, draw: [(self) => drawMarks(self, marks, colours)] },
+    hooks: {
+      ...base.hooks,
+      draw: [
+        (self) => {
+          drawMarks(self, marks, colours);
+          drawEvents(self, events(), colours);
+        },
+      ],
+    },
   };
 }
 

@@ -1,6 +1,8 @@
 /** A range query as a chart. */
 
+import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Events, useEvents } from '../chart/events';
 import { gridOf, toLines, type ChartLine } from '../chart/series';
 import { TimeChart } from '../chart/TimeChart';
 import { queryRange } from '../prometheus';
@@ -59,7 +61,9 @@ export function GraphAnswer({ query, onError, onChange }: AnswerProps) {
           {data.series.length === 0 ? (
             <Nothing text="The expression gives no series in this range. Is the metric name right, and is the range long enough for two samples?" />
           ) : (
-            <TimeChart title={query.expression} times={drawn.times} lines={drawn.lines} unit="short" window={data.window} height={340} stacked={query.stacked} onZoom={zoom} />
+            <WithEvents window={data.window}>
+              <TimeChart title={query.expression} times={drawn.times} lines={drawn.lines} unit="short" window={data.window} height={340} stacked={query.stacked} onZoom={zoom} />
+            </WithEvents>
           )}
           <p class="after">
             {data.series.length} series, a point every {formatDuration(data.step)}, answered in {Math.round(data.tookMs)} ms.
@@ -78,6 +82,10 @@ export function GraphAnswer({ query, onError, onChange }: AnswerProps) {
       )}
     </div>
   );
+}
+
+function WithEvents({ window, children }: { window: Window; children: ComponentChildren }) {
+  return <Events.Provider value={useEvents(window)}>{children}</Events.Provider>;
 }
 
 function Save({ title, times, lines, box }: { title: string; times: readonly number[]; lines: readonly ChartLine[]; box: { current: Element | null } }) {

@@ -1,19 +1,24 @@
-/** Versions of the model, what they score, and which one answers. */
+/** Versions of the model, what they score, where they come from, and which one answers. */
 
 import { useMemo, useState } from 'preact/hooks';
+import { linkTo, place } from '../location';
+import { Changes } from '../models/Changes';
+import { Compare } from '../models/Compare';
+import { Lineage } from '../models/Lineage';
 import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
 import { Chip } from '../shell/Chip';
 import { Confirm } from '../shell/Confirm';
 import { PageHead } from '../shell/PageHead';
+import type { PageProps } from '../shell/pages';
 import { announcement } from '../shell/shortcuts';
 import { Empty, Loaded } from '../shell/states';
 import { DataTable, type Column } from '../table/DataTable';
 import { timeColumn } from '../table/timeColumn';
 import { formatNumber } from '../units';
 
-export function Models() {
+export function Models({ rest }: PageProps) {
   const models = useResource(fetchModels, []);
   return (
     <>
@@ -26,7 +31,7 @@ export function Models() {
               <pre>streamflow train --as-of 2024-01-31</pre>
             </Empty>
           ) : (
-            <Versions list={list} reload={models.reload} />
+            <Versions list={list} reload={models.reload} rest={rest} />
           )
         }
       </Loaded>
@@ -50,10 +55,11 @@ function metricOf(version: ModelVersion | undefined, name: string): number | nul
 
 type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } | null;
 
-function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
+function Versions({ list, reload, rest }: { list: ModelList; reload: () => void; rest: string }) {
   const [intent, setIntent] = useState<Intent>(null);
   const production = list.versions.find((version) => version.production);
   const columns = useMemo(() => columnsOf(list, production, (version) => setIntent({ kind: 'promote', version })), [list]);
+  const shown = rest === '' ? production : list.versions.find((version) => String(version.version) === rest);
   const finish = (done: boolean): void => {
     if (done) {
       announcement.value = intent?.kind === 'promote' ? `Version ${intent.version.version} is in production.` : 'Rolled back.';
@@ -73,7 +79,10 @@ function Versions({ list, reload }: { list: ModelList; reload: () => void }) {
           </button>
         )}
       </div>
-      <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} />
+      <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
+      {shown ? <Lineage version={shown} /> : rest !== '' && <Empty title="There is no such version">{rest} is not a version of {list.name}.</Empty>}
+      <Compare list={list} />
+      <Changes shown={list.production} />
       {intent && <Ask intent={intent} production={production} close={finish} />}
     </>
   );
@@ -86,10 +95,13 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
     {
       key: 'version',
       title: 'Version',
+      className: 'when',
       value: (version) => version.version,
       cell: (version) => (
         <>
-          <b>{version.version}</b>
+          <a href={linkTo(`models/${version.version}`, place.value.parameters)} aria-label={`Lineage of version ${version.version}`}>
+            <b>{version.version}</b>
+          </a>
           <Others version={version} />
         </>
       ),
@@ -97,6 +109,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
     {
       key: 'state',
       title: 'State',
+      className: 'when',
       value: (version) => (version.production ? 'Production' : 'Candidate'),
       cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>),
     },

@@ -1,6 +1,7 @@
 /** Is it up, how fast, how many errors, what does the model say, has the data drifted. */
 
 import { useState } from 'preact/hooks';
+import { Events, useEvents } from '../chart/events';
 import { place, setParameters } from '../location';
 import { PanelView } from '../panels/PanelView';
 import { readStored, store } from '../preferences';
@@ -12,6 +13,7 @@ import { PageHead } from '../shell/PageHead';
 import { Empty, Loaded } from '../shell/states';
 import { TimeControls } from '../shell/TimeControls';
 import { parseDuration } from '../time/duration';
+import { view } from '../time/view';
 
 const DEFAULT_SCRAPE_INTERVAL = 15;
 
@@ -27,8 +29,9 @@ export function Overview() {
   const interval = useResource(fetchScrapeInterval, []);
   const scrapeInterval = interval.data ?? (interval.error ? DEFAULT_SCRAPE_INTERVAL : null);
   const wanted = place.value.parameters.get('dashboard') ?? '';
+  const events = useEvents(view.value);
   return (
-    <>
+    <Events.Provider value={events}>
       <PageHead title="Overview">
         <TimeControls />
       </PageHead>
@@ -44,7 +47,7 @@ export function Overview() {
           );
         }}
       </Loaded>
-    </>
+    </Events.Provider>
   );
 }
 

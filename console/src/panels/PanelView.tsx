@@ -96,7 +96,7 @@ function toExplore(panel: Panel, scrapeInterval: number): string {
 function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable: boolean }) {
   switch (data.kind) {
     case 'stat':
-      return <Stat panel={panel} readings={data.readings} limit={data.limit} />;
+      return <Stat panel={panel} data={data} />;
     case 'bar':
       return <Bars panel={panel} readings={data.readings} />;
     case 'heatmap': {
@@ -134,12 +134,12 @@ function marksOf(panel: Panel): Mark[] {
   });
 }
 
-function Stat({ panel, readings, limit }: { panel: Panel; readings: readonly Reading[]; limit: number | null }) {
+function Stat({ panel, data: { readings, limit, alarming } }: { panel: Panel; data: Extract<PanelData, { kind: 'stat' | 'bar' }> }) {
   const present = readings.filter((reading) => !Number.isNaN(reading.value));
   const first = present[0];
   if (!first) return <Nothing text={panel.empty} />;
   const textual = panel.unit === 'string';
-  const thresholds: readonly Threshold[] | undefined = limit === null ? panel.thresholds : [{ color: 'green' }, { value: limit, color: 'red' }];
+  const thresholds: readonly Threshold[] | undefined = alarming ? [{ color: 'red' }] : limit === null ? panel.thresholds : [{ color: 'green' }, { value: limit, color: 'red' }];
   const alarm = firstAlarm(thresholds);
   return (
     <>

@@ -13,7 +13,7 @@ export interface Reading {
   history: (number | null)[];
 }
 export type PanelData = { window: Window; step: number; notes: string[] } & (
-  | { kind: 'stat' | 'bar'; readings: Reading[]; limit: number | null }
+  | { kind: 'stat' | 'bar'; readings: Reading[]; limit: number | null; alarming: boolean }
   | { kind: 'timeseries'; times: number[]; lines: ChartLine[] }
   | { kind: 'heatmap'; times: number[]; map: Heatmap }
 );
@@ -62,8 +62,13 @@ async function fetchReadings(panel: Panel, view: Window, scrapeInterval: number,
       return answer.series.flatMap((series) => readingOf(series, legendOf(legend, series.labels, expression), window, step));
     }),
   );
-  const limit = panel.limit ? await queryInstant(panel.limit, view.end, signal) : null;
-  return { kind: panel.kind === 'bar' ? 'bar' : 'stat', window, step, notes, readings: readings.flat(), limit: limit?.kind === 'vector' ? (limit.samples[0]?.value ?? null) : null };
+  const [limit, alarm] = await Promise.all([panel.limit, panel.alarm].map((expression) => firstValue(expression, view.end, signal)));
+  return { kind: panel.kind === 'bar' ? 'bar' : 'stat', window, step, notes, readings: readings.flat(), limit: limit ?? null, alarming: alarm != null && alarm !== 0 };
+}
+
+async function firstValue(expression: string | null | undefined, time: number, signal: AbortSignal): Promise<number | null> {
+  const answer = expression ? await queryInstant(expression, time, signal) : null;
+  return answer?.kind === 'vector' ? (answer.samples[0]?.value ?? null) : null;
 }
 
 /** The reading at the end of the window; a series that ended before it is not a reading of now. */

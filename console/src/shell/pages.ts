@@ -25,9 +25,11 @@ export const PAGES: readonly Page[] = [
   { path: 'targets', aliases: ['service-discovery'], title: 'Targets', icon: 'targets', key: 't', group: 'Service', load: async () => (await import('../pages/Targets')).Targets },
   { path: 'alerts', aliases: ['rules'], title: 'Alerts & rules', icon: 'alerts', key: 'a', group: 'Service', load: async () => (await import('../pages/Alerts')).Alerts },
   { path: 'drift', title: 'Drift', icon: 'drift', key: 'd', group: 'Model', load: async () => (await import('../pages/Drift')).Drift },
+  { path: 'performance', title: 'Performance', icon: 'performance', key: 'q', group: 'Model', load: async () => (await import('../pages/Performance')).Performance },
   { path: 'predict', title: 'Predict', icon: 'predict', key: 'p', group: 'Model', load: async () => (await import('../pages/Predict')).Predict },
   { path: 'models', title: 'Models', icon: 'models', key: 'm', group: 'Model', load: async () => (await import('../pages/Models')).Models },
   { path: 'data', title: 'Data', icon: 'data', key: 's', group: 'Model', load: async () => (await import('../pages/Data')).Data },
+  { path: 'flows', title: 'Flows', icon: 'flows', key: 'f', group: 'System', load: async () => (await import('../pages/Flows')).Flows },
   { path: 'runs', title: 'Runs', icon: 'runs', key: 'r', group: 'System', load: async () => (await import('../pages/Runs')).Runs },
   { path: 'status', aliases: ['config', 'flags', 'tsdb-status'], title: 'Status', icon: 'status', key: 'u', group: 'System', load: async () => (await import('../pages/Status')).Status },
 ];

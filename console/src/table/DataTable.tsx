@@ -30,6 +30,8 @@ export interface DataTableProps<Row> {
   rowKey: (row: Row) => string | number;
   selected?: string | number | null;
   className?: string;
+  /** What is said where there is no row to choose from. */
+  none?: string;
   /** More ways to choose among the rows, before the search. */
   children?: ComponentChildren;
 }
@@ -37,7 +39,7 @@ export interface DataTableProps<Row> {
 /** Rows that come and go together. */
 const CHUNK = 40;
 
-export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, className = '', children }: DataTableProps<Row>) {
+export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, className = '', none, children }: DataTableProps<Row>) {
   const search = place.value.parameters.get('q') ?? '';
   const order = place.value.parameters.get('sort') ?? '';
   const texts = useMemo(() => rows.map((row) => columns.map((column) => column.value(row) ?? '').join('\n').toLowerCase()), [rows, columns]);
@@ -58,7 +60,7 @@ export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, 
         </button>
         <small role="status">{shown.length === rows.length ? '' : `${formatNumber(shown.length, 9)} of `}{rows.length === 1 ? '1 row' : `${formatNumber(rows.length, 9)} rows`}</small>
       </div>
-      {shown.length === 0 ? <p class="nothing">Nothing matches “{search}”.</p> : <Rows title={title} columns={columns} rows={shown} rowKey={rowKey} selected={selected} className={className} order={order} view={`${search}\n${order}`} />}
+      {shown.length === 0 ? <p class="nothing">{none !== undefined && rows.length === 0 ? none : `Nothing matches “${search}”.`}</p> : <Rows title={title} columns={columns} rows={shown} rowKey={rowKey} selected={selected} className={className} order={order} view={`${search}\n${order}`} />}
     </>
   );
 }
@@ -88,7 +90,7 @@ function SortChoice<Row>({ columns, order }: { columns: readonly Column<Row>[]; 
   );
 }
 
-interface RowsProps<Row> extends Required<Omit<DataTableProps<Row>, 'children'>> {
+interface RowsProps<Row> extends Required<Omit<DataTableProps<Row>, 'children' | 'none'>> {
   order: string;
   /** Changes with the choice and the order of the rows. */
   view: string;

@@ -69,7 +69,7 @@ pub enum Error {
     #[error("{0}")]
     Table(Box<Problem>),
     /// A manifest in the ledger cannot be read.
-    #[error("the ledger entry {} is damaged: {reason}; restore it from a backup or delete it and ingest that month again", .path.display())]
+    #[error("the ledger entry {} is damaged: {reason}; ingest that month again with --replace, which writes it anew, or restore it from a backup", .path.display())]
     Ledger {
         /// The manifest.
         path: PathBuf,
@@ -98,7 +98,11 @@ pub enum Error {
     },
     /// A snapshot's file is not what was written.
     #[error(
-        "the snapshot of {table} as of {as_of} is damaged: {reason}; ingest that month again (--replace)"
+        "the snapshot of {table} as of {as_of} is damaged: {reason}; {}", if *.is_recorded {
+            "ingest the same drop again, which writes the file anew, or another one with --replace"
+        } else {
+            "ingest that month again with --replace"
+        }
     )]
     Damaged {
         /// The table.
@@ -107,6 +111,8 @@ pub enum Error {
         as_of: Period,
         /// What is wrong with it.
         reason: String,
+        /// Whether the ledger has its checksum, so that an ingest of the same drop sees the damage.
+        is_recorded: bool,
     },
     /// Snapshots were replaced faster than they could be read.
     #[error("the snapshots changed during each of {attempts} reads; try again")]

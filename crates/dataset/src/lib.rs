@@ -75,7 +75,7 @@ pub use format::columnar::is_decoding;
 pub use format::{CsvOptions, Format};
 pub use period::{Period, PeriodError};
 pub use problem::{Position, Problem, ProblemKind};
-pub use snapshot::checksums::{FileState, VerifiedFile};
+pub use snapshot::checksums::{FileState, Verification, VerifiedFile};
 pub use snapshot::expectations::{
     EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,
 };

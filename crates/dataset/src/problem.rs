@@ -96,9 +96,20 @@ pub enum ProblemKind {
         /// A file whose name is close.
         nearest: Option<String>,
     },
-    /// `TABLE.csv` and `TABLE.parquet` in one drop.
-    #[error("the table comes both as .csv and as .parquet; leave one of them")]
-    TwoFiles,
+    /// No file for a configured table, but one of its name in another format.
+    #[error("is missing, and {found:?} is of no format that is read; save it as {expected}")]
+    OtherFormat {
+        /// The file.
+        found: String,
+        /// The names that the table may have.
+        expected: String,
+    },
+    /// `TABLE.csv` and `TABLE.parquet`, or two others of a table, in one drop.
+    #[error("the table comes more than once: {}; leave one of them", .files.join(", "))]
+    TwoFiles {
+        /// Its files.
+        files: Vec<String>,
+    },
     /// Nothing in the file.
     #[error("is empty; expected a header line with the column names")]
     EmptyFile,
@@ -131,6 +142,17 @@ pub enum ProblemKind {
     /// Text that is not UTF-8, in a file whose encoding can be named.
     #[error("is not UTF-8 text; name its encoding, such as --encoding latin1, or save it as UTF-8")]
     OtherEncoding,
+    /// Text in UTF-16 that nothing announces.
+    #[error(
+        "seems to be UTF-16 without a byte order mark; name it with --encoding {encoding}, or save it as UTF-8"
+    )]
+    Utf16WithoutMark {
+        /// Its name.
+        encoding: &'static str,
+    },
+    /// A pipe or a device, such as `/dev/stdin` or the `<(…)` of a shell.
+    #[error("is no file that can be read more than once (a pipe?); save it as a file first")]
+    ReadOnce,
     /// A separator was named that the header does not have, and another one makes columns of it.
     #[error(
         "the header has no {named:?}, and {found:?} would make {columns} columns of it; name that with --separator"
@@ -144,10 +166,11 @@ pub enum ProblemKind {
         columns: usize,
     },
     /// A folder without anything to read.
-    #[error(
-        "is a folder without Parquet or Arrow files; name a file, or a folder that holds the parts of a table"
-    )]
+    #[error("is a folder without files to read; name a file, or a folder that holds the parts of a table")]
     NoParts,
+    /// A part without a byte.
+    #[error("is empty, and a folder is read as the parts of one table; remove this part or write it again")]
+    EmptyPart,
     /// A folder of parts that holds another folder, as partitioned tables do.
     #[error(
         "holds the folder {inner:?}; a table that is partitioned by folders is not read as one: name one of them"
@@ -157,14 +180,16 @@ pub enum ProblemKind {
         inner: String,
     },
     /// A folder of parts that holds a file of another kind.
-    #[error("holds {file:?}, which is neither Parquet nor Arrow; a folder is read as the parts of one table")]
+    #[error(
+        "holds {file:?}, which is text beside Parquet or Arrow files; a folder is read as the parts of one table: move it away"
+    )]
     NotAPart {
         /// The file.
         file: String,
     },
     /// A part with other columns.
     #[error(
-        "the columns are not those of {first}; the parts of a table have the same columns in the same order"
+        "the columns are not those of {first}; a folder is read as the parts of one table, with the same columns in the same order: name one file, or move away what is no part"
     )]
     OtherColumns {
         /// The first part.

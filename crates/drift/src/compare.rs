@@ -23,7 +23,8 @@ use crate::summary;
 use crate::target::target_drift;
 
 /// Compares two tables. Columns pair up by name, in the order of the reference, then those only the current side has.
-/// Columns are independent and are compared on all processors.
+/// Columns are independent and are compared on all processors; what rows say together is for the caller to tell
+/// ([`Comparison::rows`]).
 ///
 /// # Errors
 /// Duplicate names, columns of unequal length on a side, invalid text codes; a side without rows, no common column.
@@ -31,7 +32,6 @@ use crate::target::target_drift;
 pub fn compare(reference: &[Column], current: &[Column], settings: &DriftSettings) -> Result<Report, Error> {
     let mut comparison = Comparison::new(settings.clone());
     comparison.columns(reference, current)?;
-    comparison.rows(RowFacts::of(reference), RowFacts::of(current));
     comparison.finish()
 }
 

@@ -42,7 +42,7 @@ mod evidently_json;
 mod explain;
 mod format;
 mod history;
-mod html;
+pub mod html;
 mod markdown;
 mod methods;
 mod notes;

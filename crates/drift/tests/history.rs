@@ -91,7 +91,34 @@ fn one_month_and_no_column_are_histories() {
     let none = [Column::float("x", vec![f64::NAN])];
     let empty = compare(&none, &none, &DriftSettings::default()).unwrap();
     let html = History::new(&[empty]).unwrap().to_html();
-    assert!(html.contains("No retraining in the only month") && !html.contains("NaN"), "{html}");
+    assert!(html.contains("No retraining in the only file") && !html.contains("NaN"), "{html}");
+}
+
+#[test]
+fn what_is_named_as_a_date_is_a_month_and_else_a_file() {
+    let x = [wave("x", |x| x)];
+    for (names, unit, heading) in [
+        (["2024-02-29", "2024-03-31"], "month", "Month"),
+        (["2024-02", "2024-03"], "month", "Month"),
+        (["2024-02-29", "march.csv"], "file", "File"),
+        (["drops/2024-02-29.csv", "drops/2024-03-31.csv"], "file", "File"),
+    ] {
+        let report = |name: &str| compare(&x, &x, &settings(RuleSet::Calibrated, name)).unwrap();
+        let history = History::new(&names.map(report)).unwrap();
+        assert_eq!(history.unit(), unit, "{names:?}");
+        let headline = format!("No retraining in 2 {unit}s");
+        let (html, markdown) = (history.to_html(), history.to_markdown());
+        assert!(
+            html.contains(&headline) && html.contains(&format!("<th scope=\"col\">{heading}</th>")),
+            "{html}"
+        );
+        assert!(
+            markdown.contains(&headline) && markdown.contains(&format!("| {heading} | Rows")),
+            "{markdown}"
+        );
+        let other = if unit == "file" { " month</" } else { " file</" };
+        assert!(!html.contains(other), "{html}");
+    }
 }
 
 #[test]

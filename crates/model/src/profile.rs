@@ -1,8 +1,8 @@
 //! What the training data looked like: the reference that later data and scores are held against.
 
 use serde::{Deserialize, Serialize};
+use streamflow_stats::Sample;
 
-use crate::metrics::quantile;
 use crate::{FeatureColumn, Features, MISSING};
 
 /// The quantiles that are kept of a numerical feature.
@@ -112,11 +112,8 @@ fn numerical(mut values: Vec<f64>) -> Distribution {
     let std = mean.filter(|_| values.len() > 1).map(|mean| {
         (values.iter().map(|v| (v - mean) / (n - 1.0).sqrt()).map(|d| d * d).sum::<f64>()).sqrt()
     });
-    let quantiles = if values.is_empty() {
-        Vec::new()
-    } else {
-        QUANTILES.iter().map(|&q| quantile(&values, q)).collect()
-    };
+    let quantiles: Vec<f64> = Sample::from_counts(values.iter().map(|&value| (value, 1)))
+        .map_or_else(|_| Vec::new(), |sample| QUANTILES.iter().filter_map(|&q| sample.quantile(q)).collect());
     // JSON has no infinity: a spread beyond the largest double is left out.
     Distribution::Numerical {
         mean: mean.filter(|v| v.is_finite()),

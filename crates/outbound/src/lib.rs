@@ -11,7 +11,7 @@
 //! let client = client_of(&url).build()?;
 //! let credentials = Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::Text("t0ken".to_owned()) };
 //! let receiver = Receiver { url, client, credentials, timeout: std::time::Duration::from_secs(10) };
-//! assert_eq!(receiver.shown_url(), "https://example.org/push");
+//! assert_eq!(receiver.shown_url(), "https://user:xxxxx@example.org/push");
 //! assert!(!format!("{receiver:?}").contains("t0ken"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -25,4 +25,4 @@ mod receiver;
 pub use client::{ClientSettings, TlsFiles, USER_AGENT, client_of};
 pub use credentials::{Credentials, Secret};
 pub use error::{Error, causes, failure};
-pub use receiver::Receiver;
+pub use receiver::{Receiver, shown_address};

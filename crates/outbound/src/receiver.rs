@@ -7,10 +7,13 @@ use reqwest::{Client, IntoUrl, Method, RequestBuilder, Url};
 
 use crate::{Credentials, Error};
 
+/// What stands in the place of a secret in an address, as in Go.
+const HIDDEN: &str = "xxxxx";
+
 /// A server, how it is reached and who we are to it.
 #[derive(Clone)]
 pub struct Receiver {
-    /// Where requests go. User and password in it are not shown.
+    /// Where requests go. The password in it and the values of its parameters are not shown.
     pub url: Url,
     /// Redirects and TLS are decided here.
     pub client: Client,
@@ -37,14 +40,39 @@ impl Receiver {
         self.credentials.authorize(self.client.request(method, url).timeout(self.timeout)).await
     }
 
-    /// The URL without user and password.
+    /// The URL as [`shown_address`] shows it.
     pub fn shown_url(&self) -> String {
-        let mut url = self.url.clone();
-        // A URL that cannot have them has none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.to_string()
+        shown_address(self.url.as_str()).unwrap_or_default()
     }
+}
+
+/// An address without its password and the values of its parameters; none when the text is no address.
+pub fn shown_address(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((name, _)) => format!("{name}:{HIDDEN}@{host}"),
+            None => format!("{HIDDEN}@{host}"),
+        },
+        None => authority.to_owned(),
+    };
+    let path = match path.split_once('?') {
+        Some((path, query)) => {
+            let hidden = query.split('&').map(|pair| match pair.split_once('=') {
+                Some((name, _)) => format!("{name}={HIDDEN}"),
+                None => HIDDEN.to_owned(),
+            });
+            format!("{path}?{}", hidden.collect::<Vec<_>>().join("&"))
+        }
+        None => path.to_owned(),
+    };
+    Some(format!("{scheme}://{authority}{path}"))
 }
 
 impl Debug for Receiver {
@@ -53,5 +81,28 @@ impl Debug for Receiver {
             .field("url", &self.shown_url())
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_address;
+
+    #[test]
+    fn addresses_are_shown_without_their_secrets() {
+        for (text, expected) in [
+            ("http://host:9090/path", Some("http://host:9090/path")),
+            (
+                "https://bob:s3cret@host/push?key=s3cret&flag",
+                Some("https://bob:xxxxx@host/push?key=xxxxx&xxxxx"),
+            ),
+            ("http://s3cret@host", Some("http://xxxxx@host")),
+            ("http://a:b:c@d@host?x=1", Some("http://a:xxxxx@host?x=xxxxx")),
+            ("host:9090", None),
+            ("a b://host", None),
+            ("", None),
+        ] {
+            assert_eq!(shown_address(text).as_deref(), expected, "{text}");
+        }
     }
 }

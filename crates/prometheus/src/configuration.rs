@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use streamflow_outbound::Receiver;
-use streamflow_prometheus_yml::{HttpSettings, PrometheusConfig, parse, parse_rules, without_secrets};
+use streamflow_outbound::{Receiver, shown_address};
+use streamflow_prometheus_yml::{Document, HttpSettings, PrometheusConfig, parse_rules};
 use streamflow_tsdb::Labels;
 
 use crate::clients::{client, credentials};
@@ -39,14 +39,12 @@ impl Configuration {
             Source::File(path) => {
                 let read = std::fs::read_to_string(path);
                 let text = read.map_err(|source| Error::Read { path: path.clone(), source })?;
-                let (prometheus, warnings) = parse(&text, path)?;
+                let document = Document::read(&text, path)?;
+                let shown = document.without_secrets(shown_address);
+                let Document { config, warnings, .. } = document;
                 // The paths are relative to the file already.
-                let files = rules::load(&prometheus.rule_files, Path::new(""))?;
-                let shown = without_secrets(&text).map_err(|message| Error::Receiver {
-                    section: "the configuration as it is shown",
-                    message,
-                })?;
-                (prometheus, warnings, shown, files)
+                let files = rules::load(&config.rule_files, Path::new(""))?;
+                (config, warnings, shown, files)
             }
             Source::BuiltIn { interval, jobs, rules } => {
                 let files = vec![parse_rules(rules, Path::new("rules.yml"))?];
@@ -165,5 +163,19 @@ mod tests {
             let error = error.unwrap_or_else(|| panic!("{text} is taken")).to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("prometheus.yml");
+        let yaml = "remote_write: [{url: 'http://bob:SECRET@h/push?key=SECRET', basic_auth: {username: a, password: SECRET}}]";
+        std::fs::write(&file, yaml).unwrap();
+        let settings = Settings::new(dir.path().to_owned(), Source::File(file));
+        let text = Configuration::read(&settings).unwrap().text;
+        assert!(
+            text.contains("url: http://bob:xxxxx@h/push?key=xxxxx") && !text.contains("SECRET"),
+            "{text}"
+        );
     }
 }

@@ -59,6 +59,22 @@ impl Handle {
         self.applied().warnings.clone()
     }
 
+    /// Name and beginning of every alert that fires.
+    pub fn firing_alerts(&self) -> Vec<(String, String)> {
+        let firing = self
+            .0
+            .rules
+            .alerts()
+            .into_iter()
+            .filter(|alert| alert.state == rules::status::AlertState::Firing);
+        firing
+            .map(|alert| {
+                let name = alert.labels.get("alertname").cloned().unwrap_or_default();
+                (name, alert.active_at)
+            })
+            .collect()
+    }
+
     /// Reads the configuration anew. One that is not valid changes nothing.
     ///
     /// # Errors

@@ -29,8 +29,9 @@ pub fn config(interval: Duration, jobs: &[Job]) -> PrometheusConfig {
             credentials: Secret::new(token.clone()),
             ..Authorization::default()
         });
+        let labels = job.instance.iter().map(|instance| ("instance".to_owned(), instance.clone()));
         scrape.static_configs =
-            vec![TargetGroup { targets: vec![address(&job.url)], ..TargetGroup::default() }];
+            vec![TargetGroup { targets: vec![address(&job.url)], labels: labels.collect() }];
         scrape
     };
     PrometheusConfig {
@@ -52,6 +53,9 @@ pub fn shown(interval: Duration, jobs: &[Job]) -> String {
             text.push_str("    authorization:\n      credentials: <secret>\n");
         }
         writeln!(text, "    static_configs:\n      - targets: [{:?}]", address(&job.url)).expect(GROWS);
+        if let Some(instance) = &job.instance {
+            writeln!(text, "        labels: {{instance: {instance:?}}}").expect(GROWS);
+        }
     }
     text
 }
@@ -70,14 +74,16 @@ mod tests {
 
     #[test]
     fn what_is_shown_means_what_is_done() {
-        let job = |name: &str, url: &str, token: Option<&str>| Job {
+        let job = |name: &str, url: &str, [token, instance]: [Option<&str>; 2]| Job {
             name: name.to_owned(),
             url: url.parse().unwrap(),
             token: token.map(str::to_owned),
+            instance: instance.map(str::to_owned),
         };
         let jobs = [
-            job("api", "http://127.0.0.1:8000/metrics", None),
-            job("streamflow", "http://[::1]/ops/metrics", Some("<secret>")),
+            job("api", "http://127.0.0.1:8000/metrics", [None, None]),
+            job("streamflow", "http://[::1]/ops/metrics", [Some("<secret>"), None]),
+            job("own", "http://127.0.0.1:4711/metrics", [None, Some("ops.example:443")]),
         ];
         for seconds in [5, 10, 90] {
             let interval = Duration::from_secs(seconds);

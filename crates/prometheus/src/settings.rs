@@ -76,6 +76,8 @@ pub struct Job {
     pub url: Url,
     /// The bearer token that the target asks for.
     pub token: Option<String>,
+    /// The label `instance` of its series, where that is not the address in the URL.
+    pub instance: Option<String>,
 }
 
 impl std::fmt::Debug for Job {

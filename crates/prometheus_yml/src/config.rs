@@ -13,6 +13,7 @@ use streamflow_gotext::{parse_duration_ms, parse_size};
 use crate::http_settings::HttpSettings;
 use crate::keys::Place;
 use crate::relabel::Relabel;
+use crate::shown::without_secrets;
 use crate::yaml::Tree;
 pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite};
 
@@ -236,11 +237,42 @@ struct AlertingClients {
     alertmanagers: Vec<HttpSettings>,
 }
 
+/// A file that was read.
+#[derive(Debug)]
+pub struct Document {
+    /// What it says.
+    pub config: PrometheusConfig,
+    /// What of it is not supported.
+    pub warnings: Vec<String>,
+    /// None in an empty file.
+    tree: Option<Tree>,
+}
+
+impl Document {
+    /// Reads the text of the file at `path`.
+    ///
+    /// # Errors
+    /// The line, the value and what was expected.
+    pub fn read(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        read(text, path)
+    }
+
+    /// The document printed anew without its secrets; `address` gives an address as it may be shown, and none for a text
+    /// that is no address.
+    pub fn without_secrets(&self, address: impl Fn(&str) -> Option<String>) -> String {
+        self.tree.as_ref().map_or_else(String::new, |tree| without_secrets(tree, &address))
+    }
+}
+
 /// Reads the text of the file at `path`; the warnings name what is not supported.
 ///
 /// # Errors
 /// The line, the value and what was expected.
 pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>), ConfigError> {
+    Document::read(text, path).map(|document| (document.config, document.warnings))
+}
+
+fn read(text: &str, path: &Path) -> Result<Document, ConfigError> {
     let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
     let yaml = |error: serde_saphyr::Error| {
         let line = error.location().map_or(0, |location| location.line());
@@ -251,7 +283,8 @@ pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>),
     let Some(tree @ Tree::Map(_)) = tree else {
         let empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
         let expected = || fault(1, "expected a mapping with sections such as scrape_configs".to_owned());
-        return if empty { Ok((PrometheusConfig::default(), Vec::new())) } else { Err(expected()) };
+        let (config, warnings) = (PrometheusConfig::default(), Vec::new());
+        return if empty { Ok(Document { config, warnings, tree: None }) } else { Err(expected()) };
     };
     let mut warnings = Vec::new();
     tree.check(Place::File, &mut warnings).map_err(|unknown| fault(unknown.line, unknown.message))?;
@@ -271,7 +304,7 @@ pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>),
         fault(tree.line(&steps), message)
     })?;
     config.resolve(path.parent().unwrap_or(Path::new("")));
-    Ok((config, warnings))
+    Ok(Document { config, warnings, tree: Some(tree) })
 }
 
 /// A missing value is the default, as everywhere in Prometheus's files.

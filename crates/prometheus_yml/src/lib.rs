@@ -31,11 +31,10 @@ mod target_file;
 mod yaml;
 
 pub use config::{
-    Alerting, Alertmanager, ConfigError, FileDiscovery, Global, PrometheusConfig, QueueConfig, RemoteWrite,
-    ScrapeConfig, TargetGroup, parse,
+    Alerting, Alertmanager, ConfigError, Document, FileDiscovery, Global, PrometheusConfig, QueueConfig,
+    RemoteWrite, ScrapeConfig, TargetGroup, parse,
 };
 pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
 pub use relabel::{LabelMap, Relabel, relabel};
 pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
-pub use shown::without_secrets;
 pub use target_file::parse_targets;

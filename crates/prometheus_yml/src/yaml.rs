@@ -1,12 +1,13 @@
-//! The keys of a YAML document with their lines, held against the table of what is known.
+//! A YAML document in its order, with the lines of its keys, held against the table of what is known.
 //!
 //! Values are read by serde elsewhere; this pass exists because serde tells neither a key that Prometheus knows and we
-//! do not read (a warning) from one that nobody knows (an error), nor where a value that was read stood.
+//! do not read (a warning) from one that nobody knows (an error), nor where a value that was read stood. The document is
+//! shown from it too.
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use crate::keys::{Meaning, Place};
@@ -16,7 +17,9 @@ use crate::keys::{Meaning, Place};
 pub(crate) enum Tree {
     Map(Vec<(Spanned<String>, Tree)>),
     List(Vec<Tree>),
-    Leaf,
+    Text(String),
+    /// Numbers and truth values, as they are written, and nothing for null.
+    Plain(String),
 }
 
 /// A key that nobody knows.
@@ -36,7 +39,7 @@ impl Tree {
                     tree
                 }),
                 Tree::List(list) => step.parse().ok().and_then(|index: usize| list.get(index)),
-                Tree::Leaf => None,
+                Tree::Text(_) | Tree::Plain(_) => None,
             };
             let Some(next) = next else { break };
             tree = next;
@@ -55,7 +58,7 @@ impl Tree {
         let pairs = match self {
             Tree::Map(pairs) => pairs,
             Tree::List(list) => return list.iter().try_for_each(|entry| entry.check(place, warnings)),
-            Tree::Leaf => return Ok(()),
+            Tree::Text(_) | Tree::Plain(_) => return Ok(()),
         };
         for (key, value) in pairs {
             let (name, line) = (key.value.as_str(), key.referenced.line());
@@ -117,42 +120,42 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Tree::Leaf)
+        Tree::deserialize(deserializer)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_i128<E>(self, value: i128) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_u128<E>(self, value: u128) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        Ok(Tree::Plain(value.to_string()))
     }
 
     fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+        Ok(Tree::Plain(String::new()))
     }
 
     fn visit_none<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+        Ok(Tree::Plain(String::new()))
     }
 }

@@ -66,7 +66,7 @@ pub use bootstrap::{Bootstrap, Interval, bootstrap_interval, bootstrap_interval_
 pub use chi2_contingency::chi2_contingency;
 pub use chisquare::chisquare;
 pub use cramervonmises_2samp::cramervonmises_2samp;
-pub use distribution::{chi2_sf, norm_ppf, norm_sf, t_sf};
+pub use distribution::{binom_cdf, binom_pmf, chi2_sf, norm_ppf, norm_sf, t_ppf, t_sf};
 pub use domain_classifier::{DomainClassification, domain_classifier, random_classifier_roc_auc};
 pub use effect_size::{cohens_d, cohens_h, cramers_v, standardized_wasserstein};
 pub use energy_distance::energy_distance;
@@ -82,7 +82,9 @@ pub use mannwhitneyu::{Alternative, mannwhitneyu};
 pub use permutation::{Permutations, mmd, total_variation_test};
 pub use proportions_ztest::proportions_ztest;
 pub use psi::psi;
+pub use random::Random;
 pub use sample::Sample;
+pub use sum::sum;
 pub use test_result::TestResult;
 pub use total_variation_distance::total_variation_distance;
 pub use ttest_ind::{Variances, ttest_ind};

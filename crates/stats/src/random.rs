@@ -7,23 +7,26 @@ use crate::binomial;
 use crate::sample::Sample;
 
 /// A seeded generator; the algorithm (xoshiro256++) and every draw below are part of the results' definition.
-pub(crate) struct Random(Xoshiro256PlusPlus);
+#[derive(Debug, Clone)]
+pub struct Random(Xoshiro256PlusPlus);
 
 /// A probability far below the rounding of the uniform draw.
 const NEGLIGIBLE: f64 = 1e-40;
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A generator whose draws depend on the seed alone.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
     /// Uniform in 0..bound, `bound` ≥ 1 (bias below bound / 2^64).
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Uniform in [0, 1).
-    pub(crate) fn uniform(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -36,7 +39,7 @@ impl Random {
     }
 
     /// Successes of `trials` with probability `p` each. Expected cost √trials.
-    pub(crate) fn binomial(&mut self, trials: u64, p: f64) -> u64 {
+    pub fn binomial(&mut self, trials: u64, p: f64) -> u64 {
         if trials == 0 || p <= 0.0 {
             return 0;
         }
@@ -117,7 +120,7 @@ impl Random {
     }
 
     /// `rows` draws with replacement from categories of the given weights (summing to `mass`), into `counts`.
-    pub(crate) fn multinomial(
+    pub fn multinomial(
         &mut self,
         rows: u64,
         weights: impl Iterator<Item = u64>,

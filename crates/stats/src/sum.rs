@@ -38,8 +38,9 @@ impl FromIterator<f64> for Sum {
     }
 }
 
-/// Compensated sum of all terms.
-pub(crate) fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
+/// Compensated sum of all terms: its rounding error does not grow with their number, so their order shows in the last
+/// digit at most. Infinities and NaN come through as in a plain sum.
+pub fn sum(terms: impl IntoIterator<Item = f64>) -> f64 {
     terms.into_iter().collect::<Sum>().value()
 }
 

@@ -274,6 +274,9 @@ fn distributions_are_the_oracles() {
             "norm" => norm_sf(x),
             "chi2" => chi2_sf(x, case["df"].as_u64().unwrap()),
             "t" => t_sf(x, number(&case["df"])),
+            "t_ppf" => t_ppf(x, number(&case["df"])),
+            "binom_pmf" => binom_pmf(x as u64, case["n"].as_u64().unwrap(), number(&case["p"])),
+            "binom_cdf" => binom_cdf(x as u64, case["n"].as_u64().unwrap(), number(&case["p"])),
             _ => norm_ppf(x),
         };
         vec![("value", found)]

@@ -1,33 +1,43 @@
 //! The command line: what `streamflow --help` says, and which command is run.
 //!
-//! Errors become a line on standard error and an exit code: 0 ok, 1 failed, 2 usage.
+//! Errors become a line on standard error and an exit code: 2 where the command line contradicts itself or a value of a
+//! flag is of no use in itself, 1 where what it names (files, months, servers) does not do.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, check, dashboards, data, demo, drift, flows, hash_password, ingest, init, models, monitor,
-    profile, promql, query, sample, serve, train, tsdb, up,
+    Context, Usage, api_key, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
+    init, models, monitor, notify, prefect, profile, promql, query, sample, serve, train, tsdb, up,
 };
-use crate::terminal::{self, OutputFormat, Terminal};
+use crate::terminal::{self, Keep, OutputFormat, Terminal};
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 retraining is due (with --fail-on-drift)";
+
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Options of every command";
 
 /// Serve a tabular model, watch the service, notice when its data drifts.
 #[derive(Debug, Parser)]
-#[command(name = "streamflow", version, about, max_term_width = 100)]
+#[command(name = "streamflow", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     /// Configuration file [default: streamflow.toml of this folder or the nearest one above]
-    #[arg(long, global = true, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
     /// Data directory [default: `data_dir` of the configuration, which is data/ beside it]
-    #[arg(long, global = true, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
     /// Text for people or one JSON document
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     format: OutputFormat,
 
     #[command(subcommand)]
@@ -44,7 +54,7 @@ enum Command {
     Sample(sample::Args),
     /// Validate a monthly drop and commit it whole or not at all
     Ingest(ingest::Args),
-    /// The ingested months as files: verify
+    /// Check the files of the ingested months
     #[command(subcommand)]
     Data(data::Args),
     /// Fit the model on a month, evaluate it on users it never saw, register it
@@ -55,14 +65,22 @@ enum Command {
     Up(up::Args),
     /// Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED
     Monitor(monitor::Args),
+    /// Tell how right a version of the model was on a month: measured where labels are, estimated where not
+    Evaluate(evaluate::Args),
     /// Compare any two CSV, Parquet or Arrow files, or many with one (--history)
     Drift(Box<drift::Args>),
-    /// Summarise tables in a small file that merges and that drift takes in place of a table
+    /// Summarise a table in a small file: drift takes it in place of the table, and those of parts merge
     Profile(profile::Args),
-    /// Past runs of flows, their tasks and logs
+    /// List flows and runs; run, retry, cancel, approve, pause and backfill flows
     #[command(subcommand)]
     Flows(flows::Args),
-    /// Versions of the model: list, promote, roll back
+    /// List and test the channels that are told of decisions, failures, approvals and promotions
+    #[command(subcommand)]
+    Notify(notify::Args),
+    /// Make flows deployments of a Prefect server
+    #[command(subcommand)]
+    Prefect(prefect::Args),
+    /// List the versions of the model, promote one or roll back
     #[command(subcommand)]
     Models(models::Args),
     /// Ask a running server in PromQL: a table, and a chart for a range
@@ -70,17 +88,23 @@ enum Command {
     /// Run PromQL test scripts
     #[command(subcommand)]
     Promql(promql::Args),
-    /// The stored metrics: verify, snapshot
+    /// Check or copy the stored metrics
     #[command(subcommand)]
     Tsdb(tsdb::Args),
-    /// The console's panels as Grafana reads them
+    /// Write the console's panels as dashboards for Grafana
     #[command(subcommand)]
     Dashboards(dashboards::Args),
-    /// The argon2 hash of a password read from standard input, for console.users
+    /// Print the argon2 hash of a password read from standard input, for console.users
     HashPassword,
+    /// Keys of the prediction API: new
+    #[command(subcommand)]
+    ApiKey(api_key::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }
+
+/// What the parser of the command line ends with too.
+const USAGE_EXIT: u8 = 2;
 
 /// Keeps the panics of decoders on damaged files, which become errors, off standard error.
 fn quiet_decoders() {
@@ -106,7 +130,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             terminal::stderr(&format!("error: {}", terminal::one_line(&error)));
-            ExitCode::FAILURE
+            if error.is::<Usage>() { ExitCode::from(USAGE_EXIT) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -122,9 +146,12 @@ impl Command {
             Command::Train(args) => train::run(args, context),
             Command::Serve(args) => serve::run(args, context),
             Command::Monitor(args) => monitor::run(args, context),
+            Command::Evaluate(args) => evaluate::run(&args, context),
             Command::Drift(args) => drift::run(&args, context),
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),
+            Command::Notify(args) => notify::run(args, context),
+            Command::Prefect(args) => prefect::run(args, context),
             Command::Models(args) => models::run(args, context),
             Command::Query(args) => query::run(&args, context),
             Command::Promql(args) => promql::run(args, context),
@@ -132,6 +159,7 @@ impl Command {
             Command::Up(args) => up::run(args, context),
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
+            Command::ApiKey(args) => api_key::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }
@@ -142,9 +170,49 @@ fn start_logging(command: &Command) {
     let level = if matches!(command, Command::Serve(_) | Command::Up(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt()
+        .fmt_fields(fields())
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
+}
+
+/// How the fields of a log line are written. A line is one entry: what clients and files name is spelled out where it could
+/// break one or act on a terminal.
+fn fields() -> impl for<'writer> FormatFields<'writer> + Send + Sync + 'static {
+    debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let value = terminal::escaped(&value, Keep::Nothing);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    })
+    .delimited(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_one_line_and_acts_on_no_terminal() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .fmt_fields(fields())
+            .with_ansi(false)
+            .without_time()
+            .with_writer(Arc::new(file.reopen().unwrap()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let name = "ada\u{1b}[2J\n INFO forged";
+            tracing::warn!(user = %name, other = name, "refused {name}");
+        });
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains('\u{1b}') && text.matches("\\u{1b}[2J\\n INFO forged").count() >= 2, "{text}");
+    }
 }

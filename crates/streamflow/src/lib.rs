@@ -7,6 +7,7 @@
 #![allow(missing_docs)]
 
 pub mod api;
+mod attempts;
 pub mod cli;
 mod commands;
 pub mod config;
@@ -15,8 +16,11 @@ pub mod drift;
 mod files;
 mod flows;
 mod metrics_engine;
+mod notify;
 mod panels;
+mod performance;
 mod prefect;
+mod random;
 mod registry;
 mod run;
 mod sample;

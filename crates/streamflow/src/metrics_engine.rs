@@ -9,14 +9,20 @@ use streamflow_prometheus::{Job, Limits, Settings, Source};
 use crate::config::Config;
 use crate::templates;
 
-/// The addresses of this process, and what the console wants to be shown.
+/// The planes of this process.
 pub struct OwnTargets {
-    /// Where the prediction API answers.
-    pub api: Url,
-    /// Where the console answers.
-    pub console: Url,
-    /// The bearer token of the console, where it asks for one.
-    pub console_token: Option<String>,
+    pub api: OwnTarget,
+    pub console: OwnTarget,
+}
+
+/// One of them.
+pub struct OwnTarget {
+    /// Where everybody finds it.
+    pub url: Url,
+    /// Where this process asks it.
+    pub asked_at: Url,
+    /// What this process shows there.
+    pub token: String,
 }
 
 /// A server over the store in `dir`. Without a `prometheus.yml` it scrapes this process by the shipped rules.
@@ -26,14 +32,20 @@ pub struct OwnTargets {
 pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Result<Settings> {
     let metrics = &config.metrics;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    let job = |name: &str, url: &Url, token| {
-        Ok::<_, anyhow::Error>(Job { name: name.to_owned(), url: url.join("metrics")?, token })
+    let job = |name: &str, target: &OwnTarget| {
+        Ok::<_, anyhow::Error>(Job {
+            name: name.to_owned(),
+            url: target.asked_at.join("metrics")?,
+            token: Some(target.token.clone()),
+            // Its series are called by the address that others know.
+            instance: (target.url != target.asked_at).then(|| target.url.authority().to_owned()),
+        })
     };
     let source = match &metrics.prometheus_config {
         Some(file) => Source::File(config.base.join(file)),
         None => Source::BuiltIn {
             interval: seconds(metrics.scrape_interval_seconds.get()),
-            jobs: vec![job("api", &own.api, None)?, job("streamflow", &own.console, own.console_token)?],
+            jobs: vec![job("api", &own.api)?, job("streamflow", &own.console)?],
             rules: templates::RULES_YML.to_owned(),
         },
     };
@@ -48,7 +60,7 @@ pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Resul
             ..Limits::default()
         },
         listen: config.console.listen,
-        external_url: Some(own.console),
+        external_url: Some(own.console.url),
         alert_webhook: metrics.alert_webhook()?,
         ..Settings::new(dir, source)
     })
@@ -60,18 +72,27 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_configured_scrapes_this_process_and_evaluates_the_shipped_rules() {
+        let target = |url: &str, asked_at: &str| OwnTarget {
+            url: url.parse().unwrap(),
+            asked_at: asked_at.parse().unwrap(),
+            token: "s3cret".to_owned(),
+        };
         let own = OwnTargets {
-            api: "http://127.0.0.1:8000/".parse().unwrap(),
-            console: "http://127.0.0.1:9090/ops/".parse().unwrap(),
-            console_token: Some("s3cret".to_owned()),
+            api: target("http://127.0.0.1:8000/", "http://127.0.0.1:8000/"),
+            console: target("https://127.0.0.1:9443/ops/", "http://127.0.0.1:9090/ops/"),
         };
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(&Config::example().unwrap(), dir.path().to_owned(), own).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"), "{settings:?}");
         let Source::BuiltIn { jobs, .. } = &settings.source else { panic!("{:?}", settings.source) };
-        let jobs: Vec<_> = jobs.iter().map(|job| (job.name.as_str(), job.url.as_str())).collect();
-        let expected =
-            [("api", "http://127.0.0.1:8000/metrics"), ("streamflow", "http://127.0.0.1:9090/ops/metrics")];
+        let jobs: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.name.as_str(), job.url.as_str(), job.instance.as_deref().unwrap_or_default()))
+            .collect();
+        let expected = [
+            ("api", "http://127.0.0.1:8000/metrics", ""),
+            ("streamflow", "http://127.0.0.1:9090/ops/metrics", "127.0.0.1:9443"),
+        ];
         assert_eq!(jobs, expected);
         let server = streamflow_prometheus::Server::open(settings).await.unwrap();
         assert_eq!(server.handle().warnings(), [""; 0]);

@@ -1,35 +1,84 @@
 //! The long-lived tasks of a server: started together, stopped in order.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
 use streamflow_prometheus::Server;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, ApiState};
-use crate::config::Config;
+use crate::config::{Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
-use crate::flows::monitor_month;
-use crate::metrics_engine::{self, OwnTargets};
-use crate::server;
+use crate::flows::runner::{Runner, Wake};
+use crate::flows::{catalog, monitor_month};
+use crate::metrics_engine::{self, OwnTarget, OwnTargets};
+use crate::notify::Outbox;
+use crate::prefect;
+use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
-/// Takes the address, or says in one line why not. `flag` is what chooses another.
-pub async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: is another server running there? Choose another with {flag} ADDR:PORT")
-    })
+/// Requests that are taken from the poller at once, about as many as are answered before it is asked again.
+const EVENTS_AT_ONCE: usize = 64;
+
+/// What runs a server. Under more connections than the processors keep up with, requests wait at the poller in the order
+/// in which they came: more of them at once would overflow the queues of the threads into one that those seldom look at,
+/// where some wait for seconds.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().max_io_events_per_tick(EVENTS_AT_ONCE).build()
 }
 
-/// Serves the prediction API on `listener` until `shutdown` says so, then drains.
-pub async fn serve(
+/// The address of a plane.
+pub struct Plane {
     listener: TcpListener,
+    is_encrypted: bool,
+    /// Where this process asks itself, when the plane is encrypted: it need not trust its own certificate, nor have one
+    /// of a client.
+    own: Option<TcpListener>,
+}
+
+impl Plane {
+    /// Takes the address, or says in one line why not. `flag` is what chooses another.
+    pub async fn bind(address: SocketAddr, tls: Option<&TlsConfig>, flag: &str) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}: is another server running there? Choose another with {flag} ADDR:PORT")
+        })?;
+        Ok(Self { listener, is_encrypted: tls.is_some(), own: None })
+    }
+
+    async fn with_own(mut self) -> anyhow::Result<Self> {
+        if self.is_encrypted {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+            self.own = Some(listener.context("cannot listen on a free port of 127.0.0.1")?);
+        }
+        Ok(self)
+    }
+
+    /// The URL as this machine reaches it.
+    pub fn url(&self) -> anyhow::Result<Url> {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        Ok(format!("{scheme}://{}/", reachable(self.listener.local_addr()?)).parse()?)
+    }
+
+    /// The URL at which this process asks itself.
+    fn own_url(&self) -> anyhow::Result<Url> {
+        match &self.own {
+            Some(own) => Ok(format!("http://{}/", own.local_addr()?).parse()?),
+            None => self.url(),
+        }
+    }
+}
+
+/// Serves the prediction API on its plane until `shutdown` says so, then drains.
+pub async fn serve(
+    plane: Plane,
     workspace: Workspace,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
@@ -50,22 +99,28 @@ pub async fn serve(
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
-    api::serve(listener, state, stopped(shutdown)).await?;
+    let own =
+        plane.own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
+    api::serve(plane.listener, state, stopped(shutdown)).await?;
+    if let Some(own) = own {
+        own.await.context("the prediction API's own listener panicked")??;
+    }
     watching.await.context("the watcher of reports panicked")?;
     reloading.await.context("the loader panicked")
 }
 
 /// The two addresses of a whole server, taken before anything else so that a port in use costs nothing.
 pub struct Listeners {
-    api: TcpListener,
-    console: TcpListener,
+    api: Plane,
+    console: Plane,
 }
 
 impl Listeners {
     /// Takes both addresses. `insecure` allows a console that the network reaches and nobody has to log in to.
     pub async fn bind(config: &Config, insecure: bool) -> anyhow::Result<Self> {
         let address = config.console.listen;
-        let is_open = !Auth::of(&config.console)?.is_required();
+        let asks_certificates = config.console.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        let is_open = !asks_certificates && !Auth::of(&config.console)?.is_required();
         if is_open && !address.ip().is_loopback() && !insecure {
             bail!(
                 "the console would be open to the network on {address} and nobody would have to log in; name users under \
@@ -74,18 +129,23 @@ impl Listeners {
             );
         }
         Ok(Self {
-            api: bind(config.api.listen, "--listen").await?,
-            console: bind(address, "--console").await?,
+            api: Plane::bind(config.api.listen, config.api.tls.as_ref(), "--listen")
+                .await?
+                .with_own()
+                .await?,
+            console: Plane::bind(address, config.console.tls.as_ref(), "--console").await?.with_own().await?,
         })
     }
 
     /// The URLs of the prediction API and of the console, as this machine reaches them.
     pub fn urls(&self, config: &Config) -> anyhow::Result<(Url, Url)> {
-        let api = reachable(self.api.local_addr()?);
-        let console = reachable(self.console.local_addr()?);
-        let prefix = &config.console.path_prefix;
-        Ok((format!("http://{api}/").parse()?, format!("http://{console}{prefix}/").parse()?))
+        Ok((self.api.url()?, below(&self.console.url()?, config)?))
     }
+}
+
+/// The console below its path prefix.
+fn below(console: &Url, config: &Config) -> anyhow::Result<Url> {
+    Ok(console.join(&format!("{}/", config.console.path_prefix))?)
 }
 
 /// An address that listens on all interfaces is reached on the loopback one.
@@ -107,29 +167,59 @@ pub async fn up(
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let config = workspace.config.clone();
     let (api_url, console_url) = listeners.urls(&config)?;
+    catalog::check(&config)?;
     let auth = Auth::of(&config.console)?;
     let dir = workspace.data_dir.join("metrics");
+    let own_api_url = listeners.api.own_url()?;
+    let own_token: Arc<str> = auth.own_token().into();
     let own = OwnTargets {
-        api: api_url.clone(),
-        console: console_url,
-        console_token: auth.internal_token().map(str::to_owned),
+        api: OwnTarget { url: api_url, asked_at: own_api_url.clone(), token: api::own_key().to_owned() },
+        console: OwnTarget {
+            url: console_url,
+            asked_at: below(&listeners.console.own_url()?, &config)?,
+            token: own_token.to_string(),
+        },
     };
     let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
+    let wake = Wake::default();
     let resources = Resources::new(ResourceParts {
         workspace: workspace.clone(),
         auth: auth.clone(),
         metrics: metrics.handle(),
-        api_url,
+        api_url: own_api_url,
+        own_key: api::own_key(),
+        wake: wake.clone(),
     })?;
+    let runner = Runner::new(workspace.clone(), wake, Some(metrics.handle()));
+    let outbox = Outbox::new(&workspace.store, &config);
+    // What this server finds, such as runs of a process that was killed, is told.
+    outbox.begin().await;
+    let running = tokio::spawn(runner.run(shutdown.clone()));
+    let telling = tokio::spawn(outbox.run(shutdown.clone()));
+    let mirroring = tokio::spawn(prefect::tell_what_is_left(workspace.store.clone(), shutdown.clone()));
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
     let api = tokio::spawn(serve(listeners.api, workspace, shutdown.clone()));
-    let console = tokio::spawn(server::serve(listeners.console, plane, limits, stopped(shutdown.clone())));
+    let tls = config.console.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
+    let listening = Listening { tls, ..Listening::new(listeners.console.listener, limits) };
+    let own = listeners.console.own.map(|own| {
+        let plane = plane.clone();
+        let answer = move |request| server::answer_own(plane.clone(), own_token.clone(), request);
+        tokio::spawn(server::serve(Listening::new(own, limits), answer, stopped(shutdown.clone())))
+    });
+    let answer = move |request| server::answer(plane.clone(), request);
+    let console = tokio::spawn(server::serve(listening, answer, stopped(shutdown.clone())));
     let measuring = tokio::spawn(metrics.run(shutdown));
     Ok(tokio::spawn(async move {
         api.await.context("the prediction API panicked")??;
         console.await.context("the console panicked")??;
+        running.await.context("the runner of flows panicked")?;
+        if let Some(own) = own {
+            own.await.context("the console's own listener panicked")??;
+        }
+        telling.await.context("the sender of notifications panicked")?;
+        mirroring.await.context("the sender of runs to Prefect panicked")?;
         Ok(measuring.await.context("the metrics engine panicked")??)
     }))
 }

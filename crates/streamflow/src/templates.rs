@@ -14,6 +14,9 @@ pub const STREAMFLOW_TOML: &str = include_str!("../templates/streamflow.toml");
 /// The rules that hold where no prometheus.yml names others.
 pub const RULES_YML: &str = include_str!("../templates/rules.yml");
 
+/// The file beside docker-compose.yml from which it takes passwords; it is made up for each project.
+pub const ENV: &str = ".env";
+
 /// All files of a new project.
 pub static FILES: &[Template] = &[
     Template { path: "streamflow.toml", contents: STREAMFLOW_TOML },

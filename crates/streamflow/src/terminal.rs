@@ -1,6 +1,9 @@
 //! What the user sees: text or JSON on standard output, progress and errors on standard error.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::ops::{Deref, DerefMut};
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -26,22 +29,26 @@ pub struct Terminal {
 impl Terminal {
     /// Writes the result: `text` for people or `value` as JSON.
     pub fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        let output = match self.format {
-            OutputFormat::Text => text(),
-            OutputFormat::Json => serde_json::to_string_pretty(value)?,
-        };
-        self.stdout(&output)
+        match self.format {
+            OutputFormat::Text => self.text(&text()),
+            OutputFormat::Json => self.stdout(&serde_json::to_string_pretty(value)?),
+        }
     }
 
     /// Writes a line for people; silent when JSON was asked for.
     pub fn line(self, text: &str) -> anyhow::Result<()> {
         match self.format {
-            OutputFormat::Text => self.stdout(text),
+            OutputFormat::Text => self.text(text),
             OutputFormat::Json => Ok(()),
         }
     }
 
-    /// Writes to standard output whatever the format. A reader that has gone away (`| head`) is not an error.
+    /// Writes text for people, in which no name or value can act on their terminal.
+    pub fn text(self, text: &str) -> anyhow::Result<()> {
+        self.stdout(&escaped(text, Keep::LinesAndColors))
+    }
+
+    /// Writes a document to standard output as it is, whatever the format. A reader that has gone away (`| head`) is not an error.
     pub fn stdout(self, text: &str) -> anyhow::Result<()> {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
@@ -67,7 +74,41 @@ impl Terminal {
 /// Writes a warning or an error to standard error.
 pub fn stderr(text: &str) {
     // Nothing is left to report to when standard error is gone.
-    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(text.trim_end(), Keep::LinesAndColors));
+}
+
+/// Which control characters stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// None: the text is a part of a line.
+    Nothing,
+    /// Line feeds, tabs and the colours of our own charts.
+    LinesAndColors,
+}
+
+/// The text with its control characters spelled out, and with them those that turn the direction of writing: what a file
+/// or a client names must not move a cursor, set a title or hide what follows.
+pub fn escaped(text: &str, keep: Keep) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (at, character) in text.char_indices() {
+        let stays = keep == Keep::LinesAndColors
+            && (matches!(character, '\n' | '\t') || character == '\u{1b}' && is_color(&text[at..]));
+        if acts(character) && !stays {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.into()
+}
+
+/// Whether the text begins with one of the colours of a chart, or with the end of one.
+fn is_color(text: &str) -> bool {
+    text.starts_with("\u{1b}[0m") || text.starts_with("\u{1b}[3") && text[3..].find('m') == Some(1)
 }
 
 /// Characters in a line of the terminal; `None` where standard output is none.
@@ -75,15 +116,45 @@ pub fn width() -> Option<usize> {
     terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into())
 }
 
+/// A table whose cells hold no control characters, so that none breaks its row.
+pub struct Rows(Table);
+
+impl Rows {
+    pub fn add_row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let cells = cells.into_iter().map(|cell| escaped(cell.as_ref(), Keep::Nothing).into_owned());
+        self.0.add_row(cells.collect::<Vec<_>>());
+    }
+}
+
+impl Deref for Rows {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        &self.0
+    }
+}
+
+impl DerefMut for Rows {
+    fn deref_mut(&mut self) -> &mut Table {
+        &mut self.0
+    }
+}
+
+impl fmt::Display for Rows {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// A table without borders, for a list of things. Its cells are wrapped where the terminal is too narrow for it.
-pub fn table<const N: usize>(header: [&str; N]) -> Table {
+pub fn table<const N: usize>(header: [&str; N]) -> Rows {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     if let Some(width) = width() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     }
-    table
+    Rows(table)
 }
 
 /// The text, or as much of it as so many characters hold with `…` at the end.
@@ -107,6 +178,30 @@ pub fn one_line(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
+
+    use super::{Keep, escaped, table};
+
+    #[test]
+    fn what_acts_on_a_terminal_is_spelled_out() {
+        for (text, in_lines, in_a_cell) in [
+            ("plain, ünï", "plain, ünï", "plain, ünï"),
+            ("a\n\tb", "a\n\tb", "a\\n\\tb"),
+            ("a\r\u{7f}", "a\\r\\u{7f}", "a\\r\\u{7f}"),
+            ("\u{1b}[2J", "\\u{1b}[2J", "\\u{1b}[2J"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{1b}[36m●\u{1b}[0m", "\u{1b}[36m●\u{1b}[0m", "\\u{1b}[36m●\\u{1b}[0m"),
+            ("\u{1b}[38;5;1m", "\\u{1b}[38;5;1m", "\\u{1b}[38;5;1m"),
+            ("\u{9b}2J", "\\u{9b}2J", "\\u{9b}2J"),
+            ("a\u{202e}b", "a\\u{202e}b", "a\\u{202e}b"),
+            ("\u{1b}", "\\u{1b}", "\\u{1b}"),
+        ] {
+            assert_eq!(escaped(text, Keep::LinesAndColors), in_lines);
+            assert_eq!(escaped(text, Keep::Nothing), in_a_cell);
+        }
+        let mut rows = table(["NAME"]);
+        rows.add_row(["a\nevil"]);
+        assert_eq!(rows.lines().count(), 2);
+    }
 
     #[test]
     fn a_cause_stands_in_the_line_once() {

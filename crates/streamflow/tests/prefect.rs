@@ -16,6 +16,8 @@ const REFERENCE: &str = "2024-01-31";
 const CURRENT: &str = "2024-02-29";
 /// A server with a fresh database needs about ten seconds, minutes on a busy machine.
 const SERVER_START_MAX: Duration = Duration::from_secs(300);
+/// Prefect writes tasks every few seconds.
+const TASKS_MAX: Duration = Duration::from_secs(120);
 
 /// A directory with two ingested sample months.
 struct Project {
@@ -42,6 +44,12 @@ impl Project {
         }
         command.current_dir(self.dir.path()).env("NO_PROXY", "127.0.0.1").envs(variables.iter().copied());
         command.args(["--data-dir", "data"]).args(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.command(&[arguments, &["--format", "json"]].concat(), &[]);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     fn succeed(&self, arguments: &[&str]) {
@@ -130,6 +138,35 @@ impl Prefect {
         (run, tasks, logs, artifacts)
     }
 
+    /// The same when as many tasks have ended: Prefect takes them up a moment after it was told.
+    async fn run_with_tasks(&self, id: &str, tasks: usize) -> (Value, Vec<Value>, Vec<Value>, Vec<Value>) {
+        let started = Instant::now();
+        loop {
+            let found = self.run(id).await;
+            let ended = found.1.iter().filter(|task| !task["end_time"].is_null()).count();
+            if ended == tasks {
+                return found;
+            }
+            assert!(started.elapsed() < TASKS_MAX, "{ended} of {tasks} tasks: {:?}", found.1);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The states of a run as (name, time), oldest first.
+    async fn states(&self, id: &str) -> Vec<(String, String)> {
+        let url = format!("{}/flow_run_states/?flow_run_id={id}", self.api_url);
+        let states: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        let text = |state: &Value, field: &str| state[field].as_str().unwrap().to_owned();
+        let mut found: Vec<(String, String)> = states
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|state| (text(state, "name"), text(state, "timestamp")))
+            .collect();
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        found
+    }
+
     async fn ids_of(&self, flow: &str) -> Vec<String> {
         let runs = self.post("flow_runs/filter", json!({"flows": {"name": {"any_": [flow]}}})).await;
         runs.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
@@ -177,6 +214,9 @@ async fn a_real_server_shows_the_run() {
     shows_a_run_of_its_own(&server, &project, url).await;
     shows_the_run_it_was_started_for(&server, &project, url).await;
     shows_a_failure(&server, &project, url).await;
+    shows_retries(&server, &project, url).await;
+    is_cancelled_there(&server, &project, url).await;
+    is_deployed(&server, &project, url).await;
 }
 
 async fn shows_a_run_of_its_own(server: &Prefect, project: &Project, url: (&str, &str)) {
@@ -185,19 +225,26 @@ async fn shows_a_run_of_its_own(server: &Prefect, project: &Project, url: (&str,
     assert_eq!(text(&output.stderr), "");
     let ids = server.ids_of("monitor_month").await;
     assert_eq!(ids.len(), 1);
-    let (run, tasks, logs, artifacts) = server.run(&ids[0]).await;
+    let (run, tasks, logs, artifacts) = server.run_with_tasks(&ids[0], 5).await;
     assert_eq!((&run["state_type"], &run["state_name"]), (&json!("COMPLETED"), &json!("NO_ACTION")));
     assert_eq!(
         (&run["parameters"]["reference"], &run["parameters"]["current"]),
         (&json!(REFERENCE), &json!(CURRENT))
     );
     assert!(run["start_time"].as_str() < run["end_time"].as_str(), "{run}");
-    let names = ["build_reference_table", "build_current_table", "compare_tables", "write_reports"];
+    let names =
+        ["build_reference_table", "build_current_table", "compare_tables", "evaluate", "write_reports"];
     assert_eq!(strings(&tasks, "name"), names);
     for task in &tasks {
         assert_eq!(task["state_type"], "COMPLETED");
-        assert!(task["start_time"].as_str() < task["end_time"].as_str(), "{task}");
+        assert!(task["start_time"].as_str() <= task["end_time"].as_str(), "{task}");
     }
+    // The tasks have the times that they have here.
+    let here = project.json(&["flows", "inspect", "3"]);
+    let started = |tasks: &[Value], field: &str| {
+        tasks.iter().map(|task| task[field].as_str().unwrap()[..23].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(started(&tasks, "start_time"), started(here["tasks"].as_array().unwrap(), "started_at"));
     let line = text(&output.stdout).lines().find(|line| line.starts_with("[drift] ")).unwrap().to_owned();
     assert!(strings(&logs, "message").contains(&line.as_str()), "{logs:?}");
     assert_eq!(strings(&artifacts, "key"), [format!("drift-{REFERENCE}-vs-{CURRENT}")]);
@@ -212,12 +259,12 @@ async fn shows_the_run_it_was_started_for(server: &Prefect, project: &Project, u
     let variables = [url, ("PREFECT__FLOW_RUN_ID", id.as_str())];
 
     assert!(project.monitor(CURRENT, "0", &variables).status.success());
-    let (run, tasks, ..) = server.run(&id).await;
+    let (run, tasks, ..) = server.run_with_tasks(&id, 5).await;
     assert_eq!(
         (&run["state_type"], &run["state_name"]),
         (&json!("COMPLETED"), &json!("RETRAINING_TRIGGERED"))
     );
-    assert_eq!(tasks.len(), 4);
+    assert_eq!(tasks.len(), 5);
     assert_eq!(server.ids_of("monitor_month").await.len(), 1, "no run of its own");
 
     // The server itself would let the ended run become RUNNING again.
@@ -225,7 +272,7 @@ async fn shows_the_run_it_was_started_for(server: &Prefect, project: &Project, u
     assert!(again.status.success());
     assert!(text(&again.stderr).contains("COMPLETED"), "{}", text(&again.stderr));
     let (run, tasks, ..) = server.run(&id).await;
-    assert_eq!((&run["state_name"], tasks.len()), (&json!("RETRAINING_TRIGGERED"), 4));
+    assert_eq!((&run["state_name"], tasks.len()), (&json!("RETRAINING_TRIGGERED"), 5));
 }
 
 async fn shows_a_failure(server: &Prefect, project: &Project, url: (&str, &str)) {
@@ -234,10 +281,92 @@ async fn shows_a_failure(server: &Prefect, project: &Project, url: (&str, &str))
     assert_eq!(output.status.code(), Some(1));
     let after = server.ids_of("monitor_month").await;
     let id = after.iter().find(|id| !before.contains(id)).unwrap();
-    let (run, tasks, ..) = server.run(id).await;
+    let (run, tasks, ..) = server.run_with_tasks(id, 2).await;
     assert_eq!(run["state_type"], "FAILED");
     assert!(run["state"]["message"].as_str().unwrap().contains("2030-01-31"), "{run}");
     assert_eq!(strings(&tasks, "state_type"), ["COMPLETED", "FAILED"]);
+}
+
+/// A flow of the project's own whose step fails once, and one that takes a minute.
+const FLOWS: &str = r#"
+[flows.flaky]
+step_retries = 1
+retry_delays = ["100ms"]
+steps = [{ run = ["sh", "-c", "test -e tried || { touch tried; exit 1; }"] }]
+[flows.slow]
+steps = [{ run = ["sleep", "60"] }]
+[flows.monitor_month]
+schedule = { cron = "0 6 1 * *", zone = "Europe/Paris" }
+"#;
+
+async fn shows_retries(server: &Prefect, project: &Project, url: (&str, &str)) {
+    let path = project.dir.path().join("streamflow.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config + FLOWS).unwrap();
+    let output = project.command(&["flows", "run", "flaky"], &[url]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let ids = server.ids_of("flaky").await;
+    let (run, tasks, ..) = server.run_with_tasks(&ids[0], 1).await;
+    assert_eq!((&run["state_type"], &tasks[0]["run_count"]), (&json!("COMPLETED"), &json!(2)), "{tasks:?}");
+    let url = format!("{}/task_run_states/?task_run_id={}", server.api_url, tasks[0]["id"].as_str().unwrap());
+    let states: Value = server.client.get(url).send().await.unwrap().json().await.unwrap();
+    let mut names: Vec<&Value> = states.as_array().unwrap().iter().collect();
+    names.sort_by_key(|state| state["timestamp"].to_string());
+    let names: Vec<&str> = names.iter().map(|state| state["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Running", "AwaitingRetry", "Retrying", "Completed"]);
+}
+
+async fn is_cancelled_there(server: &Prefect, project: &Project, url: (&str, &str)) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_streamflow"));
+    command.current_dir(project.dir.path()).env("NO_PROXY", "127.0.0.1").env(url.0, url.1);
+    let arguments = ["--data-dir", "data", "flows", "run", "slow"];
+    let mut process = command.args(arguments).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    let id = loop {
+        let ids = server.ids_of("slow").await;
+        if let Some(id) = ids.first()
+            && server.run(id).await.0["state_type"] == "RUNNING"
+        {
+            break id.clone();
+        }
+        assert!(started.elapsed() < TASKS_MAX);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let answer =
+        server.post(&format!("flow_runs/{id}/set_state"), json!({"state": {"type": "CANCELLING"}})).await;
+    assert_eq!(answer["status"], "ACCEPT");
+    assert_eq!(process.wait().unwrap().code(), Some(1));
+    let names: Vec<String> = server.states(&id).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Pending", "Running", "Cancelling", "Cancelled"]);
+    let runs = project.json(&["flows", "runs", "--flow", "slow"]);
+    assert_eq!(runs[0]["state"], "cancelled", "{runs}");
+}
+
+async fn is_deployed(server: &Prefect, project: &Project, url: (&str, &str)) {
+    for _ in 0..2 {
+        let output =
+            project.command(&["prefect", "deploy", "--flow", "monitor_month", "--flow", "slow"], &[url]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let deployments = server.post("deployments/filter", json!({})).await;
+    assert_eq!(deployments.as_array().unwrap().len(), 2, "the second time changes nothing: {deployments}");
+    let has_schedule = |found: &&Value| !found["schedules"].as_array().unwrap().is_empty();
+    let scheduled = deployments.as_array().unwrap().iter().find(has_schedule).unwrap();
+    assert_eq!(
+        (&scheduled["schedules"][0]["schedule"]["cron"], &scheduled["schedules"][0]["schedule"]["timezone"]),
+        (&json!("0 6 1 * *"), &json!("Europe/Paris"))
+    );
+    let command = scheduled["job_variables"]["command"].as_str().unwrap();
+    assert!(command.ends_with("/data flows run monitor_month"), "{command}");
+    assert_eq!(scheduled["work_pool_name"], "streamflow");
+
+    server.post("work_pools/", json!({"name": "theirs", "type": "docker"})).await;
+    let output = project.command(&["prefect", "deploy", "--pool", "theirs"], &[url]);
+    assert!(
+        text(&output.stderr).contains("the work pool theirs is of type \"docker\""),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 /// What a server does with a request that it has read.

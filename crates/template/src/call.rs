@@ -36,8 +36,12 @@ impl Evaluator<'_> {
             self.check(parameter(function, values.len()), &last)?;
             values.push(last);
         }
+        self.handle(&values)?;
         match (function.apply)(self.environment, &values) {
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                self.handle(std::slice::from_ref(&value))?;
+                Ok(value)
+            }
             Err(message) => {
                 self.at(words.0, words.1);
                 self.fail(format!("error calling {name}: {message}"))

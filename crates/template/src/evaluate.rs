@@ -1,6 +1,6 @@
 //! Runs a parsed template: writes its text, with the messages of Go's text/template where it cannot.
 
-use super::functions::Environment;
+use super::functions::{Environment, HANDLED_MAX};
 use super::parser::Tree;
 use super::syntax::{Branch, Command, Node, Number, Operand, OperandKind, Pipe};
 use super::time;
@@ -42,6 +42,7 @@ pub fn evaluate(tree: &Tree, data: Value, environment: &Environment<'_>) -> Run<
         text: String::new(),
         depth: 0,
         steps: 0,
+        handled: 0,
     };
     state.list(&tree.list, &data)?;
     Ok(state.text)
@@ -57,6 +58,8 @@ pub struct Evaluator<'t> {
     text: String,
     depth: usize,
     steps: usize,
+    /// Bytes that functions were given and gave.
+    handled: usize,
 }
 
 impl Evaluator<'_> {
@@ -66,6 +69,15 @@ impl Evaluator<'_> {
 
     pub fn at(&mut self, position: usize, words: &impl ToString) {
         self.at = (position, words.to_string());
+    }
+
+    /// Counts values that a function is given or gives: a text that is doubled again and again would fill the memory.
+    pub fn handle(&mut self, values: &[Value]) -> Run<()> {
+        self.handled += values.iter().map(Value::size_bytes).sum::<usize>();
+        if self.handled > HANDLED_MAX {
+            return self.fail(format!("functions are given and give more than {HANDLED_MAX} bytes"));
+        }
+        Ok(())
     }
 
     fn write(&mut self, text: &str) -> Run<()> {

@@ -119,6 +119,18 @@ impl Value {
         }
     }
 
+    /// About the memory that it takes for itself; what is shared counts as little as a number.
+    pub fn size_bytes(&self) -> usize {
+        let more = match self {
+            Self::String(text) | Self::Html(text) => text.len(),
+            Self::Samples(samples) => size_of_val(samples.as_slice()),
+            // A map takes its memory in pieces of eleven entries.
+            Self::Args(args) => 1024 + args.values().map(Self::size_bytes).sum::<usize>(),
+            _ => 0,
+        };
+        size_of::<Self>() + more
+    }
+
     /// A number: of a number its value, of a text what it says.
     pub fn to_float(&self) -> Result<f64, String> {
         match self {

@@ -348,6 +348,27 @@ fn hostile_templates_end() {
     ] {
         assert!(Template::parse("Case", &text).is_err());
     }
+    let doubled = |by: &str, times: usize| {
+        format!("{{{{ $x := \"ab\" }}}}{}", format!("{{{{ $x = {by} }}}}").repeat(times))
+    };
+    // A thousand groups, each of them all of a text.
+    let groups = format!(
+        "{}{{{{ reReplaceAll \".+\" (reReplaceAll \"ab\" \"$$0\" $x) (printf \"%99999d\" 1) }}}}",
+        doubled("print $x $x", 10)
+    );
+    // A range in a range in a range: one assignment runs thousands of times.
+    let nested =
+        format!("{}{{{{ $x = args $x }}}}{}", "{{ range $.Labels }}".repeat(9), "{{ end }}".repeat(9));
+    for (text, found) in [
+        (&doubled("print $x $x", 60), "more than 16777216 bytes"),
+        (&doubled("args $x $x", 60), "more than 16777216 bytes"),
+        (&doubled("reReplaceAll \"\" $x $x", 60), "longer than 16777216 bytes"),
+        (&groups, "longer than 16777216 bytes"),
+        (&format!("{{{{ $x := 1 }}}}{nested}"), "more than 16777216 bytes"),
+    ] {
+        let text = expand(1.0, text);
+        assert!(text.contains(found), "{}", &text[..200.min(text.len())]);
+    }
     for (text, found) in [
         (
             "{{ define \"t\" }}{{ template \"t\" }}{{ end }}{{ template \"t\" }}",

@@ -28,7 +28,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Renames, and forces both names to the disk.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(Error::io("cannot rename", from))?;
-    to.parent().map_or(Ok(()), sync_dir)
+    match to.parent() {
+        // A name alone is one in this folder.
+        Some(parent) if parent.as_os_str().is_empty() => sync_dir(Path::new(".")),
+        Some(parent) => sync_dir(parent),
+        None => Ok(()),
+    }
 }
 
 /// A directory goes under another name first, so that none is ever half there.

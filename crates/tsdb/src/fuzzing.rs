@@ -1,6 +1,7 @@
 //! Decoders by themselves, for fuzzing: any bytes are an answer.
 
 use crate::block::index::Index;
+use crate::block::meta::Meta;
 use crate::matcher::{MatchOp, Matcher};
 use crate::samples::Samples;
 use crate::wal::frame::{Frame, Frames};
@@ -37,6 +38,18 @@ pub fn index(bytes: &[u8]) -> Option<usize> {
         walk(&index, bytes);
     }
     Index::of_file(bytes).map(|(index, _)| index.series())
+}
+
+/// The lines of a block's facts, its checksum set right first: whether they are known. What is written of them is read
+/// as the same.
+#[must_use]
+pub fn meta(lines: &str) -> bool {
+    let text = format!("{lines}crc32 {:08x}\n", crc32fast::hash(lines.as_bytes()));
+    let meta = Meta::read(&text);
+    if let Some(meta) = &meta {
+        assert_eq!(Meta::read(&meta.write()).as_ref(), Some(meta));
+    }
+    meta.is_some()
 }
 
 fn walk(index: &Index, bytes: &[u8]) {

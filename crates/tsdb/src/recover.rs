@@ -67,6 +67,7 @@ pub(crate) struct Replay<'a> {
     pub(crate) boundary: i64,
     pub(crate) newest: i64,
     pub(crate) records: u64,
+    /// Samples of the checkpoint and of the log behind it.
     pub(crate) samples: u64,
     unknown: u64,
     unknown_series: HashSet<u64>,
@@ -150,6 +151,7 @@ impl<'a> Replay<'a> {
         let series = self.head.restore(saved.id, saved.labels.clone());
         let mut state = series.lock();
         state.restore(saved, self.cut);
+        self.samples += state.size().1;
         if let Some((_, newest)) = state.range() {
             self.newest = self.newest.max(newest);
         }

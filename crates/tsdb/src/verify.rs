@@ -20,7 +20,7 @@ pub struct Report {
     pub samples: u64,
     /// Whole records of the write-ahead log and its checkpoint.
     pub wal_records: u64,
-    /// Samples in those records that are not in the checkpoint.
+    /// Samples in those records.
     pub wal_samples: u64,
     /// Everything else.
     pub damage: Vec<Damage>,

@@ -1,9 +1,10 @@
 //! Compaction, retention, following the log, snapshots.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use streamflow_tsdb::{Db, Error, Fsync, Labels, MatchOp, Matcher, Options, Position, Samples};
+use streamflow_tsdb::{Db, Error, Fsync, Labels, MatchOp, Matcher, Options, Position, Samples, verify};
 
 const HOUR: i64 = 3_600_000;
 
@@ -156,6 +157,13 @@ fn snapshots_are_stores() {
     let to = dir.path().join("b");
     db.snapshot(&to).unwrap();
     assert!(matches!(db.snapshot(&to), Err(Error::Exists { .. })));
+    let counted = |dir: &Path| {
+        let report = verify(dir).unwrap();
+        (report.damage.len(), report.samples + report.wal_samples)
+    };
+    // Blocks hold what is old and the checkpoint the rest.
+    assert_eq!((counted(&dir.path().join("a")), counted(&to)), ((0, 5 * 60 * 2), (0, 5 * 60 * 2)));
+    assert!(verify(&to).unwrap().wal_samples > 0);
     assert_eq!(count(&Db::open(&to, Options::default()).unwrap()), 5 * 60 * 2);
     let memory = Db::in_memory(Options::default());
     append(&memory, 0, HOUR, 1);

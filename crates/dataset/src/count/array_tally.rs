@@ -48,7 +48,7 @@ pub(crate) struct Counted {
 pub(crate) fn tally(parts: &[Part], plan: &Plan) -> Result<Tally, Error> {
     let together = parts.iter().map(|part| part.columns.together()).max().unwrap_or(1);
     let groups: Vec<&[usize]> = plan.columns.chunks(together).collect();
-    let row_count = parts.iter().map(|part| part.columns.rows()).sum();
+    let row_count = parts.iter().map(|part| part.columns.rows()).fold(0, u64::saturating_add);
     let rows = if plan.whole_rows { SharedRows::new(row_count) } else { None };
     let (next, held, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {

@@ -14,6 +14,7 @@ use crate::count::infer::{Guess, Number, is_missing, is_number, number, read_as}
 use crate::count::kind::{Inference, are_few};
 use crate::count::repeats::Repeats;
 use crate::count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
+use crate::count::written_number::{Commas, WrittenNumber};
 use crate::format::csv::fields::{Field, text_of};
 
 /// See the module.
@@ -21,6 +22,8 @@ pub(crate) struct ColumnTally {
     state: State,
     /// Whether texts are counted however many there are.
     as_text: bool,
+    /// What commas in numbers may be.
+    commas: &'static [Commas],
 }
 
 enum State {
@@ -42,9 +45,9 @@ pub(crate) enum Tallied {
 }
 
 impl ColumnTally {
-    /// `as_text` for a column of which it is known that it is no column of numbers.
-    pub(crate) fn new(as_text: bool) -> Self {
-        ColumnTally { state: State::Texts(Texts::default()), as_text }
+    /// `as_text` for a column of which it is known that it is no column of plain numbers.
+    pub(crate) fn new(as_text: bool, commas: &'static [Commas]) -> Self {
+        ColumnTally { state: State::Texts(Texts::default()), as_text, commas }
     }
 
     #[inline]
@@ -93,14 +96,16 @@ impl ColumnTally {
                 None => State::ReadAgain,
             },
         };
-        ColumnTally { state, as_text: self.as_text || other.as_text }
+        ColumnTally { state, as_text: self.as_text || other.as_text, commas: self.commas }
     }
 
     pub(crate) fn finish(self, name: &str) -> Tallied {
         let name = name.to_string();
         match self.state {
-            State::Texts(texts) => Tallied::Counted(texts.finish(name)),
-            State::Numbers(numbers) => numbers.finish(name).map_or(Tallied::ReadAgain, Tallied::Counted),
+            State::Texts(texts) => Tallied::Counted(texts.finish(name, self.commas)),
+            State::Numbers(numbers) => {
+                numbers.finish(name, self.commas).map_or(Tallied::ReadAgain, Tallied::Counted)
+            }
             State::ReadAgain => Tallied::ReadAgain,
             State::Dropped => Tallied::Dropped,
         }
@@ -193,8 +198,8 @@ impl Texts {
     }
 
     /// The values in the kind that their texts have.
-    fn finish(self, name: String) -> ValueCounts {
-        let mut inference = Inference::default();
+    fn finish(self, name: String, commas: &[Commas]) -> ValueCounts {
+        let mut inference = Inference::new(commas);
         if self.empty > 0 {
             inference.see("", self.empty);
         }
@@ -302,6 +307,13 @@ impl Collected {
         are_few(strangers, strangers + self.whole.total() + self.decimal.total())
     }
 
+    /// Whether there are strangers and all may be numbers in one style, such as `1,250`.
+    fn strangers_are_written(&self, commas: &[Commas]) -> bool {
+        let all =
+            |commas: &Commas| self.strangers.keys().all(|text| WrittenNumber::parse(text, *commas).is_some());
+        !self.strangers.is_empty() && commas.iter().any(all)
+    }
+
     fn become_decimal(&mut self) {
         if !self.whole.is_empty() {
             let whole = std::mem::take(&mut self.whole);
@@ -326,9 +338,9 @@ impl Collected {
         State::Numbers(self)
     }
 
-    /// `None` when it is no column of numbers.
-    fn finish(self, name: String) -> Option<ValueCounts> {
-        if !self.strangers_are_few() {
+    /// `None` when it is no column of plain numbers, or perhaps one of numbers as people write them.
+    fn finish(self, name: String, commas: &[Commas]) -> Option<ValueCounts> {
+        if !self.strangers_are_few() || self.strangers_are_written(commas) {
             return None;
         }
         let values = match self.guess.column_type() {
@@ -346,7 +358,7 @@ mod tests {
     use super::*;
 
     fn tally(texts: impl Iterator<Item = String>, as_text: bool) -> ColumnTally {
-        let mut tally = ColumnTally::new(as_text);
+        let mut tally = ColumnTally::new(as_text, Commas::of(b','));
         texts.for_each(|text| tally.see(Field::new(&text)));
         tally
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::count::column_tally::ColumnTally;
 use crate::count::row_facts::RowTally;
 use crate::count::threads::on_threads;
+use crate::count::written_number::Commas;
 use crate::format::csv::blocks::{Block, Blocks, Next};
 use crate::format::csv::fields::{Field, for_each_field};
 
@@ -44,10 +45,13 @@ pub(crate) struct Tally {
     pub(crate) together: Option<RowTally>,
 }
 
-/// Counts the records of `source`, which stands after the header. `None` when one of them is faulty: which, and on
-/// which line of the file, is told by reading again in order.
-pub(crate) fn tally<R: Read + Send>(source: R, plan: &Plan) -> io::Result<Option<Tally>> {
-    let blocks = Mutex::new(Blocks::new(source, plan.separator));
+/// Counts the records of `sources`, each of which stands after its header. `None` when one of them is faulty: which, and
+/// on which line of its file, is told by reading again in order.
+pub(crate) fn tally<R: Read + Send>(
+    sources: impl Iterator<Item = io::Result<R>> + Send,
+    plan: &Plan,
+) -> io::Result<Option<Tally>> {
+    let blocks = Mutex::new(Blocks::new(sources, plan.separator));
     let memory = Memory::new(plan);
     let stop = AtomicBool::new(false);
     let parts = on_threads(plan.threads, || {
@@ -90,13 +94,19 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(plan: &'a Plan<'a>, memory: &'a Memory) -> Self {
-        let columns = plan.columns.iter().map(|wanted| wanted.map(|wanted| ColumnTally::new(wanted.as_text)));
+        let commas = Commas::of(plan.separator);
+        let column = |wanted: Wanted| ColumnTally::new(wanted.as_text, commas);
+        let columns = plan.columns.iter().map(|wanted| wanted.map(column));
         let together = plan.looked_at.map(|columns| RowTally::new(columns.len()));
         let tally = Tally { rows: 0, columns: columns.collect(), together };
         Worker { plan, memory, tally, reported: vec![0; plan.columns.len()] }
     }
 
-    fn run<R: Read>(mut self, blocks: &Mutex<Blocks<R>>, stop: &AtomicBool) -> io::Result<Option<Tally>> {
+    fn run<R: Read>(
+        mut self,
+        blocks: &Mutex<Blocks<impl Iterator<Item = io::Result<R>>, R>>,
+        stop: &AtomicBool,
+    ) -> io::Result<Option<Tally>> {
         let (mut block, mut unquoted) = (Block::default(), String::new());
         while !stop.load(Ordering::Relaxed) {
             // A thread that panicked passes its panic on when it is joined.

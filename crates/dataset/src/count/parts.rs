@@ -9,6 +9,7 @@ use crate::column_type::ColumnType;
 use crate::count::left_out::{LeftOut, Reason};
 use crate::count::source::Source;
 use crate::error::Error;
+use crate::format::coding::Coding;
 use crate::format::columnar::Columnar;
 use crate::format::plain_array::{plain_type, type_name};
 use crate::format::{self, Format};
@@ -33,29 +34,48 @@ impl Part {
     }
 }
 
+/// The files of a folder.
+pub(crate) enum Folder {
+    /// Parquet and Arrow files, which agree on their columns.
+    Columnar(Vec<Part>),
+    /// Files of text: their names for error messages, and the coding that was found.
+    Text(Vec<(String, Source, Coding)>),
+}
+
 /// Opens the files of a folder, in the order of their names, and tells their size together. Names that begin with `_`
 /// or `.` are those of the writer's notes, such as `_SUCCESS`.
-pub(crate) fn of_folder(folder: &Path) -> Result<(Vec<Part>, u64), Error> {
+pub(crate) fn of_folder(folder: &Path) -> Result<(Folder, u64), Error> {
     let fault = |kind: ProblemKind| Error::of_file(&folder.display().to_string(), kind.into());
-    let (mut parts, mut size_bytes) = (Vec::new(), 0);
+    let (mut parts, mut texts, mut size_bytes) = (Vec::new(), Vec::new(), 0);
     for path in listed(folder)? {
         if path.is_dir() {
             let inner = file_name(&path);
             return Err(fault(ProblemKind::FolderInFolder { inner }));
         }
         let name = path.display().to_string();
-        let (file, format, _) = format::open_coded(&path).map_err(|fault| Error::of_file(&name, fault))?;
-        if format == Format::Csv {
-            return Err(fault(ProblemKind::NotAPart { file: file_name(&path) }));
-        }
+        let opened = format::open_coded(&path).map_err(|fault| match fault {
+            Fault::At { kind: ProblemKind::EmptyFile, .. } => ProblemKind::EmptyPart.into(),
+            other => other,
+        });
+        let (file, format, coding) = opened.map_err(|fault| Error::of_file(&name, fault))?;
         size_bytes += file.metadata().map_err(Error::io("read", &path))?.len();
-        parts.push(Part::open(name, Source::File(path), format)?);
+        match format {
+            Format::Csv => texts.push((name, Source::File(path), coding)),
+            Format::Parquet | Format::Arrow => parts.push(Part::open(name, Source::File(path), format)?),
+        }
     }
-    if parts.is_empty() {
-        return Err(fault(ProblemKind::NoParts));
+    match (parts.first(), texts.first()) {
+        (None, None) => Err(fault(ProblemKind::NoParts)),
+        (None, Some(_)) => Ok((Folder::Text(texts), size_bytes)),
+        (Some(_), Some((name, ..))) => {
+            let file = file_name(Path::new(name));
+            Err(fault(ProblemKind::NotAPart { file }))
+        }
+        (Some(_), None) => {
+            agree(&parts)?;
+            Ok((Folder::Columnar(parts), size_bytes))
+        }
     }
-    agree(&parts)?;
-    Ok((parts, size_bytes))
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -11,6 +11,7 @@ use rayon::slice::ParallelSliceMut as _;
 
 use crate::cell::Cells;
 use crate::format::csv::fields::Field;
+use crate::snapshot::frame::{Frame, Values};
 
 /// Of so many rows at most it is remembered which there were: 32 MiB of hashes.
 const MOST_ROWS: usize = if cfg!(test) { 100 } else { 1 << 22 };
@@ -25,6 +26,21 @@ pub struct RowFacts {
 }
 
 impl RowFacts {
+    /// Of a table in memory. Equal means equal in type and value.
+    pub fn of(frame: &Frame) -> Self {
+        let rows = SharedRows::new(frame.rows as u64);
+        let columns = frame.columns.iter().enumerate().map(|(place, column)| {
+            let hashes = hashes_of(&column.values);
+            let is_empty = hashes.iter().all(|hash| *hash == ABSENT);
+            (column, is_empty, see_hashes(hashes, place, 0, rows.as_ref()))
+        });
+        let columns: Vec<(String, u64)> = columns
+            .filter(|(_, is_empty, _)| !is_empty)
+            .map(|(column, _, hash)| (column.name.clone(), hash))
+            .collect();
+        RowFacts::new(rows.map(SharedRows::into_rows), columns.into_iter())
+    }
+
     /// Of the hashes of rows, and of each column but for empty ones.
     pub(crate) fn new(rows: Option<Vec<u64>>, columns: impl Iterator<Item = (String, u64)>) -> Self {
         let duplicated_rows = rows.map(|mut rows| {
@@ -143,9 +159,13 @@ impl SharedRows {
 
 /// Sees the values of a column from the row `first` on; the sum over them.
 pub(crate) fn see_array(array: &ArrayRef, column: usize, first: usize, rows: Option<&SharedRows>) -> u64 {
+    see_hashes(hashes(array), column, first, rows)
+}
+
+fn see_hashes(hashes: Vec<u64>, column: usize, first: usize, rows: Option<&SharedRows>) -> u64 {
     let salt = mix(column as u64);
     let mut sum = 0_u64;
-    for (place, hash) in hashes(array).into_iter().enumerate() {
+    for (place, hash) in hashes.into_iter().enumerate() {
         sum = sum.wrapping_add(mix(hash ^ mix((first + place) as u64)));
         if let Some(rows) = rows {
             rows.add(first + place, mix(hash ^ salt));
@@ -154,30 +174,90 @@ pub(crate) fn see_array(array: &ArrayRef, column: usize, first: usize, rows: Opt
     sum
 }
 
-/// A hash of each value; of types that are compared alone, as whole numbers and floats are not the same column.
+/// The hash of a missing value.
+const ABSENT: u64 = 0x6d69_7373_696e_6700;
+
+fn float_hash(value: f64) -> u64 {
+    // Adding zero makes negative zero the same value.
+    if value.is_nan() { ABSENT } else { typed_hash(1, (value + 0.0).to_bits()) }
+}
+
+fn integer_hash(value: i64) -> u64 {
+    typed_hash(2, value.cast_unsigned())
+}
+
+fn boolean_hash(value: bool) -> u64 {
+    typed_hash(3, u64::from(value))
+}
+
+fn date_hash(day: i32) -> u64 {
+    typed_hash(4, u64::from(day.cast_unsigned()))
+}
+
+/// Of types that are compared alone, as whole numbers and floats are not the same column.
+fn typed_hash(kind: u64, bits: u64) -> u64 {
+    mix(bits ^ mix(kind))
+}
+
+/// A hash of each value of an array.
 fn hashes(array: &ArrayRef) -> Vec<u64> {
-    const ABSENT: u64 = 0x6d69_7373_696e_6700;
-    let number = |kind: u64, bits: u64| mix(bits ^ mix(kind));
+    fn of<T>(values: impl Iterator<Item = Option<T>>, hash: fn(T) -> u64) -> Vec<u64> {
+        values.map(|value| value.map_or(ABSENT, hash)).collect()
+    }
     match Cells::new(array) {
-        Some(Cells::Float(values)) => {
-            let hash = |value: Option<f64>| match value {
-                Some(value) if !value.is_nan() => number(1, (value + 0.0).to_bits()),
-                _ => ABSENT,
-            };
-            values.iter().map(hash).collect()
-        }
-        Some(Cells::Integer(values)) => values
-            .iter()
-            .map(|value| value.map_or(ABSENT, |value| number(2, value.cast_unsigned())))
-            .collect(),
-        Some(Cells::Boolean(values)) => {
-            values.iter().map(|value| value.map_or(ABSENT, |value| number(3, u64::from(value)))).collect()
-        }
-        Some(Cells::Text(values)) => values.iter().map(|value| value.map_or(ABSENT, text_hash)).collect(),
-        Some(Cells::Date(values)) => {
-            let hash = |day: i32| number(4, u64::from(day.cast_unsigned()));
-            values.iter().map(|value| value.map_or(ABSENT, hash)).collect()
-        }
+        Some(Cells::Float(values)) => of(values.iter(), float_hash),
+        Some(Cells::Integer(values)) => of(values.iter(), integer_hash),
+        Some(Cells::Boolean(values)) => of(values.iter(), boolean_hash),
+        Some(Cells::Text(values)) => of(values.iter(), text_hash),
+        Some(Cells::Date(values)) => of(values.iter(), date_hash),
         None => vec![ABSENT; array.len()],
+    }
+}
+
+/// The same of the values of a column in memory.
+fn hashes_of(values: &Values) -> Vec<u64> {
+    fn of<T: Copy>(values: &[Option<T>], hash: fn(T) -> u64) -> Vec<u64> {
+        values.iter().map(|value| value.map_or(ABSENT, hash)).collect()
+    }
+    match values {
+        Values::Float(values) => values.iter().map(|value| float_hash(*value)).collect(),
+        Values::Integer(values) => of(values, integer_hash),
+        Values::Boolean(values) => of(values, boolean_hash),
+        Values::Date(values) => of(values, date_hash),
+        Values::Text { codes, levels } => {
+            let levels: Vec<u64> = levels.iter().map(|level| text_hash(level)).collect();
+            codes.iter().map(|code| levels.get(*code as usize).copied().unwrap_or(ABSENT)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::frame::{Column, MISSING};
+
+    #[test]
+    fn repeated_rows_and_equal_columns_of_a_frame_are_found() {
+        let column = |name: &str, values: Values| Column { name: name.to_string(), values };
+        let number = |name: &str, values: &[f64]| column(name, Values::Float(values.to_vec()));
+        let frame = |columns: Vec<Column>, rows: usize| Frame { rows, columns };
+        let whole = [Some(1), Some(2), Some(1), None, None];
+        let levels = vec!["x".to_string(), "y".to_string()];
+        let facts = RowFacts::of(&frame(
+            vec![
+                number("a", &[1.0, 2.0, 1.0, f64::NAN, f64::NAN]),
+                column("b", Values::Text { codes: vec![0, 1, 0, MISSING, MISSING], levels }),
+                number("c", &[1.0, 2.0, 1.0, f64::NAN, f64::NAN]),
+                column("d", Values::Integer(whole.to_vec())),
+                column("e", Values::Boolean(vec![None; 5])),
+                column("f", Values::Date(vec![None; 5])),
+            ],
+            5,
+        ));
+        assert_eq!(facts.duplicated_rows, Some(2));
+        assert_eq!(facts.duplicated_columns, [["a", "c"]]);
+        // The same values in other rows are no equal columns.
+        let turned = RowFacts::of(&frame(vec![number("a", &[1.0, 2.0]), number("b", &[2.0, 1.0])], 2));
+        assert_eq!((turned.duplicated_rows, turned.duplicated_columns), (Some(0), Vec::new()));
     }
 }

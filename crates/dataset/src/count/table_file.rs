@@ -1,24 +1,18 @@
 //! Any CSV, Parquet or Arrow file as a table, without a configuration: types are inferred as pandas does.
 
-use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use crate::count::array_tally;
-use crate::count::column_tally::Tallied;
-use crate::count::csv_tally::{self, Wanted};
+use crate::count::csv_table::{CsvTable, Request};
 use crate::count::left_out::{LeftOut, Reason};
-use crate::count::parts::{self, Part};
-use crate::count::row_facts::{RowFacts, RowTally};
-use crate::count::source::{Source, Text};
+use crate::count::parts::{self, Folder, Part};
+use crate::count::row_facts::RowFacts;
+use crate::count::source::Source;
 use crate::count::value_counts::ValueCounts;
 use crate::error::Error;
 use crate::format::coding::Coding;
-use crate::format::csv::records::Step;
-use crate::format::csv::separator;
 use crate::format::{self, CsvOptions, Format};
 use crate::problem::{Fault, ProblemKind, nearest};
 
@@ -50,39 +44,18 @@ pub struct TableFile {
 
 #[derive(Debug)]
 enum Contents {
-    Csv(Csv),
+    Csv(CsvTable),
     Parts(Vec<Part>),
-}
-
-#[derive(Debug)]
-struct Csv {
-    source: Source,
-    text: Text,
-    /// What is known of each column.
-    known: Vec<Known>,
 }
 
 /// The first column when it has no name, as pandas calls it.
 const UNNAMED: &str = "Unnamed: 0";
-/// So many rows are looked at to tell an index.
-const INDEX_ROWS: usize = 1_000;
-/// So much of a file's text is looked at for its separator.
-const HEADER_START_BYTES: u64 = 1 << 16;
 
 /// What a first look at a file has found.
 struct Looked {
     header: Vec<String>,
     left_out: Vec<LeftOut>,
     contents: Contents,
-}
-
-/// What earlier passes over a CSV file have found out about a column.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    /// It is not a column of numbers.
-    text: bool,
-    /// It had to be dropped, and takes this much memory.
-    bytes: u64,
 }
 
 /// How columns are read.
@@ -93,6 +66,8 @@ pub struct Reading<'a> {
     pub memory_bytes: u64,
     /// Threads that read at the same time.
     pub threads: usize,
+    /// Whether rows are looked at as a whole, for [`TableFile::row_facts`].
+    pub whole_rows: bool,
     /// Told how many bytes were read since it was told last.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -108,8 +83,8 @@ pub struct Counted {
 }
 
 impl TableFile {
-    /// Looks at a file, or at a folder of Parquet or Arrow files with the same columns: its format and the names of its
-    /// columns.
+    /// Looks at a file, or at a folder of files with the same columns, which are all text or all Parquet and Arrow: its
+    /// format and the names of its columns.
     ///
     /// # Errors
     /// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
@@ -124,14 +99,18 @@ impl TableFile {
     pub fn open_as(path: &Path, options: CsvOptions) -> Result<TableFile, Error> {
         let name = path.display().to_string();
         if path.is_dir() {
-            let (parts, size_bytes) = parts::of_folder(path)?;
-            return Looked::of_parts(parts).and_then(|looked| Self::of(&name, looked, size_bytes));
+            let (folder, size_bytes) = parts::of_folder(path)?;
+            let looked = match folder {
+                Folder::Columnar(parts) => Looked::of_parts(parts)?,
+                Folder::Text(files) => Looked::of_csv(files, options)?,
+            };
+            return Ok(Self::of(&name, looked, size_bytes));
         }
         let (file, format, coding) =
             format::open_coded(path).map_err(|fault| Error::of_file(&name, fault))?;
         let size_bytes = file.metadata().map_err(Error::io("read", path))?.len();
-        let source = Source::File(path.to_path_buf());
-        Self::of(&name, Looked::at(&name, source, format, options.over(coding), options)?, size_bytes)
+        let looked = Looked::at(&name, Source::File(path.to_path_buf()), format, coding, options)?;
+        Ok(Self::of(&name, looked, size_bytes))
     }
 
     /// The same for a file that is in memory; `name` is for error messages.
@@ -143,7 +122,7 @@ impl TableFile {
         let (format, coding) = format::of_bytes(&bytes).map_err(|fault| Error::of_file(name, fault))?;
         let size_bytes = bytes.len() as u64;
         let looked = Looked::at(name, Source::Bytes(bytes), format, coding, CsvOptions::default())?;
-        Self::of(name, looked, size_bytes)
+        Ok(Self::of(name, looked, size_bytes))
     }
 
     /// The names of the columns that can be compared, in order.
@@ -176,9 +155,9 @@ impl TableFile {
     /// # Errors
     /// As [`TableFile::open`], [`ProblemKind::NoSuchColumn`], and [`ProblemKind::UnsupportedParquetType`].
     pub fn count(&mut self, names: &[&str], reading: &Reading) -> Result<Counted, Error> {
-        let positions = self.positions(names).map_err(|fault| self.error(fault))?;
+        let positions = self.positions(names).map_err(|fault| Error::of_file(&self.name, fault))?;
         // Rows are looked at once, and only where all of their columns are read.
-        let whole_rows = self.facts.is_none() && names.len() == self.names.len();
+        let whole_rows = reading.whole_rows && self.facts.is_none() && names.len() == self.names.len();
         let (counted, facts) = match &mut self.contents {
             Contents::Parts(parts) => {
                 count_parts(parts, &positions, &self.header, self.size_bytes, whole_rows, reading)?
@@ -187,24 +166,24 @@ impl TableFile {
                 let is_looked_at = |name: &String| self.names.contains(name);
                 let looked_at =
                     whole_rows.then(|| self.header.iter().map(is_looked_at).collect::<Vec<bool>>());
-                csv.count(&positions, &self.header, looked_at.as_deref(), reading)
-                    .map_err(|fault| csv.error(&self.name, fault))?
+                let looked_at = looked_at.as_deref();
+                csv.count(&Request { header: &self.header, positions: &positions, looked_at }, reading)?
             }
         };
         self.facts = self.facts.take().or(facts);
         Ok(counted)
     }
 
-    /// What the rows say together, once all columns were counted in one call.
+    /// What the rows say together, once all columns were counted in one call that looked at whole rows.
     pub fn row_facts(&self) -> Option<&RowFacts> {
         self.facts.as_ref()
     }
 
-    fn of(name: &str, looked: Looked, size_bytes: u64) -> Result<TableFile, Error> {
+    fn of(name: &str, looked: Looked, size_bytes: u64) -> TableFile {
         let Looked { header, left_out, contents } = looked;
         let is_left_out = |name: &&String| left_out.iter().any(|column| column.name == **name);
         let names = header.iter().filter(|name| !is_left_out(name)).cloned().collect();
-        Ok(TableFile { name: name.to_string(), contents, header, names, left_out, size_bytes, facts: None })
+        TableFile { name: name.to_string(), contents, header, names, left_out, size_bytes, facts: None }
     }
 
     fn positions(&self, names: &[&str]) -> Result<Vec<usize>, Fault> {
@@ -217,10 +196,6 @@ impl TableFile {
             })
         };
         names.iter().map(find).collect()
-    }
-
-    fn error(&self, fault: Fault) -> Error {
-        Error::of_file(&self.name, fault)
     }
 }
 
@@ -259,137 +234,6 @@ fn count_parts(
     Ok((counted, facts))
 }
 
-impl Csv {
-    fn count(
-        &mut self,
-        positions: &[usize],
-        header: &[String],
-        looked_at: Option<&[bool]>,
-        reading: &Reading,
-    ) -> Result<(Counted, Option<RowFacts>), Fault> {
-        let Csv { source, text, known } = self;
-        let text = *text;
-        let records = source.records(text)?;
-        // The file may have got another header since it was opened.
-        if column_names(&records.header)? != *header {
-            return Err(ProblemKind::Changed.into());
-        }
-        let taken = Arc::default();
-        let mut source = source.text(text.coding, &taken)?;
-        io::copy(&mut source.by_ref().take(records.position()), &mut io::sink())
-            .map_err(Fault::io("read"))?;
-
-        let mut columns = vec![None; header.len()];
-        let mut expected = 0;
-        for (rank, &position) in positions.iter().enumerate() {
-            expected += known[position].bytes;
-            if rank == 0 || expected <= reading.memory_bytes {
-                columns[position] = Some(Wanted { as_text: known[position].text, rank });
-            }
-        }
-        let Reading { memory_bytes, threads, progress } = *reading;
-        let progress = || progress(taken.swap(0, Ordering::Relaxed));
-        let plan = csv_tally::Plan {
-            columns,
-            memory_bytes,
-            threads,
-            separator: text.separator,
-            looked_at,
-            progress: &progress,
-        };
-        let tally = csv_tally::tally(source, &plan).map_err(Fault::io("read"))?;
-        let Some(mut tally) = tally else { return Err(self.first_fault()?) };
-        let mut counted = Counted { columns: Vec::new(), deferred: Vec::new() };
-        for &position in positions {
-            let name = &header[position];
-            match tally.columns[position].take().map(|column| column.finish(name)) {
-                Some(Tallied::Counted(column)) => counted.columns.push(column),
-                Some(Tallied::ReadAgain) => {
-                    known[position].text = true;
-                    counted.deferred.push(name.clone());
-                }
-                Some(Tallied::Dropped) => {
-                    known[position].bytes = 8 * tally.rows;
-                    counted.deferred.push(name.clone());
-                }
-                None => counted.deferred.push(name.clone()),
-            }
-        }
-        let together =
-            tally.together.map(|together| row_facts(together, header, looked_at, &counted.columns));
-        Ok((counted, together))
-    }
-
-    /// Reads record by record to say what is wrong and on which line.
-    fn first_fault(&self) -> Result<Fault, Fault> {
-        let mut records = self.source.records(self.text)?;
-        loop {
-            match records.advance()? {
-                Step::Record => {}
-                Step::Faulty(kind) => return Ok(Fault::at_line(records.line(), kind)),
-                // It was there a moment ago.
-                Step::End => return Ok(ProblemKind::Changed.into()),
-            }
-        }
-    }
-
-    /// Whether the first column is one more in each row than in the row before, as far as it is looked at.
-    fn counts_rows(&self) -> Result<bool, Fault> {
-        let mut records = self.source.records(self.text)?;
-        let mut next = None;
-        for _ in 0..INDEX_ROWS {
-            let Step::Record = records.advance()? else { break };
-            match records.field(0).parse::<u32>() {
-                Ok(number) if next.is_none_or(|next| u64::from(number) == next) => {
-                    next = Some(u64::from(number) + 1);
-                }
-                _ => return Ok(false),
-            }
-        }
-        Ok(next.is_some())
-    }
-
-    /// What is wrong, where it can be mended by naming the encoding with that remedy.
-    fn error(&self, name: &str, fault: Fault) -> Error {
-        Error::of_file(name, with_remedy(fault))
-    }
-}
-
-/// Refuses a named separator that makes one column of a header of which another makes more.
-fn check_separator(source: &Source, named: Text, found: u8) -> Result<(), Fault> {
-    let columns = source.records(Text { separator: found, ..named })?.header.len();
-    if columns > 1 {
-        let (named, found) = (char::from(named.separator), char::from(found));
-        return Err(ProblemKind::OtherSeparator { named, found, columns }.into());
-    }
-    Ok(())
-}
-
-/// Of the columns that are looked at and not known to be empty.
-fn row_facts(
-    together: RowTally,
-    header: &[String],
-    looked_at: Option<&[bool]>,
-    counted: &[ValueCounts],
-) -> RowFacts {
-    let is_empty = |name: &String| counted.iter().any(|column| column.name == *name && column.is_empty());
-    let hashes = header.iter().zip(&together.columns).zip(looked_at.into_iter().flatten());
-    let hashes: Vec<(String, u64)> = hashes
-        .filter(|((name, _), is_looked_at)| **is_looked_at && !is_empty(name))
-        .map(|((name, hash), _)| (name.clone(), *hash))
-        .collect();
-    RowFacts::new(together.into_rows(), hashes.into_iter())
-}
-
-fn with_remedy(fault: Fault) -> Fault {
-    match fault {
-        Fault::At { position, column, kind: ProblemKind::NotUtf8 { utf16: false } } => {
-            Fault::At { position, column, kind: ProblemKind::OtherEncoding }
-        }
-        other => other,
-    }
-}
-
 impl Looked {
     fn at(
         name: &str,
@@ -401,19 +245,13 @@ impl Looked {
         if format != Format::Csv {
             return Looked::of_parts(vec![Part::open(name.to_string(), source, format)?]);
         }
-        Looked::of_csv(source, coding, options).map_err(|fault| Error::of_file(name, with_remedy(fault)))
+        Looked::of_csv(vec![(name.to_string(), source, coding)], options)
     }
 
-    fn of_csv(source: Source, coding: Coding, options: CsvOptions) -> Result<Looked, Fault> {
-        let mut start = Vec::new();
-        let text = source.text(coding, &Arc::default())?;
-        text.take(HEADER_START_BYTES).read_to_end(&mut start).map_err(Fault::io("read"))?;
-        let text = Text { coding, separator: options.separator.unwrap_or_else(|| separator::sniff(&start)) };
-        let header = column_names(&source.records(text)?.header)?;
-        if options.separator.is_some() && header.len() == 1 {
-            check_separator(&source, text, separator::sniff(&start))?;
-        }
-        let csv = Csv { source, text, known: vec![Known::default(); header.len()] };
+    /// Of files of text, each with its name and the coding that was found.
+    fn of_csv(files: Vec<(String, Source, Coding)>, options: CsvOptions) -> Result<Looked, Error> {
+        let coded = |(name, source, found)| (name, source, options.over(found));
+        let (csv, header) = CsvTable::open(files.into_iter().map(coded).collect(), options)?;
         let mut left_out = Vec::new();
         if let [first, _, ..] = header.as_slice()
             && first == UNNAMED
@@ -434,7 +272,7 @@ impl Looked {
 }
 
 /// The names of a header; one without a name gets pandas' `Unnamed: N`.
-fn column_names(header: &[String]) -> Result<Vec<String>, Fault> {
+pub(crate) fn column_names(header: &[String]) -> Result<Vec<String>, Fault> {
     let mut names = Vec::with_capacity(header.len());
     let mut seen = std::collections::HashSet::new();
     for (index, name) in header.iter().enumerate() {

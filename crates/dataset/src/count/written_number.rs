@@ -1,7 +1,39 @@
-//! Numbers as people write them: `$1,250.00`, `12.5 %`, `1,250`.
+//! Numbers as people write them: `$1,250.00`, `12.5 %`, `1,250`; `1.250,00` and `0,5` where a comma is the decimal sign.
+//!
+//! Which of both a comma is cannot be told from `1,250` alone. The column decides where one of its numbers can be read in
+//! one way only, and otherwise what separates the fields: semicolons do where the comma is taken, by decimals.
 
 /// The signs of currencies.
 const CURRENCIES: [char; 14] = ['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '₪', '₫', '฿', '₴', '₦', '₱'];
+
+/// What a comma in a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commas {
+    /// It separates thousands, and a point comes before decimals.
+    Thousands,
+    /// It comes before decimals, and points separate thousands.
+    Decimal,
+}
+
+impl Commas {
+    /// What commas may be in a file whose fields this separates; what comes first goes for columns that can be read in
+    /// both ways. R's `read.csv` and `read.csv2` take the same for commas and semicolons.
+    pub(crate) fn of(separator: u8) -> &'static [Commas] {
+        match separator {
+            b',' => &[Commas::Thousands],
+            b';' => &[Commas::Decimal, Commas::Thousands],
+            _ => &[Commas::Thousands, Commas::Decimal],
+        }
+    }
+
+    /// The sign between thousands, and that before decimals.
+    fn signs(self) -> (char, char) {
+        match self {
+            Commas::Thousands => (',', '.'),
+            Commas::Decimal => ('.', ','),
+        }
+    }
+}
 
 /// A number and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +52,7 @@ enum Mark {
     After(char),
 }
 
-/// Whether commas separate the thousands.
+/// Whether the thousands are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Thousands {
     Separated,
@@ -30,8 +62,8 @@ enum Thousands {
 }
 
 impl WrittenNumber {
-    /// Reads a number. Per cent stay per cent: `12 %` is 12. A comma is never a decimal one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads a number. Per cent stay per cent: `12 %` is 12.
+    pub(crate) fn parse(text: &str, commas: Commas) -> Option<Self> {
         let (mut negative, mut rest) = without_minus(text.trim_matches([' ', '\t']));
         let mut mark = None;
         if let Some(currency) = rest.chars().next().filter(|first| CURRENCIES.contains(first)) {
@@ -44,13 +76,15 @@ impl WrittenNumber {
             mark = Some(Mark::After(last));
             rest = rest[..rest.len() - last.len_utf8()].trim_end_matches(' ');
         }
+        let (separator, point) = commas.signs();
         let (digits, fraction) =
-            rest.split_once('.').map_or((rest, None), |(left, right)| (left, Some(right)));
-        let thousands = thousands(digits)?;
+            rest.split_once(point).map_or((rest, None), |(left, right)| (left, Some(right)));
+        let thousands = thousands(digits, separator)?;
         if fraction.is_some_and(|fraction| fraction.is_empty() || !all_digits(fraction)) {
             return None;
         }
-        let plain = format!("{}{}", if negative { "-" } else { "" }, rest.replace(',', ""));
+        let sign = if negative { "-" } else { "" };
+        let plain = format!("{sign}{}", rest.replace(separator, "").replace(point, "."));
         // Adding zero makes negative zero the same value.
         let value = plain.parse::<f64>().ok()? + 0.0;
         Some(WrittenNumber { value, whole: plain.parse().ok(), mark, thousands })
@@ -65,9 +99,10 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// How the digits before the point are grouped; `None` when they are no digits or in other groups than of three.
-fn thousands(digits: &str) -> Option<Thousands> {
-    let (first, others) = digits.split_once(',').map_or((digits, None), |(left, right)| (left, Some(right)));
+/// How the digits before the decimal sign are grouped; `None` when they are no digits or in other groups than of three.
+fn thousands(digits: &str, separator: char) -> Option<Thousands> {
+    let (first, others) =
+        digits.split_once(separator).map_or((digits, None), |(left, right)| (left, Some(right)));
     if first.is_empty() || !all_digits(first) {
         return None;
     }
@@ -75,13 +110,14 @@ fn thousands(digits: &str) -> Option<Thousands> {
         return Some(if first.len() > 3 { Thousands::Unseparated } else { Thousands::None });
     };
     let whole = first.len() <= 3 && !first.starts_with('0');
-    (whole && others.split(',').all(|group| group.len() == 3 && all_digits(group)))
+    (whole && others.split(separator).all(|group| group.len() == 3 && all_digits(group)))
         .then_some(Thousands::Separated)
 }
 
 /// Whether all numbers of a column are written in one style that is not the plain one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct OneStyle {
+    pub(crate) commas: Commas,
     mark: Option<Option<Mark>>,
     separated: bool,
     unseparated: bool,
@@ -90,11 +126,15 @@ pub(crate) struct OneStyle {
 }
 
 impl OneStyle {
+    pub(crate) fn new(commas: Commas) -> Self {
+        OneStyle { commas, mark: None, separated: false, unseparated: false, fraction: false, broken: false }
+    }
+
     pub(crate) fn see(&mut self, text: &str) {
         if self.broken {
             return;
         }
-        let Some(number) = WrittenNumber::parse(text) else {
+        let Some(number) = WrittenNumber::parse(text, self.commas) else {
             self.broken = true;
             return;
         };
@@ -107,7 +147,8 @@ impl OneStyle {
     /// Whether it is one style.
     pub(crate) fn holds(&self) -> bool {
         let marked = self.mark.is_some_and(|mark| mark.is_some());
-        !self.broken && (marked || self.separated) && !(self.separated && self.unseparated)
+        let decimal = self.commas == Commas::Decimal && self.fraction;
+        !self.broken && (marked || self.separated || decimal) && !(self.separated && self.unseparated)
     }
 
     /// Whether all are whole numbers.
@@ -150,13 +191,30 @@ mod tests {
             ("five", None),
             ("", None),
         ] {
-            assert_eq!(WrittenNumber::parse(text).map(|number| number.value), expected, "{text:?}");
+            let number = WrittenNumber::parse(text, Commas::Thousands);
+            assert_eq!(number.map(|number| number.value), expected, "{text:?}");
+        }
+        for (text, expected) in [
+            ("1,5", Some(1.5)),
+            ("-0,125", Some(-0.125)),
+            ("1.250,75", Some(1250.75)),
+            ("1.234.567", Some(1_234_567.0)),
+            ("12,50 €", Some(12.5)),
+            ("1,250", Some(1.25)),
+            ("1,234,567", None),
+            ("1.5", None),
+            ("1,", None),
+            (",5", None),
+            ("12.50,1", None),
+        ] {
+            let number = WrittenNumber::parse(text, Commas::Decimal);
+            assert_eq!(number.map(|number| number.value), expected, "{text:?}");
         }
     }
 
     #[track_caller]
     fn check(texts: &[&str], expected: bool) {
-        let mut style = OneStyle::default();
+        let mut style = OneStyle::new(Commas::Thousands);
         texts.iter().for_each(|text| style.see(text));
         assert_eq!(style.holds(), expected, "{texts:?}");
     }
@@ -179,8 +237,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_has_an_answer(text in "[-$€%0-9,. ]{0,12}|\\PC{0,12}") {
-            if let Some(number) = WrittenNumber::parse(&text) {
-                prop_assert!(!number.value.is_nan());
+            for commas in [Commas::Thousands, Commas::Decimal] {
+                if let Some(number) = WrittenNumber::parse(&text, commas) {
+                    prop_assert!(!number.value.is_nan());
+                }
             }
         }
     }

@@ -36,6 +36,17 @@ pub(crate) fn announced(start: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(start).map(|(encoding, _)| encoding).filter(|encoding| *encoding != UTF_8)
 }
 
+/// The encoding that text without a byte order mark seems to have where every other byte is mostly zero, by its name.
+pub(crate) fn utf16_without_mark(start: &[u8]) -> Option<&'static str> {
+    let zeros = |first: usize| start.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd, pairs) = (zeros(0), zeros(1), start.len() / 2);
+    match (even, odd) {
+        (0, odd) if odd > pairs / 2 => Some("utf-16le"),
+        (even, 0) if even > pairs / 2 => Some("utf-16be"),
+        _ => None,
+    }
+}
+
 /// The encoding of this name, as the web and Python have them, such as `latin1` or `utf-16le`.
 pub(crate) fn named(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.replace('_', "-").as_bytes())
@@ -206,6 +217,20 @@ mod tests {
         let coding = Coding { encoding: Some(UTF_16LE), compression: None };
         for bytes in [&b"a\0b"[..], b"\x3d\xd8", b"\x00\xdca\0"] {
             assert!(text(bytes.to_vec(), coding).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn utf16_is_known_without_its_mark() {
+        for (bytes, expected) in [
+            (utf16("plan,n\ncaf\u{e9},\u{20ac}\n", UTF_16LE), Some("utf-16le")),
+            (utf16("plan,n\ncaf\u{e9},\u{20ac}\n", UTF_16BE), Some("utf-16be")),
+            (b"plan,n\n".to_vec(), None),
+            // Text may hold a zero.
+            (b"a\n\0\nb\n".to_vec(), None),
+            (Vec::new(), None),
+        ] {
+            assert_eq!(utf16_without_mark(&bytes), expected, "{bytes:?}");
         }
     }
 

@@ -90,25 +90,40 @@ pub(crate) fn header(schema: &Schema) -> Vec<String> {
 /// Batches whose arrays are boolean, 64-bit integer, 64-bit float, UTF-8 or 32-bit date.
 pub(crate) struct Batches {
     format: Format,
+    /// Rows that the file says are still to come.
+    left: u64,
     reader: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
 }
 
 impl Batches {
+    /// `rows` are as many as the file says.
     pub(crate) fn new(
         format: Format,
+        rows: u64,
         reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
     ) -> Self {
-        Batches { format, reader: Box::new(reader) }
+        Batches { format, left: rows, reader: Box::new(reader) }
     }
 
-    /// The next rows and how many they are.
+    /// The next rows and how many they are. A file whose columns have other rows than it says is damaged: one column
+    /// would end before another, or the table before its end.
     pub(crate) fn advance(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>, ProblemKind> {
-        let Some(batch) = guarded(self.format, || self.reader.next().transpose())? else { return Ok(None) };
+        let batch = guarded(self.format, || self.reader.next().transpose())?;
+        let rows = batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        let left = self.left.checked_sub(rows).filter(|left| batch.is_some() || *left == 0);
+        self.left = left.ok_or_else(|| {
+            let reason = "a column has not as many rows as the file".to_string();
+            ProblemKind::Damaged { format: self.format, reason }
+        })?;
+        let Some(batch) = batch else { return Ok(None) };
         let plain = |array| guarded(self.format, || plain(array));
         let arrays = batch.columns().iter().map(plain).collect::<Result<_, _>>()?;
         Ok(Some((batch.num_rows(), arrays)))
     }
 }
+
+/// What the crates put before an error, from the outermost on.
+const PREFIXES: [&str; 3] = ["External error: ", "Parquet argument error: ", "Parquet error: "];
 
 thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
@@ -131,7 +146,13 @@ pub(crate) fn guarded<T, E: std::fmt::Display>(
     DECODING.set(false);
     let reason = match decoded {
         Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => crate::cell::shorten(&error.to_string()),
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            // The names of the types through which an error has come tell nobody anything.
+            let text =
+                PREFIXES.iter().fold(text.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text));
+            crate::cell::shorten(text)
+        }
         Err(_) => "its parts contradict each other".to_string(),
     };
     Err(ProblemKind::Damaged { format, reason })

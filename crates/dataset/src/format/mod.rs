@@ -6,6 +6,7 @@ pub(crate) mod arrow;
 pub(crate) mod coding;
 pub(crate) mod columnar;
 pub(crate) mod csv;
+mod pages;
 pub(crate) mod parquet;
 pub(crate) mod plain_array;
 
@@ -26,7 +27,7 @@ pub enum Format {
     Csv,
     /// Apache Parquet.
     Parquet,
-    /// Arrow's file format, which is version 2 of Feather.
+    /// Arrow's file format, which is version 2 of Feather, or its format of streams.
     Arrow,
 }
 
@@ -60,7 +61,7 @@ impl CsvOptions {
                 Ok(*byte)
             }
             _ => Err(format!(
-                "{word:?} does not separate fields: expected one character such as ; or |, or the word tab"
+                "{word:?} does not separate fields: expected one ASCII character such as ; or | (no letter, digit or quote), or the word tab"
             )),
         });
         let encoding = encoding.map(|name| {
@@ -69,6 +70,11 @@ impl CsvOptions {
             })
         });
         Ok(CsvOptions { separator: separator.transpose()?, encoding: encoding.transpose()? })
+    }
+
+    /// Whether they name an encoding.
+    pub(crate) fn names_encoding(self) -> bool {
+        self.encoding.is_some()
     }
 
     /// The coding of a file in which another encoding was found, or none.
@@ -82,24 +88,24 @@ impl CsvOptions {
 /// So many bytes at the start of a file decide what it is.
 const START_BYTES: usize = 512;
 
-/// Opens a file of a drop, whose text is plain UTF-8, and tells its format.
-pub(crate) fn open(path: &Path) -> Result<(File, Format), Fault> {
+/// Opens a file of a drop, whose text is UTF-8 and perhaps compressed, and tells its format.
+pub(crate) fn open(path: &Path) -> Result<(File, Format, Coding), Fault> {
     let (file, format, coding) = open_coded(path)?;
-    match coding {
-        Coding { compression: Some(Compression::Gzip), .. } => {
-            Err(ProblemKind::NotATable { found: "compressed with gzip" }.into())
-        }
-        Coding { compression: Some(Compression::Zstd), .. } => {
-            Err(ProblemKind::NotATable { found: "compressed with zstd" }.into())
-        }
-        Coding { encoding: Some(_), .. } => Err(ProblemKind::NotUtf8 { utf16: true }.into()),
-        _ if format == Format::Arrow => Err(ProblemKind::NotATable { found: ARROW_FOUND }.into()),
-        Coding { compression: None, encoding: None } => Ok((file, format)),
+    if coding.encoding.is_some() {
+        return Err(ProblemKind::NotUtf8 { utf16: true }.into());
     }
+    if format == Format::Arrow {
+        return Err(ProblemKind::NotATable { found: ARROW_FOUND }.into());
+    }
+    Ok((file, format, coding))
 }
 
 /// Opens a file and tells its format and how its text is coded.
 pub(crate) fn open_coded(path: &Path) -> Result<(File, Format, Coding), Fault> {
+    // Opening a pipe would wait for whoever writes to it.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Err(ProblemKind::ReadOnce.into());
+    }
     let mut file = File::open(path).map_err(Fault::io("open"))?;
     let metadata = file.metadata().map_err(Fault::io("read"))?;
     if metadata.is_dir() {
@@ -193,7 +199,7 @@ fn recognise(start: &[u8], end: &[u8]) -> Result<Format, ProblemKind> {
     if start.starts_with(PARQUET) && (!is_text || end.ends_with(PARQUET)) {
         return Ok(Format::Parquet);
     }
-    if start.starts_with(ARROW) && !is_text {
+    if (start.starts_with(ARROW) || start.starts_with(arrow::CONTINUATION)) && !is_text {
         return Ok(Format::Arrow);
     }
     let letters: &[_] = if is_text { &[] } else { LETTERS };
@@ -241,6 +247,8 @@ mod tests {
         check(b"SQLite format 3\0\x10\0", Err("a SQLite database"));
         check(b"BZh91AY&SY\x01", Err("compressed with bzip2"));
         check(b"ARROW1\0\0\x10", Ok(Format::Arrow));
+        check(b"\xff\xff\xff\xff\xf8\0\0\0\x10", Ok(Format::Arrow));
+        check(b"\xff\xff\xff\xff,b\n", Ok(Format::Csv));
         check(b"FEA1\0\0", Err("a Feather file of version 1 (write it again with a newer pandas)"));
     }
 }

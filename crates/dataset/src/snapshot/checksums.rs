@@ -67,6 +67,22 @@ fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
 /// Why a file that is not intact is not read.
 pub(crate) const CHANGED: &str = "its bytes are not those that were written (SHA-256)";
 
+/// What became of the files of all snapshots.
+#[derive(Debug)]
+pub struct Verification {
+    /// Those of the dates whose ledger entries can be read, and files of no ingest.
+    pub files: Vec<VerifiedFile>,
+    /// What is wrong with the other ledger entries; nothing is known of the files of their dates.
+    pub ledger_faults: Vec<Error>,
+}
+
+impl Verification {
+    /// Whether everything is what was written, as far as the ledger knows.
+    pub fn is_intact(&self) -> bool {
+        self.ledger_faults.is_empty() && self.files.iter().all(|file| !file.state.is_damaged())
+    }
+}
+
 /// A file of a snapshot and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedFile {
@@ -119,11 +135,19 @@ impl Snapshots {
     /// ledger entry names. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::Io`] but for a missing file; [`Error::Ledger`].
-    pub fn verify(&self) -> Result<Vec<VerifiedFile>, Error> {
-        let mut files = Vec::new();
-        for snapshot in ledger::read_all(&self.snapshots)?.values() {
-            files.extend(self.verify_snapshot(snapshot)?);
+    /// [`Error::Io`] but for a missing file.
+    pub fn verify(&self) -> Result<Verification, Error> {
+        let (mut files, mut ledger_faults, mut unknown) = (Vec::new(), Vec::new(), HashSet::new());
+        for (as_of, read) in ledger::read_each(&self.snapshots)? {
+            let snapshot = match read {
+                Ok(snapshot) => snapshot,
+                Err(fault) => {
+                    unknown.insert(as_of);
+                    ledger_faults.push(fault);
+                    continue;
+                }
+            };
+            files.extend(self.verify_snapshot(&snapshot)?);
             if !self.snapshots.join(&snapshot.validation).exists() {
                 let (as_of, path) = (snapshot.as_of, snapshot.validation.clone());
                 let table = "validation result".to_string();
@@ -131,8 +155,8 @@ impl Snapshots {
             }
         }
         let known: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
-        files.extend(self.foreign(&known)?);
-        Ok(files)
+        files.extend(self.foreign(&known)?.into_iter().filter(|file| !unknown.contains(&file.as_of)));
+        Ok(Verification { files, ledger_faults })
     }
 
     /// The files in the folders of tables and dates that are not known.
@@ -167,12 +191,13 @@ impl Snapshots {
     /// how many they are.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Io`] or [`Error::Ledger`]. Each date is recorded whole or not at all.
+    /// [`Error::Locked`] or [`Error::Io`]. Each date is recorded whole or not at all.
     pub fn adopt(&self) -> Result<usize, Error> {
         let _lock = self.lock()?;
         commit::recover(&self.disk, &self.snapshots)?;
         let mut adopted = 0;
-        for mut snapshot in ledger::read_all(&self.snapshots)?.into_values() {
+        // What cannot be read is for `verify` to tell.
+        for mut snapshot in ledger::read_each(&self.snapshots)?.into_values().flatten() {
             let before = adopted;
             for table in snapshot.tables.values_mut().filter(|table| table.sha256.is_none()) {
                 table.sha256 = Some(sha256(&self.snapshots.join(&table.path))?);
@@ -187,10 +212,13 @@ impl Snapshots {
         Ok(adopted)
     }
 
-    /// Whether all files of a snapshot are what was written, as far as the ledger knows.
-    pub(crate) fn is_whole(&self, snapshot: &Snapshot) -> Result<bool, Error> {
+    /// Whether all files of a snapshot are what was written: as far as the ledger knows, or `certainly`.
+    pub(crate) fn is_whole(&self, snapshot: &Snapshot, certainly: bool) -> Result<bool, Error> {
         let validation = self.snapshots.join(&snapshot.validation);
-        Ok(validation.exists() && self.verify_snapshot(snapshot)?.iter().all(|file| !file.state.is_damaged()))
+        let is_fine = |file: &VerifiedFile| {
+            file.state == FileState::Intact || (!certainly && file.state == FileState::Unrecorded)
+        };
+        Ok(validation.exists() && self.verify_snapshot(snapshot)?.iter().all(is_fine))
     }
 
     fn verify_snapshot(&self, snapshot: &Snapshot) -> Result<Vec<VerifiedFile>, Error> {

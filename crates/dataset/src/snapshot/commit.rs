@@ -192,8 +192,15 @@ pub(crate) fn recover(disk: &Disk, snapshots: &Path) -> Result<(), Error> {
         let name = entry.map_err(Error::io("list", snapshots))?.file_name();
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let staging = snapshots.join(name);
-        let committed = ledger::read_all(snapshots)?
+        let manifests = ledger::read_each(snapshots)?;
+        let of_date = |as_of: &Period| name.starts_with(&format!("{PREFIX}{as_of}-r"));
+        // Whether it was committed is not known where the manifest cannot be read.
+        if manifests.iter().any(|(as_of, read)| read.is_err() && of_date(as_of)) {
+            continue;
+        }
+        let committed = manifests
             .into_values()
+            .flatten()
             .find(|manifest| staging == staging_dir(snapshots, manifest.as_of, manifest.revision));
         match committed {
             Some(manifest) => settle(disk, snapshots, &manifest, &staging)?,

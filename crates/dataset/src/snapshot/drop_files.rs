@@ -25,7 +25,10 @@ pub(crate) struct DropFiles {
     pub(crate) ignored: Vec<String>,
 }
 
-/// Looks for `TABLE.csv` or `TABLE.parquet` of every table.
+/// What follows the name of a table in the names of its files.
+const ENDINGS: [&str; 4] = [".csv", ".csv.gz", ".csv.zst", ".parquet"];
+
+/// Looks for the file of every table.
 ///
 /// # Errors
 /// [`Error::Io`] when the directory cannot be listed.
@@ -39,27 +42,40 @@ pub(crate) fn find(directory: &Path, spec: &DatasetSpec) -> Result<DropFiles, Er
     let mut used = BTreeSet::new();
     let others = spec.tables.keys().filter(|table| **table != spec.entity_table);
     for table in std::iter::once(&spec.entity_table).chain(others) {
-        let (csv, parquet) = (format!("{table}.csv"), format!("{table}.parquet"));
-        let name = match (names.contains(&csv), names.contains(&parquet)) {
-            (true, false) => csv,
-            (false, true) => parquet,
-            (both, _) => {
-                let candidates = names.iter().filter(|name| !is_file_of_a_table(name, spec));
-                let nearest = nearest(&csv, candidates.map(String::as_str));
-                let kind = if both { ProblemKind::TwoFiles } else { ProblemKind::MissingFile { nearest } };
-                let table = Some(table.clone());
-                used.extend([csv.clone(), parquet]);
-                found.problems.push(Problem { file: csv, table, position: None, column: None, kind });
+        let files: Vec<String> = ENDINGS
+            .iter()
+            .map(|ending| format!("{table}{ending}"))
+            .filter(|name| names.contains(name))
+            .collect();
+        used.extend(files.iter().cloned());
+        let kind = match files.as_slice() {
+            [file] => {
+                found.files.push(DropFile { table: table.clone(), path: directory.join(file) });
                 continue;
             }
+            [] => missing(table, &names, spec),
+            _ => ProblemKind::TwoFiles { files },
         };
-        found.files.push(DropFile { table: table.clone(), path: directory.join(&name) });
-        used.insert(name);
+        let (file, table) = (format!("{table}.csv"), Some(table.clone()));
+        found.problems.push(Problem { file, table, position: None, column: None, kind });
     }
     found.ignored = names.into_iter().filter(|name| !used.contains(name) && !name.starts_with('.')).collect();
     Ok(found)
 }
 
+/// A table without a file, with what was probably meant.
+fn missing(table: &str, names: &BTreeSet<String>, spec: &DatasetSpec) -> ProblemKind {
+    let own = names.iter().find(|name| name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.')));
+    if let Some(found) = own {
+        let [first, second, third, last] = ENDINGS.map(|ending| format!("{table}{ending}"));
+        let expected = format!("{first}, {second}, {third} or {last}");
+        return ProblemKind::OtherFormat { found: found.clone(), expected };
+    }
+    let candidates = names.iter().filter(|name| !is_file_of_a_table(name, spec));
+    let nearest = nearest(&format!("{table}.csv"), candidates.map(String::as_str));
+    ProblemKind::MissingFile { nearest }
+}
+
 fn is_file_of_a_table(name: &str, spec: &DatasetSpec) -> bool {
-    name.rsplit_once('.').is_some_and(|(table, _)| spec.tables.contains_key(table))
+    name.split_once('.').is_some_and(|(table, _)| spec.tables.contains_key(table))
 }

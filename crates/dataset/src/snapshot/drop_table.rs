@@ -1,6 +1,6 @@
 //! Reads the file of a drop as the configured table, a batch at a time.
 
-use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use arrow_schema::SchemaRef;
@@ -50,15 +50,15 @@ pub(crate) fn read(path: &Path, target: &Target, problems: &mut Problems, sink: 
 
 /// A file that is being read.
 enum Reader {
-    Csv(Records<File>),
+    Csv(Records<Box<dyn Read + Send>>),
     Columnar { columns: Columnar, batches: Batches, size_bytes: u64 },
 }
 
 impl Reader {
     fn open(path: &Path) -> Result<Self, Fault> {
-        let (file, format) = format::open(path)?;
+        let (file, format, coding) = format::open(path)?;
         Ok(match format {
-            Format::Csv => Reader::Csv(Records::open(file)?),
+            Format::Csv => Reader::Csv(Records::open(coding.reader(file).map_err(Fault::io("read"))?)?),
             Format::Parquet | Format::Arrow => {
                 let size_bytes = file.metadata().map_err(Fault::io("read"))?.len();
                 let columns = Columnar::read(format, &file)?;
@@ -94,7 +94,7 @@ impl Reader {
 }
 
 fn fill_from_csv(
-    records: &mut Records<File>,
+    records: &mut Records<impl Read>,
     rows: &mut RowsBuilder,
     problems: &mut Problems,
 ) -> Result<bool, Fault> {

@@ -66,7 +66,7 @@ pub struct SnapshotTable {
 impl Snapshot {
     /// Rows of all tables.
     pub fn rows(&self) -> u64 {
-        self.tables.values().map(|table| table.rows).sum()
+        self.tables.values().fold(0, |rows, table| rows.saturating_add(table.rows))
     }
 
     /// The columns of a table as a manifest records them.
@@ -124,14 +124,19 @@ pub(crate) fn read(snapshots: &Path, as_of: Period) -> Result<Option<Snapshot>, 
 
 /// All manifests, ascending by date.
 pub(crate) fn read_all(snapshots: &Path) -> Result<BTreeMap<Period, Snapshot>, Error> {
+    read_each(snapshots)?.into_iter().map(|(as_of, read)| Ok((as_of, read?))).collect()
+}
+
+/// The same, with what is wrong where a manifest cannot be read.
+pub(crate) fn read_each(snapshots: &Path) -> Result<BTreeMap<Period, Result<Snapshot, Error>>, Error> {
     let directory = snapshots.join(LEDGER);
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(&directory).map_err(Error::io("list", &directory))? {
         let name = entry.map_err(Error::io("list", &directory))?.file_name();
         let date = name.to_str().and_then(|name| name.strip_prefix("as_of=")?.strip_suffix(".json"));
         let Some(as_of) = date.and_then(|date| date.parse::<Period>().ok()) else { continue };
-        if let Some(snapshot) = read(snapshots, as_of)? {
-            all.insert(as_of, snapshot);
+        if let Some(read) = read(snapshots, as_of).transpose() {
+            all.insert(as_of, read);
         }
     }
     Ok(all)

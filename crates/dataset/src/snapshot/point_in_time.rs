@@ -251,7 +251,8 @@ impl Tables<'_> {
     }
 
     fn damaged(&self, snapshot: &Snapshot, table: &str, reason: String) -> Error {
-        Error::Damaged { table: table.to_string(), as_of: snapshot.as_of, reason }
+        let is_recorded = snapshot.tables.get(table).is_some_and(|table| table.sha256.is_some());
+        Error::Damaged { table: table.to_string(), as_of: snapshot.as_of, reason, is_recorded }
     }
 }
 

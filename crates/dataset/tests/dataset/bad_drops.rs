@@ -7,6 +7,10 @@ type Files<'a> = &'a [(&'a str, Option<&'a [u8]>)];
 const CASES: &[(&str, Files)] = &[
     ("a missing file", &[("usage.csv", None), ("usages.csv", Some(b"user_id\n"))]),
     ("both formats", &[("usage.parquet", Some(b"PAR1"))]),
+    ("three formats", &[("usage.parquet", Some(b"PAR1")), ("usage.csv.gz", Some(b""))]),
+    ("a format that is not read", &[("usage.csv", None), ("usage.csv.bz2", Some(b"BZh9"))]),
+    ("a spreadsheet alone", &[("usage.csv", None), ("usage.xlsx", Some(b"PK"))]),
+    ("a torn gzip file", &[("usage.csv", None), ("usage.csv.gz", Some(b"\x1f\x8b\x08\0"))]),
     ("an empty file", &[("usage.csv", Some(b""))]),
     ("only line breaks", &[("usage.csv", Some(b"\r\n\n"))]),
     ("an entity table without rows", &[("users.csv", Some(b"user_id,age,joined\n"))]),
@@ -38,6 +42,7 @@ const CASES: &[(&str, Files)] = &[
     ("not UTF-8", &[("usage.csv", Some(b"user_id,hours,premium,plan\nu1,1,1,caf\xe9\n"))]),
     ("a header that is not UTF-8", &[("usage.csv", Some(b"user_id,hours,premium,pl\xe4n\n"))]),
     ("UTF-16", &[("usage.csv", Some(b"\xff\xfeu\0s\0e\0r\0"))]),
+    ("UTF-16 without its mark", &[("labels.csv", Some(b"u\0s\0e\0r\0,\0c\0\n\0"))]),
     ("a spreadsheet", &[("usage.csv", Some(b"PK\x03\x04aaaa"))]),
     ("a quote that is never closed", &[("labels.csv", Some(b"user_id,churned\nu1,\"1\nu2,0\n"))]),
     (

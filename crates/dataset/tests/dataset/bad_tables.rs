@@ -111,6 +111,33 @@ fn files_that_are_not_tables() {
     insta::assert_snapshot!(messages);
 }
 
+/// Every column is read apart, so that no decoder sees that one of them ends before the others.
+#[test]
+fn a_column_has_the_rows_of_its_file() {
+    let sound = crate::round_trip::parquet_bytes();
+    let end = sound.len() - 8;
+    let length = u32::from_le_bytes(*sound[end..].first_chunk().unwrap());
+    let footer_at = end - usize::try_from(length).unwrap();
+    // Four rows, or four values, as the footer writes that.
+    let places: Vec<usize> = (footer_at..end).filter(|at| sound[*at..].starts_with(&[0x16, 8])).collect();
+    let mut refused = 0;
+    for place in &places {
+        for rows in [0, 6, 10, 126] {
+            let mut file = sound.clone();
+            file[place + 1] = rows;
+            match all_columns_of(&file) {
+                Ok(columns) => assert!(columns.iter().all(|column| column.rows() == 4), "{rows} at {place}"),
+                Err(error) => {
+                    assert!(error.to_string().contains("a damaged or incomplete Parquet file"), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    // Those of the file and of its row group, whatever is made of those of columns.
+    assert!(places.len() >= 7 && refused >= 8, "{refused} of 4 x {}", places.len());
+}
+
 #[test]
 fn a_header_alone_is_a_table_without_rows() {
     let columns = all_columns_of(b"a,b").unwrap();

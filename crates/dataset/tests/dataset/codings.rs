@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use streamflow_dataset::{TableFile, ValueCounts};
+use streamflow_dataset::{CsvOptions, TableFile, ValueCounts};
 
-use crate::{all_columns_of, counts_of};
+use crate::{all_columns, all_columns_of, counts_of};
 
 const TABLE: &str = "plan,price\nbasic,1.5\n\"gold, \u{fc}ber\",2\nbasic,\n";
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -42,6 +42,26 @@ fn a_table_is_the_same_in_every_coding() {
     ];
     for (what, bytes) in cases {
         check(&all_columns_of(&bytes).unwrap(), what);
+    }
+}
+
+#[test]
+fn utf16_without_its_mark_is_named() {
+    for (bytes, expected) in [
+        (utf16(TABLE, u16::to_le_bytes), "--encoding utf-16le"),
+        (utf16(TABLE, u16::to_be_bytes), "--encoding utf-16be"),
+    ] {
+        let bytes = &bytes[2..];
+        let message = all_columns_of(bytes).unwrap_err().to_string();
+        assert!(
+            message.contains("UTF-16 without a byte order mark") && message.contains(expected),
+            "{message}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, bytes).unwrap();
+        let options = CsvOptions::parse(None, expected.strip_prefix("--encoding ")).unwrap();
+        check(&all_columns(TableFile::open_as(&path, options).unwrap()).unwrap(), expected);
     }
 }
 
@@ -85,7 +105,12 @@ fn progress_counts_the_bytes_of_the_file() {
             told.fetch_add(bytes, Ordering::Relaxed);
         };
         let mut table = TableFile::from_bytes("t", bytes).unwrap();
-        let reading = streamflow_dataset::Reading { memory_bytes: 1 << 30, threads: 1, progress: &progress };
+        let reading = streamflow_dataset::Reading {
+            memory_bytes: 1 << 30,
+            threads: 1,
+            whole_rows: false,
+            progress: &progress,
+        };
         table.count(&["a"], &reading).unwrap();
         assert_eq!(told.into_inner(), table.size_bytes());
     }

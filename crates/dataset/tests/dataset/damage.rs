@@ -5,8 +5,8 @@ use std::fs;
 use streamflow_dataset::{Error, FileState, Outcome, PointInTime};
 
 use crate::formats::format_1;
-use crate::point_in_time::rows;
-use crate::{SPEC, date, drop_of, ingest, spec, store_of};
+use crate::point_in_time::{month, rows};
+use crate::{SPEC, all_columns_of, counts_of, date, drop_of, ingest, spec, store_of};
 
 const READ: PointInTime = PointInTime { labels: true, exact: true };
 
@@ -50,7 +50,8 @@ fn the_same_drop_writes_what_is_damaged_or_missing() {
     ingest(&store, drop.path(), "2024-01-31").unwrap();
     let expected = rows(&store.point_in_time(date("2024-01-31"), READ).unwrap());
     let file = |table: &str| data.path().join(format!("snapshots/{table}/as_of=2024-01-31/part-0.parquet"));
-    let states = || -> Vec<FileState> { store.verify().unwrap().iter().map(|file| file.state).collect() };
+    let states =
+        || -> Vec<FileState> { store.verify().unwrap().files.iter().map(|file| file.state).collect() };
     assert_eq!(states(), [FileState::Intact; 3]);
     assert_eq!(ingest(&store, drop.path(), "2024-01-31").unwrap().outcome, Outcome::Unchanged);
 
@@ -75,14 +76,64 @@ fn the_same_drop_writes_what_is_damaged_or_missing() {
 }
 
 #[test]
+fn a_damaged_ledger_entry_hides_no_other_month() {
+    let (data, store) = store_of(SPEC);
+    let drop = drop_of(&[]);
+    for month in ["2024-01-31", "2024-02-29"] {
+        ingest(&store, drop.path(), month).unwrap();
+    }
+    fs::write(data.path().join("snapshots/_ledger/as_of=2024-01-31.json"), "{").unwrap();
+    fs::write(data.path().join("snapshots/users/as_of=2024-02-29/part-0.parquet"), "PAR1").unwrap();
+    // What a crash has left of an ingest of the date stands in nobody's way either.
+    fs::create_dir(data.path().join("snapshots/.ingest-2024-01-31-r1")).unwrap();
+    let store = streamflow_dataset::Snapshots::open(data.path(), spec(SPEC)).unwrap();
+    let found = store.verify().unwrap();
+    let states: Vec<FileState> = found.files.iter().map(|file| file.state).collect();
+    assert_eq!(states, [FileState::Intact, FileState::Intact, FileState::Changed]);
+    assert!(!found.is_intact() && matches!(found.ledger_faults.as_slice(), [Error::Ledger { .. }]));
+    assert_eq!(store.adopt().unwrap(), 0);
+
+    let error = ingest(&store, drop.path(), "2024-01-31").unwrap_err().to_string();
+    assert!(error.contains("ingest that month again with --replace"), "{error}");
+    store.ingest(drop.path(), date("2024-01-31"), true, &mut |_| {}).unwrap();
+    ingest(&store, drop.path(), "2024-02-29").unwrap();
+    assert!(store.verify().unwrap().is_intact());
+}
+
+#[test]
 fn checksums_of_before_are_recorded_when_asked() {
     let data = format_1();
     let store = streamflow_dataset::Snapshots::open(data.path(), spec(SPEC)).unwrap();
-    let states = || -> Vec<FileState> { store.verify().unwrap().iter().map(|file| file.state).collect() };
+    let states =
+        || -> Vec<FileState> { store.verify().unwrap().files.iter().map(|file| file.state).collect() };
     assert_eq!(states(), [FileState::Unrecorded; 6]);
     let before = rows(&store.point_in_time(date("2024-02-29"), READ).unwrap());
-    assert_eq!(store.adopt().unwrap(), 6);
+    // Damage of these is not seen by an ingest, so it takes a replacement.
+    let again = month("2024-01-31");
+    let same =
+        |replace| store.ingest(again.path(), date("2024-01-31"), replace, &mut |_| {}).unwrap().outcome;
+    assert_eq!(
+        (same(false), same(true), same(true)),
+        (Outcome::Unchanged, Outcome::Mended, Outcome::Unchanged)
+    );
+    assert_eq!(store.adopt().unwrap(), 3);
     assert_eq!(states(), [FileState::Intact; 6]);
     assert_eq!(store.adopt().unwrap(), 0);
     assert_eq!(rows(&store.point_in_time(date("2024-02-29"), READ).unwrap()), before);
+}
+
+#[test]
+fn a_page_is_held_against_its_checksum() {
+    let intact = include_bytes!("../golden/page_crc.parquet");
+    assert_eq!(counts_of(&all_columns_of(intact).unwrap(), "n").len(), 40);
+    let numbers: Vec<u8> = (0..40_i64).flat_map(i64::to_le_bytes).collect();
+    let page = intact.windows(numbers.len()).position(|bytes| bytes == numbers).unwrap();
+    for place in page..page + numbers.len() {
+        let mut damaged = intact.to_vec();
+        damaged[place] ^= 1;
+        let error = all_columns_of(&damaged).unwrap_err().to_string();
+        let expected =
+            "t: is a damaged or incomplete Parquet file (Page CRC checksum mismatch); copy it again";
+        assert_eq!(error, expected, "byte {place}");
+    }
 }

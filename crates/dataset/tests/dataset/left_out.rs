@@ -66,7 +66,12 @@ fn a_column_left_out_is_refused_by_its_type_when_asked_for() {
     let odd: ArrayRef = Arc::new(Time32SecondArray::from(vec![1]));
     let bytes = write_parquet(RecordBatch::try_from_iter([("odd", odd)]).unwrap());
     let mut table = TableFile::from_bytes("t.parquet", bytes).unwrap();
-    let reading = streamflow_dataset::Reading { memory_bytes: 1 << 20, threads: 1, progress: &|_| {} };
+    let reading = streamflow_dataset::Reading {
+        memory_bytes: 1 << 20,
+        threads: 1,
+        whole_rows: false,
+        progress: &|_| {},
+    };
     let error = table.count(&["odd"], &reading).unwrap_err().to_string();
     let expected = "t.parquet, column odd: has the Parquet type time; expected numbers, booleans, text or dates \
                     (leave the column out)";

@@ -104,7 +104,7 @@ fn store_of(text: &str) -> (TempDir, Snapshots) {
 
 /// Every column of a file without a configuration, in any order.
 fn all_columns(mut table: TableFile) -> Result<Vec<ValueCounts>, Error> {
-    let reading = Reading { memory_bytes: 1 << 30, threads: 2, progress: &|_| {} };
+    let reading = Reading { memory_bytes: 1 << 30, threads: 2, whole_rows: false, progress: &|_| {} };
     let (mut columns, mut names) = (Vec::new(), table.names().to_vec());
     while !names.is_empty() {
         let asked: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -232,7 +232,7 @@ fn a_file_with_an_entity_twice_is_damaged() {
     };
     let twice = |table: &str| {
         format!(
-            "the snapshot of {table} as of 2024-01-31 is damaged: an entity is in it twice; ingest that month again (--replace)"
+            "the snapshot of {table} as of 2024-01-31 is damaged: an entity is in it twice; ingest that month again with --replace"
         )
     };
     check("users", &["u1", "u2", "u1"], Err(&twice("users")));

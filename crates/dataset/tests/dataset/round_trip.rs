@@ -119,6 +119,8 @@ proptest! {
     fn csv_and_parquet_to_snapshot_to_frame(rows in proptest::collection::vec(row(), 1..40)) {
         let (users, usage) = csv_files(&rows);
         check(&rows, "usage.csv", &usage, &users);
+        check(&rows, "usage.csv.gz", &crate::codings::gzip(&usage), &users);
+        check(&rows, "usage.csv.zst", &zstd::encode_all(&usage[..], 1).unwrap(), &users);
         check(&rows, "usage.parquet", &usage_parquet(&rows), &users);
     }
 }
@@ -135,4 +137,28 @@ fn parquet_types_of_other_writers() {
     let days: Vec<String> = counts_of(&columns, "d").into_iter().map(|(day, _)| day).collect();
     // 1969-12-31 and 2024-01-31.
     assert!(days.contains(&"-1".to_string()) && days.contains(&"19753".to_string()), "{days:?}");
+}
+
+/// Texts of different lengths in every way that Parquet writes them, from none to several blocks of lengths.
+#[test]
+fn every_encoding_of_texts_is_read() {
+    use parquet::basic::Encoding::{DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, PLAIN};
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    let text = |row: usize| (!row.is_multiple_of(7)).then(|| "x".repeat(row * row % 90) + &row.to_string());
+    for rows in [0, 1, 2, 8, 129, 300, 5000] {
+        let texts: ArrayRef = Arc::new((0..rows).map(text).collect::<StringArray>());
+        let batch = RecordBatch::try_from_iter_with_nullable([("t", texts, true)]).unwrap();
+        let mut expected: Vec<_> = (0..rows).filter_map(text).map(|text| (text, 1)).collect();
+        expected.sort();
+        for encoding in [PLAIN, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY] {
+            for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+                let properties = WriterProperties::builder().set_writer_version(version);
+                let properties = properties.set_dictionary_enabled(false).set_encoding(encoding).build();
+                let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+                writer.write(&batch).unwrap();
+                let columns = crate::all_columns_of(&writer.into_inner().unwrap()).unwrap();
+                assert_eq!(counts_of(&columns, "t"), expected, "{rows} {encoding} {version:?}");
+            }
+        }
+    }
 }

@@ -33,14 +33,20 @@ impl History {
         if self.months.len() < 2 { last } else { format!("{first} to {last}") }
     }
 
+    /// What is compared with the reference, as a heading has it.
+    pub(super) fn unit_heading(&self) -> &'static str {
+        if self.unit() == "month" { "Month" } else { "File" }
+    }
+
     /// How often retraining was due, as a sentence.
     pub(super) fn headline(&self) -> String {
+        let unit = self.unit();
         match (self.triggered().count(), self.months.len()) {
-            (0, 1) => "No retraining in the only month".to_owned(),
-            (1, 1) => "Retraining is due after the only month".to_owned(),
-            (0, all) => format!("No retraining in {all} months"),
-            (some, all) if some == all => format!("Retraining was due in all {all} months"),
-            (some, all) => format!("Retraining was due in {some} of {all} months"),
+            (0, 1) => format!("No retraining in the only {unit}"),
+            (1, 1) => format!("Retraining is due after the only {unit}"),
+            (0, all) => format!("No retraining in {all} {unit}s"),
+            (some, all) if some == all => format!("Retraining was due in all {all} {unit}s"),
+            (some, all) => format!("Retraining was due in {some} of {all} {unit}s"),
         }
     }
 
@@ -56,7 +62,7 @@ impl History {
             .map_or_else(String::new, |month| format!(" First due in {}.", name(&month.current.name)));
         format!(
             r#"<p class="over"><bdi>{span}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{last_name}, the last month: {share} of the columns that count drifted, {relation} the threshold of {threshold}.{first_due}</p></div><dl><dt>Reference</dt><dd><bdi>{reference}</bdi>, {rows}</dd><dt>Months</dt><dd>{months}</dd><dt>Most often drifted</dt><dd>{often}</dd><dt>Profile</dt><dd>{profile}</dd></dl></div>"#,
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{last_name}, the last {unit}: {share} of the columns that count drifted, {relation} the threshold of {threshold}.{first_due}</p></div><dl><dt>Reference</dt><dd><bdi>{reference}</bdi>, {rows}</dd><dt>{heading}s</dt><dd>{months}</dd><dt>Most often drifted</dt><dd>{often}</dd><dt>Profile</dt><dd>{profile}</dd></dl></div>"#,
             span = escape(&self.span()),
             reference = escape(&self.reference.name),
             headline = self.headline(),
@@ -65,6 +71,8 @@ impl History {
             share = percent(last.drift_share),
             threshold = percent(self.drift_share_threshold),
             rows = count(self.reference.rows as u64, "row"),
+            unit = self.unit(),
+            heading = self.unit_heading(),
             months = self.months.len(),
             often = self.most_often(),
             profile = self.profile.as_str(),
@@ -78,7 +86,7 @@ impl History {
             .iter()
             .take(3)
             .map(|column| {
-                let months = count(column.drifted_months() as u64, "month");
+                let months = count(column.drifted_months() as u64, self.unit());
                 format!("<bdi>{}</bdi> ({months})", escape(&column.name))
             })
             .collect();
@@ -113,9 +121,10 @@ impl History {
         let points: Vec<Option<Point>> = self.months.iter().map(point).collect();
         let threshold = percent(self.drift_share_threshold);
         let title = format!(
-            "Share of drifted columns by month, threshold {threshold}. {}, highest {}. The numbers are in the table of months.",
+            "Share of drifted columns by {unit}, threshold {threshold}. {}, highest {}. The numbers are in the table of {unit}s.",
             self.headline(),
-            percent(highest)
+            percent(highest),
+            unit = self.unit(),
         );
         let labels: Vec<String> = self.months.iter().map(|month| percent(month.drift_share)).collect();
         self.figure(
@@ -160,11 +169,11 @@ impl History {
         };
         let drawn: Vec<Option<Point>> = self.months.iter().map(point).collect();
         let changed = known.iter().filter(|target| target.change_interval.excludes_zero()).count();
-        let reference = percent(first.reference_rate);
+        let (reference, unit) = (percent(first.reference_rate), self.unit());
         let title = format!(
-            "Positive rate of {} by month, {reference} in the reference. Beyond chance in {changed} of {}. The numbers are in the table of months.",
+            "Positive rate of {} by {unit}, {reference} in the reference. Beyond chance in {changed} of {}. The numbers are in the table of {unit}s.",
             first.column,
-            count(known.len() as u64, "month")
+            count(known.len() as u64, unit)
         );
         let rate = |month: &Month| month.target_drift.as_ref().map(|target| percent(target.current_rate));
         let labels: Vec<String> = self.months.iter().map(|month| rate(month).unwrap_or_default()).collect();

@@ -11,11 +11,12 @@ impl History {
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = format!(
-            "## Drift: {} against {}\n\n**{}** (threshold {} of the columns that count).\n\n| Month | Rows | Drifted | Share | Decision | Target |\n|---|--:|--:|--:|---|---|\n",
+            "## Drift: {} against {}\n\n**{}** (threshold {} of the columns that count).\n\n| {} | Rows | Drifted | Share | Decision | Target |\n|---|--:|--:|--:|---|---|\n",
             cell(&self.span()),
             cell(&self.reference.name),
             self.headline(),
             percent(self.drift_share_threshold),
+            self.unit_heading(),
         );
         for month in &self.months {
             let _ = writeln!(
@@ -48,7 +49,7 @@ impl History {
             "| {} | {} of {} | {} |",
             cell(&column.name),
             column.drifted_months(),
-            count(column.tested_months() as u64, "month"),
+            count(column.tested_months() as u64, self.unit()),
             cell(&farthest)
         );
     }

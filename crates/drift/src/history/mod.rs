@@ -156,6 +156,18 @@ impl History {
         serde_json::from_str(json)
     }
 
+    /// What is compared with the reference, in a word: months, whose names are dates such as `2024-01-31` or `2024-01`, or
+    /// else files.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        let is_date = |name: &str| {
+            let parts: Vec<&str> = name.split('-').collect();
+            let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+            (2..=3).contains(&parts.len()) && parts[0].len() == 4 && parts.iter().all(digits)
+        };
+        if self.months.iter().all(|month| is_date(&month.current.name)) { "month" } else { "file" }
+    }
+
     /// The months in which retraining was due.
     pub fn triggered(&self) -> impl DoubleEndedIterator<Item = &Month> {
         self.months.iter().filter(|month| month.decision == Decision::RetrainingTriggered)

@@ -29,8 +29,9 @@ pub(super) fn columns(history: &History) -> String {
     let mut html = format!(
         r#"<section aria-labelledby="columns"><h2 id="columns">Columns</h2>
 <div class="tools" hidden><input type="search" placeholder="Find a column" aria-label="Find a column"><label>Type <select>{types}</select></label><label><input type="checkbox"> ever drifted only</label><output></output></div>
-<p class="key">Difference from <bdi>{}</bdi> by month, the largest relative to its threshold first. The dashed line is the threshold; drawings are scaled each for itself. ▲ drifted, ○ stable, × not computable.</p><div class="multiples">"#,
-        escape(&history.reference.name)
+<p class="key">Difference from <bdi>{}</bdi> by {unit}, the largest relative to its threshold first. The dashed line is the threshold; drawings are scaled each for itself. ▲ drifted, ○ stable, × not computable.</p><div class="multiples">"#,
+        escape(&history.reference.name),
+        unit = history.unit(),
     );
     for (place, column) in tested() {
         html += &panel(history, place, column);
@@ -63,13 +64,14 @@ fn panel(history: &History, place: usize, column: &ColumnHistory) -> String {
         .map_or_else(Default::default, |(i, month)| (words(month), history.months[i].current.name.as_str()));
     let (drifted_class, name) =
         (if column.drifted_months() > 0 { "alarm" } else { "calm" }, escape(&column.name));
-    let title = format!("{} by month. {drifted}. Farthest: {farthest}, in {when}.", column.name);
+    let (name_of_column, by) = (&column.name, history.unit());
+    let title = format!("{name_of_column} by {by}. {drifted}. Farthest: {farthest}, in {when}.");
     let plot = Plot { size: SMALL, points: &points, limit: 1.0 / top, title };
     format!(
         r##"<figure data-name="{name}" data-type="{kind}" data-drifted="{flag}"><figcaption><a href="#column-{place}"><bdi>{name}</bdi></a><small>{unit}</small></figcaption>{svg}{scale}<p class="sum"><span class="chip {drifted_class}">{drifted}</span><small>farthest: {farthest}, in {when}</small></p></figure>"##,
         kind = column.column_type.as_str(),
         flag = u8::from(column.drifted_months() > 0),
-        unit = escape(&unit(column)),
+        unit = escape(&unit(column, history.unit())),
         svg = chart::draw(&plot),
         scale = history.scale(),
         farthest = escape(&farthest),
@@ -77,8 +79,8 @@ fn panel(history: &History, place: usize, column: &ColumnHistory) -> String {
     )
 }
 
-/// The measure and its threshold, of the last month where they change over the months.
-fn unit(column: &ColumnHistory) -> String {
+/// The measure and its threshold, of the last month where they change over the months, which `by` calls.
+fn unit(column: &ColumnHistory, by: &str) -> String {
     let of = |month: &ColumnMonth| match (&month.effect_size, &month.method, month.threshold) {
         (Some(effect), ..) => {
             Some(format!("{}, large from {}", measure(&effect.name), number(effect.threshold)))
@@ -94,7 +96,7 @@ fn unit(column: &ColumnHistory) -> String {
     let tested = column.months.iter().flatten().filter(|month| month.status == Status::Tested);
     let mut units: Vec<String> = tested.filter_map(of).collect();
     let last = units.pop().unwrap_or_default();
-    if units.iter().any(|unit| *unit != last) { format!("{last}; differs by month") } else { last }
+    if units.iter().any(|unit| *unit != last) { format!("{last}; differs by {by}") } else { last }
 }
 
 /// A month in numbers: what rules it, with what says whether it is chance.

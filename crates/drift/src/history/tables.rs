@@ -10,8 +10,9 @@ use crate::report::{Decision, Status};
 
 /// A row for the reference and one per month.
 pub(super) fn months(history: &History) -> String {
-    let mut html = String::from(
-        r#"<section aria-labelledby="months"><h2 id="months">Months</h2><div class="scroll" role="region" aria-label="Table of months" tabindex="0"><table class="plain counts"><thead><tr><th scope="col">Month</th><th scope="col">Rows</th><th scope="col">Drifted columns</th><th scope="col">Share</th><th scope="col">Decision</th><th scope="col">Positive rate</th><th scope="col">Difference, points (95 % interval)</th></tr></thead><tbody>"#,
+    let (unit, heading) = (history.unit(), history.unit_heading());
+    let mut html = format!(
+        r#"<section aria-labelledby="months"><h2 id="months">{heading}s</h2><div class="scroll" role="region" aria-label="Table of {unit}s" tabindex="0"><table class="plain counts"><thead><tr><th scope="col">{heading}</th><th scope="col">Rows</th><th scope="col">Drifted columns</th><th scope="col">Share</th><th scope="col">Decision</th><th scope="col">Positive rate</th><th scope="col">Difference, points (95 % interval)</th></tr></thead><tbody>"#,
     );
     let rate = history.months.iter().find_map(|month| month.target_drift.as_ref());
     let _ = write!(
@@ -57,8 +58,9 @@ pub(super) fn columns(history: &History) -> String {
     if history.columns.is_empty() {
         return String::new();
     }
-    let mut html = String::from(
-        r#"<section class="broad" aria-labelledby="numbers"><h2 id="numbers">Every column in every month</h2><p class="key">Effect size, below it the p-value (adjusted over the month, where the profile does so). ▲ drifted.</p><div class="scroll" role="region" aria-label="Table of columns by month" tabindex="0"><table class="plain cells"><thead><tr><th scope="col" data-key="name">Column</th><th scope="col">Threshold</th>"#,
+    let unit = history.unit();
+    let mut html = format!(
+        r#"<section class="broad" aria-labelledby="numbers"><h2 id="numbers">Every column in every {unit}</h2><p class="key">Effect size, below it the p-value (adjusted over the {unit}, where the profile does so). ▲ drifted.</p><div class="scroll" role="region" aria-label="Table of columns by {unit}" tabindex="0"><table class="plain cells"><thead><tr><th scope="col" data-key="name">Column</th><th scope="col">Threshold</th>"#,
     );
     for month in &history.months {
         let _ = write!(html, r#"<th scope="col" data-key="cell">{}</th>"#, name(&month.current.name));

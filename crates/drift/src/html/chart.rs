@@ -7,10 +7,12 @@ use crate::format::{number, percent};
 use crate::report::Distribution;
 
 /// Size of a drawing in pixels.
-#[derive(Clone, Copy)]
-pub(crate) struct Size {
-    pub(crate) width: f64,
-    pub(crate) height: f64,
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Width of the frame.
+    pub width: f64,
+    /// Height of the frame, without what stands below it.
+    pub height: f64,
 }
 
 /// The drawing in a row of the table.
@@ -37,7 +39,8 @@ pub(super) fn large(distribution: &Distribution, what: &str) -> String {
 }
 
 /// An image with its title and a line at `height`; `below` are pixels under that line.
-pub(crate) fn framed(Size { width, height }: Size, below: f64, title: &str, body: &str) -> String {
+#[must_use]
+pub fn framed(Size { width, height }: Size, below: f64, title: &str, body: &str) -> String {
     format!(
         r#"<svg role="img" width="{width}" height="{full}" viewBox="0 0 {width} {full}"><title>{title}</title>{body}<path class="axis" d="M0 {height}H{width}"/></svg>"#,
         full = height + below,

@@ -9,7 +9,7 @@ mod table;
 
 use std::fmt::Write as _;
 
-pub(crate) use chart::{Size, framed};
+pub use chart::{Size, framed};
 pub(crate) use table::measure;
 
 use crate::report::{Report, Status};
@@ -18,19 +18,37 @@ use crate::settings::RuleSet;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
+/// What a report's page says beside drift.
+#[derive(Debug, Clone, Default)]
+pub struct Addition {
+    /// Why retraining is due whatever the columns say, in a sentence; none where it is not.
+    pub retraining: Option<String>,
+    /// A `<section>`, which is HTML.
+    pub section: String,
+    /// The style of the section.
+    pub style: String,
+}
+
 impl Report {
     /// The report as a self-contained HTML page.
     #[must_use]
     pub fn to_html(&self) -> String {
+        self.to_html_with(&Addition::default())
+    }
+
+    /// The page with what was found beside drift.
+    #[must_use]
+    pub fn to_html_with(&self, addition: &Addition) -> String {
         let title = format!("Drift: {} against {}", self.current.name, self.reference.name);
         let main = [
             overview::changes(self),
+            addition.section.clone(),
             overview::datasets(self),
             table::columns(self),
             untested(self),
             reading(self.profile),
         ];
-        page(&title, "", &overview::verdict(self), &main.concat())
+        page(&title, &addition.style, &overview::verdict(self, addition), &main.concat())
     }
 }
 
@@ -50,7 +68,8 @@ pub(crate) fn page(title: &str, style: &str, header: &str, main: &str) -> String
 }
 
 /// Text that cannot leave its place in HTML, be it content or a quoted attribute.
-pub(crate) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

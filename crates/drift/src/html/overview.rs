@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{anchor, escape};
+use super::{Addition, anchor, escape};
 use crate::calibrated::SIGNIFICANCE_LEVEL;
 use crate::column::ColumnType;
 use crate::format::{count, grouped, percent, points};
@@ -12,19 +12,32 @@ use crate::report::{ColumnReport, Dataset, Decision, Report, SideSummary, Status
 const NAMED_BELOW: usize = 3;
 
 /// The headline, the decision and what led to it.
-pub(super) fn verdict(report: &Report) -> String {
-    let (class, relation, what) = match report.decision {
-        Decision::NoAction => ("calm", "below", "No retraining."),
-        Decision::RetrainingTriggered => ("alarm", "at or over", "Retraining is due."),
+pub(super) fn verdict(report: &Report, addition: &Addition) -> String {
+    let relation = match report.decision {
+        Decision::NoAction => "below",
+        Decision::RetrainingTriggered => "at or over",
+    };
+    let decision = match addition.retraining {
+        Some(_) => Decision::RetrainingTriggered,
+        None => report.decision,
+    };
+    let (class, what) = match decision {
+        Decision::NoAction => ("calm", "No retraining."),
+        Decision::RetrainingTriggered => ("alarm", "Retraining is due."),
+    };
+    let (headline, reason) = match &addition.retraining {
+        Some(reason) => {
+            (format!("The model is no longer right. {}", report.headline()), format!("{} ", escape(reason)))
+        }
+        None => (report.headline(), String::new()),
     };
     let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
     format!(
         r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
-        headline = report.headline(),
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {reason}{share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
         current = escape(&report.current.name),
         reference = escape(&report.reference.name),
-        decision = report.decision.as_str(),
+        decision = decision.as_str(),
         meter = meter(report),
         facts = facts(report),
     )

@@ -46,13 +46,20 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
         // Programs send no Origin; browsers do with every request that is not GET or HEAD.
         None => false,
         Some(origin) => {
-            let site = origin.split_once("://").map(|(_, host)| host);
             // A proxy tells the host that the browser asked for.
             let asked =
                 text(header::HeaderName::from_static("x-forwarded-host")).or_else(|| text(header::HOST));
-            site.is_none() || site != asked
+            let site = origin.split_once("://").zip(asked);
+            site.is_none_or(|((scheme, site), asked)| !is_same_host(scheme, site, asked))
         }
     }
+}
+
+/// Whether both name one host and port; a browser leaves the port out that the scheme has by default.
+fn is_same_host(scheme: &str, one: &str, other: &str) -> bool {
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let bare = |host: &str| host.strip_suffix(default_port).unwrap_or(host).to_ascii_lowercase();
+    bare(one) == bare(other)
 }
 
 /// Refuses what a page of another origin sends: a browser marks it, and other clients send no such mark.
@@ -105,6 +112,10 @@ mod tests {
             (&[("host", "localhost:9090"), ("origin", "http://localhost:9090")], false),
             (&[("host", "localhost:9090"), ("origin", "http://evil.example")], true),
             (&[("host", "localhost:9090"), ("origin", "null")], true),
+            (&[("host", "ops.example:443"), ("origin", "https://ops.example")], false),
+            (&[("host", "OPS.example"), ("origin", "http://ops.example")], false),
+            (&[("host", "ops.example:80"), ("origin", "https://ops.example")], true),
+            (&[("host", "ops.example:443"), ("origin", "http://ops.example")], true),
             (
                 &[
                     ("host", "inner:9090"),

@@ -27,7 +27,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 pub struct SenderStatus {
     /// Its name.
     pub name: String,
-    /// Its URL without user and password.
+    /// Its URL without its password.
     pub url: String,
     /// Samples that the receiver took.
     pub samples_sent: u64,

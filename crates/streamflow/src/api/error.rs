@@ -3,12 +3,16 @@
 //! All bodies are objects with `error`. A 422 adds `field`, the field at fault, and `detail` in FastAPI's
 //! shape, which clients written against the service this API stands in for read.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+
+use crate::server::body::BodyError;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -35,18 +39,27 @@ pub enum ApiError {
         /// The path.
         path: String,
     },
-    /// 400: the connection or its framing broke before the body was complete.
-    #[error("the body could not be read: {0}")]
-    BodyUnreadable(String),
-    /// 408: the body did not arrive in time.
-    #[error("the body did not arrive within {0} ms")]
-    BodyTimeout(u64),
-    /// 413: the body is larger than configured.
-    #[error("the body is over the limit of {0} bytes")]
-    BodyTooLarge(usize),
+    /// 400, 408, 413 or 503: the body did not come, or not as it should.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// 415: the body is not declared as JSON.
     #[error("Content-Type must be application/json, got {0}")]
     ContentType(String),
+    /// 400: the body is not in the encoding it is declared in.
+    #[error("the body is declared as gzip and is not: {0}")]
+    NotGzip(String),
+    /// 415: the body is declared in another encoding.
+    #[error("Content-Encoding must be gzip or absent, got {0}")]
+    ContentEncoding(String),
+    /// 401: keys are configured, and the request has none.
+    #[error("a key is needed: send Authorization: Bearer KEY or X-API-Key: KEY")]
+    NoKey,
+    /// 401: nobody has this key.
+    #[error("the key is not known; it may have been taken back")]
+    UnknownKey,
+    /// 429: the key has had its requests of this second.
+    #[error("too many requests with this key, try again")]
+    TooOften(Duration),
     /// 500: a bug of ours.
     #[error("internal error")]
     Internal,
@@ -56,6 +69,9 @@ pub enum ApiError {
     /// 503: as many requests as configured are being answered.
     #[error("too many requests in flight (limit {0}), try again")]
     Overloaded(usize),
+    /// 503: requests wait for a thread longer than configured.
+    #[error("requests wait longer than {0} ms, try again")]
+    Crowded(u64),
     /// 503: the answer took longer than configured.
     #[error("no answer within {0} ms, try again")]
     Timeout(u64),
@@ -151,14 +167,45 @@ impl ApiError {
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::MissingFeatures { .. } | ApiError::NoSuchPath(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
-            ApiError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
-            ApiError::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::Body(error) => error.status(),
+            ApiError::NotGzip(_) => StatusCode::BAD_REQUEST,
+            ApiError::NoKey | ApiError::UnknownKey => StatusCode::UNAUTHORIZED,
+            ApiError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::ContentType(_) | ApiError::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::NotReady | ApiError::Overloaded(_) | ApiError::Timeout(_) => {
+            ApiError::NotReady | ApiError::Overloaded(_) | ApiError::Crowded(_) | ApiError::Timeout(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+        }
+    }
+}
+
+impl ApiError {
+    /// What the client is told beside the body.
+    fn headers(&self, headers: &mut HeaderMap) {
+        let mut tell = |name, value| headers.insert(name, HeaderValue::from_static(value));
+        match self {
+            ApiError::Overloaded(_) | ApiError::Crowded(_) | ApiError::Timeout(_) => {
+                tell(header::RETRY_AFTER, "1");
+            }
+            ApiError::TooOften(wait) => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            ApiError::NoKey | ApiError::UnknownKey => {
+                tell(header::WWW_AUTHENTICATE, "Bearer realm=\"StreamFlow\"");
+            }
+            ApiError::ContentEncoding(_) => {
+                tell(header::ACCEPT_ENCODING, "gzip");
+            }
+            ApiError::Body(error) => {
+                // What is left of such a body would be read as the next request.
+                tell(header::CONNECTION, "close");
+                if matches!(error, BodyError::Crowded) {
+                    tell(header::RETRY_AFTER, "1");
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -166,28 +213,16 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
-        let (retry, close) = match self {
-            ApiError::Overloaded(_) | ApiError::Timeout(_) => (true, false),
-            // What is left of these bodies would be read as the next request.
-            ApiError::BodyTimeout(_) | ApiError::BodyTooLarge(_) | ApiError::BodyUnreadable(_) => {
-                (false, true)
-            }
-            _ => (false, false),
-        };
+        let mut headers = HeaderMap::new();
+        self.headers(&mut headers);
         let error = self.to_string();
-        let mut response = match self {
-            ApiError::Invalid(invalid) => (status, Json(InvalidBody::new(invalid))).into_response(),
+        let body = match self {
+            ApiError::Invalid(invalid) => Json(InvalidBody::new(invalid)).into_response(),
             ApiError::MissingFeatures { missing_features, .. } => {
-                (status, Json(MissingFeaturesBody { error, missing_features })).into_response()
+                Json(MissingFeaturesBody { error, missing_features }).into_response()
             }
-            _ => (status, Json(ErrorBody { error })).into_response(),
+            _ => Json(ErrorBody { error }).into_response(),
         };
-        if retry {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if close {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        (status, headers, body).into_response()
     }
 }

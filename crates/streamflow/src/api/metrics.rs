@@ -3,7 +3,7 @@
 //! `api_requests_total` and `api_request_latency_seconds`, their help and their buckets are read by
 //! dashboards that exist: they do not change.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -15,6 +15,7 @@ use streamflow_exposition::{Format, Writer};
 use streamflow_prometheus::render_process;
 
 use super::ApiState;
+use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::serving::Serving;
 
@@ -29,7 +30,7 @@ const SCORE_BUCKETS: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1
 
 /// Every status `POST /predict` and `POST /predict/batch` answer with; 499 is a client that left before
 /// its answer. All are written from the start, so that a rate sees the first one.
-const CODES: [u16; 10] = [200, 400, 404, 408, 413, 415, 422, 499, 500, 503];
+const CODES: [u16; 12] = [200, 400, 401, 404, 408, 413, 415, 422, 429, 499, 500, 503];
 const CLIENT_LEFT: u16 = 499;
 
 /// The metrics of one prediction API. Entities are never labels: a label's values must be few.
@@ -40,9 +41,19 @@ pub struct Metrics {
     duration_seconds: Histogram,
     responses: Responses,
     batch_responses: Responses,
+    key_responses: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
+}
+
+/// What is the case while the metrics are written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Predictions being made.
+    pub in_flight: usize,
+    /// How long a request waits for a thread.
+    pub wait: Duration,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -53,7 +64,7 @@ struct Responses {
 
 impl Responses {
     fn new(name: &str, help: &str) -> Self {
-        let by_code = IntCounterVec::new(Opts::new(name, help), &["code"]).expect("a valid name and label");
+        let by_code = counters(name, help, &["code"]);
         let children = CODES.map(|code| (code, by_code.with_label_values(&[&code.to_string()])));
         Responses { by_code, children }
     }
@@ -66,15 +77,21 @@ impl Responses {
     }
 }
 
+fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    IntCounterVec::new(Opts::new(name, help), labels).expect("a valid name and labels")
+}
+
+fn histogram(name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())).expect("ascending buckets")
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let histogram = |name: &str, help: &str, buckets: &[f64]| {
-            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))
-                .expect("ascending buckets")
-        };
-        let by_class =
-            Opts::new("predictions_total", "Predictions made, by predicted class, single and in batches.");
-        let by_class = IntCounterVec::new(by_class, &["prediction"]).expect("a valid name and label");
+        let by_class = counters(
+            "predictions_total",
+            "Predictions made, by predicted class, single and in batches.",
+            &["prediction"],
+        );
         Metrics {
             created_seconds: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -94,6 +111,11 @@ impl Default for Metrics {
             batch_responses: Responses::new(
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
+            ),
+            key_responses: counters(
+                "api_key_responses_total",
+                "Answers to requests for predictions, by key and status code.",
+                &["key", "code"],
             ),
             predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
             predictions_by_class: by_class,
@@ -119,6 +141,11 @@ impl Metrics {
         self.batch_responses.count(code);
     }
 
+    /// Counts the answer to a request with a key.
+    pub fn count_key(&self, name: &str, code: u16) {
+        self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
+    }
+
     /// Counts a prediction.
     pub fn count_prediction(&self, probability: f64, is_positive: bool) {
         self.predictions[usize::from(is_positive)].inc();
@@ -129,25 +156,30 @@ impl Metrics {
     pub fn render(
         &self,
         format: Format,
-        in_flight: usize,
+        now: Now,
         serving: Option<&Serving>,
         monitoring: &MonitoringStatus,
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 7] = [
+        let own: [&dyn Collector; 8] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
             &self.responses.by_code,
             &self.batch_responses.by_code,
+            &self.key_responses,
             &self.predictions_by_class,
             &self.score,
         ];
         for family in own.iter().flat_map(|collector| collector.collect()) {
-            text.family(&family, created);
+            if !family.get_metric().is_empty() {
+                text.family(&family, created);
+            }
         }
-        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], in_flight as f64);
+        text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
+        let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
+        text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
@@ -165,7 +197,33 @@ impl Metrics {
     }
 }
 
-/// What the newest drift report and the recorded runs say.
+/// What the newest evaluations of the version in production say.
+fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
+    let NewestPerformance { model, version, realised, estimated, has_fallen } = performance;
+    let kinds = [("realised", realised), ("estimated", estimated)];
+    let values = kinds.iter().filter_map(|(kind, measures)| Some((*kind, measures.as_ref()?)));
+    let values = values.flat_map(|(kind, Measures { period, values })| {
+        values.iter().map(move |(metric, value)| {
+            let labels = [
+                ("metric", metric.as_str()),
+                ("model", model.as_str()),
+                ("version", version.as_str()),
+                ("period", period.as_str()),
+                ("kind", kind),
+            ];
+            (labels.to_vec(), *value)
+        })
+    });
+    let help = "Metrics of the version in production on the newest month: realised by its labels, estimated without.";
+    text.gauges("streamflow_model_performance", help, values);
+    if let Some(Measures { period, .. }) = realised {
+        let labels = [("model", model.as_str()), ("version", version.as_str()), ("period", period.as_str())];
+        let help = "1 when the AUC on the newest month that has labels has fallen below that of the validation, else 0.";
+        text.gauge("streamflow_model_performance_fallen", help, &labels, f64::from(u8::from(*has_fallen)));
+    }
+}
+
+/// What the newest drift report, the newest evaluation and the recorded runs say.
 fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
     if let Some(drift) = &monitoring.drift {
         let sides = [("reference", drift.reference.as_str()), ("current", drift.current.as_str())];
@@ -198,6 +256,9 @@ fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
         let help = "Effect size of the column over its threshold in the newest drift report; 1 is at it.";
         text.gauges("streamflow_drift_column_effect_ratio", help, of_columns(|column| column.effect_ratio));
     }
+    if let Some(performance) = &monitoring.performance {
+        render_performance(text, performance);
+    }
     if let Some(seconds) = monitoring.last_success_seconds {
         let help = "When the monitoring flow last succeeded on the newest month, by the configured profile and threshold.";
         text.gauge("streamflow_monitor_last_success_timestamp_seconds", help, &[], seconds);
@@ -217,7 +278,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let text = state.0.metrics.render(
         format,
-        state.in_flight(),
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait() },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );
@@ -256,7 +317,7 @@ mod tests {
             (Format::Text, include_str!("../../tests/golden/api_metrics.classic.txt")),
             (Format::OpenMetrics, include_str!("../../tests/golden/api_metrics.openmetrics.txt")),
         ] {
-            let text = metrics.render(format, 0, None, &MonitoringStatus::default());
+            let text = metrics.render(format, Now::default(), None, &MonitoringStatus::default());
             let expected = expected.trim_end_matches("# EOF\n");
             assert_eq!(&text[..expected.len()], expected);
         }
@@ -267,7 +328,7 @@ mod tests {
         let metrics = Metrics::default();
         drop(metrics.observe_request());
         metrics.observe_request().code = 418;
-        let text = metrics.render(Format::Text, 0, None, &MonitoringStatus::default());
+        let text = metrics.render(Format::Text, Now::default(), None, &MonitoringStatus::default());
         for line in [
             "api_requests_total 2.0",
             "api_request_latency_seconds_count 2.0",

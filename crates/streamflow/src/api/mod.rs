@@ -2,29 +2,44 @@
 //!
 //! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`ApiConfig`].
 
+mod access_log;
+mod cors;
 mod error;
+mod front;
 mod health;
+mod json_fault;
+mod keys;
 pub mod metrics;
 mod openapi;
 mod predict;
 mod request;
+mod request_id;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ApiConfig;
 use crate::drift::watcher::Monitoring;
-use crate::server::{self, ConnectionLimits};
+use crate::server::body::BodyReader;
+use crate::server::{self, ConnectionLimits, Listening, Load, Tls};
 use crate::serving::Served;
+use access_log::AccessLog;
+use cors::Cors;
 use error::ApiError;
+use front::Front;
+use keys::{Key, Keys};
 use metrics::Metrics;
+
+pub use keys::{new_key, own_key};
 
 /// What every handler is given. Cloning is cheap.
 #[derive(Clone)]
@@ -37,6 +52,9 @@ struct ApiParts {
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
+    bodies: BodyReader,
+    load: Arc<Load>,
+    keys: Option<Keys>,
     openapi: Bytes,
 }
 
@@ -49,12 +67,42 @@ impl ApiState {
         ApiState(Arc::new(ApiParts {
             openapi: openapi::document(&entity),
             slots: Arc::new(Semaphore::new(slots)),
+            bodies: BodyReader::new(settings.timeout()),
+            load: Load::new(settings.max_in_flight.get()),
+            keys: Keys::of(&settings.keys),
             metrics: Metrics::default(),
             settings,
             entity,
             served,
             monitoring,
         }))
+    }
+
+    /// A place among the predictions that are made at once, for a request that has arrived whole: clients that are slow
+    /// to send take none.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let max_wait_ms = self.0.settings.max_wait_ms.get();
+        if self.0.load.wait() > Duration::from_millis(max_wait_ms) {
+            return Err(ApiError::Crowded(max_wait_ms));
+        }
+        let slot = self.0.slots.clone().try_acquire_owned();
+        slot.map_err(|_| ApiError::Overloaded(self.0.settings.max_in_flight.get()))
+    }
+
+    /// The key of a request, and whether it may ask now. There is none where nobody needs one.
+    fn admit(&self, headers: &HeaderMap) -> (Option<&Key>, Result<(), ApiError>) {
+        match self.0.keys.as_ref().map(|keys| keys.of_request(headers)) {
+            None => (None, Ok(())),
+            Some(Ok(key)) => (Some(key), key.take()),
+            Some(Err(error)) => (None, Err(error)),
+        }
+    }
+
+    /// Counts the answer to a request with a key.
+    fn count(&self, key: Option<&Key>, code: u16) {
+        if let Some(key) = key {
+            self.0.metrics.count_key(&key.name, code);
+        }
     }
 
     /// Requests being answered now.
@@ -67,15 +115,38 @@ impl ApiState {
 /// Serves the prediction API until `shutdown` resolves, then drains.
 ///
 /// # Errors
-/// There are none after it has started; the listener was bound by the caller.
+/// An access log that cannot be written to; a certificate that cannot be used. There are none after it has started; the listener was bound by the caller.
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
     let settings = &state.0.settings;
     let limits = ConnectionLimits {
         max_connections: settings.max_connections.get(),
         idle_timeout: Duration::from_millis(settings.idle_timeout_ms.get()),
+        write_timeout: Duration::from_millis(settings.write_timeout_ms.get()),
         drain_timeout: Duration::from_millis(settings.drain_timeout_ms.get()),
+        tells_peer: settings.access_log.is_some(),
     };
-    server::serve(listener, router(state), limits, shutdown).await
+    let log = settings.access_log.as_ref().map(|target| AccessLog::open(target, settings.access_log_share));
+    let (log, writing) = log.transpose()?.unzip();
+    let cors = Cors::of(&settings.cors_origins);
+    let tls = settings.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
+    let load = state.0.load.clone();
+    let front = Arc::new(Front { router: router(state), cors, log });
+    let listening = Listening { load: Some(load), tls, ..Listening::new(listener, limits) };
+    server::serve(listening, move |request| front.clone().answer(request), shutdown).await?;
+    match writing {
+        Some(writing) => writing.await.context("the access log's writer panicked"),
+        None => Ok(()),
+    }
+}
+
+/// Serves the same to this process itself, which knows the key of its own requests.
+///
+/// # Errors
+/// There are none after it has started; the listener was bound by the caller.
+pub async fn serve_own(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
+    let (router, key) = (router(state), Arc::from(own_key()));
+    let answer = move |request| server::answer_own(router.clone(), Arc::clone(&key), request);
+    server::serve(Listening::new(listener, ConnectionLimits::default()), answer, shutdown).await
 }
 
 /// All routes of the prediction API.
@@ -92,6 +163,19 @@ pub fn router(state: ApiState) -> Router {
             method: method.to_string(),
             path: uri.path().to_owned(),
         })
-        .fallback(async |uri: Uri| ApiError::NoSuchPath(uri.path().to_owned()))
+        .fallback(no_such_path)
         .with_state(state)
+}
+
+/// The paths that are answered with a slash too many as Starlette does.
+const PATHS: [&str; 6] = ["/predict", "/predict/batch", "/health", "/ready", "/metrics", "/openapi.json"];
+
+/// 307 to the path without the slashes at its end, where there is one; else 404.
+async fn no_such_path(uri: Uri) -> Response {
+    let path = uri.path().trim_end_matches('/');
+    if !PATHS.contains(&path) {
+        return ApiError::NoSuchPath(uri.path().to_owned()).into_response();
+    }
+    let location = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
 }

@@ -124,30 +124,38 @@ impl Serialize for UnknownEntity<'_> {
 /// A feature that is missing for a known entity is given to the model as missing.
 #[utoipa::path(post, path = "/predict", tag = "predictions", request_body = crate::api::openapi::PredictRequest, responses(
     (status = 200, body = Prediction),
+    (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
+    (status = 401, body = ErrorBody, description = "Keys are configured, and the request has none of them"),
     (status = 404, body = MissingFeaturesBody, description = "Nothing is known about the entity"),
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
-    (status = 415, body = ErrorBody, description = "The body is not declared as JSON"),
+    (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "The body is malformed"),
+    (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict(State(state): State<ApiState>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
-    let response = match answer_one(&state, request).await {
-        Ok(body) => json(body),
-        Err(error) => error.into_response(),
+    let (key, admitted) = state.admit(request.headers());
+    let answer = match admitted {
+        Ok(()) => answer_one(&state, request).await,
+        Err(error) => Err(error),
     };
+    let response = answer.map_or_else(ApiError::into_response, json);
     observation.code = response.status().as_u16();
+    state.count(key, observation.code);
     response
 }
 
 async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
-    let settings = &state.0.settings;
-    let _slot =
-        state.0.slots.try_acquire().map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
     request::check_content_type(request.headers())?;
-    let limit = settings.body_limit_bytes.get();
-    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
+    let is_packed = request::is_packed(request.headers())?;
+    let limit = state.0.settings.body_limit_bytes.get();
+    let mut body = state.0.bodies.read(request.into_body(), limit).await?;
+    let _slot = state.slot()?;
+    if is_packed {
+        body = request::unpack(&body, limit)?;
+    }
     catch_panic(|| {
         let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();
@@ -168,35 +176,43 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
 /// All predictions come from one model and one snapshot. An unknown entity is an error in its place.
 #[utoipa::path(post, path = "/predict/batch", tag = "predictions", request_body = BatchRequest, responses(
     (status = 200, body = BatchPredictions),
+    (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
+    (status = 401, body = ErrorBody, description = "Keys are configured, and the request has none of them"),
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
-    (status = 415, body = ErrorBody, description = "The body is not declared as JSON"),
+    (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "The body is malformed, or has too many entities"),
+    (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
-    let response = match answer_many(&state, request).await {
-        Ok(body) => json(body),
-        Err(error) => error.into_response(),
+    let (key, admitted) = state.admit(request.headers());
+    let answer = match admitted {
+        Ok(()) => answer_many(&state, request).await,
+        Err(error) => Err(error),
     };
-    state.0.metrics.count_batch(response.status().as_u16());
+    let response = answer.map_or_else(ApiError::into_response, json);
+    let code = response.status().as_u16();
+    state.0.metrics.count_batch(code);
+    state.count(key, code);
     response
 }
 
 async fn answer_many(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
     let settings = &state.0.settings;
-    let slot = state.0.slots.clone().try_acquire_owned();
-    let slot = slot.map_err(|_| ApiError::Overloaded(settings.max_in_flight.get()))?;
     request::check_content_type(request.headers())?;
+    let is_packed = request::is_packed(request.headers())?;
     let limit = settings.batch_body_limit_bytes.get();
-    let body = request::read_body(request.into_body(), limit, settings.timeout()).await?;
-    if body.len() <= INLINE_BATCH_BYTES {
+    let body = state.0.bodies.read(request.into_body(), limit).await?;
+    let slot = state.slot()?;
+    if body.len() <= INLINE_BATCH_BYTES && !is_packed {
         return batch(state, &body);
     }
     let state = state.clone();
     let work = tokio::task::spawn_blocking(move || {
         // Held until the work ends, which nobody may be waiting for by then.
         let _slot = slot;
+        let body = if is_packed { request::unpack(&body, limit)? } else { body };
         batch(&state, &body)
     });
     in_time(settings.timeout_ms.get(), work).await

@@ -1,25 +1,23 @@
-//! Reading the body of a prediction's request: its content type, its size, and the one field that matters in it.
+//! What a prediction's request says: its content type, and the one field of its body that matters.
 //!
 //! Other fields are skipped without being kept, so a body costs the memory of its bytes.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::io::Read as _;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
-use http_body_util::BodyExt;
+use flate2::read::MultiGzDecoder;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{ApiError, Invalid};
+use super::json_fault::fault;
+use crate::server::body::BodyError;
 use crate::serving::{Entity, Serving};
 
 /// The field of a batch.
 pub const BATCH_FIELD: &str = "entities";
-
-/// How far over its limit a body is still read: a client that is busy sending does not read the 413, and
-/// closing on it would lose the answer.
-const READ_ON_BYTES: usize = 1 << 20;
 
 /// Accepts `application/json` and `application/…+json`, with or without parameters.
 pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -38,42 +36,26 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// The whole body, at most `limit` bytes, arrived within `timeout`.
-pub async fn read_body(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(timeout, collect(body, limit)).await {
-        Ok(result) => result,
-        Err(_) => Err(ApiError::BodyTimeout(timeout.as_millis().try_into().unwrap_or(u64::MAX))),
+/// Whether the body is packed with gzip, the one encoding that is read.
+pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else { return Ok(false) };
+    match encoding.as_bytes().trim_ascii() {
+        b"" | b"identity" => Ok(false),
+        name if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => Ok(true),
+        name => Err(ApiError::ContentEncoding(String::from_utf8_lossy(name).into_owned())),
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let mut first = Bytes::new();
-    let mut joined = Vec::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::BodyUnreadable(error.to_string()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length > limit {
-            joined = Vec::new();
-            if length > limit + READ_ON_BYTES {
-                break;
-            }
-        } else if first.is_empty() {
-            // Nearly every body comes in one piece and is used where it lies.
-            first = data;
-        } else {
-            if joined.is_empty() {
-                joined.extend_from_slice(&first);
-            }
-            joined.extend_from_slice(&data);
-        }
+/// The unpacked body, at most `limit` bytes, however much smaller it is packed.
+pub fn unpack(body: &[u8], limit: usize) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let read = MultiGzDecoder::new(body).take(bound).read_to_end(&mut unpacked);
+    read.map_err(|error| ApiError::NotGzip(error.to_string()))?;
+    if unpacked.len() > limit {
+        return Err(BodyError::TooLarge(limit).into());
     }
-    match length {
-        _ if length > limit => Err(ApiError::BodyTooLarge(limit)),
-        _ if joined.is_empty() => Ok(first),
-        _ => Ok(joined.into()),
-    }
+    Ok(unpacked.into())
 }
 
 /// The value that names the entity of a `POST /predict`, from a sound body.
@@ -97,6 +79,8 @@ pub fn parse_batch(body: &[u8], limit: usize) -> Result<Vec<JsonValue<'_>>, ApiE
 /// The value of one field of a JSON object; when it occurs twice the last one counts, as in Python.
 fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue<'a>, ApiError> {
     let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
+    // Python's json, which FastAPI reads bodies with, skips a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.trim_ascii().is_empty() {
         return Err(whole("missing", None, "field required".to_owned()));
     }
@@ -104,7 +88,10 @@ fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue
     let value = Reader { field: Some(field), keep }
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| whole("json_invalid", Some(byte_of(body, &error)), reason(&error)))?;
+        .map_err(|error| {
+            let (at, message) = fault(body, &error);
+            whole("json_invalid", Some(at), message)
+        })?;
     match value {
         JsonValue::Object(Some(value)) => Ok(*value),
         JsonValue::Object(None) => {
@@ -115,18 +102,6 @@ fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue
             Err(whole("model_attributes_type", None, format!("expected an object, got {}", other.name())))
         }
     }
-}
-
-/// The byte of the body at which a syntax error is, from 0.
-fn byte_of(body: &[u8], error: &serde_json::Error) -> usize {
-    let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
-    (lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)).min(body.len())
-}
-
-/// The message without serde's " at line 1 column 2", which the byte says better.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
 }
 
 /// What a JSON value is, as far as a request can use it.

@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use super::Context;
+use crate::flows::catalog;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
 pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
+    catalog::check(&config)?;
     let dataset = &config.dataset;
     context.terminal.result(&config, || {
         format!(

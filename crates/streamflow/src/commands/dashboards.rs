@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::Context;
+use super::{Context, check_output_folder, server_url};
 use crate::files::write_aside;
 use crate::panels;
 use crate::templates;
 
 /// URL of the provisioned data source unless the user says otherwise: the service of docker-compose.yml.
-const DATASOURCE_URL: &str = "http://streamflow-prometheus:9090";
+const DATASOURCE_URL: &str = "http://prometheus:9090";
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -22,13 +22,14 @@ pub enum Args {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
         /// The server that Grafana asks: this one's console address or a Prometheus
-        #[arg(long, value_name = "URL", default_value = DATASOURCE_URL)]
+        #[arg(long, value_name = "URL", value_parser = server_url, default_value = DATASOURCE_URL)]
         datasource_url: reqwest::Url,
     },
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Export { out, datasource_url } = args;
+    check_output_folder(&out)?;
     let url = datasource_url.as_str().trim_end_matches('/');
     let provisioning = templates::FILES.iter().filter_map(|file| {
         let path = file.path.strip_prefix("grafana/provisioning/")?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use streamflow_dataset::{FileState, VerifiedFile};
+use streamflow_dataset::{FileState, Verification, VerifiedFile};
 
 use super::Context;
 use crate::terminal::table;
@@ -33,19 +33,22 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     }
     let snapshots = snapshots(&data_dir, config.dataset)?;
     let adopted = if *adopt { snapshots.adopt()? } else { 0 };
-    let files = snapshots.verify()?;
-    let is_damaged = files.iter().any(|file| file.state.is_damaged());
-    let value = json!({ "files": files.iter().map(json_of).collect::<Vec<_>>(), "adopted": adopted });
-    context.terminal.result(&value, || text(&files, adopted))?;
-    Ok(if is_damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let found = snapshots.verify()?;
+    let value = json!({
+        "files": found.files.iter().map(json_of).collect::<Vec<_>>(),
+        "ledger": found.ledger_faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "adopted": adopted,
+    });
+    context.terminal.result(&value, || text(&found, adopted))?;
+    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn json_of(file: &VerifiedFile) -> Value {
     json!({ "as_of": file.as_of, "table": file.table, "path": file.path, "state": file.state.to_string() })
 }
 
-fn text(files: &[VerifiedFile], adopted: usize) -> String {
-    let count = |state: FileState| files.iter().filter(|file| file.state == state).count();
+fn text(found: &Verification, adopted: usize) -> String {
+    let files = &found.files;
     let mut text = String::new();
     if files.iter().any(|file| file.state != FileState::Intact) {
         let mut rows = table(["DATE", "TABLE", "STATE", "FILE"]);
@@ -59,28 +62,33 @@ fn text(files: &[VerifiedFile], adopted: usize) -> String {
         }
         text.push_str(&format!("{rows}\n\n"));
     }
+    for fault in &found.ledger_faults {
+        text.push_str(&format!("{fault}\n\n"));
+    }
     if adopted > 0 {
         text.push_str(&format!("The checksums of {adopted} files were recorded.\n"));
     }
-    text.push_str(&format!("{} of {} files are as they were written", count(FileState::Intact), files.len()));
-    let damaged = count(FileState::Changed) + count(FileState::Missing);
-    if damaged > 0 {
-        text.push_str(&format!(
-            "; {damaged} are damaged or missing: ingest these months again (the same drop writes them anew)"
-        ));
-    }
-    if count(FileState::Foreign) > 0 {
-        text.push_str(&format!(
-            "; {} are of no ingest, and other programs would read them: move them away",
-            count(FileState::Foreign)
-        ));
-    }
-    if count(FileState::Unrecorded) > 0 {
-        text.push_str(&format!(
-            "; {} have no checksum in the ledger: `streamflow data verify --adopt` records what they are now",
-            count(FileState::Unrecorded)
-        ));
-    }
-    text.push('.');
-    text
+    let intact = files.iter().filter(|file| file.state == FileState::Intact).count();
+    format!("{text}{intact} of {} files are as they were written{}.", files.len(), remedies(found))
+}
+
+/// What is not as it should be, with the remedy of each kind.
+fn remedies(found: &Verification) -> String {
+    let count = |state: FileState| found.files.iter().filter(|file| file.state == state).count();
+    [
+        (found.ledger_faults.len(), "ledger entries cannot be read: see above"),
+        (
+            count(FileState::Changed) + count(FileState::Missing),
+            "are damaged or missing: ingest these months again (the same drop writes them anew)",
+        ),
+        (count(FileState::Foreign), "are of no ingest, and other programs would read them: move them away"),
+        (
+            count(FileState::Unrecorded),
+            "have no checksum in the ledger: `streamflow data verify --adopt` records what they are now",
+        ),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, remedy)| format!("; {count} {remedy}"))
+    .collect()
 }

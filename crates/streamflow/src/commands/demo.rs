@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use reqwest::Url;
-use streamflow_dataset::{Period, Snapshots};
+use serde_json::{Map, Value, json};
+use streamflow_dataset::Period;
 
-use super::{Context, ingest, init};
+use super::{Context, init};
 use crate::config::{Config, DEFAULT_FILE};
-use crate::drift::{Rules, entity_ids};
-use crate::flows::monitor_month::{self, MonitorRequest};
-use crate::flows::{ingest_month, train_model};
-use crate::run::{self, Listeners};
+use crate::drift::entity_ids;
+use crate::flows::train_model::{self, TrainOutcome};
+use crate::flows::{self, Ended, ingest_month, monthly};
+use crate::run::{self as server, Listeners};
 use crate::sample::{self, SampleSettings};
 use crate::terminal::Terminal;
 use crate::traffic;
@@ -52,19 +53,19 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(console) = args.console {
         config.console.listen = console;
     }
-    tokio::runtime::Runtime::new()?.block_on(async {
+    server::runtime()?.block_on(async {
         // The addresses first: a port in use must not cost the user a training.
         let listeners = Listeners::bind(&config, false).await?;
         let (api, console) = listeners.urls(&config)?;
-        let shutdown = run::shutdown_signal()?;
+        let shutdown = server::shutdown_signal()?;
         let workspace = context.workspace(config, None).await?;
         let demo = Demo::prepare(workspace, args.dir.join("drops"), context.terminal).await?;
 
         let requests = demo.requests()?;
         let example = requests.first().cloned().unwrap_or_default();
-        let server = run::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
+        let server = server::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
         let traffic = tokio::spawn(traffic::send(api.clone(), requests, args.rate, shutdown.clone()));
-        demo.monitor().await?;
+        demo.later_months().await?;
         demo.say_where_to_look(&api, &console, args.rate, &example)?;
         server.await??;
         traffic.await??;
@@ -73,32 +74,48 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is ready once data are in and a model is trained.
+/// What is ready once the first month is in and a model is trained.
 struct Demo {
     workspace: Workspace,
-    months: Vec<Period>,
+    /// The drops, oldest first.
+    drops: Vec<(Period, PathBuf)>,
     terminal: Terminal,
 }
 
 impl Demo {
-    async fn prepare(workspace: Workspace, drops: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
-        let snapshots = workspace.snapshots.clone();
-        let months =
-            tokio::task::spawn_blocking(move || ingest_sample(&snapshots, &drops, terminal)).await??;
-        let first = *months.first().context("the sample has no month")?;
-        let model = &workspace.config.model;
-        match workspace.registry.production(&model.name).await? {
+    async fn prepare(workspace: Workspace, folder: PathBuf, terminal: Terminal) -> anyhow::Result<Self> {
+        let drops = sample_drops(folder, terminal).await?;
+        let demo = Self { workspace, drops, terminal };
+        let (first, drop) = demo.drops.first().context("the sample has no month")?;
+        demo.ingest(*first, drop).await?;
+        let model = &demo.workspace.config.model;
+        match demo.workspace.registry.production(&model.name).await? {
             Some(model) => terminal
                 .line(&format!("model     {} version {} is there already", model.name, model.version))?,
             None => {
-                let outcome = train_model::run(&workspace, first, model.seed).await?;
+                let ended = demo.run(train_model::FLOW.name, json!({ "as_of": first })).await?;
+                let outcome: TrainOutcome = serde_json::from_value(ended.value)?;
                 terminal.line(&format!(
                     "train     {} version {} on {first}: AUC {:.3} on users it never saw",
                     outcome.name, outcome.version, outcome.metrics.auc
                 ))?;
             }
         }
-        Ok(Self { workspace, months, terminal })
+        Ok(demo)
+    }
+
+    async fn ingest(&self, as_of: Period, drop: &Path) -> anyhow::Result<()> {
+        let given = json!({ "as_of": as_of, "drop": std::path::absolute(drop)? });
+        let ended = self.run(ingest_month::FLOW.name, given).await?;
+        self.terminal.line(&format!("ingest    {as_of} {}", ended.message))
+    }
+
+    /// Runs a flow to its end.
+    async fn run(&self, flow: &str, given: Value) -> anyhow::Result<Ended> {
+        let flow = flows::known(&self.workspace.config, flow)?;
+        let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
+        let bar = self.terminal.progress(1, flow.name);
+        flows::run_here(&self.workspace, flow, &parameters, bar).await?.outcome
     }
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
@@ -111,16 +128,21 @@ impl Demo {
         Ok(ids.map(|id| serde_json::json!({ entity: id }).to_string()).collect())
     }
 
-    /// Compares every later month with the first one.
-    async fn monitor(&self) -> anyhow::Result<()> {
-        let Some(&reference) = self.months.first() else {
-            return Ok(());
-        };
-        for &current in self.months.iter().skip(1) {
-            let rules = Rules::from(&self.workspace.config.monitor);
-            let request = MonitorRequest { reference, current, rules };
-            let outcome = monitor_month::run(&self.workspace, request).await?;
-            self.terminal.line(&format!("monitor   {}", outcome.line))?;
+    /// What the second month brings, whose labels changed, and the third, whose columns did: from the drop to a better
+    /// model, while the server answers.
+    async fn later_months(&self) -> anyhow::Result<()> {
+        for (as_of, drop) in self.drops.iter().skip(1) {
+            let known = self.workspace.snapshots.snapshots()?;
+            if known.iter().any(|snapshot| snapshot.as_of == *as_of) {
+                self.ingest(*as_of, drop).await?;
+                continue;
+            }
+            let given = json!({ "as_of": as_of, "drop": std::path::absolute(drop)? });
+            let ended = self.run(monthly::FLOW.name, given).await?;
+            for line in ended.text.lines().filter(|line| line.starts_with('[')) {
+                self.terminal.line(&format!("monthly   {line}"))?;
+            }
+            self.terminal.line(&format!("monthly   {as_of} {}: {}", ended.name, ended.message))?;
         }
         Ok(())
     }
@@ -129,7 +151,9 @@ impl Demo {
         self.terminal.line(&format!(
             "\nlistening on {}\nconsole on {}\n\nOpen\n  \
              {console}         the console: requests, latency, drift, model, alerts\n  \
-             {console}drift    the drift reports (also in {}/)\n  \
+             {console}performance   how right the model was, month by month\n  \
+             {console}runs     what ran, from the drop to the promotion\n  \
+             {console}drift    the reports (also in {}/)\n  \
              {api}docs     the prediction API, to try out\n\nAsk\n  \
              curl '{console}api/v1/query?query=up'\n  \
              curl -X POST {api}predict -H 'Content-Type: application/json' -d '{body}'\n\n\
@@ -141,21 +165,24 @@ impl Demo {
     }
 }
 
-/// Three months of sample data, the last of which has drifted, generated and ingested where they are not there yet.
-fn ingest_sample(snapshots: &Snapshots, drops: &Path, terminal: Terminal) -> anyhow::Result<Vec<Period>> {
-    let settings = SampleSettings::default();
-    let bar = terminal.progress(0, "generating");
-    let folders = sample::write(drops, &settings, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
-    let mut months = Vec::new();
-    for folder in folders {
-        let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?.into();
-        let report = ingest_month::run(snapshots, &folder, as_of, false, terminal)?;
-        terminal.line(&format!("ingest    {as_of} {}", ingest::summary(&report)))?;
-        months.push(as_of);
-    }
-    Ok(months)
+/// Three months of sample data, generated where they are not there yet: in the second other users churn than before, and
+/// in the third the columns have drifted.
+async fn sample_drops(folder: PathBuf, terminal: Terminal) -> anyhow::Result<Vec<(Period, PathBuf)>> {
+    let (settings, bar) = (
+        SampleSettings { relation_month: Some(2), ..SampleSettings::default() },
+        terminal.progress(0, "generating"),
+    );
+    let folders = tokio::task::spawn_blocking(move || {
+        let folders = sample::write(&folder, &settings, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        folders
+    });
+    let named = |folder: PathBuf| {
+        let as_of = sample::as_of(&folder).context("a sample folder is named after its month")?;
+        Ok((as_of.into(), folder))
+    };
+    folders.await??.into_iter().map(named).collect()
 }

@@ -1,12 +1,15 @@
 //! `streamflow init`: the files a new project begins with.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::Context;
+use super::{Context, check_folder};
 use crate::files::write_aside;
+use crate::random::random_hex;
 use crate::templates;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +33,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes every template below `dir`, or none when one of the files is there already.
-pub fn write(dir: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
+pub fn write(dir: &Path) -> anyhow::Result<Vec<&'static str>> {
+    check_folder(dir)?;
     let there: Vec<&str> =
         templates::FILES.iter().map(|f| f.path).filter(|path| dir.join(path).exists()).collect();
     if !there.is_empty() {
@@ -49,5 +53,25 @@ pub fn write(dir: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
             )
         })?;
     }
-    Ok(templates::FILES.iter().map(|f| f.path).collect())
+    let mut written: Vec<&str> = templates::FILES.iter().map(|f| f.path).collect();
+    if write_password(dir)? {
+        written.push(templates::ENV);
+    }
+    Ok(written)
+}
+
+/// Writes `.env` with a password for Grafana that nobody knows yet, readable by its owner alone. One that is there
+/// already is left as it is: it may hold the password of a Grafana that runs.
+fn write_password(dir: &Path) -> anyhow::Result<bool> {
+    let path = dir.join(templates::ENV);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = match options.write(true).create_new(true).mode(0o600).open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        opened => opened.with_context(|| format!("cannot write {}", path.display()))?,
+    };
+    let password = random_hex::<24>().context("the system gives no random bytes")?;
+    writeln!(file, "# Read by docker compose. The first login of Grafana is admin with this password.\nGRAFANA_PASSWORD={password}")
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
 }

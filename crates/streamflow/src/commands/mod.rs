@@ -1,16 +1,20 @@
 //! One file per subcommand: its arguments and what it does.
 
+pub mod api_key;
 pub mod check;
 pub mod dashboards;
 pub mod data;
 pub mod demo;
 pub mod drift;
+pub mod evaluate;
 pub mod flows;
 pub mod hash_password;
 pub mod ingest;
 pub mod init;
 pub mod models;
 pub mod monitor;
+pub mod notify;
+pub mod prefect;
 pub mod profile;
 pub mod promql;
 pub mod query;
@@ -24,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use reqwest::Url;
 use streamflow_dataset::{CsvOptions, Period};
 use streamflow_drift::Share;
 
@@ -56,7 +61,19 @@ impl Context {
     /// Opens the workspace of `config`; `report_dir` is the flag's report folder.
     async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
         let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
+        check_folder(&report_dir)?;
         Workspace::open(Arc::new(config), data_dir, report_dir).await
+    }
+}
+
+/// A command line that contradicts itself in a way that its parser does not see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(String);
+
+impl Usage {
+    fn error(message: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self(message.into()))
     }
 }
 
@@ -73,12 +90,18 @@ pub struct CsvArgs {
 
 impl CsvArgs {
     fn options(&self) -> anyhow::Result<CsvOptions> {
-        CsvOptions::parse(self.separator.as_deref(), self.encoding.as_deref()).map_err(anyhow::Error::msg)
+        self.options_with(None, None)
+    }
+
+    /// The options for files that may be written otherwise.
+    fn options_with(&self, separator: Option<&str>, encoding: Option<&str>) -> anyhow::Result<CsvOptions> {
+        let separator = separator.or(self.separator.as_deref());
+        CsvOptions::parse(separator, encoding.or(self.encoding.as_deref())).map_err(Usage::error)
     }
 }
 
-/// Refuses outputs that would overwrite an input or each other, or become a part of an input that is a folder. `-` is
-/// standard output.
+/// Refuses outputs that would overwrite an input or each other, become a part of an input that is a folder, or cannot be
+/// written: before anything is computed. `-` is standard output.
 fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> anyhow::Result<()> {
     let resolve = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -90,38 +113,83 @@ fn check_outputs(outputs: &[&Path], inputs: &[&Path]) -> anyhow::Result<()> {
     let mut taken: Vec<(PathBuf, &Path)> =
         inputs.iter().filter_map(|input| Some((resolve(input).ok()?, *input))).collect();
     for &output in outputs.iter().filter(|output| **output != Path::new("-")) {
-        // A folder that is not there yet holds nothing that could be lost.
-        let Ok(resolved) = resolve(output) else { continue };
+        check_parent(output)?;
+        let resolved = resolve(output).with_context(|| format!("cannot write {}", output.display()))?;
         if let Some((_, other)) = taken.iter().find(|(path, _)| *path == resolved) {
-            bail!("{} would be written over {}; name another file", output.display(), other.display());
+            let (output, other) = (output.display(), other.display());
+            return Err(Usage::error(format!("{output} would be written over {other}; name another file")));
         }
         if let Some((folder, _)) = taken.iter().find(|(path, _)| path.is_dir() && resolved.starts_with(path))
         {
-            bail!(
-                "{} would become a part of the table in {}; name a file elsewhere",
-                output.display(),
-                folder.display()
-            );
+            let (output, folder) = (output.display(), folder.display());
+            return Err(Usage::error(format!(
+                "{output} would become a part of the table in {folder}; name a file elsewhere"
+            )));
+        }
+        if output.is_dir() {
+            bail!("{} is a folder; name a file in it", output.display());
         }
         taken.push((resolved, output));
     }
     Ok(())
 }
 
-/// Reads a date of the command line.
-fn date(flag: &str, text: &str) -> anyhow::Result<Period> {
-    text.parse()
-        .ok()
-        .with_context(|| format!("{flag} {text:?} is not a date; expected YYYY-MM-DD, such as 2024-01-31"))
+/// Refuses a folder to write to that is a file, or that lies where there is no folder.
+fn check_output_folder(folder: &Path) -> anyhow::Result<()> {
+    check_folder(folder)?;
+    check_parent(folder)
 }
 
-fn share(flag: &str, value: f64) -> anyhow::Result<Share> {
-    Share::new(flag, value)
-        .ok()
-        .with_context(|| format!("{flag} {value} is not a share; expected 0 to 1, such as 0.30"))
+/// Refuses a file where a folder is expected.
+fn check_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        bail!("{} is a file; name a folder", folder.display());
+    }
+    Ok(())
+}
+
+/// Refuses a path in a folder that is not there: a typing error makes no folders.
+fn check_parent(path: &Path) -> anyhow::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    if !folder.is_dir() {
+        bail!(
+            "cannot write {}: there is no folder {}; make it first, or name another place",
+            path.display(),
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// Parses a date of the command line.
+fn date(text: &str) -> Result<Period, String> {
+    text.parse().map_err(|_| "expected YYYY-MM-DD, such as 2024-01-31".to_owned())
+}
+
+/// Parses a share of the command line.
+fn share(text: &str) -> Result<Share, String> {
+    let share = text.parse().ok().and_then(|value| Share::new("share", value).ok());
+    share.ok_or_else(|| "expected a share from 0 to 1, such as 0.30".to_owned())
+}
+
+/// Parses the URL of a server.
+fn server_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| format!("expected a URL with http:// or https://, such as http://{}", host_of(text)))
+}
+
+/// What was probably meant: `localhost:9090` of a URL that lacks its scheme.
+fn host_of(text: &str) -> &str {
+    let is_host = |text: &str| Url::parse(&format!("http://{text}")).is_ok_and(|url| url.path() == "/");
+    if is_host(text) { text } else { "127.0.0.1:9090" }
 }
 
 /// Runs a command that talks to the database or the network and then ends.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+/// Who gives a command.
+fn actor() -> String {
+    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "command line".to_owned())
 }

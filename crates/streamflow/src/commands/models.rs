@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Context, block_on};
+use super::{Context, actor, block_on};
+use crate::notify::Outbox;
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::store::models::ModelVersion;
+use crate::store::models::{By, ModelVersion};
 use crate::terminal::table;
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +17,7 @@ pub enum Args {
     Ls,
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
+        /// Number of the version, as `models ls` lists it
         #[arg(value_parser = version_number)]
         version: i64,
     },
@@ -30,17 +32,23 @@ fn version_number(text: &str) -> Result<i64, String> {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let (data_dir, name) = (context.data_dir(&config), &config.model.name);
+    let actor = actor();
+    let by = By { actor: &actor, run: None };
     block_on(async {
         // No workspace: a month that cannot be read must not keep anybody from going back to the version before.
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let store = Store::open(&data_dir).await?;
+        let outbox = Outbox::new(&store, &config);
+        outbox.begin().await;
+        let registry = Registry::new(store, &data_dir);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
-            Args::Promote { version } => registry.promote(name, version).await.map(|()| version)?,
-            Args::Rollback => registry.rollback(name).await?,
+            Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
+            Args::Rollback => registry.rollback(name, by).await?,
         };
+        outbox.tell_within_budget().await;
         let value = serde_json::json!({ "name": name, "production": version });
         context.terminal.result(&value, || format!("Version {version} of {name} is in production."))
     })?;

@@ -78,7 +78,8 @@ fn profile_table(path: &Path, csv: CsvOptions, left_out: &mut Vec<LeftOut>) -> a
     let mut pending = table.names().to_vec();
     while !pending.is_empty() {
         let names: Vec<&str> = pending.iter().map(String::as_str).collect();
-        let reading = Reading { memory_bytes: MEMORY_BYTES, threads: threads(), progress: &|_| {} };
+        let reading =
+            Reading { memory_bytes: MEMORY_BYTES, threads: threads(), whole_rows: false, progress: &|_| {} };
         let counted = table.count(&names, &reading)?;
         for column in counted.columns {
             // As a profile at once: that is small, however long the column.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use streamflow_outbound::client_of;
 use streamflow_prometheus::{now_ms, parse_duration, parse_time};
 
-use super::{Context, block_on};
+use super::{Context, Usage, block_on, server_url};
 
 /// URL at which `streamflow up` serves the Prometheus API by default.
 const DEFAULT_URL: &str = "http://127.0.0.1:9090";
@@ -22,26 +22,41 @@ const STEPS: i64 = 144;
 /// Longer than a server lets a query run.
 const TIMEOUT: Duration = Duration::from_secs(150);
 
-/// Times are Unix seconds, RFC 3339, `now`, or before now as in -1h30m.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The expression, such as 'sum by (job) (rate(api_requests_total[5m]))'
     expression: String,
     /// Server with a Prometheus API: a running `streamflow up` or any Prometheus
-    #[arg(long, env = "STREAMFLOW_URL", default_value = DEFAULT_URL)]
+    #[arg(long, env = "STREAMFLOW_URL", value_parser = server_url, default_value = DEFAULT_URL)]
     url: Url,
-    /// Evaluate at this time rather than now
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["start", "end", "step"])]
-    time: Option<String>,
-    /// Evaluate over a range from this time on, and draw it
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    start: Option<String>,
+    /// Evaluate at this time rather than now: Unix seconds, RFC 3339, or before now as in -1h30m
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, conflicts_with_all = ["start", "end", "step"])]
+    time: Option<When>,
+    /// Evaluate over a range from this time on, written as for --time, and draw it
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true)]
+    start: Option<When>,
     /// End of the range [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "start")]
-    end: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = when, allow_hyphen_values = true, requires = "start")]
+    end: Option<When>,
     /// Time between evaluations, such as 15s [default: the range in 144 steps]
-    #[arg(long, value_name = "DURATION", requires = "start")]
-    step: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = step, requires = "start")]
+    step: Option<i64>,
+}
+
+/// A time of the command line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    At { ms: i64 },
+    BeforeNow { ms: i64 },
+}
+
+impl When {
+    fn ms(self, now: i64) -> i64 {
+        match self {
+            When::At { ms } => ms,
+            When::BeforeNow { ms } => now.saturating_sub(ms),
+        }
+    }
 }
 
 /// A range of evaluation times.
@@ -62,7 +77,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             "query_range"
         }
         None => {
-            let time = args.time.as_deref().map_or(Ok(now), |time| time_ms("--time", time, now))?;
+            let time = args.time.map_or(now, |time| time.ms(now));
             form.push(seconds(("time", time)));
             "query"
         }
@@ -75,24 +90,19 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 impl Args {
     fn range(&self, now: i64) -> anyhow::Result<Option<Range>> {
-        let Some(start) = &self.start else { return Ok(None) };
-        let start_ms = time_ms("--start", start, now)?;
-        let end_ms = self.end.as_deref().map_or(Ok(now), |end| time_ms("--end", end, now))?;
+        let Some(start) = self.start else { return Ok(None) };
+        let (start_ms, end_ms) = (start.ms(now), self.end.map_or(now, |end| end.ms(now)));
         if end_ms < start_ms {
-            bail!("--end is before --start");
+            return Err(Usage::error("--end is before --start; name a later --end"));
         }
-        let step_ms = match &self.step {
-            Some(step) => duration_ms(step)
-                .with_context(|| format!("--step {step:?} is not a duration, such as 15s"))?,
+        let step_ms = match self.step {
+            Some(step_ms) => step_ms,
             // Whole seconds where there is at least one.
             None => match (end_ms - start_ms) / STEPS {
                 short if short < 1000 => short.max(1),
                 long => long / 1000 * 1000,
             },
         };
-        if step_ms <= 0 {
-            bail!("--step must be longer than nothing");
-        }
         Ok(Some(Range { start_ms, end_ms, step_ms }))
     }
 }
@@ -103,21 +113,24 @@ fn seconds((name, ms): (&'static str, i64)) -> (&'static str, String) {
     (name, format!("{sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000))
 }
 
-fn time_ms(flag: &str, text: &str, now: i64) -> anyhow::Result<i64> {
+/// Parses a time.
+fn when(text: &str) -> Result<When, String> {
     if text == "now" {
-        return Ok(now);
+        return Ok(When::BeforeNow { ms: 0 });
     }
     // A bare negative number is a time before 1970, to Prometheus too.
     let before_now = text.strip_prefix('-').filter(|rest| rest.parse::<f64>().is_err());
     let time = match before_now {
-        Some(duration) => duration_ms(duration).map(|ms| now.saturating_sub(ms)),
-        None => parse_time(text).ok(),
+        Some(duration) => duration_ms(duration).map(|ms| When::BeforeNow { ms }),
+        None => parse_time(text).ok().map(|ms| When::At { ms }),
     };
-    time.with_context(|| {
-        format!(
-            "{flag} {text:?} is not a time; expected Unix seconds, RFC 3339, now, or before now as in -1h30m"
-        )
-    })
+    time.ok_or_else(|| "expected Unix seconds, RFC 3339, now, or before now as in -1h30m".to_owned())
+}
+
+/// Parses a step in milliseconds.
+fn step(text: &str) -> Result<i64, String> {
+    let step = duration_ms(text).filter(|step_ms| *step_ms > 0);
+    step.ok_or_else(|| "expected a duration longer than nothing, such as 15s".to_owned())
 }
 
 fn duration_ms(text: &str) -> Option<i64> {
@@ -202,24 +215,23 @@ mod tests {
             ("yesterday", None),
             ("--1m", None),
         ] {
-            assert_eq!(time_ms("--time", text, now).ok(), expected, "{text}");
+            assert_eq!(when(text).ok().map(|time| time.ms(now)), expected, "{text}");
         }
         assert_eq!(seconds(("time", -1_500)).1, "-1.500");
     }
 
     #[test]
     fn a_range_has_whole_seconds_between_its_steps() {
-        let args = |step: Option<&str>| Args {
+        let args = |step_ms: Option<i64>| Args {
             expression: "up".to_owned(),
             url: Url::parse(DEFAULT_URL).unwrap(),
             time: None,
-            start: Some("-1h".to_owned()),
+            start: when("-1h").ok(),
             end: None,
-            step: step.map(str::to_owned),
+            step: step_ms,
         };
         assert_eq!(args(None).range(1 << 40).unwrap().unwrap().step_ms, 25_000);
-        assert_eq!(args(Some("1m")).range(1 << 40).unwrap().unwrap().step_ms, 60_000);
-        assert!(args(Some("0")).range(1 << 40).is_err());
-        assert!(args(Some("x")).range(1 << 40).is_err());
+        assert_eq!(args(step("1m").ok()).range(1 << 40).unwrap().unwrap().step_ms, 60_000);
+        assert!(step("0").is_err() && step("x").is_err() && step("-5s").is_err());
     }
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Context, date};
+use streamflow_dataset::Period;
+
+use super::{Context, Usage, check_output_folder, date};
 use crate::sample::{self, SampleSettings};
 
 #[derive(Debug, clap::Args)]
@@ -17,15 +19,18 @@ pub struct Args {
     /// Users in each month
     #[arg(long, default_value_t = 7_043)]
     rows: u64,
-    /// Same seed, same bytes
+    /// Seed of the generator: the same seed gives the same bytes
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Date of the first month; the others are month ends
-    #[arg(long, default_value = "2024-01-31", value_name = "YYYY-MM-DD")]
-    start: String,
+    /// A day of the first month; every month is dated by its last day
+    #[arg(long, default_value = "2024-01-31", value_name = "YYYY-MM-DD", value_parser = date)]
+    start: Period,
     /// The month, counted from 1, from which on some columns drift [default: the last of several]
     #[arg(long, value_name = "N")]
     drift_month: Option<u32>,
+    /// The month, counted from 1, from which on other users churn than before, with the columns as they were
+    #[arg(long, value_name = "N")]
+    relation_month: Option<u32>,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -33,9 +38,13 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         months: args.months,
         rows: args.rows,
         seed: args.seed,
-        start: date("--start", &args.start)?.date(),
+        start: args.start.date(),
         drift_month: args.drift_month,
+        relation_month: args.relation_month,
     };
+    // Wrong settings are the command line's, and no folder is made for them.
+    settings.check().map_err(|error| Usage::error(format!("--{error}")))?;
+    check_output_folder(&args.out)?;
     let bar = context.terminal.progress(0, "generating");
     let folders = sample::write(&args.out, &settings, &mut |done, total| {
         bar.set_length(total);

@@ -1,6 +1,6 @@
 //! `streamflow tsdb`: the stored metrics, as files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 use streamflow_tsdb::{Error, Report};
 
-use super::Context;
+use super::{Context, check_parent};
 
 /// Folder of the samples in the data directory.
 const METRICS: &str = "metrics";
@@ -32,12 +32,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     match args {
         Args::Verify { dir } => {
             let dir = dir.map_or_else(|| metrics_dir(context), Ok)?;
-            if !["blocks", "wal"].iter().any(|part| dir.join(part).is_dir()) {
-                bail!(
-                    "{} holds no stored metrics: a store has the folders blocks/ and wal/, which `streamflow up` makes",
-                    dir.display()
-                );
-            }
+            check_store(&dir)?;
             let report = streamflow_tsdb::verify(&dir)?;
             let value = json!({
                 "dir": dir,
@@ -56,7 +51,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             Ok(if report.damage.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Args::Snapshot { out } => {
+            check_parent(&out)?;
             let dir = metrics_dir(context)?;
+            check_store(&dir)?;
             streamflow_tsdb::snapshot(&dir, &out).map_err(|error| match error {
                 Error::Locked { .. } => {
                     anyhow::Error::new(error).context("stop the server that serves it first")
@@ -70,6 +67,17 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Refuses a folder that is no store.
+fn check_store(dir: &Path) -> anyhow::Result<()> {
+    if !["blocks", "wal"].iter().any(|part| dir.join(part).is_dir()) {
+        bail!(
+            "{} holds no stored metrics: a store has the folders blocks/ and wal/, which `streamflow up` makes",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
 fn metrics_dir(context: &Context) -> anyhow::Result<PathBuf> {
     let config = context.config().context("cannot tell where the data directory is")?;
     Ok(context.data_dir(&config).join(METRICS))
@@ -77,7 +85,7 @@ fn metrics_dir(context: &Context) -> anyhow::Result<PathBuf> {
 
 fn text(report: &Report) -> String {
     let mut text = format!(
-        "{} blocks with {} chunks and {} samples, a log of {} records with {} samples: ",
+        "{} blocks with {} chunks and {} samples, a log and checkpoint of {} records with {} samples: ",
         report.blocks, report.chunks, report.samples, report.wal_records, report.wal_samples
     );
     match report.damage.len() {

@@ -37,7 +37,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(file) = args.prometheus_config {
         config.metrics.prometheus_config = Some(std::path::absolute(file)?);
     }
-    tokio::runtime::Runtime::new()?.block_on(async {
+    run::runtime()?.block_on(async {
         let listeners = run::Listeners::bind(&config, args.insecure).await?;
         let (api, console) = listeners.urls(&config)?;
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;

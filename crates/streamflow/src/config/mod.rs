@@ -2,11 +2,18 @@
 //! are refused. A part is handed its section by value; nothing here knows the parts.
 
 mod api;
+mod api_key;
 mod console;
+mod flows;
 mod metrics;
 mod model;
 mod monitor;
+mod network;
+mod notify;
+mod performance;
+mod tls;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -16,10 +23,16 @@ use streamflow_dataset::DatasetSpec;
 use crate::templates;
 
 pub use api::ApiConfig;
+pub use api_key::{ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name};
 pub use console::ConsoleConfig;
+pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
+pub use network::Network;
+pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
+pub use performance::{PerformanceConfig, Promote};
+pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
 pub const DEFAULT_FILE: &str = "streamflow.toml";
@@ -42,6 +55,15 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// How long runs are kept.
+    #[serde(default)]
+    pub runs: RunsConfig,
+    /// When flows run by themselves, and flows of one's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, FlowConfig>,
+    /// Who is told of what runs come to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notify: BTreeMap<String, NotifyConfig>,
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
@@ -91,6 +113,10 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        config.api.resolve(&config.base)?;
+        if let Some(tls) = &mut config.console.tls {
+            tls.resolve(&config.base);
+        }
         Ok(config)
     }
 
@@ -111,7 +137,10 @@ impl Config {
         self.dataset.validate()?;
         self.model.check()?;
         self.monitor.check(&self.dataset)?;
+        self.api.check()?;
         self.console.check()?;
+        self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
+        self.notify.iter().try_for_each(|(name, channel)| channel.check(name))?;
         self.metrics.check()
     }
 
@@ -182,8 +211,9 @@ mod tests {
                 is_dataset = section.trim_start_matches('[').starts_with("dataset");
             }
             let setting = line.strip_prefix('#').map(str::trim_start).filter(|text| {
-                text.split_once(" = ")
-                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                let is_key = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                let is_section = text.starts_with("[notify.") && text.ends_with(']');
+                is_section || text.split_once(" = ").is_some_and(|(key, _)| is_key(key))
             });
             format!("{}\n", setting.filter(|_| !is_dataset).unwrap_or(line))
         });
@@ -225,6 +255,17 @@ mod tests {
                 "console.users.ada is not an argon2 hash",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"shop.example\"]"),
+                "api.cors_origins names \"shop.example\"",
+            ),
+            (
+                ("batch_limit = 1000", "cors_origins = [\"https://shop.example/\"]"),
+                "\"https://shop.example/\"",
+            ),
+            (("batch_limit = 1000", "access_log_share = 2"), "api.access_log_share is 2"),
+            (("batch_limit = 1000", "keys = { shop = { sha256 = \"12\" } }"), "64 hexadecimal digits"),
+            (("read_only = false", "trusted_proxies = [\"proxy\"]"), "\"proxy\" is no network"),
             (
                 ("untested = \"drifted\"", "columns = { monthly_fee = { method = \"kss\" } }"),
                 "unknown drift method \"kss\"",

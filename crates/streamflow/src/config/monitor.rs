@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use streamflow_dataset::{ColumnType as Declared, DatasetSpec};
 use streamflow_drift::{ColumnType, DRIFT_SHARE_THRESHOLD, METHODS, Method, RuleSet, Share, Untested};
 
-use super::nearest;
+use super::{PerformanceConfig, nearest};
 
 /// `[monitor]`: how two months are compared and when to retrain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct MonitorConfig {
     pub untested: Untested,
     /// Folder of the reports; relative to the configuration file.
     pub report_dir: PathBuf,
+    /// When the model counts as wrong.
+    pub performance: PerformanceConfig,
     /// Columns that are judged otherwise.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, ColumnRules>,
@@ -47,6 +49,7 @@ pub struct ColumnRules {
 impl MonitorConfig {
     /// Refuses rules for columns that no month has, and thresholds that are no bounds.
     pub fn check(&self, dataset: &DatasetSpec) -> anyhow::Result<()> {
+        self.performance.check()?;
         let known = || dataset.features.iter().chain([&dataset.label.column]).map(String::as_str);
         for (name, rules) in &self.columns {
             if known().all(|column| column != name) {
@@ -111,6 +114,7 @@ impl Default for MonitorConfig {
             threshold: DRIFT_SHARE_THRESHOLD,
             untested: Untested::Drifted,
             report_dir: "reports/drift".into(),
+            performance: PerformanceConfig::default(),
             columns: BTreeMap::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! What every request to the console plane passes first: a login where one is needed, and no change by mistake.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,9 +10,12 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use streamflow_prometheus::is_cross_site;
 
-use super::auth::{Auth, is_safe};
+use super::auth::{Auth, Caller, is_safe};
 use super::resources::ResourceError;
 use super::rights::{Access, Client, Right, Route};
+use super::sender::Sender;
+use crate::server::Peer;
+use crate::server::body::BodyReader;
 
 /// The rules of one console plane. Cloning is cheap.
 #[derive(Clone)]
@@ -21,6 +24,28 @@ pub struct Guard {
     pub read_only: bool,
     /// The names that the configuration gives this server.
     pub hosts: Arc<[String]>,
+    pub bodies: Arc<BodyReader>,
+}
+
+/// Largest body of any request: that of a remote write.
+const BODY_BYTES: usize = 16 << 20;
+
+/// The peer of a request that no listener of ours has taken: it is none that anybody trusts.
+const UNKNOWN_PEER: Peer =
+    Peer { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), is_encrypted: false };
+
+/// Who makes a request, as audits name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+impl Actor {
+    fn of(caller: Option<&Caller>) -> Self {
+        Self(match caller {
+            Some(Caller::Session(login)) => login.user.clone(),
+            Some(Caller::Program) => "a program".to_owned(),
+            Some(Caller::Anyone) | None => "console".to_owned(),
+        })
+    }
 }
 
 impl Guard {
@@ -46,9 +71,16 @@ impl Guard {
     }
 
     /// Lets a request through or answers why not.
-    async fn pass(self, access: Access, request: Request, next: Next) -> Response {
-        match self.admit(access, request.method(), request.headers()).await {
-            Ok(()) => next.run(request).await,
+    async fn pass(self, access: Access, mut request: Request, next: Next) -> Response {
+        let peer = request.extensions().get().copied().unwrap_or(UNKNOWN_PEER);
+        let sender = Sender::of(peer, request.headers(), self.auth.trusted_proxies());
+        sender.tell_host(request.headers_mut());
+        match self.admit(access, request.method(), (request.headers(), &sender)).await {
+            Ok(actor) => {
+                request.extensions_mut().insert(sender);
+                request.extensions_mut().insert(actor);
+                self.run(request, next).await
+            }
             Err(refusal) => {
                 let asks_browser =
                     refusal.status == StatusCode::UNAUTHORIZED && access.client == Client::Program;
@@ -63,18 +95,36 @@ impl Guard {
         }
     }
 
+    /// Hands a request on once it has arrived whole, so that clients that are slow to send hold nothing that others wait
+    /// for. The body is read after the caller is known.
+    async fn run(&self, request: Request, next: Next) -> Response {
+        if is_safe(request.method()) {
+            return next.run(request).await;
+        }
+        let (head, body) = request.into_parts();
+        match self.bodies.read(body, BODY_BYTES).await {
+            Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+            Err(error) => {
+                let mut response = ResourceError::from(error).into_response();
+                // What is left of the body would be read as the next request.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                response
+            }
+        }
+    }
+
     async fn admit(
         &self,
         Access { right, client }: Access,
         method: &Method,
-        headers: &HeaderMap,
-    ) -> Result<(), ResourceError> {
+        (headers, sender): (&HeaderMap, &Sender),
+    ) -> Result<Actor, ResourceError> {
         if client == Client::Console || !is_safe(method) {
-            self.know_host(headers)?;
+            sender.hosts.iter().try_for_each(|host| self.know_host(host))?;
         }
         let caller = match right {
             Right::Open => None,
-            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers).await? {
+            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers, sender).await? {
                 None => {
                     let message = "log in first, or send Authorization: Bearer TOKEN";
                     return Err(ResourceError::new(StatusCode::UNAUTHORIZED, message));
@@ -82,6 +132,7 @@ impl Guard {
                 known => known,
             },
         };
+        let actor = Actor::of(caller.as_ref());
         let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
         const READ_ONLY: &str =
             "this console is read-only (console.read_only); nothing can be changed through it";
@@ -90,29 +141,26 @@ impl Guard {
         }
         // A question that a program asks by POST, because it is long, may come from any site's page.
         if is_safe(method) || (right, client) == (Right::Ask, Client::Program) {
-            return Ok(());
+            return Ok(actor);
         }
         if is_cross_site(headers) {
             return forbidden(
                 "this request comes from another site's page; changes are made from the console itself",
             );
         }
-        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(()) };
+        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(actor) };
         if !self.auth.may_change(&caller, headers) {
             return forbidden("X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it");
         }
         if self.read_only && right != Right::Ask {
             return forbidden(READ_ONLY);
         }
-        Ok(())
+        Ok(actor)
     }
 
     /// Refuses a request for a name that nobody gave this server. A page of another site can have its own name mean this
     /// machine, and would then count as this site's; names without a dot and addresses cannot be had by others.
-    fn know_host(&self, headers: &HeaderMap) -> Result<(), ResourceError> {
-        let Some(host) = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default()) else {
-            return Ok(());
-        };
+    fn know_host(&self, host: &str) -> Result<(), ResourceError> {
         let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
         let name = name.map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
         let is_address = name.starts_with('[') || name.parse::<IpAddr>().is_ok();
@@ -129,34 +177,42 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
+    use super::super::auth::Credentials;
     use super::*;
+    use crate::config::ConsoleConfig;
 
     const OTHER_SITE: (&str, &str) = ("origin", "http://evil.example");
     const REBOUND: (&str, &str) = ("host", "evil.example:9090");
     const LOGGED_IN: (&str, &str) = ("authorization", "Bearer t0ken");
+
+    fn guard(tokens: &[&str]) -> Guard {
+        let tokens = tokens.iter().map(|&token| token.to_owned()).collect();
+        let credentials = Credentials { tokens, ..Credentials::default() };
+        Guard {
+            auth: Auth::new(credentials, &ConsoleConfig::default()).unwrap(),
+            read_only: false,
+            hosts: ["ops.example.com".to_owned()].into(),
+            bodies: Arc::new(BodyReader::new(Duration::from_secs(60))),
+        }
+    }
 
     async fn status(guard: &Guard, access: Access, method: &Method, headers: &[(&'static str, &str)]) -> u16 {
         let mut all = HeaderMap::new();
         for (name, value) in [("host", "localhost:9090")].iter().chain(headers) {
             all.insert(*name, value.parse().unwrap());
         }
-        let headers = all;
-        guard.admit(access, method, &headers).await.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+        let sender = Sender::of(UNKNOWN_PEER, &all, &[]);
+        guard
+            .admit(access, method, (&all, &sender))
+            .await
+            .map_or_else(|refusal| refusal.status.as_u16(), |_| 200)
     }
 
     #[tokio::test]
     async fn a_right_says_what_a_request_needs() {
-        let hour = Duration::from_secs(3600);
-        let guard = |tokens: &[&str], read_only| Guard {
-            auth: Arc::new(
-                Auth::new(BTreeMap::new(), tokens.iter().map(|&t| t.into()).collect(), hour).unwrap(),
-            ),
-            read_only,
-            hosts: ["ops.example.com".to_owned()].into(),
-        };
+        let guard = |tokens: &[&str], read_only| Guard { read_only, ..guard(tokens) };
         let (open, closed, read_only) =
             (guard(&[], false), guard(&["t0ken"], false), guard(&["t0ken"], true));
         let console = Access::console;
@@ -198,9 +254,7 @@ mod tests {
 
     #[test]
     fn a_server_knows_its_names() {
-        let auth = Auth::new(BTreeMap::new(), Vec::new(), Duration::from_secs(60)).unwrap();
-        let guard =
-            Guard { auth: Arc::new(auth), read_only: false, hosts: ["ops.example.com".to_owned()].into() };
+        let guard = guard(&[]);
         for (host, expected) in [
             ("localhost:9090", true),
             ("127.0.0.1:9090", true),
@@ -214,8 +268,7 @@ mod tests {
             ("127.0.0.1.evil.example", false),
             ("ops.example.com.evil.example", false),
         ] {
-            let headers = [(header::HOST, host.parse().unwrap())].into_iter().collect();
-            assert_eq!(guard.know_host(&headers).is_ok(), expected, "{host}");
+            assert_eq!(guard.know_host(host).is_ok(), expected, "{host}");
         }
     }
 }

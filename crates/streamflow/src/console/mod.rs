@@ -3,10 +3,15 @@
 mod assets;
 mod auth;
 mod guard;
+mod passwords;
+mod refusals;
 mod resources;
 mod rights;
+mod sender;
+mod sessions;
 
-pub use auth::{Auth, hash_password};
+pub use auth::Auth;
+pub use passwords::hash_password;
 pub use resources::{ResourceParts, Resources};
 
 use std::sync::Arc;
@@ -16,6 +21,7 @@ use axum::Router;
 
 use crate::config::ConsoleConfig;
 use crate::server::ConnectionLimits;
+use crate::server::body::BodyReader;
 use guard::Guard;
 
 /// Everything that the operator plane answers, below the configured path prefix.
@@ -23,7 +29,12 @@ use guard::Guard;
 /// `prometheus` are the routes of Prometheus's API, `/metrics`, `/federate` and `/-/…`.
 pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, resources: Resources) -> Router {
     let prefix: Arc<str> = settings.path_prefix.as_str().into();
-    let guard = Guard { auth, read_only: settings.read_only, hosts: settings.hosts.as_slice().into() };
+    let guard = Guard {
+        auth,
+        read_only: settings.read_only,
+        hosts: settings.hosts.as_slice().into(),
+        bodies: Arc::new(BodyReader::new(Duration::from_millis(settings.timeout_ms.get()))),
+    };
     let assets = Router::new().fallback(assets::serve).with_state(prefix.clone());
     let plane = guard
         .paths(prometheus, rights::prometheus)
@@ -32,11 +43,13 @@ pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, res
     if prefix.is_empty() { plane } else { Router::new().nest(&prefix, plane) }
 }
 
-/// What the listener allows. A query may be answered for as long as it may run, so only its idle time is bounded.
+/// What the listener allows. A query may be answered for as long as it may run.
 pub fn connection_limits(settings: &ConsoleConfig) -> ConnectionLimits {
     ConnectionLimits {
         max_connections: settings.max_connections.get(),
-        idle_timeout: Duration::from_secs(120),
+        idle_timeout: Duration::from_millis(settings.idle_timeout_ms.get()),
+        write_timeout: Duration::from_millis(settings.write_timeout_ms.get()),
         drain_timeout: Duration::from_secs(5),
+        tells_peer: true,
     }
 }

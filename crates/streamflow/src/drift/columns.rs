@@ -1,9 +1,31 @@
 //! Columns of the dataset as the drift and model crates take them.
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Column, Counts, Frame, ValueCounts, Values};
+use streamflow_dataset::{Column, Counts, Frame, RowFacts, ValueCounts, Values};
 use streamflow_drift as drift;
 use streamflow_model::{FeatureColumn, Features};
+
+/// Compares two tables, their rows as a whole too.
+pub fn compare_frames(
+    reference: Frame,
+    current: Frame,
+    settings: drift::DriftSettings,
+) -> anyhow::Result<drift::Report> {
+    let facts = [&reference, &current].map(|frame| row_facts(&RowFacts::of(frame)));
+    let mut comparison = drift::Comparison::new(settings);
+    comparison.columns(&drift_columns(reference), &drift_columns(current))?;
+    let [reference, current] = facts;
+    comparison.rows(reference, current);
+    Ok(comparison.finish()?)
+}
+
+/// What the rows of a table say together, for a report.
+pub fn row_facts(facts: &RowFacts) -> drift::RowFacts {
+    drift::RowFacts {
+        duplicated_columns: Some(facts.duplicated_columns.clone()),
+        duplicated_rows: facts.duplicated_rows,
+    }
+}
 
 /// All columns of a table for a comparison. Moves the values.
 pub fn drift_columns(frame: Frame) -> Vec<drift::Column> {

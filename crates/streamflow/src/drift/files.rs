@@ -12,13 +12,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
-use streamflow_dataset::{Counted, CsvOptions, Reading, TableFile, Unparseable, ValueCounts};
+use streamflow_dataset::{Counted, CsvOptions, LeftOut, Reading, TableFile, Unparseable, ValueCounts};
 use streamflow_drift::{
     self as drift, ColumnType, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet,
     TableProfile, compare_column,
 };
 
-use super::columns::counted_column;
+use super::columns::{counted_column, row_facts};
 use crate::terminal::Terminal;
 
 /// Memory for the values of both sides. Sorting and comparing takes up to three times as much beside it.
@@ -31,27 +31,45 @@ pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Two files, each a table or a profile, or a folder of the parts of a table.
+/// Two files to compare.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
-    pub reference: &'a Path,
-    pub current: &'a Path,
+    pub reference: Input<'a>,
+    pub current: Input<'a>,
+    /// Whether rows are looked at as a whole, for those that repeat.
+    pub whole_rows: bool,
+}
+
+/// A table, a folder of the parts of one, or a profile.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    pub path: &'a Path,
+    /// How its text is written, if it is CSV.
     pub csv: CsvOptions,
+}
+
+/// The columns of two files.
+pub struct Names<'a> {
+    /// Those of either that can be compared, in order.
+    pub compared: &'a [String],
+    /// The others of either, with the reason.
+    pub left_out: Vec<&'a LeftOut>,
 }
 
 /// Compares two files. `complete` gets the names of all columns before any is read, to check and complete the settings.
 pub fn compare(
     files: Files<'_>,
     mut settings: DriftSettings,
-    complete: impl FnOnce(&mut DriftSettings, &[String]) -> anyhow::Result<()>,
+    complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
-    let (mut reference, mut current) =
-        (Side::open(files.reference, files.csv)?, Side::open(files.current, files.csv)?);
+    let (mut reference, mut current) = (Side::open(files.reference)?, Side::open(files.current)?);
     let mut names = reference.names();
     let known: HashSet<String> = names.iter().cloned().collect();
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
-    complete(&mut settings, &names)?;
+    let left_out = [&reference, &current].into_iter().flat_map(Side::left_out);
+    let left_out = left_out.filter(|column| !names.contains(&column.name)).collect();
+    complete(&mut settings, &Names { compared: &names, left_out })?;
     // Wrong settings are refused before an hour of reading.
     let mut comparison = Comparison::new(settings.clone());
 
@@ -65,8 +83,12 @@ pub fn compare(
     let mut pending = names.clone();
     while !pending.is_empty() {
         let progress = |bytes| bar.inc(bytes);
-        let reading =
-            Reading { memory_bytes: MEMORY_BYTES / 2, threads: (threads() / 2).max(1), progress: &progress };
+        let reading = Reading {
+            memory_bytes: MEMORY_BYTES / 2,
+            threads: (threads() / 2).max(1),
+            whole_rows: files.whole_rows,
+            progress: &progress,
+        };
         let (from_reference, from_current) =
             both(|| reference.columns(&pending, &reading), || current.columns(&pending, &reading))?;
         let (pairs, deferred) = pairs(&pending, from_reference, from_current);
@@ -84,11 +106,8 @@ pub fn compare(
             comparison.add(column)?;
         }
     }
-    for side in [&reference, &current] {
-        let Side::Table(table) = side else { continue };
-        for column in table.left_out() {
-            comparison.leave_out(&column.name, &column.reason.to_string());
-        }
+    for column in [&reference, &current].into_iter().flat_map(Side::left_out) {
+        comparison.leave_out(&column.name, &column.reason.to_string());
     }
     comparison.rows(reference.row_facts(), current.row_facts());
     Ok(comparison.finish()?)
@@ -136,10 +155,10 @@ struct Columns<'a> {
 }
 
 impl Side {
-    fn open(path: &Path, csv: CsvOptions) -> anyhow::Result<Self> {
-        Ok(match read_profile(path)? {
+    fn open(input: Input<'_>) -> anyhow::Result<Self> {
+        Ok(match read_profile(input.path)? {
             Some(profile) => Side::Profile(profile.into_columns()),
-            None => Side::Table(TableFile::open_as(path, csv)?),
+            None => Side::Table(TableFile::open_as(input.path, input.csv)?),
         })
     }
 
@@ -150,13 +169,18 @@ impl Side {
         }
     }
 
+    /// The columns that are not compared.
+    fn left_out(&self) -> &[LeftOut] {
+        match self {
+            Side::Table(table) => table.left_out(),
+            Side::Profile(_) => &[],
+        }
+    }
+
     /// What the rows say together, where they were seen together.
     fn row_facts(&self) -> RowFacts {
         let Side::Table(table) = self else { return RowFacts::default() };
-        table.row_facts().map_or_else(RowFacts::default, |facts| RowFacts {
-            duplicated_columns: Some(facts.duplicated_columns.clone()),
-            duplicated_rows: facts.duplicated_rows,
-        })
+        table.row_facts().map(row_facts).unwrap_or_default()
     }
 
     /// Bytes that reading all columns once reads.
@@ -256,11 +280,12 @@ fn column(
 /// The profile in a file; none when the file begins like something else.
 pub fn read_profile(path: &Path) -> anyhow::Result<Option<TableProfile>> {
     let cannot_read = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot_read)?;
-    let mut text = Vec::new();
-    if path.is_dir() {
+    // Whatever cannot be read a second time, as a pipe, is not begun here.
+    if !path.metadata().with_context(cannot_read)?.is_file() {
         return Ok(None);
     }
+    let mut file = File::open(path).with_context(cannot_read)?;
+    let mut text = Vec::new();
     file.by_ref().take(64).read_to_end(&mut text).with_context(cannot_read)?;
     if !TableProfile::is_profile(&text) {
         return Ok(None);

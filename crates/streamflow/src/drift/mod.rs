@@ -5,10 +5,11 @@
 mod columns;
 pub mod files;
 pub mod months;
+pub mod performance;
 mod reports;
 mod settings;
 pub mod watcher;
 
-pub use columns::{TrainingTable, counted_column, drift_columns, entity_ids};
+pub use columns::{TrainingTable, compare_frames, counted_column, entity_ids};
 pub use reports::{ReportEntry, ReportFiles, ReportFolder};
 pub use settings::{Rules, settings};

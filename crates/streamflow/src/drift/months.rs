@@ -81,9 +81,10 @@ pub fn essentials(mut report: Report) -> Report {
     report
 }
 
-/// A row per month, as the terminal shows it.
+/// A row per month or file, as the terminal shows it.
 pub fn text(history: &History) -> String {
-    let mut rows = table(["MONTH", "ROWS", "DRIFT SHARE", "DECISION", "DRIFTED"]);
+    let unit = history.unit();
+    let mut rows = table([unit.to_uppercase().as_str(), "ROWS", "DRIFT SHARE", "DECISION", "DRIFTED"]);
     for (place, month) in history.months.iter().enumerate() {
         let drifted: Vec<&str> = history.drifted_in(place).map(|column| column.name.as_str()).collect();
         rows.add_row([
@@ -96,7 +97,7 @@ pub fn text(history: &History) -> String {
     }
     let due = history.months.iter().filter(|month| month.decision == Decision::RetrainingTriggered).count();
     format!(
-        "{rows}\n\nreference {} ({} rows): {} in {due} of {} months (threshold {:.2})",
+        "{rows}\n\nreference {} ({} rows): {} in {due} of {} {unit}s (threshold {:.2})",
         history.reference.name,
         history.reference.rows,
         Decision::RetrainingTriggered.as_str(),

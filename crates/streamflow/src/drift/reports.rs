@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde::Serialize;
+use streamflow_drift::html::Addition;
 use streamflow_drift::{Decision, Report, RuleSet};
 
 use super::settings::Rules;
@@ -80,8 +81,9 @@ impl ReportFolder {
         &self.dir
     }
 
-    /// Writes a report under its [`ReportFolder::report_name`]: as HTML, as JSON and as Evidently's JSON.
-    pub fn write(&self, report: &Report) -> anyhow::Result<ReportFiles> {
+    /// Writes a report under its [`ReportFolder::report_name`]: as HTML, as JSON and as Evidently's JSON. `addition` is what
+    /// the page says beside drift.
+    pub fn write(&self, report: &Report, addition: &Addition) -> anyhow::Result<ReportFiles> {
         let name = self.report_name(report);
         let write = |end: &str, contents: String| {
             let path = self.file(&name, end)?;
@@ -90,7 +92,7 @@ impl ReportFolder {
             anyhow::Ok(path)
         };
         Ok(ReportFiles {
-            html: write("html", report.to_html())?,
+            html: write("html", report.to_html_with(addition))?,
             json: write("json", report.to_json())?,
             evidently_json: write("evidently.json", report.to_evidently_json())?,
             name,
@@ -284,7 +286,9 @@ mod tests {
                 current_name: current.into(),
                 ..Default::default()
             };
-            folder.write(&streamflow_drift::compare(&column, &column, &settings).unwrap()).unwrap();
+            folder
+                .write(&streamflow_drift::compare(&column, &column, &settings).unwrap(), &Addition::default())
+                .unwrap();
             folder.newest(folder.names().unwrap(), Some("2024-01-31")).unwrap()
         };
         let write = |current: &str, profile, threshold| {

@@ -1,4 +1,4 @@
-//! What the newest drift report and the recorded runs say, as numbers for `GET /metrics`.
+//! What the newest drift report, the newest evaluation and the recorded runs say, as numbers for `GET /metrics`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use streamflow_drift::{ColumnReport, Report, ScoreKind};
 use tokio::sync::watch;
 
+use super::performance::NewestPerformance;
 use super::{ReportFolder, Rules};
-use crate::store::Store;
-use crate::store::runs::State;
+use crate::store::{State, Store};
 use crate::terminal::one_line;
 
 /// How often reports and runs are looked at.
@@ -19,10 +19,11 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The status at the last look; empty before the first report.
 pub type Monitoring = Arc<ArcSwap<MonitoringStatus>>;
 
-/// The newest drift report and the recorded runs.
+/// The newest drift report, the newest evaluation and the recorded runs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MonitoringStatus {
     pub drift: Option<NewestDrift>,
+    pub performance: Option<NewestPerformance>,
     /// When the monitoring flow last succeeded on the newest month, made as configured; seconds since 1970.
     pub last_success_seconds: Option<f64>,
     /// Flow, state, number of runs.
@@ -93,6 +94,8 @@ pub struct Watcher {
     model: String,
     monitoring: Monitoring,
     seen: Option<Seen>,
+    /// The last evaluation that was seen, and the version in production then.
+    evaluated: Option<(i64, Option<i64>)>,
 }
 
 /// What a look has found: the reports there are, and the month that the served model learned from.
@@ -102,7 +105,7 @@ impl Watcher {
     /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports, `model` the served
     /// model.
     pub fn new(folder: ReportFolder, store: Store, flow: &'static str, model: String) -> Self {
-        Self { folder, store, flow, model, monitoring: Monitoring::default(), seen: None }
+        Self { folder, store, flow, model, monitoring: Monitoring::default(), seen: None, evaluated: None }
     }
 
     /// The status, kept up to date while the watcher runs.
@@ -133,10 +136,18 @@ impl Watcher {
         let Rules { profile, threshold, .. } = self.folder.configured();
         let mut status = MonitoringStatus {
             drift: self.monitoring.load().drift.clone(),
+            performance: self.monitoring.load().performance.clone(),
             last_success_seconds: self.store.last_success(self.flow, profile, threshold).await?,
             runs: self.store.run_counts().await?,
         };
-        let learned = self.store.production(&self.model).await?.map(|version| version.as_of);
+        let production = self.store.production(&self.model).await?;
+        let evaluated = (self.store.last_evaluation().await?, production.as_ref().map(|found| found.version));
+        if self.evaluated != Some(evaluated) {
+            let all = self.store.evaluations(&self.model).await?;
+            status.performance = evaluated.1.and_then(|version| NewestPerformance::new(&all, version));
+            self.evaluated = Some(evaluated);
+        }
+        let learned = production.map(|version| version.as_of);
         let seen = (names, learned);
         if self.seen.as_ref() != Some(&seen) {
             self.seen = Some(seen.clone());

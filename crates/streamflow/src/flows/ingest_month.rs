@@ -1,34 +1,94 @@
-//! Ingesting one monthly drop: validated and committed whole or not at all.
+//! `ingest_month`: one monthly drop, validated and committed whole or not at all.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use streamflow_dataset::{Error, IngestReport, Period, Snapshots};
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use streamflow_dataset::{Error, IngestReport, Outcome, Period, Snapshots};
 
-use crate::terminal::{self, OutputFormat, Terminal};
+use super::parameters::{Kind, optional, required};
+use super::{Ended, Flow, FlowRun, StepContext, blocking};
+use crate::terminal;
 
 /// Longest wait for another writer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ingests with a progress bar, waiting for another writer to finish.
-pub fn run(
+/// The row of this flow.
+pub static FLOW: Flow = Flow {
+    name: "ingest_month",
+    doc: "Validate a monthly drop and commit it whole or not at all",
+    parameters: &[
+        required("as_of", Kind::Date, "The date that the drop describes"),
+        required("drop", Kind::Path, "Folder with one CSV or Parquet file a table"),
+        optional("replace", Kind::Flag, "Whether a month that was ingested with other content is replaced"),
+    ],
+    period: Some("as_of"),
+    body: |run| Box::pin(async move { Ok(steps(run).await?.ended()) }),
+};
+
+/// What was ingested.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ingested {
+    /// The outcome in words, with tables and rows.
+    pub summary: String,
+    /// Everything, for people.
+    pub text: String,
+    /// Everything, as `--format json` prints it.
+    pub value: Value,
+}
+
+impl Ingested {
+    fn new(report: &IngestReport) -> Self {
+        let snapshot = &report.snapshot;
+        let value = json!({
+            "outcome": format!("{:?}", report.outcome).to_lowercase(),
+            "as_of": snapshot.as_of,
+            "revision": snapshot.revision,
+            "tables": snapshot.tables,
+            "ignored_files": report.ignored_files,
+            "validation": report.validation.as_ref().map(|validation| validation.to_json()),
+        });
+        Self { summary: summary(report), text: text(report), value }
+    }
+
+    fn ended(self) -> Ended {
+        Ended { name: "Completed".to_owned(), message: self.summary, value: self.value, text: self.text }
+    }
+}
+
+/// The steps, for this flow and for those that begin with it.
+pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
+    let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
+    let drop = run.parameters.path("drop").context("no drop was named: a folder with one file a table")?;
+    // A relative folder starts where the command was given, which its process knows.
+    let (snapshots, replace) = (run.workspace.snapshots.clone(), run.parameters.flag("replace"));
+    run.step("ingest", move |step| {
+        let (snapshots, drop) = (snapshots.clone(), drop.clone());
+        blocking(move || Ok(Ingested::new(&ingest(&snapshots, &drop, as_of, replace, &step)?)))
+    })
+    .await
+}
+
+/// Ingests, waiting for another writer to finish.
+fn ingest(
     snapshots: &Snapshots,
     dir: &Path,
     as_of: Period,
     replace: bool,
-    terminal: Terminal,
+    step: &StepContext,
 ) -> anyhow::Result<IngestReport> {
-    let bar = terminal.progress(0, "ingesting");
     let begun = Instant::now();
     let mut announced = false;
-    let outcome = loop {
+    loop {
         let outcome = snapshots.ingest(dir, as_of, replace, &mut |progress| {
-            bar.set_length(progress.total_bytes);
-            bar.set_position(progress.bytes);
-            bar.set_message(format!("ingesting {}", progress.table));
+            step.bar.set_length(progress.total_bytes);
+            step.bar.set_position(progress.bytes);
+            step.bar.set_message(format!("ingesting {}", progress.table));
         });
         match outcome {
-            Err(Error::Locked { path }) if begun.elapsed() < LOCK_PATIENCE => {
+            Err(Error::Locked { path }) if begun.elapsed() < LOCK_PATIENCE && !step.stop.is_set() => {
                 if !announced {
                     terminal::stderr(&format!(
                         "waiting for another writer to release {} ...",
@@ -38,12 +98,37 @@ pub fn run(
                 }
                 std::thread::park_timeout(Duration::from_millis(200));
             }
-            other => break other,
+            other => return Ok(other?),
         }
-    };
-    bar.finish_and_clear();
-    if let (Err(Error::ExpectationsFailed(validation)), OutputFormat::Json) = (&outcome, terminal.format) {
-        terminal.stdout(&serde_json::to_string_pretty(&validation.to_json())?)?;
     }
-    Ok(outcome?)
+}
+
+/// One line about an ingest.
+fn summary(report: &IngestReport) -> String {
+    let snapshot = &report.snapshot;
+    let what = match report.outcome {
+        Outcome::Created => "ingested",
+        Outcome::Replaced => "replaced",
+        Outcome::Mended => "damaged files were written again: ingested",
+        Outcome::Unchanged => "unchanged, it was ingested before:",
+    };
+    format!("{what} {} tables, {} rows", snapshot.tables.len(), snapshot.rows())
+}
+
+fn text(report: &IngestReport) -> String {
+    let mut table = terminal::table(["TABLE", "ROWS", "SOURCE", "SHA-256"]);
+    for (name, of) in &report.snapshot.tables {
+        table.add_row([name.as_str(), &of.rows.to_string(), &of.source, &of.source_sha256[..12]]);
+    }
+    let mut text = format!("{} {}\n\n{table}", report.snapshot.as_of, summary(report));
+    if let Some(validation) = &report.validation {
+        text.push_str(&format!("\n\n{validation}"));
+    }
+    if !report.ignored_files.is_empty() {
+        text.push_str(&format!(
+            "\n\nLeft alone, they belong to no table: {}",
+            report.ignored_files.join(", ")
+        ));
+    }
+    text
 }

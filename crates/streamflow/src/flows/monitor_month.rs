@@ -1,14 +1,21 @@
 //! `monitor_month`: two monthly tables in; a drift report and a decision out.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use anyhow::bail;
-use serde::Serialize;
-use streamflow_dataset::{Period, PointInTime};
-use streamflow_drift::{Decision, DriftSettings, NotTested, Report};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use streamflow_dataset::{Frame, Period, PointInTime};
+use streamflow_drift::{Decision, DriftSettings, NotTested, Report, RuleSet, Share, Untested};
 
-use super::{Flow, FlowRun, Parameter, TaskRecord};
-use crate::drift::{self, ReportFiles, Rules, drift_columns};
+use super::evaluate_month::{self, Evaluated};
+use super::parameters::{Kind, optional};
+use super::run::is_interrupt;
+use super::{Ended, Flow, FlowRun, blocking};
+use crate::drift::{self, ReportFiles, Rules};
+use crate::performance::section;
+use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
 /// The row of this flow.
@@ -16,15 +23,27 @@ pub static FLOW: Flow = Flow {
     name: "monitor_month",
     doc: "Compare two ingested months: drift report, decision NO_ACTION or RETRAINING_TRIGGERED",
     parameters: &[
-        Parameter { name: "reference", doc: "The month that the model learned from" },
-        Parameter { name: "current", doc: "The month to compare with it" },
-        Parameter { name: "profile", doc: "How a column is judged" },
-        Parameter { name: "threshold", doc: "Share of drifted columns at or over which to retrain" },
-        Parameter {
-            name: "untested",
-            doc: "Whether a column that cannot be tested any more is drifted or ignored",
-        },
+        optional(
+            "reference",
+            Kind::Date,
+            "The month that the model learned from [default: that of the production version]",
+        ),
+        optional("current", Kind::Date, "The month to compare with it [default: the newest]"),
+        optional("profile", Kind::Word(&["calibrated", "evidently"]), "How a column is judged"),
+        optional("threshold", Kind::Number, "Share of drifted columns at or over which to retrain"),
+        optional(
+            "untested",
+            Kind::Word(&["drifted", "ignored"]),
+            "Whether a column that cannot be tested any more is drifted or ignored",
+        ),
     ],
+    period: Some("current"),
+    body: |run| {
+        Box::pin(async move {
+            let request = MonitorRequest::of(run).await?;
+            steps(run, &request).await?.ended()
+        })
+    },
 };
 
 /// The months to compare and how.
@@ -36,11 +55,80 @@ pub struct MonitorRequest {
     pub rules: Rules,
 }
 
+impl MonitorRequest {
+    /// What a run is given that is asked for these.
+    pub fn given(&self) -> anyhow::Result<Value> {
+        if self.reference == self.current {
+            bail!(same_month(self.current));
+        }
+        Ok(serde_json::to_value(self)?)
+    }
+
+    /// What the parameters of a run say; where they say nothing, the configuration, the registry and the ledger do.
+    pub async fn of(run: &FlowRun) -> anyhow::Result<Self> {
+        let (workspace, given) = (&run.workspace, &run.parameters);
+        let configured = Rules::from(&workspace.config.monitor);
+        let profile = given.text("profile").map(str::parse::<RuleSet>).transpose();
+        let profile = profile.map_err(|error| anyhow::anyhow!("profile: {error}"))?;
+        let threshold = given.number("threshold").map(|share| Share::new("threshold", share)).transpose()?;
+        let rules = Rules {
+            profile: profile.unwrap_or(configured.profile),
+            threshold: threshold.unwrap_or(configured.threshold),
+            untested: match given.text("untested") {
+                Some("ignored") => Untested::Ignored,
+                Some(_) => Untested::Drifted,
+                None => configured.untested,
+            },
+        };
+        let current = match (given.date("current")?, given.date("as_of")?) {
+            (Some(month), _) | (None, Some(month)) => month,
+            (None, None) => newest(workspace).await?,
+        };
+        let reference = match given.date("reference")? {
+            Some(month) => month,
+            None => learned(workspace, current).await?,
+        };
+        let request = Self { reference, current, rules };
+        request.given().map(|_| request)
+    }
+}
+
+/// Why a month is not compared with itself.
+pub fn same_month(month: Period) -> String {
+    format!("{month} is named as the reference and as the current month; a month is always like itself")
+}
+
+/// The newest ingested month.
+pub async fn newest(workspace: &Workspace) -> anyhow::Result<Period> {
+    let snapshots = workspace.snapshots.clone();
+    let newest = blocking(move || Ok(snapshots.newest()?)).await?;
+    newest.ok_or_else(|| anyhow::anyhow!("no month was ingested; see `streamflow ingest`"))
+}
+
+/// The month that the production version learned from; without one, or where that is the current month itself, the first
+/// month that was ingested.
+async fn learned(workspace: &Workspace, current: Period) -> anyhow::Result<Period> {
+    let name = &workspace.config.model.name;
+    if let Some(version) = workspace.registry.production(name).await?
+        && let Ok(month) = version.as_of.parse::<Period>()
+        && month != current
+    {
+        return Ok(month);
+    }
+    let snapshots = workspace.snapshots.clone();
+    let first = blocking(move || Ok(snapshots.snapshots()?.first().map(|snapshot| snapshot.as_of))).await?;
+    first.filter(|first| *first != current).ok_or_else(|| {
+        anyhow::anyhow!("no other month than {current} was ingested, so there is nothing to compare it with")
+    })
+}
+
 /// The result of a run, as `--format json` prints it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MonitorOutcome {
-    pub run: i64,
+    /// The stronger of what drift and performance say.
     pub decision: Decision,
+    /// What the share of drifted columns says.
+    pub drift_decision: Decision,
     pub drift_share: f64,
     pub threshold: f64,
     /// Absolute difference of the label's positive rates; none when a side has no labels.
@@ -53,88 +141,162 @@ pub struct MonitorOutcome {
     pub report_html: PathBuf,
     pub report_json: PathBuf,
     pub report_evidently_json: PathBuf,
-    pub tasks: Vec<TaskRecord>,
     /// The line of the log that other tools look for.
     pub line: String,
+    /// How right the production version was on the current month; none without a model.
+    pub performance: Option<Evaluated>,
 }
 
-/// Runs the flow once. Its reports go to the workspace's report folder.
-pub async fn run(workspace: &Workspace, request: MonitorRequest) -> anyhow::Result<MonitorOutcome> {
-    if request.reference == request.current {
-        bail!(
-            "{} is named as the reference and as the current month; a month is always like itself",
-            request.current
-        );
+impl MonitorOutcome {
+    fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
+        let has_fallen = performance.as_ref().is_some_and(|found| found.evaluation.has_fallen());
+        Self {
+            decision: if has_fallen { Decision::RetrainingTriggered } else { report.decision },
+            drift_decision: report.decision,
+            performance,
+            drift_share: report.drift_share,
+            threshold: report.drift_share_threshold,
+            target_drift: report.target_drift.as_ref().map(|target| target.difference),
+            drifted: report.drifted().map(|column| column.name.clone()).collect(),
+            not_tested: report.not_tested.clone(),
+            line: line(report, files),
+            report: files.name.clone(),
+            report_html: files.html.clone(),
+            report_json: files.json.clone(),
+            report_evidently_json: files.evidently_json.clone(),
+        }
     }
-    let parameters = serde_json::to_value(&request)?;
-    let mut run = FlowRun::start(workspace.store.clone(), &FLOW, parameters).await?;
-    let id = run.id;
-    let result = tasks(&mut run, workspace, &request).await;
-    let outcome = result.as_ref().map(|(report, _)| report.decision.as_str());
-    let tasks = run.finish(outcome).await?;
-    let (report, files) = result?;
-    Ok(MonitorOutcome {
-        run: id,
-        decision: report.decision,
-        drift_share: report.drift_share,
-        threshold: request.rules.threshold.get(),
-        target_drift: report.target_drift.as_ref().map(|target| target.difference),
-        drifted: report.drifted().map(|column| column.name.clone()).collect(),
-        line: line(&report, &files),
-        not_tested: report.not_tested,
-        report: files.name,
-        report_html: files.html,
-        report_json: files.json,
-        report_evidently_json: files.evidently_json,
-        tasks,
-    })
+
+    fn ended(self) -> anyhow::Result<Ended> {
+        let (name, message) = (self.decision.as_str().to_owned(), self.reason());
+        let text = self.text();
+        Ok(Ended { name, message, value: serde_json::to_value(&self)?, text })
+    }
+
+    /// Why the decision is what it is, in a sentence.
+    pub fn reason(&self) -> String {
+        let drift = format!("drift_share={:.2} of {:.2}", self.drift_share, self.threshold);
+        match &self.performance {
+            Some(performance) => format!("{drift}. {}", performance.evaluation.verdict.reason()),
+            None => drift,
+        }
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let drifted = match self.drifted.as_slice() {
+            [] => "no column".to_owned(),
+            names => names.join(", "),
+        };
+        for column in &self.not_tested {
+            let counted = if column.counted { ", counts as drifted" } else { "" };
+            text.push_str(&format!("  not tested{counted}: {} ({})\n", column.column, column.reason));
+        }
+        text.push_str(&format!("  drifted: {drifted}\n{}", self.line));
+        if let Some(line) = self.performance.as_ref().and_then(|performance| performance.line.as_ref()) {
+            text.push_str(&format!("\n{line}"));
+        }
+        text
+    }
 }
 
-async fn tasks(
-    run: &mut FlowRun,
-    workspace: &Workspace,
-    request: &MonitorRequest,
-) -> anyhow::Result<(Report, ReportFiles)> {
-    let build = |as_of: Period| {
-        let snapshots = workspace.snapshots.clone();
-        move || Ok(snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?)
-    };
-    let reference = run.task("build_reference_table", build(request.reference)).await?;
-    let current = run.task("build_current_table", build(request.current)).await?;
-    run.log(
-        "info",
-        &format!("comparing {} reference rows with {} current rows", reference.rows, current.rows),
-    )
-    .await?;
+/// Name of the step whose result is what the flow came to.
+const WRITE: &str = "write_reports";
 
-    let settings = DriftSettings {
-        reference_name: request.reference.to_string(),
-        current_name: request.current.to_string(),
-        ..drift::settings(
-            &workspace.config.dataset,
-            &reference,
-            request.rules,
-            &workspace.config.monitor.columns,
-        )
-    };
-    let report = run
-        .task("compare_tables", move || {
-            Ok(streamflow_drift::compare(&drift_columns(reference), &drift_columns(current), &settings)?)
+/// The steps, for this flow and for those that contain it. Reports go to the workspace's report folder.
+pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Result<MonitorOutcome> {
+    if let Some(outcome) = run.taken_over(WRITE).await? {
+        return Ok(outcome);
+    }
+    // The second table is read while the first one is: each alone leaves a processor idle.
+    let ahead = Arc::new(Mutex::new(Some(tokio::spawn(table(run.workspace.clone(), request.current)))));
+    let (workspace, month) = (run.workspace.clone(), request.reference);
+    let reference = run.read("build_reference_table", move |_| table(workspace.clone(), month)).await?;
+    let (workspace, month) = (run.workspace.clone(), request.current);
+    let current = run
+        .read("build_current_table", move |_| {
+            let begun = ahead.lock().expect("no panic while held").take();
+            let workspace = workspace.clone();
+            async move {
+                match begun {
+                    Some(begun) => begun.await?,
+                    None => table(workspace, month).await,
+                }
+            }
         })
         .await?;
+    let rows = format!("comparing {} reference rows with {} current rows", reference.rows, current.rows);
+    run.log("info", &rows).await?;
 
+    let report = compare(run, request, reference, current).await?;
     if let Some(reasons) = report.nothing_tested() {
         bail!("no column could be tested, so there is no verdict: {reasons}");
     }
-    let reports = workspace.reports.clone();
-    let write = move || reports.write(&report).map(|files| (report, files));
-    let (report, files) = run.task("write_reports", write).await?;
-    run.report(&files.name).await?;
-
-    run.log("info", &line(&report, &files)).await?;
+    let report = Arc::new(report);
+    let performance = performance(run, request.current).await?;
+    let (reports, written) = (run.workspace.reports.clone(), report.clone());
+    let write = move |_| {
+        let (reports, report, performance) = (reports.clone(), written.clone(), performance.clone());
+        blocking(move || {
+            let addition = performance.as_ref().map(|found| section::addition(&found.evaluation));
+            let files = reports.write(&report, &addition.unwrap_or_default())?;
+            Ok(MonitorOutcome::new(&report, &files, performance))
+        })
+    };
+    let outcome: MonitorOutcome = run.step(WRITE, write).await?;
+    run.report(&outcome.report).await?;
+    run.log("info", &outcome.line).await?;
     let key = format!("drift-{}-vs-{}", request.reference, request.current);
     run.artifact(&key, &report.to_markdown()).await;
-    Ok((report, files))
+    Ok(outcome)
+}
+
+/// How right the production version was on the month. A version that cannot score it says nothing of its drift, so that
+/// is told and does not end the run.
+async fn performance(run: &mut FlowRun, month: Period) -> anyhow::Result<Option<Evaluated>> {
+    match evaluate_month::steps(run, month, None).await {
+        Err(error) if !is_interrupt(&error) => {
+            let message = format!("how right the model was on {month} is not known: {}", one_line(&error));
+            run.log("warning", &message).await?;
+            Ok(None)
+        }
+        evaluated => evaluated,
+    }
+}
+
+/// The table of a month with its labels.
+async fn table(workspace: Workspace, as_of: Period) -> anyhow::Result<Frame> {
+    let options = PointInTime { labels: true, exact: true };
+    blocking(move || Ok(workspace.snapshots.point_in_time(as_of, options)?)).await
+}
+
+async fn compare(
+    run: &mut FlowRun,
+    request: &MonitorRequest,
+    reference: Frame,
+    current: Frame,
+) -> anyhow::Result<Report> {
+    let config = &run.workspace.config;
+    let settings = DriftSettings {
+        reference_name: request.reference.to_string(),
+        current_name: request.current.to_string(),
+        ..drift::settings(&config.dataset, &reference, request.rules, &config.monitor.columns)
+    };
+    let tables = Arc::new(Mutex::new(Some((reference, current))));
+    let (workspace, months) = (run.workspace.clone(), (request.reference, request.current));
+    run.read("compare_tables", move |_| {
+        let (tables, settings, workspace) = (tables.clone(), settings.clone(), workspace.clone());
+        async move {
+            let first = tables.lock().expect("no panic while held").take();
+            let (reference, current) = match first {
+                Some(tables) => tables,
+                // The first try took them.
+                None => (table(workspace.clone(), months.0).await?, table(workspace, months.1).await?),
+            };
+            blocking(move || drift::compare_frames(reference, current, settings)).await
+        }
+    })
+    .await
 }
 
 /// `[drift] report_html=… -> NO_ACTION drift_share=0.07 < 0.30 (target_drift=0.0239)`.

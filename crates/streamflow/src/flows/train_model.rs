@@ -1,14 +1,39 @@
 //! Training: fit on one month, evaluate on entities never trained on, register.
 
-use serde::Serialize;
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, PointInTime};
-use streamflow_model::{Metrics, TrainSettings};
+use streamflow_model::{Metrics, TrainSettings, Trained};
 
+use super::parameters::{Kind, optional, required};
+use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::TrainingTable;
+use crate::registry::NewModel;
 use crate::workspace::Workspace;
 
+/// The row of this flow.
+pub static FLOW: Flow = Flow {
+    name: "train_model",
+    doc: "Fit the model on a month, evaluate it on entities it never saw, register it",
+    parameters: &[
+        required("as_of", Kind::Date, "The month to learn from: its features and its labels"),
+        optional(
+            "seed",
+            Kind::Integer,
+            "Seed of the fit and of the validation split [default: from the configuration]",
+        ),
+    ],
+    period: Some("as_of"),
+    body: |run| {
+        Box::pin(async move {
+            let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
+            steps(run, as_of).await?.ended()
+        })
+    },
+};
+
 /// A registered version, as `--format json` prints it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainOutcome {
     pub name: String,
     pub version: i64,
@@ -17,21 +42,67 @@ pub struct TrainOutcome {
     pub metrics: Metrics,
 }
 
+/// The steps, for this flow and for those that contain it.
+pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<TrainOutcome> {
+    let (workspace, id) = (run.workspace.clone(), run.id);
+    let seed = run.parameters.integer("seed").and_then(|seed| u64::try_from(seed).ok());
+    let seed = seed.unwrap_or(workspace.config.model.seed);
+    run.step("train", move |_| train(workspace.clone(), as_of, seed, id)).await
+}
+
 /// Trains on the snapshot of exactly `as_of` and registers the result.
-pub async fn run(workspace: &Workspace, as_of: Period, seed: u64) -> anyhow::Result<TrainOutcome> {
-    let Workspace { config, registry, .. } = workspace;
-    let (snapshots, spec) = (workspace.snapshots.clone(), config.dataset.clone());
+async fn train(workspace: Workspace, as_of: Period, seed: u64, run: i64) -> anyhow::Result<TrainOutcome> {
+    let Workspace { config, registry, .. } = &workspace;
     let settings =
         TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
-    let trained = tokio::task::spawn_blocking(move || {
-        let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(table, spec.entity.column(), &spec.label.column)?;
-        anyhow::Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
-    })
-    .await??;
+    let trained = fit(&workspace, as_of, settings).await?;
     let (name, metrics) = (config.model.name.clone(), trained.metrics.clone());
-    let version = registry.register(&name, as_of, seed, trained).await?;
+    let version = registry.register(&name, NewModel { as_of, seed, trained, run: Some(run) }).await?;
     let production =
         registry.production(&name).await?.is_some_and(|production| production.version == version);
     Ok(TrainOutcome { name, version, as_of, production, metrics })
+}
+
+async fn fit(workspace: &Workspace, as_of: Period, settings: TrainSettings) -> anyhow::Result<Trained> {
+    let (snapshots, spec) = (workspace.snapshots.clone(), workspace.config.dataset.clone());
+    blocking(move || {
+        let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
+        let table = TrainingTable::new(table, spec.entity.column(), &spec.label.column)?;
+        Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
+    })
+    .await
+}
+
+impl TrainOutcome {
+    fn ended(self) -> anyhow::Result<Ended> {
+        let Self { name, version, as_of, .. } = &self;
+        let message = format!("{name} version {version} was trained on {as_of}");
+        let (text, value) = (self.text(), serde_json::to_value(&self)?);
+        Ok(Ended { name: "Completed".to_owned(), message, value, text })
+    }
+
+    fn text(&self) -> String {
+        let TrainOutcome { name, version, as_of, metrics, .. } = self;
+        let stage = if self.production {
+            "It is in production.".to_owned()
+        } else {
+            format!("Promote it with `streamflow models promote {version}`.")
+        };
+        format!(
+            "Trained {name} version {version} on {as_of}: {} rows to learn from, {} held out.\n\n  \
+             AUC                {:.4}\n  F1                 {:.4}   predicting 1 from a probability of {:.3}\n  \
+             accuracy           {:.4}\n  log loss           {:.4}\n  Brier score        {:.4}\n  \
+             calibration error  {:.4}\n  positive rate      {:.4}\n\n{stage}",
+            metrics.n_train,
+            metrics.n_validation,
+            metrics.auc,
+            metrics.f1,
+            metrics.threshold,
+            metrics.accuracy,
+            metrics.log_loss,
+            metrics.brier_score,
+            metrics.expected_calibration_error,
+            metrics.positive_rate,
+        )
+    }
 }

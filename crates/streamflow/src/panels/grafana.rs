@@ -230,8 +230,8 @@ fn overrides(panel: &Panel) -> Value {
 
 /// The steps of the colours; the lines of a drawing are steps too, since Grafana draws thresholds as lines.
 fn steps(panel: &Panel) -> Vec<Value> {
-    // Where the limit is a setting no constant colour would be right.
-    if panel.limit.is_some() {
+    // Where the limit is a setting, or an expression decides, no constant colour would be right.
+    if panel.limit.is_some() || panel.alarm.is_some() {
         return vec![json!({"color": "text", "value": null})];
     }
     let base = [Threshold { value: None, color: Color::Green }];

@@ -52,6 +52,10 @@ pub struct Panel {
     /// PromQL for the value from which on a `stat` is red, where it is a setting and no constant.
     #[serde(default)]
     pub limit: Option<String>,
+    /// PromQL for whether a `stat` is red, where that is more than a matter of its value: red where it gives anything
+    /// but 0.
+    #[serde(default)]
+    pub alarm: Option<String>,
     /// A series that is zero throughout is left out.
     #[serde(default)]
     pub hide_zeros: bool,
@@ -158,7 +162,13 @@ mod tests {
                     "{here}"
                 );
                 assert!(panel.bounds.is_none_or(|[low, high]| low < high), "{here}");
-                for expression in panel.targets.iter().map(|target| &target.expression).chain(&panel.limit) {
+                for expression in panel
+                    .targets
+                    .iter()
+                    .map(|target| &target.expression)
+                    .chain(&panel.limit)
+                    .chain(&panel.alarm)
+                {
                     let expression = expression.replace("$__rate_interval", "1m");
                     if let Err(error) = streamflow_promql::parse(&expression) {
                         panic!("{here}: {expression}: {error}");

@@ -1,333 +1,283 @@
-//! Shows one flow run in a Prefect server: states, tasks, logs, an artifact, over Prefect's REST API.
+//! Shows runs in a Prefect server: states in order, tasks with their times, logs, documents, over Prefect's REST API.
 //!
-//! Prefect is where a team already looks at its flows, so a flow run here also appears there when
-//! `PREFECT_API_URL` is set. Reporting never decides about the flow: a server that refuses, fails or
-//! hangs costs one warning and at most `Limits::budget` of waiting, and the flow goes on without it.
-//!
-//! Prefect stamps states with its own clock on arrival, so states are sent as they happen, not afterwards.
-//! Its server lets a finished run become RUNNING again; a run whose state is terminal is left alone here.
+//! Prefect is where a team already looks at its flows, so a run here also appears there when `PREFECT_API_URL` is set. What
+//! is told is read from the store, beside the run: nothing of it delays or fails a run, and what a server that was away has
+//! missed is told when it is back. A run waits at its end for [`END_BUDGET`] at most.
 
+pub mod deploy;
+mod items;
+mod sender;
 mod server;
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use server::{CallError, Connection, Server, is_uuid, shortened};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 
-/// States that no report may overwrite; CANCELLING too, because its worker is about to end this process.
-const FINAL_STATES: [&str; 5] = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING"];
-/// Log lines kept until the task ends; later ones are dropped, and their number is reported.
-const LOG_LINES_MAX: usize = 1_000;
-/// Log lines in one request, so that a request stays below Prefect's own 4 MB batches.
-const LOG_BATCH: usize = 100;
-/// Longest log line or state message in bytes; Prefect Cloud's limit is 25,000.
-const MESSAGE_BYTES_MAX: usize = 20_000;
-/// Longest artifact in bytes.
-const ARTIFACT_BYTES_MAX: usize = 500_000;
+use crate::store::Store;
+use sender::Sender;
+use server::{CallError, Connection, Server};
 
-/// One flow run as reported to Prefect: `start`, then tasks one after the other, logs and artifacts at
-/// any time, `finish` once. No report fails the flow; a failure is logged as a warning.
-pub struct PrefectRun {
-    server: Server,
-    flow_name: String,
-    parameters: Value,
-    run_id: Option<String>,
-    task: Option<Task>,
-    tasks_started: usize,
-    logs: Vec<Value>,
-    logs_dropped: usize,
-    /// Nothing but the final state is sent any more.
-    silent: bool,
-    /// Prefect had the run in a final state, or refused one: not even the final state is sent.
-    closed: bool,
-    /// The first thing that Prefect did not take, if any.
-    failure: Option<String>,
+/// How long a run waits at its end until all of it was told.
+pub const END_BUDGET: Duration = Duration::from_secs(3);
+/// How often Prefect is asked whether somebody wants the run to stop.
+const CANCEL_LOOK: Duration = Duration::from_secs(3);
+/// For how long what happens is gathered before it is told.
+const GATHER: Duration = Duration::from_millis(50);
+/// Waits after failures; the last one repeats.
+const RETRIES: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15)];
+/// How early a worker may be.
+const EARLY_MAX: Duration = Duration::from_secs(60);
+/// How often a server looks for runs of which not all was told.
+const LEFT_LOOK: Duration = Duration::from_secs(10);
+
+/// Says whether the environment names a Prefect server, and whether the names make sense.
+///
+/// # Errors
+/// Those of [`Connection::from_variables`].
+pub fn check_environment() -> anyhow::Result<()> {
+    connection().map(drop)
 }
 
-/// The task that is running; `id` is missing when Prefect did not take it.
-struct Task {
-    name: String,
-    id: Option<String>,
+/// True for a process that a worker of Prefect started.
+pub fn is_started_by_worker() -> bool {
+    connection().is_ok_and(|connection| connection.is_some_and(|found| found.flow_run_id.is_some()))
 }
 
-impl PrefectRun {
-    /// A run to be reported where the environment says; `None` when `PREFECT_API_URL` is unset or empty.
-    /// `parameters` is an object. Nothing is sent before [`start`](Self::start).
-    ///
-    /// # Errors
-    /// Those of [`Connection::from_variables`] and [`new`](Self::new).
-    pub fn from_env(flow_name: &str, parameters: &Value) -> anyhow::Result<Option<Self>> {
-        let connection = Connection::from_variables(|name| std::env::var(name).ok())?;
-        connection.map(|connection| Self::new(connection, flow_name, parameters)).transpose()
-    }
-
-    /// A run to be reported to `connection`.
-    ///
-    /// # Errors
-    /// When the HTTP client cannot be made: `https` on a machine without any CA certificate.
-    pub fn new(connection: Connection, flow_name: &str, parameters: &Value) -> anyhow::Result<Self> {
-        Ok(Self {
-            server: Server::new(connection)?,
-            flow_name: flow_name.to_owned(),
-            parameters: parameters.clone(),
-            run_id: None,
-            task: None,
-            tasks_started: 0,
-            logs: Vec::new(),
-            logs_dropped: 0,
-            silent: false,
-            closed: false,
-            failure: None,
-        })
-    }
-
-    /// Creates the run, or takes the one this process was started for, and sets it RUNNING.
-    pub async fn start(&mut self) {
-        if self.run_id.is_some() || self.closed {
-            return;
-        }
-        self.run_id = match self.server.flow_run_id() {
-            Some(id) => Some(id.to_owned()),
-            None => self.create_run().await,
-        };
-        let Some(run_id) = self.run_id.clone() else { return };
-        let moved = self.set_running(&run_id).await;
-        self.noted(moved);
-    }
-
-    async fn create_run(&mut self) -> Option<String> {
-        let flow_id = self.created("flows/", &json!({"name": self.flow_name})).await?;
-        let run = json!({
-            "flow_id": flow_id,
-            "name": format!("{}-{}", self.flow_name, jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")),
-            "parameters": self.parameters,
-            "tags": ["streamflow"],
-            "state": {"type": "PENDING"},
-        });
-        self.created("flow_runs/", &run).await
-    }
-
-    async fn set_running(&mut self, run_id: &str) -> Result<(), CallError> {
-        let run = self.server.call(Method::GET, &format!("flow_runs/{run_id}"), None).await?;
-        self.closed = is_final(&run);
-        not_final(&run)?;
-        let path = format!("flow_runs/{run_id}/set_state");
-        let answer =
-            self.server.call(Method::POST, &path, Some(&json!({"state": {"type": "RUNNING"}}))).await?;
-        let taken = accepted(&answer);
-        self.closed = taken.is_err();
-        taken
-    }
-
-    /// A task begins; one that still runs is completed first.
-    pub async fn task_started(&mut self, name: &str) {
-        self.end_task(Ok(())).await;
-        self.tasks_started += 1;
-        let mut task = Task { name: name.to_owned(), id: None };
-        if let Some(run_id) = self.reporting() {
-            let body = json!({
-                "flow_run_id": run_id,
-                "name": name,
-                "task_key": name,
-                // Unique per attempt: Prefect answers a repeated key with the old task run.
-                "dynamic_key": format!("{}-{}", jiff::Timestamp::now().as_microsecond(), self.tasks_started),
-                "state": {"type": "RUNNING"},
-            });
-            task.id = self.created("task_runs/", &body).await;
-        }
-        self.task = Some(task);
-    }
-
-    /// The task `name` has ended: COMPLETED, or FAILED with the reason. A name that is not running is ignored.
-    pub async fn task_finished(&mut self, name: &str, outcome: Result<(), &str>) {
-        if self.task.as_ref().is_some_and(|task| task.name == name) {
-            self.end_task(outcome).await;
-        }
-    }
-
-    async fn end_task(&mut self, outcome: Result<(), &str>) {
-        let Some(task) = self.task.take() else { return };
-        if let Some(id) = task.id.filter(|_| self.reporting().is_some()) {
-            let state = match outcome {
-                Ok(()) => json!({"type": "COMPLETED"}),
-                Err(reason) => json!({"type": "FAILED", "message": shortened(reason, MESSAGE_BYTES_MAX)}),
-            };
-            let path = format!("task_runs/{id}/set_state");
-            let answer = self.server.call(Method::POST, &path, Some(&json!({"state": state}))).await;
-            self.noted(answer.and_then(|answer| accepted(&answer)));
-        }
-        self.send_logs().await;
-    }
-
-    /// Keeps a log line of level `error`, `warn`, `info` or `debug` (another counts as `info`); lines are sent in
-    /// batches when a task or the run ends.
-    pub fn log(&mut self, level: &str, message: &str) {
-        if self.silent || self.closed {
-            return;
-        }
-        if self.logs.len() == LOG_LINES_MAX {
-            self.logs_dropped += 1;
-            return;
-        }
-        self.logs.push(self.log_line(level, message));
-    }
-
-    fn log_line(&self, level: &str, message: &str) -> Value {
-        json!({
-            "name": "streamflow.flow_runs",
-            "level": python_level(level),
-            "message": shortened(message, MESSAGE_BYTES_MAX),
-            "timestamp": jiff::Timestamp::now().to_string(),
-            "task_run_id": self.task.as_ref().and_then(|task| task.id.as_deref()),
-        })
-    }
-
-    async fn send_logs(&mut self) {
-        let mut lines = std::mem::take(&mut self.logs);
-        if self.logs_dropped > 0 {
-            let message =
-                format!("{} log lines were dropped: {LOG_LINES_MAX} are kept for a task", self.logs_dropped);
-            lines.push(self.log_line("warn", &message));
-            self.logs_dropped = 0;
-        }
-        for batch in lines.chunks_mut(LOG_BATCH) {
-            let Some(run_id) = self.reporting() else { return };
-            for line in batch.iter_mut() {
-                line["flow_run_id"] = json!(run_id);
-            }
-            let answer = self.server.call(Method::POST, "logs/", Some(&json!(batch))).await;
-            self.noted(answer);
-        }
-    }
-
-    /// Attaches a markdown document to the run. Prefect's keys are `[a-z0-9-]`; other characters become `-`.
-    pub async fn artifact(&mut self, key: &str, markdown: &str) {
-        let Some(run_id) = self.reporting() else { return };
-        let data = shortened(markdown, ARTIFACT_BYTES_MAX);
-        let body = json!({"key": artifact_key(key), "type": "markdown", "data": data, "flow_run_id": run_id});
-        let answer = self.server.call(Method::POST, "artifacts/", Some(&body)).await;
-        self.noted(answer);
-    }
-
-    /// Ends the run, and a task still open with it: COMPLETED under a name of the flow's own such as `NO_ACTION`, or
-    /// FAILED with the reason. Later calls do nothing: a terminal state is never left.
-    pub async fn finish(&mut self, outcome: Result<&str, &str>) {
-        self.end_task(outcome.map(|_| ())).await;
-        self.send_logs().await;
-        let Some(run_id) = self.run_id.clone().filter(|_| !self.closed) else { return };
-        self.closed = true;
-        let state = match outcome {
-            Ok(name) => json!({"type": "COMPLETED", "name": shortened(name, MESSAGE_BYTES_MAX)}),
-            Err(reason) => json!({"type": "FAILED", "message": shortened(reason, MESSAGE_BYTES_MAX)}),
-        };
-        let ended = self.set_final(&run_id, &state).await;
-        self.noted(ended);
-    }
-
-    async fn set_final(&mut self, run_id: &str, state: &Value) -> Result<(), CallError> {
-        // Someone may have cancelled the run in Prefect meanwhile.
-        not_final(&self.server.call_last(Method::GET, &format!("flow_runs/{run_id}"), None).await?)?;
-        let path = format!("flow_runs/{run_id}/set_state");
-        accepted(&self.server.call_last(Method::POST, &path, Some(&json!({"state": state}))).await?)
-    }
-
-    /// The run's id while Prefect is still told about it.
-    fn reporting(&self) -> Option<String> {
-        self.run_id.clone().filter(|_| !self.silent && !self.closed)
-    }
-
-    /// Posts `body` and gives the id of what it made.
-    async fn created(&mut self, path: &str, body: &Value) -> Option<String> {
-        let answer = self.server.call(Method::POST, path, Some(body)).await;
-        self.noted(answer.and_then(|answer| match answer["id"].as_str() {
-            Some(id) if is_uuid(id) => Ok(id.to_owned()),
-            _ => Err(CallError::Lost(format!("{path} answered without an id"))),
-        }))
-    }
-
-    /// The value of a call; a failure is logged and kept when it is the run's first.
-    fn noted<T>(&mut self, result: Result<T, CallError>) -> Option<T> {
-        let reason = match result {
-            Ok(value) => return Some(value),
-            Err(CallError::Refused(reason)) => reason,
-            Err(CallError::Lost(reason) | CallError::Busy(reason)) => {
-                self.silent = true;
-                reason
-            }
-        };
-        if self.failure.is_none() {
-            tracing::warn!(
-                flow = self.flow_name,
-                reason,
-                "prefect does not show this run in full; the flow goes on"
-            );
-            self.failure = Some(reason);
-        }
-        None
-    }
-}
-
-fn is_final(run: &Value) -> bool {
-    run["state_type"].as_str().is_some_and(|state| FINAL_STATES.contains(&state))
-}
-
-fn not_final(run: &Value) -> Result<(), CallError> {
-    if is_final(run) {
-        return Err(CallError::Refused(format!("the run is {} in prefect already", run["state_type"])));
+/// Waits for the time of the run that a worker started this process for: workers start processes some seconds early, and
+/// what the days of parameters are, the time says. A server that does not answer is not waited for.
+pub async fn wait_for_time() -> anyhow::Result<()> {
+    let Some(connection) = connection()? else { return Ok(()) };
+    let Some(id) = connection.flow_run_id.clone() else { return Ok(()) };
+    if let Ok(run) = Server::new(&connection)?.get(&format!("flow_runs/{id}")).await {
+        sleep(early_by(&run, Timestamp::now())).await;
     }
     Ok(())
 }
 
-/// An error unless Prefect's orchestration took a state: only `ACCEPT` says so, whatever the HTTP status.
-fn accepted(answer: &Value) -> Result<(), CallError> {
-    if answer["status"] == "ACCEPT" {
-        return Ok(());
-    }
-    let reason = answer["details"]["reason"].as_str().unwrap_or("no reason given");
-    Err(CallError::Refused(format!(
-        "prefect answered the state with {}: {}",
-        answer["status"],
-        shortened(reason, 300)
-    )))
+/// How long before its time a run is looked at.
+fn early_by(run: &Value, now: Timestamp) -> Duration {
+    let due: Option<Timestamp> = run["expected_start_time"].as_str().and_then(|due| due.parse().ok());
+    let early = due.and_then(|due| Duration::try_from(due.duration_since(now)).ok());
+    early.unwrap_or_default().min(EARLY_MAX)
 }
 
-/// Python's numbers for log levels, which Prefect stores and filters by.
-fn python_level(level: &str) -> u8 {
-    match level {
-        "error" => 40,
-        "warn" => 30,
-        "debug" => 10,
-        _ => 20,
+fn connection() -> anyhow::Result<Option<Connection>> {
+    Connection::from_variables(|name| std::env::var(name).ok())
+}
+
+/// Tells of a run while this process works on it.
+pub struct Mirror {
+    run: i64,
+    news: Arc<Notify>,
+    ending: watch::Sender<bool>,
+    /// What is wrong at the moment.
+    trouble: watch::Receiver<String>,
+    telling: JoinHandle<()>,
+}
+
+impl Mirror {
+    /// Begins to tell of a run; none where the environment names no Prefect server. `stop` is called when somebody there
+    /// wants the run to stop.
+    ///
+    /// # Errors
+    /// Variables that make no sense; a store that cannot be written.
+    pub async fn begin(
+        store: &Store,
+        run: i64,
+        stop: impl Fn() + Send + 'static,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(connection) = connection()? else { return Ok(None) };
+        Self::of(&connection, store, run, stop).await.map(Some)
+    }
+
+    async fn of(
+        connection: &Connection,
+        store: &Store,
+        run: i64,
+        stop: impl Fn() + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        // The run of the worker is the first one of this process; others are of their own.
+        static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+        let attached = connection.flow_run_id.as_deref();
+        let attached = attached.filter(|_| !IS_TAKEN.swap(true, Ordering::Relaxed));
+        store.begin_mirror(run, attached).await?;
+        let sender = Sender::new(Server::new(connection)?, store.clone(), run);
+        let (news, (ending, ended)) = (Arc::new(Notify::new()), watch::channel(false));
+        let (trouble, seen) = watch::channel(String::new());
+        let loop_ = Telling { sender, run, news: news.clone(), ended, trouble };
+        let telling = tokio::spawn(loop_.run(stop));
+        Ok(Self { run, news, ending, trouble: seen, telling })
+    }
+
+    /// Says that there is something to tell. It costs nothing.
+    pub fn poke(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits until all was told, but not for long: what is left is told by a server that is up, or when the run goes on.
+    pub async fn finish(self) {
+        self.ending.send_replace(true);
+        self.news.notify_one();
+        if timeout(END_BUDGET, self.telling).await.is_ok() {
+            return;
+        }
+        // A trouble was told when it began.
+        if self.trouble.borrow().is_empty() {
+            let reason = format!("it did not answer within {END_BUDGET:?}");
+            tracing::warn!(
+                run = self.run,
+                reason,
+                "prefect does not show this run in full; `streamflow up` tells the rest"
+            );
+        }
     }
 }
 
-/// `name` in the characters Prefect takes for an artifact's key; `report` when nothing is left.
-fn artifact_key(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    let letters = |letter: char| !letter.is_ascii_alphanumeric();
-    let parts: Vec<&str> = lower.split(letters).filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "report".to_owned() } else { parts.join("-") }
+/// The loop beside a run.
+struct Telling {
+    sender: Sender,
+    run: i64,
+    news: Arc<Notify>,
+    ended: watch::Receiver<bool>,
+    trouble: watch::Sender<String>,
+}
+
+impl Telling {
+    async fn run(mut self, stop: impl Fn()) {
+        let (mut failures, mut asked) = (0, Instant::now());
+        loop {
+            let is_last = *self.ended.borrow();
+            let told = self.sender.catch_up().await;
+            if let Some(reason) = self.sender.take_refused() {
+                self.warn(&reason);
+            }
+            let pause = match told {
+                Ok(()) if is_last => return,
+                Ok(()) => {
+                    failures = 0;
+                    CANCEL_LOOK
+                }
+                Err(error) => {
+                    if is_last || !matches!(error, CallError::Early(_)) {
+                        self.warn(error.reason());
+                    }
+                    // A server that was away all the time is not waited for.
+                    if is_last && failures > 0 {
+                        return;
+                    }
+                    failures += 1;
+                    RETRIES[(failures - 1).min(RETRIES.len() - 1)]
+                }
+            };
+            if failures == 0 && asked.elapsed() >= CANCEL_LOOK {
+                asked = Instant::now();
+                if self.sender.is_cancelling().await {
+                    stop();
+                }
+            }
+            self.wait(pause, failures > 0).await;
+        }
+    }
+
+    /// Waits for something to tell, and a moment more for what belongs to it; after failures for the end or the time alone.
+    async fn wait(&mut self, pause: Duration, has_failed: bool) {
+        let (news, mut ended) = (self.news.clone(), self.ended.clone());
+        let is_last = *ended.borrow();
+        let end = async {
+            if is_last {
+                std::future::pending::<()>().await;
+            }
+            // The sender lives as long as the run.
+            let _ = ended.wait_for(|ended| *ended).await;
+        };
+        tokio::select! {
+            () = end => {}
+            () = news.notified(), if !has_failed => {
+                tokio::select! {
+                    () = sleep(GATHER) => {}
+                    _ = self.ended.wait_for(|ended| *ended) => {}
+                }
+            }
+            () = sleep(pause) => {}
+        }
+    }
+
+    /// Warns of the first trouble of the run.
+    fn warn(&self, reason: &str) {
+        if self.trouble.borrow().is_empty() {
+            let run = self.run;
+            tracing::warn!(run, reason, "prefect does not show this run in full; the flow goes on");
+            self.trouble.send_replace(reason.to_owned());
+        }
+    }
+}
+
+/// Tells of runs that nobody works on what is left: those whose process ended before all was told, that crashed, that were
+/// cancelled or answered. Ends at once where the environment names no Prefect server.
+pub async fn tell_what_is_left(store: Store, mut shutdown: watch::Receiver<bool>) {
+    let connection = match connection() {
+        Ok(Some(connection)) => connection,
+        Ok(None) => return,
+        Err(error) => return tracing::error!("prefect is not told of runs: {error:#}"),
+    };
+    let mut trouble = String::new();
+    loop {
+        let reason = tell_left(&store, &connection).await.err().unwrap_or_default();
+        if !reason.is_empty() && reason != trouble {
+            tracing::warn!("prefect is told of runs when it answers again: {reason}");
+        }
+        trouble = reason;
+        tokio::select! {
+            () = sleep(LEFT_LOOK) => {}
+            _ = shutdown.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn tell_left(store: &Store, connection: &Connection) -> Result<(), String> {
+    let before = format!("{:.3}", Timestamp::now() - SignedDuration::try_from(LEFT_LOOK).unwrap_or_default());
+    for run in store.runs_to_tell(&before).await.map_err(|error| error.to_string())? {
+        let server = Server::new(connection).map_err(|error| format!("{error:#}"))?;
+        let mut sender = Sender::new(server, store.clone(), run);
+        sender.catch_up().await.map_err(|error| error.reason().to_owned())?;
+        if let Some(reason) = sender.take_refused() {
+            tracing::warn!(run, reason, "prefect does not show a run in full");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
+    use std::sync::Mutex;
 
     use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::extract::Request;
     use axum::http::StatusCode;
+    use serde_json::json;
     use tokio::net::TcpListener;
 
-    use super::server::Limits;
     use super::*;
+    use crate::prefect::server::Limits;
+    use crate::store::tasks::TaskEnd;
+    use crate::store::transitions::Step;
+    use crate::store::{State, new_run, temporary};
 
     const ID: &str = "d689ca4e-d232-46f4-a1d7-c2121f136c36";
     type Seen = Arc<Mutex<Vec<(String, Value)>>>;
 
     /// Listens on a free port, keeps every request as ("METHOD path", body) and answers as `answer` says.
-    async fn listen(answer: fn(&str) -> (u16, Body)) -> (Connection, Seen) {
+    async fn listen(
+        answer: impl Fn(&str) -> (u16, Body) + Clone + Send + Sync + 'static,
+    ) -> (Connection, Seen) {
         let seen = Seen::default();
         let kept = seen.clone();
         let router = Router::new().fallback(async move |request: Request| {
@@ -359,70 +309,103 @@ mod tests {
         (201, Body::from(answer.to_string()))
     }
 
-    /// A whole flow; gives the request lines without the API's prefix, and the run's failure.
-    async fn whole_flow(connection: Connection, seen: &Seen) -> (Vec<String>, Option<String>) {
-        let mut run = PrefectRun::new(connection, "monitor_month", &json!({"month": "2024-02-29"})).unwrap();
-        run.start().await;
-        run.task_started("load").await;
-        run.log("info", "loading");
-        run.task_finished("load", Ok(())).await;
-        run.artifact("Drift: Jan / Feb", "# report").await;
-        run.finish(Ok("NO_ACTION")).await;
-        run.finish(Err("a second end is ignored")).await;
-        let lines = seen
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(line, _)| line.replace("/api/", "").replace(ID, "ID"))
-            .collect();
-        (lines, run.failure)
+    /// Records a whole run: a step that is tried twice, a pause, an answer, an end.
+    async fn whole_run(store: &Store) -> i64 {
+        let parameters = json!({"month": "2024-02-29"});
+        let run = store.schedule_run(&new_run("monthly", &parameters)).await.unwrap().unwrap();
+        let step = async |state, name| store.move_run(run, &Step::new(state, name, "")).await.unwrap();
+        step(State::Pending, "Pending").await;
+        step(State::Running, "Running").await;
+        let task = store.start_task(run, "load", 1).await.unwrap();
+        store.log(run, "info", &["loading"]).await.unwrap();
+        for (state, name) in [(State::Scheduled, "AwaitingRetry"), (State::Running, "Retrying")] {
+            store.move_task(run, task, &Step::new(state, name, "")).await.unwrap();
+        }
+        let end =
+            TaskEnd { step: Step::new(State::Completed, "Completed", ""), duration_ms: 5.0, output: None };
+        store.finish_task(run, task, &end).await.unwrap();
+        store.keep_artifact(run, "Drift: Jan / Feb", "# report").await.unwrap();
+        for (state, name) in [
+            (State::Paused, "Suspended"),
+            (State::Scheduled, "Resuming"),
+            (State::Pending, "Pending"),
+            (State::Running, "Running"),
+            (State::Completed, "PROMOTED"),
+        ] {
+            assert!(step(state, name).await, "{name}");
+        }
+        run
     }
 
-    /// The requests a whole flow makes of a server, and a part of the failure it keeps.
+    /// Requests as (line without the API's prefix, the name of the state or the number of items).
+    fn shown(seen: &Seen) -> Vec<String> {
+        let seen = seen.lock().unwrap();
+        let show = |(line, body): &(String, Value)| {
+            let line = line.replace("/api/", "").replace(ID, "ID");
+            match (&body["state"]["name"], body.as_array()) {
+                (Value::String(name), _) => format!("{line} {name}"),
+                (_, Some(items)) => format!("{line} {}", items.len()),
+                _ => line,
+            }
+        };
+        seen.iter().map(show).collect()
+    }
+
+    const CREATED: [&str; 2] = ["POST flows/", "POST flow_runs/"];
+    const TOLD: [&str; 10] = [
+        "GET flow_runs/ID",
+        "POST flow_runs/ID/set_state Running",
+        "POST events 4",
+        "POST logs/ 1",
+        "POST artifacts/",
+        "POST flow_runs/ID/set_state Suspended",
+        "POST flow_runs/ID/set_state Resuming",
+        "POST flow_runs/ID/set_state Running",
+        "GET flow_runs/ID",
+        "POST flow_runs/ID/set_state PROMOTED",
+    ];
+
+    /// What a server that answers so is told of a whole run in two goes, and a part of what it did not take.
     async fn check(
         answer: fn(&str) -> (u16, Body),
-        attached: bool,
+        attached: Option<&str>,
         expected: &[&str],
-        failure: Option<&str>,
+        refused: Option<&str>,
     ) {
-        let (mut connection, seen) = listen(answer).await;
-        connection.flow_run_id = attached.then(|| ID.to_owned());
-        let (lines, reason) = whole_flow(connection, &seen).await;
-        assert_eq!(lines, expected);
-        match failure {
-            Some(part) => {
-                assert!(reason.as_deref().is_some_and(|reason| reason.contains(part)), "{reason:?}")
-            }
-            None => assert_eq!(reason, None),
+        let (connection, seen) = listen(answer).await;
+        let (_dir, store) = temporary().await;
+        let run = whole_run(&store).await;
+        store.begin_mirror(run, attached).await.unwrap();
+        let mut sender = Sender::new(Server::new(&connection).unwrap(), store, run);
+        let mut reasons = Vec::new();
+        for _ in 0..2 {
+            let told = sender.catch_up().await;
+            reasons.extend(told.err().map(|error| error.reason().to_owned()).or(sender.take_refused()));
+        }
+        assert_eq!(shown(&seen), expected);
+        match refused {
+            Some(part) => assert!(reasons[0].contains(part), "{reasons:?}"),
+            None => assert!(reasons.is_empty(), "{reasons:?}"),
         }
     }
 
-    const START: [&str; 2] = ["GET flow_runs/ID", "POST flow_runs/ID/set_state"];
-    const REST: [&str; 6] = [
-        "POST task_runs/",
-        "POST task_runs/ID/set_state",
-        "POST logs/",
-        "POST artifacts/",
-        "GET flow_runs/ID",
-        "POST flow_runs/ID/set_state",
-    ];
-
     #[tokio::test]
-    async fn a_run_is_created_or_taken_over() {
-        let created = [&["POST flows/", "POST flow_runs/"], &START[..], &REST[..]].concat();
-        check(healthy, false, &created, None).await;
-        check(healthy, true, &[&START[..], &REST[..]].concat(), None).await;
+    async fn a_run_is_told_once_whether_it_is_new_there_or_a_worker_started_it() {
+        check(healthy, None, &[&CREATED[..], &TOLD[..]].concat(), None).await;
+        let attached: Vec<&str> =
+            TOLD.into_iter().filter(|line| *line != "POST flow_runs/ID/set_state Resuming").collect();
+        check(healthy, Some(ID), &attached, None).await;
     }
 
     #[tokio::test]
-    async fn a_failing_server_is_asked_once_and_once_more_for_the_final_state() {
-        check(|_| (500, Body::from("broken")), false, &["POST flows/"], Some("flows/ answered 500")).await;
-        check(|_| (500, Body::empty()), true, &[START[0], START[0]], Some("500")).await;
-        check(|_| (401, Body::empty()), true, &[START[0], START[0]], Some("401")).await;
-        check(|_| (307, Body::empty()), false, &["POST flows/"], Some("307")).await;
-        check(|_| (200, Body::from("<html>")), false, &["POST flows/"], Some("without an id")).await;
+    async fn what_a_failing_server_was_not_told_is_told_later() {
+        let flows = "POST flows/";
+        check(|_| (500, Body::from("broken")), None, &[flows, flows], Some("flows/ answered 500")).await;
+        check(|_| (401, Body::empty()), Some(ID), &[TOLD[0], TOLD[0]], Some("401")).await;
+        check(|_| (307, Body::empty()), None, &[flows, flows], Some("307")).await;
+        check(|_| (200, Body::from("<html>")), None, &[flows, flows], Some("without an id")).await;
         let endless = |_: &str| (200, Body::from(vec![b' '; 5 << 20]));
-        check(endless, false, &["POST flows/"], Some("more than 1048576 bytes")).await;
+        check(endless, None, &[flows, flows], Some("more than 1048576 bytes")).await;
     }
 
     #[tokio::test]
@@ -430,7 +413,7 @@ mod tests {
         let answer = |line: &str| {
             if line.ends_with("artifacts/") { (422, Body::from("bad key")) } else { healthy(line) }
         };
-        check(answer, true, &[&START[..], &REST[..]].concat(), Some("bad key")).await;
+        check(answer, None, &[&CREATED[..], &TOLD[..]].concat(), Some("bad key")).await;
     }
 
     #[tokio::test]
@@ -439,66 +422,84 @@ mod tests {
             true => (200, Body::from(json!({"state_type": "CANCELLED"}).to_string())),
             false => healthy(line),
         };
-        check(cancelled, true, &START[..1], Some("CANCELLED")).await;
+        check(cancelled, Some(ID), &TOLD[..1], Some("CANCELLED")).await;
         let rejected = |line: &str| match line.contains("flow_runs/") && line.ends_with("/set_state") {
             true => {
                 (200, Body::from(json!({"status": "ABORT", "details": {"reason": "paused"}}).to_string()))
             }
             false => healthy(line),
         };
-        check(rejected, true, &START, Some("\"ABORT\": paused")).await;
-    }
-
-    #[tokio::test]
-    async fn a_server_that_hangs_or_is_away_costs_its_limits() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut hanging = connection(&listener.local_addr().unwrap().to_string());
-        let [connect, request, budget] = [100, 100, 150].map(Duration::from_millis);
-        hanging.limits = Limits { connect, request, budget };
-        hanging.flow_run_id = Some(ID.to_owned());
-        // The backlog takes the connections; nobody reads them. The final state gets what is left of the budget.
-        let (_, failure) = whole_flow(hanging.clone(), &Seen::default()).await;
-        assert!(failure.is_some_and(|reason| reason.contains("did not answer within 50ms")));
-
-        drop(listener);
-        let (_, failure) = whole_flow(hanging, &Seen::default()).await;
-        assert!(failure.is_some_and(|reason| reason.contains("flow_runs/")));
-    }
-
-    #[tokio::test]
-    async fn logs_are_batched_and_bounded() {
-        let (connection, seen) = listen(healthy).await;
-        let mut run = PrefectRun::new(connection, "monitor_month", &json!({})).unwrap();
-        run.start().await;
-        for line in 0..LOG_LINES_MAX + 5 {
-            run.log("warn", &format!("line {line}"));
-        }
-        run.finish(Err("no data")).await;
-        let seen = seen.lock().unwrap();
-        let batches: Vec<&Vec<Value>> = seen
-            .iter()
-            .filter(|(line, _)| line.ends_with("logs/"))
-            .map(|(_, body)| body.as_array().unwrap())
-            .collect();
-        assert_eq!(
-            batches.iter().map(|batch| batch.len()).collect::<Vec<_>>(),
-            [vec![100; 10], vec![1]].concat()
-        );
-        assert_eq!(batches[0][7]["message"], "line 7");
-        assert_eq!((&batches[0][7]["level"], &batches[0][7]["flow_run_id"]), (&json!(30), &json!(ID)));
-        assert_eq!(batches[10][0]["message"], "5 log lines were dropped: 1000 are kept for a task");
-        assert_eq!(seen.last().unwrap().1["state"], json!({"type": "FAILED", "message": "no data"}));
+        check(rejected, Some(ID), &TOLD[..2], Some("\"ABORT\": paused")).await;
+        let again = |line: &str| match line.ends_with("/set_state") {
+            true => {
+                let reason = "This run has already made this state transition.";
+                (200, Body::from(json!({"status": "REJECT", "details": {"reason": reason}}).to_string()))
+            }
+            false => healthy(line),
+        };
+        check(again, None, &[&CREATED[..], &TOLD[..]].concat(), None).await;
+        check(|_| (404, Body::empty()), Some(ID), &TOLD[..1], Some("404")).await;
     }
 
     #[test]
-    fn keys_and_texts_fit() {
-        for (name, key) in
-            [("drift-2024-01-31", "drift-2024-01-31"), ("A b__C/", "a-b-c"), ("", "report"), ("é", "report")]
+    fn a_run_that_a_worker_started_early_waits_for_its_time() {
+        let now: Timestamp = "2024-03-01T05:59:52Z".parse().unwrap();
+        for (due, expected_s) in [
+            (json!("2024-03-01T06:00:00Z"), 8),
+            (json!("2024-03-01T05:59:00Z"), 0),
+            (json!("2024-03-01T09:00:00Z"), 60),
+            (Value::Null, 0),
+        ] {
+            let found = early_by(&json!({ "expected_start_time": due }), now);
+            assert_eq!(found, Duration::from_secs(expected_s), "{due}");
+        }
+    }
+
+    /// A server in good health for whose users the run is to stop.
+    #[tokio::test]
+    async fn a_cancel_there_stops_the_run_here() {
+        let (connection, seen) = listen(|line| match line.starts_with("GET") {
+            true => (200, Body::from(json!({"state_type": "CANCELLING"}).to_string())),
+            false => healthy(line),
+        })
+        .await;
+        let (_dir, store) = temporary().await;
+        let run = store.schedule_run(&new_run("monthly", &json!({}))).await.unwrap().unwrap();
+        store.begin_mirror(run, None).await.unwrap();
+        store.set_prefect_id(run, ID).await.unwrap();
+        let (stopped, mut stop) = watch::channel(false);
+        let mirror = Mirror::of(&connection, &store, run, move || {
+            stopped.send_replace(true);
+        })
+        .await
+        .unwrap();
+        stop.wait_for(|stop| *stop).await.unwrap();
+        assert_eq!(shown(&seen), [TOLD[0]]);
+        mirror.finish().await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_or_is_away_costs_the_end_of_a_run_its_budget_at_most() {
+        // The backlog takes the connections; nobody reads them. Nobody listens on the other port.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let (_dir, store) = temporary().await;
+        let run = whole_run(&store).await;
+        for (address, expected) in
+            [(listener.local_addr().unwrap(), "did not answer within 100ms"), (closed, "flows/: ")]
         {
-            assert_eq!(artifact_key(name), key);
+            let mut server = connection(&address.to_string());
+            server.limits =
+                Limits { connect: Duration::from_millis(100), request: Duration::from_millis(100) };
+            let mirror = Mirror::of(&server, &store, run, || ()).await.unwrap();
+            let mut trouble = mirror.trouble.clone();
+            trouble.wait_for(|reason| !reason.is_empty()).await.unwrap();
+            let begun = Instant::now();
+            mirror.finish().await;
+            assert!(begun.elapsed() < END_BUDGET + Duration::from_secs(1));
+            assert!(trouble.borrow().contains(expected), "{:?}", *trouble.borrow());
         }
-        for (text, expected) in [("", ""), ("abcd", "abcd"), ("abcde", "abcd…"), ("abcé", "abc…")] {
-            assert_eq!(shortened(text, 4), expected);
-        }
+        let left = store.runs_to_tell("2100-01-01T00:00:00.000Z").await.unwrap();
+        assert_eq!(left, [run], "it is told later");
     }
 }

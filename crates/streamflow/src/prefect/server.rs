@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use reqwest::{Method, Url};
 use serde_json::Value;
 use streamflow_outbound::{Credentials, Receiver, Secret, causes, client_of};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// Longest answer that is read; Prefect's are a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -32,17 +32,14 @@ pub struct Connection {
 pub struct Limits {
     /// Timeout of making a connection.
     pub connect: Duration,
-    /// Timeout of one request, from connecting to the last byte of the answer; also the part of the budget
-    /// that is kept for the final state.
+    /// Timeout of one request, from connecting to the last byte of the answer.
     pub request: Duration,
-    /// Longest time of all requests of the run together.
-    pub budget: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let [connect, request, budget] = [1, 3, 10].map(Duration::from_secs);
-        Self { connect, request, budget }
+        let [connect, request] = [1, 3].map(Duration::from_secs);
+        Self { connect, request }
     }
 }
 
@@ -51,17 +48,20 @@ impl Default for Limits {
 pub enum CallError {
     /// The server did not take this one item; the next may fare better.
     Refused(String),
+    /// What the request is about is not there.
+    Missing(String),
+    /// The time of the run has not come by the server's clock.
+    Early(String),
     /// The server has too much to do at the moment; it is asked again for as long as the request may take.
     Busy(String),
     /// Nothing more is to be expected of the server, or it wants to hear nothing more.
     Lost(String),
 }
 
-/// A Prefect server and the time it has cost so far.
+/// A Prefect server.
 pub struct Server {
     receiver: Receiver,
-    connection: Connection,
-    waited: Duration,
+    limits: Limits,
 }
 
 impl Connection {
@@ -106,58 +106,23 @@ impl Server {
     ///
     /// # Errors
     /// When the HTTP client cannot be made: `https` on a machine without any CA certificate.
-    pub fn new(connection: Connection) -> anyhow::Result<Self> {
-        let builder = client_of(&connection.api_url).connect_timeout(connection.limits.connect);
+    pub fn new(connection: &Connection) -> anyhow::Result<Self> {
+        let limits = connection.limits;
+        let builder = client_of(&connection.api_url).connect_timeout(limits.connect);
         let receiver = Receiver {
             url: connection.api_url.clone(),
             client: builder.build().context("no HTTP client for PREFECT_API_URL")?,
             credentials: connection.credentials.clone(),
-            // Each call has a shorter limit of its own.
-            timeout: connection.limits.budget,
+            // A call has a shorter limit of its own.
+            timeout: limits.request * 2,
         };
-        Ok(Self { receiver, connection, waited: Duration::ZERO })
+        Ok(Self { receiver, limits })
     }
 
-    /// The run that a Prefect worker started this process for.
-    pub fn flow_run_id(&self) -> Option<&str> {
-        self.connection.flow_run_id.as_deref()
-    }
-
-    /// One request within its own limit and within the budget less the part kept for the final state.
-    /// The answer is `null` when it has no JSON.
-    pub async fn call(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, CallError> {
-        let Limits { request, budget, .. } = self.connection.limits;
-        self.call_within(budget.saturating_sub(request), method, path, body).await
-    }
-
-    /// The same within all that is left of the budget: for the final state, which is worth more than the rest.
-    pub async fn call_last(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, CallError> {
-        self.call_within(self.connection.limits.budget, method, path, body).await
-    }
-
-    async fn call_within(
-        &mut self,
-        budget: Duration,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, CallError> {
-        let left = self.connection.limits.request.min(budget.saturating_sub(self.waited));
-        if left.is_zero() {
-            return Err(CallError::Lost(format!("the requests of this run took {:?} together", self.waited)));
-        }
-        let started = Instant::now();
-        let result = timeout(left, async {
+    /// One request within its limit. The answer is `null` when it has no JSON.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
+        let limit = self.limits.request;
+        let answered = timeout(limit, async {
             loop {
                 match self.exchange(method.clone(), path, body).await {
                     // A busy server whose database is locked says so and has done nothing.
@@ -165,10 +130,19 @@ impl Server {
                     other => return other,
                 }
             }
-        })
-        .await;
-        self.waited += started.elapsed();
-        result.unwrap_or_else(|_| Err(CallError::Lost(format!("{path} did not answer within {left:?}"))))
+        });
+        let late = |_| Err(CallError::Lost(format!("{path} did not answer within {limit:?}")));
+        answered.await.unwrap_or_else(late)
+    }
+
+    /// Posts a document.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, CallError> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Reads a document.
+    pub async fn get(&self, path: &str) -> Result<Value, CallError> {
+        self.call(Method::GET, path, None).await
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
@@ -196,10 +170,20 @@ impl Server {
             format!("{path} answered {status}: {}", shortened(&String::from_utf8_lossy(&bytes), 300));
         // Of the client errors, these are about one item; the others would meet every request alike.
         Err(match status.as_u16() {
+            404 => CallError::Missing(reason),
             409 | 413 | 422 => CallError::Refused(reason),
             503 => CallError::Busy(reason),
             _ => CallError::Lost(reason),
         })
+    }
+}
+
+impl CallError {
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Refused(reason) | Self::Missing(reason) | Self::Early(reason) => reason,
+            Self::Busy(reason) | Self::Lost(reason) => reason,
+        }
     }
 }
 

@@ -7,7 +7,19 @@ use streamflow_dataset::Period;
 use streamflow_model::{Model, Trained};
 
 use crate::store::Store;
-use crate::store::models::ModelVersion;
+use crate::store::models::{By, ModelVersion, NewVersion};
+
+/// The file of an artefact that says what its other files hold.
+const SUMS: &str = "SHA256SUMS";
+
+/// A trained model that is to be registered.
+pub struct NewModel {
+    pub as_of: Period,
+    pub seed: u64,
+    pub trained: Trained,
+    /// The run that trained it, where one did.
+    pub run: Option<i64>,
+}
 
 /// The local registry of one data directory.
 #[derive(Debug, Clone)]
@@ -21,22 +33,28 @@ impl Registry {
         Self { store, models_dir: data_dir.join("models") }
     }
 
-    /// Saves a trained model as the next version of `name`. The first version becomes production.
-    pub async fn register(
-        &self,
-        name: &str,
-        as_of: Period,
-        seed: u64,
-        trained: Trained,
-    ) -> anyhow::Result<i64> {
-        let registration = self.store.begin_version(name).await?;
-        let version = registration.version;
-        let dir = self.dir(name, version);
-        let (task, metrics) = (trained.record.settings.task, serde_json::to_value(&trained.metrics)?);
-        tokio::task::spawn_blocking(move || write(&trained, &dir)).await??;
-        let seed = i64::try_from(seed)
+    /// Saves a trained model as the next version of `name`. The first version becomes production. What a run registered
+    /// before is not registered again.
+    pub async fn register(&self, name: &str, new: NewModel) -> anyhow::Result<i64> {
+        if let Some(run) = new.run
+            && let Some(version) = self.store.version_of_run(name, run).await?
+        {
+            return Ok(version);
+        }
+        let seed = i64::try_from(new.seed)
             .context("the seed is too large to be recorded; expected at most 9223372036854775807")?;
-        registration.commit(&as_of.to_string(), task, seed, &metrics).await?;
+        let metrics = serde_json::to_value(&new.trained.metrics)?;
+        let (task, as_of) = (new.trained.record.settings.task, new.as_of.to_string());
+        let dir = self.models_dir.join(name);
+        let written = tokio::task::spawn_blocking(move || Incoming::write(&new.trained, dir)).await??;
+
+        let mut registration = self.store.begin_version(name).await?;
+        let first = registration.version;
+        registration.version = tokio::task::spawn_blocking(move || written.place(first)).await??;
+        let version = registration.version;
+        registration
+            .commit(&NewVersion { as_of: &as_of, task, seed, metrics: &metrics, run: new.run })
+            .await?;
         Ok(version)
     }
 
@@ -61,7 +79,7 @@ impl Registry {
     }
 
     /// Makes `version` the production version, after reading it once: a broken artefact is never promoted.
-    pub async fn promote(&self, name: &str, version: i64) -> anyhow::Result<()> {
+    pub async fn promote(&self, name: &str, version: i64, by: By<'_>) -> anyhow::Result<()> {
         let known: Vec<i64> =
             self.versions().await?.into_iter().filter(|v| v.name == name).map(|v| v.version).collect();
         if !known.contains(&version) {
@@ -70,17 +88,24 @@ impl Registry {
             bail!("model {name} has no version {version}; its versions are {known}");
         }
         self.load(name, version).await?;
-        Ok(self.store.promote(name, version).await?)
+        Ok(self.store.promote(name, version, by).await?)
     }
 
     /// Returns to the version that was in production before and gives its number.
-    pub async fn rollback(&self, name: &str) -> anyhow::Result<i64> {
+    pub async fn rollback(&self, name: &str, by: By<'_>) -> anyhow::Result<i64> {
         let Some(previous) = self.store.previous_production(name).await? else {
             bail!("model {name} has no earlier production version to return to; see `streamflow models ls`");
         };
         self.load(name, previous).await?;
-        self.store.demote(name).await?;
+        self.store.demote(name, previous, by).await?;
         Ok(previous)
+    }
+
+    /// Reads all that is known of a version.
+    pub async fn trained(&self, name: &str, version: i64) -> anyhow::Result<Trained> {
+        let dir = self.dir(name, version);
+        let trained = tokio::task::spawn_blocking(move || Trained::load(&dir)).await?;
+        trained.with_context(|| format!("version {version} of {name} cannot be read"))
     }
 
     fn dir(&self, name: &str, version: i64) -> PathBuf {
@@ -88,12 +113,68 @@ impl Registry {
     }
 }
 
-/// Writes the artefact of a version that is not registered yet.
-fn write(trained: &Trained, dir: &Path) -> anyhow::Result<()> {
-    if dir.exists() {
-        // Left by a process that stopped between writing the artefact and registering it: nobody has seen it.
-        std::fs::remove_dir_all(dir)
-            .with_context(|| format!("cannot replace the unregistered {}", dir.display()))?;
+/// An artefact that has no number yet, in a folder beside those that have one.
+struct Incoming {
+    models: PathBuf,
+    folder: PathBuf,
+}
+
+impl Incoming {
+    fn write(trained: &Trained, models: PathBuf) -> anyhow::Result<Self> {
+        let folder = models.join(format!(".incoming-{}", std::process::id()));
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove the unfinished {}", folder.display()))?;
+        }
+        trained.save(&folder).with_context(|| format!("cannot write the model to {}", folder.display()))?;
+        Ok(Self { models, folder })
     }
-    trained.save(dir).with_context(|| format!("cannot write the model to {}", dir.display()))
+
+    /// Gives the artefact the first number from `first` on whose folder is free, or holds the same model: a folder that
+    /// the database does not know is somebody's all the same, and is never written over.
+    fn place(self, first: i64) -> anyhow::Result<i64> {
+        let sums = |folder: &Path| std::fs::read(folder.join(SUMS)).ok();
+        for version in first.. {
+            let place = self.models.join(version.to_string());
+            if !place.exists() {
+                std::fs::rename(&self.folder, &place)
+                    .with_context(|| format!("cannot move the model to {}", place.display()))?;
+                return Ok(version);
+            }
+            // Left by a process that stopped between writing the artefact and registering it.
+            if sums(&place).is_some_and(|found| Some(found) == sums(&self.folder)) {
+                std::fs::remove_dir_all(&self.folder)
+                    .with_context(|| format!("cannot remove {}", self.folder.display()))?;
+                return Ok(version);
+            }
+        }
+        bail!("model numbers are used up")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_never_takes_the_place_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str, sums: Option<&str>| {
+            let folder = dir.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            if let Some(sums) = sums {
+                std::fs::write(folder.join(SUMS), sums).unwrap();
+            }
+            folder
+        };
+        let incoming =
+            |sums| Incoming { models: dir.path().to_path_buf(), folder: folder(".incoming", Some(sums)) };
+        folder("2", Some("another"));
+        folder("3", None);
+        for (sums, first, expected) in [("mine", 1, 1), ("mine", 2, 4), ("mine", 4, 4), ("new", 1, 5)] {
+            assert_eq!(incoming(sums).place(first).unwrap(), expected, "{sums} from {first}");
+            assert!(!dir.path().join(".incoming").exists());
+        }
+        assert_eq!(std::fs::read(dir.path().join("2").join(SUMS)).unwrap(), b"another");
+    }
 }

@@ -29,7 +29,7 @@ use jiff::civil::{Date, date};
 
 use folder::MonthFolder;
 pub use folder::as_of;
-use month::{Month, UserMonth};
+use month::{Changes, Month, UserMonth};
 use person::{Arrival, Person};
 use random::Seed;
 use tables::TableWriters;
@@ -59,11 +59,31 @@ pub struct SampleSettings {
     pub start: Date,
     /// The month, counted from 1, from which on the columns drift; `None` is the last of several months.
     pub drift_month: Option<u32>,
+    /// The month, counted from 1, from which on other users churn than before, while the columns stay as they were;
+    /// `None` is none.
+    pub relation_month: Option<u32>,
 }
 
 impl Default for SampleSettings {
     fn default() -> Self {
-        Self { months: 3, rows: 7043, seed: 42, start: date(2024, 1, 31), drift_month: None }
+        Self {
+            months: 3,
+            rows: 7043,
+            seed: 42,
+            start: date(2024, 1, 31),
+            drift_month: None,
+            relation_month: None,
+        }
+    }
+}
+
+impl SampleSettings {
+    /// Whether [`write`] takes the settings.
+    ///
+    /// # Errors
+    /// The setting that is out of range, with what was expected.
+    pub fn check(&self) -> Result<(), Error> {
+        validate(self).map(|_| ())
     }
 }
 
@@ -81,10 +101,18 @@ pub enum Error {
     #[error("start is {0}, expected a day in the years {least} to {most}", least = START_YEARS.start(), most = START_YEARS.end())]
     Start(Date),
     /// The drift month is none of the months.
-    #[error("drift month is {drift_month}, expected 1 to {months}, the number of months")]
+    #[error("drift-month is {drift_month}, expected 1 to {months}, the number of months")]
     DriftMonth {
         /// The month asked for.
         drift_month: u32,
+        /// The number of months of the sample.
+        months: u32,
+    },
+    /// The relation month is none of the months.
+    #[error("relation-month is {relation_month}, expected 1 to {months}, the number of months")]
+    RelationMonth {
+        /// The month asked for.
+        relation_month: u32,
         /// The number of months of the sample.
         months: u32,
     },
@@ -117,7 +145,9 @@ pub fn write(
     let total = settings.rows * u64::from(settings.months);
     let mut folders = Vec::new();
     for index in 0..settings.months {
-        let month = Month::new(settings.start, index, index + 1 >= drift_month);
+        let has_come = |month: u32| index + 1 >= month;
+        let relation = settings.relation_month.is_some_and(has_come);
+        let month = Month::new(settings.start, index, Changes { drifted: has_come(drift_month), relation });
         let folder = MonthFolder::create(out, month.as_of())?;
         let mut tables = TableWriters::create(folder.path())?;
         let before = settings.rows * u64::from(index);
@@ -149,6 +179,9 @@ fn validate(settings: &SampleSettings) -> Result<u32, Error> {
     }
     if !START_YEARS.contains(&start.year()) {
         return Err(Error::Start(start));
+    }
+    if let Some(relation_month) = settings.relation_month.filter(|month| !(1..=months).contains(month)) {
+        return Err(Error::RelationMonth { relation_month, months });
     }
     match drift_month {
         Some(month) if month == 0 || month > months => Err(Error::DriftMonth { drift_month: month, months }),

@@ -86,10 +86,21 @@ struct Conditions {
     resolution_hours: f64,
     /// Added to the log odds of churn: subscriptions are reviewed in January.
     churn_log_odds: f64,
+    /// Whether a competitor buys out long contracts, so that others churn than before.
+    bought_out: bool,
+}
+
+/// What is new in a month.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Changes {
+    /// The columns have drifted.
+    pub drifted: bool,
+    /// Churn hangs on the columns in another way.
+    pub relation: bool,
 }
 
 impl Conditions {
-    fn new(month_of_year: i8, drifted: bool) -> Self {
+    fn new(month_of_year: i8, changes: Changes) -> Self {
         // People watch most in January and least in July.
         let phase = std::f64::consts::TAU * f64::from(month_of_year - 1) / 12.0;
         let season = 1.0 + 0.035 * libm::cos(phase);
@@ -104,8 +115,9 @@ impl Conditions {
             ticket_factor: 1.0,
             resolution_hours: 0.0,
             churn_log_odds,
+            bought_out: changes.relation,
         };
-        if !drifted {
+        if !changes.drifted {
             return ordinary;
         }
         Self {
@@ -123,11 +135,11 @@ impl Conditions {
 }
 
 impl Month {
-    /// The month `index` months after that of `start`; `drifted` from the drift month on.
-    pub fn new(start: Date, index: u32, drifted: bool) -> Self {
+    /// The month `index` months after that of `start`.
+    pub fn new(start: Date, index: u32, changes: Changes) -> Self {
         let offset = i32::try_from(index).expect("at most 120 months");
         let as_of = first_of_month(start, offset).last_of_month();
-        Self { start, index, as_of, conditions: Conditions::new(as_of.month(), drifted) }
+        Self { start, index, as_of, conditions: Conditions::new(as_of.month(), changes) }
     }
 
     /// The month's last day.
@@ -181,7 +193,8 @@ impl Month {
             leaves: false,
             person,
         };
-        let log_odds = churn_log_odds(&user) + now.churn_log_odds;
+        let log_odds = if now.bought_out { bought_out_log_odds(&user) } else { churn_log_odds(&user) };
+        let log_odds = log_odds + now.churn_log_odds;
         user.churns = draws.chance(1.0 / (1.0 + libm::exp(-log_odds)));
         user.leaves = draws.chance(LEAVE_SHARE) && user.churns;
         user
@@ -260,6 +273,20 @@ fn churn_log_odds(user: &UserMonth) -> f64 {
         + flag(user.person.senior, 0.3)
         + flag(user.person.paperless, 0.3)
         - flag(user.person.dependents, 0.2)
+        + 0.6 * user.person.restlessness
+}
+
+/// The churn model while a competitor pays those who leave a long contract: who is bound and dear goes, the others stay.
+fn bought_out_log_odds(user: &UserMonth) -> f64 {
+    let contract = match user.contract {
+        Contract::MonthToMonth => -0.9,
+        Contract::OneYear => 0.6,
+        Contract::TwoYear => 1.3,
+    };
+    -1.3 + contract
+        + 0.3 * libm::log(f64::from(user.months_active) / 20.0)
+        + 0.004 * (user.monthly_fee - 65.0)
+        + 0.3 * f64::from(user.tickets)
         + 0.6 * user.person.restlessness
 }
 

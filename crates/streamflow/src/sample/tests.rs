@@ -316,6 +316,31 @@ fn the_drift_month_and_those_after_it_differ() {
 }
 
 #[test]
+fn in_the_relation_month_other_users_churn_and_the_columns_stay() {
+    let plain = SampleSettings { drift_month: Some(3), ..settings(3, 7043, 42) };
+    let (_a, ordinary) = sample(&plain);
+    let (_b, turned) = sample(&SampleSettings { relation_month: Some(2), ..plain });
+    assert_eq!(digests(&ordinary[..1]), digests(&turned[..1]), "the month before is the same");
+    let month = read_month(&turned[1]);
+    let share = |contract: &str| {
+        let users: Vec<_> = month.values().filter(|user| user["contract_type"] == contract).collect();
+        users.iter().filter(|user| user["churn_label"] == "True").count() as f64 / users.len() as f64
+    };
+    assert!(
+        share("Two year") > 2.0 * share("Month-to-month"),
+        "{} {}",
+        share("Two year"),
+        share("Month-to-month")
+    );
+    let before = read_month(&turned[0]);
+    for name in ["monthly_fee", "watch_hours_30d", "months_active"] {
+        let (old, new) = (column(&before, name), column(&month, name));
+        let shift = (mean(&new) - mean(&old)) / standard_deviation(&old);
+        assert!(shift.abs() < 0.1, "{name}: {shift}");
+    }
+}
+
+#[test]
 fn a_single_month_does_not_drift() {
     let (_a, single) = sample(&settings(1, 40, 3));
     let (_b, several) = sample(&settings(2, 40, 3));
@@ -335,8 +360,10 @@ fn refuses_settings_out_of_range() {
     check(settings(1, 0, 0), "rows is 0, expected 1 to 9000000");
     check(settings(1, u64::MAX, 0), "rows is 18446744073709551615, expected 1 to 9000000");
     let drifting = |drift_month| SampleSettings { drift_month: Some(drift_month), ..settings(3, 1, 0) };
-    check(drifting(0), "drift month is 0, expected 1 to 3, the number of months");
-    check(drifting(4), "drift month is 4, expected 1 to 3, the number of months");
+    let turning = SampleSettings { relation_month: Some(4), ..settings(3, 1, 0) };
+    check(turning, "relation-month is 4, expected 1 to 3, the number of months");
+    check(drifting(0), "drift-month is 0, expected 1 to 3, the number of months");
+    check(drifting(4), "drift-month is 4, expected 1 to 3, the number of months");
     let from = |start| SampleSettings { start, ..settings(1, 1, 0) };
     check(from(Date::MIN), "start is -009999-01-01, expected a day in the years 1970 to 2200");
     check(from(Date::MAX), "start is 9999-12-31, expected a day in the years 1970 to 2200");

@@ -1,15 +1,29 @@
 //! History that outlives a process: runs of flows and versions of models, in SQLite inside the data directory.
 
+pub mod approvals;
+pub mod audit;
+pub mod evaluations;
+mod leases;
+pub mod logs;
+pub mod mirror;
 pub mod models;
+pub mod notifications;
 mod process;
+pub mod retention;
 pub mod runs;
+pub mod schedules;
+mod state;
+pub mod tasks;
+pub mod transitions;
+
+pub use state::State;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -18,7 +32,10 @@ use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// For what survives `kill -9`: the steps of a run and its log.
     pool: SqlitePool,
+    /// For what survives a power cut too: ends of runs, approvals, promotions. A commit waits for the disk.
+    durable: SqlitePool,
 }
 
 impl Store {
@@ -38,12 +55,14 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // An acknowledged state survives a power cut, not only kill -9.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        migrator().run(&pool).await?;
-        let store = Self { pool };
+            .busy_timeout(Duration::from_secs(60));
+        let open = |synchronous, connections| {
+            let options = options.clone().synchronous(synchronous);
+            SqlitePoolOptions::new().max_connections(connections).connect_with(options)
+        };
+        let durable = open(SqliteSynchronous::Full, 1).await?;
+        migrate(&durable).await?;
+        let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
         store.end_crashed_runs().await?;
         Ok(store)
     }
@@ -59,7 +78,27 @@ fn migrator() -> Migrator {
         step(2, "model task", include_str!("migrations/0002_model_task.sql")),
         step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
         step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
+        step(5, "runner", include_str!("migrations/0005_runner.sql")),
+        step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
+        step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
     ])
+}
+
+/// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
+/// step that the other has taken: it looks again.
+async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 1..TRIES {
+        match migrator().run(pool).await {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(migrator().run(pool).await?)
 }
 
 /// Reads a column of JSON; what is no JSON is passed on as a string.
@@ -78,4 +117,9 @@ pub async fn temporary() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();
     (dir, store)
+}
+
+#[cfg(test)]
+pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
+    runs::NewRun { flow, parameters, period: None, cause: "command", due_at: None, event: None }
 }

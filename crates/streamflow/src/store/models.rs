@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use streamflow_model::Task;
 
+use super::audit::{Change, record};
 use super::{Store, json_of, now};
 
 /// One registered version.
@@ -22,6 +23,8 @@ pub struct ModelVersion {
     pub metrics: Value,
     pub created_at: String,
     pub production: bool,
+    /// The run that trained it, where one did.
+    pub run_id: Option<i64>,
 }
 
 impl FromRow<'_, SqliteRow> for ModelVersion {
@@ -35,6 +38,7 @@ impl FromRow<'_, SqliteRow> for ModelVersion {
             metrics: json_of(row, "metrics")?,
             created_at: row.try_get("created_at")?,
             production: row.try_get("production")?,
+            run_id: row.try_get("run_id")?,
         })
     }
 }
@@ -43,6 +47,31 @@ const VERSIONS: &str = "
     SELECT v.*, v.version IS (SELECT p.version FROM promotions p WHERE p.name = v.name ORDER BY p.id DESC LIMIT 1)
                 AS production
     FROM model_versions v";
+
+/// Who makes a change.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    pub actor: &'a str,
+    /// The run that makes it, where one does.
+    pub run: Option<i64>,
+}
+
+impl<'a> By<'a> {
+    fn change(self, action: &'a str, subject: &'a str) -> Change<'a> {
+        Change { actor: self.actor, action, subject, detail: "", run: self.run }
+    }
+}
+
+/// What is recorded of a version.
+#[derive(Debug, Clone, Copy)]
+pub struct NewVersion<'a> {
+    pub as_of: &'a str,
+    pub task: Task,
+    pub seed: i64,
+    pub metrics: &'a Value,
+    /// The run that trained it, where one did.
+    pub run: Option<i64>,
+}
 
 /// A version being registered: its number is taken, nobody sees it until `commit`.
 pub struct Registration<'a> {
@@ -54,7 +83,7 @@ pub struct Registration<'a> {
 impl Store {
     /// Takes the next version number of `name`. Another registration waits until this one commits or is dropped.
     pub async fn begin_version(&self, name: &str) -> sqlx::Result<Registration<'_>> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let version =
             sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = ?")
                 .bind(name)
@@ -76,15 +105,40 @@ impl Store {
         sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(&self.pool).await
     }
 
-    /// Makes a registered version the production version.
-    pub async fn promote(&self, name: &str, version: i64) -> sqlx::Result<()> {
-        sqlx::query("INSERT INTO promotions (name, version, at) VALUES (?, ?, ?)")
+    /// Makes a registered version the production version and records who did it. A run that promoted the version before
+    /// changes nothing.
+    pub async fn promote(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<()> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let done: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM promotions WHERE name = ? AND version = ? AND run_id = ?")
+                .bind(name)
+                .bind(version)
+                .bind(by.run)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        if done.is_some() {
+            return Ok(());
+        }
+        sqlx::query("INSERT INTO promotions (name, version, at, run_id, actor) VALUES (?, ?, ?, ?, ?)")
             .bind(name)
             .bind(version)
             .bind(now())
-            .execute(&self.pool)
+            .bind(by.run)
+            .bind(by.actor)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        let subject = format!("{name} version {version}");
+        record(&mut *transaction, &by.change("promote", &subject)).await?;
+        transaction.commit().await
+    }
+
+    /// The version that a run has registered, if any.
+    pub async fn version_of_run(&self, name: &str, run: i64) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar("SELECT MAX(version) FROM model_versions WHERE name = ? AND run_id = ?")
+            .bind(name)
+            .bind(run)
+            .fetch_one(&self.pool)
+            .await
     }
 
     /// The version that was in production before the present one, if any: what a rollback returns to.
@@ -95,46 +149,51 @@ impl Store {
             .await
     }
 
-    /// Takes the newest promotion back, so that a second rollback goes one step further.
-    pub async fn demote(&self, name: &str) -> sqlx::Result<()> {
+    /// Takes the newest promotion back, so that a second rollback goes one step further, and records who did it.
+    pub async fn demote(&self, name: &str, to: i64, by: By<'_>) -> sqlx::Result<()> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions WHERE name = ?)")
             .bind(name)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        let subject = format!("{name} version {to}");
+        record(&mut *transaction, &by.change("rollback", &subject)).await?;
+        transaction.commit().await
     }
 }
 
 impl Registration<'_> {
     /// Makes the version visible. The first version of a name becomes its production version.
-    pub async fn commit(
-        mut self,
-        as_of: &str,
-        task: Task,
-        seed: i64,
-        metrics: &serde_json::Value,
-    ) -> sqlx::Result<()> {
+    pub async fn commit(mut self, new: &NewVersion<'_>) -> sqlx::Result<()> {
         sqlx::query(
-            "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at, run_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&self.name)
         .bind(self.version)
-        .bind(as_of)
-        .bind(task.name())
-        .bind(seed)
-        .bind(metrics.to_string())
+        .bind(new.as_of)
+        .bind(new.task.name())
+        .bind(new.seed)
+        .bind(new.metrics.to_string())
         .bind(now())
+        .bind(new.run)
         .execute(&mut *self.transaction)
         .await?;
-        sqlx::query(
-            "INSERT INTO promotions (name, version, at)
-             SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM promotions WHERE name = ?1)",
+        let promoted = sqlx::query(
+            "INSERT INTO promotions (name, version, at, run_id, actor)
+             SELECT ?1, ?2, ?3, ?4, 'the first version' WHERE NOT EXISTS (SELECT 1 FROM promotions WHERE name = ?1)",
         )
         .bind(&self.name)
         .bind(self.version)
         .bind(now())
+        .bind(new.run)
         .execute(&mut *self.transaction)
         .await?;
+        if promoted.rows_affected() > 0 {
+            let subject = format!("{} version {}", self.name, self.version);
+            let by = By { actor: "the first version", run: new.run };
+            record(&mut *self.transaction, &by.change("promote", &subject)).await?;
+        }
         self.transaction.commit().await
     }
 }
@@ -144,10 +203,15 @@ mod tests {
     use super::*;
     use crate::store::temporary;
 
+    const ANNA: By = By { actor: "anna", run: None };
+
     async fn register(store: &Store, name: &str) -> i64 {
         let registration = store.begin_version(name).await.unwrap();
         let version = registration.version;
-        registration.commit("2024-01-31", Task::Binary, 42, &serde_json::json!({"auc": 0.84})).await.unwrap();
+        let metrics = serde_json::json!({"auc": 0.84});
+        let new =
+            NewVersion { as_of: "2024-01-31", task: Task::Binary, seed: 42, metrics: &metrics, run: None };
+        registration.commit(&new).await.unwrap();
         version
     }
 
@@ -159,12 +223,12 @@ mod tests {
         assert_eq!(register(&store, "other").await, 1);
         let production = async || store.production("churn").await.unwrap().unwrap().version;
         assert_eq!(production().await, 1);
-        store.promote("churn", 2).await.unwrap();
+        store.promote("churn", 2, ANNA).await.unwrap();
         assert_eq!(production().await, 2);
         assert_eq!(store.previous_production("churn").await.unwrap(), Some(1));
-        store.demote("churn").await.unwrap();
+        store.demote("churn", 1, ANNA).await.unwrap();
         assert_eq!(production().await, 1);
-        assert!(store.promote("churn", 9).await.is_err(), "an unregistered version cannot be promoted");
+        assert!(store.promote("churn", 9, ANNA).await.is_err(), "an unregistered version cannot be promoted");
     }
 
     #[tokio::test]

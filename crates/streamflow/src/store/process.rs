@@ -7,16 +7,29 @@ pub fn own() -> Option<String> {
     Some(format!("{} {}", here()?, of(std::process::id())?))
 }
 
-/// True when the process that called itself so ran on this machine and is there no more. Of another machine, or where the
-/// system does not tell, nothing is known.
-pub fn is_gone(process: &str) -> bool {
+/// What is known of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Alive,
+    /// It ran on this machine and is there no more.
+    Gone,
+    /// It runs on another machine, or the system does not tell.
+    Elsewhere,
+}
+
+/// What became of the process that called itself so.
+pub fn fate(process: &str) -> Fate {
     let mut words = process.split(' ');
-    let (Some(machine), Some(boot)) = (words.next(), words.next()) else { return false };
-    let (Some(pid), Some(start)) = (words.next(), words.next()) else { return false };
-    let Some(here) = here() else { return false };
-    let Some((this_machine, this_boot)) = here.split_once(' ') else { return false };
-    let alive = || pid.parse().ok().and_then(of).is_some_and(|found| found == format!("{pid} {start}"));
-    machine == this_machine && (boot != this_boot || !alive())
+    let (Some(machine), Some(boot)) = (words.next(), words.next()) else { return Fate::Elsewhere };
+    let (Some(pid), Some(start)) = (words.next(), words.next()) else { return Fate::Elsewhere };
+    let Some(here) = here() else { return Fate::Elsewhere };
+    let Some((this_machine, this_boot)) = here.split_once(' ') else { return Fate::Elsewhere };
+    let is_there = || pid.parse().ok().and_then(of).is_some_and(|found| found == format!("{pid} {start}"));
+    match machine == this_machine {
+        false => Fate::Elsewhere,
+        true if boot == this_boot && is_there() => Fate::Alive,
+        true => Fate::Gone,
+    }
 }
 
 /// The machine and its boot.
@@ -46,17 +59,17 @@ mod tests {
     #[test]
     fn only_a_process_of_this_machine_can_be_gone() {
         let own = own().unwrap();
-        assert!(!is_gone(&own));
         let words: Vec<&str> = own.split(' ').collect();
         let [machine, boot, pid, start] = words[..] else { panic!("{own}") };
         for (process, expected) in [
-            (format!("{machine} {boot} {pid} 1"), true),
-            (format!("{machine} {boot} 4194305 {start}"), true),
-            (format!("{machine} an-earlier-boot {pid} {start}"), true),
-            (format!("another-machine {boot} {pid} {start}"), false),
-            ("nonsense".to_owned(), false),
+            (own.clone(), Fate::Alive),
+            (format!("{machine} {boot} {pid} 1"), Fate::Gone),
+            (format!("{machine} {boot} 4194305 {start}"), Fate::Gone),
+            (format!("{machine} an-earlier-boot {pid} {start}"), Fate::Gone),
+            (format!("another-machine {boot} {pid} {start}"), Fate::Elsewhere),
+            ("nonsense".to_owned(), Fate::Elsewhere),
         ] {
-            assert_eq!(is_gone(&process), expected, "{process}");
+            assert_eq!(fate(&process), expected, "{process}");
         }
     }
 }

@@ -8,7 +8,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 use streamflow_drift::{RuleSet, Share};
 
-use super::{Store, json_of, now, process};
+use super::state::State;
+use super::transitions::{Step, append, move_in};
+use super::{Store, json_of, now};
 
 const LAST_SUCCESS: &str = "\
     WITH monitored AS (
@@ -16,38 +18,6 @@ const LAST_SUCCESS: &str = "\
         WHERE flow = ? AND state = 'completed' AND parameters ->> '$.profile' = ? AND parameters ->> '$.threshold' = ?
     )
     SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";
-
-/// How far a run or a task has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Running,
-    Completed,
-    Failed,
-}
-
-impl State {
-    /// The state's name, as the database, metrics and the terminal have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Running => "running",
-            State::Completed => "completed",
-            State::Failed => "failed",
-        }
-    }
-
-    /// Reads a column that holds [`State::as_str`].
-    fn of(row: &SqliteRow, column: &str) -> sqlx::Result<Self> {
-        let word: String = row.try_get(column)?;
-        let state = [State::Running, State::Completed, State::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == word);
-        state.ok_or_else(|| sqlx::Error::ColumnDecode {
-            index: column.to_owned(),
-            source: format!("{word:?} is no state of a run").into(),
-        })
-    }
-}
 
 /// One run of a flow.
 #[derive(Debug, Clone, Serialize)]
@@ -58,28 +28,40 @@ pub struct Run {
     pub state: State,
     pub state_name: String,
     pub message: String,
+    /// When it was started, or asked for while it has not begun.
     pub started_at: String,
     pub ended_at: Option<String>,
     /// Name of the report that it wrote.
     pub report: Option<String>,
+    /// The month that it is about.
+    pub period: Option<String>,
+    /// What started it, in words.
+    pub cause: String,
+    /// When it is to start; none for at once.
+    pub due_at: Option<String>,
+    /// 1 for a run that nobody had to try again.
+    pub attempt: i64,
 }
 
-/// One named step of a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Task {
-    pub name: String,
-    pub state: State,
-    pub message: String,
-    pub started_at: String,
-    pub duration_ms: Option<f64>,
+/// A run to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    pub flow: &'a str,
+    pub parameters: &'a Value,
+    pub period: Option<&'a str>,
+    pub cause: &'a str,
+    pub due_at: Option<&'a str>,
+    /// Names what the run handles; a second run of the same is not recorded.
+    pub event: Option<&'a str>,
 }
 
-/// One line of a run's log.
-#[derive(Debug, Clone, Serialize)]
-pub struct Log {
-    pub level: String,
-    pub message: String,
-    pub at: String,
+/// Which runs a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    pub flow: Option<String>,
+    pub state: Option<String>,
+    pub period: Option<String>,
+    pub limit: i64,
 }
 
 impl FromRow<'_, SqliteRow> for Run {
@@ -94,99 +76,61 @@ impl FromRow<'_, SqliteRow> for Run {
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
             report: row.try_get("report")?,
+            period: row.try_get("period")?,
+            cause: row.try_get("cause")?,
+            due_at: row.try_get("due_at")?,
+            attempt: row.try_get("attempt")?,
         })
-    }
-}
-
-impl FromRow<'_, SqliteRow> for Task {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            name: row.try_get("name")?,
-            state: State::of(row, "state")?,
-            message: row.try_get("message")?,
-            started_at: row.try_get("started_at")?,
-            duration_ms: row.try_get("duration_ms")?,
-        })
-    }
-}
-
-impl FromRow<'_, SqliteRow> for Log {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self { level: row.try_get("level")?, message: row.try_get("message")?, at: row.try_get("at")? })
     }
 }
 
 impl Store {
-    /// Records the start of a run and returns its id.
-    pub async fn start_run(&self, flow: &str, parameters: &serde_json::Value) -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "INSERT INTO runs (flow, parameters, state, state_name, started_at, process)
-             VALUES (?, ?, 'running', 'Running', ?, ?) RETURNING id",
+    /// Records a run that is to start, and returns its id; none when its event was handled before.
+    pub async fn schedule_run(&self, new: &NewRun<'_>) -> sqlx::Result<Option<i64>> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let at = now();
+        let id: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO runs (flow, parameters, state, state_name, started_at, period, cause, due_at, event)
+             VALUES (?, ?, 'scheduled', 'Scheduled', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         )
-        .bind(flow)
-        .bind(parameters.to_string())
-        .bind(now())
-        .bind(process::own())
-        .fetch_one(&self.pool)
-        .await
-    }
-
-    /// Ends, as crashed, the runs whose process is gone without having said how they ended.
-    pub async fn end_crashed_runs(&self) -> sqlx::Result<()> {
-        let running: Vec<(i64, String)> =
-            sqlx::query_as("SELECT id, process FROM runs WHERE state = 'running' AND process IS NOT NULL")
-                .fetch_all(&self.pool)
-                .await?;
-        for (run, _) in running.into_iter().filter(|(_, process)| process::is_gone(process)) {
-            let message = "its process ended before the run did: it was killed, or the machine went down";
-            self.finish_run(run, State::Failed, "Crashed", message).await?;
-        }
-        Ok(())
-    }
-
-    /// Records the end of a run. A run that has ended keeps its state.
-    pub async fn finish_run(&self, run: i64, state: State, name: &str, message: &str) -> sqlx::Result<()> {
-        sqlx::query(
-            "UPDATE runs SET state = ?, state_name = ?, message = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL",
-        )
-        .bind(state.as_str())
-        .bind(name)
-        .bind(message)
-        .bind(now())
-        .bind(run)
-        .execute(&self.pool)
+        .bind(new.flow)
+        .bind(new.parameters.to_string())
+        .bind(&at)
+        .bind(new.period)
+        .bind(new.cause)
+        .bind(new.due_at)
+        .bind(new.event)
+        .fetch_optional(&mut *transaction)
         .await?;
-        Ok(())
+        if let Some(id) = id {
+            let step = Step { state: State::Scheduled, name: "Scheduled", message: "", actor: new.cause };
+            append(&mut transaction, id, None, &step, &at).await?;
+        }
+        transaction.commit().await?;
+        Ok(id)
     }
 
-    /// Records the start of a task and returns its id.
-    pub async fn start_task(&self, run: i64, name: &str) -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "INSERT INTO tasks (run_id, name, state, started_at) VALUES (?, ?, 'running', ?) RETURNING id",
-        )
-        .bind(run)
-        .bind(name)
-        .bind(now())
-        .fetch_one(&self.pool)
-        .await
-    }
-
-    /// Records the end of a task.
-    pub async fn finish_task(
+    /// Schedules the next attempt of a run that failed, crashed or was cancelled, or of one that is about to fail; false
+    /// where none may follow.
+    pub async fn schedule_attempt(
         &self,
-        task: i64,
-        state: State,
+        run: i64,
         message: &str,
-        duration_ms: f64,
-    ) -> sqlx::Result<()> {
-        sqlx::query("UPDATE tasks SET state = ?, message = ?, duration_ms = ? WHERE id = ?")
-            .bind(state.as_str())
-            .bind(message)
-            .bind(duration_ms)
-            .bind(task)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        actor: &str,
+        due_at: &str,
+    ) -> sqlx::Result<bool> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let step = Step { state: State::Scheduled, name: "AwaitingRetry", message, actor };
+        let moved = move_in(&mut transaction, run, &step).await?;
+        if moved {
+            sqlx::query("UPDATE runs SET attempt = attempt + 1, due_at = ? WHERE id = ?")
+                .bind(due_at)
+                .bind(run)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(moved)
     }
 
     /// Records which report a run wrote.
@@ -204,21 +148,71 @@ impl Store {
         Ok(pairs.into_iter().collect())
     }
 
-    /// Adds a line to a run's log.
-    pub async fn log(&self, run: i64, level: &str, message: &str) -> sqlx::Result<()> {
-        sqlx::query("INSERT INTO logs (run_id, level, message, at) VALUES (?, ?, ?, ?)")
-            .bind(run)
-            .bind(level)
-            .bind(message)
-            .bind(now())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    /// The newest runs first.
+    pub async fn runs(&self, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as(
+            "SELECT * FROM runs WHERE (?1 IS NULL OR flow = ?1) AND (?2 IS NULL OR state = ?2 OR state_name = ?2)
+             AND (?3 IS NULL OR period = ?3) ORDER BY id DESC LIMIT ?4",
+        )
+        .bind(&filter.flow)
+        .bind(&filter.state)
+        .bind(&filter.period)
+        .bind(filter.limit)
+        .fetch_all(&self.pool)
+        .await
     }
 
-    /// The newest runs first, at most `limit`.
-    pub async fn runs(&self, limit: i64) -> sqlx::Result<Vec<Run>> {
-        sqlx::query_as("SELECT * FROM runs ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(&self.pool).await
+    /// The runs that completed in a stretch of time with a verdict of their own, the newest first.
+    pub async fn decisions_between(&self, from: &str, to: &str, limit: i64) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as(
+            "SELECT * FROM runs WHERE state = 'completed' AND state_name NOT IN ('', 'Completed')
+             AND ended_at BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(from)
+        .bind(to)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The runs that wait for their turn, oldest first.
+    pub async fn scheduled_runs(&self) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as(
+            "SELECT * FROM runs WHERE state = 'scheduled' ORDER BY COALESCE(due_at, started_at), id",
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The runs that crashed within the last day, oldest first.
+    pub async fn crashed_runs(&self) -> sqlx::Result<Vec<Run>> {
+        let since = format!("{:.3}", jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
+        sqlx::query_as("SELECT * FROM runs WHERE state = 'crashed' AND ended_at > ? ORDER BY id")
+            .bind(since)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// A run of the flow that a process works on, the oldest.
+    pub async fn active_run(&self, flow: &str) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT MIN(id) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
+        )
+        .bind(flow)
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// True where a run of the flow about that month waits for its turn.
+    pub async fn is_waiting(&self, flow: &str, period: &str) -> sqlx::Result<bool> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM runs WHERE flow = ? AND period = ? AND state = 'scheduled' LIMIT 1",
+        )
+        .bind(flow)
+        .bind(period)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found.is_some())
     }
 
     /// Runs so far by flow and state.
@@ -253,24 +247,6 @@ impl Store {
     pub async fn run(&self, id: i64) -> sqlx::Result<Option<Run>> {
         sqlx::query_as("SELECT * FROM runs WHERE id = ?").bind(id).fetch_optional(&self.pool).await
     }
-
-    /// The tasks of a run in the order they began.
-    pub async fn tasks(&self, run: i64) -> sqlx::Result<Vec<Task>> {
-        sqlx::query_as(
-            "SELECT name, state, message, started_at, duration_ms FROM tasks WHERE run_id = ? ORDER BY id",
-        )
-        .bind(run)
-        .fetch_all(&self.pool)
-        .await
-    }
-
-    /// The log of a run in the order it was written.
-    pub async fn logs(&self, run: i64) -> sqlx::Result<Vec<Log>> {
-        sqlx::query_as("SELECT level, message, at FROM logs WHERE run_id = ? ORDER BY id")
-            .bind(run)
-            .fetch_all(&self.pool)
-            .await
-    }
 }
 
 #[cfg(test)]
@@ -278,48 +254,21 @@ mod tests {
     use streamflow_drift::DRIFT_SHARE_THRESHOLD;
 
     use super::*;
-    use crate::store::temporary;
+    use crate::store::{new_run, temporary};
 
     #[tokio::test]
-    async fn a_run_whose_process_is_gone_has_crashed() {
+    async fn an_event_is_handled_by_one_run() {
         let (_dir, store) = temporary().await;
         let parameters = serde_json::json!({});
-        let [alive, gone] = [
-            store.start_run("f", &parameters).await.unwrap(),
-            store.start_run("f", &parameters).await.unwrap(),
-        ];
-        let other = process::own().unwrap().replace(&format!(" {} ", std::process::id()), " 4194305 ");
-        sqlx::query("UPDATE runs SET process = ? WHERE id = ?")
-            .bind(other)
-            .bind(gone)
-            .execute(&store.pool)
-            .await
-            .unwrap();
-        store.end_crashed_runs().await.unwrap();
-        assert_eq!(store.run(alive).await.unwrap().unwrap().state, State::Running);
-        let run = store.run(gone).await.unwrap().unwrap();
-        assert_eq!((run.state, run.state_name.as_str()), (State::Failed, "Crashed"));
-    }
-
-    #[tokio::test]
-    async fn a_run_keeps_its_first_end_state() {
-        let (_dir, store) = temporary().await;
-        let run =
-            store.start_run("monitor_month", &serde_json::json!({"reference": "2024-01-31"})).await.unwrap();
-        let task = store.start_task(run, "drift_report").await.unwrap();
-        store.finish_task(task, State::Failed, "no snapshot", 1.5).await.unwrap();
-        store.log(run, "error", "no snapshot").await.unwrap();
-        store.finish_run(run, State::Failed, "Failed", "no snapshot").await.unwrap();
-        store.finish_run(run, State::Completed, "NO_ACTION", "").await.unwrap();
-
-        let found = store.run(run).await.unwrap().unwrap();
-        assert_eq!((found.state, found.message.as_str()), (State::Failed, "no snapshot"));
-        assert!(found.ended_at.is_some());
-        assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
-        assert_eq!(store.logs(run).await.unwrap().len(), 1);
-        assert_eq!(store.run_counts().await.unwrap(), [("monitor_month".into(), State::Failed, 1)]);
-        let second = store.start_run("monitor_month", &serde_json::json!({})).await.unwrap();
-        assert!(store.run(second + 1).await.unwrap().is_none());
+        let new = |event| NewRun { event, ..new_run("f", &parameters) };
+        assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), Some(1));
+        assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), None);
+        assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(2));
+        assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(3));
+        let states = |state: &str| RunFilter { state: Some(state.into()), limit: 10, ..Default::default() };
+        assert_eq!(store.runs(&states("scheduled")).await.unwrap().len(), 3);
+        assert_eq!(store.runs(&states("completed")).await.unwrap().len(), 0);
+        assert_eq!(store.runs(&RunFilter { limit: 2, ..Default::default() }).await.unwrap()[0].id, 3);
     }
 
     #[tokio::test]
@@ -339,8 +288,11 @@ mod tests {
         ] {
             let parameters =
                 serde_json::json!({"current": current, "profile": profile, "threshold": threshold});
-            let run = store.start_run("monitor_month", &parameters).await.unwrap();
-            store.finish_run(run, state, "NO_ACTION", "").await.unwrap();
+            let run = store.schedule_run(&new_run("monitor_month", &parameters)).await.unwrap().unwrap();
+            for state in [State::Running, state] {
+                let step = Step { state, name: "NO_ACTION", message: "", actor: "" };
+                assert!(store.move_run(run, &step).await.unwrap());
+            }
             // The next run ends at a later millisecond, the unit in which the end is kept.
             let ended_ms = jiff::Timestamp::now().as_millisecond();
             while jiff::Timestamp::now().as_millisecond() == ended_ms {

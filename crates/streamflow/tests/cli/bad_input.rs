@@ -1,4 +1,5 @@
-//! Every mistake a user can make gets one clear line, exit 1, and a data directory byte for byte as before.
+//! Every mistake a user can make gets one clear line, exit 1 (2 for the command line itself), and a data directory byte
+//! for byte as before.
 
 use crate::project::Project;
 
@@ -13,6 +14,10 @@ fn trained() -> Project {
 }
 
 fn refused(project: &Project, args: &[&str], expected: &[&str]) {
+    refused_with(1, project, args, expected);
+}
+
+fn refused_with(code: i32, project: &Project, args: &[&str], expected: &[&str]) {
     let data = |project: &Project| {
         let mut files = project.files("data");
         // The database is written to by the record of the failed run itself.
@@ -21,7 +26,7 @@ fn refused(project: &Project, args: &[&str], expected: &[&str]) {
     };
     let before = data(project);
     let run = project.run(args);
-    assert_eq!(run.code, 1, "{args:?}: {}{}", run.stdout, run.stderr);
+    assert_eq!(run.code, code, "{args:?}: {}{}", run.stdout, run.stderr);
     for part in expected {
         assert!(run.stderr.contains(part), "{args:?} says\n{}\nshould say: {part}", run.stderr);
     }
@@ -83,17 +88,12 @@ fn a_bad_drop_names_file_table_column_and_row() {
 fn wrong_dates_folders_and_keys_are_named() {
     let project = trained();
     for (args, expected) in [
-        (vec!["ingest", "--as-of", "2024-02-30", "drops/month_2024-03-31"], vec!["2024-02-30", "YYYY-MM-DD"]),
         (vec!["ingest", "--as-of", "2024-03-31", "nowhere"], vec!["nowhere"]),
         (vec!["ingest", "--as-of", "2024-01-31", "drops/month_2024-02-29"], vec!["2024-01-31", "--replace"]),
         (vec!["train", "--as-of", "2023-12-31"], vec!["2023-12-31", "2024-01-31"]),
         (
             vec!["monitor", "--reference", "2024-01-31", "--current", "2024-05-31"],
             vec!["2024-05-31", "2024-01-31", "2024-02-29"],
-        ),
-        (
-            vec!["monitor", "--reference", "2024-01-31", "--current", "2024-02-29", "--threshold", "30"],
-            vec!["--threshold 30", "0.30"],
         ),
         (vec!["models", "promote", "7"], vec!["no version 7", "1"]),
         (vec!["models", "rollback"], vec!["no earlier production version"]),
@@ -105,7 +105,132 @@ fn wrong_dates_folders_and_keys_are_named() {
     }
     project.edit("streamflow.toml", |text| text.replacen("threshold =", "treshold =", 1));
     refused(&project, &["check"], &["treshold", "did you mean `threshold`?"]);
-    assert_eq!(project.run(&["monitor"]).code, 2, "a missing flag is a usage error");
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let project = Project::with_sample(50);
+    let file = "drops/month_2024-01-31/usage_agg_30d.csv";
+    let months = ["monitor", "--reference", "2024-01-31", "--current"];
+    let monitor = |more: &[&'static str]| [&months[..], more].concat();
+    let drift = |more: &[&'static str]| [&["drift", file, file][..], more].concat();
+    let date = "expected YYYY-MM-DD, such as 2024-01-31";
+    let share = "expected a share from 0 to 1, such as 0.30";
+    let url = "expected a URL with http:// or https://, such as http://localhost:9090";
+    let time = "expected Unix seconds, RFC 3339, now, or before now as in -1h30m";
+    let ascii = "expected one ASCII character such as ; or |";
+    for (args, expected) in [
+        (vec!["monitor"], "--reference <YYYY-MM-DD>"),
+        (vec!["drift", file], "<CURRENT>"),
+        (vec!["nonsense"], "unrecognized subcommand"),
+        (vec!["ingest", "--as-of", "2024-02-30", "drops"], date),
+        (vec!["train", "--as-of", "january"], date),
+        (monitor(&["2024"]), date),
+        (vec!["drift", "--history", "--reference", "x"], date),
+        (vec!["sample", "--out", "more", "--start", "2024-1-1"], date),
+        (monitor(&["2024-02-29", "--threshold", "30"]), share),
+        (monitor(&["2024-01-31"]), "is named as the reference and as the current month"),
+        (drift(&["--threshold", "3"]), share),
+        (drift(&["--separator", "\u{e9}"]), ascii),
+        (drift(&["--current-separator", "ab"]), ascii),
+        (drift(&["--encoding", "klingon"]), "there is no encoding \"klingon\""),
+        (drift(&["--reference-encoding", "klingon"]), "there is no encoding \"klingon\""),
+        (drift(&["--type", "skips_7d=number"]), "numerical, categorical, text or ignore"),
+        (drift(&["--type", "skips_7d"]), "it lacks a '='; expected COLUMN=VALUE"),
+        (drift(&["--method", "skips_7d=kss"]), "did you mean ks?"),
+        (drift(&["--num-method", "kss"]), "did you mean ks?"),
+        (drift(&["--column-threshold", "skips_7d=-1"]), "expected a number over 0"),
+        (drift(&["--untested", "maybe"]), "--untested"),
+        (drift(&["--profile", "strict"]), "--profile"),
+        (drift(&["--html", "-", "--json", "-"]), "standard output"),
+        (drift(&["--html", "-", "--format", "json"]), "--format json has JSON on standard output"),
+        (drift(&["--html", file]), "would be written over"),
+        (drift(&["--html", "same", "--json", "same"]), "same would be written over same"),
+        (drift(&[file]), "drift compares two files and 3 are named; --history compares many"),
+        (vec!["drift", "--history", file], "nothing to compare with it"),
+        (
+            vec!["drift", "--history", "--method", "skips_7d=ks"],
+            "on the command line all these are for files",
+        ),
+        (vec!["drift", "--history", "--encoding", "latin1"], "on the command line all these are for files"),
+        (vec!["profile", file, "--out", file], "would be written over"),
+        (vec!["profile", file, "--out", "p.json", "--encoding", "klingon"], "there is no encoding"),
+        (vec!["sample", "--out", "more", "--months", "0"], "--months is 0, expected 1 to 120"),
+        (vec!["sample", "--out", "more", "--rows", "0"], "--rows is 0, expected 1 to 9000000"),
+        (vec!["sample", "--out", "more", "--drift-month", "9"], "--drift-month is 9, expected 1 to 3"),
+        (vec!["flows", "runs", "--limit", "0"], "0 is not in 1..=4294967295"),
+        (vec!["models", "promote", "x"], "expected the number of a version"),
+        (vec!["query", "up", "--url", "localhost:9090"], url),
+        (vec!["query", "up", "--url", "ftp://localhost/"], "expected a URL with http:// or https://"),
+        (vec!["dashboards", "export", "--out", "more", "--datasource-url", "localhost:9090"], url),
+        (vec!["query", "up", "--time", "noon"], time),
+        (vec!["query", "up", "--start", "-1h", "--end", "yesterday"], time),
+        (vec!["query", "up", "--start", "now", "--end", "-1h"], "--end is before --start"),
+        (vec!["query", "up", "--start", "-1h", "--step", "0"], "expected a duration longer than nothing"),
+        (vec!["serve", "--listen", "8000"], "--listen"),
+        (vec!["check", "--format", "xml"], "--format"),
+    ] {
+        refused_with(2, &project, &args, &[expected]);
+    }
+    assert!(!project.path("more").exists());
+    assert!(
+        project.ok(&["--help"]).contains("Exit codes: 0 done, 1 failed, 2 wrong command line, 3 retraining")
+    );
+}
+
+#[test]
+fn an_output_has_its_place_before_anything_is_computed() {
+    let project = Project::with_sample(50);
+    let file = "drops/month_2024-01-31/usage_agg_30d.csv";
+    let nowhere = "there is no folder nope; make it first, or name another place";
+    for (args, expected) in [
+        (vec!["drift", file, file, "--json", "nope/x.json"], nowhere),
+        (vec!["drift", file, file, "--html", "nope/x.html"], nowhere),
+        (vec!["drift", file, file, "--evidently-json", "nope/x.json"], nowhere),
+        (vec!["drift", file, file, "--markdown", "nope/x.md"], nowhere),
+        (vec!["drift", file, file, "--html", "drops"], "drops is a folder; name a file in it"),
+        (vec!["drift", file, file, "--json", "streamflow.toml/x"], "there is no folder streamflow.toml"),
+        (vec!["profile", file, "--out", "nope/p.json"], nowhere),
+        (vec!["sample", "--out", "nope/drops"], nowhere),
+        (vec!["sample", "--out", "streamflow.toml"], "streamflow.toml is a file; name a folder"),
+        (vec!["dashboards", "export", "--out", "nope/grafana"], nowhere),
+        (
+            vec!["dashboards", "export", "--out", "streamflow.toml"],
+            "streamflow.toml is a file; name a folder",
+        ),
+        (vec!["tsdb", "snapshot", "--out", "nope/copy"], nowhere),
+        (vec!["tsdb", "snapshot", "--out", "copy"], "data/metrics holds no stored metrics"),
+        (vec!["init", "streamflow.toml"], "streamflow.toml is a file; name a folder"),
+        (
+            vec!["monitor", "--reference", "2024-01-31", "--current", "2024-02-29", "--report-dir", file],
+            "usage_agg_30d.csv is a file; name a folder",
+        ),
+    ] {
+        refused(&project, &args, &[expected]);
+    }
+    assert!(!project.path("nope").exists());
+    project.ok(&["dashboards", "export", "--out", "grafana-2"]);
+}
+
+#[test]
+fn a_damaged_ledger_entry_is_named_beside_the_other_months() {
+    let project = trained();
+    std::fs::write(project.path("data/snapshots/_ledger/as_of=2024-01-31.json"), "{").unwrap();
+    let run = project.run(&["data", "verify"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    for part in [
+        "as_of=2024-01-31.json is damaged",
+        "with --replace",
+        "6 of 6 files",
+        "1 ledger entries cannot be read",
+    ] {
+        assert!(run.stdout.contains(part), "{}", run.stdout);
+    }
+    let json = project.run(&["data", "verify", "--format", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["ledger"].as_array().unwrap().len(), json["files"].as_array().unwrap().len()), (1, 6));
+    project.ok(&["ingest", "--as-of", "2024-01-31", "--replace", "drops/month_2024-01-31"]);
+    assert!(project.ok(&["data", "verify"]).contains("12 of 12 files are as they were written."));
 }
 
 #[test]

@@ -44,11 +44,14 @@ fn monitor_prints_the_line_that_other_tools_look_for() {
     let runs = project.json(&["flows", "runs"]);
     let states: Vec<&str> =
         runs.as_array().unwrap().iter().map(|r| r["state_name"].as_str().unwrap()).collect();
-    assert_eq!(states, ["RETRAINING_TRIGGERED", "NO_ACTION", "NO_ACTION"]);
-    let run = project.json(&["flows", "inspect", "1"]);
+    assert_eq!(states, ["RETRAINING_TRIGGERED", "NO_ACTION", "NO_ACTION", "Completed", "Completed"]);
+    let run = project.json(&["flows", "inspect", "3"]);
     let tasks: Vec<&str> =
         run["tasks"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
-    assert_eq!(tasks, ["build_reference_table", "build_current_table", "compare_tables", "write_reports"]);
+    assert_eq!(
+        tasks,
+        ["build_reference_table", "build_current_table", "compare_tables", "evaluate", "write_reports"]
+    );
 }
 
 #[test]

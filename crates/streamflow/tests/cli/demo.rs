@@ -16,7 +16,14 @@ fn serves_reports_and_is_reused_by_a_second_run() {
     let project = Project::new();
     let demo = start(&project);
     assert!(demo.printed("train     churn version 1"), "{:#?}", demo.lines);
-    assert!(demo.printed("-> NO_ACTION") && demo.printed("-> RETRAINING_TRIGGERED"), "{:#?}", demo.lines);
+    // The second month: drift is green, the model is wrong, a better one takes over.
+    assert!(demo.printed("-> NO_ACTION drift_share="), "{:#?}", demo.lines);
+    assert!(demo.printed("monthly   2024-02-29 PROMOTED: version 2"), "{:#?}", demo.lines);
+    assert!(
+        demo.printed("-> RETRAINING_TRIGGERED drift_share="),
+        "the third month drifts: {:#?}",
+        demo.lines
+    );
     demo.wait_for_metric("api_requests_total ", 50.0);
     // One caller in fifty is unknown.
     demo.wait_for_metric("api_responses_total{code=\"404\"}", 1.0);

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
-    ("model", &[]),
+    ("performance", &["streamflow-stats"]),
+    ("model", &["streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
     ("template", &["streamflow-gotext"]),
+    ("schedule", &["streamflow-gotext"]),
     ("promql", &["streamflow-gotext", "streamflow-tsdb"]),
     ("outbound", &[]),
     // Tests alone may use it: it stands in no row.
@@ -40,8 +42,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "streamflow-gotext",
             "streamflow-model",
             "streamflow-outbound",
+            "streamflow-performance",
             "streamflow-prometheus",
             "streamflow-promql",
+            "streamflow-schedule",
             "streamflow-stats",
             "streamflow-template",
             "streamflow-tsdb",
@@ -78,9 +82,11 @@ fn dependencies_point_down_only() {
             "model",
             "oracles",
             "outbound",
+            "performance",
             "prometheus",
             "prometheus_yml",
             "promql",
+            "schedule",
             "stats",
             "streamflow",
             "template",
@@ -102,7 +108,7 @@ fn dependencies_point_down_only() {
 }
 
 /// The modules of the binary from the top down. A module uses those of the rows below its own and no others.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["cli"],
     &["commands"],
     &["run"],
@@ -110,10 +116,11 @@ const LAYERS: [&[&str]; 11] = [
     &["api", "console"],
     &["flows", "serving"],
     &["workspace"],
-    &["drift", "registry"],
+    &["performance"],
+    &["drift", "notify", "prefect", "registry"],
     &["store"],
-    &["config", "panels", "prefect", "sample", "traffic"],
-    &["files", "server", "templates", "terminal"],
+    &["config", "panels", "sample", "traffic"],
+    &["attempts", "files", "random", "server", "templates", "terminal"],
 ];
 
 #[test]

@@ -2,16 +2,21 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
+mod console;
 mod course;
 mod demo;
 mod drift;
 mod everyday_files;
+mod flows;
+mod flows_alone;
 mod golden_drift;
 mod house;
 mod http;
+mod notify;
 mod outside;
 mod project;
 mod prometheus;
 mod serve;
 mod server;
+mod tls;
 mod up;

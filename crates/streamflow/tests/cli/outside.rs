@@ -122,3 +122,23 @@ fn what_a_killed_sample_left_is_removed_by_the_next() {
     project.ok(&["sample", "--out", "drops", "--rows", "50", "--months", "1"]);
     assert_eq!(names(), ["month_2024-01-31"]);
 }
+
+#[test]
+fn init_makes_up_a_password_for_grafana_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let password = |project: &Project| {
+        let text = std::fs::read_to_string(project.path(".env")).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("GRAFANA_PASSWORD=").map(str::to_owned)).unwrap()
+    };
+    let (one, other) = (Project::new(), Project::new());
+    assert_eq!(std::fs::metadata(one.path(".env")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(password(&one).len() >= 32);
+    assert_ne!(password(&one), password(&other));
+
+    let again = one.path("again");
+    std::fs::create_dir(&again).unwrap();
+    std::fs::write(again.join(".env"), "GRAFANA_PASSWORD=mine\n").unwrap();
+    let written = one.json(&["init", "again"]);
+    assert!(!written["files"].as_array().unwrap().contains(&".env".into()), "{written}");
+    assert_eq!(std::fs::read_to_string(again.join(".env")).unwrap(), "GRAFANA_PASSWORD=mine\n");
+}

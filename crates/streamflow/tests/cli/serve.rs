@@ -48,3 +48,19 @@ fn a_running_server_takes_what_is_newer_without_failing_a_request() {
     });
     server.stop("-TERM");
 }
+
+#[test]
+fn reports_that_monitor_wrote_elsewhere_are_told_as_metrics() {
+    let project = Project::with_sample(300);
+    let months = ["2024-01-31", "2024-02-29"];
+    for month in months {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    let elsewhere = ["--report-dir", "elsewhere"];
+    let monitor = ["monitor", "--reference", months[0], "--current", months[1]];
+    project.ok(&[&monitor[..], &elsewhere].concat());
+    let serve = [&["serve", "--listen", "127.0.0.1:0"][..], &elsewhere].concat();
+    let server = Server::start(&project, &serve, "listening on http://");
+    server.wait_for_metric("streamflow_drift_share_threshold", 0.3);
+    server.stop("-TERM");
+}

@@ -45,6 +45,13 @@ impl Server {
         line.trim_end().to_owned()
     }
 
+    /// Memory of the process, shared libraries included.
+    pub fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -95,6 +102,12 @@ impl Server {
             if value >= least { "enough".to_owned() } else { format!("{metric} is {value}") }
         };
         self.wait_for("enough", value);
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     /// Asks it to stop by a signal; it must end well.

@@ -1,5 +1,6 @@
 //! `streamflow up`: one process serves, scrapes itself, answers PromQL and shows the console.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use reqwest::StatusCode;
@@ -10,15 +11,15 @@ use crate::project::Project;
 use crate::server::Server;
 
 /// A running `up` and both of its addresses.
-struct Up {
-    server: Server,
-    api: String,
-    console: String,
-    client: reqwest::Client,
+pub struct Up {
+    pub server: Server,
+    pub api: String,
+    pub console: String,
+    pub client: reqwest::Client,
 }
 
 impl Up {
-    fn start(project: &Project, args: &[&str]) -> Self {
+    pub fn start(project: &Project, args: &[&str]) -> Self {
         let common = ["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
         let mut server = Server::start(project, &[&common, args].concat(), "listening on http://");
         let line = server.next_line();
@@ -31,7 +32,7 @@ impl Up {
         self.client.get(format!("{}{path}", self.console)).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         let answer = self.get(path).await;
         assert_eq!(answer.status(), 200, "{path}");
         answer.json().await.unwrap()
@@ -54,7 +55,7 @@ impl Up {
         .await;
     }
 
-    async fn token(&self) -> String {
+    pub async fn token(&self) -> String {
         self.json("/api/streamflow/session").await["token"].as_str().unwrap().to_owned()
     }
 
@@ -123,6 +124,13 @@ async fn it_counts_its_own_answers_and_every_panel_has_data() {
     let rules = up.json("/api/v1/rules").await;
     assert!(!rules["data"]["groups"].as_array().unwrap().is_empty(), "the shipped rules hold: {rules}");
     up.server.stop("-INT");
+
+    // A copy under a name in this very folder holds the same samples.
+    project.ok(&["tsdb", "snapshot", "--out", "copy"]);
+    let samples =
+        |args: &[&str]| project.json(&[&["tsdb", "verify"], args].concat())["wal_samples"].as_u64().unwrap();
+    let copied = samples(&["copy"]);
+    assert!(copied > 0 && copied == samples(&[]), "{copied} samples");
 }
 
 /// Samples that were scraped are there again after a kill.
@@ -180,6 +188,13 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     let comparison = json!({ "reference": "2024-01-31", "current": "2024-03-31" });
     let (_, entry) = up.post("/api/streamflow/reports", &token, &comparison).await;
+    let marks = up.json("/api/streamflow/annotations?start=0&end=4000000000").await;
+    let kinds: BTreeSet<&str> =
+        marks.as_array().unwrap().iter().map(|mark| mark["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["decision", "ingest", "promotion"]), "{marks}");
+    assert_eq!(up.json("/api/streamflow/annotations?start=0&end=1").await, json!([]));
+    let far = up.get("/api/streamflow/annotations?start=0&end=1e300").await;
+    assert_eq!(far.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let report = up.get(&format!("/{}", entry["url"].as_str().unwrap())).await;
     let policy = report.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(
@@ -189,7 +204,7 @@ async fn the_resources_tell_what_there_is_and_change_it_only_with_the_token() {
     assert_eq!(up.get("/reports/..%2f..%2fstreamflow.html").await.status(), 404);
     let runs = up.json("/api/streamflow/runs?limit=5").await;
     let run = up.json(&format!("/api/streamflow/runs/{}", runs[0]["id"])).await;
-    assert_eq!((&run["state"], run["tasks"].as_array().unwrap().len()), (&json!("completed"), 4));
+    assert_eq!((&run["state"], run["tasks"].as_array().unwrap().len()), (&json!("completed"), 5));
     up.wait_for("up{job=\"api\"}", 1.0).await;
     let status = up.json("/api/streamflow/status").await;
     assert!(status["tsdb"]["head_series"].as_u64().unwrap() > 0, "{status}");

@@ -9,6 +9,9 @@ use super::value::{self, Value};
 
 use Parameter::{Any, Sample, Samples, String as Text};
 
+/// Of all that functions are given and give while one template is expanded, so that none fills the memory.
+pub const HANDLED_MAX: usize = 16 << 20;
+
 /// What a function needs beside its arguments.
 pub struct Environment<'e> {
     /// Evaluates an instant query at the time of the expansion.

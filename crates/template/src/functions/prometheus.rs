@@ -6,7 +6,7 @@ use regex::Regex;
 use streamflow_gotext::{self as gotext, general, parse_duration_ms, shortest};
 
 use super::super::value::{Value, time_text};
-use super::Environment;
+use super::{Environment, HANDLED_MAX};
 
 type Answer = Result<Value, String>;
 
@@ -74,8 +74,15 @@ pub fn matches(values: &[Value]) -> Answer {
 
 /// Every match replaced; `$1` and `${name}` are groups.
 pub fn re_replace_all(values: &[Value]) -> Answer {
-    let replaced = regex(&values[0].text())?.replace_all(&values[2].text(), values[1].text()).into_owned();
-    Ok(Value::String(replaced))
+    let (replacement, text) = (values[1].text(), values[2].text());
+    let regex = regex(&values[0].text())?;
+    // A group is a part of its match, so that all matches together give for it the text at most.
+    let groups = replacement.matches('$').count();
+    let most = regex.find_iter(&text).count() * replacement.len() + (groups + 1) * text.len();
+    if most > HANDLED_MAX {
+        return Err(format!("the text with its replacements may be longer than {HANDLED_MAX} bytes"));
+    }
+    Ok(Value::String(regex.replace_all(&text, replacement).into_owned()))
 }
 
 /// The first letter of every word in upper case.

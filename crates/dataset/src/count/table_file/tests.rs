@@ -7,19 +7,22 @@ use proptest::prelude::*;
 use super::*;
 use crate::cell::Cell;
 use crate::column_type::ColumnType;
+use crate::count::csv_table::with_remedy;
 use crate::count::infer::is_missing;
 use crate::count::kind::Inference;
 use crate::count::value_counts::Counts;
+use crate::count::written_number::Commas;
 use crate::format::csv::records::Records;
+use crate::format::csv::records::Step;
 
 /// Type, missing and unparseable rows, rows of each value.
 type Plain = (ColumnType, [u64; 2], BTreeMap<String, u64>);
 
-/// The columns of a CSV file, read twice and value by value: once for the types, once for the values.
-fn naive(text: &[u8]) -> Result<Vec<Plain>, Error> {
+/// The columns of a CSV file with this separator, read twice and value by value: once for the types, once for the values.
+fn naive(text: &[u8], separator: u8) -> Result<Vec<Plain>, Error> {
     let table = TableFile::from_bytes("t.csv", text.to_vec())?;
     let read = |see: &mut dyn FnMut(usize, &str)| -> Result<(), Fault> {
-        let mut records = Records::separated(text, b',')?;
+        let mut records = Records::separated(text, separator)?;
         loop {
             match records.advance()? {
                 Step::Record => (0..table.header.len()).for_each(|column| see(column, records.field(column))),
@@ -28,7 +31,7 @@ fn naive(text: &[u8]) -> Result<Vec<Plain>, Error> {
             }
         }
     };
-    let mut inferences = vec![Inference::default(); table.header.len()];
+    let mut inferences = vec![Inference::new(Commas::of(separator)); table.header.len()];
     read(&mut |column, text| inferences[column].see(text, 1))
         .map_err(|fault| Error::of_file(&table.name, with_remedy(fault)))?;
     let kinds: Vec<_> = inferences.into_iter().map(Inference::kind).collect();
@@ -89,7 +92,8 @@ fn counted(text: &[u8], memory_bytes: u64, threads: usize) -> Result<Vec<Plain>,
     let mut looks = 0;
     while !names.is_empty() {
         let asked: Vec<&str> = names.iter().map(String::as_str).collect();
-        let counted = table.count(&asked, &Reading { memory_bytes, threads, progress: &|_| {} })?;
+        let counted =
+            table.count(&asked, &Reading { memory_bytes, threads, whole_rows: true, progress: &|_| {} })?;
         assert_eq!(counted.columns.len() + counted.deferred.len(), asked.len());
         looks += 1;
         assert!(looks <= 2 * table.header.len(), "{:?} are deferred for ever", counted.deferred);
@@ -101,7 +105,12 @@ fn counted(text: &[u8], memory_bytes: u64, threads: usize) -> Result<Vec<Plain>,
 
 #[track_caller]
 fn check(text: &[u8]) {
-    let expected = naive(text).map_err(|error| error.to_string());
+    check_separated(text, b',');
+}
+
+#[track_caller]
+fn check_separated(text: &[u8], separator: u8) {
+    let expected = naive(text, separator).map_err(|error| error.to_string());
     for (memory_bytes, threads) in [(u64::MAX, 1), (u64::MAX, 3), (0, 2)] {
         let found = counted(text, memory_bytes, threads).map_err(|error| error.to_string());
         assert_eq!(
@@ -185,6 +194,17 @@ proptest! {
     }
 
     #[test]
+    fn numbers_with_commas_are_read_row_by_row_too(
+        column in prop::collection::vec("[1-9][0-9]{0,2}(,[0-9]{1,3})?", 0..60),
+        plain in 0..80_u32,
+        odd in prop::option::of("[0-9.,%]{1,7}"),
+    ) {
+        let plain = (0..plain).map(|number| number.to_string());
+        let lines = plain.chain(column).chain(odd).map(|number| format!("{number};x\n"));
+        check_separated(format!("n;t\n{}", lines.collect::<String>()).as_bytes(), b';');
+    }
+
+    #[test]
     fn any_text_is_read_as_the_csv_crate_reads_it(text in "[ab1,\"\r\n .]{0,60}") {
         check(text.as_bytes());
     }
@@ -195,7 +215,7 @@ fn columns_beyond_the_memory_are_deferred() {
     let mut text = "a,b,c\n".to_string();
     (0..3_000).for_each(|row| text.push_str(&format!("{row}.5,{},{row}.25\n", row % 3)));
     let mut table = TableFile::from_bytes("t.csv", text.into_bytes()).unwrap();
-    let reading = Reading { memory_bytes: 20_000, threads: 1, progress: &|_| {} };
+    let reading = Reading { memory_bytes: 20_000, threads: 1, whole_rows: false, progress: &|_| {} };
     let names = |counted: &Counted| counted.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     let first = table.count(&["a", "b", "c"], &reading).unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A CSV file as blocks that end where a record ends, so that several threads can each take the next one.
+//! CSV files as blocks that end where a record ends, so that several threads can each take the next one.
 
 use std::io::{self, Read};
 
@@ -9,13 +9,15 @@ const BLOCK_BYTES: usize = if cfg!(test) { 64 } else { 1 << 20 };
 /// Zeros after the text of a block, so that a word can be loaded at its last byte.
 pub(crate) const PADDING: usize = 16;
 
-/// Takes blocks off a file, from the first record after the header on.
-pub(crate) struct Blocks<R> {
-    source: R,
+/// Takes blocks off files, each from the first record after its header on.
+pub(crate) struct Blocks<I, R> {
+    /// Those that are not begun.
+    sources: I,
+    /// The one that is being read.
+    source: Option<R>,
     separator: u8,
     /// The beginning of a record whose end is not read yet.
     rest: Vec<u8>,
-    ended: bool,
 }
 
 /// Text of whole records and [`PADDING`] bytes; reused from block to block.
@@ -40,32 +42,36 @@ pub(crate) enum Next {
     End,
 }
 
-impl<R: Read> Blocks<R> {
-    /// `source` stands at the start of a record.
-    pub(crate) fn new(source: R, separator: u8) -> Self {
-        Blocks { source, separator, rest: Vec::new(), ended: false }
+impl<R: Read, I: Iterator<Item = io::Result<R>>> Blocks<I, R> {
+    /// Each of the sources stands at the start of a record.
+    pub(crate) fn new(sources: I, separator: u8) -> Self {
+        Blocks { sources, source: None, separator, rest: Vec::new() }
     }
 
-    /// Fills `block` with the next records.
+    /// Fills `block` with the next records, all of one source.
     pub(crate) fn advance(&mut self, block: &mut Block) -> io::Result<Next> {
         let bytes = &mut block.bytes;
         bytes.clear();
         bytes.append(&mut self.rest);
         loop {
-            if !self.ended {
-                let before = bytes.len();
-                self.source.by_ref().take(BLOCK_BYTES as u64).read_to_end(bytes)?;
-                self.ended = bytes.len() - before < BLOCK_BYTES;
+            if self.source.is_none() {
+                let Some(next) = self.sources.next() else { return Ok(Next::End) };
+                self.source = Some(next?);
             }
-            let end = if self.ended { bytes.len() } else { last_record_end(bytes, self.separator) };
+            let before = bytes.len();
+            if let Some(source) = &mut self.source {
+                source.by_ref().take(BLOCK_BYTES as u64).read_to_end(bytes)?;
+            }
+            let has_ended = bytes.len() - before < BLOCK_BYTES;
+            if has_ended {
+                self.source = None;
+            }
+            let end = if has_ended { bytes.len() } else { last_record_end(bytes, self.separator) };
             if end > 0 {
                 self.rest.extend_from_slice(&bytes[end..]);
                 bytes.truncate(end);
                 bytes.resize(end + PADDING, 0);
                 return Ok(Next::Block);
-            }
-            if self.ended {
-                return Ok(Next::End);
             }
             if bytes.len() > RECORD_LIMIT {
                 return Ok(Next::TooLong);
@@ -135,16 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_its_blocks() {
+    fn files_are_their_blocks() {
         let text: String = (0..3_000).map(|row| format!("{row},\"x\n{row}\"\n")).collect();
-        let mut blocks = Blocks::new(text.as_bytes(), b',');
-        let (mut block, mut seen, mut count) = (Block::default(), Vec::new(), 0);
-        while let Ok(Next::Block) = blocks.advance(&mut block) {
-            let (bytes, end) = block.padded();
-            assert!(bytes[..end].ends_with(b"\"\n"));
-            seen.extend_from_slice(&bytes[..end]);
-            count += 1;
+        // Nothing, no end of a line before the next file, and what follows.
+        let (head, tail) = text.split_at(text.len() / 2 + text[text.len() / 2..].find('\n').unwrap());
+        for files in [&[text.as_str()][..], &["", text.as_str(), ""], &[head, tail]] {
+            let sources = files.iter().map(|file| Ok(file.as_bytes()));
+            let mut blocks = Blocks::new(sources, b',');
+            let (mut block, mut seen, mut count) = (Block::default(), Vec::new(), 0);
+            while let Ok(Next::Block) = blocks.advance(&mut block) {
+                let (bytes, end) = block.padded();
+                seen.extend_from_slice(&bytes[..end]);
+                count += 1;
+            }
+            assert!(seen == text.as_bytes() && count > 3);
         }
-        assert!(seen == text.as_bytes() && count > 3);
     }
 }

@@ -35,6 +35,9 @@ impl<R: Read> Records<R> {
     /// Reads the header of a file with commas; one with another separator is a fault.
     pub(crate) fn open(source: R) -> Result<Self, Fault> {
         let records = Self::separated(source, b',')?;
+        if records.header.iter().any(|name| name.contains('\0')) {
+            return Err(ProblemKind::NotUtf8 { utf16: true }.into());
+        }
         if let [only] = records.header.as_slice()
             && let Some(separator) = only.chars().find(|c| matches!(c, ';' | '\t' | '|'))
         {

@@ -60,7 +60,7 @@ pub enum Outcome {
 impl Snapshots {
     /// Validates the drop in `directory` and commits it as the snapshot of `as_of`, whole or not at
     /// all. The same drop twice changes nothing, unless files of the first are damaged or missing, which are then
-    /// written again; another one is refused unless `replace`.
+    /// written again; another one is refused unless `replace`. With it, files without a checksum are written again too.
     ///
     /// # Errors
     /// [`Error::Rejected`] or [`Error::ExpectationsFailed`] with all that is wrong,
@@ -84,10 +84,10 @@ impl Snapshots {
         let mut problems = Problems::default();
         found.problems.into_iter().for_each(|problem| problems.push(problem));
 
-        let current = ledger::read(&self.snapshots, as_of)?;
+        let current = self.current(as_of, replace)?;
         if let Some(current) = current.as_ref().filter(|_| problems.count == 0) {
             let differences = self.differences(current, &sources);
-            if differences.is_empty() && self.is_whole(current)? {
+            if differences.is_empty() && self.is_whole(current, replace)? {
                 let snapshot = current.clone();
                 let (outcome, ignored_files) = (Outcome::Unchanged, found.ignored);
                 return Ok(IngestReport { outcome, snapshot, validation: None, ignored_files });
@@ -114,6 +114,15 @@ impl Snapshots {
             Some(_) => Outcome::Replaced,
         };
         Ok(IngestReport { outcome, snapshot, validation: Some(validation), ignored_files: found.ignored })
+    }
+
+    /// What the date holds.
+    fn current(&self, as_of: Period, replace: bool) -> Result<Option<Snapshot>, Error> {
+        match ledger::read(&self.snapshots, as_of) {
+            // Nothing is known of what it holds, so it takes a replacement to write it anew.
+            Err(Error::Ledger { .. }) if replace => Ok(None),
+            other => other,
+        }
     }
 
     fn commit(

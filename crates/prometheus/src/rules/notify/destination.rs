@@ -34,7 +34,7 @@ pub enum Kind {
 pub struct DestinationStatus {
     /// What it understands.
     pub kind: Kind,
-    /// Where, without user and password.
+    /// Where, without its password.
     pub url: String,
     /// Alerts that it took.
     pub sent: u64,
@@ -54,7 +54,7 @@ pub struct DestinationStatus {
 #[derive(Debug)]
 pub struct Destination {
     kind: Kind,
-    /// Its URL without user and password.
+    /// Its URL without its password.
     name: String,
     capacity: usize,
     queue: Mutex<VecDeque<Arc<Notification>>>,

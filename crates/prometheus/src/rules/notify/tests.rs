@@ -162,7 +162,7 @@ fn the_oldest_give_way() {
     destination.push(&notifications);
     let status = destination.status();
     assert_eq!((status.queue_length, status.dropped), (2, 3));
-    assert_eq!(status.url, "http://127.0.0.1:9/x");
+    assert_eq!(status.url, "http://user:xxxxx@127.0.0.1:9/x");
 }
 
 #[test]

@@ -78,7 +78,7 @@ const BESIDE_NAME: [usize; 2] = [64, 40];
 const SHORTEST_NAME: usize = 16;
 
 /// A row for each line, which is never wrapped: names are cut, and a narrow terminal gets no sparklines.
-fn rows_of_lines(chart: &chart::Chart, width: Option<usize>) -> comfy_table::Table {
+fn rows_of_lines(chart: &chart::Chart, width: Option<usize>) -> terminal::Rows {
     let width = width.unwrap_or(usize::MAX);
     let sparklines = width >= BESIDE_NAME[0] + SHORTEST_NAME;
     let longest = width.saturating_sub(BESIDE_NAME[usize::from(!sparklines)]).max(SHORTEST_NAME);

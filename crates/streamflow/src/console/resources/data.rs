@@ -20,6 +20,20 @@ pub async fn snapshots(State(resources): State<Resources>) -> Result<Json<Vec<Va
     Ok(Json(list.await??))
 }
 
+/// Each month with the moment it was ingested, as the database writes moments.
+pub async fn ingests(resources: &Resources) -> Result<Vec<(String, String)>, ResourceError> {
+    let workspace = resources.workspace();
+    let (store, dir) = (workspace.snapshots.clone(), workspace.data_dir.join("snapshots"));
+    let list = tokio::task::spawn_blocking(move || {
+        let found = store.snapshots()?;
+        let of = |snapshot: &Snapshot| {
+            Some((snapshot.as_of.to_string(), ingested(&dir.join(&snapshot.validation))?))
+        };
+        anyhow::Ok(found.iter().filter_map(of).collect())
+    });
+    Ok(list.await??)
+}
+
 fn entry(snapshot: &Snapshot, dir: &Path) -> Value {
     let validation: Value = std::fs::read(dir.join(&snapshot.validation))
         .ok()
@@ -58,5 +72,5 @@ fn entry(snapshot: &Snapshot, dir: &Path) -> Value {
 /// When the month was committed, as its validation result was written then.
 fn ingested(validation: &Path) -> Option<String> {
     let written = std::fs::metadata(validation).ok()?.modified().ok()?;
-    Some(jiff::Timestamp::try_from(written).ok()?.to_string())
+    Some(format!("{:.3}", jiff::Timestamp::try_from(written).ok()?))
 }

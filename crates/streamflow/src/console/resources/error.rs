@@ -1,11 +1,14 @@
 //! Every way a request to our own resources fails, with its status and body `{"error": "…"}`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::console::auth::Busy;
+use crate::console::passwords::NotChecked;
+use crate::server::body::BodyError;
 use crate::terminal::one_line;
 
 /// Why a request was not answered.
@@ -13,11 +16,12 @@ use crate::terminal::one_line;
 pub struct ResourceError {
     pub status: StatusCode,
     pub message: String,
+    retry_after_seconds: Option<u64>,
 }
 
 impl ResourceError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), retry_after_seconds: None }
     }
 
     /// 404.
@@ -47,12 +51,32 @@ impl From<JsonRejection> for ResourceError {
 }
 
 /// 429.
-impl From<Busy> for ResourceError {
-    fn from(_: Busy) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many passwords are being checked; try again in a moment",
-        )
+impl From<NotChecked> for ResourceError {
+    fn from(reason: NotChecked) -> Self {
+        let (message, wait) = match reason {
+            NotChecked::Busy => (
+                "too many passwords are being checked; try again in a moment".to_owned(),
+                Duration::from_secs(1),
+            ),
+            NotChecked::TooOften(wait) => {
+                let seconds = whole_seconds(wait);
+                (format!("too many wrong passwords; try again in {seconds} s"), wait)
+            }
+        };
+        let retry_after_seconds = Some(whole_seconds(wait));
+        Self { retry_after_seconds, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// 400, 408, 413 or 503.
+impl From<BodyError> for ResourceError {
+    fn from(error: BodyError) -> Self {
+        let retry_after_seconds = matches!(error, BodyError::Crowded).then_some(1);
+        Self { retry_after_seconds, ..Self::new(error.status(), error.to_string()) }
     }
 }
 
@@ -65,8 +89,8 @@ impl From<tokio::task::JoinError> for ResourceError {
 impl IntoResponse for ResourceError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(serde_json::json!({ "error": self.message }))).into_response();
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -1,9 +1,12 @@
 //! Our own resources under `/api/streamflow/`: what the web console shows beside metrics, and what it may change.
 
+mod annotations;
 mod data;
 mod error;
+mod flows;
 mod models;
 mod panels;
+mod performance;
 mod predict;
 mod reports;
 mod runs;
@@ -20,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use super::auth::Auth;
 use super::rights::{Access, Right, Route};
+use crate::flows::runner::Wake;
 use crate::workspace::Workspace;
 
 pub use error::ResourceError;
@@ -35,6 +39,10 @@ pub struct ResourceParts {
     pub metrics: streamflow_prometheus::Handle,
     /// URL of the prediction API of this process.
     pub api_url: Url,
+    /// Wakes what runs flows.
+    pub wake: Wake,
+    /// What the prediction API knows this process's own requests by.
+    pub own_key: &'static str,
 }
 
 struct ResourceState {
@@ -64,7 +72,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 15] {
+pub fn routes() -> [Route<Resources>; 29] {
     use Right::{Ask, Change, Open, Read};
     [
         console("/api/streamflow/session", Open, get(session::session)),
@@ -80,6 +88,28 @@ pub fn routes() -> [Route<Resources>; 15] {
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),
         console("/api/streamflow/runs", Read, get(runs::list)),
         console("/api/streamflow/runs/{id}", Read, get(runs::run)),
+        console("/api/streamflow/runs/{id}/logs", Read, get(runs::logs)),
+        Route {
+            path: "/api/streamflow/runs/{id}/log.txt",
+            access: Access::program(Read),
+            methods: get(runs::log_text),
+        },
+        console("/api/streamflow/runs/{id}/retry", Change, post(runs::retry)),
+        console("/api/streamflow/runs/{id}/cancel", Change, post(runs::cancel)),
+        console("/api/streamflow/runs/{id}/answer", Change, post(runs::answer)),
+        console("/api/streamflow/flows", Read, get(flows::list)),
+        console("/api/streamflow/flows/{name}/run", Change, post(flows::run)),
+        console("/api/streamflow/flows/{name}/schedule", Change, post(flows::pause)),
+        console("/api/streamflow/flows/{name}/backfill", Change, post(flows::backfill)),
+        Route {
+            path: "/api/streamflow/hooks/{name}",
+            access: Access::program(Change),
+            methods: post(flows::hook),
+        },
+        console("/api/streamflow/performance", Read, get(performance::list)),
+        console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
+        console("/api/streamflow/audit", Read, get(runs::audit)),
+        console("/api/streamflow/annotations", Read, get(annotations::list)),
         console("/api/streamflow/predict", Ask, post(predict::predict)),
         console("/api/streamflow/status", Read, get(status::status)),
     ]

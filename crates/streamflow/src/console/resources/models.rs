@@ -1,12 +1,14 @@
 //! Versions of the model and which of them is served.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ResourceError, Resources};
+use crate::console::guard::Actor;
+use crate::store::models::By;
 use crate::workspace::Workspace;
 
 #[derive(Serialize)]
@@ -25,6 +27,8 @@ struct Version {
     seed: i64,
     metrics: Value,
     production: bool,
+    /// The run that trained it, where one did.
+    run_id: Option<i64>,
 }
 
 /// `GET /api/streamflow/models`: newest version first.
@@ -43,6 +47,7 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
             seed: version.seed,
             metrics: version.metrics,
             production: version.production,
+            run_id: version.run_id,
         })
         .collect();
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
@@ -58,20 +63,24 @@ pub struct Promotion {
 /// `POST /api/streamflow/models/promote`.
 pub async fn promote(
     State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
     body: Result<Json<Promotion>, JsonRejection>,
 ) -> Result<Json<Models>, ResourceError> {
     let Json(Promotion { version }) = body?;
     let Workspace { config, registry, .. } = resources.workspace();
-    let promoted = registry.promote(&config.model.name, version).await;
+    let promoted = registry.promote(&config.model.name, version, By { actor: &actor.0, run: None }).await;
     promoted.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "promoted from the console");
     list(State(resources)).await
 }
 
 /// `POST /api/streamflow/models/rollback`.
-pub async fn rollback(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
+pub async fn rollback(
+    State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<Models>, ResourceError> {
     let Workspace { config, registry, .. } = resources.workspace();
-    let returned = registry.rollback(&config.model.name).await;
+    let returned = registry.rollback(&config.model.name, By { actor: &actor.0, run: None }).await;
     let version = returned.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "rolled back from the console");
     list(State(resources)).await

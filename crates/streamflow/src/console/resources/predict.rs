@@ -55,7 +55,8 @@ pub async fn predict(
         _ => json!(entity),
     };
     let url = parts.api_url.join("predict").context("the prediction API's address is no URL")?;
-    let answer = resources.0.client.post(url).json(&json!({ spec.entity.column(): id })).send().await;
+    let request = resources.0.client.post(url).bearer_auth(parts.own_key);
+    let answer = request.json(&json!({ spec.entity.column(): id })).send().await;
     let answer = answer.context("the prediction API of this server does not answer")?;
     let status = answer.status().as_u16();
     let response: Value = answer.json().await.context("the prediction API's answer is not JSON")?;

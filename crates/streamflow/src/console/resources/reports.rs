@@ -5,12 +5,15 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use indicatif::ProgressBar;
 use serde::Deserialize;
+use serde_json::Map;
 use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
 
 use super::{ResourceError, Resources};
 use crate::drift::{ReportEntry, Rules};
+use crate::flows;
 use crate::flows::monitor_month::{self, MonitorRequest};
 
 /// A report holds its own style and script and asks nobody for anything; it runs apart from the console.
@@ -106,11 +109,14 @@ pub async fn compare(
             ..Rules::from(configured)
         },
     };
-    let outcome = monitor_month::run(workspace, request).await;
-    let outcome = outcome.map_err(|error| ResourceError::refused(&error))?;
-    let folder = workspace.reports.clone();
+    let given = request.given().map_err(|error| ResourceError::refused(&error))?;
+    let flow = flows::known(&workspace.config, monitor_month::FLOW.name)?;
+    let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
+    let finished = flows::run_here(workspace, flow, &parameters, ProgressBar::hidden()).await?;
+    let ended = finished.outcome.map_err(|error| ResourceError::refused(&error))?;
+    let (folder, run_id) = (workspace.reports.clone(), Some(finished.run));
+    let name = ended.value["report"].as_str().unwrap_or_default().to_owned();
     let entry = tokio::task::spawn_blocking(move || {
-        let (name, run_id) = (outcome.report, Some(outcome.run));
         let entry = ReportEntry::new(&name, &folder.read(&name)?, jiff::Timestamp::now());
         anyhow::Ok(ReportEntry { run_id, ..entry })
     });

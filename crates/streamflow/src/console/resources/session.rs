@@ -1,14 +1,15 @@
 //! Who is asking, and logging in and out.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::{ResourceError, Resources};
 use crate::console::auth::Caller;
+use crate::console::sender::Sender;
 
 #[derive(Serialize)]
 pub struct Session {
@@ -24,23 +25,25 @@ pub struct Session {
 /// `GET /api/streamflow/session`: also without a login, to know that one is needed.
 pub async fn session(
     State(resources): State<Resources>,
+    Extension(sender): Extension<Sender>,
     headers: HeaderMap,
-) -> Result<Json<Session>, ResourceError> {
+) -> Json<Session> {
     let auth = &resources.0.parts.auth;
     let settings = &resources.workspace().config.console;
-    let caller = auth.identify(&headers).await?;
+    // Open to anybody, so no password is checked here.
+    let caller = auth.known(&headers, &sender);
     let user = match &caller {
-        Some(Caller::Session { user, .. }) => Some(user.clone()),
+        Some(Caller::Session(login)) => Some(login.user.clone()),
         _ => None,
     };
-    Ok(Json(Session {
+    Json(Session {
         version: env!("CARGO_PKG_VERSION"),
         token: caller.as_ref().and_then(|caller| auth.token(caller)),
         user,
         login_required: caller.is_none(),
         read_only: settings.read_only,
         path_prefix: settings.path_prefix.clone(),
-    }))
+    })
 }
 
 #[derive(Deserialize)]
@@ -53,11 +56,11 @@ pub struct Login {
 /// `POST /api/streamflow/login`: a cookie, or 401.
 pub async fn log_in(
     State(resources): State<Resources>,
+    Extension(sender): Extension<Sender>,
     login: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, ResourceError> {
     let Json(Login { user, password }) = login?;
-    let auth = &resources.0.parts.auth;
-    let cookie = auth.log_in_in_turn(user, password, cookie_path(&resources)).await??;
+    let cookie = resources.0.parts.auth.log_in(user, password, &sender).await??;
     match cookie {
         Some(cookie) => Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()),
         None => Err(ResourceError::new(StatusCode::UNAUTHORIZED, "user and password do not fit; try again")),
@@ -65,11 +68,11 @@ pub async fn log_in(
 }
 
 /// `POST /api/streamflow/logout`.
-pub async fn log_out(State(resources): State<Resources>, headers: HeaderMap) -> Response {
-    let cookie = resources.0.parts.auth.log_out(&headers, &cookie_path(&resources));
+pub async fn log_out(
+    State(resources): State<Resources>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+) -> Response {
+    let cookie = resources.0.parts.auth.log_out(&headers, &sender);
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
-}
-
-fn cookie_path(resources: &Resources) -> String {
-    format!("{}/", resources.workspace().config.console.path_prefix)
 }

@@ -46,11 +46,14 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
     Ok(Json(answer.await?))
 }
 
-/// The effective configuration. Password hashes are nobody's business.
+/// The effective configuration. Password hashes and digests of keys are nobody's business.
 fn without_secrets(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
     if let Some(users) = value["console"]["users"].as_object_mut() {
         users.values_mut().for_each(|hash| *hash = json!("(hidden)"));
+    }
+    if let Some(keys) = value["api"]["keys"].as_object_mut() {
+        keys.values_mut().for_each(|key| key["sha256"] = json!("(hidden)"));
     }
     value
 }

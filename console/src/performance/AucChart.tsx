@@ -1,0 +1,160 @@
+/** AUC by month and version: what was measured as a line in its interval, what was estimated dashed and hollow. */
+
+import { Fragment } from 'preact';
+import { useWidth } from '../chart/useWidth';
+import { PALETTE } from '../legend';
+import { linkTo } from '../location';
+import { formatNumber } from '../units';
+import { aucRange, type AucLine, type AucPoint } from './evaluation';
+
+const HEIGHT = 268;
+const LEFT = 44;
+const RIGHT = 20;
+const TOP = 10;
+const BOTTOM = 26;
+
+interface Scale {
+  x: (time: number) => number;
+  y: (value: number) => number;
+}
+
+export function AucChart({ lines, selected }: { lines: readonly AucLine[]; selected: string | null }) {
+  const { box, width } = useWidth<HTMLDivElement>();
+  const [low, high] = aucRange(lines);
+  const times = [...new Set(lines.flatMap(({ realised, estimated }) => [...realised, ...estimated].map(({ time }) => time)))].sort((a, b) => a - b);
+  const [first = 0, last = 0] = [times[0], times.at(-1)];
+  const inner = Math.max(40, width - LEFT - RIGHT);
+  const scale: Scale = {
+    // One month lies in the middle, several keep off the axis.
+    x: (time) => LEFT + (last > first ? inner * (0.04 + (0.92 * (time - first)) / (last - first)) : inner / 2),
+    y: (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low)),
+  };
+  const ticks = Array.from({ length: Math.round((high - low) / 0.1) + 1 }, (_, i) => Math.ceil(low * 10 - 1e-9) / 10 + i * 0.1).filter((tick) => tick <= high + 1e-9);
+  return (
+    <div class="auc-chart" ref={box}>
+      {width > 0 && (
+        <svg width={width} height={HEIGHT} role="group" aria-label={`AUC of ${lines.length} ${lines.length === 1 ? 'version' : 'versions'} over ${times.length} ${times.length === 1 ? 'month' : 'months'}`}>
+          {ticks.map((tick) => (
+            <Fragment key={tick}>
+              <line class={Math.abs(tick - 0.5) < 1e-9 ? 'chance' : 'grid-line'} x1={LEFT} x2={width - RIGHT} y1={scale.y(tick)} y2={scale.y(tick)} />
+              <text x={LEFT - 8} y={scale.y(tick) + 4} text-anchor="end">
+                {tick.toFixed(1)}
+              </text>
+            </Fragment>
+          ))}
+          {low < 0.5 && (
+            <text x={width - RIGHT} y={scale.y(0.5) - 5} text-anchor="end" class="quiet-text">
+              0.5 is chance
+            </text>
+          )}
+          <MonthTexts times={times} scale={scale} />
+          {lines.map((line, i) => (
+            <Line key={line.version} line={line} colour={i % PALETTE} scale={scale} selected={selected} />
+          ))}
+        </svg>
+      )}
+      <Legend lines={lines} />
+    </div>
+  );
+}
+
+/** As many months as have room, the last always. */
+function MonthTexts({ times, scale }: { times: readonly number[]; scale: Scale }) {
+  let edge = Infinity;
+  const shown: number[] = [];
+  for (const time of [...times].reverse()) {
+    if (scale.x(time) > edge) continue;
+    shown.push(time);
+    edge = scale.x(time) - 84;
+  }
+  return (
+    <>
+      {shown.map((time) => (
+        <text key={time} x={scale.x(time)} y={HEIGHT - 7} text-anchor="middle">
+          {new Date(time).toISOString().slice(0, 10)}
+        </text>
+      ))}
+    </>
+  );
+}
+
+function Line({ line, colour, scale, selected }: { line: AucLine; colour: number; scale: Scale; selected: string | null }) {
+  const { version, realised, estimated } = line;
+  const path = (points: readonly AucPoint[]): string => points.map(({ time, value }, i) => `${i ? 'L' : 'M'}${scale.x(time).toFixed(1)} ${scale.y(value).toFixed(1)}`).join('');
+  return (
+    <g class={`auc-line s-${colour}`}>
+      <path class="band" d={bandOf(realised, scale)} />
+      <path class="estimate" d={path(estimated)} />
+      <path class="measured" d={path(realised)} />
+      {estimated.map((point) => (
+        <Point key={point.period} point={point} version={version} kind="estimate" scale={scale} selected={selected} />
+      ))}
+      {realised.map((point) => (
+        <Point key={point.period} point={point} version={version} kind="measured" scale={scale} selected={selected} />
+      ))}
+    </g>
+  );
+}
+
+/** The intervals as one area; a month alone is an area of some width. */
+function bandOf(points: readonly AucPoint[], { x, y }: Scale): string {
+  const known = points.flatMap(({ time, interval }) => (interval ? [{ left: x(time), ...interval }] : []));
+  const [only] = known;
+  if (!only) return '';
+  const edges = known.length === 1 ? [{ ...only, left: only.left - 9 }, { ...only, left: only.left + 9 }] : known;
+  const upper = edges.map(({ left, high }) => `${left.toFixed(1)} ${y(high).toFixed(1)}`);
+  const lower = edges.map(({ left, low }) => `${left.toFixed(1)} ${y(low).toFixed(1)}`).reverse();
+  return `M${[...upper, ...lower].join('L')}Z`;
+}
+
+export function sayInterval(interval: { low: number; high: number } | null): string {
+  return interval ? `${formatNumber(interval.low, 3)} to ${formatNumber(interval.high, 3)}` : 'no interval';
+}
+
+interface PointProps {
+  point: AucPoint;
+  version: number;
+  kind: 'measured' | 'estimate';
+  scale: Scale;
+  selected: string | null;
+}
+
+function Point({ point: { period, time, value, interval }, version, kind, scale, selected }: PointProps) {
+  const here = selected === `${period}/${version}`;
+  const said = `Version ${version} on ${period}: AUC ${formatNumber(value, 3)} ${kind === 'measured' ? 'by its labels' : 'estimated, without labels'}, ${sayInterval(interval)}`;
+  return (
+    <a href={linkTo(`performance/${period}/${version}`)} aria-label={said} aria-current={here ? 'true' : undefined}>
+      <title>{said}</title>
+      <circle class="touch" cx={scale.x(time)} cy={scale.y(value)} r="11" />
+      <circle class={kind} cx={scale.x(time)} cy={scale.y(value)} r={here ? 6 : 4} />
+    </a>
+  );
+}
+
+function Legend({ lines }: { lines: readonly AucLine[] }) {
+  return (
+    <ul class="auc-legend">
+      {lines.map(({ version }, i) => (
+        <li key={version}>
+          <i class={`swatch c-${i % PALETTE}`} /> version {version}
+        </li>
+      ))}
+      <li>
+        <Sample kind="measured" /> measured by labels, with its 95 % interval
+      </li>
+      <li>
+        <Sample kind="estimate" /> estimate from scores alone: no label stands behind it
+      </li>
+    </ul>
+  );
+}
+
+function Sample({ kind }: { kind: 'measured' | 'estimate' }) {
+  return (
+    <svg width="30" height="12" class="auc-line sample" aria-hidden="true">
+      {kind === 'measured' && <rect class="band" x="0" y="1" width="30" height="10" />}
+      <path class={kind} d="M0 6H30" />
+      <circle class={kind} cx="15" cy="6" r="3.5" />
+    </svg>
+  );
+}

@@ -1,0 +1,73 @@
+//! The `[monitor.performance]` section of the configuration.
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+use streamflow_performance::FallRule;
+
+/// `[monitor.performance]`: when a model counts as wrong, and what a better one has to show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PerformanceConfig {
+    /// Fall of the AUC below that of the validation that counts.
+    pub min_fall: f64,
+    /// Labelled rows below which nothing is decided.
+    pub min_labelled: u64,
+    /// Labelled rows of each class below which nothing is decided.
+    pub min_of_each_class: u64,
+    /// How much AUC a candidate may lack and still count as not worse.
+    pub margin: f64,
+    /// Gain of AUC over production that the lower end of the interval has to exceed for a promotion.
+    pub min_gain: f64,
+    /// What becomes of a better candidate.
+    pub promote: Promote,
+    /// Hours after which an unanswered question about a promotion means no.
+    pub approval_hours: u64,
+}
+
+/// What becomes of a better candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Promote {
+    /// It is promoted.
+    Yes,
+    /// Somebody is asked.
+    Ask,
+    /// It stays a candidate.
+    No,
+}
+
+impl Default for PerformanceConfig {
+    fn default() -> Self {
+        let FallRule { min_fall, min_labelled, min_of_each_class } = FallRule::default();
+        Self {
+            min_fall,
+            min_labelled,
+            min_of_each_class,
+            margin: 0.01,
+            min_gain: 0.0,
+            promote: Promote::Yes,
+            approval_hours: 72,
+        }
+    }
+}
+
+impl PerformanceConfig {
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for (name, value) in
+            [("min_fall", self.min_fall), ("margin", self.margin), ("min_gain", self.min_gain)]
+        {
+            if !(0.0..=1.0).contains(&value) {
+                bail!(
+                    "monitor.performance.{name} is {value}; expected an AUC difference from 0 to 1, such as 0.03"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// When a realised AUC counts as fallen.
+    pub fn rule(&self) -> FallRule {
+        let Self { min_fall, min_labelled, min_of_each_class, .. } = *self;
+        FallRule { min_fall, min_labelled, min_of_each_class }
+    }
+}

@@ -1,0 +1,117 @@
+//! `evaluate_month`: how right a version of the model was on a month.
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use streamflow_dataset::Period;
+
+use super::monitor_month::newest;
+use super::parameters::{Kind, optional};
+use super::{Ended, Flow, FlowRun, blocking};
+use crate::performance::{Evaluation, Subject, Version};
+use crate::store::evaluations::NewEvaluation;
+use crate::workspace::Workspace;
+
+/// The row of this flow.
+pub static FLOW: Flow = Flow {
+    name: "evaluate_month",
+    doc: "How right a version of the model was on a month: measured where labels are, estimated where not",
+    parameters: &[
+        optional("as_of", Kind::Date, "The month [default: the newest]"),
+        optional("version", Kind::Integer, "The version [default: the one in production]"),
+    ],
+    period: Some("as_of"),
+    body: |run| {
+        Box::pin(async move {
+            let as_of = match run.parameters.date("as_of")? {
+                Some(month) => month,
+                None => newest(&run.workspace).await?,
+            };
+            let version = run.parameters.integer("version");
+            let evaluated = steps(run, as_of, version).await?;
+            evaluated.context("no model was trained yet; see `streamflow train`")?.ended()
+        })
+    },
+};
+
+/// An evaluation and its line, where it has one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Evaluated {
+    pub evaluation: Evaluation,
+    pub line: Option<String>,
+}
+
+impl Evaluated {
+    fn ended(self) -> anyhow::Result<Ended> {
+        let evaluation = &self.evaluation;
+        let message = evaluation.verdict.reason().to_owned();
+        let text = crate::performance::section::text(evaluation);
+        let value = serde_json::to_value(evaluation)?;
+        Ok(Ended { name: evaluation.decision().to_owned(), message, value, text })
+    }
+}
+
+/// The step, for this flow and for those that contain it; none while no model was trained.
+pub async fn steps(
+    run: &mut FlowRun,
+    as_of: Period,
+    version: Option<i64>,
+) -> anyhow::Result<Option<Evaluated>> {
+    let (workspace, id) = (run.workspace.clone(), run.id);
+    let evaluated: Option<Evaluated> =
+        run.step("evaluate", move |_| evaluate(workspace.clone(), as_of, version, Some(id))).await?;
+    if let Some(line) = evaluated.as_ref().and_then(|evaluated| evaluated.line.as_ref()) {
+        run.log("info", line).await?;
+    }
+    Ok(evaluated)
+}
+
+/// Evaluates the version, or the one in production, and keeps what it came to.
+pub async fn evaluate(
+    workspace: Workspace,
+    as_of: Period,
+    version: Option<i64>,
+    run: Option<i64>,
+) -> anyhow::Result<Option<Evaluated>> {
+    let name = workspace.config.model.name.clone();
+    let Some(version) = version_of(&workspace, version).await? else { return Ok(None) };
+    let number = version.number;
+    let (snapshots, model, rule) =
+        (workspace.snapshots.clone(), name.clone(), workspace.config.monitor.performance.rule());
+    let evaluation = blocking(move || {
+        Subject { snapshots: &snapshots, model: &model, version: &version, rule }.evaluate(as_of)
+    })
+    .await?;
+    let (kind, period) =
+        (if evaluation.realised.is_some() { "realised" } else { "estimated" }, as_of.to_string());
+    let new = NewEvaluation {
+        model: &name,
+        version: number,
+        period: &period,
+        kind,
+        run,
+        evaluation: &serde_json::to_value(&evaluation)?,
+    };
+    workspace.store.add_evaluation(&new).await.context("cannot record the evaluation")?;
+    Ok(Some(Evaluated { line: evaluation.line(), evaluation }))
+}
+
+/// A version with all that is known of it: that of the number, or the one in production.
+pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::Result<Option<Version>> {
+    let (registry, name) = (&workspace.registry, &workspace.config.model.name);
+    let record = match number {
+        None => registry.production(name).await?,
+        Some(number) => {
+            let versions = registry.versions().await?;
+            let found =
+                versions.into_iter().find(|version| version.name == *name && version.version == number);
+            Some(found.with_context(|| {
+                format!("model {name} has no version {number}; see `streamflow models ls`")
+            })?)
+        }
+    };
+    let Some(record) = record else { return Ok(None) };
+    let trained = registry.trained(name, record.version).await?;
+    let as_of =
+        record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
+    Ok(Some(Version { number: record.version, as_of, trained }))
+}

@@ -1,0 +1,235 @@
+//! The parameters of flows: declared in a table, read from words, checked before anything runs.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use streamflow_dataset::Period;
+
+use crate::config::nearest;
+
+/// A parameter of a flow.
+#[derive(Debug, Clone, Serialize)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub kind: Kind,
+    /// True where there is no run without it.
+    pub required: bool,
+}
+
+/// What values a parameter takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "type", content = "values")]
+pub enum Kind {
+    /// `YYYY-MM-DD`.
+    Date,
+    /// A file or folder; relative ones start beside the configuration.
+    Path,
+    Number,
+    Integer,
+    /// `true` or `false`.
+    Flag,
+    /// One of these.
+    Word(&'static [&'static str]),
+}
+
+/// A parameter that a run may leave out.
+pub const fn optional(name: &'static str, kind: Kind, doc: &'static str) -> Parameter {
+    Parameter { name, doc, kind, required: false }
+}
+
+/// A parameter that every run needs.
+pub const fn required(name: &'static str, kind: Kind, doc: &'static str) -> Parameter {
+    Parameter { name, doc, kind, required: true }
+}
+
+impl Kind {
+    /// The value in the shape that runs are recorded with.
+    fn read(self, value: &Value) -> Result<Value, &'static str> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            other => other.to_string(),
+        };
+        match self {
+            Kind::Date => {
+                let date: Period = text.parse().map_err(|_| "a date, YYYY-MM-DD")?;
+                Ok(Value::String(date.to_string()))
+            }
+            Kind::Number => {
+                let number: f64 = text.parse().map_err(|_| "a number")?;
+                serde_json::Number::from_f64(number).map(Value::Number).ok_or("a finite number")
+            }
+            Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| "a whole number"),
+            Kind::Flag => text.parse::<bool>().map(Value::Bool).map_err(|_| "true or false"),
+            Kind::Word(words) if words.contains(&text.as_str()) => Ok(Value::String(text)),
+            Kind::Word(_) => Err("one of its words"),
+            Kind::Path if text.is_empty() => Err("some text"),
+            Kind::Path => Ok(Value::String(text)),
+        }
+    }
+
+    /// What is expected, for an error.
+    fn expected(self, reason: &'static str) -> String {
+        match self {
+            Kind::Word(words) => words.join(", "),
+            _ => reason.to_owned(),
+        }
+    }
+}
+
+/// Checks what was given for a flow and brings it into the order and shape of its table.
+///
+/// # Errors
+/// A name that the flow does not have, a value of another kind, a parameter that is missing.
+pub fn check(flow: &str, table: &[Parameter], given: &Map<String, Value>) -> anyhow::Result<Parameters> {
+    for name in given.keys() {
+        if !table.iter().any(|parameter| parameter.name == name) {
+            let names: Vec<&str> = table.iter().map(|parameter| parameter.name).collect();
+            let hint = nearest(name, names.iter().copied()).map(|near| format!("; did you mean {near}?"));
+            bail!(
+                "flow {flow} has no parameter {name:?}; expected {}{}",
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") },
+                hint.unwrap_or_default()
+            );
+        }
+    }
+    let mut checked = Map::new();
+    for parameter in table {
+        let value = match given.get(parameter.name) {
+            None | Some(Value::Null) if parameter.required => {
+                bail!("flow {flow} needs {}: {}", parameter.name, parameter.doc)
+            }
+            None | Some(Value::Null) => continue,
+            Some(value) => value,
+        };
+        let read = parameter.kind.read(value).map_err(|reason| {
+            anyhow::anyhow!(
+                "{} of flow {flow} is {value}; expected {}",
+                parameter.name,
+                parameter.kind.expected(reason)
+            )
+        })?;
+        checked.insert(parameter.name.to_owned(), read);
+    }
+    Ok(Parameters(checked))
+}
+
+/// `NAME=VALUE` of the command line.
+pub fn pair(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Value::String(value.to_owned()))),
+        _ => Err("expected NAME=VALUE, such as as_of=2024-02-29".to_owned()),
+    }
+}
+
+/// The checked parameters of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters(Map<String, Value>);
+
+impl Parameters {
+    /// Those of a recorded run.
+    pub fn of_run(value: &Value) -> Self {
+        Self(value.as_object().cloned().unwrap_or_default())
+    }
+
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.0.clone()
+    }
+
+    /// Names and values as words.
+    pub fn words(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|(name, value)| {
+            (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    pub fn date(&self, name: &str) -> anyhow::Result<Option<Period>> {
+        let text = self.text(name);
+        text.map(|text| text.parse().ok().with_context(|| format!("{name} {text:?} is no date"))).transpose()
+    }
+
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(Value::as_f64)
+    }
+
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(Value::as_i64)
+    }
+
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TABLE: [Parameter; 5] = [
+        required("as_of", Kind::Date, "The month"),
+        optional("drop", Kind::Path, "The folder"),
+        optional("threshold", Kind::Number, "A share"),
+        optional("replace", Kind::Flag, "Whether to replace"),
+        optional("promote", Kind::Word(&["yes", "ask", "no"]), "Whether to promote"),
+    ];
+
+    #[track_caller]
+    fn check_case(given: Value, expected: Result<Value, &str>) {
+        let found = check("monthly", &TABLE, given.as_object().unwrap());
+        match expected {
+            Ok(expected) => assert_eq!(found.unwrap().to_value(), expected),
+            Err(expected) => {
+                let error = found.unwrap_err().to_string();
+                assert!(error.contains(expected), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_checked_against_the_table() {
+        check_case(
+            json!({"threshold": "0.3", "as_of": "2024-02-29", "replace": "true"}),
+            Ok(json!({"as_of": "2024-02-29", "threshold": 0.3, "replace": true})),
+        );
+        check_case(
+            json!({"as_of": "2024-02-29", "drop": "a b", "threshold": null, "promote": "ask"}),
+            Ok(json!({"as_of": "2024-02-29", "drop": "a b", "promote": "ask"})),
+        );
+        for (given, expected) in [
+            (json!({}), "needs as_of: The month"),
+            (json!({"as_off": "2024-02-29"}), "did you mean as_of?"),
+            (json!({"as_of": "2024-02-30"}), "as_of of flow monthly is \"2024-02-30\"; expected a date"),
+            (json!({"as_of": "2024-02-29", "threshold": "many"}), "expected a number"),
+            (json!({"as_of": "2024-02-29", "threshold": "inf"}), "expected a finite number"),
+            (json!({"as_of": "2024-02-29", "replace": 1}), "expected true or false"),
+            (json!({"as_of": "2024-02-29", "promote": "perhaps"}), "expected yes, ask, no"),
+            (json!({"as_of": "2024-02-29", "drop": ""}), "expected some text"),
+        ] {
+            check_case(given, Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_pair_has_a_name_and_a_value() {
+        assert_eq!(pair("drop=a=b"), Ok(("drop".to_owned(), json!("a=b"))));
+        for text in ["", "=x", "as_of"] {
+            assert!(pair(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! What runs flows by itself while a server is up: schedules, triggers, runs that wait for their turn, and those whose
+//! process is gone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use streamflow_schedule::plan;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::catalog::{Known, all, known};
+use super::lease::StopSign;
+use super::start::{Start, cancel, execute, record_answer, schedule};
+use super::triggers::Triggers;
+use super::{Parameters, days};
+use crate::config::Overlap;
+use crate::store::approvals::Answer;
+use crate::store::retention::Retention;
+use crate::store::runs::Run;
+use crate::store::schedules::SkippedTime;
+use crate::store::transitions::Step;
+use crate::store::{State, now};
+use crate::terminal::one_line;
+use crate::workspace::Workspace;
+
+/// How often the database is looked at for runs that another process has asked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Runs that this process works on at once.
+const ACTIVE_MAX: usize = 4;
+/// How often a run whose process was killed goes on by itself.
+const ATTEMPTS_AFTER_CRASHES: i64 = 3;
+/// How often old runs are deleted.
+const CLEAN_INTERVAL: Duration = Duration::from_secs(3600);
+/// Time after which a run that waits counts as late.
+const LATE_AFTER: Duration = Duration::from_secs(15);
+
+/// Wakes a runner at once. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Runs flows until the server stops.
+pub struct Runner {
+    workspace: Workspace,
+    wake: Wake,
+    triggers: Triggers,
+    active: JoinSet<i64>,
+    working_on: Vec<i64>,
+    /// When old runs were last deleted.
+    cleaned: Option<Instant>,
+}
+
+impl Runner {
+    /// A runner for the flows of the workspace. `metrics` tells which alerts fire.
+    pub fn new(workspace: Workspace, wake: Wake, metrics: Option<streamflow_prometheus::Handle>) -> Self {
+        let triggers = Triggers::new(workspace.clone(), metrics);
+        Self { workspace, wake, triggers, active: JoinSet::new(), working_on: Vec::new(), cleaned: None }
+    }
+
+    /// Looks at what is due until `shutdown`; runs that are active then go on when a server is up again.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        loop {
+            let next = match self.look().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!("flows wait until that is mended: {}", one_line(&error));
+                    None
+                }
+            };
+            let pause = next.and_then(|next| next.duration_since(Timestamp::now()).try_into().ok());
+            let pause = pause.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL);
+            let wake = self.wake.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = wake.0.notified() => {}
+                Some(ended) = self.active.join_next() => self.ended(ended.ok()),
+                _ = shutdown.wait_for(|stop| *stop) => break,
+            }
+        }
+        self.stop().await;
+    }
+
+    fn ended(&mut self, run: Option<i64>) {
+        match run {
+            Some(run) => self.working_on.retain(|other| *other != run),
+            // Its number went with its panic; what is left of it in the database is found there.
+            None => self.working_on.truncate(self.active.len()),
+        }
+    }
+
+    /// Leaves the active runs where they are, to go on from there.
+    async fn stop(mut self) {
+        self.active.shutdown().await;
+        for run in self.working_on {
+            let message = "the server stopped; the run goes on when it is up again";
+            if let Err(error) = self.workspace.store.schedule_attempt(run, message, "", &now()).await {
+                tracing::warn!(run, "a run was not put back: {error}");
+            }
+        }
+    }
+
+    /// Does what is due, and tells when something is due next.
+    async fn look(&mut self) -> anyhow::Result<Option<Timestamp>> {
+        while let Some(ended) = self.active.try_join_next() {
+            self.ended(ended.ok());
+        }
+        self.workspace.store.end_crashed_runs().await?;
+        self.resume_crashed().await?;
+        self.end_expired().await?;
+        let next = self.schedules().await?;
+        self.triggers.look().await?;
+        self.start_due().await?;
+        self.clean().await?;
+        Ok(next)
+    }
+
+    /// Deletes old runs, now and then.
+    async fn clean(&mut self) -> anyhow::Result<()> {
+        if self.cleaned.is_some_and(|cleaned| cleaned.elapsed() < CLEAN_INTERVAL) {
+            return Ok(());
+        }
+        self.cleaned = Some(Instant::now());
+        let config = &self.workspace.config.runs;
+        let keep = Retention { days: config.keep_days.get(), runs_of_flow: config.keep_of_flow.get() };
+        let deleted = self.workspace.store.forget_runs(keep).await?;
+        if deleted > 0 {
+            tracing::info!(deleted, "old runs were deleted");
+        }
+        Ok(())
+    }
+
+    /// Goes on with runs that nobody started by hand and whose process was killed.
+    async fn resume_crashed(&self) -> anyhow::Result<()> {
+        let store = &self.workspace.store;
+        for run in store.crashed_runs().await? {
+            let by_hand = run.cause == "command";
+            if !by_hand && run.attempt <= ATTEMPTS_AFTER_CRASHES {
+                store.schedule_attempt(run.id, "goes on after its process was killed", "", &now()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no answer in time for a no.
+    async fn end_expired(&self) -> anyhow::Result<()> {
+        let store = &self.workspace.store;
+        for run in store.expired_approvals().await? {
+            let answer = Answer { is_approved: false, by: "timeout", note: "nobody answered in time" };
+            record_answer(store, run, answer).await?;
+        }
+        Ok(())
+    }
+
+    /// Records the runs whose time has come; the next time of any flow.
+    async fn schedules(&self) -> anyhow::Result<Option<Timestamp>> {
+        let config = self.workspace.config.clone();
+        let mut next = None;
+        for flow in all(&config) {
+            match self.due(flow).await {
+                Ok(due) => next = [next, due].into_iter().flatten().min(),
+                Err(error) => tracing::error!("flow {} is not started: {}", flow.name, one_line(&error)),
+            }
+        }
+        Ok(next)
+    }
+
+    async fn due(&self, flow: Known<'_>) -> anyhow::Result<Option<Timestamp>> {
+        let (Some(when), Some(config)) = (flow.schedule()?, flow.config) else { return Ok(None) };
+        let policy = config.schedule.as_ref().map(|text| text.policy()).transpose()?.unwrap_or_default();
+        let store = &self.workspace.store;
+        let handled = store.handled(flow.name).await?;
+        let current = Timestamp::now();
+        let last = handled.to.as_deref().and_then(|to| to.parse().ok());
+        if handled.paused {
+            return Ok(None);
+        }
+        if last.is_none() {
+            // A schedule that is new has missed nothing.
+            store.set_handled(flow.name, &current.to_string(), &[]).await?;
+        }
+        let due = plan(&when, &policy, last.or(Some(current)), current);
+        for time in &due.run {
+            self.start_at(flow, *time).await?;
+        }
+        if let Some(handled) = due.last_handled() {
+            let skipped: Vec<SkippedTime> = due
+                .skipped
+                .iter()
+                .map(|(time, reason)| SkippedTime {
+                    flow: flow.name.to_owned(),
+                    due_at: time.to_string(),
+                    reason: reason.to_string(),
+                })
+                .collect();
+            store.set_handled(flow.name, &handled.to_string(), &skipped).await?;
+        }
+        Ok(due.next)
+    }
+
+    async fn start_at(&self, flow: Known<'_>, time: Timestamp) -> anyhow::Result<()> {
+        let given = flow.config.map(|config| days::filled(&config.parameters, time)).unwrap_or_default();
+        let parameters = flow.parameters(&given)?;
+        let (event, due_at) = (format!("schedule {} {time}", flow.name), format!("{time:.3}"));
+        let cause = format!("schedule {time}");
+        let start =
+            Start { parameters: &parameters, cause: &cause, due_at: Some(&due_at), event: Some(&event) };
+        schedule(&self.workspace, flow, &start).await.map(drop)
+    }
+
+    /// Starts the runs whose time has come, as far as their flows and this process allow.
+    async fn start_due(&mut self) -> anyhow::Result<()> {
+        let waiting = self.workspace.store.scheduled_runs().await?;
+        let mut held: BTreeMap<String, ()> = BTreeMap::new();
+        for run in waiting {
+            if is_ahead(&run) || held.contains_key(&run.flow) {
+                continue;
+            }
+            if self.active.len() >= ACTIVE_MAX {
+                self.tell_late(&run, "this server works on as many runs as it may").await?;
+                continue;
+            }
+            if !self.workspace.store.claim_run(run.id, &run.flow, Some(1)).await? {
+                self.overlapping(&run).await?;
+                held.insert(run.flow, ());
+                continue;
+            }
+            self.start(run);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, run: Run) {
+        let workspace = self.workspace.clone();
+        self.working_on.push(run.id);
+        self.active.spawn(async move {
+            let id = run.id;
+            if let Err(error) = execute(&workspace, &run, ProgressBar::hidden(), StopSign::default()).await {
+                tracing::error!(run = id, "a run could not be worked on: {}", one_line(&error));
+                let message = one_line(&error);
+                let end = Step::new(State::Failed, "Failed", &message);
+                if let Err(error) = workspace.store.move_run(id, &end).await {
+                    tracing::error!(run = id, "nor could that be recorded: {error}");
+                }
+            }
+            id
+        });
+    }
+
+    /// What becomes of a run whose flow is busy.
+    async fn overlapping(&self, run: &Run) -> anyhow::Result<()> {
+        let store = &self.workspace.store;
+        let overlap = known(&self.workspace.config, &run.flow)
+            .ok()
+            .and_then(|flow| flow.config)
+            .map(|config| config.overlap)
+            .unwrap_or_default();
+        let Some(active) = store.active_run(&run.flow).await? else { return Ok(()) };
+        let reason = format!("run {active} of {} is active, and one may be at a time", run.flow);
+        match overlap {
+            Overlap::Skip => {
+                store.move_run(run.id, &Step::new(State::Cancelled, "Skipped", &reason)).await?;
+            }
+            Overlap::CancelRunning => {
+                cancel(store, active, &format!("run {}", run.id)).await?;
+            }
+            Overlap::Queue if run.state_name != "AwaitingConcurrencySlot" => {
+                store
+                    .move_run(run.id, &Step::new(State::Scheduled, "AwaitingConcurrencySlot", &reason))
+                    .await?;
+            }
+            Overlap::Queue => {}
+        }
+        Ok(())
+    }
+
+    async fn tell_late(&self, run: &Run, reason: &str) -> anyhow::Result<()> {
+        let due: Option<Timestamp> = run.due_at.as_ref().and_then(|due| due.parse().ok());
+        let is_late = due.is_some_and(|due| due + LATE_AFTER < Timestamp::now());
+        if is_late && run.state_name == "Scheduled" {
+            let late = Step::new(State::Scheduled, "Late", reason);
+            self.workspace.store.move_run(run.id, &late).await.context("cannot record a late run")?;
+        }
+        Ok(())
+    }
+}
+
+/// True for a run whose time has not come.
+fn is_ahead(run: &Run) -> bool {
+    run.due_at
+        .as_ref()
+        .and_then(|due| due.parse::<Timestamp>().ok())
+        .is_some_and(|due| due > Timestamp::now())
+}
+
+/// Records a run of a flow that somebody asked for, and gives its number.
+pub async fn request(
+    workspace: &Workspace,
+    flow: Known<'_>,
+    parameters: &Parameters,
+    cause: &str,
+) -> anyhow::Result<i64> {
+    let start = Start { parameters, cause, due_at: None, event: None };
+    schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")
+}

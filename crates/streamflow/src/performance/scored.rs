@@ -1,0 +1,96 @@
+//! A month as a version of the model saw it: its scores, and the rows that may judge it.
+
+use std::collections::HashSet;
+
+use anyhow::Context as _;
+use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
+use streamflow_model::{Features, Trained, is_validation};
+use streamflow_performance::Rows;
+
+use crate::drift::TrainingTable;
+
+/// A version of the model and the month it learned from.
+pub struct Version {
+    pub number: i64,
+    pub as_of: Period,
+    pub trained: Trained,
+}
+
+/// The rows of a month that a version was not trained on, with its scores.
+pub struct Scored {
+    pub rows: Rows,
+    /// The entity of each row.
+    pub entities: Vec<String>,
+    /// What the version was given, of all rows of the month.
+    pub features: Features,
+    /// The place in `features` of each row.
+    pub places: Vec<usize>,
+    /// Rows of the month that the version was trained on, and that are left out.
+    pub trained_on: usize,
+}
+
+/// Reads the table of a month that was ingested on exactly that date.
+pub fn month(snapshots: &Snapshots, as_of: Period) -> anyhow::Result<TrainingTable> {
+    let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
+    let spec = snapshots.spec();
+    TrainingTable::new(frame, spec.entity.column(), &spec.label.column)
+}
+
+/// Which entities a version was trained on.
+pub struct TrainedOn {
+    seed: u64,
+    validation_share: f64,
+    /// Those that were in its month with a label; none where that month is gone.
+    known: Option<HashSet<String>>,
+}
+
+impl TrainedOn {
+    /// True for an entity that the version was trained on, or may have been where that can no longer be known.
+    pub fn contains(&self, entity: &str) -> bool {
+        match &self.known {
+            Some(known) => known.contains(entity),
+            None => !is_validation(self.seed, entity, self.validation_share),
+        }
+    }
+}
+
+/// The table that a version learned from, where its month is still there, and the entities it was trained on.
+pub fn learned(
+    snapshots: &Snapshots,
+    version: &Version,
+) -> anyhow::Result<(TrainedOn, Option<TrainingTable>)> {
+    let settings = &version.trained.record.settings;
+    let (seed, validation_share) = (settings.seed, settings.validation_share);
+    let table = match month(snapshots, version.as_of) {
+        Ok(table) => Some(table),
+        Err(error) if matches!(error.downcast_ref(), Some(Error::NoSnapshot { .. })) => None,
+        Err(error) => return Err(error.context(format!("cannot read {}", version.as_of))),
+    };
+    let known = table.as_ref().map(|table| {
+        let labelled = table.entities.iter().zip(&table.labels).filter(|(_, label)| label.is_some());
+        let entities = labelled.map(|(entity, _)| entity);
+        entities.filter(|entity| !is_validation(seed, entity, validation_share)).cloned().collect()
+    });
+    Ok((TrainedOn { seed, validation_share, known }, table))
+}
+
+impl Scored {
+    /// Scores a month with a version and leaves out the entities that it was trained on.
+    ///
+    /// # Errors
+    /// A feature that the month lacks, or has in another type than the version learned.
+    pub fn new(table: TrainingTable, version: &Version, trained: &TrainedOn) -> anyhow::Result<Self> {
+        let model = &version.trained.model;
+        let predictions = model
+            .predict(&table.features)
+            .with_context(|| format!("version {} cannot score this month", version.number))?;
+        let TrainingTable { features, labels, entities } = table;
+        let total = entities.len();
+        let places: Vec<usize> = (0..total).filter(|&row| !trained.contains(&entities[row])).collect();
+        let labels = places.iter().map(|&row| labels[row]).collect();
+        let scores = places.iter().map(|&row| predictions.probabilities[row]).collect();
+        let rows = Rows::at_threshold(labels, scores, model.threshold())?;
+        let entities = places.iter().map(|&row| entities[row].clone()).collect();
+        Ok(Self { rows, entities, features, trained_on: total - places.len(), places })
+    }
+}

@@ -1,0 +1,252 @@
+//! How right the model was, for people: the part of the report, and the text of a command.
+
+use std::fmt::Write as _;
+
+use streamflow_drift::html::{Addition, Size, escape, framed};
+use streamflow_performance::{
+    CalibrationBin, Condition, Interval, METRICS, Metric, OperatingPoint, ScoreBin, Segment, Segments,
+};
+
+use super::evaluation::{Estimate, Evaluation, Realised};
+use crate::terminal::table;
+
+const SIZE: Size = Size { width: 240.0, height: 160.0 };
+/// The metrics that a reader sees first; the others stand in the JSON.
+const SHOWN: [Metric; 12] = [
+    Metric::RocAuc,
+    Metric::AveragePrecision,
+    Metric::LogLoss,
+    Metric::Brier,
+    Metric::EceQuantile10,
+    Metric::F1,
+    Metric::Precision,
+    Metric::Recall,
+    Metric::Specificity,
+    Metric::Accuracy,
+    Metric::BalancedAccuracy,
+    Metric::Mcc,
+];
+
+const STYLE: &str = ".drawings{display:flex;flex-wrap:wrap;gap:24px 32px;margin-top:20px}.drawings figure{margin:0}.drawings figcaption{font-size:13px;color:var(--muted);margin-bottom:8px}.chance{stroke:var(--muted);stroke-dasharray:3 3;fill:none}.measured{max-width:620px}.estimate{color:var(--muted)}";
+
+/// What the report's page says of the performance.
+pub fn addition(evaluation: &Evaluation) -> Addition {
+    Addition {
+        retraining: evaluation.has_fallen().then(|| evaluation.verdict.reason().to_owned()),
+        section: html(evaluation),
+        style: STYLE.to_owned(),
+    }
+}
+
+fn html(evaluation: &Evaluation) -> String {
+    let class = if evaluation.has_fallen() { "alarm" } else { "calm" };
+    let realised = evaluation.realised.as_ref();
+    let estimated = evaluation.estimated.as_ref();
+    format!(
+        r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{why}{metrics}{note}{drawings}{segments}</section>"#,
+        why = evaluation
+            .why
+            .as_ref()
+            .map(|why| format!("<p>{}</p>", escape(&why.sentence)))
+            .unwrap_or_default(),
+        segments = evaluation.segments.as_ref().map(segments).unwrap_or_default(),
+        decision = evaluation.decision(),
+        reason = escape(evaluation.verdict.reason()),
+        subject = escape(&subject(evaluation)),
+        metrics = metrics(realised, estimated),
+        note = estimated.map(estimate_note).unwrap_or_default(),
+        drawings = realised.map(drawings).unwrap_or_default(),
+    )
+}
+
+/// Who was measured on what.
+fn subject(evaluation: &Evaluation) -> String {
+    let Evaluation { model, version, trained_on, left_out, .. } = evaluation;
+    let labelled = match &evaluation.realised {
+        Some(realised) => {
+            format!("measured on {} labelled rows of {}", realised.measured.labelled, realised.measured.rows)
+        }
+        None => "no row has a label, so nothing was measured".to_owned(),
+    };
+    format!(
+        "{model} version {version}, trained on {trained_on}: {labelled}; {left_out} rows that it was trained on are left out"
+    )
+}
+
+fn estimate_note(estimate: &Estimate) -> String {
+    format!(
+        r#"<p class="estimate">An estimate is made of the scores alone and takes each for the truth: it sees changed inputs and is blind to a changed relation of inputs and label. {}</p>"#,
+        escape(&estimate.calibration)
+    )
+}
+
+fn metrics(realised: Option<&Realised>, estimated: Option<&Estimate>) -> String {
+    let mut rows = String::new();
+    for metric in SHOWN {
+        let [measured, guessed] = cells(metric, realised, estimated);
+        let about = METRICS.iter().find(|about| about.metric == metric);
+        let (name, help) = about.map_or(("", ""), |about| (about.name, about.help));
+        let _ = write!(
+            rows,
+            r#"<tr><th scope="row">{name}<small>{}</small></th><td>{}</td><td class="estimate">{}</td></tr>"#,
+            escape(help),
+            escape(&measured),
+            escape(&guessed)
+        );
+    }
+    format!(
+        r#"<table class="plain measured"><thead><tr><th scope="col">Metric</th><th scope="col">Measured, 95 % interval</th><th scope="col">Estimate</th></tr></thead><tbody>{rows}</tbody></table>"#
+    )
+}
+
+/// The measured and the estimated value of a metric, with their intervals.
+fn cells(metric: Metric, realised: Option<&Realised>, estimated: Option<&Estimate>) -> [String; 2] {
+    let shown = |value: Option<f64>, interval: Option<Interval>| match (value, interval) {
+        (None, _) => "–".to_owned(),
+        (Some(value), None) => format!("{value:.3}"),
+        (Some(value), Some(Interval { low, high })) => format!("{value:.3} ({low:.3} to {high:.3})"),
+    };
+    let measured = realised.and_then(|realised| realised.measured.metrics.get(&metric));
+    let guessed = estimated.and_then(|estimate| estimate.estimated.metrics.get(&metric));
+    [
+        measured.map_or_else(|| "–".to_owned(), |found| shown(found.value, found.interval)),
+        guessed.map_or_else(|| "–".to_owned(), |found| shown(found.value, found.band)),
+    ]
+}
+
+impl Evaluation {
+    /// The measured AUC and its estimate, in words.
+    pub fn auc_words(&self) -> [String; 2] {
+        cells(Metric::RocAuc, self.realised.as_ref(), self.estimated.as_ref())
+    }
+}
+
+fn drawings(realised: &Realised) -> String {
+    let figures = [
+        ("ROC: positives found against negatives flagged", roc(&realised.curve)),
+        ("Precision against recall", precision_recall(&realised.curve)),
+        ("Calibration: share of positives against mean score", calibration(&realised.calibration)),
+        ("Scores of positives and negatives", histogram(&realised.histogram)),
+    ];
+    let figures = figures.map(|(title, body)| {
+        format!("<figure><figcaption>{title}</figcaption>{}</figure>", framed(SIZE, 0.0, title, &body))
+    });
+    format!(r#"<div class="drawings">{}{}</div>"#, figures.concat(), confusion(realised))
+}
+
+/// The slices with the largest loss.
+fn segments(segments: &Segments) -> String {
+    if segments.worst.is_empty() {
+        return String::new();
+    }
+    let mut rows = String::new();
+    for segment in &segments.worst {
+        let interval =
+            segment.interval.map_or_else(String::new, |i| format!(" ({:.3} to {:.3})", i.low, i.high));
+        let _ = write!(
+            rows,
+            r#"<tr><th scope="row"><bdi>{}</bdi></th><td>{}</td><td>{:.3}{interval}</td></tr>"#,
+            escape(&conditions(segment)),
+            segment.rows,
+            segment.excess
+        );
+    }
+    format!(
+        r#"<h3>Where it is most wrong</h3><table class="plain measured"><thead><tr><th scope="col">Slice</th><th scope="col">Rows</th><th scope="col">Log loss above the others (95 %)</th></tr></thead><tbody>{rows}</tbody></table>"#
+    )
+}
+
+/// `contract_type is Two year and skips_7d is over 3`.
+fn conditions(segment: &Segment) -> String {
+    let one = |condition: &Condition| {
+        format!("{} is {}", condition.column, condition.level.as_deref().unwrap_or("missing"))
+    };
+    segment.conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+/// A path through points of the unit square.
+fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+    let mut path = String::new();
+    for (x, y) in points {
+        let step = if path.is_empty() { 'M' } else { 'L' };
+        let _ = write!(path, "{step}{:.1} {:.1}", x * SIZE.width, (1.0 - y) * SIZE.height);
+    }
+    path
+}
+
+fn chance() -> String {
+    format!(r#"<path class="chance" d="{}"/>"#, path([(0.0, 0.0), (1.0, 1.0)].into_iter()))
+}
+
+fn roc(curve: &[OperatingPoint]) -> String {
+    let line = path(curve.iter().map(|point| (point.false_positive_rate, point.true_positive_rate)));
+    format!(r#"{}<path class="c-line" d="{line}"/>"#, chance())
+}
+
+fn precision_recall(curve: &[OperatingPoint]) -> String {
+    let points = curve.iter().filter_map(|point| Some((point.true_positive_rate, point.precision?)));
+    format!(r#"<path class="c-line" d="{}"/>"#, path(points))
+}
+
+fn calibration(bins: &[CalibrationBin]) -> String {
+    let line = path(bins.iter().map(|bin| (bin.mean_score, bin.positive_rate)));
+    format!(r#"{}<path class="c-line" d="{line}"/>"#, chance())
+}
+
+fn histogram(bins: &[ScoreBin]) -> String {
+    let share = |count: fn(&ScoreBin) -> u64| {
+        let total = bins.iter().map(count).sum::<u64>().max(1) as f64;
+        bins.iter().map(|bin| count(bin) as f64 / total).collect::<Vec<f64>>()
+    };
+    let (positives, negatives) = (share(|bin| bin.positives), share(|bin| bin.negatives));
+    let peak = positives.iter().chain(&negatives).fold(f64::MIN_POSITIVE, |a, &b| a.max(b));
+    let steps = |shares: &[f64]| {
+        let corners = bins
+            .iter()
+            .zip(shares)
+            .flat_map(|(bin, share)| [(bin.low, share / peak * 0.98), (bin.high, share / peak * 0.98)]);
+        path(corners)
+    };
+    format!(
+        r#"<path class="r-line" d="{}"/><path class="c-line" d="{}"/>"#,
+        steps(&negatives),
+        steps(&positives)
+    )
+}
+
+fn confusion(realised: &Realised) -> String {
+    let Some(counts) = &realised.measured.confusion else { return String::new() };
+    format!(
+        r#"<figure><figcaption>Right and wrong predictions</figcaption><table class="plain"><thead><tr><td></td><th scope="col">predicted 1</th><th scope="col">predicted 0</th></tr></thead><tbody><tr><th scope="row">was 1</th><td>{}</td><td>{}</td></tr><tr><th scope="row">was 0</th><td>{}</td><td>{}</td></tr></tbody></table></figure>"#,
+        counts.true_positive, counts.false_negative, counts.false_positive, counts.true_negative
+    )
+}
+
+/// The evaluation as a command prints it.
+pub fn text(evaluation: &Evaluation) -> String {
+    let mut table = table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]);
+    for metric in SHOWN {
+        let [measured, guessed] = cells(metric, evaluation.realised.as_ref(), evaluation.estimated.as_ref());
+        let name = METRICS.iter().find(|about| about.metric == metric).map_or("", |about| about.name);
+        table.add_row([name, &measured, &guessed]);
+    }
+    let line = evaluation.line().unwrap_or_else(|| {
+        format!("[performance] not measured: no row of {} has a label", evaluation.period)
+    });
+    let mut text = format!("{}\n\n{table}\n", subject(evaluation));
+    if let Some(segments) = evaluation.segments.as_ref().filter(|found| !found.worst.is_empty()) {
+        text.push_str("\nWhere it is most wrong (log loss above the other rows):\n");
+        for segment in &segments.worst {
+            text.push_str(&format!(
+                "  +{:.3}  {} rows  {}\n",
+                segment.excess,
+                segment.rows,
+                conditions(segment)
+            ));
+        }
+    }
+    if let Some(why) = &evaluation.why {
+        text.push_str(&format!("\n{}\n", why.sentence));
+    }
+    format!("{text}\n{line}")
+}

@@ -1,0 +1,158 @@
+//! Why performance fell: other inputs, or another relation of inputs and label.
+
+use anyhow::Context as _;
+use streamflow_model::{
+    FeatureColumn, Features, MISSING, TrainSettings, is_validation, split_position, train,
+};
+use streamflow_performance::{Decomposition, DecompositionSettings, LabelledPeriod};
+
+use super::scored::Scored;
+use super::slices::losses;
+
+/// Rows of a month beyond which a part of its entities answers for all.
+const ROWS_MAX: f64 = 10_000.0;
+/// Classifiers that tell the months apart; each is asked about the rows that it did not see.
+const CLASSIFIERS: u64 = 3;
+/// Share of the entities that each classifier does not see.
+const HELD_OUT: f64 = 0.5;
+
+/// The labelled rows of a month.
+struct Side<'a> {
+    scored: &'a Scored,
+    /// Places among the rows of `scored`.
+    rows: Vec<usize>,
+    losses: Vec<f64>,
+    labels: Vec<bool>,
+}
+
+impl<'a> Side<'a> {
+    fn new(scored: &'a Scored, seed: u64) -> Self {
+        let all = losses(&scored.rows);
+        let share = ROWS_MAX / all.len().max(1) as f64;
+        let is_chosen =
+            |row: &usize| !all[*row].is_nan() && split_position(!seed, &scored.entities[*row]) < share;
+        let rows: Vec<usize> = (0..all.len()).filter(is_chosen).collect();
+        let labels = rows.iter().map(|&row| scored.rows.labels()[row] == Some(true)).collect();
+        Self { losses: rows.iter().map(|&row| all[row]).collect(), labels, scored, rows }
+    }
+
+    fn period<'b>(&'b self, current_probability: &'b [f64]) -> LabelledPeriod<'b> {
+        LabelledPeriod { losses: &self.losses, current_probability, labels: &self.labels }
+    }
+
+    fn entities(&self) -> impl Iterator<Item = &'a str> {
+        let scored = self.scored;
+        self.rows.iter().map(move |&row| scored.entities[row].as_str())
+    }
+}
+
+/// Splits the change of the mean log loss from the rows a version was validated on to those of a month.
+///
+/// # Errors
+/// Months whose features differ in kind; too few rows to tell the months apart.
+pub fn decompose(reference: &Scored, current: &Scored, seed: u64) -> anyhow::Result<Decomposition> {
+    let sides = [Side::new(reference, seed), Side::new(current, seed)];
+    let features = stacked(&sides)?;
+    let entities: Vec<&str> = sides[0].entities().chain(sides[1].entities()).collect();
+    let before = sides[0].rows.len();
+    let is_current: Vec<Option<bool>> = (0..entities.len()).map(|row| Some(row >= before)).collect();
+    let probabilities = probabilities(&features, &is_current, &entities, seed)?;
+    let settings = DecompositionSettings { seed, ..DecompositionSettings::default() };
+    let (old, new) = probabilities.split_at(before);
+    Ok(settings.decompose(&sides[0].period(old), &sides[1].period(new))?)
+}
+
+/// For each row the probability of being current, by classifiers that did not see its entity; NaN where each saw it.
+fn probabilities(
+    features: &Features,
+    is_current: &[Option<bool>],
+    entities: &[&str],
+    seed: u64,
+) -> anyhow::Result<Vec<f64>> {
+    let (mut sums, mut counts) = (vec![0.0; entities.len()], vec![0_u32; entities.len()]);
+    for number in 1..=CLASSIFIERS {
+        // Not the version's own seed: by that one all of these entities are held out.
+        let seed = seed.wrapping_add(number);
+        let settings = TrainSettings { seed, validation_share: HELD_OUT, ..TrainSettings::default() };
+        let trained = train(features, is_current, entities, &settings)
+            .context("cannot tell the inputs of the two months apart")?;
+        let found = trained.model.predict(features)?.probabilities;
+        for (row, entity) in entities.iter().enumerate() {
+            if is_validation(seed, entity, HELD_OUT) {
+                sums[row] += found[row];
+                counts[row] += 1;
+            }
+        }
+    }
+    let mean = |(sum, count): (f64, u32)| if count == 0 { f64::NAN } else { sum / f64::from(count) };
+    Ok(sums.into_iter().zip(counts).map(mean).collect())
+}
+
+/// The features of both months, one below the other.
+fn stacked(sides: &[Side<'_>; 2]) -> anyhow::Result<Features> {
+    let [reference, current] = sides;
+    let mut columns = Vec::new();
+    for (name, above) in reference.scored.features.names().iter().zip(reference.scored.features.columns()) {
+        let below = current.scored.features.column(name);
+        let below = below.with_context(|| format!("the month lacks the feature {name}"))?;
+        let places = |side: &Side| side.rows.iter().map(|&row| side.scored.places[row]).collect::<Vec<_>>();
+        let column = stack((above, &places(reference)), (below, &places(current)));
+        columns.push((name.clone(), column.with_context(|| format!("feature {name} changed its kind"))?));
+    }
+    Ok(Features::new(columns)?)
+}
+
+/// Rows of two columns, one below the other; none where they differ in kind.
+fn stack(above: (&FeatureColumn, &[usize]), below: (&FeatureColumn, &[usize])) -> Option<FeatureColumn> {
+    let numbers = |values: &[f64], rows: &[usize]| rows.iter().map(|&row| values[row]).collect::<Vec<_>>();
+    match (above.0, below.0) {
+        (FeatureColumn::Numerical(first), FeatureColumn::Numerical(second)) => {
+            let mut values = numbers(first, above.1);
+            values.extend(numbers(second, below.1));
+            Some(FeatureColumn::Numerical(values))
+        }
+        (
+            FeatureColumn::Categorical { codes: first, levels },
+            FeatureColumn::Categorical { codes: second, levels: others },
+        ) => {
+            let mut levels = levels.clone();
+            let renamed: Vec<u32> = others
+                .iter()
+                .map(|level| {
+                    levels.iter().position(|known| known == level).unwrap_or_else(|| {
+                        levels.push(level.clone());
+                        levels.len() - 1
+                    }) as u32
+                })
+                .collect();
+            let mut codes: Vec<u32> = above.1.iter().map(|&row| first[row]).collect();
+            codes.extend(below.1.iter().map(|&row| match second[row] {
+                MISSING => MISSING,
+                code => renamed[code as usize],
+            }));
+            Some(FeatureColumn::Categorical { codes, levels })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_of_both_months_are_one_list() {
+        let text = |codes: &[u32], levels: &[&str]| FeatureColumn::Categorical {
+            codes: codes.to_vec(),
+            levels: levels.iter().map(|&level| level.to_owned()).collect(),
+        };
+        let stacked = stack(
+            (&text(&[0, 1, MISSING], &["a", "b"]), &[0, 1, 2]),
+            (&text(&[0, 1, MISSING], &["c", "a"]), &[0, 1, 2]),
+        );
+        assert_eq!(stacked, Some(text(&[0, 1, MISSING, 2, 0, MISSING], &["a", "b", "c"])));
+        let numbers = FeatureColumn::Numerical(vec![1.0, 2.0]);
+        assert_eq!(stack((&numbers, &[1]), (&numbers, &[0])), Some(FeatureColumn::Numerical(vec![2.0, 1.0])));
+        assert_eq!(stack((&numbers, &[0]), (&text(&[0], &["a"]), &[0])), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! How right versions of models were on periods.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
+
+use super::{Store, json_of, now};
+
+/// One measurement of a version on a period.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoredEvaluation {
+    pub id: i64,
+    pub model: String,
+    pub version: i64,
+    pub period: String,
+    /// `realised` from labels, `estimated` without.
+    pub kind: String,
+    pub at: String,
+    pub run_id: Option<i64>,
+    pub evaluation: Value,
+}
+
+impl FromRow<'_, SqliteRow> for StoredEvaluation {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            model: row.try_get("model")?,
+            version: row.try_get("version")?,
+            period: row.try_get("period")?,
+            kind: row.try_get("kind")?,
+            at: row.try_get("at")?,
+            run_id: row.try_get("run_id")?,
+            evaluation: json_of(row, "evaluation")?,
+        })
+    }
+}
+
+/// A measurement to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEvaluation<'a> {
+    pub model: &'a str,
+    pub version: i64,
+    pub period: &'a str,
+    pub kind: &'a str,
+    pub run: Option<i64>,
+    pub evaluation: &'a Value,
+}
+
+impl Store {
+    /// Records a measurement. Earlier ones of the same period stay; one that says the same is not repeated.
+    pub async fn add_evaluation(&self, new: &NewEvaluation<'_>) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO evaluations (model, version, period, kind, at, run_id, evaluation)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?7 IS NOT
+             (SELECT evaluation FROM evaluations WHERE model = ?1 AND version = ?2 AND period = ?3 AND kind = ?4
+              ORDER BY id DESC LIMIT 1)",
+        )
+        .bind(new.model)
+        .bind(new.version)
+        .bind(new.period)
+        .bind(new.kind)
+        .bind(now())
+        .bind(new.run)
+        .bind(new.evaluation.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Number of the last measurement; 0 before the first.
+    pub async fn last_evaluation(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM evaluations").fetch_one(&self.pool).await
+    }
+
+    /// The newest measurement of each version, period and kind of a model, oldest period first.
+    pub async fn evaluations(&self, model: &str) -> sqlx::Result<Vec<StoredEvaluation>> {
+        sqlx::query_as(
+            "SELECT * FROM evaluations WHERE id IN
+             (SELECT MAX(id) FROM evaluations WHERE model = ? GROUP BY version, period, kind)
+             ORDER BY period, version, kind",
+        )
+        .bind(model)
+        .fetch_all(&self.pool)
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::temporary;
+
+    #[tokio::test]
+    async fn the_newest_measurement_of_a_period_counts() {
+        let (_dir, store) = temporary().await;
+        for (version, period, kind, auc) in [
+            (1, "2024-02-29", "realised", 0.495),
+            (1, "2024-02-29", "realised", 0.495),
+            (1, "2024-02-29", "realised", 0.501),
+            (1, "2024-02-29", "estimated", 0.85),
+            (1, "2024-01-31", "realised", 0.84),
+        ] {
+            let evaluation = json!({ "auc": auc });
+            let new =
+                NewEvaluation { model: "churn", version, period, kind, run: None, evaluation: &evaluation };
+            store.add_evaluation(&new).await.unwrap();
+        }
+        let found = store.evaluations("churn").await.unwrap();
+        let found: Vec<(i64, &str, &str, f64)> = found
+            .iter()
+            .map(|e| (e.id, e.period.as_str(), e.kind.as_str(), e.evaluation["auc"].as_f64().unwrap()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (4, "2024-01-31", "realised", 0.84),
+                (3, "2024-02-29", "estimated", 0.85),
+                (2, "2024-02-29", "realised", 0.501)
+            ]
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Which process works on a run: a run whose process is gone has crashed, and one that another works on is left alone.
+
+use std::time::Duration;
+
+use super::transitions::{Step, move_in};
+use super::{State, Store, now, process};
+
+/// For how long a run counts as alive without a sign from its process. Only for those of other machines: a process of
+/// this one can be looked up.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// What a process that works on a run learns when it says that it still does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sign {
+    pub state: State,
+}
+
+/// The end of a lease that is renewed now.
+fn lease_end() -> String {
+    format!("{:.3}", jiff::Timestamp::now() + LEASE)
+}
+
+impl Store {
+    /// Takes a scheduled run for this process; false when another was faster, or the flow has as many active runs as it
+    /// may.
+    pub async fn claim_run(&self, run: i64, flow: &str, most_active: Option<i64>) -> sqlx::Result<bool> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let active: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
+        )
+        .bind(flow)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if most_active.is_some_and(|most| active >= most) {
+            return Ok(false);
+        }
+        let step = Step::new(State::Pending, "Pending", "");
+        let is_scheduled =
+            sqlx::query_scalar::<_, i64>("SELECT 1 FROM runs WHERE id = ? AND state = 'scheduled'")
+                .bind(run)
+                .fetch_optional(&mut *transaction)
+                .await?
+                .is_some();
+        if !is_scheduled || !move_in(&mut transaction, run, &step).await? {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE runs SET process = ?, lease_until = ? WHERE id = ?")
+            .bind(process::own())
+            .bind(lease_end())
+            .bind(run)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Says that this process still works on the run, and learns whether somebody wants it to stop.
+    pub async fn renew_lease(&self, run: i64) -> sqlx::Result<Sign> {
+        let row = sqlx::query("UPDATE runs SET lease_until = ? WHERE id = ? RETURNING state")
+            .bind(lease_end())
+            .bind(run)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Sign { state: State::of(&row, "state")? })
+    }
+
+    /// Ends, as crashed, the active runs whose process is gone, with the task that each was at. Their ids.
+    pub async fn end_crashed_runs(&self) -> sqlx::Result<Vec<i64>> {
+        let active: Vec<(i64, Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT id, process, lease_until FROM runs WHERE state IN ('pending', 'running', 'cancelling')",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let now = now();
+        let mut crashed = Vec::new();
+        for (run, process, lease_until) in active {
+            let run_out = lease_until.is_some_and(|until| until < now);
+            let gone = match process.as_deref().map(process::fate) {
+                Some(process::Fate::Gone) => true,
+                Some(process::Fate::Elsewhere) => run_out,
+                Some(process::Fate::Alive) | None => false,
+            };
+            if gone && self.crash(run).await? {
+                crashed.push(run);
+            }
+        }
+        Ok(crashed)
+    }
+
+    async fn crash(&self, run: i64) -> sqlx::Result<bool> {
+        let message = "its process ended before the run did: it was killed, or the machine went down";
+        let step = Step::new(State::Crashed, "Crashed", message);
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let moved = move_in(&mut transaction, run, &step).await?;
+        if moved {
+            sqlx::query(
+                "INSERT INTO transitions (run_id, task_id, state, state_name, message, at)
+                 SELECT run_id, id, 'crashed', 'Crashed', ?, ? FROM tasks
+                 WHERE run_id = ? AND state NOT IN ('completed', 'failed', 'cancelled', 'crashed')",
+            )
+            .bind(message)
+            .bind(now())
+            .bind(run)
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(
+                "UPDATE tasks SET state = 'crashed', state_name = 'Crashed', message = ?
+                 WHERE run_id = ? AND state NOT IN ('completed', 'failed', 'cancelled', 'crashed')",
+            )
+            .bind(message)
+            .bind(run)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{new_run, temporary};
+
+    #[tokio::test]
+    async fn a_run_whose_process_is_gone_has_crashed() {
+        let (_dir, store) = temporary().await;
+        let own = process::own().unwrap();
+        let gone = own.replace(&format!(" {} ", std::process::id()), " 4194305 ");
+        let machine = own.split(' ').next().unwrap();
+        let elsewhere = own.replacen(machine, "another-machine", 1);
+        let ago = "2024-01-31T00:00:00.000Z";
+        let ahead = "2999-01-31T00:00:00.000Z";
+        for (process, lease_until, expected) in [
+            (Some(own.as_str()), ago, State::Pending),
+            (Some(gone.as_str()), ahead, State::Crashed),
+            (Some(elsewhere.as_str()), ahead, State::Pending),
+            (Some(elsewhere.as_str()), ago, State::Crashed),
+            (None, ago, State::Pending),
+        ] {
+            let run = store.schedule_run(&new_run("f", &serde_json::json!({}))).await.unwrap().unwrap();
+            assert!(store.claim_run(run, "f", None).await.unwrap());
+            let task = store.start_task(run, "train", 1).await.unwrap();
+            sqlx::query("UPDATE runs SET process = ?, lease_until = ? WHERE id = ?")
+                .bind(process)
+                .bind(lease_until)
+                .bind(run)
+                .execute(&store.pool)
+                .await
+                .unwrap();
+            let crashed = store.end_crashed_runs().await.unwrap();
+            assert_eq!(store.run(run).await.unwrap().unwrap().state, expected, "{process:?} {lease_until}");
+            assert_eq!(crashed.contains(&run), expected == State::Crashed);
+            let tasks = store.tasks(run).await.unwrap();
+            assert_eq!(tasks[0].state == State::Crashed, expected == State::Crashed, "task {task}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_is_claimed_once_and_within_the_limit_of_its_flow() {
+        let (_dir, store) = temporary().await;
+        let parameters = serde_json::json!({});
+        let mut runs = Vec::new();
+        for _ in 0..2 {
+            runs.push(store.schedule_run(&new_run("f", &parameters)).await.unwrap().unwrap());
+        }
+        assert!(store.claim_run(runs[0], "f", Some(1)).await.unwrap());
+        assert!(!store.claim_run(runs[0], "f", None).await.unwrap(), "it is taken");
+        assert!(!store.claim_run(runs[1], "f", Some(1)).await.unwrap(), "one at a time");
+        assert_eq!(store.renew_lease(runs[0]).await.unwrap().state, State::Pending);
+        for state in [State::Running, State::Completed] {
+            assert!(store.move_run(runs[0], &Step::new(state, "x", "")).await.unwrap());
+        }
+        assert!(store.claim_run(runs[1], "f", Some(1)).await.unwrap());
+    }
+}

@@ -1,0 +1,166 @@
+//! The named steps of runs, and what a later attempt of the same run takes over from them.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
+
+use super::transitions::{Step, append};
+use super::{State, Store, now};
+
+/// One named step of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Task {
+    pub name: String,
+    pub state: State,
+    pub state_name: String,
+    pub message: String,
+    pub started_at: String,
+    pub duration_ms: Option<f64>,
+    /// The attempt of the run in which it ran.
+    pub attempt: i64,
+}
+
+impl FromRow<'_, SqliteRow> for Task {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let state = State::of(row, "state")?;
+        let name: String = row.try_get("state_name")?;
+        Ok(Self {
+            name: row.try_get("name")?,
+            state,
+            state_name: if name.is_empty() { state.as_str().to_owned() } else { name },
+            message: row.try_get("message")?,
+            started_at: row.try_get("started_at")?,
+            duration_ms: row.try_get("duration_ms")?,
+            attempt: row.try_get("attempt")?,
+        })
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskEnd<'a> {
+    pub step: Step<'a>,
+    pub duration_ms: f64,
+    /// What a later attempt takes instead of running the task.
+    pub output: Option<&'a Value>,
+}
+
+impl Store {
+    /// Records the start of a task and returns its id.
+    pub async fn start_task(&self, run: i64, name: &str, attempt: i64) -> sqlx::Result<i64> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let at = now();
+        let id = sqlx::query_scalar(
+            "INSERT INTO tasks (run_id, name, state, state_name, started_at, attempt)
+             VALUES (?, ?, 'running', 'Running', ?, ?) RETURNING id",
+        )
+        .bind(run)
+        .bind(name)
+        .bind(&at)
+        .bind(attempt)
+        .fetch_one(&mut *transaction)
+        .await?;
+        append(&mut transaction, run, Some(id), &Step::new(State::Running, "Running", ""), &at).await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Moves a task to a state between its start and its end.
+    pub async fn move_task(&self, run: i64, task: i64, step: &Step<'_>) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        append(&mut transaction, run, Some(task), step, &now()).await?;
+        sqlx::query("UPDATE tasks SET state = ?, state_name = ?, message = ? WHERE id = ?")
+            .bind(step.state.as_str())
+            .bind(step.name)
+            .bind(step.message)
+            .bind(task)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+
+    /// Records the end of a task.
+    pub async fn finish_task(&self, run: i64, task: i64, end: &TaskEnd<'_>) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        append(&mut transaction, run, Some(task), &end.step, &now()).await?;
+        sqlx::query(
+            "UPDATE tasks SET state = ?, state_name = ?, message = ?, duration_ms = ?, output = ? WHERE id = ?",
+        )
+        .bind(end.step.state.as_str())
+        .bind(end.step.name)
+        .bind(end.step.message)
+        .bind(end.duration_ms)
+        .bind(end.output.map(Value::to_string))
+        .bind(task)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
+    /// The outputs of the tasks of a run that have completed, oldest first.
+    pub async fn outputs(&self, run: i64) -> sqlx::Result<Vec<(String, Value)>> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, output FROM tasks WHERE run_id = ? AND state = 'completed' AND output IS NOT NULL ORDER BY id",
+        )
+        .bind(run)
+        .fetch_all(&self.pool)
+        .await?;
+        let parsed = |(name, output): (String, String)| Some((name, serde_json::from_str(&output).ok()?));
+        Ok(rows.into_iter().filter_map(parsed).collect())
+    }
+
+    /// Forgets what the tasks of a run gave, from the one of that name on, so that they run again.
+    pub async fn forget_outputs(&self, run: i64, from: Option<&str>) -> sqlx::Result<()> {
+        sqlx::query(
+            "UPDATE tasks SET output = NULL WHERE run_id = ?1
+             AND (?2 IS NULL OR id >= (SELECT MIN(id) FROM tasks WHERE run_id = ?1 AND name = ?2))",
+        )
+        .bind(run)
+        .bind(from)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The tasks of a run in the order they began.
+    pub async fn tasks(&self, run: i64) -> sqlx::Result<Vec<Task>> {
+        sqlx::query_as("SELECT * FROM tasks WHERE run_id = ? ORDER BY id")
+            .bind(run)
+            .fetch_all(&self.pool)
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::{new_run, temporary};
+
+    #[tokio::test]
+    async fn a_later_attempt_finds_what_was_completed() {
+        let (_dir, store) = temporary().await;
+        let run = store.schedule_run(&new_run("f", &json!({}))).await.unwrap().unwrap();
+        for (name, state, output) in [
+            ("ingest", State::Completed, Some(json!({"rows": 3}))),
+            ("compare", State::Completed, None),
+            ("train", State::Failed, None),
+            ("monitor", State::Completed, Some(json!("NO_ACTION"))),
+        ] {
+            let task = store.start_task(run, name, 1).await.unwrap();
+            let step = Step::new(state, "Completed", "");
+            let end = TaskEnd { step, duration_ms: 1.5, output: output.as_ref() };
+            store.finish_task(run, task, &end).await.unwrap();
+        }
+        let names =
+            async || store.outputs(run).await.unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names().await, ["ingest", "monitor"]);
+        assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
+        store.forget_outputs(run, Some("train")).await.unwrap();
+        assert_eq!(names().await, ["ingest"]);
+        store.forget_outputs(run, None).await.unwrap();
+        assert!(names().await.is_empty());
+    }
+}

@@ -1,0 +1,143 @@
+//! The console plane of the real binary against clients that are slow, wrong, or behind a proxy.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::json;
+
+use crate::http::client;
+use crate::project::Project;
+use crate::server::Server;
+
+/// A running `up`, asked at its console.
+struct Console {
+    server: Server,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Console {
+    fn start(project: &Project) -> Self {
+        let args = ["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
+        let mut server = Server::start(project, &args, "listening on http://");
+        let line = server.next_line();
+        let url = line.strip_prefix("console on ").unwrap_or_else(|| panic!("{line}"));
+        Self { url: url.trim_end_matches('/').to_owned(), server, client: client() }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    /// A login that came through a proxy from `address`.
+    async fn log_in(&self, address: &str, password: &str) -> Response {
+        let request = self.client.post(format!("{}/api/streamflow/login", self.url));
+        let request = request.header("x-forwarded-for", address).header("x-forwarded-proto", "https");
+        request.json(&json!({ "user": "ada", "password": password })).send().await.unwrap()
+    }
+}
+
+/// A project whose `[console]` has these keys.
+fn project(keys: &str) -> Project {
+    let project = Project::new();
+    project.edit("streamflow.toml", |text| {
+        let edited = text.replace("[console]\n", &format!("[console]\n{keys}\n"));
+        assert_ne!(edited, text, "the template no longer has [console]");
+        edited
+    });
+    project
+}
+
+fn hash(project: &Project, password: &str) -> String {
+    let mut command = project.command(&["hash-password"]);
+    let piped = std::process::Stdio::piped;
+    let mut process = command.stdin(piped()).stdout(piped()).spawn().unwrap();
+    process.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+    String::from_utf8(process.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn half_open_bodies_do_not_stop_it() {
+    let console = Console::start(&project("max_connections = 300"));
+    let address = console.url.strip_prefix("http://").unwrap();
+    let half = "POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                Content-Length: 100\r\n\r\nquery=";
+    let slow: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(half.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(console.get("/-/healthy").send().await.unwrap().status(), 200);
+        let query = console.client.post(format!("{}/api/v1/query", console.url)).body("query=1");
+        let query = query.header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(query.send().await.unwrap().status(), 200);
+    }
+    drop(slow);
+    console.server.stop("-TERM");
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_by_address_and_takes_bounded_memory() {
+    let unconfigured = Project::new();
+    let hash = hash(&unconfigured, "correct horse");
+    let console =
+        Console::start(&project(&format!("trusted_proxies = [\"127.0.0.1\"]\nusers = {{ ada = {hash:?} }}")));
+    let before = console.server.resident_bytes();
+    let mut wrong = 0;
+    let refused = loop {
+        let answer = console.log_in("9.9.9.9", "wrong").await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            break answer;
+        }
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        wrong += 1;
+        assert!(wrong < 100, "nobody is ever refused");
+    };
+    assert!(wrong >= 10, "refused after {wrong}");
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=6).contains(&wait), "{wait}");
+    for last in 0..10 {
+        assert_eq!(
+            console.log_in(&format!("9.9.8.{last}"), "wrong").await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let accepted = console.log_in("9.9.7.1, 127.0.0.1", "correct horse").await;
+    assert_eq!(accepted.status(), StatusCode::NO_CONTENT);
+    let cookie = accepted.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-streamflow_session=") && cookie.contains("; Secure"), "{cookie}");
+    let grown = console.server.resident_bytes().saturating_sub(before);
+    assert!(grown <= 64 << 20, "{grown} bytes more");
+
+    // A path that is open checks no password, so one that was never checked is not known there.
+    let session = console.get("/api/streamflow/session").basic_auth("ada", Some("correct horse"));
+    let session: serde_json::Value = session.send().await.unwrap().json().await.unwrap();
+    assert_eq!(session["login_required"], true);
+    console.server.stop("-TERM");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_tells_the_host_that_was_asked_for() {
+    for (keys, expected) in [
+        ("hosts = [\"ops.example\"]\ntrusted_proxies = [\"127.0.0.0/8\"]", 200),
+        ("trusted_proxies = [\"127.0.0.0/8\"]", 421),
+        // Without trust the header says nothing, and the page is one of another site.
+        ("hosts = [\"ops.example\"]", 403),
+    ] {
+        let console = Console::start(&project(keys));
+        let session: serde_json::Value =
+            console.get("/api/streamflow/session").send().await.unwrap().json().await.unwrap();
+        let request = console.client.post(format!("{}/api/streamflow/logout", console.url));
+        let request = request
+            .header("x-forwarded-host", "ops.example:443, inner:9090")
+            .header("origin", "https://ops.example")
+            .header("x-streamflow-token", session["token"].as_str().unwrap());
+        let status = request.send().await.unwrap().status().as_u16();
+        assert_eq!(if status == 204 { 200 } else { status }, expected, "{keys}");
+        console.server.stop("-TERM");
+    }
+}

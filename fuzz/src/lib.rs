@@ -1,0 +1,81 @@
+//! What several fuzz targets share.
+
+use std::panic;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, StatusCode};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use streamflow_dataset::{Counted, Reading, TableFile, is_decoding};
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt as _;
+
+/// Changes to a file that is sound before them, so that more of a format is reached than by bytes without a plan.
+#[derive(Debug, Arbitrary)]
+pub struct Damage {
+    splices: Vec<Splice>,
+    cut: Option<u16>,
+}
+
+/// Some bytes of the file, and what stands in their place.
+#[derive(Debug, Arbitrary)]
+struct Splice {
+    at: u16,
+    removed: u8,
+    inserted: Vec<u8>,
+}
+
+impl Damage {
+    /// The file after the changes.
+    pub fn of(&self, file: &[u8]) -> Vec<u8> {
+        let mut file = file.to_vec();
+        for Splice { at, removed, inserted } in &self.splices {
+            let start = usize::from(*at) % (file.len() + 1);
+            let end = (start + usize::from(*removed)).min(file.len());
+            file.splice(start..end, inserted.iter().copied());
+        }
+        file.truncate(self.cut.map_or(file.len(), usize::from));
+        file
+    }
+
+    /// Whether nothing is changed.
+    pub fn is_none(&self) -> bool {
+        self.splices.is_empty() && self.cut.is_none()
+    }
+}
+
+/// Counts all columns of a table; `None` when it is refused. Every column has as many rows.
+pub fn count(mut table: TableFile) -> Option<Counted> {
+    let names = table.names().to_vec();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let reading = Reading { memory_bytes: 1 << 20, threads: 1, whole_rows: false, progress: &|_| {} };
+    let counted = table.count(&names, &reading).ok()?;
+    assert!(counted.columns.windows(2).all(|pair| pair[0].rows() == pair[1].rows()));
+    Some(counted)
+}
+
+/// Lets pass the panics of libraries that decode columns: they are caught and become errors of the file. A panic of our
+/// own code ends the run there too.
+pub fn let_decoders_panic() {
+    let end = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let is_library = info.location().is_some_and(|location| location.file().contains("/registry/src/"));
+        if !(is_library && is_decoding()) {
+            end(info);
+        }
+    }));
+}
+
+/// Waits on this thread, for targets whose handlers are asynchronous.
+pub fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime of one thread")
+}
+
+/// What a service answers, without a connection.
+pub fn answer(runtime: &Runtime, service: &Router, request: Request<Body>) -> (StatusCode, Bytes) {
+    runtime.block_on(async {
+        let response = service.clone().oneshot(request).await.expect("a router has no error of its own");
+        let (head, body) = response.into_parts();
+        (head.status, axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory"))
+    })
+}

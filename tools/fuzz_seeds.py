@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Writes what fuzz targets start from, taken from the files of our own tests: `fuzz_seeds.py CORPUS`."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import quote_plus
+
+ROOT = Path(__file__).resolve().parent.parent
+CRATES = ROOT / "crates"
+# Targets that read a file as it is: the files, and a byte that the target takes for the table they are of.
+FILES = {
+    "exposition": [("exposition/tests/golden/*.txt", b""), ("streamflow/tests/golden/*.txt", b"")],
+    "openmetrics": [("exposition/tests/golden/*.txt", b""), ("streamflow/tests/golden/*.txt", b"")],
+    "parquet_table": [("dataset/tests/fixtures/**/*.parquet", b"")],
+    "prometheus_yml": [("streamflow/templates/prometheus.yml", b"")],
+    "rule_file": [("prometheus/src/rules/scenarios/*.rules.yml", b""), ("streamflow/templates/rules.yml", b"")],
+    "snapshot_drop": [
+        ("dataset/tests/fixtures/**/users/*/*.parquet", b"\0"),
+        ("dataset/tests/fixtures/**/usage/*/*.parquet", b"\1"),
+        ("dataset/tests/fixtures/**/labels/*/*.parquet", b"\2"),
+    ],
+    "snapshot_ledger": [("dataset/tests/fixtures/**/as_of=????-??-??.json", b"")],
+    "streamflow_toml": [("streamflow/templates/streamflow.toml", b"")],
+    "tsdb_index": [("tsdb/tests/golden/v1/**/index", b"")],
+    "tsdb_wal": [("tsdb/tests/golden/v1/wal/*", b"")],
+}
+
+
+def read(path: str) -> str:
+    return (CRATES / path).read_text(encoding="utf-8")
+
+
+def queries() -> list[str]:
+    """The queries of our PromQL cases."""
+    return re.findall(r"^eval\S* instant (?:at \S+ )?(.+)$", read("promql/tests/cases.test"), re.MULTILINE)
+
+
+def scripts() -> list[str]:
+    """Our PromQL cases a few at a time, each with the series that stand before it."""
+    blocks = read("promql/tests/cases.test").split("\n\n")
+    return ["\n\n".join(blocks[at : at + 4]) for at in range(0, len(blocks), 4)]
+
+
+def requests() -> list[str]:
+    """The scenarios of Prometheus's API as paths with their queries."""
+    found = []
+    for path in sorted((CRATES / "prometheus/tests/scenarios").rglob("*.toml")):
+        for case in tomllib.loads(path.read_text(encoding="utf-8"))["case"]:
+            pairs = [f"{name}={quote_plus(value)}" for name, value in case.get("parameters", [])]
+            found.append(case["request"].split()[1].lstrip("/") + "?" + "&".join(pairs))
+    return found
+
+
+def bodies() -> list[str]:
+    """The bodies of the scenarios of predictions."""
+    paths = sorted((CRATES / "streamflow/tests/scenarios").glob("*.toml"))
+    cases = [case for path in paths for case in tomllib.loads(path.read_text(encoding="utf-8"))["case"]]
+    return [case["body"] for case in cases if isinstance(case.get("body"), str)]
+
+
+def literals(path: str, start: str) -> list[str]:
+    """The string literals of a file of Rust that begin as `start`, a pattern, says."""
+    escaped = re.findall(rf'"({start}(?:[^"\\]|\\.)*)"', read(path))
+    return [re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text) for text in escaped]
+
+
+def templates() -> list[str]:
+    """The templates of the table that Prometheus judges."""
+    return literals("template/tests/texts.rs", r"\{\{")
+
+
+def profiles() -> list[str]:
+    """The profile of the snapshot, without the snapshot's head."""
+    return [read("drift/tests/snapshots/profiles__profile.snap").split("---\n", 2)[2]]
+
+
+def metas() -> list[str]:
+    """The facts of blocks without their checksums."""
+    paths = sorted((CRATES / "tsdb/tests/golden/v1/blocks").glob("*/meta"))
+    return [path.read_text(encoding="utf-8").rsplit("crc32", 1)[0] for path in paths]
+
+
+def configurations() -> list[str]:
+    """The configurations of the table that promtool judges."""
+    return literals("prometheus_yml/src/config/tests.rs", r"[a-z_]+:[ \\]")
+
+
+TEXTS = {
+    "alert_template": templates,
+    "predict_body": bodies,
+    "prometheus_api": requests,
+    "prometheus_yml": configurations,
+    "promql_parse": queries,
+    "promql_script": scripts,
+    "table_profile": profiles,
+    "tsdb_meta": metas,
+}
+
+
+def main() -> int:
+    corpus = Path(sys.argv[1])
+    seeds: dict[str, list[bytes]] = {}
+    for target, files in FILES.items():
+        for pattern, prefix in files:
+            seeds.setdefault(target, []).extend(prefix + path.read_bytes() for path in sorted(CRATES.glob(pattern)))
+    for target, texts in TEXTS.items():
+        seeds.setdefault(target, []).extend(text.encode() for text in texts())
+    for target, contents in seeds.items():
+        if not contents:
+            print(f"error: there is no seed for {target}; the files of the tests have moved", file=sys.stderr)
+            return 1
+        folder = corpus / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for place, content in enumerate(contents):
+            (folder / f"seed-{place:03}").write_bytes(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
