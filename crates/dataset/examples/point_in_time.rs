@@ -113,7 +113,8 @@ fn size_bytes(frame: &Frame) -> usize {
         Values::Boolean(values) => size_of_val(values.as_slice()),
         Values::Date(values) => size_of_val(values.as_slice()),
         Values::Text { codes, levels } => {
-            let texts: usize = levels.iter().map(|text| size_of::<String>() + handed_out(text.capacity())).sum();
+            let texts: usize =
+                levels.iter().map(|text| size_of::<String>() + handed_out(text.capacity())).sum();
             size_of_val(codes.as_slice()) + texts
         }
     };
