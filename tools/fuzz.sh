@@ -17,8 +17,7 @@ export RUSTC_BOOTSTRAP=1
 targets=("$@")
 ((${#targets[@]})) || mapfile -t targets < <(cargo fuzz list)
 
-# Overflows of numbers and broken assertions are findings, as in a debug build.
-cargo fuzz build --sanitizer none --debug-assertions >&2
+cargo fuzz build --sanitizer none --release >&2
 python3 ../tools/fuzz_seeds.py corpus
 mkdir -p logs
 built=$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d '"' -f 4)

@@ -46,6 +46,9 @@ fn file(codec: Compression, (version, dictionary): (WriterVersion, bool)) -> Vec
 fuzz_target!(init: streamflow_fuzz::let_decoders_panic(), |input: (u8, Damage)| {
     let (which, damage) = input;
     let file = damage.of(&FILES[usize::from(which) % FILES.len()]);
+    if streamflow_fuzz::has_many_rows(&file) {
+        return;
+    }
     let table = TableFile::from_bytes("fuzz", file);
     let counted = table.ok().and_then(streamflow_fuzz::count);
     assert!(counted.is_some() || !damage.is_none(), "a sound file is read");

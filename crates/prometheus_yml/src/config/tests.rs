@@ -164,6 +164,7 @@ const OWN: &[(&str, Verdict, &str)] = &[
         "of 3.x",
     ),
     ("global: {sample_limit: 5}\n", Good(&[]), "of 3.x"),
+    ("remote_write:\n- url: http://B\u{dc}CHER:9090/\n", Bad(2, "is no URL"), "hosts are ASCII"),
     ("otlp: {}\n", Good(&["otlp"]), "of 3.x"),
     (
         "scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: pod}]\n",

@@ -8,6 +8,11 @@ use super::series::{Item, parse_quoted, parse_series};
 use crate::eval::grid::Grid;
 use crate::parser::number;
 
+/// Times and durations of scripts: 285,000 years, and ten times that is a time still.
+const MAX_TIME_MS: u64 = 1 << 53;
+/// The most steps of a range query.
+const MAX_STEPS: usize = 1_000_000;
+
 /// A command and the line it begins at, from 1.
 pub(super) enum Command {
     Clear,
@@ -210,7 +215,11 @@ fn grid(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid, String> {
             "expected an end after the start and a positive step, got {start_ms} to {end_ms} step {step_ms} ms"
         ));
     }
-    Ok(Grid::every(step_ms, start_ms, end_ms))
+    let grid = Grid::every(step_ms, start_ms, end_ms);
+    if grid.steps > MAX_STEPS {
+        return Err(format!("expected at most {MAX_STEPS} steps, got {}", grid.steps));
+    }
+    Ok(grid)
 }
 
 fn next_word(text: &str) -> (&str, &str) {
@@ -289,12 +298,18 @@ fn parse_expect(eval: &mut Eval, expectation: &str) -> Result<(), String> {
 
 /// Milliseconds of `1h30m` or `-5m`. A bare number is seconds.
 fn parse_duration(text: &str) -> Result<i64, String> {
-    if let Ok(seconds) = parse_float(text) {
-        return Ok((seconds * 1000.0) as i64);
-    }
-    let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |unsigned| (-1, unsigned));
-    let ms = parse_duration_ms(unsigned).map_err(|_| format!("invalid duration {text:?}"))?;
-    Ok(sign * ms)
+    let ms = if let Ok(seconds) = parse_float(text) {
+        (seconds * 1000.0) as i64
+    } else {
+        let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |unsigned| (-1, unsigned));
+        sign * parse_duration_ms(unsigned).map_err(|_| format!("invalid duration {text:?}"))?
+    };
+    within_limit(ms).ok_or_else(|| format!("the duration {text:?} is longer than {MAX_TIME_MS} ms"))
+}
+
+/// The time, unless it is so far from 1970 that other times are no longer reckoned from it.
+pub(super) fn within_limit(ms: i64) -> Option<i64> {
+    Some(ms).filter(|ms| ms.unsigned_abs() <= MAX_TIME_MS)
 }
 
 #[cfg(test)]
@@ -312,6 +327,11 @@ mod tests {
         check("5 m", None);
         check("", None);
         check("99999999999999y", None);
+        check("9007199254740.992", Some(1 << 53));
+        check("9007199254741", None);
+        check("-1e300", None);
+        check("Inf", None);
+        check("NaN", Some(0));
     }
 
     #[test]

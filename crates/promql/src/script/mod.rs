@@ -20,7 +20,7 @@ use crate::eval::grid::Grid;
 use crate::options::{EngineOptions, StopReason};
 use crate::query::Query;
 use crate::value::{Answer, Value};
-use command::{Command, Eval, Expected, Load, When, parse};
+use command::{Command, Eval, Expected, Load, When, parse, within_limit};
 use compare::{check_remarks, check_value, matrix_at};
 use series::Item;
 
@@ -116,11 +116,14 @@ impl Runner {
                 self.native.extend(native_of_classic(labels));
             }
             for (index, item) in items.iter().enumerate() {
-                if let Item::Float(value) = item {
-                    let time = load.step_ms * i64::try_from(index).unwrap_or(i64::MAX);
-                    if let Err(error) = batch.add(labels, time, *value) {
-                        refused.get_or_insert_with(|| format!("{labels} at {time}: {error}"));
-                    }
+                let Item::Float(value) = item else { continue };
+                let time = i64::try_from(index).ok().and_then(|index| load.step_ms.checked_mul(index));
+                let added = match time.and_then(within_limit) {
+                    Some(time) => batch.add(labels, time, *value).map_err(|error| format!("{time}: {error}")),
+                    None => Err(format!("{index} steps of {} ms: the time is out of range", load.step_ms)),
+                };
+                if let Err(reason) = added {
+                    refused.get_or_insert_with(|| format!("{labels} at {reason}"));
                 }
             }
         }
@@ -317,6 +320,26 @@ fn native_of_classic(labels: &Labels) -> Option<Labels> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_and_lengths_out_of_range_are_refused() {
+        let check = |script: &str, expected: &str| {
+            let report = run(script);
+            assert_eq!(report.failed.len(), 1, "{script}: {report:?}");
+            assert!(report.failed[0].actual.contains(expected), "{script}: {report:?}");
+        };
+        check("load 1e300\n  m 1", "is longer than 9007199254740992 ms");
+        check(
+            "load 6307200000000\n  m 1 1 1",
+            "m at 2 steps of 6307200000000000 ms: the time is out of range",
+        );
+        check("load -6307200000000\n  m _x2 1", "out of range");
+        check("eval instant at 99999999999999 1\n  1", "is longer than 9007199254740992 ms");
+        check("eval range from 0 to 290y step 1ms m", "expected at most 1000000 steps, got");
+        check("load 1m\n  m 1x18446744073709551615", "more than 1000000 values");
+        check("load 1m\n  m 1 {{}}x18446744073709551615", "more than 1000000 values");
+        check("load 1m\n  m 1 _x18446744073709551615", "more than 1000000 values");
+    }
 
     #[test]
     fn passes_fails_and_skips() {

@@ -122,7 +122,7 @@ fn parse_histograms<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str,
     }
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let times = match rest[..end].strip_prefix('x') {
-        Some(times) => parse_times(times)? + 1,
+        Some(times) => parse_times(times)?.saturating_add(1),
         None => 1,
     };
     extend(items, times, |_| Item::Histogram)?;
@@ -153,7 +153,7 @@ fn parse_item(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
         None => (parse_value(values)?, 0.0),
     };
     let mut value = start;
-    extend(items, times + 1, |index| {
+    extend(items, times.saturating_add(1), |index| {
         if index > 0 {
             value += step;
         }
@@ -162,7 +162,7 @@ fn parse_item(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
 }
 
 fn extend(items: &mut Vec<Item>, times: usize, item: impl FnMut(usize) -> Item) -> Result<(), String> {
-    if items.len() + times > MAX_ITEMS {
+    if times > MAX_ITEMS.saturating_sub(items.len()) {
         return Err(format!("more than {MAX_ITEMS} values"));
     }
     items.extend((0..times).map(item));
