@@ -150,6 +150,18 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_report_with_an_empty_histogram_is_a_page() {
+        let rows = [Column::float("x", (0..60).map(f64::from).collect())];
+        let report = compare(&rows, &rows, &DriftSettings::default()).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        let edges = &mut json["columns"][0]["distribution"]["edges"];
+        assert!(edges.is_array(), "{edges}");
+        *edges = serde_json::json!([]);
+        let report = crate::Report::from_json(&json.to_string()).unwrap();
+        assert!(report.to_html().contains("<h2"));
+    }
+
+    #[test]
     fn hostile_names_stay_text() {
         let evil = "<script>alert('x')</script>\"&\u{0}\u{202e}";
         let rows =
