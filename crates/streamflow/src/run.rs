@@ -94,7 +94,9 @@ pub async fn serve(
         );
     }
     let Workspace { config, store, reports, .. } = workspace;
+    let ages = catalog::success_ages(&config)?;
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
+    let watcher = watcher.with_success_ages(ages);
     let entity = config.dataset.entity.to_string();
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));

@@ -18,6 +18,7 @@ use super::ApiState;
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::serving::Serving;
+use crate::store::State as RunState;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -263,10 +264,40 @@ fn render_monitoring(text: &mut Writer, monitoring: &MonitoringStatus) {
         let help = "When the monitoring flow last succeeded on the newest month, by the configured profile and threshold.";
         text.gauge("streamflow_monitor_last_success_timestamp_seconds", help, &[], seconds);
     }
-    let runs = monitoring.runs.iter().map(|(flow, state, count)| {
-        (vec![("flow", flow.as_str()), ("state", state.as_str())], *count as f64)
+    render_flows(text, monitoring);
+}
+
+fn render_flows(text: &mut Writer, monitoring: &MonitoringStatus) {
+    let runs = &monitoring.runs;
+    let counts = runs.iter().map(|count| {
+        (vec![("flow", count.flow.as_str()), ("state", count.state.as_str())], count.runs as f64)
     });
-    text.counters("streamflow_flow_runs_total", "Runs of flows by flow and state.", runs);
+    text.counters("streamflow_flow_runs_total", "Runs of flows by flow and state.", counts);
+    let successes = || runs.iter().filter(|count| count.state == RunState::Completed);
+    let ages = || monitoring.success_ages.iter();
+    let never = ages().filter(|(flow, _)| successes().all(|count| count.flow != *flow));
+    let times = successes().filter_map(|count| Some((count.flow.as_str(), count.last_ended_seconds?)));
+    text.gauges(
+        "streamflow_flow_last_success_timestamp_seconds",
+        "When a run of the flow last completed; 0 for a flow with max_age_of_success of which none has.",
+        times
+            .chain(never.map(|(flow, _)| (flow.as_str(), 0.0)))
+            .map(|(flow, time)| (vec![("flow", flow)], time)),
+    );
+    text.gauges(
+        "streamflow_flow_max_age_of_success_seconds",
+        "Age of its last success over which the flow is late, where the configuration says one.",
+        ages().map(|(flow, age)| (vec![("flow", flow.as_str())], *age)),
+    );
+    let late =
+        |flow: &str| monitoring.late_runs.iter().find(|(late, _)| late == flow).map_or(0, |found| found.1);
+    let mut flows: Vec<&str> = runs.iter().map(|count| count.flow.as_str()).collect();
+    flows.dedup();
+    text.gauges(
+        "streamflow_flow_run_late",
+        "Runs of the flow that wait although they were due more than 15 seconds ago.",
+        flows.into_iter().map(|flow| (vec![("flow", flow)], late(flow) as f64)),
+    );
 }
 
 /// All metrics, in the format the client prefers.

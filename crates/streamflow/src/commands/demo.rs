@@ -115,7 +115,7 @@ impl Demo {
         let flow = flows::known(&self.workspace.config, flow)?;
         let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
         let bar = self.terminal.progress(1, flow.name);
-        flows::run_here(&self.workspace, flow, &parameters, bar).await?.outcome
+        flows::run_here(&self.workspace, flow, &flows::Start::now(&parameters, "command"), bar).await?.outcome
     }
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.

@@ -56,6 +56,9 @@ pub enum Args {
         /// A parameter; repeat for more
         #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameters::pair)]
         parameters: Vec<(String, Value)>,
+        /// Run every step, also where another run has its result for the same inputs
+        #[arg(long)]
+        no_cache: bool,
     },
     /// Try a run again that failed, crashed or was cancelled, from the first step that has not completed
     Retry {
@@ -121,6 +124,8 @@ pub struct Invocation<'a> {
     pub given: Map<String, Value>,
     /// The report folder of the flag.
     pub report_dir: Option<&'a std::path::Path>,
+    /// Whether no result of another run is taken over.
+    pub afresh: bool,
 }
 
 /// A run that ended well.
@@ -132,7 +137,7 @@ pub struct Outcome {
 
 impl<'a> Invocation<'a> {
     pub fn new(flow: &'a str, given: Value) -> Self {
-        Self { flow, given: given.as_object().cloned().unwrap_or_default(), report_dir: None }
+        Self { flow, given: given.as_object().cloned().unwrap_or_default(), report_dir: None, afresh: false }
     }
 
     /// Runs the flow to its end. Relative paths start in the current folder.
@@ -154,7 +159,8 @@ impl<'a> Invocation<'a> {
         let bar = context.terminal.progress(1, self.flow);
         let Finished { run, tasks, outcome } = block_on(async {
             let workspace = context.workspace(config.clone(), self.report_dir).await?;
-            flows::run_here(&workspace, flow, &parameters, bar).await
+            let start = flows::Start { afresh: self.afresh, ..flows::Start::now(&parameters, "command") };
+            flows::run_here(&workspace, flow, &start, bar).await
         })?;
         let ended = match outcome {
             // What waits for an answer has not failed, and a worker of Prefect takes any other exit code for a crash.
@@ -176,7 +182,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let store = async || Store::open(&context.data_dir(&context.config()?)).await;
     match args {
         Args::Ls => ls(context)?,
-        Args::Run { flow, parameters } => start(&flow, parameters, context)?,
+        Args::Run { flow, parameters, no_cache } => start(&flow, parameters, no_cache, context)?,
         Args::Runs { limit, flow, state, period } => {
             let filter = RunFilter { flow, state, period, limit: limit.into() };
             block_on(async { runs(&store().await?, &filter, context).await })?;
@@ -196,9 +202,14 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn start(flow: &str, parameters: Vec<(String, Value)>, context: &Context) -> anyhow::Result<()> {
+fn start(
+    flow: &str,
+    parameters: Vec<(String, Value)>,
+    afresh: bool,
+    context: &Context,
+) -> anyhow::Result<()> {
     let invocation = Invocation::new(flow, Value::Object(parameters.into_iter().collect()));
-    tell(invocation.run(context)?, context)
+    tell(Invocation { afresh, ..invocation }.run(context)?, context)
 }
 
 fn tell(outcome: Outcome, context: &Context) -> anyhow::Result<()> {

@@ -55,6 +55,8 @@ pub struct FlowConfig {
     pub retry_delays: Vec<String>,
     /// Longest time of one try of a step.
     pub timeout: Option<String>,
+    /// Age under which the result of a step is taken over from another run that had the same inputs; none: steps run.
+    pub cache_for: Option<String>,
     /// What happens when it is due while a run of it is active.
     pub overlap: Overlap,
     /// Age of the last success over which the flow counts as late.
@@ -87,6 +89,9 @@ pub struct StepConfig {
     pub env: BTreeMap<String, String>,
     /// Parameters of the flow.
     pub parameters: Map<String, Value>,
+    /// Files that the program reads, relative to the configuration file: where the flow has `cache_for`, it runs again
+    /// when one of them, the program's words or its environment changed.
+    pub inputs: Vec<PathBuf>,
 }
 
 impl StepConfig {
@@ -137,10 +142,17 @@ impl FlowConfig {
         self.triggers().with_context(|| of("on"))?;
         self.delays().with_context(|| of("retry_delays"))?;
         self.timeout().with_context(|| of("timeout"))?;
+        self.cache_for().with_context(|| of("cache_for"))?;
         self.max_age_of_success().with_context(|| of("max_age_of_success"))?;
         for step in &self.steps {
             if step.flow.is_some() != step.run.is_empty() {
                 bail!("{} has a step that names not exactly one of flow and run", of("steps"));
+            }
+            if !step.inputs.is_empty() && (step.flow.is_some() || self.cache_for.is_none()) {
+                bail!(
+                    "{} has inputs without use; they belong to a command of a flow with cache_for",
+                    of("steps")
+                );
             }
             if !step.parameters.is_empty() && step.flow.is_none() {
                 bail!(
@@ -162,6 +174,10 @@ impl FlowConfig {
 
     pub fn timeout(&self) -> anyhow::Result<Option<Duration>> {
         self.timeout.as_deref().map(length).transpose()
+    }
+
+    pub fn cache_for(&self) -> anyhow::Result<Option<Duration>> {
+        self.cache_for.as_deref().map(length).transpose()
     }
 
     pub fn max_age_of_success(&self) -> anyhow::Result<Option<Duration>> {
@@ -193,6 +209,9 @@ mod tests {
             ("steps = [{ name = \"nothing\" }]", "not exactly one"),
             ("steps = [{ run = [\"true\"], flow = \"monthly\" }]", "not exactly one"),
             ("steps = [{ run = [\"true\"], parameters = { a = 1 } }]", "a command with parameters"),
+            ("cache_for = \"1d\"\nsteps = [{ run = [\"true\"], inputs = [\"a.sql\"] }]", ""),
+            ("cache_for = \"soon\"", "flows.monthly.cache_for"),
+            ("steps = [{ run = [\"true\"], inputs = [\"a.sql\"] }]", "inputs without use"),
         ] {
             let config: FlowConfig = toml::from_str(toml).unwrap();
             let error = config.check("monthly").err().map(|error| format!("{error:#}")).unwrap_or_default();

@@ -10,11 +10,15 @@ use tokio::sync::watch;
 
 use super::performance::NewestPerformance;
 use super::{ReportFolder, Rules};
-use crate::store::{State, Store};
+use crate::store::Store;
+use crate::store::runs::RunCount;
 use crate::terminal::one_line;
 
 /// How often reports and runs are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long after its time a run counts as late that has not begun, as in Prefect.
+const LATE: Duration = Duration::from_secs(15);
 
 /// The status at the last look; empty before the first report.
 pub type Monitoring = Arc<ArcSwap<MonitoringStatus>>;
@@ -26,8 +30,11 @@ pub struct MonitoringStatus {
     pub performance: Option<NewestPerformance>,
     /// When the monitoring flow last succeeded on the newest month, made as configured; seconds since 1970.
     pub last_success_seconds: Option<f64>,
-    /// Flow, state, number of runs.
-    pub runs: Vec<(String, State, i64)>,
+    pub runs: Vec<RunCount>,
+    /// Flow, and how many of its runs wait although they were due.
+    pub late_runs: Vec<(String, i64)>,
+    /// Flow, and the age of its last success in seconds over which it is late.
+    pub success_ages: Vec<(String, f64)>,
 }
 
 /// The report of the newest period that was made as configured.
@@ -92,6 +99,8 @@ pub struct Watcher {
     flow: &'static str,
     /// Name of the served model.
     model: String,
+    /// Flow, and the age of its last success in seconds over which it is late.
+    success_ages: Vec<(String, f64)>,
     monitoring: Monitoring,
     seen: Option<Seen>,
     /// The last evaluation that was seen, and the version in production then.
@@ -105,7 +114,28 @@ impl Watcher {
     /// A watcher of `folder` and of the runs in `store`; `flow` names the flow that writes the reports, `model` the served
     /// model.
     pub fn new(folder: ReportFolder, store: Store, flow: &'static str, model: String) -> Self {
-        Self { folder, store, flow, model, monitoring: Monitoring::default(), seen: None, evaluated: None }
+        Self {
+            folder,
+            store,
+            flow,
+            model,
+            success_ages: Vec::new(),
+            monitoring: Monitoring::default(),
+            seen: None,
+            evaluated: None,
+        }
+    }
+
+    /// Tells in the metrics from which age of its last success on a flow is late.
+    #[must_use]
+    pub fn with_success_ages(mut self, ages: Vec<(String, f64)>) -> Self {
+        self.success_ages = ages;
+        self
+    }
+
+    async fn late_runs(&self) -> anyhow::Result<Vec<(String, i64)>> {
+        let before = format!("{:.3}", Timestamp::now() - LATE);
+        Ok(self.store.late_runs(&before).await?)
     }
 
     /// The status, kept up to date while the watcher runs.
@@ -139,6 +169,8 @@ impl Watcher {
             performance: self.monitoring.load().performance.clone(),
             last_success_seconds: self.store.last_success(self.flow, profile, threshold).await?,
             runs: self.store.run_counts().await?,
+            late_runs: self.late_runs().await?,
+            success_ages: self.success_ages.clone(),
         };
         let production = self.store.production(&self.model).await?;
         let evaluated = (self.store.last_evaluation().await?, production.as_ref().map(|found| found.version));

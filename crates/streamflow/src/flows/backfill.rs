@@ -55,7 +55,7 @@ pub async fn backfill(
         let mut given = given.clone();
         given.insert(name.to_owned(), json!(month));
         let parameters = flow.parameters(&given)?;
-        let start = Start { parameters: &parameters, cause, due_at: None, event: None };
+        let start = Start::now(&parameters, cause);
         runs.extend(schedule(workspace, flow, &start).await?);
     }
     Ok(runs)

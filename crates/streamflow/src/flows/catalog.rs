@@ -61,6 +61,16 @@ pub fn all(config: &Config) -> impl Iterator<Item = Known<'_>> {
     built_in.chain(own.map(|(name, flow)| Known { name, built_in: None, config: Some(flow) }))
 }
 
+/// The flows that the configuration wants to succeed at least so often, with the age in seconds.
+pub fn success_ages(config: &Config) -> anyhow::Result<Vec<(String, f64)>> {
+    let ages = config.flows.iter().map(|(name, flow)| Ok((name, flow.max_age_of_success()?)));
+    let known = ages.filter_map(|age| match age {
+        Ok((name, age)) => age.map(|age| Ok((name.clone(), age.as_secs_f64()))),
+        Err(error) => Some(Err(error)),
+    });
+    known.collect()
+}
+
 /// Refuses sections of flows that there are not, steps for a flow that has its own, and parameters that a flow does not
 /// take.
 pub fn check(config: &Config) -> anyhow::Result<()> {
@@ -135,6 +145,7 @@ impl<'a> Known<'a> {
             run_retries: config.retries.into(),
             delays: config.delays()?,
             timeout: config.timeout()?,
+            cache_for: config.cache_for()?,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Flows: named steps with timings, logs and states, one file per flow. `FLOWS` is the table of those built in.
 
 mod backfill;
+mod cache;
 pub mod catalog;
 mod days;
 pub mod evaluate_month;
@@ -24,7 +25,7 @@ pub use catalog::{Known, known};
 pub use parameters::{Kind, Parameter, Parameters};
 pub use run::{Ended, FlowRun, StepContext, TaskRecord, blocking, is_waiting};
 pub use start::{
-    Again, Finished, answer_here, cancel, record_answer, retry_here, run_here, schedule_retry, work_on,
+    Again, Finished, Start, answer_here, cancel, record_answer, retry_here, run_here, schedule_retry, work_on,
 };
 
 use std::pin::Pin;

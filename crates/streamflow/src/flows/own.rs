@@ -1,11 +1,14 @@
 //! Flows of one's own: steps that the configuration names, each a flow that is built in or a command.
 
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
+use super::cache::Inputs;
 use super::parameters::check;
 use super::{Ended, FlowRun, Parameters, StepContext, find};
 use crate::config::{FlowConfig, StepConfig};
@@ -46,34 +49,64 @@ async fn command(
     step: &StepConfig,
     given: &Parameters,
 ) -> anyhow::Result<Ended> {
-    let words: Vec<String> = step.run.iter().map(|word| filled(word, given)).collect();
-    let mut variables: Vec<(String, String)> = step.env.clone().into_iter().collect();
-    variables.push(("STREAMFLOW_FLOW".to_owned(), flow.to_owned()));
-    variables.push(("STREAMFLOW_RUN_ID".to_owned(), run.id.to_string()));
-    variables.extend(
-        given.words().map(|(name, value)| (format!("STREAMFLOW_PARAM_{}", name.to_uppercase()), value)),
-    );
-    let base = run.workspace.config.base.clone();
-    let message = format!("{} ended with 0", words.join(" "));
-    run.step(step.name(), move |context| {
-        let (words, variables, base) = (words.clone(), variables.clone(), base.clone());
-        async move {
-            let (program, arguments) = words.split_first().context("a command has a program")?;
-            let mut command = Command::new(program);
-            command.args(arguments).envs(variables).stdin(Stdio::null());
-            if !base.as_os_str().is_empty() {
-                command.current_dir(&base);
-            }
-            let status =
-                followed(command, &context).await.with_context(|| format!("cannot run {program}"))?;
-            if !status.success() {
-                bail!("{} ended with {status}; its output stands in the log of the run", words.join(" "));
-            }
-            Ok(())
-        }
-    })
-    .await?;
+    let program = Arc::new(Program::of(run, flow, step, given));
+    let message = format!("{} ended with 0", program.words.join(" "));
+    let started = program.clone();
+    let work = move |context| {
+        let program = started.clone();
+        async move { program.run(&context).await }
+    };
+    if step.inputs.is_empty() {
+        // It may read anything.
+        run.step(step.name(), work).await?;
+    } else {
+        let inputs = || program.inputs(flow, step, given);
+        run.cached(step.name(), inputs, async |done| Ok(Some(done)), work).await?;
+    }
     Ok(Ended { name: "Completed".to_owned(), message, ..Ended::default() })
+}
+
+/// A command with everything it is started with.
+struct Program {
+    words: Vec<String>,
+    variables: Vec<(String, String)>,
+    base: PathBuf,
+}
+
+impl Program {
+    fn of(run: &FlowRun, flow: &str, step: &StepConfig, given: &Parameters) -> Self {
+        let mut variables: Vec<(String, String)> = step.env.clone().into_iter().collect();
+        variables.push(("STREAMFLOW_FLOW".to_owned(), flow.to_owned()));
+        variables.push(("STREAMFLOW_RUN_ID".to_owned(), run.id.to_string()));
+        variables.extend(
+            given.words().map(|(name, value)| (format!("STREAMFLOW_PARAM_{}", name.to_uppercase()), value)),
+        );
+        let words = step.run.iter().map(|word| filled(word, given)).collect();
+        Self { words, variables, base: run.workspace.config.base.clone() }
+    }
+
+    /// The hash of what the command says that it reads.
+    fn inputs(&self, flow: &str, step: &StepConfig, given: &Parameters) -> anyhow::Result<String> {
+        let told = Inputs::of(step.name()).add(&(flow, &self.words, &step.env, given.to_value()))?;
+        let read = |inputs: Inputs, path| inputs.add_file(&self.base.join(path));
+        step.inputs.iter().try_fold(told, read).map(Inputs::finish)
+    }
+
+    async fn run(&self, context: &StepContext) -> anyhow::Result<()> {
+        let (program, arguments) = self.words.split_first().context("a command has a program")?;
+        let mut command = Command::new(program);
+        command.args(arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null());
+        if !self.base.as_os_str().is_empty() {
+            command.current_dir(&self.base);
+        }
+        let status = followed(command, context).await.with_context(|| format!("cannot run {program}"))?;
+        if !status.success() {
+            let words = self.words.join(" ");
+            bail!("{words} ended with {status}; its output stands in the log of the run");
+        }
+        Ok(())
+    }
 }
 
 /// Text with the parameters in the place of `{name}`.

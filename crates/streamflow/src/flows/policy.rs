@@ -13,6 +13,8 @@ pub struct Policy {
     pub delays: Vec<Duration>,
     /// Longest time of one try of a step.
     pub timeout: Option<Duration>,
+    /// Age under which another run's result for the same input is taken; none: never.
+    pub cache_for: Option<Duration>,
 }
 
 impl Policy {
@@ -47,7 +49,7 @@ mod tests {
                 step_retries: retries,
                 run_retries: retries as i64,
                 delays: seconds(&delays),
-                timeout: None,
+                ..Policy::default()
             };
             assert_eq!(policy.delays().collect::<Vec<_>>(), seconds(&expected));
             let of_runs: Vec<Duration> = (1..).map_while(|attempt| policy.run_delay(attempt)).collect();

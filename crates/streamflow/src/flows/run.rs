@@ -57,6 +57,13 @@ pub struct TaskRecord {
     pub duration_ms: f64,
 }
 
+/// What is kept of a step.
+struct Output {
+    output: Value,
+    /// Hash of what it was made of, where other runs may take it over.
+    input: Option<String>,
+}
+
 /// What the work of a step is given.
 #[derive(Clone)]
 pub struct StepContext {
@@ -86,6 +93,8 @@ pub struct FlowRun {
     /// Who or what started it.
     pub cause: String,
     attempt: i64,
+    /// Whether no results of other runs are taken over.
+    afresh: bool,
     policy: Policy,
     /// What earlier attempts have completed, in order.
     completed: VecDeque<(String, Value)>,
@@ -119,6 +128,7 @@ impl FlowRun {
             parameters,
             cause: record.cause.clone(),
             attempt: record.attempt,
+            afresh: record.afresh,
             policy,
             completed: store.outputs(record.id).await.context("cannot read the steps of the run")?.into(),
             tasks: Vec::new(),
@@ -144,9 +154,65 @@ impl FlowRun {
         if let Some(value) = self.taken_over(name).await? {
             return Ok(value);
         }
+        self.kept_step(name, None, work).await
+    }
+
+    /// Like [`FlowRun::step`], for work that comes to the same whenever its inputs are the same: where the flow says for
+    /// how long ([`Policy::cache_for`]), the result of another run with these inputs is taken over, unless `still`
+    /// finds that it is of no use any more.
+    pub async fn cached<T, F>(
+        &mut self,
+        name: &str,
+        inputs: impl FnOnce() -> anyhow::Result<String>,
+        still: impl AsyncFnOnce(T) -> anyhow::Result<Option<T>>,
+        work: impl Fn(StepContext) -> F + Send,
+    ) -> anyhow::Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+    {
+        if let Some(value) = self.taken_over(name).await? {
+            return Ok(value);
+        }
+        let Some(age) = self.policy.cache_for else { return self.kept_step(name, None, work).await };
+        let input = inputs()?;
+        let since = format!("{:.3}", jiff::Timestamp::now().saturating_sub(age)?);
+        let store = self.workspace.store.clone();
+        let kept = if self.afresh { None } else { store.kept_output(&input, &since).await? };
+        if let Some(kept) = kept
+            && let Ok(value) = serde_json::from_value(kept.output.clone())
+            && let Some(value) = still(value).await?
+        {
+            self.check_stop(name)?;
+            self.completed.clear();
+            store.cached_task(self.id, name, self.attempt, &kept).await.context("cannot record the step")?;
+            self.poke();
+            self.tasks.push(TaskRecord { name: name.to_owned(), state: State::Completed, duration_ms: 0.0 });
+            self.log("info", &format!("step {name} has the inputs of run {}; its result is taken", kept.run))
+                .await?;
+            return Ok(value);
+        }
+        self.kept_step(name, Some(input), work).await
+    }
+
+    /// Runs a step whose result is kept for later attempts, and under its input for other runs.
+    async fn kept_step<T, F>(
+        &mut self,
+        name: &str,
+        input: Option<String>,
+        work: impl Fn(StepContext) -> F + Send,
+    ) -> anyhow::Result<T>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+    {
         // What was completed after a step that runs again was made of another result.
         self.completed.clear();
-        self.attempts(name, work, |value| serde_json::to_value(value).map(Some).map_err(Into::into)).await
+        let keep = |value: &T| {
+            let output = serde_json::to_value(value)?;
+            Ok(Some(Output { output, input: input.clone() }))
+        };
+        self.attempts(name, work, keep).await
     }
 
     /// The result of the step `name` where an earlier attempt has completed it and it is the next one.
@@ -175,7 +241,7 @@ impl FlowRun {
         &mut self,
         name: &str,
         work: impl Fn(StepContext) -> F + Send,
-        output: impl Fn(&T) -> anyhow::Result<Option<Value>>,
+        output: impl Fn(&T) -> anyhow::Result<Option<Output>>,
     ) -> anyhow::Result<T>
     where
         T: Send + 'static,
@@ -257,7 +323,7 @@ impl FlowRun {
         task: i64,
         name: &str,
         begun: Instant,
-        outcome: anyhow::Result<(T, Option<Value>)>,
+        outcome: anyhow::Result<(T, Option<Output>)>,
     ) -> anyhow::Result<T> {
         let duration_ms = begun.elapsed().as_secs_f64() * 1e3;
         let (state, word, message) = match &outcome {
@@ -265,7 +331,12 @@ impl FlowRun {
             Err(error) => end_of(error),
         };
         let output = outcome.as_ref().ok().and_then(|(_, output)| output.as_ref());
-        let end = TaskEnd { step: Step::new(state, word, &message), duration_ms, output };
+        let end = TaskEnd {
+            step: Step::new(state, word, &message),
+            duration_ms,
+            output: output.map(|kept| &kept.output),
+            input: output.and_then(|kept| kept.input.as_deref()),
+        };
         let store = self.workspace.store.clone();
         store.finish_task(self.id, task, &end).await.context("cannot record the step")?;
         self.poke();

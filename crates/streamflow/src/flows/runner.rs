@@ -211,8 +211,7 @@ impl Runner {
         let parameters = flow.parameters(&given)?;
         let (event, due_at) = (format!("schedule {} {time}", flow.name), format!("{time:.3}"));
         let cause = format!("schedule {time}");
-        let start =
-            Start { parameters: &parameters, cause: &cause, due_at: Some(&due_at), event: Some(&event) };
+        let start = Start { due_at: Some(&due_at), event: Some(&event), ..Start::now(&parameters, &cause) };
         schedule(&self.workspace, flow, &start).await.map(drop)
     }
 
@@ -308,6 +307,6 @@ pub async fn request(
     parameters: &Parameters,
     cause: &str,
 ) -> anyhow::Result<i64> {
-    let start = Start { parameters, cause, due_at: None, event: None };
+    let start = Start::now(parameters, cause);
     schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")
 }

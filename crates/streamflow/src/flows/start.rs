@@ -33,6 +33,15 @@ pub struct Start<'a> {
     pub due_at: Option<&'a str>,
     /// Names what the run handles; a second run of the same is not recorded.
     pub event: Option<&'a str>,
+    /// Whether its steps run although their results are kept.
+    pub afresh: bool,
+}
+
+impl<'a> Start<'a> {
+    /// A run that starts at once and handles no event.
+    pub fn now(parameters: &'a Parameters, cause: &'a str) -> Self {
+        Self { parameters, cause, due_at: None, event: None, afresh: false }
+    }
 }
 
 /// Records a run that the next free process takes; none when its event was handled before.
@@ -49,6 +58,7 @@ pub async fn schedule(
         cause: start.cause,
         due_at: start.due_at,
         event: start.event,
+        afresh: start.afresh,
     };
     workspace.store.schedule_run(&new).await.context("cannot record the run")
 }
@@ -64,13 +74,11 @@ pub struct Finished {
 pub async fn run_here(
     workspace: &Workspace,
     flow: Known<'_>,
-    parameters: &Parameters,
+    start: &Start<'_>,
     bar: ProgressBar,
 ) -> anyhow::Result<Finished> {
     prefect::check_environment()?;
-    let start = Start { parameters, cause: "command", due_at: None, event: None };
-    let run =
-        schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")?;
+    let run = schedule(workspace, flow, start).await?.context("a run without an event is always recorded")?;
     work_on(workspace, run, &bar).await
 }
 
@@ -176,7 +184,7 @@ pub async fn schedule_retry(store: &Store, run: i64, again: Again<'_>, actor: &s
     }
     match again {
         Again::None => {}
-        Again::All => store.forget_outputs(run, None).await?,
+        Again::All => store.run_afresh(run, None).await?,
         Again::From(step) => {
             let tasks = store.tasks(run).await?;
             if !tasks.iter().any(|task| task.name == step) {
@@ -184,7 +192,7 @@ pub async fn schedule_retry(store: &Store, run: i64, again: Again<'_>, actor: &s
                 names.dedup();
                 bail!("run {run} has no step {step:?}; its steps were {}", names.join(", "));
             }
-            store.forget_outputs(run, Some(step)).await?;
+            store.run_afresh(run, Some(step)).await?;
         }
     }
     let moved = store.schedule_attempt(run, "tried again by hand", actor, &now()).await?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use streamflow_dataset::Period;
 use streamflow_performance::{Promotion, PromotionReport};
 
+use super::cache::Inputs;
 use super::evaluate_month::version_of;
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
@@ -101,8 +102,15 @@ pub async fn steps(run: &mut FlowRun, as_of: Period, before: Option<i64>) -> any
         return Ok(first(&candidate));
     };
     let (workspace, number) = (run.workspace.clone(), candidate.version);
+    let reads = workspace.clone();
+    let inputs = move || {
+        let inputs = Inputs::of("compare_versions").add_tables(&reads, as_of)?;
+        let margin = reads.config.monitor.performance.margin;
+        Ok(inputs.add(&(as_of, production, number, margin, &reads.config.model.name))?.finish())
+    };
+    let work = move |_| contest(workspace.clone(), production, number, as_of);
     let report: PromotionReport =
-        run.step("compare_versions", move |_| contest(workspace.clone(), production, number, as_of)).await?;
+        run.cached("compare_versions", inputs, async |kept| Ok(Some(kept)), work).await?;
     run.log("info", &format!("version {number} against version {production}: {}", report.reason)).await?;
     let promoted = promote(run, number, &report).await?;
     let message = match promoted {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, PointInTime};
 use streamflow_model::{Metrics, TrainSettings, Trained};
 
+use super::cache::Inputs;
+use super::evaluate_month::version_of;
 use super::parameters::{Kind, optional, required};
 use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::TrainingTable;
@@ -47,7 +49,25 @@ pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<TrainOutc
     let (workspace, id) = (run.workspace.clone(), run.id);
     let seed = run.parameters.integer("seed").and_then(|seed| u64::try_from(seed).ok());
     let seed = seed.unwrap_or(workspace.config.model.seed);
-    run.step("train", move |_| train(workspace.clone(), as_of, seed, id)).await
+    let (reads, keeps) = (workspace.clone(), workspace.clone());
+    let inputs = move || {
+        let inputs = Inputs::of("train").add_tables(&reads, as_of)?;
+        Ok(inputs
+            .add(&(as_of, seed, reads.config.model.validation_share, &reads.config.model.name))?
+            .finish())
+    };
+    let still = async move |kept: TrainOutcome| still_registered(&keeps, kept).await;
+    run.cached("train", inputs, still, move |_| train(workspace.clone(), as_of, seed, id)).await
+}
+
+/// A kept result as it is today; none where its version is gone.
+async fn still_registered(workspace: &Workspace, kept: TrainOutcome) -> anyhow::Result<Option<TrainOutcome>> {
+    if version_of(workspace, Some(kept.version)).await.is_err() {
+        return Ok(None);
+    }
+    let production = workspace.registry.production(&kept.name).await?;
+    let production = production.is_some_and(|production| production.version == kept.version);
+    Ok(Some(TrainOutcome { production, ..kept }))
 }
 
 /// Trains on the snapshot of exactly `as_of` and registers the result.

@@ -89,8 +89,7 @@ impl Triggers {
                 continue;
             }
             let name = format!("{} {}", flow.name, event.name);
-            let start =
-                Start { parameters: &parameters, cause: &event.cause, due_at: None, event: Some(&name) };
+            let start = Start { event: Some(&name), ..Start::now(&parameters, &event.cause) };
             schedule(&self.workspace, flow, &start).await?;
         }
         Ok(())

@@ -321,8 +321,12 @@ mod tests {
         for (state, name) in [(State::Scheduled, "AwaitingRetry"), (State::Running, "Retrying")] {
             store.move_task(run, task, &Step::new(state, name, "")).await.unwrap();
         }
-        let end =
-            TaskEnd { step: Step::new(State::Completed, "Completed", ""), duration_ms: 5.0, output: None };
+        let end = TaskEnd {
+            step: Step::new(State::Completed, "Completed", ""),
+            duration_ms: 5.0,
+            output: None,
+            input: None,
+        };
         store.finish_task(run, task, &end).await.unwrap();
         store.keep_artifact(run, "Drift: Jan / Feb", "# report").await.unwrap();
         for (state, name) in [

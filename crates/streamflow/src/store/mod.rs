@@ -29,6 +29,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 
+/// How often, and after which pause, what another process keeps from the database is tried again.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -60,12 +64,33 @@ impl Store {
             let options = options.clone().synchronous(synchronous);
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)
         };
-        let durable = open(SqliteSynchronous::Full, 1).await?;
+        let durable = first(|| open(SqliteSynchronous::Full, 1)).await?;
         migrate(&durable).await?;
         let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
         store.end_crashed_runs().await?;
         Ok(store)
     }
+}
+
+/// Opens the first connection. It makes a new file a write-ahead log, which SQLite refuses at once, whatever the busy
+/// timeout, while another process does the same: then it is tried again.
+async fn first<F: Future<Output = sqlx::Result<SqlitePool>>>(
+    open: impl Fn() -> F,
+) -> sqlx::Result<SqlitePool> {
+    for _ in 1..TRIES {
+        match open().await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+    open().await
+}
+
+/// Whether SQLite answered `SQLITE_BUSY` or one of its extended codes, whose low byte it is.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// The steps from an empty database to today's, in order. A database remembers the checksum of each step it took.
@@ -81,14 +106,13 @@ fn migrator() -> Migrator {
         step(5, "runner", include_str!("migrations/0005_runner.sql")),
         step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
         step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
+        step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
     ])
 }
 
 /// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
 /// step that the other has taken: it looks again.
 async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
-    const TRIES: u32 = 100;
-    const PAUSE: Duration = Duration::from_millis(50);
     for _ in 1..TRIES {
         match migrator().run(pool).await {
             Ok(()) => return Ok(()),
@@ -121,5 +145,34 @@ pub async fn temporary() -> (tempfile::TempDir, Store) {
 
 #[cfg(test)]
 pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
-    runs::NewRun { flow, parameters, period: None, cause: "command", due_at: None, event: None }
+    runs::NewRun {
+        flow,
+        parameters,
+        period: None,
+        cause: "command",
+        due_at: None,
+        event: None,
+        afresh: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Store;
+
+    #[test]
+    fn a_new_database_is_opened_by_many_at_once() {
+        for _ in 0..8 {
+            let dir = tempfile::tempdir().unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        let runtime =
+                            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                        runtime.block_on(Store::open(dir.path())).unwrap();
+                    });
+                }
+            });
+        }
+    }
 }

@@ -41,6 +41,35 @@ pub struct Run {
     pub due_at: Option<String>,
     /// 1 for a run that nobody had to try again.
     pub attempt: i64,
+    /// Whether it takes over no results of other runs.
+    pub afresh: bool,
+}
+
+/// The runs of a flow that are in one state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunCount {
+    pub flow: String,
+    pub state: State,
+    pub runs: i64,
+    /// When the last of them ended, in seconds since 1970; none where they have not.
+    pub last_ended_seconds: Option<f64>,
+}
+
+impl FromRow<'_, SqliteRow> for RunCount {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            flow: row.try_get("flow")?,
+            state: State::of(row, "state")?,
+            runs: row.try_get("runs")?,
+            last_ended_seconds: seconds(row.try_get("ended_at")?),
+        })
+    }
+}
+
+/// A time of the database in seconds since 1970.
+fn seconds(time: Option<String>) -> Option<f64> {
+    let time: jiff::Timestamp = time?.parse().ok()?;
+    Some(time.as_millisecond() as f64 / 1e3)
 }
 
 /// A run to be recorded.
@@ -53,6 +82,8 @@ pub struct NewRun<'a> {
     pub due_at: Option<&'a str>,
     /// Names what the run handles; a second run of the same is not recorded.
     pub event: Option<&'a str>,
+    /// Whether it takes over no results of other runs.
+    pub afresh: bool,
 }
 
 /// Which runs a list shows.
@@ -80,6 +111,7 @@ impl FromRow<'_, SqliteRow> for Run {
             cause: row.try_get("cause")?,
             due_at: row.try_get("due_at")?,
             attempt: row.try_get("attempt")?,
+            afresh: row.try_get("afresh")?,
         })
     }
 }
@@ -90,8 +122,8 @@ impl Store {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let at = now();
         let id: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO runs (flow, parameters, state, state_name, started_at, period, cause, due_at, event)
-             VALUES (?, ?, 'scheduled', 'Scheduled', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            "INSERT INTO runs (flow, parameters, state, state_name, started_at, period, cause, due_at, event, afresh)
+             VALUES (?, ?, 'scheduled', 'Scheduled', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(new.flow)
         .bind(new.parameters.to_string())
@@ -100,6 +132,7 @@ impl Store {
         .bind(new.cause)
         .bind(new.due_at)
         .bind(new.event)
+        .bind(new.afresh)
         .fetch_optional(&mut *transaction)
         .await?;
         if let Some(id) = id {
@@ -216,13 +249,17 @@ impl Store {
     }
 
     /// Runs so far by flow and state.
-    pub async fn run_counts(&self) -> sqlx::Result<Vec<(String, State, i64)>> {
-        let counts =
-            "SELECT flow, state, COUNT(*) AS runs FROM runs GROUP BY flow, state ORDER BY flow, state";
-        let rows = sqlx::query(counts).fetch_all(&self.pool).await?;
-        let count =
-            |row| Ok((SqliteRow::try_get(row, "flow")?, State::of(row, "state")?, row.try_get("runs")?));
-        rows.iter().map(count).collect()
+    pub async fn run_counts(&self) -> sqlx::Result<Vec<RunCount>> {
+        let counts = "SELECT flow, state, COUNT(*) AS runs, MAX(ended_at) AS ended_at FROM runs
+                      GROUP BY flow, state ORDER BY flow, state";
+        sqlx::query_as(counts).fetch_all(&self.pool).await
+    }
+
+    /// How many runs of each flow wait although they were due at `before` or earlier; flows without such are left out.
+    pub async fn late_runs(&self, before: &str) -> sqlx::Result<Vec<(String, i64)>> {
+        let late = "SELECT flow, COUNT(*) FROM runs
+                    WHERE state = 'scheduled' AND COALESCE(due_at, started_at) <= ? GROUP BY flow ORDER BY flow";
+        sqlx::query_as(late).bind(before).fetch_all(&self.pool).await
     }
 
     /// When a run of the flow last completed that compared the newest month under these rules, in seconds since 1970.
@@ -239,8 +276,7 @@ impl Store {
             .bind(threshold.get())
             .fetch_one(&self.pool)
             .await?;
-        let ended = ended.and_then(|ended| ended.parse::<jiff::Timestamp>().ok());
-        Ok(ended.map(|ended| ended.as_millisecond() as f64 / 1e3))
+        Ok(seconds(ended))
     }
 
     /// One run, if there is one of that id.

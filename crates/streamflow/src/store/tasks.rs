@@ -44,6 +44,15 @@ pub struct TaskEnd<'a> {
     pub duration_ms: f64,
     /// What a later attempt takes instead of running the task.
     pub output: Option<&'a Value>,
+    /// Hash of what the output was made from, where other runs may take it too.
+    pub input: Option<&'a str>,
+}
+
+/// What a task of another run gave for the same input.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub run: i64,
+    pub output: Value,
 }
 
 impl Store {
@@ -85,16 +94,55 @@ impl Store {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         append(&mut transaction, run, Some(task), &end.step, &now()).await?;
         sqlx::query(
-            "UPDATE tasks SET state = ?, state_name = ?, message = ?, duration_ms = ?, output = ? WHERE id = ?",
+            "UPDATE tasks SET state = ?, state_name = ?, message = ?, duration_ms = ?, output = ?, input = ?
+             WHERE id = ?",
         )
         .bind(end.step.state.as_str())
         .bind(end.step.name)
         .bind(end.step.message)
         .bind(end.duration_ms)
         .bind(end.output.map(Value::to_string))
+        .bind(end.input)
         .bind(task)
         .execute(&mut *transaction)
         .await?;
+        transaction.commit().await
+    }
+
+    /// The newest output that a task of any run gave for an input, where it ran itself and ended at `since` or later.
+    pub async fn kept_output(&self, input: &str, since: &str) -> sqlx::Result<Option<Kept>> {
+        let row: Option<(i64, String)> = sqlx::query_as(
+            "SELECT tasks.run_id, output FROM tasks
+             JOIN transitions t ON t.task_id = tasks.id AND t.state_name = 'Completed'
+             WHERE input = ? AND tasks.state_name = 'Completed' AND output IS NOT NULL AND t.at >= ?
+             ORDER BY tasks.id DESC LIMIT 1",
+        )
+        .bind(input)
+        .bind(since)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.and_then(|(run, output)| Some(Kept { run, output: serde_json::from_str(&output).ok()? })))
+    }
+
+    /// Records a task that took the output of another run, whose number the message says.
+    pub async fn cached_task(&self, run: i64, name: &str, attempt: i64, kept: &Kept) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let (at, message) =
+            (now(), format!("the inputs are those of run {}, whose result is taken", kept.run));
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO tasks (run_id, name, state, state_name, message, started_at, duration_ms, attempt, output)
+             VALUES (?, ?, 'completed', 'Cached', ?, ?, 0, ?, ?) RETURNING id",
+        )
+        .bind(run)
+        .bind(name)
+        .bind(&message)
+        .bind(&at)
+        .bind(attempt)
+        .bind(kept.output.to_string())
+        .fetch_one(&mut *transaction)
+        .await?;
+        append(&mut transaction, run, Some(id), &Step::new(State::Completed, "Cached", &message), &at)
+            .await?;
         transaction.commit().await
     }
 
@@ -110,17 +158,20 @@ impl Store {
         Ok(rows.into_iter().filter_map(parsed).collect())
     }
 
-    /// Forgets what the tasks of a run gave, from the one of that name on, so that they run again.
-    pub async fn forget_outputs(&self, run: i64, from: Option<&str>) -> sqlx::Result<()> {
+    /// Forgets what the tasks of a run gave, from the one of that name on, so that they run again, whatever other runs
+    /// gave.
+    pub async fn run_afresh(&self, run: i64, from: Option<&str>) -> sqlx::Result<()> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("UPDATE runs SET afresh = 1 WHERE id = ?").bind(run).execute(&mut *transaction).await?;
         sqlx::query(
             "UPDATE tasks SET output = NULL WHERE run_id = ?1
              AND (?2 IS NULL OR id >= (SELECT MIN(id) FROM tasks WHERE run_id = ?1 AND name = ?2))",
         )
         .bind(run)
         .bind(from)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
     }
 
     /// The tasks of a run in the order they began.
@@ -151,16 +202,16 @@ mod tests {
         ] {
             let task = store.start_task(run, name, 1).await.unwrap();
             let step = Step::new(state, "Completed", "");
-            let end = TaskEnd { step, duration_ms: 1.5, output: output.as_ref() };
+            let end = TaskEnd { step, duration_ms: 1.5, output: output.as_ref(), input: None };
             store.finish_task(run, task, &end).await.unwrap();
         }
         let names =
             async || store.outputs(run).await.unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names().await, ["ingest", "monitor"]);
         assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
-        store.forget_outputs(run, Some("train")).await.unwrap();
+        store.run_afresh(run, Some("train")).await.unwrap();
         assert_eq!(names().await, ["ingest"]);
-        store.forget_outputs(run, None).await.unwrap();
+        store.run_afresh(run, None).await.unwrap();
         assert!(names().await.is_empty());
     }
 }

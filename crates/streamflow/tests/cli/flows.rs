@@ -198,6 +198,55 @@ fn a_flow_of_ones_own_runs_commands_with_parameters() {
 }
 
 #[test]
+fn a_step_with_the_same_inputs_is_taken_over() {
+    let project = own_flow(
+        "cache_for = \"1d\"\nsteps = [{ name = \"export\", run = [\"sh\", \"-c\", \"cat query >> out\"], inputs = [\"query\"] }, \
+         { name = \"say\", run = [\"sh\", \"-c\", \"echo x >> said\"] }]",
+    );
+    let write = |text: &str| std::fs::write(project.path("query"), text).unwrap();
+    let out = || std::fs::read_to_string(project.path("out")).unwrap();
+    write("a");
+    for (arguments, text, written, expected) in [
+        (&["flows", "run", "own"][..], "a", "a", "Completed"),
+        (&["flows", "run", "own"], "a", "a", "Cached"),
+        (&["flows", "run", "own", "--param", "word=x"], "a", "aa", "Completed"),
+        (&["flows", "run", "own"], "b", "aab", "Completed"),
+        (&["flows", "run", "own"], "a", "aab", "Cached"),
+        (&["flows", "run", "own", "--no-cache"], "a", "aaba", "Completed"),
+    ] {
+        write(text);
+        let told = project.json(arguments);
+        assert_eq!(out(), written, "{arguments:?}");
+        let run = project.json(&["flows", "inspect", &told["run"].to_string()]);
+        assert_eq!(run["tasks"][0]["state_name"], expected, "{run}");
+    }
+    let run = project.json(&["flows", "inspect", "5"]);
+    let message = run["tasks"][0]["message"].as_str().unwrap();
+    assert!(message.contains("those of run 1"), "{message}");
+    assert_eq!(std::fs::read_to_string(project.path("said")).unwrap(), "x\n".repeat(6));
+
+    std::fs::remove_file(project.path("query")).unwrap();
+    let failed = project.run(&["flows", "run", "own"]);
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("which the step names in inputs"), "{}", failed.stderr);
+}
+
+#[test]
+fn training_again_on_the_same_tables_gives_the_same_version() {
+    let project = Project::with_sample(400);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.edit("streamflow.toml", |text| format!("{text}\n[flows.train_model]\ncache_for = \"1d\"\n"));
+    let train = |seed: &str| {
+        project.json(&["flows", "run", "train_model", "--param", "as_of=2024-01-31", "--param", seed])
+    };
+    assert_eq!(train("seed=1")["result"]["version"], 1);
+    assert_eq!(train("seed=2")["result"]["version"], 2);
+    let again = train("seed=1");
+    assert_eq!((&again["result"]["version"], &again["result"]["production"]), (&1.into(), &true.into()));
+    assert_eq!(project.json(&["models", "ls"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn what_fails_is_tried_again_from_the_step_that_failed() {
     let project = own_flow(
         "retries = 1\nretry_delays = [\"10ms\"]\nsteps = [{ name = \"once\", run = [\"sh\", \"-c\", \"echo x >> once\"] }, \

@@ -112,7 +112,9 @@ pub async fn compare(
     let given = request.given().map_err(|error| ResourceError::refused(&error))?;
     let flow = flows::known(&workspace.config, monitor_month::FLOW.name)?;
     let parameters = flow.parameters(given.as_object().unwrap_or(&Map::new()))?;
-    let finished = flows::run_here(workspace, flow, &parameters, ProgressBar::hidden()).await?;
+    let finished =
+        flows::run_here(workspace, flow, &flows::Start::now(&parameters, "command"), ProgressBar::hidden())
+            .await?;
     let ended = finished.outcome.map_err(|error| ResourceError::refused(&error))?;
     let (folder, run_id) = (workspace.reports.clone(), Some(finished.run));
     let name = ended.value["report"].as_str().unwrap_or_default().to_owned();
