@@ -84,6 +84,7 @@ function Line({ line, colour, scale, selected }: { line: AucLine; colour: number
   return (
     <g class={`auc-line s-${colour}`}>
       <path class="band" d={bandOf(realised, scale)} />
+      <path class="usual" d={usualOf(realised, scale)} />
       <path class="estimate" d={path(estimated)} />
       <path class="measured" d={path(realised)} />
       {estimated.map((point) => (
@@ -105,6 +106,11 @@ function bandOf(points: readonly AucPoint[], { x, y }: Scale): string {
   const upper = edges.map(({ left, high }) => `${left.toFixed(1)} ${y(high).toFixed(1)}`);
   const lower = edges.map(({ left, low }) => `${left.toFixed(1)} ${y(low).toFixed(1)}`).reverse();
   return `M${[...upper, ...lower].join('L')}Z`;
+}
+
+/** A tick under each month that has enough months before it to say from which AUC on it is usual. */
+function usualOf(points: readonly AucPoint[], { x, y }: Scale): string {
+  return points.map(({ time, usual }) => (usual === null ? '' : `M${(x(time) - 12).toFixed(1)} ${y(usual).toFixed(1)}h24`)).join('');
 }
 
 export function sayInterval(interval: { low: number; high: number } | null): string {
@@ -142,6 +148,14 @@ function Legend({ lines }: { lines: readonly AucLine[] }) {
       <li>
         <Sample kind="measured" /> measured by labels, with its 95 % interval
       </li>
+      {lines.some(({ realised }) => realised.some(({ usual }) => usual !== null)) && (
+        <li>
+          <svg width="30" height="12" class="auc-line sample" aria-hidden="true">
+            <path class="usual" d="M3 6H27" />
+          </svg>{' '}
+          from here on usual: the mean of at least six months before, less three standard deviations
+        </li>
+      )}
       <li>
         <Sample kind="estimate" /> estimate from scores alone: no label stands behind it
       </li>

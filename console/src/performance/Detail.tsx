@@ -24,6 +24,11 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
       <p class="verdict">
         <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip> {verdict.reason}
       </p>
+      {evaluation.usual && (
+        <p class="verdict">
+          The AUC lies {evaluation.usual.is_below ? 'below' : 'not below'} the {formatNumber(evaluation.usual.lower, 3)} from which on it is usual: the mean of the {evaluation.usual.months} labelled months before, less three standard deviations.
+        </p>
+      )}
       {evaluation.why && <p class="verdict why">{evaluation.why.sentence}</p>}
       {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; `streamflow evaluate --as-of {period}` then measures.</p>}
       <p class="after">
@@ -91,7 +96,7 @@ function ConfusionTable({ counts }: { counts: Confusion }) {
 }
 
 function MetricTable({ evaluation }: { evaluation: Evaluation }) {
-  const shown = METRICS.filter(({ name }) => realisedOf(evaluation, name) ?? estimatedOf(evaluation, name));
+  const shown = METRICS.filter(({ name }) => (name === 'business_value' ? realisedOf(evaluation, name)?.value != null : (realisedOf(evaluation, name) ?? estimatedOf(evaluation, name))));
   return (
     <div class="table-box metrics" tabIndex={0} role="region" aria-label="All metrics">
       <table class="data">

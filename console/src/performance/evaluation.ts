@@ -76,6 +76,8 @@ export interface Evaluation {
   segments?: Segments | null;
   /** Why it fell. */
   why?: { sentence: string } | null;
+  /** From which AUC on the month is usual; null without six labelled months before. */
+  usual?: { lower: number; months: number; is_below: boolean } | null;
 }
 export interface StoredEvaluation {
   id: number;
@@ -124,6 +126,7 @@ export const METRICS: readonly { name: string; title: string; about: string }[] 
   { name: 'log_loss', title: 'Log loss', about: 'mean −ln of the probability given to what happened' },
   { name: 'brier', title: 'Brier score', about: 'mean squared error of the probabilities' },
   { name: 'ece_quantile_10', title: 'Calibration error', about: 'over ten bins of equal frequency' },
+  { name: 'business_value', title: 'Business value', about: 'what the predictions were worth, by the configuration' },
   { name: 'positive_rate', title: 'Positive rate', about: 'share of positive rows' },
   { name: 'predicted_positive_rate', title: 'Predicted positive rate', about: 'share of rows predicted positive' },
 ];
@@ -165,6 +168,8 @@ export interface AucPoint {
   time: number;
   value: number;
   interval: Interval | null;
+  /** From which AUC on the month is usual. */
+  usual: number | null;
 }
 export interface AucLine {
   version: number;
@@ -180,8 +185,8 @@ export function aucLines(evaluations: readonly StoredEvaluation[]): AucLine[] {
     lines.set(version, line);
     const time = Date.parse(period);
     const [measured, guessed] = [realisedOf(evaluation, AUC), estimatedOf(evaluation, AUC)];
-    if (measured?.value != null) line.realised.push({ period, time, value: measured.value, interval: measured.interval });
-    if (guessed?.value != null) line.estimated.push({ period, time, value: guessed.value, interval: guessed.band });
+    if (measured?.value != null) line.realised.push({ period, time, value: measured.value, interval: measured.interval, usual: evaluation.usual?.lower ?? null });
+    if (guessed?.value != null) line.estimated.push({ period, time, value: guessed.value, interval: guessed.band, usual: null });
   }
   return [...lines.values()].sort((a, b) => a.version - b.version);
 }
@@ -189,7 +194,7 @@ export function aucLines(evaluations: readonly StoredEvaluation[]): AucLine[] {
 /** Lowest and highest AUC that a chart shows: all points with their intervals, and chance. */
 export function aucRange(lines: readonly AucLine[]): [low: number, high: number] {
   const points = lines.flatMap(({ realised, estimated }) => [...realised, ...estimated]);
-  const values = points.flatMap(({ value, interval }) => [value, interval?.low ?? value, interval?.high ?? value]);
+  const values = points.flatMap(({ value, interval, usual }) => [value, interval?.low ?? value, interval?.high ?? value, usual ?? value]);
   const low = Math.min(0.5, ...values);
   const high = Math.max(0.6, ...values);
   return [Math.max(0, Math.floor((low - 0.02) * 20) / 20), Math.min(1, Math.ceil((high + 0.02) * 20) / 20)];

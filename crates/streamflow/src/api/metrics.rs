@@ -200,7 +200,7 @@ impl Metrics {
 
 /// What the newest evaluations of the version in production say.
 fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
-    let NewestPerformance { model, version, realised, estimated, has_fallen } = performance;
+    let NewestPerformance { model, version, realised, estimated, has_fallen, usual_lower } = performance;
     let kinds = [("realised", realised), ("estimated", estimated)];
     let values = kinds.iter().filter_map(|(kind, measures)| Some((*kind, measures.as_ref()?)));
     let values = values.flat_map(|(kind, Measures { period, values })| {
@@ -221,6 +221,10 @@ fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
         let labels = [("model", model.as_str()), ("version", version.as_str()), ("period", period.as_str())];
         let help = "1 when the AUC on the newest month that has labels has fallen below that of the validation, else 0.";
         text.gauge("streamflow_model_performance_fallen", help, &labels, f64::from(u8::from(*has_fallen)));
+        if let Some(lower) = usual_lower {
+            let help = "AUC from which on the month is usual, by at least six labelled months before it.";
+            text.gauge("streamflow_model_performance_usual_lower", help, &labels, *lower);
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn text(evaluations: &[Evaluation]) -> String {
     if evaluations.is_empty() {
         return "No month was ingested; see `streamflow ingest`.".to_owned();
     }
-    let mut table = table(["MONTH", "LABELLED", "AUC (95 %)", "ESTIMATE", "DECISION"]);
+    let mut table = table(["MONTH", "LABELLED", "AUC (95 %)", "USUAL FROM", "ESTIMATE", "DECISION"]);
     for evaluation in evaluations {
         let [measured, estimate] = evaluation.auc_words();
         let labelled = evaluation.realised.as_ref().map_or(0, |realised| realised.measured.labelled);
@@ -93,6 +93,7 @@ fn text(evaluations: &[Evaluation]) -> String {
             evaluation.period.to_string(),
             labelled.to_string(),
             measured,
+            evaluation.usual.map_or_else(|| "–".to_owned(), |usual| format!("{:.3}", usual.lower)),
             estimate,
             evaluation.decision().to_owned(),
         ]);

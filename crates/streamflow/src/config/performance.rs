@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
-use streamflow_performance::FallRule;
+use streamflow_performance::{FallRule, ValueMatrix};
 
 /// `[monitor.performance]`: when a model counts as wrong, and what a better one has to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,19 @@ pub struct PerformanceConfig {
     pub promote: Promote,
     /// Hours after which an unanswered question about a promotion means no.
     pub approval_hours: u64,
+    /// What each kind of prediction is worth, in money or any unit; where all are worth nothing, the business value is not
+    /// measured.
+    pub value: PredictionValue,
+}
+
+/// What a prediction of each kind is worth; costs are negative.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PredictionValue {
+    pub true_positive: f64,
+    pub false_positive: f64,
+    pub true_negative: f64,
+    pub false_negative: f64,
 }
 
 /// What becomes of a better candidate.
@@ -47,6 +60,7 @@ impl Default for PerformanceConfig {
             min_gain: 0.0,
             promote: Promote::Yes,
             approval_hours: 72,
+            value: PredictionValue::default(),
         }
     }
 }
@@ -62,7 +76,21 @@ impl PerformanceConfig {
                 );
             }
         }
+        let worth = self.value_matrix().unwrap_or_default();
+        if worth.iter().flatten().any(|worth| !worth.is_finite()) {
+            bail!("monitor.performance.value holds {worth:?}; expected finite numbers, such as -10.0");
+        }
         Ok(())
+    }
+
+    /// What predictions are worth, where somebody has said: actual class down, predicted class across.
+    pub fn value_matrix(&self) -> Option<ValueMatrix> {
+        let worth = self.value;
+        let is_given = worth != PredictionValue::default();
+        is_given.then_some([
+            [worth.true_negative, worth.false_positive],
+            [worth.false_negative, worth.true_positive],
+        ])
     }
 
     /// When a realised AUC counts as fallen.

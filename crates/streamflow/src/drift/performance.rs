@@ -14,6 +14,8 @@ pub struct NewestPerformance {
     pub estimated: Option<Measures>,
     /// Whether the performance has fallen on the newest month that has labels.
     pub has_fallen: bool,
+    /// AUC from which on the newest month that has labels is usual, where enough months before it say so.
+    pub usual_lower: Option<f64>,
 }
 
 /// The metrics of a month by name.
@@ -42,6 +44,7 @@ impl NewestPerformance {
             model: own.first()?.model.clone(),
             version: version.to_string(),
             has_fallen: realised.as_ref().is_some_and(|month| month["verdict"]["decision"] == "fallen"),
+            usual_lower: realised.as_ref().and_then(|month| month["usual"]["lower"].as_f64()),
             realised: realised.map(|month| Measures::new(&month, &month["realised"]["measured"]["metrics"])),
             estimated: estimated
                 .map(|month| Measures::new(&month, &month["estimated"]["estimated"]["metrics"])),

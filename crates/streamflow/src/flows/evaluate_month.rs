@@ -7,7 +7,7 @@ use streamflow_dataset::Period;
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
 use super::{Ended, Flow, FlowRun, blocking};
-use crate::performance::{Evaluation, Subject, Version};
+use crate::performance::{Evaluation, Subject, Usual, Version};
 use crate::store::evaluations::NewEvaluation;
 use crate::workspace::Workspace;
 
@@ -75,12 +75,14 @@ pub async fn evaluate(
     let name = workspace.config.model.name.clone();
     let Some(version) = version_of(&workspace, version).await? else { return Ok(None) };
     let number = version.number;
-    let (snapshots, model, rule) =
-        (workspace.snapshots.clone(), name.clone(), workspace.config.monitor.performance.rule());
-    let evaluation = blocking(move || {
-        Subject { snapshots: &snapshots, model: &model, version: &version, rule }.evaluate(as_of)
+    let (snapshots, model) = (workspace.snapshots.clone(), name.clone());
+    let settings = &workspace.config.monitor.performance;
+    let (rule, values) = (settings.rule(), settings.value_matrix());
+    let mut evaluation = blocking(move || {
+        Subject { snapshots: &snapshots, model: &model, version: &version, rule, values }.evaluate(as_of)
     })
     .await?;
+    evaluation.usual = usual(&workspace, &evaluation).await?;
     let (kind, period) =
         (if evaluation.realised.is_some() { "realised" } else { "estimated" }, as_of.to_string());
     let new = NewEvaluation {
@@ -93,6 +95,15 @@ pub async fn evaluate(
     };
     workspace.store.add_evaluation(&new).await.context("cannot record the evaluation")?;
     Ok(Some(Evaluated { line: evaluation.line(), evaluation }))
+}
+
+/// What is usual for the version, by its evaluations on the months before that are kept.
+async fn usual(workspace: &Workspace, evaluation: &Evaluation) -> anyhow::Result<Option<Usual>> {
+    let mut kept = workspace.store.evaluations(&evaluation.model).await?;
+    kept.retain(|one| one.version == evaluation.version && one.kind == "realised");
+    let parsed = kept.into_iter().filter_map(|one| serde_json::from_value::<Evaluation>(one.evaluation).ok());
+    let before = parsed.filter(|one| one.period < evaluation.period && one.period != one.trained_on);
+    Ok(Usual::of(&before.map(|one| one.auc()).collect::<Vec<_>>(), evaluation.auc()))
 }
 
 /// A version with all that is known of it: that of the number, or the one in production.

@@ -6,11 +6,11 @@ use streamflow_dataset::{Period, Snapshots};
 use streamflow_model::split_position;
 use streamflow_performance::{
     Auc, CalibrationBin, Cbpe, CbpeSettings, Decomposition, Estimated, Fall, FallRule, Labelled, Measured,
-    Metric, OperatingPoint, ScoreBin, Segments, ValidationAuc,
+    Metric, OperatingPoint, ScoreBin, Segments, ValidationAuc, ValueMatrix,
 };
 
 use super::scored::{Scored, TrainedOn, Version, learned, month};
-use super::{slices, why};
+use super::{Usual, slices, why};
 use crate::drift::TrainingTable;
 use crate::terminal::one_line;
 
@@ -45,6 +45,9 @@ pub struct Evaluation {
     /// Why the performance fell; none where it did not.
     #[serde(default)]
     pub why: Option<Decomposition>,
+    /// What is usual for the version; none without six labelled months before.
+    #[serde(default)]
+    pub usual: Option<Usual>,
 }
 
 /// What labels say.
@@ -71,6 +74,8 @@ pub struct Subject<'a> {
     pub model: &'a str,
     pub version: &'a Version,
     pub rule: FallRule,
+    /// What right and wrong predictions are worth; none where nobody has said.
+    pub values: Option<ValueMatrix>,
 }
 
 impl Subject<'_> {
@@ -85,7 +90,8 @@ impl Subject<'_> {
         let scored = Scored::new(month, version, &trained_on)
             .with_context(|| format!("cannot evaluate on {period}"))?;
         let labelled = Labelled::new(&scored.rows);
-        let realised = (scored.rows.labelled() > 0).then(|| Realised::new(&labelled, self.seed()));
+        let realised =
+            (scored.rows.labelled() > 0).then(|| Realised::new(&labelled, self.values.as_ref(), self.seed()));
         let validation = reference.as_ref().and_then(|reference| reference.auc());
         let verdict =
             self.rule.decide(validation.as_ref(), labelled.auc().as_ref(), scored.rows.labelled() as u64)?;
@@ -98,6 +104,7 @@ impl Subject<'_> {
             estimated: None,
             segments: None,
             why: None,
+            usual: None,
             realised,
             validation,
             verdict,
@@ -173,9 +180,9 @@ impl Reference {
 }
 
 impl Realised {
-    fn new(labelled: &Labelled, seed: u64) -> Self {
+    fn new(labelled: &Labelled, values: Option<&ValueMatrix>, seed: u64) -> Self {
         Self {
-            measured: labelled.measure(None, seed),
+            measured: labelled.measure(values, seed),
             curve: labelled.operating_points(CURVE_POINTS),
             calibration: labelled.calibration_curve(BINS),
             histogram: labelled.score_histogram(BINS),

@@ -7,8 +7,10 @@ mod evaluation;
 mod scored;
 pub mod section;
 mod slices;
+mod usual;
 mod why;
 
 pub use comparison::{Contest, compare};
 pub use evaluation::{Evaluation, Subject};
 pub use scored::Version;
+pub use usual::Usual;

@@ -43,12 +43,13 @@ fn html(evaluation: &Evaluation) -> String {
     let realised = evaluation.realised.as_ref();
     let estimated = evaluation.estimated.as_ref();
     format!(
-        r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{why}{metrics}{note}{drawings}{segments}</section>"#,
+        r#"<section aria-labelledby="performance"><h2 id="performance">Performance</h2><p><span class="chip {class}">{decision}</span> {reason}</p><p class="over">{subject}</p>{usual}{why}{metrics}{note}{drawings}{segments}</section>"#,
         why = evaluation
             .why
             .as_ref()
             .map(|why| format!("<p>{}</p>", escape(&why.sentence)))
             .unwrap_or_default(),
+        usual = evaluation.usual.map(|usual| format!("<p>{}</p>", usual.words())).unwrap_or_default(),
         segments = evaluation.segments.as_ref().map(segments).unwrap_or_default(),
         decision = evaluation.decision(),
         reason = escape(evaluation.verdict.reason()),
@@ -73,6 +74,13 @@ fn subject(evaluation: &Evaluation) -> String {
     )
 }
 
+/// The metrics of the table: the business value is one where the configuration says what predictions are worth.
+fn shown(realised: Option<&Realised>) -> impl Iterator<Item = Metric> {
+    let worth = realised.and_then(|realised| realised.measured.metrics.get(&Metric::BusinessValue));
+    let worth = worth.filter(|worth| worth.value.is_some()).map(|_| Metric::BusinessValue);
+    SHOWN.into_iter().chain(worth)
+}
+
 fn estimate_note(estimate: &Estimate) -> String {
     format!(
         r#"<p class="estimate">An estimate is made of the scores alone and takes each for the truth: it sees changed inputs and is blind to a changed relation of inputs and label. {}</p>"#,
@@ -82,7 +90,7 @@ fn estimate_note(estimate: &Estimate) -> String {
 
 fn metrics(realised: Option<&Realised>, estimated: Option<&Estimate>) -> String {
     let mut rows = String::new();
-    for metric in SHOWN {
+    for metric in shown(realised) {
         let [measured, guessed] = cells(metric, realised, estimated);
         let about = METRICS.iter().find(|about| about.metric == metric);
         let (name, help) = about.map_or(("", ""), |about| (about.name, about.help));
@@ -225,7 +233,7 @@ fn confusion(realised: &Realised) -> String {
 /// The evaluation as a command prints it.
 pub fn text(evaluation: &Evaluation) -> String {
     let mut table = table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]);
-    for metric in SHOWN {
+    for metric in shown(evaluation.realised.as_ref()) {
         let [measured, guessed] = cells(metric, evaluation.realised.as_ref(), evaluation.estimated.as_ref());
         let name = METRICS.iter().find(|about| about.metric == metric).map_or("", |about| about.name);
         table.add_row([name, &measured, &guessed]);
@@ -244,6 +252,9 @@ pub fn text(evaluation: &Evaluation) -> String {
                 conditions(segment)
             ));
         }
+    }
+    if let Some(usual) = &evaluation.usual {
+        text.push_str(&format!("\n{}\n", usual.words()));
     }
     if let Some(why) = &evaluation.why {
         text.push_str(&format!("\n{}\n", why.sentence));

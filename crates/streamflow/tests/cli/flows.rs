@@ -386,3 +386,36 @@ fn too_few_labels_decide_nothing() {
     let drift = told.lines().find(|line| line.starts_with("[drift]")).unwrap();
     assert!(drift.contains("-> NO_ACTION"), "{drift}");
 }
+
+#[test]
+fn six_months_say_what_is_usual_and_the_configuration_what_it_is_worth() {
+    let project = Project::new();
+    project.edit("streamflow.toml", |text| {
+        let value = "value = { true_positive = 10.0, false_positive = -1.0, true_negative = 0.0, false_negative = 0.0 }";
+        text.replacen("\n# performance = {", &format!("\nperformance = {{ {value} }}\n# {{"), 1)
+    });
+    project.ok(&["sample", "--out", "drops", "--rows", "900", "--months", "9", "--relation-month", "9"]);
+    let months = ["01-31", "02-29", "03-31", "04-30", "05-31", "06-30", "07-31", "08-31", "09-30"];
+    for month in months {
+        project.ok(&["ingest", "--as-of", &format!("2024-{month}"), &format!("drops/month_2024-{month}")]);
+    }
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let history = project.json(&["evaluate", "--history"]);
+    for (place, month) in history.as_array().unwrap().iter().enumerate() {
+        // The month that it was trained on says nothing of the months after.
+        assert_eq!(month["usual"].is_object(), place >= 7, "{place}: {}", month["usual"]);
+        let counts = &month["realised"]["measured"]["confusion"];
+        let count = |name: &str| counts[name].as_f64().unwrap();
+        let worth = month["realised"]["measured"]["metrics"]["business_value"]["value"].as_f64().unwrap();
+        assert!((worth - 10.0 * count("true_positive") + count("false_positive")).abs() < 1e-9);
+    }
+    assert_eq!(
+        (&history[7]["usual"]["months"], &history[7]["usual"]["is_below"]),
+        (&6.into(), &false.into())
+    );
+    assert_eq!((&history[8]["usual"]["months"], &history[8]["usual"]["is_below"]), (&7.into(), &true.into()));
+    let told = project.ok(&["evaluate", "--history"]);
+    assert!(told.contains("USUAL FROM"), "{told}");
+    let told = project.ok(&["evaluate"]);
+    assert!(told.contains("from which on it is usual") && told.contains("business_value"), "{told}");
+}
