@@ -58,7 +58,7 @@ async function startBinary(binary, sidePort) {
   // A second version, for the page that promotes one.
   const months = readdirSync(join(dir, 'drops')).map((folder) => folder.replace('month_', '')).sort();
   execFileSync(binary, ['--config', config, 'train', '--as-of', months[1]], { stdio: 'inherit' });
-  return { api, console, entity };
+  return { api, console, entity, project: config };
 }
 
 async function startStandIn(sidePort) {
@@ -75,6 +75,7 @@ async function servers() {
   environment.STREAMFLOW_API_URL = started.api;
   environment.STREAMFLOW_CONSOLE_URL = started.console;
   environment.STREAMFLOW_ENTITY = started.entity;
+  if (started.project) environment.STREAMFLOW_PROJECT = started.project;
 }
 
 try {
