@@ -29,6 +29,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 
+/// How long a database that another process has locked is waited for: a backup or a look by hand takes a minute.
+const BUSY: Duration = Duration::from_secs(90);
 /// How often, and after which pause, what another process keeps from the database is tried again.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +61,7 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(Duration::from_secs(60));
+            .busy_timeout(BUSY);
         let open = |synchronous, connections| {
             let options = options.clone().synchronous(synchronous);
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use crate::project::{Project, course};
 
 /// A project with the first real month ingested and learned from, and the folder of the second.
-fn first_month() -> Option<(Project, String)> {
+pub fn first_month() -> Option<(Project, String)> {
     let course = course()?;
     let project = Project::new();
     let month = |number: &str| course.join(format!("month_{number}")).to_string_lossy().into_owned();
@@ -18,7 +18,7 @@ fn first_month() -> Option<(Project, String)> {
     Some((project, month("001")))
 }
 
-fn monthly(drop: &str) -> [String; 8] {
+pub fn monthly(drop: &str) -> [String; 8] {
     let param = |name: &str, value: &str| format!("{name}={value}");
     [
         "flows".into(),
@@ -34,15 +34,15 @@ fn monthly(drop: &str) -> [String; 8] {
 
 /// Everything that a run leaves behind and that two runs of the same must have alike.
 #[derive(Debug, PartialEq)]
-struct Left {
-    outcome: String,
+pub struct Left {
+    pub outcome: String,
     months: usize,
     versions: Vec<(i64, bool)>,
     audit: Vec<(String, String)>,
     evaluations: Vec<(i64, String)>,
 }
 
-async fn left_by(project: &Project, run: i64) -> Left {
+pub async fn left_by(project: &Project, run: i64) -> Left {
     let inspected = project.json(&["flows", "inspect", &run.to_string()]);
     let versions = project.json(&["models", "ls"]);
     let versions = versions.as_array().unwrap().iter();
@@ -64,7 +64,7 @@ async fn left_by(project: &Project, run: i64) -> Left {
     }
 }
 
-async fn database(project: &Project) -> SqlitePool {
+pub async fn database(project: &Project) -> SqlitePool {
     SqlitePool::connect_with(SqliteConnectOptions::new().filename(project.path("data/streamflow.db")))
         .await
         .unwrap()

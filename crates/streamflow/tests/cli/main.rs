@@ -7,6 +7,7 @@ mod course;
 mod demo;
 mod drift;
 mod everyday_files;
+mod flow_faults;
 mod flows;
 mod flows_alone;
 mod golden_drift;
