@@ -1,10 +1,11 @@
 """Lets a real Prefect schedule a flow and a worker of its start the binary, and looks at the run there.
 
-    python3 tools/interop/prefect.py [--prefect FILE] [--streamflow FILE]
+    python3 tools/interop/prefect.py [--prefect FILE] [--streamflow FILE] [--picture FILE]
 
 `streamflow prefect deploy` makes a deployment that is due every minute; a process worker picks it up and starts
-`streamflow flows run monitor_month`, which must end COMPLETED under its decision. A flow that sleeps is started from
-Prefect and cancelled there. Ends with exit code 1 when something differs.
+`streamflow flows run monthly` on a month whose labels changed, which must end COMPLETED as PROMOTED, with the same steps
+there and here. A flow that sleeps is started from Prefect and cancelled there. `--picture FILE` keeps what the page of
+the run looks like. Ends with exit code 1 when something differs.
 """
 
 import argparse
@@ -21,8 +22,9 @@ from pathlib import Path
 PATIENCE_S = 300
 # The zone is not the server's, so that a deployment without it would not be due when this one is.
 FLOWS = """
-[flows.monitor_month]
+[flows.monthly]
 schedule = { cron = "* * * * *", zone = "Europe/Paris" }
+parameters = { as_of = "2024-02-29", drop = "drops/month_2024-02-29" }
 [flows.slow]
 steps = [{ run = ["sleep", "60"] }]
 """
@@ -42,6 +44,7 @@ class Prefect:
             **os.environ,
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_API_URL": self.url,
             "DO_NOT_TRACK": "1",
             "NO_PROXY": "127.0.0.1",
         }
@@ -100,6 +103,7 @@ class Prefect:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prefect", default=os.environ.get("STREAMFLOW_PREFECT"))
+    parser.add_argument("--picture", help="a file for a picture of the run's page")
     parser.add_argument("--streamflow", default=os.environ.get("STREAMFLOW_BIN"))
     arguments = parser.parse_args()
     if not arguments.prefect or not arguments.streamflow:
@@ -116,23 +120,43 @@ def main() -> None:
             return command.stdout
 
         streamflow("init", ".")
-        streamflow("sample", "--out", "drops", "--rows", "300", "--months", "2")
-        for month in ("2024-01-31", "2024-02-29"):
-            streamflow("ingest", "--as-of", month, f"drops/month_{month}")
+        streamflow("sample", "--out", "drops", "--rows", "3000", "--months", "2", "--relation-month", "2")
+        streamflow("ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31")
+        streamflow("train", "--as-of", "2024-01-31")
         with (project / "streamflow.toml").open("a") as config:
             config.write(FLOWS)
         with Prefect(arguments.prefect, Path(home)) as prefect:
-            check(prefect, streamflow)
+            check(prefect, streamflow, arguments.picture)
 
 
-def check(prefect: Prefect, streamflow) -> None:
+def take(prefect: Prefect, run: dict, picture: str) -> None:
+    """Keeps what the page of a run looks like in Chromium."""
+    page = f"{prefect.url.removesuffix('/api')}/runs/flow-run/{run['id']}"
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+             "--no-first-run", f"--user-data-dir={profile}", "--window-size=1280,900", "--virtual-time-budget=20000",
+             f"--screenshot={Path(picture).resolve()}", page],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+
+def check(prefect: Prefect, streamflow, picture: str | None) -> None:
     version = prefect.get("admin/version")
-    streamflow("prefect", "deploy", "--flow", "monitor_month", "--flow", "slow", PREFECT_API_URL=prefect.url)
+    streamflow("prefect", "deploy", "--flow", "monthly", "--flow", "slow", PREFECT_API_URL=prefect.url)
     prefect.start("worker", "worker", "start", "--pool", "streamflow")
-    run = prefect.until("a scheduled run ends", lambda: prefect.runs("monitor_month", "COMPLETED"))[0]
-    decision = json.loads(streamflow("flows", "runs", "--flow", "monitor_month", "--format", "json"))[-1]["state_name"]
-    if run["state_name"] != decision or not run["auto_scheduled"] or not run["deployment_id"]:
+    run = prefect.until("a scheduled run ends", lambda: prefect.runs("monthly", "COMPLETED"))[-1]
+    first = json.loads(streamflow("flows", "runs", "--flow", "monthly", "--format", "json"))[-1]
+    decision = first["state_name"]
+    if (run["state_name"], decision) != ("PROMOTED", "PROMOTED") or not run["auto_scheduled"] or not run["deployment_id"]:
         sys.exit(f"the run there is {run}, and here it ended with {decision}")
+    tasks = prefect.post("task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"})
+    there = [task["name"] for task in tasks]
+    steps = [task["name"] for task in json.loads(streamflow("flows", "inspect", str(first["id"]), "--format", "json"))["tasks"]]
+    if there != steps or any(task["state_name"] != "Completed" for task in tasks):
+        sys.exit(f"the steps there are {[(task['name'], task['state_name']) for task in tasks]}, here {steps}")
+    if picture:
+        take(prefect, run, picture)
 
     deployments = prefect.post("deployments/filter", {"flows": {"name": {"any_": ["slow"]}}})
     slow = prefect.post(f"deployments/{deployments[0]['id']}/create_flow_run", {})
@@ -143,7 +167,7 @@ def check(prefect: Prefect, streamflow) -> None:
     if here["state"] != "cancelled":
         sys.exit(f"a run that was cancelled there is {here['state']} here: {here['message']}")
     print(
-        f"Prefect {version}: a worker started a scheduled monitor_month, which ended {run['state_type']} / {decision}; "
+        f"Prefect {version}: a worker started a scheduled monthly, which ended {run['state_type']} / {decision} after {len(steps)} steps; "
         "a run cancelled there is cancelled here"
     )
 
