@@ -1,8 +1,12 @@
 //! Flows that run by themselves while a server is up.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
-use crate::http::eventually;
+use crate::http::{client, eventually, predict, user_ids};
 use crate::project::{Project, course};
 use crate::up::Up;
 
@@ -127,5 +131,55 @@ async fn a_server_that_was_killed_goes_on_with_its_runs() {
     assert_eq!((&models["production"], models["versions"].as_array().unwrap().len()), (&json!(2), 2));
     let performance = up.json("/api/streamflow/performance").await;
     assert_eq!(performance[0]["evaluation"]["verdict"]["decision"], "fallen");
+    up.server.stop("-TERM");
+}
+
+#[tokio::test]
+async fn a_promotion_under_load_fails_no_request() {
+    let project = Project::new();
+    project.ok(&["sample", "--out", "drops", "--rows", "2000", "--months", "2", "--relation-month", "2"]);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let up = Up::start(&project, &[]);
+    let users = user_ids(&project, "2024-01-31");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|place| {
+            let (client, url, users, is_over) = (client(), up.api.clone(), users.clone(), is_over.clone());
+            tokio::spawn(async move {
+                let mut codes = BTreeMap::<u16, usize>::new();
+                for user in users.iter().cycle().skip(place * 100) {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    *codes.entry(predict(&client, &url, user).await).or_default() += 1;
+                }
+                codes
+            })
+        })
+        .collect();
+    let drop = project.path("drops/month_2024-02-29");
+    let given = json!({ "parameters": { "as_of": "2024-02-29", "drop": drop } });
+    let (status, told) = post(&up, "/api/streamflow/flows/monthly/run", given).await;
+    assert!(status < 300, "{status} {told}");
+    let ended = wait_for_runs(&up, "?flow=monthly&state=completed", 1).await;
+    assert_eq!(ended[0]["state_name"], "PROMOTED", "{}", ended[0]);
+    let url = format!("{}/predict", up.api);
+    eventually("the promoted version answers", || async {
+        let body = json!({ "user_id": users[0] });
+        let answer: Value = up.client.post(&url).json(&body).send().await.unwrap().json().await.unwrap();
+        if answer["model"]["version"] == "2" { Ok(()) } else { Err(answer) }
+    })
+    .await;
+    is_over.store(true, Ordering::Relaxed);
+    let mut answered = 0;
+    for client in clients {
+        for (code, count) in client.await.unwrap() {
+            assert_eq!(code, 200, "{count} requests");
+            answered += count;
+        }
+    }
+    assert!(answered > 100, "only {answered} requests");
+    eprintln!("{answered} requests over a promotion, 0 failed");
     up.server.stop("-TERM");
 }
