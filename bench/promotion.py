@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import load
 import measure
@@ -37,9 +38,14 @@ def main() -> None:
     measure.tool("wrk", "apt-get install wrk")
     binary = measure.streamflow(given.streamflow)
     course = measure.course_dir(given.course)
-    users = course / "month_000" / "users.csv"
-    user = users.read_text().splitlines()[1].split(",")[0]
+    # Who has left by the second month is not known any more once it is served.
+    first, second = ((course / month / "users.csv").read_text().splitlines() for month in ("month_000", "month_001"))
+    stay = {line.split(",")[0] for line in second}
+    known = [line for line in first if line.split(",")[0] in stay]
+    user = known[1].split(",")[0]
     with tempfile.TemporaryDirectory() as directory:
+        users = Path(directory) / "users.csv"
+        users.write_text("\n".join(known) + "\n")
         port = load.free_port()
         command = [*load.trained(binary, course / "month_000", directory), f"127.0.0.1:{port}"]
         monthly = [binary, "flows", "run", "monthly", "--param", "as_of=2024-02-29",
