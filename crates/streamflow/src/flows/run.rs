@@ -331,7 +331,13 @@ impl FlowRun {
             Err(error) => end_of(error),
         };
         let output = outcome.as_ref().ok().and_then(|(_, output)| output.as_ref());
+        let (level, line) = match state {
+            State::Completed => ("info", format!("task {name} completed in {duration_ms:.1} ms")),
+            _ => ("error", format!("task {name} failed: {message}")),
+        };
+        tracing::info!(run = self.id, level, "{line}");
         let end = TaskEnd {
+            line: (level, &line),
             step: Step::new(state, word, &message),
             duration_ms,
             output: output.map(|kept| &kept.output),
@@ -341,12 +347,6 @@ impl FlowRun {
         store.finish_task(self.id, task, &end).await.context("cannot record the step")?;
         self.poke();
         self.tasks.push(TaskRecord { name: name.to_owned(), state, duration_ms });
-        match state {
-            State::Completed => {
-                self.log("info", &format!("task {name} completed in {duration_ms:.1} ms")).await?
-            }
-            _ => self.log("error", &format!("task {name} failed: {message}")).await?,
-        }
         outcome.map(|(value, _)| value)
     }
 

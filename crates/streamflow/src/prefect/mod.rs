@@ -326,6 +326,7 @@ mod tests {
             duration_ms: 5.0,
             output: None,
             input: None,
+            line: ("info", ""),
         };
         store.finish_task(run, task, &end).await.unwrap();
         store.keep_artifact(run, "Drift: Jan / Feb", "# report").await.unwrap();

@@ -36,34 +36,7 @@ impl Store {
     /// Adds lines to a run's log. Past ten megabytes the lines in its middle make room, and a line says so.
     pub async fn log(&self, run: i64, level: &str, lines: &[&str]) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let at = now();
-        let mut bytes = 0;
-        for line in lines {
-            let line = &line[..line.floor_char_boundary(LINE_BYTES_MAX)];
-            bytes += line.len() as i64;
-            sqlx::query("INSERT INTO logs (run_id, level, message, at) VALUES (?, ?, ?, ?)")
-                .bind(run)
-                .bind(level)
-                .bind(line)
-                .bind(&at)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let total: i64 =
-            sqlx::query_scalar("UPDATE runs SET log_bytes = log_bytes + ? WHERE id = ? RETURNING log_bytes")
-                .bind(bytes)
-                .bind(run)
-                .fetch_one(&mut *transaction)
-                .await?;
-        if total > LOG_BYTES_MAX {
-            let (dropped, kept) = middle(&mut transaction, run).await?;
-            sqlx::query("UPDATE runs SET log_bytes = ? WHERE id = ?")
-                .bind(kept)
-                .bind(run)
-                .execute(&mut *transaction)
-                .await?;
-            tracing::warn!(run, dropped, "the log of a run is full: lines from its middle were dropped");
-        }
+        add_lines(&mut transaction, run, level, lines, &now()).await?;
         transaction.commit().await
     }
 
@@ -75,6 +48,44 @@ impl Store {
             .fetch_all(&self.pool)
             .await
     }
+}
+
+/// Adds lines to a run's log within a writer's transaction.
+pub(super) async fn add_lines(
+    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    run: i64,
+    level: &str,
+    lines: &[&str],
+    at: &str,
+) -> sqlx::Result<()> {
+    let mut bytes = 0;
+    for line in lines {
+        let line = &line[..line.floor_char_boundary(LINE_BYTES_MAX)];
+        bytes += line.len() as i64;
+        sqlx::query("INSERT INTO logs (run_id, level, message, at) VALUES (?, ?, ?, ?)")
+            .bind(run)
+            .bind(level)
+            .bind(line)
+            .bind(at)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    let total: i64 =
+        sqlx::query_scalar("UPDATE runs SET log_bytes = log_bytes + ? WHERE id = ? RETURNING log_bytes")
+            .bind(bytes)
+            .bind(run)
+            .fetch_one(&mut **transaction)
+            .await?;
+    if total > LOG_BYTES_MAX {
+        let (dropped, kept) = middle(transaction, run).await?;
+        sqlx::query("UPDATE runs SET log_bytes = ? WHERE id = ?")
+            .bind(kept)
+            .bind(run)
+            .execute(&mut **transaction)
+            .await?;
+        tracing::warn!(run, dropped, "the log of a run is full: lines from its middle were dropped");
+    }
+    Ok(())
 }
 
 /// Drops lines between the first and the last quarter of the bound, and says so in the first of them. How many it were,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
+use super::logs::add_lines;
 use super::transitions::{Step, append};
 use super::{State, Store, now};
 
@@ -46,6 +47,8 @@ pub struct TaskEnd<'a> {
     pub output: Option<&'a Value>,
     /// Hash of what the output was made from, where other runs may take it too.
     pub input: Option<&'a str>,
+    /// Level and line that the run's log gets; none where the line is empty.
+    pub line: (&'a str, &'a str),
 }
 
 /// What a task of another run gave for the same input.
@@ -89,10 +92,15 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Records the end of a task.
+    /// Records the end of a task and its line in the run's log.
     pub async fn finish_task(&self, run: i64, task: i64, end: &TaskEnd<'_>) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        append(&mut transaction, run, Some(task), &end.step, &now()).await?;
+        let at = now();
+        append(&mut transaction, run, Some(task), &end.step, &at).await?;
+        let (level, line) = end.line;
+        if !line.is_empty() {
+            add_lines(&mut transaction, run, level, &[line], &at).await?;
+        }
         sqlx::query(
             "UPDATE tasks SET state = ?, state_name = ?, message = ?, duration_ms = ?, output = ?, input = ?
              WHERE id = ?",
@@ -202,7 +210,8 @@ mod tests {
         ] {
             let task = store.start_task(run, name, 1).await.unwrap();
             let step = Step::new(state, "Completed", "");
-            let end = TaskEnd { step, duration_ms: 1.5, output: output.as_ref(), input: None };
+            let end =
+                TaskEnd { step, duration_ms: 1.5, output: output.as_ref(), input: None, line: ("info", "") };
             store.finish_task(run, task, &end).await.unwrap();
         }
         let names =
