@@ -13,8 +13,8 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
-    init, models, monitor, notify, prefect, profile, promql, query, sample, serve, train, tsdb, up,
+    Context, Usage, api_key, backup, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
+    init, models, monitor, notify, prefect, profile, promql, query, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -96,6 +96,10 @@ enum Command {
     Dashboards(dashboards::Args),
     /// Print the argon2 hash of a password read from standard input, for console.users
     HashPassword,
+    /// Copy the data directory, the reports and the configuration elsewhere, also while a server uses them
+    Backup(backup::Args),
+    /// Make a data directory of a backup, whole or not at all
+    Restore(restore::Args),
     /// Keys of the prediction API: new
     #[command(subcommand)]
     ApiKey(api_key::Args),
@@ -160,6 +164,8 @@ impl Command {
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
             Command::ApiKey(args) => api_key::run(&args, context),
+            Command::Backup(args) => backup::run(&args, context),
+            Command::Restore(args) => restore::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }

@@ -15,6 +15,7 @@ pub mod console;
 pub mod drift;
 mod files;
 mod flows;
+mod keep;
 mod metrics_engine;
 mod notify;
 mod panels;

@@ -44,6 +44,14 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// A store whose files were replaced faster than they could be copied.
+    #[error("the files of {} were replaced during each of {attempts} copies; try again", path.display())]
+    Overtaken {
+        /// The directory.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: usize,
+    },
     /// A store that was closed.
     #[error("the store is closed")]
     Closed,

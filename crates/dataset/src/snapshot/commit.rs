@@ -221,11 +221,17 @@ pub(crate) fn locate(snapshots: &Path, manifest: &Snapshot, table: &str) -> Opti
     Some(if staged.exists() { staged } else { snapshots.join(&entry.path) })
 }
 
+/// The validation result of a date, where it is now.
+pub(crate) fn locate_validation(snapshots: &Path, manifest: &Snapshot) -> PathBuf {
+    let staged = staging_dir(snapshots, manifest.as_of, manifest.revision).join(VALIDATION);
+    if staged.exists() { staged } else { snapshots.join(&manifest.validation) }
+}
+
 fn staging_dir(snapshots: &Path, as_of: Period, revision: u64) -> PathBuf {
     snapshots.join(format!("{PREFIX}{as_of}-r{revision}"))
 }
 
-fn exists(path: &Path) -> Result<bool, Error> {
+pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(Error::io("look for", path))
 }
 

@@ -3,10 +3,12 @@
 //! In: `drop_files` finds the files, `drop_table` reads them as [`spec`] says, [`expectations`] are
 //! evaluated on the way, `commit` makes all of it visible at once, and [`ledger`] says what is there.
 //! Every file has its checksum there, which `checksums` holds it against.
+//! `copy` gives all of it as files that fit together.
 //! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives.
 
 pub(crate) mod checksums;
 mod commit;
+pub(crate) mod copy;
 mod drop_files;
 mod drop_table;
 mod entity_index;

@@ -1,6 +1,7 @@
 //! One file per subcommand: its arguments and what it does.
 
 pub mod api_key;
+pub mod backup;
 pub mod check;
 pub mod dashboards;
 pub mod data;
@@ -18,6 +19,7 @@ pub mod prefect;
 pub mod profile;
 pub mod promql;
 pub mod query;
+pub mod restore;
 pub mod sample;
 pub mod serve;
 pub mod train;

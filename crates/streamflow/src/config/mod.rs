@@ -67,6 +67,9 @@ pub struct Config {
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The configuration file itself; none for the built-in example.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -113,11 +116,20 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        config.file = Some(path.to_path_buf());
         config.api.resolve(&config.base)?;
         if let Some(tls) = &mut config.console.tls {
             tls.resolve(&config.base);
         }
         Ok(config)
+    }
+
+    /// The configuration of a text that was found elsewhere, such as in a backup; its paths start from the current folder.
+    ///
+    /// # Errors
+    /// A text that is no configuration.
+    pub fn of_text(text: &str, origin: &Path) -> anyhow::Result<Self> {
+        Self::parse(text, origin)
     }
 
     fn parse(text: &str, origin: &Path) -> anyhow::Result<Self> {

@@ -186,6 +186,11 @@ impl ReportFolder {
         Report::from_json(&text).with_context(|| format!("{} is not a drift report", path.display()))
     }
 
+    /// The files of a report, the one that lists know it by the last.
+    pub fn files(&self, name: &str) -> anyhow::Result<[PathBuf; 3]> {
+        Ok([self.file(name, "html")?, self.file(name, "evidently.json")?, self.file(name, "json")?])
+    }
+
     /// The file of a report, without looking whether it is there.
     pub fn file(&self, name: &str, end: &str) -> anyhow::Result<PathBuf> {
         if !is_name(name) {

@@ -10,7 +10,14 @@ use crate::store::Store;
 use crate::store::models::{By, ModelVersion, NewVersion};
 
 /// The file of an artefact that says what its other files hold.
-const SUMS: &str = "SHA256SUMS";
+pub const SUMS: &str = "SHA256SUMS";
+
+/// What that file says: the other files of the artefact, and their SHA-256.
+pub fn sums(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())));
+    lines.collect::<Option<_>>().with_context(|| format!("{} is damaged: train that version again", file.display()))
+}
 
 /// A trained model that is to be registered.
 pub struct NewModel {

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod copy;
 pub mod evaluations;
 mod leases;
 pub mod logs;
@@ -29,6 +30,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 
+/// Its file in a data directory.
+pub const DATABASE: &str = "streamflow.db";
+/// The newest step of its format that this release knows.
+pub const NEWEST: i64 = 7;
+
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -43,10 +49,17 @@ impl Store {
     pub async fn open(data_dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
-        let path = data_dir.join("streamflow.db");
-        Self::connect(&path).await.with_context(|| {
-            format!("cannot open the database {}: is the folder writable, the file intact?", path.display())
+        let path = data_dir.join(DATABASE);
+        Self::connect(&path).await.map_err(|error| {
+            let hint = if error.is::<Newer>() { "" } else { ": is the folder writable, the file intact?" };
+            error.context(format!("cannot open the database {}{hint}", path.display()))
         })
+    }
+
+    /// Ends the connections: the file is whole without those beside it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.durable.close().await;
     }
 
     async fn connect(path: &PathBuf) -> anyhow::Result<Self> {
@@ -87,6 +100,7 @@ fn migrator() -> Migrator {
 /// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
 /// step that the other has taken: it looks again.
 async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
+    refuse_newer(pool).await?;
     const TRIES: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(50);
     for _ in 1..TRIES {
@@ -101,6 +115,30 @@ async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
     Ok(migrator().run(pool).await?)
 }
 
+/// Refuses a database that a later release has brought up to its own date: nothing is known of what it holds.
+async fn refuse_newer(pool: &SqlitePool) -> anyhow::Result<()> {
+    let is_new = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
+    if sqlx::query(is_new).fetch_optional(pool).await?.is_none() {
+        return Ok(());
+    }
+    let version: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await?;
+    if version > NEWEST {
+        return Err(Newer { version }.into());
+    }
+    Ok(())
+}
+
+/// A database that a later release has changed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it has the version {version} of a later release, and this one knows versions up to {NEWEST}: use that release, or \
+     restore a backup that was made before the upgrade (`streamflow restore`)"
+)]
+pub struct Newer {
+    pub version: i64,
+}
+
 /// Reads a column of JSON; what is no JSON is passed on as a string.
 fn json_of(row: &SqliteRow, column: &str) -> sqlx::Result<Value> {
     let text: String = row.try_get(column)?;
@@ -110,6 +148,29 @@ fn json_of(row: &SqliteRow, column: &str) -> sqlx::Result<Value> {
 /// Now, as the database writes it: RFC 3339 in UTC with milliseconds.
 pub fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_a_later_release_is_refused_by_name() {
+        let (dir, store) = temporary().await;
+        assert_eq!(migrator().iter().map(|step| step.version).max(), Some(NEWEST));
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (?, 'of later', 1, x'00', 0)",
+        )
+        .bind(NEWEST + 1)
+        .execute(&store.pool)
+        .await
+        .unwrap();
+        store.close().await;
+        let error = format!("{:#}", Store::open(dir.path()).await.unwrap_err());
+        assert!(error.contains("has the version 8 of a later release"), "{error}");
+        assert!(error.contains("use that release, or restore a backup"), "{error}");
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+//! Keeping a data directory for years: backups of it, and what becomes of what is old.
+
+mod archive;
+pub mod backup;
+mod digest;
+mod lock;
+mod manifest;
+pub mod restore;
+mod stage;
+
+pub use stage::Origin;
