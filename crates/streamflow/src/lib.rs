@@ -12,6 +12,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 pub mod console;
+mod doctor;
 pub mod drift;
 mod files;
 mod flows;

@@ -6,6 +6,7 @@ pub mod check;
 pub mod dashboards;
 pub mod data;
 pub mod demo;
+pub mod doctor;
 pub mod drift;
 pub mod evaluate;
 pub mod flows;

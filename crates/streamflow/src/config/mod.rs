@@ -11,6 +11,7 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod retention;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use retention::{Keep, SnapshotsConfig};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -55,6 +57,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// How long ingested months are kept.
+    #[serde(default)]
+    pub snapshots: SnapshotsConfig,
     /// How long runs are kept.
     #[serde(default)]
     pub runs: RunsConfig,

@@ -5,7 +5,9 @@ pub mod backup;
 mod digest;
 mod lock;
 mod manifest;
+pub mod prune;
 pub mod restore;
 mod stage;
 
+pub use lock::Busy;
 pub use stage::Origin;

@@ -218,10 +218,17 @@ impl Backup {
     }
 }
 
-/// Copies a file to a place that may be on another file system, where nothing is.
+/// Copies a file to a place that may be on another file system. A name aside that is always the same one leaves nothing
+/// behind where a restore that was cut off is made again.
 fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    crate::files::write_aside(to, &bytes).with_context(|| format!("cannot write {}", to.display()))
+    let failed = || format!("cannot write {}", to.display());
+    let name = to.file_name().with_context(failed)?.to_string_lossy().into_owned();
+    let aside = to.with_file_name(format!(".{name}.restoring"));
+    fs::create_dir_all(parent(to)).with_context(failed)?;
+    fs::copy(from, &aside).with_context(failed)?;
+    sync(&aside)?;
+    fs::rename(&aside, to).with_context(failed)?;
+    sync(parent(to))
 }
 
 /// Opens the restored database once: it is brought up to date, and the runs that were active belong to no process here.

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod audit;
 pub mod copy;
 pub mod evaluations;
+pub mod inspect;
 mod leases;
 pub mod logs;
 pub mod mirror;

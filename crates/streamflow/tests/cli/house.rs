@@ -111,7 +111,7 @@ fn dependencies_point_down_only() {
 const LAYERS: [&[&str]; 13] = [
     &["cli"],
     &["commands"],
-    &["run"],
+    &["doctor", "run"],
     &["metrics_engine"],
     &["api", "console"],
     &["flows", "serving"],

@@ -1,10 +1,12 @@
 //! The binary as its users run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod backup;
 mod bad_input;
 mod console;
 mod course;
 mod demo;
+mod doctor;
 mod drift;
 mod everyday_files;
 mod flows;
