@@ -80,6 +80,7 @@ pub use snapshot::copy::CopiedTable;
 pub use snapshot::expectations::{
     EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,
 };
+pub use snapshot::forget::EntityRows;
 pub use snapshot::frame::{Column, Frame, MISSING, Values};
 pub use snapshot::ingest::{IngestReport, Outcome, Progress};
 pub use snapshot::ledger::{Snapshot, SnapshotTable};

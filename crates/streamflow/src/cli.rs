@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, hash_password, ingest,
+    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, forget, hash_password, ingest,
     init, models, monitor, notify, prefect, profile, promql, query, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
@@ -102,6 +102,8 @@ enum Command {
     Backup(backup::Args),
     /// Make a data directory of a backup, whole or not at all
     Restore(restore::Args),
+    /// Remove one entity from snapshots, logs and reports, keep it out of later ones, and give a receipt
+    Forget(forget::Args),
     /// Keys of the prediction API: new
     #[command(subcommand)]
     ApiKey(api_key::Args),
@@ -166,6 +168,7 @@ impl Command {
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
             Command::ApiKey(args) => api_key::run(&args, context),
+            Command::Forget(args) => forget::run(&args, context),
             Command::Doctor(args) => doctor::run(&args, context),
             Command::Backup(args) => backup::run(&args, context),
             Command::Restore(args) => restore::run(&args, context),

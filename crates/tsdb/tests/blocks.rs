@@ -175,6 +175,38 @@ fn snapshots_are_stores() {
     assert!(streamflow_tsdb::snapshot(&dir.path().join("none"), &dir.path().join("e")).is_err());
 }
 
+#[test]
+fn what_a_later_release_wrote_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options::default()).unwrap();
+    append(&db, 0, 5 * HOUR, 2);
+    db.maintain(5 * HOUR).unwrap();
+    db.close().unwrap();
+    let refused = |file: &Path, bytes: &[u8]| {
+        let before = std::fs::read(file).unwrap();
+        std::fs::write(file, bytes).unwrap();
+        let error = Db::open(dir.path(), Options::default()).unwrap_err().to_string();
+        assert!(error.contains("has the format 2 of a later release"), "{}: {error}", file.display());
+        std::fs::write(file, before).unwrap();
+    };
+    let files = |folder: &str| {
+        let entries = std::fs::read_dir(dir.path().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    for file in files("wal") {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[7] = 2;
+        refused(&file, &bytes);
+    }
+    for block in files("blocks") {
+        let text = std::fs::read_to_string(block.join("meta")).unwrap().replace("block 1", "block 2");
+        let body = text.rsplit_once("crc32 ").unwrap().0;
+        let sealed = format!("{body}crc32 {:08x}\n", crc32fast::hash(body.as_bytes()));
+        refused(&block.join("meta"), sealed.as_bytes());
+    }
+    assert_eq!(count(&Db::open(dir.path(), Options::default()).unwrap()), 5 * 60 * 2);
+}
+
 /// Another process copies as here another thread does: by the files alone.
 #[test]
 fn a_store_in_use_is_copied_as_a_crash_would_have_left_it() {

@@ -149,12 +149,16 @@ impl<'a> Staging<'a> {
 
 /// Puts another manifest in the place of a date's, when its files are in their places.
 pub(crate) fn rewrite_manifest(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
-    let ledger = snapshots.join(LEDGER);
-    let aside = ledger.join(format!(".as_of={}.json", manifest.as_of));
     let json = serde_json::to_value(manifest).expect("a manifest has text keys");
-    disk.write(&aside, &pretty(&json))?;
-    disk.rename(&aside, &ledger::manifest_path(snapshots, manifest.as_of))?;
-    disk.sync_dir(&ledger)
+    replace(disk, &snapshots.join(LEDGER), &format!("as_of={}.json", manifest.as_of), &json)
+}
+
+/// Puts a file of JSON in the place of one of that name, at once.
+pub(crate) fn replace(disk: &Disk, dir: &Path, name: &str, json: &serde_json::Value) -> Result<(), Error> {
+    let aside = dir.join(format!(".{name}"));
+    disk.write(&aside, &pretty(json))?;
+    disk.rename(&aside, &dir.join(name))?;
+    disk.sync_dir(dir)
 }
 
 /// Moves the files of a committed date to their places; those that are there already are left alone.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::snapshot::commit::{exists, locate, locate_validation};
-use crate::snapshot::ledger::{self, Snapshot};
+use crate::snapshot::forgotten::FORGOTTEN;
+use crate::snapshot::ledger::{self, LEDGER, Snapshot};
 use crate::snapshot::snapshots::Snapshots;
 
 /// How often a copy is begun anew because the ledger has changed meanwhile.
@@ -38,6 +39,7 @@ impl Snapshots {
             }
             let before = ledger::read_all(&self.snapshots)?;
             let copied: Result<Vec<_>, Error> = before.values().map(|found| self.link(found, to)).collect();
+            let copied = copied.and_then(|tables| self.link_forgotten(to).map(|()| tables));
             match copied {
                 // It was moved to its place meanwhile, or is lost.
                 Err(gone @ Error::Io { .. }) if gone.io_kind() == Some(ErrorKind::NotFound) => {
@@ -55,6 +57,13 @@ impl Snapshots {
             }
         }
         Err(overtaken)
+    }
+
+    /// Without them, ingesting into the copy would bring back who was forgotten.
+    fn link_forgotten(&self, to: &Path) -> Result<(), Error> {
+        let place = Path::new(LEDGER).join(FORGOTTEN);
+        let from = self.snapshots.join(&place);
+        if exists(&from)? { link(&from, &to.join(place)) } else { Ok(()) }
     }
 
     fn link(&self, snapshot: &Snapshot, to: &Path) -> Result<Vec<CopiedTable>, Error> {

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod drift;
 pub mod evaluate;
 pub mod flows;
+pub mod forget;
 pub mod hash_password;
 pub mod ingest;
 pub mod init;

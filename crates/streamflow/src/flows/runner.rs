@@ -19,7 +19,8 @@ use super::triggers::Triggers;
 use super::{Parameters, days};
 use crate::config::Overlap;
 use crate::keep::Busy;
-use crate::keep::prune::prune;
+use crate::keep::forget::resume;
+use crate::keep::prune::{Fate, prune};
 use crate::store::approvals::Answer;
 use crate::store::runs::Run;
 use crate::store::schedules::SkippedTime;
@@ -130,7 +131,7 @@ impl Runner {
             return Ok(());
         }
         self.cleaned = Some(Instant::now());
-        match prune(&self.workspace, "the clean-up of the server").await {
+        match keep_clean(&self.workspace, "the clean-up of the server").await {
             // A backup is being made, say: the next time will do.
             Err(error) if error.is::<Busy>() => Ok(()),
             Err(error) => {
@@ -299,6 +300,15 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Finishes what is to be forgotten, then deletes what is old.
+async fn keep_clean(workspace: &Workspace, actor: &str) -> anyhow::Result<Vec<Fate>> {
+    let forgotten = resume(workspace).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "entities that were to be forgotten are");
+    }
+    prune(workspace, actor).await
 }
 
 /// True for a run whose time has not come.

@@ -3,8 +3,10 @@
 mod archive;
 pub mod backup;
 mod digest;
+pub mod forget;
 mod lock;
 mod manifest;
+mod named;
 pub mod prune;
 pub mod restore;
 mod stage;

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod audit;
 pub mod copy;
 pub mod evaluations;
+pub mod forgetting;
 pub mod inspect;
 mod leases;
 pub mod logs;
@@ -34,7 +35,7 @@ use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 7;
+pub const NEWEST: i64 = 8;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -69,7 +70,9 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(Duration::from_secs(60));
+            .busy_timeout(Duration::from_secs(60))
+            // What is deleted or changed is overwritten: somebody may have asked for that.
+            .pragma("secure_delete", "ON");
         let open = |synchronous, connections| {
             let options = options.clone().synchronous(synchronous);
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)
@@ -95,6 +98,7 @@ fn migrator() -> Migrator {
         step(5, "runner", include_str!("migrations/0005_runner.sql")),
         step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
         step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
+        step(8, "forgetting", include_str!("migrations/0008_forgetting.sql")),
     ])
 }
 
@@ -155,6 +159,46 @@ pub fn now() -> String {
 mod tests {
     use super::*;
 
+    /// As a release wrote it that knew four steps: runs without transitions, models without the run that trained them.
+    #[tokio::test]
+    async fn a_database_of_before_is_brought_up_to_date_with_all_that_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(DATABASE);
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let first_steps = migrator().iter().filter(|step| step.version <= 4).cloned().collect::<Vec<_>>();
+        Migrator::with_migrations(first_steps).run(&old).await.unwrap();
+        for sql in [
+            "INSERT INTO runs (id, flow, parameters, state, state_name, message, started_at, ended_at, report)
+             VALUES (1, 'monitor_month', '{\"reference\":\"2024-01-31\"}', 'completed', 'NO_ACTION', '', '2024-02-01T00:00:00.000Z', '2024-02-01T00:01:00.000Z', 'drift_a_vs_b'),
+                    (2, 'train_model', '{}', 'failed', 'Crashed', 'killed', '2024-02-02T00:00:00.000Z', '2024-02-02T00:01:00.000Z', NULL)",
+            "INSERT INTO tasks (run_id, name, state, started_at, duration_ms) VALUES (1, 'compare', 'completed', '2024-02-01T00:00:00.000Z', 12.5)",
+            "INSERT INTO logs (run_id, level, message, at) VALUES (1, 'info', 'a line', '2024-02-01T00:00:00.000Z')",
+            "INSERT INTO model_versions (name, version, as_of, seed, metrics, created_at, task)
+             VALUES ('churn', 1, '2024-01-31', 42, '{\"auc\":0.8}', '2024-02-01T00:00:00.000Z', 'binary')",
+            "INSERT INTO promotions (name, version, at) VALUES ('churn', 1, '2024-02-01T00:00:00.000Z')",
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&old).await.unwrap();
+        }
+        old.close().await;
+
+        let store = Store::open(dir.path()).await.unwrap();
+        let run = store.run(1).await.unwrap().unwrap();
+        assert_eq!((run.state, run.cause.as_str(), run.attempt), (State::Completed, "command", 1));
+        assert_eq!((run.state_name.as_str(), run.report.as_deref()), ("NO_ACTION", Some("drift_a_vs_b")));
+        assert_eq!(store.run(2).await.unwrap().unwrap().state, State::Crashed);
+        assert_eq!(store.tasks(1).await.unwrap()[0].name, "compare");
+        assert_eq!(store.logs(1, 0).await.unwrap()[0].message, "a line");
+        let production = store.production("churn").await.unwrap().unwrap();
+        assert_eq!((production.version, production.run_id, &production.metrics["auc"]), (1, None, &0.8.into()));
+        let version: i64 =
+            sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(version, NEWEST);
+        // And what is written from here on is of today.
+        let parameters = serde_json::json!({});
+        assert_eq!(store.schedule_run(&new_run("train_model", &parameters)).await.unwrap(), Some(3));
+    }
+
     #[tokio::test]
     async fn a_database_of_a_later_release_is_refused_by_name() {
         let (dir, store) = temporary().await;
@@ -169,7 +213,7 @@ mod tests {
         .unwrap();
         store.close().await;
         let error = format!("{:#}", Store::open(dir.path()).await.unwrap_err());
-        assert!(error.contains("has the version 8 of a later release"), "{error}");
+        assert!(error.contains("has the version 9 of a later release"), "{error}");
         assert!(error.contains("use that release, or restore a backup"), "{error}");
     }
 }

@@ -288,7 +288,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     refused(&["backup", "drops"], "and no backup; name an empty folder");
     refused(&["backup", "streamflow.toml"], "streamflow.toml is a file; name a folder, or an archive");
     refused(&["backup", "no/b"], "there is no folder no");
-    refused(&["--data-dir", "none", "backup", to], "holds nothing to back up");
+    refused(&["--data-dir", "none", "backup", "new"], "holds nothing to back up");
     refused(&["restore", "drops"], "holds no whole backup");
     refused(&["restore", "streamflow.toml", "--data-dir", "new"], "the archive streamflow.toml is damaged or cut off");
     let other = used(200);
