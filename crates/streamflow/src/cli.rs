@@ -13,8 +13,9 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, forget, hash_password, ingest,
-    init, models, monitor, notify, prefect, profile, promql, query, restore, sample, serve, train, tsdb, up,
+    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, forget,
+    hash_password, ingest, init, models, monitor, notify, prefect, profile, promql, query, restore, sample,
+    serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 

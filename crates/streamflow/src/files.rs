@@ -53,7 +53,8 @@ pub fn below(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
             let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
             let path = entry.path();
             let name = entry.file_name();
-            let name = name.to_str().with_context(|| format!("the name of {} is not UTF-8", path.display()))?;
+            let name =
+                name.to_str().with_context(|| format!("the name of {} is not UTF-8", path.display()))?;
             if path.is_dir() {
                 folders.push((format!("{prefix}{name}/"), path));
             } else {

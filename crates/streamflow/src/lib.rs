@@ -16,7 +16,7 @@ mod doctor;
 pub mod drift;
 mod files;
 mod flows;
-mod keep;
+pub mod keep;
 mod metrics_engine;
 mod notify;
 mod panels;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::error::Error;
 use crate::snapshot::commit::{exists, locate, locate_validation};
@@ -68,6 +68,11 @@ impl Snapshots {
 
     fn link(&self, snapshot: &Snapshot, to: &Path) -> Result<Vec<CopiedTable>, Error> {
         let manifest = ledger::manifest_path(&self.snapshots, snapshot.as_of);
+        let mut paths = snapshot.tables.values().map(|table| &table.path).chain([&snapshot.validation]);
+        if let Some(outside) = paths.find(|path| !is_inside(path)) {
+            let reason = format!("it names {outside:?}, which is no place among the snapshots");
+            return Err(Error::Ledger { path: manifest, reason });
+        }
         link(&manifest, &ledger::manifest_path(to, snapshot.as_of))?;
         link(&locate_validation(&self.snapshots, snapshot), &to.join(&snapshot.validation))?;
         let mut tables = Vec::new();
@@ -78,6 +83,11 @@ impl Snapshots {
         }
         Ok(tables)
     }
+}
+
+/// True for a path that stays in its folder.
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), Error> {

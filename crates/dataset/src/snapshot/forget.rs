@@ -132,7 +132,7 @@ impl Snapshots {
             let written = writer.finish()?;
             if let Some(table) = snapshot.tables.get_mut(name) {
                 table.rows = table.rows.saturating_sub(rows.rows);
-                table.forgotten_rows += rows.rows;
+                table.forgotten_rows = table.forgotten_rows.saturating_add(rows.rows);
                 table.size_bytes = written.size_bytes;
                 table.sha256 = Some(written.sha256);
             }
@@ -158,7 +158,8 @@ impl Snapshots {
             reason,
             is_recorded: entry.sha256.is_some(),
         };
-        let path = locate(&self.snapshots, snapshot, table).unwrap_or_else(|| self.snapshots.join(&entry.path));
+        let path =
+            locate(&self.snapshots, snapshot, table).unwrap_or_else(|| self.snapshots.join(&entry.path));
         // What is damaged must not be written anew with a checksum that is right.
         if entry.sha256.is_some() && Some(sha256(&path)?) != entry.sha256 {
             return Err(damaged(CHANGED.to_string()));
@@ -176,9 +177,8 @@ impl Snapshots {
         let mut is_first = true;
         while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
             let fields = columns.iter().zip(&arrays);
-            let fields = fields.map(|(column, array)| {
-                Field::new(&header[*column], array.data_type().clone(), true)
-            });
+            let fields =
+                fields.map(|(column, array)| Field::new(&header[*column], array.data_type().clone(), true));
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             let batch = RecordBatch::try_new(schema, arrays.clone());
             let batch = batch.map_err(|error| Error::Engine(error.to_string()))?;
@@ -325,7 +325,8 @@ mod tests {
             assert!(is_forgotten && snapshots.forgotten(third, SALT).unwrap().0 == hash);
             assert!(!snapshots.forgotten("2", SALT).unwrap().1);
             let [first, _] = dates();
-            let again = |replace| snapshots.ingest(drop_of(third).path(), first, replace, &mut |_| {}).unwrap();
+            let again =
+                |replace| snapshots.ingest(drop_of(third).path(), first, replace, &mut |_| {}).unwrap();
             assert_eq!(again(false).outcome, Outcome::Unchanged);
             // The same drop, read anew: a file of it is gone.
             fs::remove_file(snapshots.snapshots.join("usage/as_of=2024-01-31/part-0.parquet")).unwrap();

@@ -232,7 +232,8 @@ impl<'a> RowsBuilder<'a> {
         let arrays = self.columns.iter_mut().map(Builder::finish).collect();
         let batch = RecordBatch::try_new(self.schema.clone(), arrays)
             .map_err(|error| Error::Engine(error.to_string()))?;
-        let rows = Rows { batch, first_row: self.first_row, lines: std::mem::take(&mut self.lines), kept: None };
+        let rows =
+            Rows { batch, first_row: self.first_row, lines: std::mem::take(&mut self.lines), kept: None };
         self.first_row += self.rows as u64;
         self.rows = 0;
         self.text_bytes = 0;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Context, block_on, check_parent};
-use crate::keep::backup::{Made, backup};
 use crate::keep::Origin;
+use crate::keep::backup::{Made, backup};
 use crate::terminal::bytes;
 
 #[derive(Debug, clap::Args)]

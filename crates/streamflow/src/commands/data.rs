@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use streamflow_dataset::{FileState, Verification, VerifiedFile};
 
 use super::{Context, actor, block_on};
-use crate::keep::prune::{Fate, plan};
 use crate::keep;
+use crate::keep::prune::{Fate, plan};
 use crate::terminal::table;
 use crate::workspace::snapshots;
 

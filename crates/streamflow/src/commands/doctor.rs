@@ -23,7 +23,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let findings = match context.config() {
         Err(error) => vec![no_configuration(&one_line(&error))],
         Ok(config) => {
-            let (data_dir, report_dir) = (context.data_dir(&config), config.report_dir(args.report_dir.as_deref()));
+            let (data_dir, report_dir) =
+                (context.data_dir(&config), config.report_dir(args.report_dir.as_deref()));
             let project = Project { config, data_dir, report_dir, deep: args.deep };
             block_on(async { Ok(look(&project).await) })?
         }

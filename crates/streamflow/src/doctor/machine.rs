@@ -119,11 +119,16 @@ fn held(now: Timestamp, written: &[(&str, Timestamp)]) -> Found {
     let year = i64::from(now.to_zoned(jiff::tz::TimeZone::UTC).year());
     let built: i64 = env!("STREAMFLOW_BUILD_YEAR").parse().unwrap_or(0);
     if year < built {
-        return Found::wrong(format!("the clock says {now:.0}, and this release was built in {built}"), remedy);
+        return Found::wrong(
+            format!("the clock says {now:.0}, and this release was built in {built}"),
+            remedy,
+        );
     }
     match written.iter().max_by_key(|(_, at)| *at) {
         Some((what, at)) if *at > now + LEEWAY => Found::wrong(
-            format!("the clock says {now:.0}, and {what} is of {at:.0}: schedules and samples would wait until then"),
+            format!(
+                "the clock says {now:.0}, and {what} is of {at:.0}: schedules and samples would wait until then"
+            ),
             remedy,
         ),
         _ => Found::ok(format!("the clock says {now:.0}")),
@@ -133,7 +138,8 @@ fn held(now: Timestamp, written: &[(&str, Timestamp)]) -> Found {
 /// Open files against connections.
 pub fn open_files(project: &Project) -> Vec<Found> {
     let limit = getrlimit(Resource::Nofile).current;
-    let (api, console) = (project.config.api.max_connections.get(), project.config.console.max_connections.get());
+    let (api, console) =
+        (project.config.api.max_connections.get(), project.config.console.max_connections.get());
     vec![files(limit, (api + console) as u64)]
 }
 
@@ -145,9 +151,13 @@ fn files(limit: Option<u64>, connections: u64) -> Found {
                 "a process started from here may open {limit} files, and {connections} connections need {needed}: more \
                  clients than that are not accepted"
             ),
-            format!("ulimit -n {needed} (LimitNOFILE= of systemd), or fewer max_connections in [api] and [console]"),
+            format!(
+                "ulimit -n {needed} (LimitNOFILE= of systemd), or fewer max_connections in [api] and [console]"
+            ),
         ),
-        Some(limit) => Found::ok(format!("a process started from here may open {limit} files, {needed} are enough")),
+        Some(limit) => {
+            Found::ok(format!("a process started from here may open {limit} files, {needed} are enough"))
+        }
         None => Found::ok("a process started from here may open any number of files"),
     }
 }

@@ -16,8 +16,20 @@ pub async fn ports(project: &Project) -> Vec<Found> {
     let (api, console) = (&project.config.api, &project.config.console);
     let session = format!("{}/api/streamflow/session", console.path_prefix);
     let planes = [
-        Plane { name: "api.listen", address: api.listen, is_encrypted: api.tls.is_some(), path: "/openapi.json", sign: "/predict/batch" },
-        Plane { name: "console.listen", address: console.listen, is_encrypted: console.tls.is_some(), path: &session, sign: "login_required" },
+        Plane {
+            name: "api.listen",
+            address: api.listen,
+            is_encrypted: api.tls.is_some(),
+            path: "/openapi.json",
+            sign: "/predict/batch",
+        },
+        Plane {
+            name: "console.listen",
+            address: console.listen,
+            is_encrypted: console.tls.is_some(),
+            path: &session,
+            sign: "login_required",
+        },
     ];
     let mut found = Vec::new();
     for plane in planes {
@@ -45,7 +57,9 @@ impl Plane<'_> {
         match TcpListener::bind(address) {
             Ok(_) => Found::ok(format!("{name} {address} is free")),
             Err(error) if error.kind() == ErrorKind::AddrInUse && self.is_encrypted => Found::warn(
-                format!("{name} {address} is taken, and whether by StreamFlow is not told from outside an encrypted connection"),
+                format!(
+                    "{name} {address} is taken, and whether by StreamFlow is not told from outside an encrypted connection"
+                ),
                 "nothing where that is so",
             ),
             Err(error) if error.kind() == ErrorKind::AddrInUse => match self.is_ours().await {
@@ -65,7 +79,11 @@ impl Plane<'_> {
     async fn is_ours(&self) -> bool {
         let mut address = self.address;
         if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+            address.set_ip(if address.is_ipv4() {
+                [127, 0, 0, 1].into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
         }
         let ask = async {
             let url = Url::parse(&format!("http://{address}{}", self.path)).ok()?;

@@ -53,9 +53,10 @@ fn of_file(name: &str, file: &Path) -> Found {
     let shown = file.display();
     match readers(file) {
         Ok(0) => Found::ok(format!("{name} {shown} is its owner's alone")),
-        Ok(mode) if mode & 0o007 != 0 => {
-            Found::wrong(format!("everybody on this machine can read {name} {shown}"), format!("chmod 600 {shown}"))
-        }
+        Ok(mode) if mode & 0o007 != 0 => Found::wrong(
+            format!("everybody on this machine can read {name} {shown}"),
+            format!("chmod 600 {shown}"),
+        ),
         Ok(_) => Found::warn(
             format!("the group of {name} {shown} can read it"),
             format!("chmod 600 {shown}, unless the group is the server's own"),

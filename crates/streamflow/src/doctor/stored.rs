@@ -33,11 +33,17 @@ pub async fn database(project: &Project) -> Vec<Found> {
             Found::wrong(format!("the database is damaged: {}", found.faults.join("; ")), RESTORE)
         }
         Ok(found) if found.version > NEWEST => Found::wrong(
-            format!("the database has the version {} of a later release; this one knows {NEWEST}", found.version),
+            format!(
+                "the database has the version {} of a later release; this one knows {NEWEST}",
+                found.version
+            ),
             "use that release, or restore a backup that was made before the upgrade (`streamflow restore`)",
         ),
         Ok(found) if found.version < NEWEST => Found::warn(
-            format!("the database has the version {}, and the next command brings it up to {NEWEST}", found.version),
+            format!(
+                "the database has the version {}, and the next command brings it up to {NEWEST}",
+                found.version
+            ),
             "make a backup first (`streamflow backup`): an older release does not read it afterwards",
         ),
         Ok(found) => Found::ok(format!("the database has the version {}", found.version)),
@@ -76,16 +82,24 @@ pub fn snapshots(project: &Project) -> Vec<Found> {
     for file in verified.files.iter().filter(|file| file.state != FileState::Intact) {
         let what = format!("{} is {}", file.path, file.state);
         found.push(match file.state {
-            FileState::Unrecorded => Found::warn(what, "`streamflow data verify --adopt` records what it is now"),
-            FileState::Foreign => Found::wrong(
-                format!("{what}, and other programs would read it"),
-                "move it away",
+            FileState::Unrecorded => {
+                Found::warn(what, "`streamflow data verify --adopt` records what it is now")
+            }
+            FileState::Foreign => {
+                Found::wrong(format!("{what}, and other programs would read it"), "move it away")
+            }
+            _ => Found::wrong(
+                what,
+                "ingest that month again (the same drop writes it anew), or restore a backup",
             ),
-            _ => Found::wrong(what, "ingest that month again (the same drop writes it anew), or restore a backup"),
         });
     }
     if found.is_empty() {
-        let how = if project.deep { "every byte is as it was written" } else { "all are there (--deep reads them)" };
+        let how = if project.deep {
+            "every byte is as it was written"
+        } else {
+            "all are there (--deep reads them)"
+        };
         found.push(Found::ok(format!("{} files: {how}", verified.files.len())));
     }
     found
@@ -99,14 +113,21 @@ pub async fn models(project: &Project) -> Vec<Found> {
         let folder = project.data_dir.join("models").join(name).join(version.to_string());
         let remedy = "promote another version (`streamflow models ls`), or restore a backup";
         if !folder.join(SUMS).is_file() {
-            let what = format!("version {version} of {name} is registered, and {} is not there", folder.display());
+            let what =
+                format!("version {version} of {name} is registered, and {} is not there", folder.display());
             found.push(Found::wrong(what, remedy));
-        } else if project.deep && let Err(error) = Trained::load(&folder) {
+        } else if project.deep
+            && let Err(error) = Trained::load(&folder)
+        {
             found.push(Found::wrong(format!("version {version} of {name} is damaged: {error}"), remedy));
         }
     }
     if found.is_empty() {
-        let how = if project.deep { "every byte is as it was written" } else { "all are there (--deep reads them)" };
+        let how = if project.deep {
+            "every byte is as it was written"
+        } else {
+            "all are there (--deep reads them)"
+        };
         found.push(Found::ok(format!("{} versions: {how}", models.len())));
     }
     found
@@ -130,7 +151,10 @@ pub fn metrics(project: &Project) -> Vec<Found> {
     match streamflow_tsdb::verify(&dir) {
         Err(error) => vec![Found::wrong(error.to_string(), RESTORE)],
         Ok(report) if report.damage.is_empty() => {
-            vec![Found::ok(format!("{} stored samples are as they were written", report.samples + report.wal_samples))]
+            vec![Found::ok(format!(
+                "{} stored samples are as they were written",
+                report.samples + report.wal_samples
+            ))]
         }
         Ok(report) => {
             let lost = |damage: &streamflow_tsdb::Damage| {
@@ -179,7 +203,10 @@ pub fn left_over(project: &Project) -> Vec<Found> {
     let mut look = |folder: &Path, prefix: &str, remedy: &str| {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(prefix) {
-                found.push(Found::warn(format!("{} is left of something that was cut off", entry.path().display()), remedy));
+                found.push(Found::warn(
+                    format!("{} is left of something that was cut off", entry.path().display()),
+                    remedy,
+                ));
             }
         }
     };
@@ -191,7 +218,11 @@ pub fn left_over(project: &Project) -> Vec<Found> {
     }
     if let (Some(name), Some(parent)) = (project.data_dir.file_name(), project.data_dir.parent()) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        look(parent, &format!(".{}.restoring", name.to_string_lossy()), "the next restore removes it, or delete it");
+        look(
+            parent,
+            &format!(".{}.restoring", name.to_string_lossy()),
+            "the next restore removes it, or delete it",
+        );
     }
     if found.is_empty() {
         found.push(Found::ok("nothing is left of what was cut off"));

@@ -145,8 +145,7 @@ impl Writing<'_> {
 
     /// Removes the objects that no backup needs any more.
     fn sweep(&self, objects: &Path) -> anyhow::Result<()> {
-        let needed: BTreeSet<&str> =
-            self.manifest.files.values().map(|file| file.sha256.as_str()).collect();
+        let needed: BTreeSet<&str> = self.manifest.files.values().map(|file| file.sha256.as_str()).collect();
         for (path, file) in below(objects)? {
             let name = path.rsplit('/').next().unwrap_or_default();
             if !needed.contains(name) {

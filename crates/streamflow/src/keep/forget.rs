@@ -199,12 +199,14 @@ fn clear_files(workspace: &Workspace, named: &Named) -> anyhow::Result<()> {
     for (_, path, text) in reports(workspace, named)? {
         write_aside(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    access_log(workspace, |text| named.blanked(text).is_some(), |file, at, text| {
-        match named.blanked(text) {
+    access_log(
+        workspace,
+        |text| named.blanked(text).is_some(),
+        |file, at, text| match named.blanked(text) {
             Some(blank) => file.write_all_at(blank.as_bytes(), at),
             None => Ok(()),
-        }
-    })?;
+        },
+    )?;
     Ok(())
 }
 

@@ -82,18 +82,22 @@ impl Manifest {
     /// written, or that names files elsewhere.
     pub fn parse(json: &[u8], from: &Path) -> anyhow::Result<Self> {
         let shown = from.display();
-        let Versioned { manifest: Format { format } } = serde_json::from_slice(json)
-            .with_context(|| format!("the manifest of the backup {shown} is damaged; restore another backup"))?;
+        let Versioned { manifest: Format { format } } = serde_json::from_slice(json).with_context(|| {
+            format!("the manifest of the backup {shown} is damaged; restore another backup")
+        })?;
         if format > FORMAT {
             bail!(
                 "the backup {shown} has the format {format} of a later release; this one reads the format {FORMAT}: \
                  restore it with that release"
             );
         }
-        let Sealed { sha256, manifest } = serde_json::from_slice(json)
-            .with_context(|| format!("the manifest of the backup {shown} is damaged; restore another backup"))?;
+        let Sealed { sha256, manifest } = serde_json::from_slice(json).with_context(|| {
+            format!("the manifest of the backup {shown} is damaged; restore another backup")
+        })?;
         if manifest.seal() != sha256 {
-            bail!("the manifest of the backup {shown} is damaged: it is not what was written; restore another backup");
+            bail!(
+                "the manifest of the backup {shown} is damaged: it is not what was written; restore another backup"
+            );
         }
         if let Some(path) = manifest.files.keys().find(|path| !is_inside(path)) {
             bail!("the backup {shown} names {path:?}, which is no place in a data directory");

@@ -19,7 +19,8 @@ pub struct Named {
 impl Named {
     pub fn new(entity: &str, column: &str) -> Self {
         let json = serde_json::to_string(entity).expect("a text is JSON");
-        let html = entity.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let html =
+            entity.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
         let mut spellings = vec![entity.to_owned(), json[1..json.len() - 1].to_owned(), html];
         spellings.dedup();
         let is_number = entity.chars().all(|c| c.is_ascii_digit());

@@ -10,6 +10,7 @@ use streamflow_dataset::Period;
 
 use super::lock::Upkeep;
 use crate::config::Keep;
+use crate::store::audit::Change;
 use crate::store::models::{By, ModelVersion};
 use crate::store::retention::Retention;
 use crate::store::runs::Run;
@@ -90,6 +91,13 @@ pub async fn prune(workspace: &Workspace, actor: &str) -> anyhow::Result<Vec<Fat
     let mut gone = Vec::new();
     for fate in plan(workspace).await?.into_iter().filter(|fate| fate.goes) {
         if fate.remove(workspace, actor).await.with_context(|| format!("cannot delete {}", fate.name))? {
+            // That of a version is recorded in the moment in which it leaves the registry, those of runs nowhere.
+            if matches!(fate.kind, Kind::Report | Kind::Snapshot) {
+                let subject = format!("{} {}", fate.kind.as_str(), fate.name);
+                let change =
+                    Change { actor, action: "prune", subject: &subject, detail: &fate.why, run: None };
+                workspace.store.audit(&change).await?;
+            }
             gone.push(fate);
         }
     }
@@ -227,7 +235,9 @@ impl Needs {
         let mut fates = judged(candidates.collect(), keep);
         let going = |fates: &[Fate]| -> BTreeSet<Period> {
             let dates = fates.iter().filter(|fate| fate.goes);
-            dates.filter_map(|fate| if let Thing::Snapshot(as_of) = fate.of { Some(as_of) } else { None }).collect()
+            dates
+                .filter_map(|fate| if let Thing::Snapshot(as_of) = fate.of { Some(as_of) } else { None })
+                .collect()
         };
         // What a month that stays shows must not change.
         for as_of in &dates {
@@ -260,12 +270,16 @@ impl Needs {
         let previous = self.previous.get(model);
         let of = |version: &&ModelVersion| version.name == model && Some(&version.version) == previous;
         if let Some(version) = self.versions.iter().find(of).filter(|version| version.as_of == date) {
-            return Some(format!("version {}, to which a rollback returns, learned from it", version.version));
+            return Some(format!(
+                "version {}, to which a rollback returns, learned from it",
+                version.version
+            ));
         }
         if production.is_none() && place + 1 == count {
             return Some("months are compared with it while no version is in production".to_owned());
         }
-        let names = |run: &Run| run.period.as_ref() == Some(&date) || run.parameters.to_string().contains(&date);
+        let names =
+            |run: &Run| run.period.as_ref() == Some(&date) || run.parameters.to_string().contains(&date);
         self.run(names)
     }
 

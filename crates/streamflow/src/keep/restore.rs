@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -21,7 +22,9 @@ use crate::files::{below, sync};
 use crate::store::Store;
 
 /// A manifest is small: more than this is none.
-const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+const MANIFEST_BYTES_MAX: u64 = 1 << 28;
+/// And so is a configuration.
+const CONFIG_BYTES_MAX: u64 = 1 << 24;
 
 /// Where a backup goes.
 #[derive(Debug, Clone)]
@@ -75,7 +78,7 @@ impl Backup {
         self.each(&mut |path, _, from| {
             if path == CONFIG {
                 let mut bytes = String::new();
-                from.read_to_string(&mut bytes)?;
+                from.take(CONFIG_BYTES_MAX).read_to_string(&mut bytes)?;
                 text = Some(bytes);
             }
             Ok(())
@@ -124,7 +127,10 @@ impl Backup {
                     return Ok(());
                 }
                 let entry = self.manifest.files.get(path).with_context(|| {
-                    format!("the archive {} holds {path:?}, which its manifest does not name", self.from.display())
+                    format!(
+                        "the archive {} holds {path:?}, which its manifest does not name",
+                        self.from.display()
+                    )
                 })?;
                 sink(path, entry, from)
             });
@@ -146,8 +152,7 @@ impl Backup {
     /// Writes all files under `aside`, each held against its checksum.
     fn unpack(&self, aside: &Path, progress: &ProgressBar) -> anyhow::Result<()> {
         let (mut seen, mut folders) = (BTreeSet::new(), BTreeSet::new());
-        fs::create_dir_all(aside.join(DATA))
-            .with_context(|| format!("cannot create {}", aside.display()))?;
+        fs::create_dir_all(aside.join(DATA)).with_context(|| format!("cannot create {}", aside.display()))?;
         self.each(&mut |path, entry, from| {
             // The manifest was held to it, and the archive's names are those of the manifest.
             debug_assert!(is_inside(path));
@@ -186,7 +191,9 @@ impl Backup {
     /// Reports that lie there already must be those of the backup.
     fn refuse_other_reports(&self, target: &Target) -> anyhow::Result<()> {
         for (path, entry) in &self.manifest.files {
-            let Some(name) = path.strip_prefix(REPORTS).and_then(|name| name.strip_prefix('/')) else { continue };
+            let Some(name) = path.strip_prefix(REPORTS).and_then(|name| name.strip_prefix('/')) else {
+                continue;
+            };
             let file = target.report_dir.join(name);
             if file.exists() && digest::of_file(&file)?.sha256 != entry.sha256 {
                 bail!(
@@ -212,7 +219,8 @@ impl Backup {
         }
         let (from, to) = (aside.join(DATA), &target.data_dir);
         // An empty folder gives way to the renamed one.
-        fs::rename(&from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+        fs::rename(&from, to)
+            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
         sync(parent(to))?;
         Ok(config)
     }
@@ -234,16 +242,24 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
 /// Opens the restored database once: it is brought up to date, and the runs that were active belong to no process here.
 async fn opened(data: &Path) -> anyhow::Result<Vec<i64>> {
     let store = Store::open(data).await?;
-    let crashed =
-        store.end_active_runs("it was active when the backup was made that this data directory was restored from");
+    let crashed = store
+        .end_active_runs("it was active when the backup was made that this data directory was restored from");
     let crashed = crashed.await?;
     store.close().await;
     Ok(crashed)
 }
 
-/// Refuses a data directory that holds anything.
+/// Refuses a data directory that holds anything, or that nothing can be renamed to.
 fn refuse_occupied(target: &Target) -> anyhow::Result<()> {
     let data_dir = &target.data_dir;
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    if data_dir.is_dir() && device(data_dir) != device(parent(data_dir)) {
+        bail!(
+            "{} is mounted, and a data directory takes its place in one step, within one file system: name a folder in \
+             it with --data-dir, and as data_dir in the configuration, or restore where it is not mounted",
+            data_dir.display()
+        );
+    }
     match fs::read_dir(data_dir) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
@@ -293,6 +309,9 @@ fn manifest_of(path: &Path) -> anyhow::Result<Vec<u8>> {
         Ok(())
     })?;
     json.with_context(|| {
-        format!("{} holds no whole backup: it has no {MANIFEST}; is it an archive of `streamflow backup`?", path.display())
+        format!(
+            "{} holds no whole backup: it has no {MANIFEST}; is it an archive of `streamflow backup`?",
+            path.display()
+        )
     })
 }

@@ -63,7 +63,10 @@ impl Stage {
     pub async fn gather(origin: &Origin) -> anyhow::Result<Self> {
         let data_dir = &origin.data_dir;
         if !data_dir.join(DATABASE).is_file() {
-            bail!("{} holds nothing to back up: it has no {DATABASE}; is --data-dir right?", data_dir.display());
+            bail!(
+                "{} holds nothing to back up: it has no {DATABASE}; is --data-dir right?",
+                data_dir.display()
+            );
         }
         let lock = Upkeep::begin(data_dir)?;
         let dir = data_dir.join(STAGE);

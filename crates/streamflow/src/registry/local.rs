@@ -15,8 +15,11 @@ pub const SUMS: &str = "SHA256SUMS";
 /// What that file says: the other files of the artefact, and their SHA-256.
 pub fn sums(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let lines = text.lines().map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())));
-    lines.collect::<Option<_>>().with_context(|| format!("{} is damaged: train that version again", file.display()))
+    let lines =
+        text.lines().map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())));
+    lines
+        .collect::<Option<_>>()
+        .with_context(|| format!("{} is damaged: train that version again", file.display()))
 }
 
 /// A trained model that is to be registered.
@@ -127,8 +130,12 @@ impl Registry {
     /// Deletes the artefacts of versions that were taken out of the registry by a process that stopped before it came to
     /// them. A version that is registered has its number from a later training.
     pub async fn finish_removals(&self) -> anyhow::Result<()> {
-        let registered: Vec<String> =
-            self.versions().await?.iter().map(|found| format!("{} version {}", found.name, found.version)).collect();
+        let registered: Vec<String> = self
+            .versions()
+            .await?
+            .iter()
+            .map(|found| format!("{} version {}", found.name, found.version))
+            .collect();
         for subject in self.store.forgotten_versions().await? {
             let Some((name, version)) = subject.rsplit_once(" version ") else { continue };
             let Ok(version) = version.parse() else { continue };

@@ -25,7 +25,10 @@ pub async fn copy(data_dir: &Path, to: &Path) -> anyhow::Result<Copied> {
     let copied = async {
         let options = SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(60));
         let mut from = options.connect().await?;
-        sqlx::query("VACUUM INTO ?").bind(to.to_str().context("its path is not UTF-8")?).execute(&mut from).await?;
+        sqlx::query("VACUUM INTO ?")
+            .bind(to.to_str().context("its path is not UTF-8")?)
+            .execute(&mut from)
+            .await?;
         from.close().await?;
         let mut copy = SqliteConnectOptions::new().filename(to).connect().await?;
         let version = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")

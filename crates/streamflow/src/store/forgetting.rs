@@ -118,7 +118,11 @@ impl Store {
         for (table, column) in TEXTS {
             for (row, text) in naming(&mut transaction, mask, table, column).await? {
                 let update = format!("UPDATE {table} SET {column} = ? WHERE rowid = ?");
-                sqlx::query(sqlx::AssertSqlSafe(update)).bind(text).bind(row).execute(&mut *transaction).await?;
+                sqlx::query(sqlx::AssertSqlSafe(update))
+                    .bind(text)
+                    .bind(row)
+                    .execute(&mut *transaction)
+                    .await?;
             }
         }
         transaction.commit().await
@@ -140,10 +144,11 @@ impl Store {
 
     /// The receipt of an entity that was forgotten before.
     pub async fn receipt(&self, hash: &str) -> sqlx::Result<Option<Value>> {
-        let row = sqlx::query("SELECT detail FROM audit WHERE action = 'forget' AND subject = ? ORDER BY id DESC")
-            .bind(format!("entity {hash}"))
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT detail FROM audit WHERE action = 'forget' AND subject = ? ORDER BY id DESC")
+                .bind(format!("entity {hash}"))
+                .fetch_optional(&self.pool)
+                .await?;
         row.map(|row| super::json_of(&row, "detail")).transpose()
     }
 }
@@ -158,7 +163,8 @@ async fn naming(
     let mut found: Vec<(i64, String)> = Vec::new();
     for spelling in mask.spellings() {
         let select = format!("SELECT rowid, {column} FROM {table} WHERE instr({column}, ?) > 0");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(select)).bind(spelling).fetch_all(&mut *connection).await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(select)).bind(spelling).fetch_all(&mut *connection).await?;
         for row in rows {
             let (id, text) = <(i64, String)>::from_row(&row)?;
             if found.iter().all(|(other, _)| *other != id) {

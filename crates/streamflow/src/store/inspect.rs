@@ -57,7 +57,8 @@ pub async fn inspect(data_dir: &Path, deep: bool) -> anyhow::Result<Inspection> 
             let is_gone = |process: Option<String>| {
                 process.is_some_and(|process| process::fate(&process) == process::Fate::Gone)
             };
-            let gone = active.into_iter().filter_map(|(id, flow, process)| is_gone(process).then_some((id, flow)));
+            let gone =
+                active.into_iter().filter_map(|(id, flow, process)| is_gone(process).then_some((id, flow)));
             found.orphaned = gone.collect();
         }
         database.close().await?;

@@ -190,9 +190,14 @@ mod tests {
         assert_eq!(store.tasks(1).await.unwrap()[0].name, "compare");
         assert_eq!(store.logs(1, 0).await.unwrap()[0].message, "a line");
         let production = store.production("churn").await.unwrap().unwrap();
-        assert_eq!((production.version, production.run_id, &production.metrics["auc"]), (1, None, &0.8.into()));
-        let version: i64 =
-            sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(
+            (production.version, production.run_id, &production.metrics["auc"]),
+            (1, None, &0.8.into())
+        );
+        let version: i64 = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
         assert_eq!(version, NEWEST);
         // And what is written from here on is of today.
         let parameters = serde_json::json!({});

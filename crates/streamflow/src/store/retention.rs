@@ -90,7 +90,9 @@ impl Store {
 
     /// The subjects of the versions that were taken out of the registry: `NAME version N`.
     pub async fn forgotten_versions(&self) -> sqlx::Result<Vec<String>> {
-        sqlx::query_scalar("SELECT DISTINCT subject FROM audit WHERE action = 'prune'").fetch_all(&self.pool).await
+        sqlx::query_scalar("SELECT DISTINCT subject FROM audit WHERE action = 'prune'")
+            .fetch_all(&self.pool)
+            .await
     }
 }
 

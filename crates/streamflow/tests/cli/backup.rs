@@ -35,7 +35,11 @@ fn used(rows: u32) -> Project {
 
 fn users(project: &Project, month: &str) -> Vec<String> {
     let users = std::fs::read_to_string(project.path(&format!("drops/month_{month}/users.csv"))).unwrap();
-    users.lines().skip(1).map(|line| format!("{{\"user_id\":\"{}\"}}", line.split(',').next().unwrap())).collect()
+    users
+        .lines()
+        .skip(1)
+        .map(|line| format!("{{\"user_id\":\"{}\"}}", line.split(',').next().unwrap()))
+        .collect()
 }
 
 fn answers(project: &Project, bodies: &[String]) -> Vec<Value> {
@@ -112,10 +116,7 @@ async fn the_samples_of_a_running_server_are_in_its_backup() {
         answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned)
     };
     let console = up.console.clone();
-    crate::http::eventually("samples", || async {
-        count(&console).await.ok_or("none yet")
-    })
-    .await;
+    crate::http::eventually("samples", || async { count(&console).await.ok_or("none yet") }).await;
     let out = tempfile::tempdir().unwrap();
     let place = out.path().join("b");
     project.ok(&["backup", place.to_str().unwrap()]);
@@ -125,6 +126,41 @@ async fn the_samples_of_a_running_server_are_in_its_backup() {
     assert_eq!(verified["damage"], serde_json::json!([]), "{verified}");
     assert!(verified["wal_samples"].as_i64().unwrap() > 0, "{verified}");
     up.server.stop("-TERM");
+}
+
+#[test]
+fn a_backup_during_runs_fits_together_and_ends_those_that_it_cuts() {
+    let project = used(200);
+    let out = tempfile::tempdir().unwrap();
+    let done = AtomicBool::new(false);
+    let mut crashed = 0;
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(|| {
+            let drops = MONTHS.map(|month| format!("drops/month_{month}"));
+            let mut turn = 0;
+            while !done.load(Ordering::Relaxed) {
+                // Either month's files as the second month, by turns.
+                project.ok(&["ingest", "--as-of", MONTHS[1], &drops[turn % 2], "--replace"]);
+                turn += 1;
+            }
+            turn
+        });
+        for turn in 0..12 {
+            let place = out.path().join(format!("{turn}.tar"));
+            project.ok(&["backup", place.to_str().unwrap()]);
+            let restored = empty();
+            let made = restored.json(&["restore", place.to_str().unwrap()]);
+            crashed += made["crashed_runs"].as_array().unwrap().len();
+            let verified = restored.run(&["data", "verify"]);
+            assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+            let runs = restored.json(&["flows", "runs"]);
+            let is_active = |run: &Value| run["state"] == "running" || run["state"] == "pending";
+            assert!(!runs.as_array().unwrap().iter().any(is_active), "{runs}");
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(runs.join().unwrap() > 2);
+    });
+    assert!(crashed > 0, "no backup was made during a run: the test shows nothing");
 }
 
 #[test]
@@ -186,7 +222,9 @@ fn a_flipped_bit_is_named_and_nothing_is_restored() {
         let (restored, run) = restore(&folder);
         let named = run.stderr.contains("is damaged") || run.stderr.contains("later release");
         faults += 1;
-        lost += usize::from(run.code != 1 || !named || std::fs::read_dir(restored.dir.path()).unwrap().count() > 0);
+        lost += usize::from(
+            run.code != 1 || !named || std::fs::read_dir(restored.dir.path()).unwrap().count() > 0,
+        );
         assert_eq!(lost, 0, "{file}: {}", run.stderr);
         std::fs::write(&file, bytes).unwrap();
     }
@@ -208,9 +246,7 @@ fn a_flipped_bit_is_named_and_nothing_is_restored() {
 
 /// Runs a command again and again and kills it at ever later moments, until it ends by itself.
 fn killed(project: &Project, args: &[&str], mut look: impl FnMut()) -> usize {
-    let start = || {
-        project.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
+    let start = || project.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut kills = 0;
     for step in 0.. {
         let mut process = start();
@@ -289,8 +325,15 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     refused(&["backup", "streamflow.toml"], "streamflow.toml is a file; name a folder, or an archive");
     refused(&["backup", "no/b"], "there is no folder no");
     refused(&["--data-dir", "none", "backup", "new"], "holds nothing to back up");
+    refused(
+        &["restore", to, "--data-dir", "/proc"],
+        "/proc is mounted, and a data directory takes its place",
+    );
     refused(&["restore", "drops"], "holds no whole backup");
-    refused(&["restore", "streamflow.toml", "--data-dir", "new"], "the archive streamflow.toml is damaged or cut off");
+    refused(
+        &["restore", "streamflow.toml", "--data-dir", "new"],
+        "the archive streamflow.toml is damaged or cut off",
+    );
     let other = used(200);
     let run = other.run(&["backup", to]);
     assert!(run.stderr.contains("holds a backup of"), "{}", run.stderr);

@@ -48,7 +48,8 @@ fn complaints(project: &Project, args: &[&str]) -> Vec<[String; 4]> {
 fn check(project: &Project, args: &[&str], name: &str, verdict: &str, what: &str) {
     let found = complaints(project, args);
     let is_it = |line: &&[String; 4]| line[0] == name && line[1] == verdict && line[2].contains(what);
-    let line = found.iter().find(is_it).unwrap_or_else(|| panic!("no {verdict} {name} {what:?} in {found:#?}"));
+    let line =
+        found.iter().find(is_it).unwrap_or_else(|| panic!("no {verdict} {name} {what:?} in {found:#?}"));
     assert!(!line[3].is_empty(), "it says what to do: {line:?}");
 }
 
@@ -151,6 +152,9 @@ fn a_port_of_another_program_is_wrong_and_one_of_ours_is_not() {
     let up = Up::start(&project, &[]);
     listen(&project, up.api.trim_start_matches("http://"), up.console.trim_start_matches("http://"));
     let found = complaints(&project, &["--deep"]);
-    assert!(found.iter().all(|line| line[0] == "metrics" && line[2].contains("were not looked at")), "{found:?}");
+    assert!(
+        found.iter().all(|line| line[0] == "metrics" && line[2].contains("were not looked at")),
+        "{found:?}"
+    );
     up.server.stop("-TERM");
 }

@@ -111,12 +111,8 @@ async fn forgetting_killed_anywhere_goes_on() {
     let (project, [ada, bob]) = project();
     let mut faults = 0;
     for step in 0.. {
-        let mut process = project
-            .command(&["forget", &ada])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut process =
+            project.command(&["forget", &ada]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_millis(3 * step);
         while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
             std::thread::park_timeout(Duration::from_micros(200));
@@ -146,6 +142,9 @@ async fn forgetting_killed_anywhere_goes_on() {
     up.server.stop("-TERM");
     let found = project.json(&["forget", &ada, "--dry-run"]);
     assert_eq!(found["found"]["snapshots"], serde_json::json!([]));
-    assert_eq!(project.json(&["forget", &bob, "--dry-run"])["found"]["snapshots"].as_array().unwrap().len(), 12);
+    assert_eq!(
+        project.json(&["forget", &bob, "--dry-run"])["found"]["snapshots"].as_array().unwrap().len(),
+        12
+    );
     println!("kills of forgetting: {faults} faults, 0 lost");
 }

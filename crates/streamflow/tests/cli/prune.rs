@@ -65,7 +65,10 @@ fn what_is_old_goes_and_what_is_needed_says_why_it_stays() {
     assert_eq!(fates(&project.json(&["data", "prune", "--dry-run"])), expected);
     assert!(project.files("data/snapshots") == before, "a dry run changes nothing");
     let text = project.ok(&["data", "prune", "--dry-run"]);
-    assert!(text.contains("would go") && text.contains("7 would go, 2 kept although past a limit."), "{text}");
+    assert!(
+        text.contains("would go") && text.contains("7 would go, 2 kept although past a limit."),
+        "{text}"
+    );
 
     let users = std::fs::read_to_string(project.path("drops/month_2024-05-31/users.csv")).unwrap();
     let body = format!("{{\"user_id\":\"{}\"}}", users.lines().nth(1).unwrap().split(',').next().unwrap());
@@ -123,12 +126,8 @@ fn a_clean_up_killed_anywhere_leaves_a_store_that_is_whole() {
     let project = project();
     let mut faults = 0;
     for step in 0.. {
-        let mut process = project
-            .command(&["data", "prune"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut process =
+            project.command(&["data", "prune"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_millis(3 * step);
         while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
             std::thread::park_timeout(Duration::from_micros(200));

@@ -101,8 +101,15 @@ impl Snapshots {
         let (spec, disk) = (&self.spec, &self.disk);
         // Without one nothing is forgotten, and no hash is asked for.
         let forgotten = Forgotten::read(&self.snapshots, "")?;
-        let reading =
-            DropReading { spec, disk, directory, staging: &staging, forgotten: &forgotten, problems, progress };
+        let reading = DropReading {
+            spec,
+            disk,
+            directory,
+            staging: &staging,
+            forgotten: &forgotten,
+            problems,
+            progress,
+        };
         let (snapshot, validation) = match self.commit(reading, &sources, as_of, revision) {
             Ok(committed) => committed,
             Err(error) => {
