@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema};
 use arrow_select::filter::filter_record_batch;
 use serde_json::Value;
 
-use crate::cell::{Cell, Cells, shorten};
+use crate::cell::{Cell, Cells};
 use crate::error::Error;
 use crate::format::columnar::header;
 use crate::format::parquet::Footer;
@@ -103,11 +103,16 @@ impl Snapshots {
                 found.push(EntityRows { as_of: snapshot.as_of, table: Some(table.clone()), rows });
             }
         }
-        let rows = masked(&mut self.validation(snapshot)?, &Named::of(entity));
+        let rows = masked(&mut self.validation(snapshot)?, entity, self.key(snapshot));
         if rows > 0 {
             found.push(EntityRows { as_of: snapshot.as_of, table: None, rows });
         }
         Ok(found)
+    }
+
+    /// The column that names entities in the files of a date.
+    fn key<'a>(&'a self, snapshot: &'a Snapshot) -> &'a str {
+        snapshot.entity.as_ref().unwrap_or(&self.spec.entity).column()
     }
 
     fn validation(&self, snapshot: &Snapshot) -> Result<Value, Error> {
@@ -119,7 +124,7 @@ impl Snapshots {
     /// Commits a date anew without the entity; tables that do not have it keep their files.
     fn rewrite(&self, mut snapshot: Snapshot, found: &[EntityRows], entity: Cell<'_>) -> Result<(), Error> {
         let mut validation = self.validation(&snapshot)?;
-        masked(&mut validation, &Named::of(entity));
+        masked(&mut validation, entity, self.key(&snapshot));
         let revision = snapshot.revision + 1;
         let staging = Staging::create(&self.disk, &self.snapshots, snapshot.as_of, revision)?;
         for rows in found {
@@ -167,14 +172,13 @@ impl Snapshots {
         let file = File::open(&path).map_err(Error::io("read", &path))?;
         let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
         let header = header(footer.schema());
-        let key = snapshot.entity.as_ref().unwrap_or(&self.spec.entity).column().to_string();
-        let Some(place) = header.iter().position(|name| *name == key) else {
+        let key = self.key(snapshot);
+        let Some(place) = header.iter().position(|name| name == key) else {
             return Err(damaged(format!("it has no column {key}")));
         };
         let columns: Vec<usize> = if entities_only { vec![place] } else { (0..header.len()).collect() };
         let key_column = columns.iter().position(|column| *column == place).unwrap_or_default();
         let mut batches = footer.batches(file, &columns).map_err(|kind| damaged(kind.to_string()))?;
-        let mut is_first = true;
         while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
             let fields = columns.iter().zip(&arrays);
             let fields =
@@ -188,10 +192,7 @@ impl Snapshots {
                 (0..batch.num_rows()).map(|row| Some(!is_same(cells.get(row), entity))).collect()
             };
             sink(&batch, &kept)?;
-            is_first = false;
         }
-        // A table without rows has no batch, and nothing to remove.
-        debug_assert!(!is_first || entry.rows == 0);
         Ok(())
     }
 }
@@ -208,50 +209,22 @@ fn is_same(found: Cell<'_>, entity: Cell<'_>) -> bool {
     }
 }
 
-/// How a validation result names an entity.
-struct Named {
-    text: String,
-    number: Option<i64>,
-}
-
-impl Named {
-    fn of(entity: Cell<'_>) -> Self {
-        match entity {
-            Cell::Text(text) => Named { text: shorten(text), number: None },
-            Cell::Integer(number) => Named { text: number.to_string(), number: Some(number) },
-            other => Named { text: other.to_text(), number: None },
+/// Takes an entity out of the values that a validation result lists as not expected in the column `key`, which are cut as
+/// messages cut them; how often it stood there.
+fn masked(validation: &mut Value, entity: Cell<'_>, key: &str) -> u64 {
+    let entity = entity.to_json();
+    let mut count = 0;
+    for result in validation["results"].as_array_mut().into_iter().flatten() {
+        if result["expectation_config"]["kwargs"]["column"] != key {
+            continue;
+        }
+        let listed = result["result"]["partial_unexpected_list"].as_array_mut();
+        for item in listed.into_iter().flatten().filter(|item| **item == entity) {
+            *item = Value::from(MASK);
+            count += 1;
         }
     }
-}
-
-/// Takes an entity out of the lists of values that broke an expectation; how often it stood there. Counts and bounds are
-/// numbers too, and stay.
-fn masked(value: &mut Value, entity: &Named) -> u64 {
-    match value {
-        Value::Object(map) => map
-            .iter_mut()
-            .map(|(key, value)| match value {
-                Value::Array(items) if key.contains("unexpected") => {
-                    items.iter_mut().map(|item| masked_item(item, entity)).sum()
-                }
-                other => masked(other, entity),
-            })
-            .sum(),
-        Value::Array(items) => items.iter_mut().map(|item| masked(item, entity)).sum(),
-        _ => 0,
-    }
-}
-
-fn masked_item(item: &mut Value, entity: &Named) -> u64 {
-    let is_it = match &*item {
-        Value::String(text) => *text == entity.text,
-        Value::Number(number) => entity.number.is_some() && number.as_i64() == entity.number,
-        _ => return masked(item, entity),
-    };
-    if is_it {
-        *item = Value::from(MASK);
-    }
-    u64::from(is_it)
+    count
 }
 
 #[cfg(test)]

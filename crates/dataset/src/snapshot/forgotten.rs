@@ -1,7 +1,7 @@
 //! Entities that are to be forgotten, as salted hashes: an ingest leaves their rows out, and nobody reads from them who
 //! they were.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -56,6 +56,10 @@ impl Forgotten {
 
     /// The hash of an entity.
     pub(crate) fn hash(&self, entity: Cell<'_>) -> String {
+        hex(self.hasher(entity))
+    }
+
+    fn hasher(&self, entity: Cell<'_>) -> Sha256 {
         let mut hasher = Sha256::new_with_prefix(&self.salt);
         match entity {
             Cell::Text(text) => hasher.update(text.as_bytes()),
@@ -63,7 +67,7 @@ impl Forgotten {
             // Nothing else names an entity.
             _ => {}
         }
-        hex(hasher)
+        hasher
     }
 
     pub(crate) fn has(&self, entity: Cell<'_>) -> bool {
@@ -81,8 +85,17 @@ impl Forgotten {
 
     /// Which rows are of entities that are not forgotten.
     pub(crate) fn kept(&self, entities: &Cells<'_>, rows: usize) -> BooleanArray {
-        (0..rows).map(|row| Some(!self.has(entities.get(row)))).collect()
+        // As bytes: a row is too often none of them to spell its hash out.
+        let hashes: HashSet<Vec<u8>> = self.hashes.iter().filter_map(|hash| bytes(hash)).collect();
+        let is_kept = |row| !hashes.contains(&self.hasher(entities.get(row)).finalize()[..]);
+        (0..rows).map(|row| Some(is_kept(row))).collect()
     }
+}
+
+/// The bytes of hexadecimal digits.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }
 
 /// An entity as its column has it; none where the text is no value of the column.

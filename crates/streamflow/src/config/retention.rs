@@ -33,7 +33,7 @@ impl Keep {
             return Some(format!("it is older than {days} days"));
         }
         let count = self.count.filter(|count| place >= count.get() as usize)?;
-        Some(format!("{count} newer ones are kept"))
+        Some(format!("it is not among the newest {count}"))
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
             (keep(90, 0), 90, 10_000, None),
             (keep(90, 0), 91, 0, Some("it is older than 90 days")),
             (keep(0, 3), 10_000, 2, None),
-            (keep(0, 3), 0, 3, Some("3 newer ones are kept")),
+            (keep(0, 3), 0, 3, Some("it is not among the newest 3")),
             (keep(90, 3), 91, 3, Some("it is older than 90 days")),
         ] {
             assert_eq!(keep.limit(age_days, place).as_deref(), expected, "{keep:?} {age_days} {place}");

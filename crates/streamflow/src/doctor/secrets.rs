@@ -29,12 +29,15 @@ pub fn files(project: &Project) -> Vec<Found> {
 fn named(project: &Project) -> Vec<(String, PathBuf)> {
     let config = &project.config;
     let mut files = Vec::new();
+    // Those of TLS are found from the configuration file already.
+    for (name, tls) in [("api.tls.key_file", &config.api.tls), ("console.tls.key_file", &config.console.tls)]
+    {
+        files.extend(tls.as_ref().map(|tls| (name.to_owned(), tls.key_file.clone())));
+    }
     let mut add = |name: String, file: Option<&PathBuf>| {
         files.extend(file.map(|file| (name, config.base.join(file))));
     };
     add("api.key_file".into(), config.api.key_file.as_ref());
-    add("api.tls.key_file".into(), config.api.tls.as_ref().map(|tls| &tls.key_file));
-    add("console.tls.key_file".into(), config.console.tls.as_ref().map(|tls| &tls.key_file));
     for (channel, settings) in &config.notify {
         for (key, file) in [
             ("url_file", &settings.url_file),

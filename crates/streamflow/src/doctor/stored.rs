@@ -52,9 +52,9 @@ pub async fn database(project: &Project) -> Vec<Found> {
 
 /// Runs that say they are worked on and are not.
 pub async fn runs(project: &Project) -> Vec<Found> {
-    let orphaned = inspected(project).await.map(|found| found.orphaned).unwrap_or_default();
-    if orphaned.is_empty() {
-        return vec![Found::ok("no run has lost its process")];
+    let Inspection { orphaned, forgetting, .. } = inspected(project).await.unwrap_or_default();
+    if orphaned.is_empty() && forgetting == 0 {
+        return vec![Found::ok("no run has lost its process, and nobody waits to be forgotten")];
     }
     let gone = |(id, flow): &(i64, String)| {
         Found::warn(
@@ -62,7 +62,14 @@ pub async fn runs(project: &Project) -> Vec<Found> {
             format!("the next command ends it as crashed; `streamflow flows retry {id}` goes on from there"),
         )
     };
-    orphaned.iter().map(gone).collect()
+    let mut found: Vec<Found> = orphaned.iter().map(gone).collect();
+    if forgetting > 0 {
+        found.push(Found::warn(
+            format!("{forgetting} entities are not wholly forgotten: it was cut off, or is going on"),
+            "a server goes on within the hour, `streamflow forget` with any entity at once",
+        ));
+    }
+    found
 }
 
 /// Whether every file that the ledger names is there; with `deep`, whether it is what was written.
@@ -100,7 +107,7 @@ pub fn snapshots(project: &Project) -> Vec<Found> {
         } else {
             "all are there (--deep reads them)"
         };
-        found.push(Found::ok(format!("{} files: {how}", verified.files.len())));
+        found.push(Found::ok(format!("files: {}; {how}", verified.files.len())));
     }
     found
 }
@@ -128,7 +135,7 @@ pub async fn models(project: &Project) -> Vec<Found> {
         } else {
             "all are there (--deep reads them)"
         };
-        found.push(Found::ok(format!("{} versions: {how}", models.len())));
+        found.push(Found::ok(format!("versions: {}; {how}", models.len())));
     }
     found
 }
@@ -189,7 +196,9 @@ pub fn reports(project: &Project) -> Vec<Found> {
     let folder = ReportFolder::new(dir.clone(), Rules::from(&project.config.monitor));
     match folder.list() {
         Err(error) => vec![Found::wrong(one_line(&error), "make it readable")],
-        Ok((reports, damaged)) if damaged.is_empty() => vec![Found::ok(format!("{} reports", reports.len()))],
+        Ok((reports, damaged)) if damaged.is_empty() => {
+            vec![Found::ok(format!("reports: {}", reports.len()))]
+        }
         Ok((_, damaged)) => {
             let remedy = "make it again (`streamflow monitor`), or delete it";
             damaged.into_iter().map(|what| Found::wrong(what, remedy)).collect()

@@ -234,12 +234,11 @@ fn access_log(
     let Some(path) = config.api.access_log.as_ref().filter(|path| *path != Path::new("stdout")) else {
         return Ok(0);
     };
-    let path = config.base.join(path);
     if !path.exists() {
         return Ok(0);
     }
     let failed = || format!("cannot read or change the access log {}", path.display());
-    let file = OpenOptions::new().read(true).write(true).open(&path).with_context(failed)?;
+    let file = OpenOptions::new().read(true).write(true).open(path).with_context(failed)?;
     let mut lines = BufReader::new(file.try_clone().with_context(failed)?);
     let (mut at, mut count, mut line) = (0, 0, Vec::new());
     while lines.read_until(b'\n', &mut line).with_context(failed)? > 0 {

@@ -78,7 +78,7 @@ pub async fn plan(workspace: &Workspace) -> anyhow::Result<Vec<Fate>> {
         kind: Kind::Run,
         name: run.to_string(),
         goes: true,
-        why: "it ended long ago, or newer ones of its flow are kept".to_owned(),
+        why: "it ended too long ago, or is not among the newest of its flow".to_owned(),
         of: Thing::Run,
     }));
     Ok(fates)

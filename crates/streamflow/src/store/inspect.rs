@@ -18,6 +18,8 @@ pub struct Inspection {
     pub last_at: Option<String>,
     /// Active runs whose process is gone, with their flows.
     pub orphaned: Vec<(i64, String)>,
+    /// Entities that are still being forgotten.
+    pub forgetting: i64,
     /// Names and versions of models.
     pub models: Vec<(String, i64)>,
     /// The faults that SQLite finds in its file; looked for where asked.
@@ -49,6 +51,8 @@ pub async fn inspect(data_dir: &Path, deep: bool) -> anyhow::Result<Inspection> 
             found.models = sqlx::query_as("SELECT name, version FROM model_versions ORDER BY name, version")
                 .fetch_all(&mut database)
                 .await?;
+            found.forgetting =
+                sqlx::query_scalar("SELECT COUNT(*) FROM forgetting").fetch_one(&mut database).await?;
             let active: Vec<(i64, String, Option<String>)> = sqlx::query_as(
                 "SELECT id, flow, process FROM runs WHERE state IN ('pending', 'running', 'cancelling')",
             )

@@ -156,6 +156,18 @@ pub fn now() -> String {
 }
 
 #[cfg(test)]
+pub async fn temporary() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    (dir, store)
+}
+
+#[cfg(test)]
+pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
+    runs::NewRun { flow, parameters, period: None, cause: "command", due_at: None, event: None }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -221,16 +233,4 @@ mod tests {
         assert!(error.contains("has the version 9 of a later release"), "{error}");
         assert!(error.contains("use that release, or restore a backup"), "{error}");
     }
-}
-
-#[cfg(test)]
-pub async fn temporary() -> (tempfile::TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
-    (dir, store)
-}
-
-#[cfg(test)]
-pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
-    runs::NewRun { flow, parameters, period: None, cause: "command", due_at: None, event: None }
 }
