@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """Writes what fuzz targets start from, taken from the files of our own tests: `fuzz_seeds.py CORPUS`."""
 
+import gzip
+import hashlib
+import io
+import json
 import re
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 from urllib.parse import quote_plus
@@ -87,6 +92,31 @@ def configurations() -> list[str]:
     return literals("prometheus_yml/src/config/tests.rs", r"[a-z_]+:[ \\]")
 
 
+def backups() -> list[bytes]:
+    """A backup of a configuration, as it is and compressed."""
+    config = read("streamflow/templates/streamflow.toml").encode()
+    entry = {"sha256": hashlib.sha256(config).hexdigest(), "size_bytes": len(config)}
+    manifest = {
+        "format": 1,
+        "streamflow": "0.1.0",
+        "created_at": "2026-11-30T12:00:00.000Z",
+        "source": "/srv/data",
+        "database": 8,
+        "files": {"streamflow.toml": entry},
+    }
+    sealed = json.dumps(manifest, separators=(",", ":")).encode()
+    written = json.dumps({"sha256": hashlib.sha256(sealed).hexdigest(), "manifest": manifest}).encode()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.GNU_FORMAT) as files:
+        for name, content in (("streamflow.toml", config), ("manifest.json", written)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            files.addfile(member, io.BytesIO(content))
+    return [archive.getvalue(), gzip.compress(archive.getvalue(), mtime=0)]
+
+
+BYTES = {"backup_archive": backups}
+
 TEXTS = {
     "alert_template": templates,
     "predict_body": bodies,
@@ -107,6 +137,8 @@ def main() -> int:
             seeds.setdefault(target, []).extend(prefix + path.read_bytes() for path in sorted(CRATES.glob(pattern)))
     for target, texts in TEXTS.items():
         seeds.setdefault(target, []).extend(text.encode() for text in texts())
+    for target, made in BYTES.items():
+        seeds.setdefault(target, []).extend(made())
     for target, contents in seeds.items():
         if not contents:
             print(f"error: there is no seed for {target}; the files of the tests have moved", file=sys.stderr)

@@ -86,6 +86,22 @@ pub enum Error {
         /// The last format that is known.
         newest: u32,
     },
+    /// The list of forgotten entities cannot be read: without it, an ingest would bring them back.
+    #[error("the list of forgotten entities {} is damaged: {reason}; restore it from a backup", .path.display())]
+    Forgotten {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A text that names no entity.
+    #[error("{value:?} is no value of {column}; name the entity as the tables do")]
+    Entity {
+        /// What was given.
+        value: String,
+        /// The column that names an entity.
+        column: String,
+    },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {

@@ -76,9 +76,11 @@ pub use format::{CsvOptions, Format};
 pub use period::{Period, PeriodError};
 pub use problem::{Position, Problem, ProblemKind};
 pub use snapshot::checksums::{FileState, Verification, VerifiedFile};
+pub use snapshot::copy::CopiedTable;
 pub use snapshot::expectations::{
     EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,
 };
+pub use snapshot::forget::EntityRows;
 pub use snapshot::frame::{Column, Frame, MISSING, Values};
 pub use snapshot::ingest::{IngestReport, Outcome, Progress};
 pub use snapshot::ledger::{Snapshot, SnapshotTable};

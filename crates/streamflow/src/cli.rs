@@ -13,8 +13,9 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, check, dashboards, data, demo, drift, evaluate, flows, hash_password, ingest,
-    init, models, monitor, notify, prefect, profile, promql, query, sample, serve, train, tsdb, up,
+    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, forget,
+    hash_password, ingest, init, models, monitor, notify, prefect, profile, promql, query, restore, sample,
+    serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -54,7 +55,7 @@ enum Command {
     Sample(sample::Args),
     /// Validate a monthly drop and commit it whole or not at all
     Ingest(ingest::Args),
-    /// Check the files of the ingested months
+    /// Check the files of the ingested months; delete what is past the limits of the configuration
     #[command(subcommand)]
     Data(data::Args),
     /// Fit the model on a month, evaluate it on users it never saw, register it
@@ -96,6 +97,14 @@ enum Command {
     Dashboards(dashboards::Args),
     /// Print the argon2 hash of a password read from standard input, for console.users
     HashPassword,
+    /// Look at everything around a project: disk, clock, ports, secrets, what is stored; say what to do
+    Doctor(doctor::Args),
+    /// Copy the data directory, the reports and the configuration elsewhere, also while a server uses them
+    Backup(backup::Args),
+    /// Make a data directory of a backup, whole or not at all
+    Restore(restore::Args),
+    /// Remove one entity from snapshots, logs and reports, keep it out of later ones, and give a receipt
+    Forget(forget::Args),
     /// Keys of the prediction API: new
     #[command(subcommand)]
     ApiKey(api_key::Args),
@@ -160,6 +169,10 @@ impl Command {
             Command::Dashboards(args) => dashboards::run(args, context),
             Command::HashPassword => hash_password::run(context),
             Command::ApiKey(args) => api_key::run(&args, context),
+            Command::Forget(args) => forget::run(&args, context),
+            Command::Doctor(args) => doctor::run(&args, context),
+            Command::Backup(args) => backup::run(&args, context),
+            Command::Restore(args) => restore::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }

@@ -166,6 +166,22 @@ pub fn cut(text: &str, characters: usize) -> String {
     format!("{start}…")
 }
 
+/// A number of bytes for people.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} bytes");
+    }
+    let (mut value, mut unit) = (count as f64 / 1000.0, UNITS[0]);
+    for next in &UNITS[1..] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    format!("{value:.1} {unit}")
+}
+
 /// The error and its causes in one line. Some libraries name a cause in their own message already.
 pub fn one_line(error: &anyhow::Error) -> String {
     error.chain().fold(String::new(), |line, cause| match cause.to_string() {
@@ -201,6 +217,20 @@ mod tests {
         let mut rows = table(["NAME"]);
         rows.add_row(["a\nevil"]);
         assert_eq!(rows.lines().count(), 2);
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_unit_that_suits_them() {
+        for (count, expected) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (1_234_567, "1.2 MB"),
+            (999_999, "1.0 MB"),
+            (5_000_000_000_000_000, "5000.0 TB"),
+        ] {
+            assert_eq!(super::bytes(count), expected);
+        }
     }
 
     #[test]

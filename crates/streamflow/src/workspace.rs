@@ -49,3 +49,8 @@ pub fn snapshots(data_dir: &Path, spec: DatasetSpec) -> anyhow::Result<Snapshots
         opened => Ok(opened?),
     }
 }
+
+/// The same without changing anything there: what a crash has cut off is neither finished nor removed.
+pub fn look_at(data_dir: &Path, spec: DatasetSpec) -> anyhow::Result<Snapshots> {
+    Ok(Snapshots::look_at(data_dir, spec)?)
+}

@@ -30,6 +30,17 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file in a format that came later.
+    #[error(
+        "{} has the format {format} of a later release, and this one reads the format 1: use that release, or restore a backup that was made before the upgrade",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+    },
     /// More in one batch than a record of the write-ahead log may hold.
     #[error("a batch of {bytes} bytes is over the limit of {limit}; commit more often")]
     BatchTooLarge {
@@ -43,6 +54,14 @@ pub enum Error {
     Exists {
         /// The directory.
         path: PathBuf,
+    },
+    /// A store whose files were replaced faster than they could be copied.
+    #[error("the files of {} were replaced during each of {attempts} copies; try again", path.display())]
+    Overtaken {
+        /// The directory.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: usize,
     },
     /// A store that was closed.
     #[error("the store is closed")]

@@ -67,7 +67,7 @@ pub use matcher::{MatchOp, Matcher};
 pub use options::{Fsync, Options};
 pub use samples::{STALE_NAN, Samples, is_stale};
 pub use series::Series;
-pub use snapshot::snapshot;
+pub use snapshot::{copy_in_use, snapshot};
 pub use stats::{Refused, Stats};
 pub use tail::{Position, PositionError, Tail};
 pub use verify::{Report, verify};

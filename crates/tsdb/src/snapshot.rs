@@ -1,16 +1,18 @@
 //! A copy of a store that is a store.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use crate::block;
+use crate::damage::DamageLog;
 use crate::db::{Db, guard};
 use crate::error::Error;
 use crate::files;
 use crate::head::Copy;
 use crate::options::Options;
-use crate::wal::checkpoint;
+use crate::wal::{self, CHECKPOINT, SEGMENT, SEGMENT_MAGIC, checkpoint};
 
 impl Db {
     /// Copies everything committed so far to a new directory, which [`Db::open`] opens. Blocks are linked where the file
@@ -43,14 +45,7 @@ impl Db {
         files::create_dir(&log)?;
         for source in self.0.blocks().iter() {
             let target = block::path(&blocks, source.id);
-            files::create_dir(&target)?;
-            for name in ["index", "chunks", "meta"] {
-                let (from, to) = (source.dir.join(name), target.join(name));
-                if fs::hard_link(&from, &to).is_err() {
-                    fs::copy(&from, &to).map_err(Error::io("cannot copy", from))?;
-                }
-            }
-            files::sync_dir(&target)?;
+            link_block(&source.dir, &target)?;
         }
         let boundary = self.0.boundary.load(Ordering::Acquire);
         checkpoint::write(&log, 1, boundary, last_id, copies.into_iter().map(Copy::saved))?;
@@ -70,4 +65,111 @@ pub fn snapshot(dir: &Path, to: &Path) -> Result<(), Error> {
         return Err(Error::io("cannot open", dir)(std::io::ErrorKind::NotFound.into()));
     }
     Db::open(dir, Options::default())?.snapshot(to)
+}
+
+/// How often a copy is begun anew because the store's files were replaced meanwhile.
+const ATTEMPTS: usize = 64;
+
+/// Copies the store of a directory that another process may have open and be writing to: what is in it when the copy
+/// begins, and perhaps some of what comes meanwhile. Blocks are linked where the file system can, else copied.
+///
+/// The copy is what `kill -9` would have left: as long as neither the blocks nor the checkpoint have changed between its
+/// beginning and its end, only the log has grown meanwhile, and it is copied in its order and cut behind its last whole
+/// record.
+///
+/// # Errors
+/// When the directory to be made is there already, a file cannot be read or written, or the store's files were replaced
+/// during each of many attempts. What was begun is left under a name with the extension `tmp`.
+pub fn copy_in_use(dir: &Path, to: &Path) -> Result<(), Error> {
+    if to.exists() {
+        return Err(Error::Exists { path: to.to_owned() });
+    }
+    let aside = to.with_extension(files::ASIDE);
+    for _ in 0..ATTEMPTS {
+        if aside.exists() {
+            // Its files may be links to those of the store: they must not be written to.
+            fs::remove_dir_all(&aside).map_err(Error::io("cannot remove", &aside))?;
+        }
+        let before = Files::of(dir)?;
+        match before.copy(&aside) {
+            Ok(()) if Files::of(dir)?.holds_the_same(&before) => return files::rename(&aside, to),
+            Ok(()) => {}
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Overtaken { path: dir.to_owned(), attempts: ATTEMPTS })
+}
+
+/// The files of a store that a copy needs.
+struct Files {
+    blocks: Vec<(u64, PathBuf)>,
+    checkpoint: Option<(u64, PathBuf)>,
+    /// From the checkpoint on.
+    segments: Vec<(u64, PathBuf)>,
+}
+
+impl Files {
+    fn of(dir: &Path) -> Result<Self, Error> {
+        let numbered = |folder: &str, prefix| match files::numbered(&dir.join(folder), prefix) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            found => found,
+        };
+        let blocks = numbered("blocks", block::BLOCK)?;
+        let checkpoint = numbered("wal", CHECKPOINT)?.pop();
+        let from = checkpoint.as_ref().map_or(0, |(number, _)| *number);
+        let mut segments = numbered("wal", SEGMENT)?;
+        segments.retain(|(number, _)| *number >= from);
+        Ok(Self { blocks, checkpoint, segments })
+    }
+
+    /// True where the log alone differs.
+    fn holds_the_same(&self, other: &Self) -> bool {
+        self.blocks == other.blocks && self.checkpoint == other.checkpoint
+    }
+
+    fn copy(&self, to: &Path) -> Result<(), Error> {
+        let (blocks, log) = (to.join("blocks"), to.join("wal"));
+        files::create_dir(&blocks)?;
+        files::create_dir(&log)?;
+        for (id, source) in &self.blocks {
+            link_block(source, &block::path(&blocks, *id))?;
+        }
+        for (_, source) in self.checkpoint.iter().chain(&self.segments) {
+            let target = log.join(source.file_name().unwrap_or_default());
+            // Never linked: opening the copy cuts and continues its log.
+            fs::copy(source, &target).map_err(Error::io("cannot copy", source))?;
+        }
+        if let Some((number, _)) = self.segments.last() {
+            cut(&wal::segment_path(&log, *number))?;
+        }
+        files::sync_dir(&blocks)?;
+        files::sync_dir(&log)
+    }
+}
+
+/// Ends the last segment of a copy behind its last whole record: the next may have been written while it was copied.
+fn cut(segment: &Path) -> Result<(), Error> {
+    let found = wal::read_file(segment, SEGMENT_MAGIC, &DamageLog::default(), true, drop)?;
+    let Some(torn) = found.torn else { return Ok(()) };
+    let file = File::options().write(true).open(segment).map_err(Error::io("cannot open", segment))?;
+    file.set_len(torn).map_err(Error::io("cannot cut", segment))
+}
+
+/// Makes a directory of the files of a block, which never change.
+fn link_block(from: &Path, to: &Path) -> Result<(), Error> {
+    files::create_dir(to)?;
+    for name in ["index", "chunks", "meta"] {
+        let (from, to) = (from.join(name), to.join(name));
+        match fs::hard_link(&from, &to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::io("cannot link", from)(error));
+            }
+            Err(_) => {
+                fs::copy(&from, &to).map_err(Error::io("cannot copy", from))?;
+            }
+        }
+    }
+    files::sync_dir(to)
 }

@@ -176,6 +176,78 @@ fn snapshots_are_stores() {
 }
 
 #[test]
+fn what_a_later_release_wrote_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), Options::default()).unwrap();
+    append(&db, 0, 5 * HOUR, 2);
+    db.maintain(5 * HOUR).unwrap();
+    db.close().unwrap();
+    let refused = |file: &Path, bytes: &[u8]| {
+        let before = std::fs::read(file).unwrap();
+        std::fs::write(file, bytes).unwrap();
+        let error = Db::open(dir.path(), Options::default()).unwrap_err().to_string();
+        assert!(error.contains("has the format 2 of a later release"), "{}: {error}", file.display());
+        std::fs::write(file, before).unwrap();
+    };
+    let files = |folder: &str| {
+        let entries = std::fs::read_dir(dir.path().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    for file in files("wal") {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[7] = 2;
+        refused(&file, &bytes);
+    }
+    for block in files("blocks") {
+        let text = std::fs::read_to_string(block.join("meta")).unwrap().replace("block 1", "block 2");
+        let body = text.rsplit_once("crc32 ").unwrap().0;
+        let sealed = format!("{body}crc32 {:08x}\n", crc32fast::hash(body.as_bytes()));
+        refused(&block.join("meta"), sealed.as_bytes());
+    }
+    assert_eq!(count(&Db::open(dir.path(), Options::default()).unwrap()), 5 * 60 * 2);
+}
+
+/// Another process copies as here another thread does: by the files alone.
+#[test]
+fn a_store_in_use_is_copied_as_a_crash_would_have_left_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("a");
+    let options = Options { block_duration_ms: 2000, segment_bytes: 4096, ..Options::default() };
+    let db = Db::open(&from, options).unwrap();
+    let committed = AtomicI64::new(0);
+    let mut copies = 0;
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for t in (0..40_000).step_by(50) {
+                let mut batch = db.batch();
+                (0..5).for_each(|n| {
+                    batch.add(&series(n), t, 1.0).unwrap();
+                });
+                batch.commit().unwrap();
+                committed.fetch_add(5, Ordering::SeqCst);
+                if t % 1000 == 0 {
+                    db.maintain(t).unwrap();
+                }
+            }
+        });
+        while !writing.is_finished() || copies == 0 {
+            let to = dir.path().join(format!("copy-{copies}"));
+            let before = committed.load(Ordering::SeqCst);
+            streamflow_tsdb::copy_in_use(&from, &to).unwrap();
+            assert_eq!(verify(&to).unwrap().damage, []);
+            let copied = count(&Db::open(&to, Options::default()).unwrap()) as i64;
+            assert!(copied >= before && copied % 5 == 0, "{copied} of {before}");
+            copies += 1;
+        }
+    });
+    let last = dir.path().join("last");
+    streamflow_tsdb::copy_in_use(&from, &last).unwrap();
+    assert_eq!(count(&Db::open(&last, Options::default()).unwrap()), 800 * 5);
+    assert!(matches!(streamflow_tsdb::copy_in_use(&from, &last), Err(Error::Exists { .. })));
+    assert_eq!(count(&db), 800 * 5, "opening a copy changes nothing of the store");
+}
+
+#[test]
 fn threads_commit_while_blocks_are_written() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { block_duration_ms: 2000, fsync: Fsync::Always, ..Options::default() };

@@ -17,6 +17,8 @@ use crate::period::Period;
 use crate::snapshot::ledger::{self, LEDGER, Snapshot};
 
 const PREFIX: &str = ".ingest-";
+/// What marks a date that is being removed.
+const REMOVED: &str = ".remove-";
 const MANIFEST: &str = "manifest.json";
 const VALIDATION: &str = "validation.json";
 
@@ -71,6 +73,16 @@ impl Disk {
         self.step()?;
         let directory = File::open(path).map_err(Error::io("open", path))?;
         directory.sync_all().map_err(Error::io("sync", path))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<(), Error> {
+        self.step()?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
@@ -137,12 +149,16 @@ impl<'a> Staging<'a> {
 
 /// Puts another manifest in the place of a date's, when its files are in their places.
 pub(crate) fn rewrite_manifest(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
-    let ledger = snapshots.join(LEDGER);
-    let aside = ledger.join(format!(".as_of={}.json", manifest.as_of));
     let json = serde_json::to_value(manifest).expect("a manifest has text keys");
-    disk.write(&aside, &pretty(&json))?;
-    disk.rename(&aside, &ledger::manifest_path(snapshots, manifest.as_of))?;
-    disk.sync_dir(&ledger)
+    replace(disk, &snapshots.join(LEDGER), &format!("as_of={}.json", manifest.as_of), &json)
+}
+
+/// Puts a file of JSON in the place of one of that name, at once.
+pub(crate) fn replace(disk: &Disk, dir: &Path, name: &str, json: &serde_json::Value) -> Result<(), Error> {
+    let aside = dir.join(format!(".{name}"));
+    disk.write(&aside, &pretty(json))?;
+    disk.rename(&aside, &dir.join(name))?;
+    disk.sync_dir(dir)
 }
 
 /// Moves the files of a committed date to their places; those that are there already are left alone.
@@ -171,13 +187,23 @@ fn settle(disk: &Disk, snapshots: &Path, manifest: &Snapshot, staging: &Path) ->
 
 /// Removes this date of tables that the manifest does not name, which a replacement has left behind.
 fn remove_unnamed(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
+    remove_tables(disk, snapshots, manifest.as_of, |name| manifest.tables.contains_key(name))
+}
+
+/// Removes the folders that tables have of a date, but for those that are kept.
+fn remove_tables(
+    disk: &Disk,
+    snapshots: &Path,
+    as_of: Period,
+    is_kept: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
     for entry in fs::read_dir(snapshots).map_err(Error::io("list", snapshots))? {
         let name = entry.map_err(Error::io("list", snapshots))?.file_name();
         let Some(name) = name.to_str() else { continue };
-        if name.starts_with(['.', '_']) || manifest.tables.contains_key(name) {
+        if name.starts_with(['.', '_']) || is_kept(name) {
             continue;
         }
-        let left_behind = snapshots.join(name).join(format!("as_of={}", manifest.as_of));
+        let left_behind = snapshots.join(name).join(format!("as_of={as_of}"));
         if exists(&left_behind)? {
             disk.remove_dir(&left_behind)?;
             disk.sync_dir(&snapshots.join(name))?;
@@ -186,10 +212,45 @@ fn remove_unnamed(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<
     Ok(())
 }
 
-/// Finishes what a stopped ingest has committed and removes what it has not. The caller holds the lock.
+/// Takes a date out of the snapshots: a mark says so, the manifest is removed (**the commit point**), then the files.
+/// A crash before the commit point leaves the date as it was, one after it what [`recover`] removes.
+pub(crate) fn remove(disk: &Disk, snapshots: &Path, as_of: Period) -> Result<(), Error> {
+    let mark = snapshots.join(format!("{REMOVED}{as_of}"));
+    disk.write(&mark, &[])?;
+    disk.sync_dir(snapshots)?;
+    disk.remove_file(&ledger::manifest_path(snapshots, as_of))?;
+    disk.sync_dir(&snapshots.join(LEDGER))?;
+    sweep(disk, snapshots, as_of, &mark)
+}
+
+/// Removes the files of a date that the ledger no longer names, and then the mark.
+fn sweep(disk: &Disk, snapshots: &Path, as_of: Period, mark: &Path) -> Result<(), Error> {
+    remove_tables(disk, snapshots, as_of, |_| false)?;
+    disk.remove_file(&snapshots.join(Snapshot::validation_path(as_of)))?;
+    disk.sync_dir(&snapshots.join(LEDGER))?;
+    disk.remove_file(mark)?;
+    disk.sync_dir(snapshots)
+}
+
+/// Ends a removal that was stopped: one that was committed is finished, another is given up.
+fn recover_removal(disk: &Disk, snapshots: &Path, as_of: Period) -> Result<(), Error> {
+    let mark = snapshots.join(format!("{REMOVED}{as_of}"));
+    if exists(&ledger::manifest_path(snapshots, as_of))? {
+        disk.remove_file(&mark)?;
+        return disk.sync_dir(snapshots);
+    }
+    sweep(disk, snapshots, as_of, &mark)
+}
+
+/// Finishes what a stopped ingest or removal has committed and removes what it has not. The caller holds the lock.
 pub(crate) fn recover(disk: &Disk, snapshots: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(snapshots).map_err(Error::io("list", snapshots))? {
         let name = entry.map_err(Error::io("list", snapshots))?.file_name();
+        let removed = name.to_str().and_then(|name| name.strip_prefix(REMOVED)?.parse().ok());
+        if let Some(as_of) = removed {
+            recover_removal(disk, snapshots, as_of)?;
+            continue;
+        }
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let staging = snapshots.join(name);
         let manifests = ledger::read_each(snapshots)?;
@@ -221,11 +282,17 @@ pub(crate) fn locate(snapshots: &Path, manifest: &Snapshot, table: &str) -> Opti
     Some(if staged.exists() { staged } else { snapshots.join(&entry.path) })
 }
 
+/// The validation result of a date, where it is now.
+pub(crate) fn locate_validation(snapshots: &Path, manifest: &Snapshot) -> PathBuf {
+    let staged = staging_dir(snapshots, manifest.as_of, manifest.revision).join(VALIDATION);
+    if staged.exists() { staged } else { snapshots.join(&manifest.validation) }
+}
+
 fn staging_dir(snapshots: &Path, as_of: Period, revision: u64) -> PathBuf {
     snapshots.join(format!("{PREFIX}{as_of}-r{revision}"))
 }
 
-fn exists(path: &Path) -> Result<bool, Error> {
+pub(crate) fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(Error::io("look for", path))
 }
 

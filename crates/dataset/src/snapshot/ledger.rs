@@ -52,6 +52,10 @@ pub struct SnapshotTable {
     pub source_size_bytes: u64,
     /// The number of rows.
     pub rows: u64,
+    /// Rows of the drop that are not in it, because their entities were to be forgotten: it was rewritten without them, or
+    /// ingested without.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub forgotten_rows: u64,
     /// The Parquet file, relative to the directory of the snapshots.
     pub path: String,
     /// The size of the Parquet file.
@@ -64,6 +68,11 @@ pub struct SnapshotTable {
 }
 
 impl Snapshot {
+    /// Rows of all tables that were left out because their entities were to be forgotten.
+    pub fn forgotten_rows(&self) -> u64 {
+        self.tables.values().fold(0, |rows, table| rows.saturating_add(table.forgotten_rows))
+    }
+
     /// Rows of all tables.
     pub fn rows(&self) -> u64 {
         self.tables.values().fold(0, |rows, table| rows.saturating_add(table.rows))
@@ -90,6 +99,11 @@ impl Snapshot {
 struct Versioned {
     #[serde(default = "first_format")]
     format: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn first_format() -> u32 {

@@ -4,7 +4,7 @@
 //! result are the sorted entities of the newest snapshot, and each table writes the values of its
 //! newest rows into their places, the newest snapshot first, until no place is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::format::parquet::Footer;
 use crate::period::Period;
 use crate::snapshot::checksums::{CHANGED, Checked};
 use crate::snapshot::commit::locate;
-use crate::snapshot::entity_index::EntityIndex;
+use crate::snapshot::entity_index::{EntityIndex, NOWHERE};
 use crate::snapshot::frame::{Column, Frame, Values};
 use crate::snapshot::ledger::{self, Snapshot};
 use crate::snapshot::slots::Slots;
@@ -54,10 +54,30 @@ impl Snapshots {
     /// Reads the configured columns of the last snapshot of each table, and older ones only while an
     /// entity has no row yet. Beside the result it holds the entities and one batch of each table.
     pub fn point_in_time(&self, as_of: Period, options: PointInTime) -> Result<Frame, Error> {
+        self.consistently(|ledger| self.tables(ledger, as_of, options.exact)?.frame(as_of, options))
+    }
+
+    /// The dates whose rows stand in the point-in-time table of exactly `as_of`, that date included: without one of them
+    /// the table would be another.
+    ///
+    /// # Errors
+    /// As [`Snapshots::point_in_time`].
+    ///
+    /// # Cost
+    /// Reads the entities of the last snapshot of each table, and of older ones only while one has no row yet.
+    pub fn sources(&self, as_of: Period) -> Result<BTreeSet<Period>, Error> {
+        self.consistently(|ledger| self.tables(ledger, as_of, true)?.sources())
+    }
+
+    /// Reads as of one state of the ledger.
+    fn consistently<T>(
+        &self,
+        read: impl Fn(&BTreeMap<Period, Snapshot>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut overtaken = Error::Overtaken { attempts: ATTEMPTS };
         for _ in 0..ATTEMPTS {
             let ledger = ledger::read_all(&self.snapshots)?;
-            match self.read_point_in_time(&ledger, as_of, options) {
+            match read(&ledger) {
                 // The file was moved to its place meanwhile, or is lost.
                 Err(gone @ Error::Io { .. }) if gone.io_kind() == Some(ErrorKind::NotFound) => {
                     overtaken = gone;
@@ -81,20 +101,20 @@ impl Snapshots {
         Ok(Some((as_of, frame)))
     }
 
-    fn read_point_in_time(
-        &self,
-        ledger: &BTreeMap<Period, Snapshot>,
+    fn tables<'a>(
+        &'a self,
+        ledger: &'a BTreeMap<Period, Snapshot>,
         as_of: Period,
-        options: PointInTime,
-    ) -> Result<Frame, Error> {
+        exact: bool,
+    ) -> Result<Tables<'a>, Error> {
         let newest = ledger.range(..=as_of).next_back().map(|(_, snapshot)| snapshot);
-        let Some(newest) = newest.filter(|snapshot| !options.exact || snapshot.as_of == as_of) else {
+        let Some(newest) = newest.filter(|snapshot| !exact || snapshot.as_of == as_of) else {
             let available = ledger.keys().copied().collect();
-            return Err(Error::NoSnapshot { as_of, exact: options.exact, available });
+            return Err(Error::NoSnapshot { as_of, exact, available });
         };
         check_columns(&self.spec, newest)?;
         let Self { snapshots, spec, checked, .. } = self;
-        Tables { snapshots, spec, ledger, newest, checked }.frame(as_of, options)
+        Ok(Tables { snapshots, spec, ledger, newest, checked })
     }
 }
 
@@ -140,12 +160,7 @@ impl Tables<'_> {
     fn frame(&self, as_of: Period, options: PointInTime) -> Result<Frame, Error> {
         let spec = self.spec;
         let index = self.entities()?;
-        let mut wanted: Vec<Wanted> = spec
-            .tables
-            .keys()
-            .map(|table| Wanted { table, columns: self.features_of(table), older: true })
-            .filter(|wanted| !wanted.columns.is_empty())
-            .collect();
+        let mut wanted = self.features();
         let labelled = options.labels && self.newest.as_of == as_of;
         if labelled {
             let Label { table, column } = &spec.label;
@@ -168,6 +183,48 @@ impl Tables<'_> {
         Ok(Frame { columns, rows })
     }
 
+    /// The tables that have features.
+    fn features(&self) -> Vec<Wanted<'_>> {
+        let tables = self.spec.tables.keys();
+        let wanted = tables.map(|table| Wanted { table, columns: self.features_of(table), older: true });
+        wanted.filter(|wanted| !wanted.columns.is_empty()).collect()
+    }
+
+    /// The dates of the rows that the features are taken from.
+    fn sources(&self) -> Result<BTreeSet<Period>, Error> {
+        let index = self.entities()?;
+        let mut sources = BTreeSet::from([self.newest.as_of]);
+        for wanted in self.features() {
+            let mut places = index.places();
+            for snapshot in self.snapshots_of(&wanted) {
+                if places.is_full() {
+                    break;
+                }
+                places.restart();
+                self.read(snapshot, wanted.table, &[], |rows| {
+                    let taken = places.take(rows.entities).map_err(|reason| rows.damaged(reason))?;
+                    if taken.iter().any(|row| *row != NOWHERE) {
+                        sources.insert(snapshot.as_of);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The snapshots in which the values of a table are looked for, the newest first.
+    fn snapshots_of(&self, wanted: &Wanted) -> impl Iterator<Item = &Snapshot> {
+        let entity = self.spec.entity.column();
+        let has_all = move |snapshot: &&Snapshot| {
+            let mut needed = wanted.columns.iter().copied().chain([entity]);
+            needed.all(|column| has(snapshot, self.spec, wanted.table, column))
+        };
+        let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
+        let older = older.filter(has_all).take(if wanted.older { usize::MAX } else { 0 });
+        std::iter::once(self.newest).chain(older)
+    }
+
     fn features_of(&self, table: &str) -> Vec<&str> {
         let features = self.spec.features.iter();
         features.filter(|feature| self.spec.table_of(feature) == Some(table)).map(String::as_str).collect()
@@ -188,14 +245,7 @@ impl Tables<'_> {
         let types: Vec<ColumnType> = types.map(|found| found.unwrap_or(ColumnType::String)).collect();
         let mut slots: Vec<Slots> = types.iter().map(|found| Slots::new(*found, index.len())).collect();
         let mut places = index.places();
-        let entity = self.spec.entity.column();
-        let has_all = |snapshot: &&Snapshot| {
-            let mut needed = wanted.columns.iter().copied().chain([entity]);
-            needed.all(|column| has(snapshot, self.spec, wanted.table, column))
-        };
-        let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
-        let older = older.filter(has_all).take(if wanted.older { usize::MAX } else { 0 });
-        for snapshot in std::iter::once(self.newest).chain(older) {
+        for snapshot in self.snapshots_of(wanted) {
             if places.is_full() {
                 break;
             }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{Field, Schema};
+use arrow_select::filter::filter_record_batch;
 
 use crate::cell::{Cell, Cells, arrow_type, shorten};
 use crate::column_type::ColumnType;
@@ -30,9 +31,19 @@ pub(crate) struct Rows {
     pub(crate) first_row: u64,
     /// Lines of the rows, when the file is text.
     lines: Vec<u64>,
+    /// Which rows of the file's batch these are, where not all of them.
+    kept: Option<Vec<usize>>,
 }
 
 impl Rows {
+    /// The rows for which this is true.
+    pub(crate) fn filtered(self, kept: &BooleanArray) -> Result<Self, Error> {
+        let batch = filter_record_batch(&self.batch, kept);
+        let batch = batch.map_err(|error| Error::Engine(error.to_string()))?;
+        let rows = (0..kept.len()).filter(|row| kept.value(*row)).collect();
+        Ok(Self { batch, kept: Some(rows), ..self })
+    }
+
     /// The values of a configured column; the header of the file has been matched, so it is there.
     pub(crate) fn cells(&self, column: &str) -> Cells<'_> {
         let array = self.batch.column_by_name(column);
@@ -40,6 +51,7 @@ impl Rows {
     }
 
     pub(crate) fn position(&self, row: usize) -> Position {
+        let row = self.kept.as_ref().and_then(|kept| kept.get(row).copied()).unwrap_or(row);
         match self.lines.get(row) {
             Some(line) => Position::Line(*line),
             None => Position::Row(self.first_row + row as u64 + 1),
@@ -220,7 +232,8 @@ impl<'a> RowsBuilder<'a> {
         let arrays = self.columns.iter_mut().map(Builder::finish).collect();
         let batch = RecordBatch::try_new(self.schema.clone(), arrays)
             .map_err(|error| Error::Engine(error.to_string()))?;
-        let rows = Rows { batch, first_row: self.first_row, lines: std::mem::take(&mut self.lines) };
+        let rows =
+            Rows { batch, first_row: self.first_row, lines: std::mem::take(&mut self.lines), kept: None };
         self.first_row += self.rows as u64;
         self.rows = 0;
         self.text_bytes = 0;

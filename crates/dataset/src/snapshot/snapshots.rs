@@ -45,6 +45,16 @@ impl Snapshots {
         Ok(opened)
     }
 
+    /// The snapshots under `DATA_DIR/snapshots` as they lie there: nothing is made, finished or removed.
+    ///
+    /// # Errors
+    /// [`Error::Spec`].
+    pub fn look_at(data_dir: &Path, spec: DatasetSpec) -> Result<Snapshots, Error> {
+        spec.validate()?;
+        let (snapshots, data_dir) = (data_dir.join("snapshots"), data_dir.to_path_buf());
+        Ok(Snapshots { data_dir, snapshots, spec, disk: Disk::default(), checked: Checked::default() })
+    }
+
     /// The configuration it was opened with.
     pub fn spec(&self) -> &DatasetSpec {
         &self.spec
@@ -66,6 +76,21 @@ impl Snapshots {
         Ok(ledger::read_all(&self.snapshots)?.into_keys().next_back())
     }
 
+    /// Removes the snapshot of a date, all at once; false when there is none. What later snapshots show is changed by it
+    /// where one of them takes features from this one: see [`Snapshots::sources`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] or [`Error::Io`].
+    pub fn remove(&self, as_of: Period) -> Result<bool, Error> {
+        let _lock = self.lock()?;
+        commit::recover(&self.disk, &self.snapshots)?;
+        if !commit::exists(&ledger::manifest_path(&self.snapshots, as_of))? {
+            return Ok(false);
+        }
+        commit::remove(&self.disk, &self.snapshots, as_of)?;
+        Ok(true)
+    }
+
     /// The lock of writers, held as long as the file is open; it ends with the process, however that
     /// ends.
     ///
@@ -83,6 +108,91 @@ impl Snapshots {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
             Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    use super::*;
+    use crate::snapshot::commit::STOPPED;
+    use crate::snapshot::point_in_time::PointInTime;
+
+    /// Two dates of a table, of which the second leaves an entity out.
+    fn two_months() -> (tempfile::TempDir, Snapshots, [Period; 2]) {
+        let spec: DatasetSpec = serde_json::from_value(serde_json::json!({
+            "entity": "id",
+            "entity_table": "users",
+            "label": { "table": "users", "column": "gone" },
+            "features": ["hours"],
+            "tables": {
+                "users": { "columns": { "id": "string", "gone": "boolean" } },
+                "usage": { "columns": { "id": "string", "hours": "float" } },
+            }
+        }))
+        .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::open(directory.path(), spec).unwrap();
+        let dates = ["2024-01-31", "2024-02-29"].map(|date| date.parse().unwrap());
+        for (date, usage) in dates.iter().zip(["id,hours\na,1\nb,2\n", "id,hours\nb,7\n"]) {
+            let drop = tempfile::tempdir().unwrap();
+            fs::write(drop.path().join("users.csv"), "id,gone\na,0\nb,1\n").unwrap();
+            fs::write(drop.path().join("usage.csv"), usage).unwrap();
+            snapshots.ingest(drop.path(), *date, false, &mut |_| {}).unwrap();
+        }
+        (directory, snapshots, dates)
+    }
+
+    fn stop_before(snapshots: &Snapshots, step: u64) {
+        snapshots.disk.steps.store(0, SeqCst);
+        snapshots.disk.stop_before.store(step, SeqCst);
+    }
+
+    #[test]
+    fn a_month_that_gives_features_to_a_later_one_is_among_its_sources() {
+        let (_directory, snapshots, [first, second]) = two_months();
+        assert_eq!(snapshots.sources(second).unwrap(), [first, second].into());
+        assert_eq!(snapshots.sources(first).unwrap(), [first].into());
+        let third: Period = "2024-03-31".parse().unwrap();
+        let drop = tempfile::tempdir().unwrap();
+        fs::write(drop.path().join("users.csv"), "id,gone\na,0\nb,1\n").unwrap();
+        fs::write(drop.path().join("usage.csv"), "id,hours\na,3\nb,4\n").unwrap();
+        snapshots.ingest(drop.path(), third, false, &mut |_| {}).unwrap();
+        assert_eq!(snapshots.sources(third).unwrap(), [third].into());
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout)]
+    fn a_removal_stopped_anywhere_leaves_the_month_or_nothing_of_it() {
+        let mut faults = 0;
+        for step in 1.. {
+            let (directory, snapshots, [first, second]) = two_months();
+            let whole = PointInTime { labels: true, exact: true };
+            let before = snapshots.point_in_time(first, whole).unwrap();
+            stop_before(&snapshots, step);
+            match snapshots.remove(first) {
+                Ok(removed) => {
+                    assert!(removed && step > 8, "{step}");
+                    println!("stops of removals: {faults} faults, 0 lost");
+                    return;
+                }
+                Err(Error::Io { action: STOPPED, .. }) => faults += 1,
+                Err(other) => panic!("{step}: {other}"),
+            }
+            let again = Snapshots::open(directory.path(), snapshots.spec.clone()).unwrap();
+            assert!(again.verify().unwrap().is_intact(), "{step}");
+            let dates: Vec<Period> = again.snapshots().unwrap().iter().map(|found| found.as_of).collect();
+            match dates.len() {
+                2 => assert_eq!(again.point_in_time(first, whole).unwrap(), before),
+                _ => assert_eq!(dates, [second]),
+            }
+            again.remove(first).unwrap();
+            assert!(!again.remove(first).unwrap());
+            assert!(again.verify().unwrap().is_intact());
+            assert!(!directory.path().join("snapshots/usage/as_of=2024-01-31").exists());
         }
     }
 }

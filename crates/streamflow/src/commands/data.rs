@@ -1,5 +1,6 @@
-//! `streamflow data`: the snapshots as files.
+//! `streamflow data`: what is stored, as files: whole, and not for longer than it is wanted.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -7,7 +8,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use streamflow_dataset::{FileState, Verification, VerifiedFile};
 
-use super::Context;
+use super::{Context, actor, block_on};
+use crate::keep;
+use crate::keep::prune::{Fate, plan};
 use crate::terminal::table;
 use crate::workspace::snapshots;
 
@@ -19,10 +22,60 @@ pub enum Args {
         #[arg(long)]
         adopt: bool,
     },
+    /// Delete the months, versions of models, reports and runs that are past the limits of the configuration
+    Prune {
+        /// Say what would go and why, and what is kept although it is old; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Folder of the drift reports [default: from the configuration, reports/drift]
+        #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
+        report_dir: Option<PathBuf>,
+    },
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let Args::Verify { adopt } = args;
+    match args {
+        Args::Verify { adopt } => verify(*adopt, context),
+        Args::Prune { dry_run, report_dir } => prune(*dry_run, report_dir.as_deref(), context),
+    }
+}
+
+fn prune(dry_run: bool, report_dir: Option<&Path>, context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    let fates = block_on(async {
+        let workspace = context.workspace(config, report_dir).await?;
+        let plan = plan(&workspace).await?;
+        let gone = if dry_run { Vec::new() } else { keep::prune::prune(&workspace, &actor()).await? };
+        // What was kept is told all the same.
+        Ok(match dry_run {
+            true => plan,
+            false => gone.into_iter().chain(plan.into_iter().filter(|fate| !fate.goes)).collect(),
+        })
+    })?;
+    let value = json!({ "dry_run": dry_run, "fates": fates });
+    context.terminal.result(&value, || fates_text(&fates, dry_run))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fates_text(fates: &[Fate], dry_run: bool) -> String {
+    if fates.is_empty() {
+        return "Nothing is past a limit: [snapshots], [model], [monitor] and [runs] of the configuration have them."
+            .to_owned();
+    }
+    let word = |goes: bool| match (goes, dry_run) {
+        (true, true) => "would go",
+        (true, false) => "deleted",
+        (false, _) => "kept",
+    };
+    let mut rows = table(["WHAT", "NAME", "", "WHY"]);
+    for fate in fates {
+        rows.add_row([fate.kind.as_str(), &fate.name, word(fate.goes), &fate.why]);
+    }
+    let gone = fates.iter().filter(|fate| fate.goes).count();
+    format!("{rows}\n\n{gone} {}, {} kept although past a limit.", word(true), fates.len() - gone)
+}
+
+fn verify(adopt: bool, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let data_dir = context.data_dir(&config);
     if !data_dir.join("snapshots").is_dir() {
@@ -32,7 +85,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         );
     }
     let snapshots = snapshots(&data_dir, config.dataset)?;
-    let adopted = if *adopt { snapshots.adopt()? } else { 0 };
+    let adopted = if adopt { snapshots.adopt()? } else { 0 };
     let found = snapshots.verify()?;
     let value = json!({
         "files": found.files.iter().map(json_of).collect::<Vec<_>>(),

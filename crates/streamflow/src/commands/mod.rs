@@ -1,13 +1,16 @@
 //! One file per subcommand: its arguments and what it does.
 
 pub mod api_key;
+pub mod backup;
 pub mod check;
 pub mod dashboards;
 pub mod data;
 pub mod demo;
+pub mod doctor;
 pub mod drift;
 pub mod evaluate;
 pub mod flows;
+pub mod forget;
 pub mod hash_password;
 pub mod ingest;
 pub mod init;
@@ -18,6 +21,7 @@ pub mod prefect;
 pub mod profile;
 pub mod promql;
 pub mod query;
+pub mod restore;
 pub mod sample;
 pub mod serve;
 pub mod train;

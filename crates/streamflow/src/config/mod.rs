@@ -11,6 +11,7 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod retention;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use retention::{Keep, SnapshotsConfig};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -55,6 +57,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// How long ingested months are kept.
+    #[serde(default)]
+    pub snapshots: SnapshotsConfig,
     /// How long runs are kept.
     #[serde(default)]
     pub runs: RunsConfig,
@@ -67,6 +72,9 @@ pub struct Config {
     /// Folder of the configuration file: what relative paths in it start from.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The configuration file itself; none for the built-in example.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -113,11 +121,20 @@ impl Config {
         })?;
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        config.file = Some(path.to_path_buf());
         config.api.resolve(&config.base)?;
         if let Some(tls) = &mut config.console.tls {
             tls.resolve(&config.base);
         }
         Ok(config)
+    }
+
+    /// The configuration of a text that was found elsewhere, such as in a backup; its paths start from the current folder.
+    ///
+    /// # Errors
+    /// A text that is no configuration.
+    pub fn of_text(text: &str, origin: &Path) -> anyhow::Result<Self> {
+        Self::parse(text, origin)
     }
 
     fn parse(text: &str, origin: &Path) -> anyhow::Result<Self> {

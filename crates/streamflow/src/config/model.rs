@@ -1,5 +1,7 @@
 //! The `[model]` section of the configuration.
 
+use std::num::NonZeroU32;
+
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +15,16 @@ pub struct ModelConfig {
     pub seed: u64,
     /// Share of the entities held out for validation, above 0 and below 1.
     pub validation_share: f64,
+    /// Age after which a version is deleted; none: at no age.
+    pub keep_days: Option<NonZeroU32>,
+    /// Versions over which the oldest are deleted; none: any number is kept.
+    pub keep_versions: Option<NonZeroU32>,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "model".into(), seed: 42, validation_share: 0.25 }
+        let (keep_days, keep_versions) = (None, None);
+        Self { name: "model".into(), seed: 42, validation_share: 0.25, keep_days, keep_versions }
     }
 }
 

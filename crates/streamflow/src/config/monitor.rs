@@ -1,6 +1,7 @@
 //! The `[monitor]` section of the configuration.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -23,6 +24,10 @@ pub struct MonitorConfig {
     pub untested: Untested,
     /// Folder of the reports; relative to the configuration file.
     pub report_dir: PathBuf,
+    /// Age after which a report is deleted; none: at no age.
+    pub keep_report_days: Option<NonZeroU32>,
+    /// Reports over which the oldest are deleted; none: any number is kept.
+    pub keep_reports: Option<NonZeroU32>,
     /// When the model counts as wrong.
     pub performance: PerformanceConfig,
     /// Columns that are judged otherwise.
@@ -114,6 +119,8 @@ impl Default for MonitorConfig {
             threshold: DRIFT_SHARE_THRESHOLD,
             untested: Untested::Drifted,
             report_dir: "reports/drift".into(),
+            keep_report_days: None,
+            keep_reports: None,
             performance: PerformanceConfig::default(),
             columns: BTreeMap::new(),
         }

@@ -136,7 +136,11 @@ impl ReportFolder {
         };
         names.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
         for (name, _) in names {
-            let report = self.read(&name)?;
+            let report = match self.read(&name) {
+                // Deleted since it was listed.
+                Err(_) if !self.file(&name, "json")?.exists() => continue,
+                read => read?,
+            };
             if self.is_configured(&report) {
                 return Ok(Some(report));
             }
@@ -149,6 +153,8 @@ impl ReportFolder {
         let (mut entries, mut damaged) = (Vec::new(), Vec::new());
         for (name, created) in self.names()? {
             match self.read(&name) {
+                // Deleted since it was listed.
+                Err(_) if !self.file(&name, "json")?.exists() => {}
                 Ok(report) => entries.push(ReportEntry::new(&name, &report, created)),
                 Err(error) => damaged.push(format!("{error:#}")),
             }
@@ -171,7 +177,8 @@ impl ReportFolder {
             let file = file?;
             let name = file.file_name().to_string_lossy().into_owned();
             let Some(name) = name.strip_suffix(".json").filter(|name| is_name(name)) else { continue };
-            let written = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let Ok(metadata) = file.metadata() else { continue };
+            let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             names.push((name.to_owned(), Timestamp::from_millisecond(written.as_millis() as i64)?));
         }
         names.sort_by(|a, b| (b.1, &b.0).cmp(&(a.1, &a.0)));
@@ -184,6 +191,24 @@ impl ReportFolder {
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Report::from_json(&text).with_context(|| format!("{} is not a drift report", path.display()))
+    }
+
+    /// Deletes a report. The file that lists know it by goes last: a removal that is cut off is seen and made again.
+    pub fn remove(&self, name: &str) -> anyhow::Result<()> {
+        for file in self.files(name)? {
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of a report, the one that lists know it by the last.
+    pub fn files(&self, name: &str) -> anyhow::Result<[PathBuf; 3]> {
+        Ok([self.file(name, "html")?, self.file(name, "evidently.json")?, self.file(name, "json")?])
     }
 
     /// The file of a report, without looking whether it is there.

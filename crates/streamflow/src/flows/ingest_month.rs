@@ -112,7 +112,11 @@ fn summary(report: &IngestReport) -> String {
         Outcome::Mended => "damaged files were written again: ingested",
         Outcome::Unchanged => "unchanged, it was ingested before:",
     };
-    format!("{what} {} tables, {} rows", snapshot.tables.len(), snapshot.rows())
+    let summary = format!("{what} {} tables, {} rows", snapshot.tables.len(), snapshot.rows());
+    match snapshot.forgotten_rows() {
+        0 => summary,
+        rows => format!("{summary}, without {rows} of entities that were to be forgotten"),
+    }
 }
 
 fn text(report: &IngestReport) -> String {

@@ -18,8 +18,10 @@ use super::start::{Start, cancel, execute, record_answer, schedule};
 use super::triggers::Triggers;
 use super::{Parameters, days};
 use crate::config::Overlap;
+use crate::keep::Busy;
+use crate::keep::forget::resume;
+use crate::keep::prune::{Fate, prune};
 use crate::store::approvals::Answer;
-use crate::store::retention::Retention;
 use crate::store::runs::Run;
 use crate::store::schedules::SkippedTime;
 use crate::store::transitions::Step;
@@ -33,7 +35,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const ACTIVE_MAX: usize = 4;
 /// How often a run whose process was killed goes on by itself.
 const ATTEMPTS_AFTER_CRASHES: i64 = 3;
-/// How often old runs are deleted.
+/// How often what is old is deleted.
 const CLEAN_INTERVAL: Duration = Duration::from_secs(3600);
 /// Time after which a run that waits counts as late.
 const LATE_AFTER: Duration = Duration::from_secs(15);
@@ -55,7 +57,7 @@ pub struct Runner {
     triggers: Triggers,
     active: JoinSet<i64>,
     working_on: Vec<i64>,
-    /// When old runs were last deleted.
+    /// When what is old was last deleted.
     cleaned: Option<Instant>,
 }
 
@@ -123,19 +125,26 @@ impl Runner {
         Ok(next)
     }
 
-    /// Deletes old runs, now and then.
+    /// Deletes what is old, now and then.
     async fn clean(&mut self) -> anyhow::Result<()> {
         if self.cleaned.is_some_and(|cleaned| cleaned.elapsed() < CLEAN_INTERVAL) {
             return Ok(());
         }
         self.cleaned = Some(Instant::now());
-        let config = &self.workspace.config.runs;
-        let keep = Retention { days: config.keep_days.get(), runs_of_flow: config.keep_of_flow.get() };
-        let deleted = self.workspace.store.forget_runs(keep).await?;
-        if deleted > 0 {
-            tracing::info!(deleted, "old runs were deleted");
+        match keep_clean(&self.workspace, "the clean-up of the server").await {
+            // A backup is being made, say: the next time will do.
+            Err(error) if error.is::<Busy>() => Ok(()),
+            Err(error) => {
+                tracing::warn!("not everything that is old was deleted: {}", one_line(&error));
+                Ok(())
+            }
+            Ok(gone) => {
+                for fate in gone {
+                    tracing::info!("deleted: {} {}: {}", fate.kind.as_str(), fate.name, fate.why);
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Goes on with runs that nobody started by hand and whose process was killed.
@@ -290,6 +299,15 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Finishes what is to be forgotten, then deletes what is old.
+async fn keep_clean(workspace: &Workspace, actor: &str) -> anyhow::Result<Vec<Fate>> {
+    let forgotten = resume(workspace).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "entities that were to be forgotten are");
+    }
+    prune(workspace, actor).await
 }
 
 /// True for a run whose time has not come.

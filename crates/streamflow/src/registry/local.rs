@@ -10,7 +10,17 @@ use crate::store::Store;
 use crate::store::models::{By, ModelVersion, NewVersion};
 
 /// The file of an artefact that says what its other files hold.
-const SUMS: &str = "SHA256SUMS";
+pub const SUMS: &str = "SHA256SUMS";
+
+/// What that file says: the other files of the artefact, and their SHA-256.
+pub fn sums(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines =
+        text.lines().map(|line| line.split_once("  ").map(|(sum, name)| (name.to_owned(), sum.to_owned())));
+    lines
+        .collect::<Option<_>>()
+        .with_context(|| format!("{} is damaged: train that version again", file.display()))
+}
 
 /// A trained model that is to be registered.
 pub struct NewModel {
@@ -108,8 +118,45 @@ impl Registry {
         trained.with_context(|| format!("version {version} of {name} cannot be read"))
     }
 
+    /// Deletes a version, its row first: from then on nobody is told of the artefact. False where it is needed.
+    pub async fn remove(&self, name: &str, version: i64, by: By<'_>) -> anyhow::Result<bool> {
+        if !self.store.forget_version(name, version, by).await? {
+            return Ok(false);
+        }
+        remove_artefact(&self.dir(name, version))?;
+        Ok(true)
+    }
+
+    /// Deletes the artefacts of versions that were taken out of the registry by a process that stopped before it came to
+    /// them. A version that is registered has its number from a later training.
+    pub async fn finish_removals(&self) -> anyhow::Result<()> {
+        let registered: Vec<String> = self
+            .versions()
+            .await?
+            .iter()
+            .map(|found| format!("{} version {}", found.name, found.version))
+            .collect();
+        for subject in self.store.forgotten_versions().await? {
+            let Some((name, version)) = subject.rsplit_once(" version ") else { continue };
+            let Ok(version) = version.parse() else { continue };
+            if !registered.contains(&subject) {
+                remove_artefact(&self.dir(name, version))?;
+            }
+        }
+        Ok(())
+    }
+
     fn dir(&self, name: &str, version: i64) -> PathBuf {
         self.models_dir.join(name).join(version.to_string())
+    }
+}
+
+fn remove_artefact(dir: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,9 @@ use super::{State, Store, now, process};
 /// this one can be looked up.
 const LEASE: Duration = Duration::from_secs(30);
 
+/// What became of a run whose process is there no more.
+const GONE: &str = "its process ended before the run did: it was killed, or the machine went down";
+
 /// What a process that works on a run learns when it says that it still does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sign {
@@ -80,15 +83,30 @@ impl Store {
                 Some(process::Fate::Elsewhere) => run_out,
                 Some(process::Fate::Alive) | None => false,
             };
-            if gone && self.crash(run).await? {
+            if gone && self.crash(run, GONE).await? {
                 crashed.push(run);
             }
         }
         Ok(crashed)
     }
 
-    async fn crash(&self, run: i64) -> sqlx::Result<bool> {
-        let message = "its process ended before the run did: it was killed, or the machine went down";
+    /// Ends all active runs as crashed, whatever their process: of a data directory that was copied from elsewhere, none
+    /// is worked on here. Their ids.
+    pub async fn end_active_runs(&self, message: &str) -> sqlx::Result<Vec<i64>> {
+        let active: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM runs WHERE state IN ('pending', 'running', 'cancelling')")
+                .fetch_all(&self.pool)
+                .await?;
+        let mut crashed = Vec::new();
+        for run in active {
+            if self.crash(run, message).await? {
+                crashed.push(run);
+            }
+        }
+        Ok(crashed)
+    }
+
+    async fn crash(&self, run: i64, message: &str) -> sqlx::Result<bool> {
         let step = Step::new(State::Crashed, "Crashed", message);
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let moved = move_in(&mut transaction, run, &step).await?;

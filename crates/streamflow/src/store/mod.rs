@@ -2,7 +2,10 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod copy;
 pub mod evaluations;
+pub mod forgetting;
+pub mod inspect;
 mod leases;
 pub mod logs;
 pub mod mirror;
@@ -34,6 +37,10 @@ const BUSY: Duration = Duration::from_secs(90);
 /// How often, and after which pause, what another process keeps from the database is tried again.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
+/// Its file in a data directory.
+pub const DATABASE: &str = "streamflow.db";
+/// The newest step of its format that this release knows.
+pub const NEWEST: i64 = 10;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -49,10 +56,17 @@ impl Store {
     pub async fn open(data_dir: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir)
             .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
-        let path = data_dir.join("streamflow.db");
-        Self::connect(&path).await.with_context(|| {
-            format!("cannot open the database {}: is the folder writable, the file intact?", path.display())
+        let path = data_dir.join(DATABASE);
+        Self::connect(&path).await.map_err(|error| {
+            let hint = if error.is::<Newer>() { "" } else { ": is the folder writable, the file intact?" };
+            error.context(format!("cannot open the database {}{hint}", path.display()))
         })
+    }
+
+    /// Ends the connections: the file is whole without those beside it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.durable.close().await;
     }
 
     async fn connect(path: &PathBuf) -> anyhow::Result<Self> {
@@ -61,7 +75,9 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(BUSY);
+            .busy_timeout(BUSY)
+            // What is deleted or changed is overwritten: somebody may have asked for that.
+            .pragma("secure_delete", "ON");
         let open = |synchronous, connections| {
             let options = options.clone().synchronous(synchronous);
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)
@@ -109,12 +125,14 @@ fn migrator() -> Migrator {
         step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
         step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
         step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
+        step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
     ])
 }
 
 /// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
 /// step that the other has taken: it looks again.
 async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
+    refuse_newer(pool).await?;
     for _ in 1..TRIES {
         match migrator().run(pool).await {
             Ok(()) => return Ok(()),
@@ -125,6 +143,30 @@ async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
         }
     }
     Ok(migrator().run(pool).await?)
+}
+
+/// Refuses a database that a later release has brought up to its own date: nothing is known of what it holds.
+async fn refuse_newer(pool: &SqlitePool) -> anyhow::Result<()> {
+    let is_new = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
+    if sqlx::query(is_new).fetch_optional(pool).await?.is_none() {
+        return Ok(());
+    }
+    let version: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await?;
+    if version > NEWEST {
+        return Err(Newer { version }.into());
+    }
+    Ok(())
+}
+
+/// A database that a later release has changed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it has the version {version} of a later release, and this one knows versions up to {NEWEST}: use that release, or \
+     restore a backup that was made before the upgrade (`streamflow restore`)"
+)]
+pub struct Newer {
+    pub version: i64,
 }
 
 /// Reads a column of JSON; what is no JSON is passed on as a string.
@@ -160,7 +202,7 @@ pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Store;
+    use super::*;
 
     #[test]
     fn a_new_database_is_opened_by_many_at_once() {
@@ -176,5 +218,68 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// As a release wrote it that knew four steps: runs without transitions, models without the run that trained them.
+    #[tokio::test]
+    async fn a_database_of_before_is_brought_up_to_date_with_all_that_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(DATABASE);
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let first_steps = migrator().iter().filter(|step| step.version <= 4).cloned().collect::<Vec<_>>();
+        Migrator::with_migrations(first_steps).run(&old).await.unwrap();
+        for sql in [
+            "INSERT INTO runs (id, flow, parameters, state, state_name, message, started_at, ended_at, report)
+             VALUES (1, 'monitor_month', '{\"reference\":\"2024-01-31\"}', 'completed', 'NO_ACTION', '', '2024-02-01T00:00:00.000Z', '2024-02-01T00:01:00.000Z', 'drift_a_vs_b'),
+                    (2, 'train_model', '{}', 'failed', 'Crashed', 'killed', '2024-02-02T00:00:00.000Z', '2024-02-02T00:01:00.000Z', NULL)",
+            "INSERT INTO tasks (run_id, name, state, started_at, duration_ms) VALUES (1, 'compare', 'completed', '2024-02-01T00:00:00.000Z', 12.5)",
+            "INSERT INTO logs (run_id, level, message, at) VALUES (1, 'info', 'a line', '2024-02-01T00:00:00.000Z')",
+            "INSERT INTO model_versions (name, version, as_of, seed, metrics, created_at, task)
+             VALUES ('churn', 1, '2024-01-31', 42, '{\"auc\":0.8}', '2024-02-01T00:00:00.000Z', 'binary')",
+            "INSERT INTO promotions (name, version, at) VALUES ('churn', 1, '2024-02-01T00:00:00.000Z')",
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&old).await.unwrap();
+        }
+        old.close().await;
+
+        let store = Store::open(dir.path()).await.unwrap();
+        let run = store.run(1).await.unwrap().unwrap();
+        assert_eq!((run.state, run.cause.as_str(), run.attempt), (State::Completed, "command", 1));
+        assert_eq!((run.state_name.as_str(), run.report.as_deref()), ("NO_ACTION", Some("drift_a_vs_b")));
+        assert_eq!(store.run(2).await.unwrap().unwrap().state, State::Crashed);
+        assert_eq!(store.tasks(1).await.unwrap()[0].name, "compare");
+        assert_eq!(store.logs(1, 0).await.unwrap()[0].message, "a line");
+        let production = store.production("churn").await.unwrap().unwrap();
+        assert_eq!(
+            (production.version, production.run_id, &production.metrics["auc"]),
+            (1, None, &0.8.into())
+        );
+        let version: i64 = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!(version, NEWEST);
+        // And what is written from here on is of today.
+        let parameters = serde_json::json!({});
+        assert_eq!(store.schedule_run(&new_run("train_model", &parameters)).await.unwrap(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_later_release_is_refused_by_name() {
+        let (dir, store) = temporary().await;
+        assert_eq!(migrator().iter().map(|step| step.version).max(), Some(NEWEST));
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (?, 'of later', 1, x'00', 0)",
+        )
+        .bind(NEWEST + 1)
+        .execute(&store.pool)
+        .await
+        .unwrap();
+        store.close().await;
+        let error = format!("{:#}", Store::open(dir.path()).await.unwrap_err());
+        assert!(error.contains("has the version 9 of a later release"), "{error}");
+        assert!(error.contains("use that release, or restore a backup"), "{error}");
     }
 }

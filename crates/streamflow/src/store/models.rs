@@ -57,7 +57,7 @@ pub struct By<'a> {
 }
 
 impl<'a> By<'a> {
-    fn change(self, action: &'a str, subject: &'a str) -> Change<'a> {
+    pub(super) fn change(self, action: &'a str, subject: &'a str) -> Change<'a> {
         Change { actor: self.actor, action, subject, detail: "", run: self.run }
     }
 }

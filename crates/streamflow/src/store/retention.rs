@@ -1,6 +1,18 @@
 //! How long runs are kept.
 
+use super::audit::record;
+use super::models::By;
+use super::runs::Run;
 use super::{Store, now};
+
+/// Runs that are kept no longer: those that ended before `?1` and those after the first `?2` of their flow, but for the
+/// newest of each flow that completed.
+const OLD: &str = "
+    SELECT id FROM (
+        SELECT id, ended_at, ROW_NUMBER() OVER (PARTITION BY flow ORDER BY id DESC) AS place FROM runs
+    )
+    WHERE ended_at IS NOT NULL AND (ended_at < ?1 OR place > ?2)
+    AND id NOT IN (SELECT MAX(id) FROM runs WHERE state = 'completed' GROUP BY flow)";
 
 /// What is kept of the runs of a flow.
 #[derive(Debug, Clone, Copy)]
@@ -9,25 +21,78 @@ pub struct Retention {
     pub runs_of_flow: u32,
 }
 
+impl Retention {
+    fn oldest(self) -> String {
+        let hours = i64::from(self.days) * 24;
+        let oldest = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(hours));
+        oldest.map_or_else(|_| now(), |oldest| format!("{oldest:.3}"))
+    }
+}
+
 impl Store {
     /// Deletes the runs that ended longer ago or that are more than are kept of their flow, with their steps, logs and
     /// transitions. The newest run of a flow that completed stays. How many were deleted.
     pub async fn forget_runs(&self, keep: Retention) -> sqlx::Result<u64> {
-        let hours = i64::from(keep.days) * 24;
-        let oldest = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(hours));
-        let oldest = oldest.map_or_else(|_| now(), |oldest| format!("{oldest:.3}"));
-        let deleted = sqlx::query(
-            "WITH ranked AS (
-                SELECT id, ended_at, ROW_NUMBER() OVER (PARTITION BY flow ORDER BY id DESC) AS place FROM runs
-             )
-             DELETE FROM runs WHERE id IN (SELECT id FROM ranked WHERE ended_at IS NOT NULL AND (ended_at < ?1 OR place > ?2))
-             AND id NOT IN (SELECT MAX(id) FROM runs WHERE state = 'completed' GROUP BY flow)",
-        )
-        .bind(oldest)
-        .bind(keep.runs_of_flow)
-        .execute(&self.pool)
-        .await?;
+        let deleted = sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM runs WHERE id IN ({OLD})")))
+            .bind(keep.oldest())
+            .bind(keep.runs_of_flow)
+            .execute(&self.pool)
+            .await?;
         Ok(deleted.rows_affected())
+    }
+
+    /// The runs that [`Store::forget_runs`] would delete.
+    pub async fn old_runs(&self, keep: Retention) -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar(OLD).bind(keep.oldest()).bind(keep.runs_of_flow).fetch_all(&self.pool).await
+    }
+
+    /// The runs that have not ended: what they refer to is needed.
+    pub async fn unfinished_runs(&self) -> sqlx::Result<Vec<Run>> {
+        sqlx::query_as("SELECT * FROM runs WHERE ended_at IS NULL ORDER BY id").fetch_all(&self.pool).await
+    }
+
+    /// Takes a report that is to be deleted out of the runs that wrote it.
+    pub async fn forget_report(&self, name: &str) -> sqlx::Result<()> {
+        sqlx::query("UPDATE runs SET report = NULL WHERE report = ?").bind(name).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Takes a version out of the registry and records who did it; false where it is in production by now, is what a
+    /// rollback returns to, or is not registered. Its evaluations stay: they are the history of the model.
+    pub async fn forget_version(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<bool> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let needed: Vec<i64> =
+            sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 2")
+                .bind(name)
+                .fetch_all(&mut *transaction)
+                .await?;
+        if needed.contains(&version) {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM promotions WHERE name = ? AND version = ?")
+            .bind(name)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+        let deleted = sqlx::query("DELETE FROM model_versions WHERE name = ? AND version = ?")
+            .bind(name)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let subject = format!("{name} version {version}");
+        record(&mut *transaction, &by.change("prune", &subject)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The subjects of the versions that were taken out of the registry: `NAME version N`.
+    pub async fn forgotten_versions(&self) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar("SELECT DISTINCT subject FROM audit WHERE action = 'prune'")
+            .fetch_all(&self.pool)
+            .await
     }
 }
 

@@ -108,13 +108,14 @@ fn dependencies_point_down_only() {
 }
 
 /// The modules of the binary from the top down. A module uses those of the rows below its own and no others.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["cli"],
     &["commands"],
-    &["run"],
+    &["doctor", "run"],
     &["metrics_engine"],
     &["api", "console"],
     &["flows", "serving"],
+    &["keep"],
     &["workspace"],
     &["performance"],
     &["drift", "notify", "prefect", "registry"],

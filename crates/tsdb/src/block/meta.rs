@@ -23,6 +23,17 @@ pub(crate) struct Meta {
 }
 
 const FIRST_LINE: &str = "streamflow block 1";
+const NAME: &str = "streamflow block ";
+
+/// The format of a whole meta file that a later release wrote.
+pub(crate) fn newer(text: &str) -> Option<u64> {
+    let (body, crc) = text.strip_suffix('\n')?.rsplit_once("crc32 ")?;
+    if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(body.as_bytes()) {
+        return None;
+    }
+    let format = body.lines().next()?.strip_prefix(NAME)?.parse().ok()?;
+    (format > 1).then_some(format)
+}
 
 impl Meta {
     pub(crate) fn write(&self) -> String {

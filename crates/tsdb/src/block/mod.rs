@@ -56,7 +56,11 @@ impl Block {
     pub(crate) fn open(dir: &Path, id: u64, damage: &Arc<DamageLog>) -> Result<Self, Error> {
         let damaged = |file: &str, what: &str| Error::Damaged { path: dir.join(file), what: what.to_owned() };
         let meta = fs::read(dir.join("meta")).map_err(Error::io("cannot read", dir.join("meta")))?;
-        let meta = std::str::from_utf8(&meta).ok().and_then(Meta::read);
+        let meta = std::str::from_utf8(&meta).unwrap_or_default();
+        if let Some(format) = meta::newer(meta) {
+            return Err(Error::Newer { path: dir.join("meta"), format });
+        }
+        let meta = Meta::read(meta);
         let meta = meta.ok_or_else(|| damaged("meta", "damaged: the block is not served"))?;
         let open = |name: &str| File::open(dir.join(name)).map_err(Error::io("cannot open", dir.join(name)));
         let (index_file, chunk_file) = (open("index")?, open("chunks")?);

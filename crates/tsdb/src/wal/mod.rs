@@ -116,6 +116,9 @@ pub(crate) fn read_file(
 ) -> Result<Found, Error> {
     let bytes = fs::read(path).map_err(Error::io("cannot read", path))?;
     let mut found = Found::default();
+    if let Some(format) = newer(&bytes, magic) {
+        return Err(Error::Newer { path: path.to_owned(), format });
+    }
     if bytes.get(..8) != Some(magic) {
         if bytes.len() >= 8 || !last {
             damage.add(
@@ -157,6 +160,14 @@ pub(crate) fn read_file(
         }
     }
     Ok(found)
+}
+
+/// The format of a file that a later release wrote. A number that is one flipped bit away from ours is damage, which costs
+/// no more than the file's first bytes; our next formats pass over those numbers.
+fn newer(bytes: &[u8], magic: &[u8; 8]) -> Option<u64> {
+    let (name, format) = (bytes.get(..7)?, *bytes.get(7)?);
+    let is_flipped = (format ^ magic[7]).count_ones() < 2;
+    (name == &magic[..7] && format > magic[7] && !is_flipped).then_some(format.into())
 }
 
 #[cfg(test)]

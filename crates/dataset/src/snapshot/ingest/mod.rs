@@ -3,7 +3,6 @@
 
 mod reading;
 mod source;
-mod writer;
 
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use crate::period::Period;
 use crate::snapshot::commit::{self, Staging};
 use crate::snapshot::drop_files;
 use crate::snapshot::expectations::Validation;
+use crate::snapshot::forgotten::Forgotten;
 use crate::snapshot::ledger::{self, FORMAT, Snapshot};
 use crate::snapshot::rows::Problems;
 use crate::snapshot::snapshots::Snapshots;
@@ -99,7 +99,17 @@ impl Snapshots {
         let revision = current.as_ref().map_or(1, |current| current.revision + 1);
         let staging = Staging::create(&self.disk, &self.snapshots, as_of, revision)?;
         let (spec, disk) = (&self.spec, &self.disk);
-        let reading = DropReading { spec, disk, directory, staging: &staging, problems, progress };
+        // Without one nothing is forgotten, and no hash is asked for.
+        let forgotten = Forgotten::read(&self.snapshots, "")?;
+        let reading = DropReading {
+            spec,
+            disk,
+            directory,
+            staging: &staging,
+            forgotten: &forgotten,
+            problems,
+            progress,
+        };
         let (snapshot, validation) = match self.commit(reading, &sources, as_of, revision) {
             Ok(committed) => committed,
             Err(error) => {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::Progress;
 use super::source::Source;
-use super::writer::{SnapshotWriter, Written};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::period::Period;
@@ -14,9 +13,11 @@ use crate::snapshot::commit::{Disk, Staging};
 use crate::snapshot::drop_table;
 use crate::snapshot::expectations::{ExpectationResult, TableCheck, Validation};
 use crate::snapshot::fingerprint::{Entities, fingerprint};
+use crate::snapshot::forgotten::Forgotten;
 use crate::snapshot::ledger::{Snapshot, SnapshotTable};
 use crate::snapshot::rows::{Problems, Rows, Target};
 use crate::snapshot::spec::DatasetSpec;
+use crate::snapshot::writer::{SnapshotWriter, Written};
 
 /// The reading of a drop into its staging directory.
 pub(super) struct DropReading<'a> {
@@ -24,6 +25,7 @@ pub(super) struct DropReading<'a> {
     pub(super) disk: &'a Disk,
     pub(super) directory: &'a Path,
     pub(super) staging: &'a Staging<'a>,
+    pub(super) forgotten: &'a Forgotten,
     pub(super) problems: Problems,
     pub(super) progress: &'a mut dyn FnMut(Progress),
 }
@@ -53,6 +55,7 @@ impl DropReading<'_> {
                 source_sha256: source.sha256.clone(),
                 source_size_bytes: source.size_bytes,
                 rows: outcome.rows,
+                forgotten_rows: outcome.forgotten_rows,
                 path: Snapshot::table_path(name, as_of),
                 size_bytes: outcome.written.size_bytes,
                 sha256: Some(outcome.written.sha256),
@@ -81,7 +84,7 @@ impl DropReading<'_> {
         done_bytes: u64,
         total_bytes: u64,
     ) -> Result<TableOutcome, Error> {
-        let DropReading { spec: dataset, disk, staging, problems, progress, .. } = self;
+        let DropReading { spec: dataset, disk, staging, forgotten, problems, progress, .. } = self;
         let name = source.file.table.as_str();
         let spec = &dataset.tables[name];
         let file = source.name();
@@ -89,11 +92,20 @@ impl DropReading<'_> {
         let mut check = TableCheck::new(name, spec, entities);
         let mut entities = FirstRows::default();
         let mut writer = SnapshotWriter::new(disk, staging.table_path(name));
+        let mut forgotten_rows = 0;
         let mut sink = |rows: Rows, bytes: u64, problems: &mut Problems| {
+            let last_row = rows.first_row + rows.batch.num_rows() as u64;
+            let rows = if forgotten.is_empty() {
+                rows
+            } else {
+                let kept = forgotten.kept(&rows.cells(target.entity), rows.batch.num_rows());
+                forgotten_rows += kept.false_count() as u64;
+                rows.filtered(&kept)?
+            };
             entities.add(&rows, &target, problems);
             check.update(&rows);
-            writer.write(&rows)?;
-            let rows = rows.first_row + rows.batch.num_rows() as u64;
+            writer.write(&rows.batch)?;
+            let rows = last_row;
             let bytes = done_bytes + bytes.min(source.size_bytes);
             progress(Progress { table: name, rows, bytes, total_bytes });
             Ok(())
@@ -107,13 +119,15 @@ impl DropReading<'_> {
             problems.push(target.problem(None, None, ProblemKind::Changed));
         }
         let written = writer.finish()?;
-        Ok(TableOutcome { rows, written, entities: entities.first, results: check.finish() })
+        let rows = rows - forgotten_rows;
+        Ok(TableOutcome { rows, forgotten_rows, written, entities: entities.first, results: check.finish() })
     }
 }
 
 /// What became of one table.
 struct TableOutcome {
     rows: u64,
+    forgotten_rows: u64,
     written: Written,
     entities: HashMap<u128, Position>,
     results: Vec<ExpectationResult>,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use arrow_array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -12,13 +13,12 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::snapshot::commit::Disk;
 use crate::snapshot::fingerprint::hex;
-use crate::snapshot::rows::Rows;
 
 /// Rows of a row group: what the writer holds in memory before it writes.
 const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// Writes the Parquet file of a table, once its columns are known.
-pub(super) struct SnapshotWriter<'a> {
+pub(crate) struct SnapshotWriter<'a> {
     disk: &'a Disk,
     path: PathBuf,
     writer: Option<ArrowWriter<HashedFile>>,
@@ -26,31 +26,31 @@ pub(super) struct SnapshotWriter<'a> {
 
 /// A file that was written and synced.
 #[derive(Default)]
-pub(super) struct Written {
-    pub(super) size_bytes: u64,
-    pub(super) sha256: String,
+pub(crate) struct Written {
+    pub(crate) size_bytes: u64,
+    pub(crate) sha256: String,
 }
 
 impl<'a> SnapshotWriter<'a> {
-    pub(super) fn new(disk: &'a Disk, path: PathBuf) -> Self {
+    pub(crate) fn new(disk: &'a Disk, path: PathBuf) -> Self {
         SnapshotWriter { disk, path, writer: None }
     }
 
-    pub(super) fn write(&mut self, rows: &Rows) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if self.writer.is_none() {
             let file = HashedFile { file: self.disk.create_file(&self.path)?, hasher: Sha256::new() };
             let properties = WriterProperties::builder()
                 .set_compression(Compression::ZSTD(ZstdLevel::default()))
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                 .build();
-            let writer = ArrowWriter::try_new(file, rows.batch.schema(), Some(properties)).map_err(engine)?;
+            let writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(engine)?;
             self.writer = Some(writer);
         }
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&rows.batch)).map_err(engine)
+        self.writer.as_mut().map_or(Ok(()), |writer| writer.write(batch)).map_err(engine)
     }
 
     /// Makes the file last; of no bytes when there was no table to write.
-    pub(super) fn finish(self) -> Result<Written, Error> {
+    pub(crate) fn finish(self) -> Result<Written, Error> {
         let Some(writer) = self.writer else { return Ok(Written::default()) };
         let HashedFile { file, hasher } = writer.into_inner().map_err(engine)?;
         self.disk.sync_file(&file, &self.path)?;

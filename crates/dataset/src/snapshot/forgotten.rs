@@ -1,0 +1,108 @@
+//! Entities that are to be forgotten, as salted hashes: an ingest leaves their rows out, and nobody reads from them who
+//! they were.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::path::Path;
+
+use arrow_array::BooleanArray;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::cell::{Cell, Cells};
+use crate::column_type::ColumnType;
+use crate::error::Error;
+use crate::snapshot::commit::{self, Disk};
+use crate::snapshot::fingerprint::hex;
+use crate::snapshot::ledger::LEDGER;
+
+/// Its name in the ledger.
+pub(crate) const FORGOTTEN: &str = "forgotten.json";
+/// The format that is written.
+const FORMAT: u32 = 1;
+
+/// The file of forgotten entities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Forgotten {
+    format: u32,
+    /// Goes before every entity that is hashed, so that lists of hashes made elsewhere are of no use.
+    salt: String,
+    /// The SHA-256 of the salt and an entity, each in hexadecimal digits.
+    hashes: BTreeSet<String>,
+}
+
+impl Forgotten {
+    /// The entities that are forgotten; with `salt` where none is yet.
+    pub(crate) fn read(snapshots: &Path, salt: &str) -> Result<Self, Error> {
+        let path = snapshots.join(LEDGER).join(FORGOTTEN);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { format: FORMAT, salt: salt.to_string(), hashes: BTreeSet::new() });
+            }
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
+        let found: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Forgotten { path: path.clone(), reason: error.to_string() })?;
+        if found.format > FORMAT {
+            return Err(Error::NewerLedger { path, format: found.format, newest: FORMAT });
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// The hash of an entity.
+    pub(crate) fn hash(&self, entity: Cell<'_>) -> String {
+        hex(self.hasher(entity))
+    }
+
+    fn hasher(&self, entity: Cell<'_>) -> Sha256 {
+        let mut hasher = Sha256::new_with_prefix(&self.salt);
+        match entity {
+            Cell::Text(text) => hasher.update(text.as_bytes()),
+            Cell::Integer(number) => hasher.update(number.to_string().as_bytes()),
+            // Nothing else names an entity.
+            _ => {}
+        }
+        hasher
+    }
+
+    pub(crate) fn has(&self, entity: Cell<'_>) -> bool {
+        self.hashes.contains(&self.hash(entity))
+    }
+
+    /// Adds an entity, and makes that last.
+    pub(crate) fn add(&mut self, disk: &Disk, snapshots: &Path, entity: Cell<'_>) -> Result<(), Error> {
+        if !self.hashes.insert(self.hash(entity)) {
+            return Ok(());
+        }
+        let value = serde_json::to_value(&*self).expect("it has text keys");
+        commit::replace(disk, &snapshots.join(LEDGER), FORGOTTEN, &value)
+    }
+
+    /// Which rows are of entities that are not forgotten.
+    pub(crate) fn kept(&self, entities: &Cells<'_>, rows: usize) -> BooleanArray {
+        // As bytes: a row is too often none of them to spell its hash out.
+        let hashes: HashSet<Vec<u8>> = self.hashes.iter().filter_map(|hash| bytes(hash)).collect();
+        let is_kept = |row| !hashes.contains(&self.hasher(entities.get(row)).finalize()[..]);
+        (0..rows).map(|row| Some(is_kept(row))).collect()
+    }
+}
+
+/// The bytes of hexadecimal digits.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+/// An entity as its column has it; none where the text is no value of the column.
+pub(crate) fn entity_cell(text: &str, column_type: Option<ColumnType>) -> Option<Cell<'_>> {
+    match column_type {
+        Some(ColumnType::Integer) => text.trim().parse().ok().map(Cell::Integer),
+        _ if text.is_empty() => None,
+        _ => Some(Cell::Text(text)),
+    }
+}

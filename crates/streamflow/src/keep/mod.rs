@@ -1,0 +1,15 @@
+//! Keeping a data directory for years: backups of it, and what becomes of what is old.
+
+mod archive;
+pub mod backup;
+mod digest;
+pub mod forget;
+mod lock;
+mod manifest;
+mod named;
+pub mod prune;
+pub mod restore;
+mod stage;
+
+pub use lock::Busy;
+pub use stage::Origin;

@@ -1,0 +1,176 @@
+//! An entity leaves the database: every text that names it, and the page of the file that the text stood on.
+
+use serde_json::Value;
+use sqlx::{FromRow, Row as _, SqliteConnection};
+
+use super::audit::{Change, record};
+use super::{Store, now};
+
+/// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
+/// to but for this: a change of it that names who is to be forgotten keeps all but the name.
+const TEXTS: [(&str, &str); 17] = [
+    ("runs", "parameters"),
+    ("runs", "message"),
+    ("runs", "event"),
+    ("tasks", "message"),
+    ("tasks", "output"),
+    ("logs", "message"),
+    ("transitions", "message"),
+    ("approvals", "question"),
+    ("approvals", "note"),
+    ("artifacts", "markdown"),
+    ("notifications", "subject"),
+    ("notifications", "body"),
+    ("notifications", "outcome"),
+    ("evaluations", "evaluation"),
+    ("audit", "subject"),
+    ("audit", "detail"),
+    ("skipped_times", "reason"),
+];
+
+/// Somebody's wish that an entity is forgotten, while it is not done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forgetting {
+    pub id: i64,
+    pub entity: String,
+    pub hash: String,
+    /// Goes before the entity in its hash, where it is the first that is forgotten.
+    pub salt: String,
+    pub actor: String,
+    pub reason: String,
+    pub at: String,
+    /// What was found where.
+    pub found: Value,
+}
+
+/// A wish to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewForgetting<'a> {
+    pub entity: &'a str,
+    pub hash: &'a str,
+    pub salt: &'a str,
+    pub actor: &'a str,
+    pub reason: &'a str,
+    pub found: &'a Value,
+}
+
+/// How texts name an entity.
+pub trait Mask {
+    /// Parts of texts that are worth a closer look.
+    fn spellings(&self) -> Vec<String>;
+    /// The text without the entity; none where it does not name it.
+    fn masked(&self, text: &str) -> Option<String>;
+}
+
+impl Store {
+    /// Records that an entity is to be forgotten; a second time changes nothing.
+    pub async fn begin_forgetting(&self, new: &NewForgetting<'_>) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO forgetting (entity, hash, salt, actor, reason, at, found) VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(new.entity)
+        .bind(new.hash)
+        .bind(new.salt)
+        .bind(new.actor)
+        .bind(new.reason)
+        .bind(now())
+        .bind(new.found.to_string())
+        .execute(&self.durable)
+        .await?;
+        Ok(())
+    }
+
+    /// What is not finished.
+    pub async fn unfinished_forgetting(&self) -> sqlx::Result<Vec<Forgetting>> {
+        let rows = sqlx::query("SELECT * FROM forgetting ORDER BY id").fetch_all(&self.pool).await?;
+        let of = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(Forgetting {
+                id: row.try_get("id")?,
+                entity: row.try_get("entity")?,
+                hash: row.try_get("hash")?,
+                salt: row.try_get("salt")?,
+                actor: row.try_get("actor")?,
+                reason: row.try_get("reason")?,
+                at: row.try_get("at")?,
+                found: super::json_of(row, "found")?,
+            })
+        };
+        rows.iter().map(of).collect()
+    }
+
+    /// How many texts of each column name the entity.
+    pub async fn texts_naming(&self, mask: &(impl Mask + Sync)) -> sqlx::Result<Vec<(String, u64)>> {
+        let mut connection = self.pool.acquire().await?;
+        let mut found = Vec::new();
+        for (table, column) in TEXTS {
+            let texts = naming(&mut connection, mask, table, column).await?;
+            if !texts.is_empty() {
+                found.push((format!("{table}.{column}"), texts.len() as u64));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes the entity out of every text. The pages that had it are overwritten.
+    pub async fn mask_texts(&self, mask: &(impl Mask + Sync)) -> sqlx::Result<()> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        for (table, column) in TEXTS {
+            for (row, text) in naming(&mut transaction, mask, table, column).await? {
+                let update = format!("UPDATE {table} SET {column} = ? WHERE rowid = ?");
+                sqlx::query(sqlx::AssertSqlSafe(update))
+                    .bind(text)
+                    .bind(row)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        transaction.commit().await
+    }
+
+    /// Ends it: the receipt goes into the audit trail in the moment in which the wish, and with it the name, goes.
+    pub async fn end_forgetting(&self, wish: &Forgetting, receipt: &Value) -> sqlx::Result<()> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let (subject, detail) = (format!("entity {}", wish.hash), receipt.to_string());
+        let change =
+            Change { actor: &wish.actor, action: "forget", subject: &subject, detail: &detail, run: None };
+        record(&mut *transaction, &change).await?;
+        sqlx::query("DELETE FROM forgetting WHERE id = ?").bind(wish.id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        // What the log beside the file still has of the old pages goes into the file, which has the new ones.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.durable).await?;
+        Ok(())
+    }
+
+    /// The receipt of an entity that was forgotten before.
+    pub async fn receipt(&self, hash: &str) -> sqlx::Result<Option<Value>> {
+        let row =
+            sqlx::query("SELECT detail FROM audit WHERE action = 'forget' AND subject = ? ORDER BY id DESC")
+                .bind(format!("entity {hash}"))
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|row| super::json_of(&row, "detail")).transpose()
+    }
+}
+
+/// The rows of a column that name the entity, with their texts without it.
+async fn naming(
+    connection: &mut SqliteConnection,
+    mask: &(impl Mask + Sync),
+    table: &str,
+    column: &str,
+) -> sqlx::Result<Vec<(i64, String)>> {
+    let mut found: Vec<(i64, String)> = Vec::new();
+    for spelling in mask.spellings() {
+        let select = format!("SELECT rowid, {column} FROM {table} WHERE instr({column}, ?) > 0");
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(select)).bind(spelling).fetch_all(&mut *connection).await?;
+        for row in rows {
+            let (id, text) = <(i64, String)>::from_row(&row)?;
+            if found.iter().all(|(other, _)| *other != id) {
+                found.extend(mask.masked(&text).map(|text| (id, text)));
+            }
+        }
+    }
+    Ok(found)
+}

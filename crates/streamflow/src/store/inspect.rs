@@ -1,0 +1,72 @@
+//! What a database says of itself, read without changing it: neither brought up to date nor its crashed runs ended.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{DATABASE, process};
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// The newest step of its format.
+    pub version: i64,
+    /// The last moment that a run or the audit trail was written.
+    pub last_at: Option<String>,
+    /// Active runs whose process is gone, with their flows.
+    pub orphaned: Vec<(i64, String)>,
+    /// Entities that are still being forgotten.
+    pub forgetting: i64,
+    /// Names and versions of models.
+    pub models: Vec<(String, i64)>,
+    /// The faults that SQLite finds in its file; looked for where asked.
+    pub faults: Vec<String>,
+}
+
+/// Reads the database of a data directory; `deep` has SQLite check all of its pages.
+pub async fn inspect(data_dir: &Path, deep: bool) -> anyhow::Result<Inspection> {
+    let path = data_dir.join(DATABASE);
+    let read = async {
+        let options = SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(10));
+        let mut database = options.connect().await?;
+        let version = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&mut database)
+            .await?;
+        let mut found = Inspection { version, ..Inspection::default() };
+        if deep {
+            let answers: Vec<String> =
+                sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut database).await?;
+            found.faults = answers.into_iter().filter(|answer| answer != "ok").collect();
+        }
+        // Tables of other releases may be otherwise.
+        if version == super::NEWEST {
+            found.last_at = sqlx::query_scalar(
+                "SELECT MAX(at) FROM (SELECT MAX(at) AS at FROM transitions UNION ALL SELECT MAX(at) FROM audit)",
+            )
+            .fetch_one(&mut database)
+            .await?;
+            found.models = sqlx::query_as("SELECT name, version FROM model_versions ORDER BY name, version")
+                .fetch_all(&mut database)
+                .await?;
+            found.forgetting =
+                sqlx::query_scalar("SELECT COUNT(*) FROM forgetting").fetch_one(&mut database).await?;
+            let active: Vec<(i64, String, Option<String>)> = sqlx::query_as(
+                "SELECT id, flow, process FROM runs WHERE state IN ('pending', 'running', 'cancelling')",
+            )
+            .fetch_all(&mut database)
+            .await?;
+            let is_gone = |process: Option<String>| {
+                process.is_some_and(|process| process::fate(&process) == process::Fate::Gone)
+            };
+            let gone =
+                active.into_iter().filter_map(|(id, flow, process)| is_gone(process).then_some((id, flow)));
+            found.orphaned = gone.collect();
+        }
+        database.close().await?;
+        anyhow::Ok(found)
+    };
+    read.await.with_context(|| format!("cannot read the database {}", path.display()))
+}
