@@ -7,7 +7,8 @@ const TOKEN = 'development';
 const day = 86400_000;
 
 export class Resources {
-  constructor(api, { readOnly = false, password = null } = {}) {
+  constructor(api, { readOnly = false, password = null, role = 'admin' } = {}) {
+    this.role = role;
     this.api = api;
     this.readOnly = readOnly;
     this.password = password;
@@ -24,11 +25,12 @@ export class Resources {
   /** [status, body] of a request. */
   answer(method, path, body, token) {
     if (method === 'POST' && token !== TOKEN) return [403, { error: 'the header X-StreamFlow-Token is missing or wrong' }];
-    if (path === 'session') return [200, { version: '0.2.0', token: TOKEN, user: this.user, login_required: this.password !== null, read_only: this.readOnly, path_prefix: '' }];
+    if (path === 'session') return [200, { version: '0.2.0', token: TOKEN, user: this.user, role: this.role, named_by_proxy: false, refusal: null, login_required: this.password !== null, read_only: this.readOnly, path_prefix: '' }];
     if (path === 'login') return this.login(body);
     if (path === 'logout') return (this.user = null), [200, {}];
     if (this.password !== null && this.user === null) return [401, { error: 'sign in first' }];
     if (method === 'POST' && this.readOnly && path !== 'predict') return [403, { error: 'this console is read-only' }];
+    if (method === 'POST' && this.role === 'viewer' && path !== 'predict' && path !== 'models/compare') return [403, { error: 'this needs the role operator' }];
     return method === 'POST' ? this.change(path, body) : this.read(path);
   }
 

@@ -4,12 +4,20 @@ import { requestJson } from './http';
 import type { PromotionReport, StoredEvaluation } from './performance/evaluation';
 import type { Bounds } from './units';
 
+export type Role = 'viewer' | 'operator' | 'admin';
+
 export interface Session {
   version: string;
   /** Null before a login. */
   token: string | null;
   user: string | null;
+  /** Null before a login. */
+  role: Role | null;
+  /** Such a user cannot sign out here. */
+  named_by_proxy: boolean;
   login_required: boolean;
+  /** Why somebody whom a proxy names may not come in. */
+  refusal: string | null;
   read_only: boolean;
   path_prefix?: string;
 }

@@ -11,6 +11,8 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod proxy_login;
+mod role;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,8 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use proxy_login::ProxyLogin;
+pub use role::{ConsoleUser, Role};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -253,6 +257,15 @@ mod tests {
             (
                 ("read_only = false", "users = { ada = \"secret\" }"),
                 "console.users.ada is not an argon2 hash",
+            ),
+            (
+                ("read_only = false", "users = { ada = { password = \"x\", role = \"operater\" } }"),
+                "did you mean `operator`?",
+            ),
+            (("read_only = false", "proxy_login = {}"), "console.proxy_login gives nobody a role"),
+            (
+                ("read_only = false", "proxy_login = { user_header = \"X User\" }"),
+                "console.proxy_login.user_header is \"X User\"",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
             (

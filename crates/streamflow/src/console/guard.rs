@@ -38,16 +38,6 @@ const UNKNOWN_PEER: Peer =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor(pub String);
 
-impl Actor {
-    fn of(caller: Option<&Caller>) -> Self {
-        Self(match caller {
-            Some(Caller::Session(login)) => login.user.clone(),
-            Some(Caller::Program) => "a program".to_owned(),
-            Some(Caller::Anyone) | None => "console".to_owned(),
-        })
-    }
-}
-
 impl Guard {
     /// A router of `routes`, each behind what it needs.
     pub fn routes<S: Clone + Send + Sync + 'static>(
@@ -76,9 +66,9 @@ impl Guard {
         let sender = Sender::of(peer, request.headers(), self.auth.trusted_proxies());
         sender.tell_host(request.headers_mut());
         match self.admit(access, request.method(), (request.headers(), &sender)).await {
-            Ok(actor) => {
+            Ok(caller) => {
                 request.extensions_mut().insert(sender);
-                request.extensions_mut().insert(actor);
+                request.extensions_mut().insert(Actor(caller.map_or_else(String::new, |caller| caller.name)));
                 self.run(request, next).await
             }
             Err(refusal) => {
@@ -113,18 +103,19 @@ impl Guard {
         }
     }
 
+    /// Who sends a request that may go on; on open routes nobody asks.
     async fn admit(
         &self,
         Access { right, client }: Access,
         method: &Method,
         (headers, sender): (&HeaderMap, &Sender),
-    ) -> Result<Actor, ResourceError> {
+    ) -> Result<Option<Caller>, ResourceError> {
         if client == Client::Console || !is_safe(method) {
             sender.hosts.iter().try_for_each(|host| self.know_host(host))?;
         }
         let caller = match right {
             Right::Open => None,
-            Right::Read | Right::Ask | Right::Change => match self.auth.identify(headers, sender).await? {
+            _ => match self.auth.identify(headers, sender).await? {
                 None => {
                     let message = "log in first, or send Authorization: Bearer TOKEN";
                     return Err(ResourceError::new(StatusCode::UNAUTHORIZED, message));
@@ -132,30 +123,30 @@ impl Guard {
                 known => known,
             },
         };
-        let actor = Actor::of(caller.as_ref());
-        let forbidden = |message: &str| Err(ResourceError::new(StatusCode::FORBIDDEN, message));
-        const READ_ONLY: &str =
-            "this console is read-only (console.read_only); nothing can be changed through it";
-        if self.read_only && right == Right::Change && !is_safe(method) {
-            return forbidden(READ_ONLY);
-        }
         // A question that a program asks by POST, because it is long, may come from any site's page.
         if is_safe(method) || (right, client) == (Right::Ask, Client::Program) {
-            return Ok(actor);
+            return Ok(caller);
         }
         if is_cross_site(headers) {
             return forbidden(
                 "this request comes from another site's page; changes are made from the console itself",
             );
         }
-        let Some(caller) = caller.filter(|_| client == Client::Console) else { return Ok(actor) };
-        if !self.auth.may_change(&caller, headers) {
+        let Some(caller) = caller else { return Ok(None) };
+        if client == Client::Console && !caller.has_sent_token(headers) {
             return forbidden("X-StreamFlow-Token is missing or wrong; GET /api/streamflow/session tells it");
         }
-        if self.read_only && right != Right::Ask {
-            return forbidden(READ_ONLY);
+        let role = right.role();
+        if let Some(role) = role.filter(|role| caller.role < *role) {
+            let Caller { name, role: own, .. } = &caller;
+            return forbidden(format!("this needs the role {role}, and {name} has the role {own}"));
         }
-        Ok(actor)
+        if self.read_only && role.is_some() {
+            return forbidden(
+                "this console is read-only (console.read_only); nothing can be changed through it",
+            );
+        }
+        Ok(Some(caller))
     }
 
     /// Refuses a request for a name that nobody gave this server. A page of another site can have its own name mean this
@@ -175,20 +166,28 @@ impl Guard {
     }
 }
 
+fn forbidden<T>(message: impl Into<String>) -> Result<T, ResourceError> {
+    Err(ResourceError::new(StatusCode::FORBIDDEN, message))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::super::auth::Credentials;
+    use super::super::auth::{Credentials, Token};
     use super::*;
-    use crate::config::ConsoleConfig;
+    use crate::config::{ConsoleConfig, Role};
 
     const OTHER_SITE: (&str, &str) = ("origin", "http://evil.example");
     const REBOUND: (&str, &str) = ("host", "evil.example:9090");
     const LOGGED_IN: (&str, &str) = ("authorization", "Bearer t0ken");
 
     fn guard(tokens: &[&str]) -> Guard {
-        let tokens = tokens.iter().map(|&token| token.to_owned()).collect();
+        let token = |text: &&str| {
+            let (role, text) = Role::split(text);
+            Token { text: text.to_owned(), role: role.unwrap_or_default() }
+        };
+        let tokens = tokens.iter().map(token).collect();
         let credentials = Credentials { tokens, ..Credentials::default() };
         Guard {
             auth: Auth::new(credentials, &ConsoleConfig::default()).unwrap(),
@@ -217,6 +216,8 @@ mod tests {
             (guard(&[], false), guard(&["t0ken"], false), guard(&["t0ken"], true));
         let console = Access::console;
         let program = Access::program;
+        let change = Right::Change(Role::Operator);
+        let write = Right::Write(Role::Admin);
         for (guard, access, method, headers, expected) in [
             (&closed, console(Right::Open), Method::GET, &[][..], 200),
             (&closed, console(Right::Open), Method::POST, &[], 200),
@@ -231,25 +232,61 @@ mod tests {
             (&read_only, console(Right::Ask), Method::POST, &[LOGGED_IN, OTHER_SITE], 403),
             (&closed, program(Right::Ask), Method::POST, &[], 401),
             (&open, program(Right::Ask), Method::POST, &[OTHER_SITE], 200),
-            (&open, console(Right::Change), Method::POST, &[], 403),
-            (&closed, console(Right::Change), Method::POST, &[LOGGED_IN], 200),
-            (&read_only, console(Right::Change), Method::POST, &[LOGGED_IN], 403),
-            (&read_only, console(Right::Change), Method::GET, &[LOGGED_IN], 200),
-            (&closed, program(Right::Change), Method::POST, &[], 401),
-            (&open, program(Right::Change), Method::POST, &[], 200),
-            (&open, program(Right::Change), Method::POST, &[OTHER_SITE], 403),
-            (&read_only, program(Right::Change), Method::POST, &[LOGGED_IN], 403),
-            (&read_only, program(Right::Change), Method::GET, &[LOGGED_IN], 200),
+            (&open, console(change), Method::POST, &[], 403),
+            (&closed, console(change), Method::POST, &[LOGGED_IN], 200),
+            (&read_only, console(change), Method::POST, &[LOGGED_IN], 403),
+            (&read_only, console(change), Method::GET, &[LOGGED_IN], 200),
+            (&closed, program(change), Method::POST, &[], 401),
+            (&open, program(change), Method::POST, &[], 200),
+            (&open, program(change), Method::POST, &[OTHER_SITE], 403),
+            (&read_only, program(change), Method::POST, &[LOGGED_IN], 403),
+            (&read_only, program(change), Method::GET, &[LOGGED_IN], 200),
+            (&open, program(write), Method::POST, &[], 200),
+            (&open, program(write), Method::POST, &[OTHER_SITE], 403),
+            (&read_only, program(write), Method::POST, &[LOGGED_IN], 403),
             (&read_only, program(Right::Ask), Method::POST, &[LOGGED_IN], 200),
             (&open, console(Right::Open), Method::GET, &[REBOUND], 421),
             (&open, console(Right::Read), Method::GET, &[REBOUND], 421),
-            (&open, console(Right::Change), Method::POST, &[REBOUND], 421),
-            (&open, program(Right::Change), Method::POST, &[REBOUND], 421),
+            (&open, console(change), Method::POST, &[REBOUND], 421),
+            (&open, program(change), Method::POST, &[REBOUND], 421),
             (&open, program(Right::Read), Method::GET, &[REBOUND], 200),
         ] {
             let found = status(guard, access, &method, headers).await;
             assert_eq!(found, expected, "{access:?} {method} {headers:?}, read-only: {}", guard.read_only);
         }
+    }
+
+    #[tokio::test]
+    async fn a_role_may_do_what_its_routes_say() {
+        let guard = guard(&["viewer:v", "operator:o", "admin:a"]);
+        let [viewer, operator, admin] = ["Bearer v", "Bearer o", "Bearer a"];
+        let (work, administer) = (Right::Change(Role::Operator), Right::Change(Role::Admin));
+        for (right, allowed) in [
+            (Right::Open, &[viewer, operator, admin][..]),
+            (Right::Ask, &[viewer, operator, admin]),
+            (work, &[operator, admin]),
+            (administer, &[admin]),
+            (Right::Write(Role::Admin), &[admin]),
+            (Right::Read, &[admin]),
+        ] {
+            for access in [Access::console(right), Access::program(right)] {
+                for caller in [viewer, operator, admin] {
+                    let headers = [("authorization", caller)];
+                    let expected = if allowed.contains(&caller) { 200 } else { 403 };
+                    let found = status(&guard, access, &Method::POST, &headers).await;
+                    assert_eq!(found, expected, "{access:?} {caller}");
+                    assert_eq!(status(&guard, access, &Method::GET, &headers).await, 200, "{access:?}");
+                }
+            }
+        }
+        let headers: HeaderMap = [("host", "localhost"), ("authorization", viewer)]
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .into_iter()
+            .collect();
+        let sender = Sender::of(UNKNOWN_PEER, &headers, &[]);
+        let refused = guard.admit(Access::console(work), &Method::POST, (&headers, &sender)).await;
+        let message = refused.unwrap_err().message;
+        assert_eq!(message, "this needs the role operator, and token 1 has the role viewer");
     }
 
     #[test]

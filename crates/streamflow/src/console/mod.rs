@@ -3,6 +3,7 @@
 mod assets;
 mod auth;
 mod guard;
+mod named;
 mod passwords;
 mod refusals;
 mod resources;

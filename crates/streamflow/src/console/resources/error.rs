@@ -7,6 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::console::auth::Unidentified;
 use crate::console::passwords::NotChecked;
 use crate::server::body::BodyError;
 use crate::terminal::one_line;
@@ -47,6 +48,16 @@ impl From<anyhow::Error> for ResourceError {
 impl From<JsonRejection> for ResourceError {
     fn from(rejection: JsonRejection) -> Self {
         Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+/// 403 or 429.
+impl From<Unidentified> for ResourceError {
+    fn from(reason: Unidentified) -> Self {
+        match reason {
+            Unidentified::NotChecked(reason) => reason.into(),
+            Unidentified::NamedWrongly(message) => Self::new(StatusCode::FORBIDDEN, message),
+        }
     }
 }
 

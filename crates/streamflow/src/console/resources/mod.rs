@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use super::auth::Auth;
 use super::rights::{Access, Right, Route};
+use crate::config::Role;
 use crate::flows::runner::Wake;
 use crate::workspace::Workspace;
 
@@ -73,18 +74,19 @@ impl Resources {
 
 /// All resources, each with what a request to it needs.
 pub fn routes() -> [Route<Resources>; 29] {
-    use Right::{Ask, Change, Open, Read};
+    use Right::{Ask, Open, Read};
+    const WORK: Right = Right::Change(Role::Operator);
     [
         console("/api/streamflow/session", Open, get(session::session)),
         console("/api/streamflow/login", Open, post(session::log_in)),
         console("/api/streamflow/logout", Ask, post(session::log_out)),
         console("/api/streamflow/panels", Read, get(panels::panels)),
-        console("/api/streamflow/reports", Change, get(reports::list).post(reports::compare)),
+        console("/api/streamflow/reports", WORK, get(reports::list).post(reports::compare)),
         console("/api/streamflow/reports/{name}", Read, get(reports::json)),
         Route { path: "/reports/{file}", access: Access::program(Read), methods: get(reports::html) },
         console("/api/streamflow/models", Read, get(models::list)),
-        console("/api/streamflow/models/promote", Change, post(models::promote)),
-        console("/api/streamflow/models/rollback", Change, post(models::rollback)),
+        console("/api/streamflow/models/promote", WORK, post(models::promote)),
+        console("/api/streamflow/models/rollback", WORK, post(models::rollback)),
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),
         console("/api/streamflow/runs", Read, get(runs::list)),
         console("/api/streamflow/runs/{id}", Read, get(runs::run)),
@@ -94,16 +96,16 @@ pub fn routes() -> [Route<Resources>; 29] {
             access: Access::program(Read),
             methods: get(runs::log_text),
         },
-        console("/api/streamflow/runs/{id}/retry", Change, post(runs::retry)),
-        console("/api/streamflow/runs/{id}/cancel", Change, post(runs::cancel)),
-        console("/api/streamflow/runs/{id}/answer", Change, post(runs::answer)),
+        console("/api/streamflow/runs/{id}/retry", WORK, post(runs::retry)),
+        console("/api/streamflow/runs/{id}/cancel", WORK, post(runs::cancel)),
+        console("/api/streamflow/runs/{id}/answer", WORK, post(runs::answer)),
         console("/api/streamflow/flows", Read, get(flows::list)),
-        console("/api/streamflow/flows/{name}/run", Change, post(flows::run)),
-        console("/api/streamflow/flows/{name}/schedule", Change, post(flows::pause)),
-        console("/api/streamflow/flows/{name}/backfill", Change, post(flows::backfill)),
+        console("/api/streamflow/flows/{name}/run", WORK, post(flows::run)),
+        console("/api/streamflow/flows/{name}/schedule", WORK, post(flows::pause)),
+        console("/api/streamflow/flows/{name}/backfill", WORK, post(flows::backfill)),
         Route {
             path: "/api/streamflow/hooks/{name}",
-            access: Access::program(Change),
+            access: Access::program(WORK),
             methods: post(flows::hook),
         },
         console("/api/streamflow/performance", Read, get(performance::list)),

@@ -8,7 +8,8 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::{ResourceError, Resources};
-use crate::console::auth::Caller;
+use crate::config::Role;
+use crate::console::auth::{By, Caller};
 use crate::console::sender::Sender;
 
 #[derive(Serialize)]
@@ -17,7 +18,13 @@ pub struct Session {
     /// Goes with every request that changes something; none before a login.
     token: Option<String>,
     user: Option<String>,
+    /// What the caller may do; none before a login.
+    role: Option<Role>,
+    /// Whether a proxy names the user, who then cannot log out here.
+    named_by_proxy: bool,
     login_required: bool,
+    /// Why the caller is not known although a proxy names them.
+    refusal: Option<String>,
     read_only: bool,
     path_prefix: String,
 }
@@ -31,16 +38,19 @@ pub async fn session(
     let auth = &resources.0.parts.auth;
     let settings = &resources.workspace().config.console;
     // Open to anybody, so no password is checked here.
-    let caller = auth.known(&headers, &sender);
-    let user = match &caller {
-        Some(Caller::Session(login)) => Some(login.user.clone()),
-        _ => None,
+    let (caller, refusal) = match auth.known(&headers, &sender) {
+        Ok(caller) => (caller, None),
+        Err(reason) => (None, Some(ResourceError::from(reason).message)),
     };
+    let is_person = |caller: &&Caller| matches!(caller.by, By::Session { .. } | By::Proxy { .. });
     Json(Session {
         version: env!("CARGO_PKG_VERSION"),
-        token: caller.as_ref().and_then(|caller| auth.token(caller)),
-        user,
+        token: caller.as_ref().and_then(Caller::token).map(str::to_owned),
+        user: caller.as_ref().filter(is_person).map(|caller| caller.name.clone()),
+        role: caller.as_ref().map(|caller| caller.role),
+        named_by_proxy: caller.as_ref().is_some_and(|caller| matches!(caller.by, By::Proxy { .. })),
         login_required: caller.is_none(),
+        refusal,
         read_only: settings.read_only,
         path_prefix: settings.path_prefix.clone(),
     })

@@ -50,7 +50,7 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
 fn without_secrets(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
     if let Some(users) = value["console"]["users"].as_object_mut() {
-        users.values_mut().for_each(|hash| *hash = json!("(hidden)"));
+        users.values_mut().for_each(|user| user["password"] = json!("(hidden)"));
     }
     if let Some(keys) = value["api"]["keys"].as_object_mut() {
         keys.values_mut().for_each(|key| key["sha256"] = json!("(hidden)"));
