@@ -1,6 +1,6 @@
 // StreamFlow's own resources with made-up content that changes as a user changes it.
 
-import { audit, evaluations, flows, promotionReport } from './loop.mjs';
+import { audit, evaluations, flows, promotionReport, promotions } from './loop.mjs';
 import { dashboards } from './panels.mjs';
 
 const TOKEN = 'development';
@@ -20,6 +20,7 @@ export class Resources {
     this.runs = Array.from({ length: 14 }, (_, i) => run(14 - i));
     this.flows = flows();
     this.audit = audit();
+    this.promotions = promotions();
   }
 
   /** [status, body] of a request. */
@@ -52,7 +53,8 @@ export class Resources {
     if (path === 'flows') return [200, this.flows.map((flow) => ({ ...flow, last: this.runs.find((one) => one.flow === flow.name) ?? null }))];
     if (path === 'performance') return [200, evaluations()];
     if (path === 'audit') return [200, this.audit];
-    if (path === 'annotations') return [200, this.audit.map(({ at, subject, actor, run_id }) => ({ at, kind: 'promotion', text: `${subject} promoted by ${actor}`, run_id }))];
+    if (path === 'promotions') return [200, this.promotions];
+    if (path === 'annotations') return [200, this.promotions.map(({ at, subject, actor, run_id }) => ({ at, kind: 'promotion', text: `${subject} promoted by ${actor}`, run_id }))];
     if (path === 'runs') {
       const fits = (one) => ['flow', 'state', 'period'].every((name) => !searchParams.get(name) || one[name] === searchParams.get(name));
       return [200, this.runs.filter(fits).map((one) => ({ ...one, tasks: undefined, logs: undefined, transitions: undefined }))];

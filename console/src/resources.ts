@@ -203,9 +203,24 @@ export interface AuditEntry {
   id: number;
   at: string;
   actor: string;
+  /** Null of a command or a run. */
+  address: string | null;
+  proxy: string | null;
+  /** The method of a request; `command`; a word for what a run did. */
   action: string;
   subject: string;
   detail: string;
+  /** Null where it was broken off. */
+  outcome: string | null;
+  run_id: number | null;
+}
+/** A promotion or a rollback. */
+export interface ProductionChange {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
   run_id: number | null;
 }
 export interface Annotation {
@@ -291,6 +306,7 @@ export const backfillFlow = (name: string, months: { from: string; to: string; f
 export const fetchEvaluations = (signal?: AbortSignal): Promise<StoredEvaluation[]> => get('performance', signal);
 export const compareVersions = (contest: { production: number; candidate: number; as_of: string }): Promise<PromotionReport> => post('models/compare', contest);
 export const fetchAudit = (limit: number, signal?: AbortSignal): Promise<AuditEntry[]> => get(`audit?limit=${limit}`, signal);
+export const fetchPromotions = (limit: number, signal?: AbortSignal): Promise<ProductionChange[]> => get(`promotions?limit=${limit}`, signal);
 export const fetchAnnotations = (start: number, end: number, signal?: AbortSignal): Promise<Annotation[]> => get(`annotations?start=${Math.floor(start)}&end=${Math.ceil(end)}`, signal);
 export const predict = (entity: string): Promise<Prediction> => post('predict', { entity });
 export const fetchStatus = (signal?: AbortSignal): Promise<Status> => get('status', signal);

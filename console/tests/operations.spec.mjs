@@ -138,6 +138,17 @@ test('a read-only console offers no action', async () => {
   }, { prepare });
 });
 
+test('the page of the server tells who changed what', async () => {
+  await visit(browser, 'status', async (page) => {
+    const rows = page.getByRole('region', { name: 'Changes' }).locator('tbody tr');
+    await rows.first().waitFor();
+    const texts = await rows.allTextContents();
+    assert.ok(texts.some((text) => /promote churn version \d/.test(text) && text.includes('done')), texts.join('; '));
+    assert.ok(texts.some((text) => text.includes('command line')), texts.join('; '));
+    await keep(page, 'changes', { fullPage: true });
+  });
+});
+
 test('a viewer is offered no action, and signs out where no proxy names them', async () => {
   for (const [role, actions] of [['viewer', 0], ['operator', 1]]) {
     const prepare = (page) => session(page, { user: 'ada', role });

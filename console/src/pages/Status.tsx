@@ -4,6 +4,7 @@ import { fetchStatus, type Status as StatusData } from '../resources';
 import { useResource } from '../resource';
 import { PageHead } from '../shell/PageHead';
 import { Loaded } from '../shell/states';
+import { Trail } from '../shell/Trail';
 import { TimeControls } from '../shell/TimeControls';
 import { formatTime } from '../time/clock';
 import { zone } from '../preferences';
@@ -18,6 +19,7 @@ export function Status() {
         <TimeControls only="refresh" />
       </PageHead>
       <Loaded resource={status}>{(data) => <Body status={data} />}</Loaded>
+      <Trail shown={ticks.value} />
     </>
   );
 }

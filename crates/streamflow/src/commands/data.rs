@@ -21,6 +21,14 @@ pub enum Args {
     },
 }
 
+impl Args {
+    /// Checksums that are recorded count from then on.
+    pub fn changes_something(&self) -> bool {
+        let Self::Verify { adopt } = self;
+        *adopt
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Verify { adopt } = args;
     let config = context.config()?;

@@ -10,6 +10,7 @@ mod resources;
 mod rights;
 mod sender;
 mod sessions;
+mod trail;
 
 pub use auth::Auth;
 pub use passwords::hash_password;
@@ -35,6 +36,7 @@ pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, res
         read_only: settings.read_only,
         hosts: settings.hosts.as_slice().into(),
         bodies: Arc::new(BodyReader::new(Duration::from_millis(settings.timeout_ms.get()))),
+        store: resources.store().clone(),
     };
     let assets = Router::new().fallback(assets::serve).with_state(prefix.clone());
     let plane = guard

@@ -9,6 +9,7 @@ pub mod mirror;
 pub mod models;
 pub mod notifications;
 mod process;
+pub mod production;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
@@ -109,6 +110,7 @@ fn migrator() -> Migrator {
         step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
         step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
         step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
+        step(9, "audit of requests", include_str!("migrations/0009_audit_of_requests.sql")),
     ])
 }
 

@@ -11,10 +11,10 @@ use crate::project::Project;
 use crate::server::Server;
 
 /// A running `up`, asked at its console.
-struct Console {
-    server: Server,
-    url: String,
-    client: reqwest::Client,
+pub struct Console {
+    pub server: Server,
+    pub url: String,
+    pub client: reqwest::Client,
 }
 
 impl Console {
@@ -23,7 +23,7 @@ impl Console {
     }
 
     /// With these environment variables.
-    fn start_with(project: &Project, variables: &[(&str, &str)]) -> Self {
+    pub fn start_with(project: &Project, variables: &[(&str, &str)]) -> Self {
         let args = ["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
         let mut command = project.command(&args);
         command.envs(variables.iter().copied());
@@ -38,7 +38,7 @@ impl Console {
     }
 
     /// A request with these headers to a path; `POST PATH` with an empty object.
-    async fn ask(&self, request: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+    pub async fn ask(&self, request: &str, headers: &[(&str, &str)]) -> (u16, Value) {
         let (method, path) = request.split_once(' ').unwrap();
         let url = format!("{}{path}", self.url);
         let request = self.client.request(method.parse().unwrap(), url);

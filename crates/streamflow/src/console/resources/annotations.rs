@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::ingests;
 use super::{ResourceError, Resources};
-use crate::store::audit::AuditEntry;
+use crate::store::production::ProductionChange;
 use crate::store::runs::Run;
 
 /// Most marks of one kind in one answer.
@@ -42,8 +42,8 @@ enum Kind {
 }
 
 impl Annotation {
-    fn of_change(entry: AuditEntry) -> Self {
-        let AuditEntry { at, actor, action, subject, run_id, .. } = entry;
+    fn of_change(change: ProductionChange) -> Self {
+        let ProductionChange { at, actor, action, subject, run_id, .. } = change;
         let verb = if action == "promote" { "promoted" } else { "rolled back to" };
         Self { at, kind: Kind::Promotion, text: format!("{verb} {subject} ({actor})"), run_id }
     }
@@ -66,7 +66,7 @@ pub async fn list(
 ) -> Result<Json<Vec<Annotation>>, ResourceError> {
     let [from, to] = [moment("start", start)?, moment("end", end)?];
     let store = &resources.workspace().store;
-    let changes = store.promotions_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
+    let changes = store.production_changes_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
     let decisions = store.decisions_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
     let mut found: Vec<Annotation> = changes.into_iter().map(Annotation::of_change).collect();
     found.extend(decisions.into_iter().map(Annotation::of_run));

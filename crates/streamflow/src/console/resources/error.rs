@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::console::auth::Unidentified;
 use crate::console::passwords::NotChecked;
+use crate::console::trail::Reason;
 use crate::server::body::BodyError;
 use crate::terminal::one_line;
 
@@ -100,6 +101,7 @@ impl From<tokio::task::JoinError> for ResourceError {
 impl IntoResponse for ResourceError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(serde_json::json!({ "error": self.message }))).into_response();
+        response.extensions_mut().insert(Reason(self.message));
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

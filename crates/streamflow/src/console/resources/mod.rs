@@ -1,6 +1,7 @@
 //! Our own resources under `/api/streamflow/`: what the web console shows beside metrics, and what it may change.
 
 mod annotations;
+mod audit;
 mod data;
 mod error;
 mod flows;
@@ -25,6 +26,7 @@ use super::auth::Auth;
 use super::rights::{Access, Right, Route};
 use crate::config::Role;
 use crate::flows::runner::Wake;
+use crate::store::Store;
 use crate::workspace::Workspace;
 
 pub use error::ResourceError;
@@ -60,6 +62,10 @@ impl Resources {
         &self.0.parts.workspace
     }
 
+    pub fn store(&self) -> &Store {
+        &self.workspace().store
+    }
+
     pub fn new(parts: ResourceParts) -> anyhow::Result<Self> {
         let client = client_of(&parts.api_url).timeout(Duration::from_secs(10)).no_proxy().build()?;
         Ok(Self(Arc::new(ResourceState {
@@ -73,7 +79,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 29] {
+pub fn routes() -> [Route<Resources>; 30] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -110,7 +116,8 @@ pub fn routes() -> [Route<Resources>; 29] {
         },
         console("/api/streamflow/performance", Read, get(performance::list)),
         console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
-        console("/api/streamflow/audit", Read, get(runs::audit)),
+        console("/api/streamflow/audit", Read, get(audit::list)),
+        console("/api/streamflow/promotions", Read, get(audit::promotions)),
         console("/api/streamflow/annotations", Read, get(annotations::list)),
         console("/api/streamflow/predict", Ask, post(predict::predict)),
         console("/api/streamflow/status", Read, get(status::status)),

@@ -12,12 +12,11 @@ use super::{ResourceError, Resources};
 use crate::console::guard::Actor;
 use crate::flows::{self, Again};
 use crate::store::approvals::Answer;
-use crate::store::audit::AuditEntry;
 use crate::store::logs::Log;
 use crate::store::runs::{Run, RunFilter};
 
 /// Most runs in one answer.
-const LIMIT_MAX: i64 = 5000;
+pub const LIMIT_MAX: i64 = 5000;
 
 #[derive(Deserialize)]
 pub struct Page {
@@ -35,7 +34,7 @@ impl Page {
     }
 }
 
-fn default_limit() -> i64 {
+pub fn default_limit() -> i64 {
     100
 }
 
@@ -183,15 +182,6 @@ pub async fn answer(
     done.map_err(|error| ResourceError::refused(&error))?;
     resources.0.parts.wake.wake();
     Ok(Json(summary(&known(&resources, id).await?)))
-}
-
-/// `GET /api/streamflow/audit?limit=`: who changed what, newest first.
-pub async fn audit(
-    State(resources): State<Resources>,
-    Query(page): Query<Page>,
-) -> Result<Json<Vec<AuditEntry>>, ResourceError> {
-    let entries = resources.workspace().store.audit_entries(page.limit.clamp(1, LIMIT_MAX)).await;
-    Ok(Json(entries.map_err(anyhow::Error::from)?))
 }
 
 /// A run as lists show it.
