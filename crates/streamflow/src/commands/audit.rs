@@ -102,10 +102,11 @@ pub fn audited(
     if has_store() {
         let ended = block_on(async {
             let store = Store::open(&data_dir).await?;
-            Ok(match begun {
-                Some(begun) => store.end_change(begun, &outcome).await?,
-                None => store.audit(&entry, &outcome).await?,
-            })
+            let recorded = match begun {
+                Some(begun) => store.end_change(begun, &outcome).await,
+                None => store.audit(&entry, &outcome).await,
+            };
+            recorded.map_err(anyhow::Error::from)
         });
         if let Err(error) = ended {
             tracing::error!(

@@ -25,7 +25,9 @@ use streamflow_dataset::DatasetSpec;
 use crate::templates;
 
 pub use api::ApiConfig;
-pub use api_key::{ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name};
+pub use api_key::{
+    ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name, read as read_keys,
+};
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;

@@ -4,6 +4,7 @@ mod assets;
 mod auth;
 mod guard;
 mod named;
+mod openapi;
 mod passwords;
 mod refusals;
 mod resources;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
+use utoipa::ToSchema;
 
 use super::{Store, now};
 
@@ -20,7 +21,7 @@ const SECRET_NAMES: [&str; 7] =
 const TEXT_CHARACTERS: usize = 2_000;
 
 /// A change that somebody asked for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AuditEntry {
     pub id: i64,
     pub at: String,

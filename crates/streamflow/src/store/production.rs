@@ -3,11 +3,13 @@
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
+use utoipa::ToSchema;
 
+use super::audit::AuditFilter;
 use super::{Store, now};
 
 /// A promotion or a rollback.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProductionChange {
     pub id: i64,
     pub at: String,
@@ -98,9 +100,10 @@ impl Store {
     }
 
     /// The newest promotions and rollbacks first.
-    pub async fn production_changes(&self, limit: i64) -> sqlx::Result<Vec<ProductionChange>> {
-        sqlx::query_as("SELECT * FROM production_log ORDER BY id DESC LIMIT ?")
-            .bind(limit)
+    pub async fn production_changes(&self, filter: &AuditFilter) -> sqlx::Result<Vec<ProductionChange>> {
+        sqlx::query_as("SELECT * FROM production_log WHERE ?1 IS NULL OR at >= ?1 ORDER BY id DESC LIMIT ?2")
+            .bind(&filter.since)
+            .bind(filter.limit)
             .fetch_all(&self.pool)
             .await
     }
@@ -109,7 +112,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::audit::AuditFilter;
     use crate::store::temporary;
 
     #[tokio::test]
@@ -121,10 +123,11 @@ mod tests {
             record(&mut transaction, &change).await.unwrap();
             transaction.commit().await.unwrap();
         }
-        let changes = store.production_changes(10).await.unwrap();
+        let newest = AuditFilter { limit: 10, since: None };
+        let changes = store.production_changes(&newest).await.unwrap();
         let runs: Vec<Option<i64>> = changes.into_iter().map(|change| change.run_id).collect();
         assert_eq!(runs, [None, None, Some(8), Some(7)]);
-        let entries = store.audit_entries(&AuditFilter { limit: 10, since: None }).await.unwrap();
+        let entries = store.audit_entries(&newest).await.unwrap();
         let runs: Vec<Option<i64>> = entries.into_iter().map(|entry| entry.run_id).collect();
         assert_eq!(runs, [Some(8), Some(7)], "what was asked for is recorded where it is asked");
     }

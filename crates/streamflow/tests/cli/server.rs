@@ -70,9 +70,14 @@ impl Server {
     }
 
     pub fn predict(&self, body: &str) -> String {
+        self.predict_with("", body)
+    }
+
+    /// With a key of the prediction API, where one is given.
+    pub fn predict_with(&self, key: &str, body: &str) -> String {
         self.send(&format!(
             "POST /predict HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             X-API-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ))
     }

@@ -1,12 +1,14 @@
 //! What happened to data and model, as marks on the charts over time.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::data::ingests;
-use super::{ResourceError, Resources};
+use super::extract::Query;
+use super::{ErrorBody, ResourceError, Resources};
 use crate::store::production::ProductionChange;
 use crate::store::runs::Run;
 
@@ -14,14 +16,15 @@ use crate::store::runs::Run;
 const LIMIT: i64 = 500;
 
 /// The stretch of time, seconds since 1970, both ends included.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Stretch {
     start: f64,
     end: f64,
 }
 
 /// Something that happened.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Annotation {
     at: String,
     kind: Kind,
@@ -30,8 +33,9 @@ pub struct Annotation {
     run_id: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AnnotationKind)]
 enum Kind {
     /// Another version answers.
     Promotion,
@@ -59,7 +63,9 @@ impl Annotation {
     }
 }
 
-/// `GET /api/streamflow/annotations?start=&end=`: promotions, ingests and decisions of a stretch of time, oldest first.
+/// Promotions, ingests and decisions of a stretch of time, the oldest first.
+#[utoipa::path(get, path = "/api/streamflow/annotations", tag = "changes", params(Stretch),
+    responses((status = 200, body = Vec<Annotation>), (status = 422, body = ErrorBody)))]
 pub async fn list(
     State(resources): State<Resources>,
     Query(Stretch { start, end }): Query<Stretch>,

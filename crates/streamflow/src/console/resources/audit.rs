@@ -1,17 +1,20 @@
 //! Who changed what: the audit trail, and the log of what was in production.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::extract::Query;
 use super::runs::{LIMIT_MAX, default_limit};
-use super::{ResourceError, Resources};
+use super::{ErrorBody, ResourceError, Resources};
 use crate::store::audit::{AuditEntry, AuditFilter};
 use crate::store::production::ProductionChange;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
     /// Most entries, at most 5,000.
     #[serde(default = "default_limit")]
@@ -34,7 +37,9 @@ impl Page {
     }
 }
 
-/// `GET /api/streamflow/audit?limit=&since=`: who asked for which change, newest first.
+/// Who asked for which change, the newest first.
+#[utoipa::path(get, path = "/api/streamflow/audit", tag = "changes", params(Page),
+    responses((status = 200, body = Vec<AuditEntry>), (status = 422, body = ErrorBody)))]
 pub async fn list(
     State(resources): State<Resources>,
     Query(page): Query<Page>,
@@ -43,12 +48,13 @@ pub async fn list(
     Ok(Json(entries.map_err(anyhow::Error::from)?))
 }
 
-/// `GET /api/streamflow/promotions?limit=`: promotions and rollbacks, newest first.
+/// Promotions and rollbacks, the newest first.
+#[utoipa::path(get, path = "/api/streamflow/promotions", tag = "changes", params(Page),
+    responses((status = 200, body = Vec<ProductionChange>), (status = 422, body = ErrorBody)))]
 pub async fn promotions(
     State(resources): State<Resources>,
     Query(page): Query<Page>,
 ) -> Result<Json<Vec<ProductionChange>>, ResourceError> {
-    let AuditFilter { limit, .. } = page.filter()?;
-    let changes = resources.workspace().store.production_changes(limit).await;
+    let changes = resources.workspace().store.production_changes(&page.filter()?).await;
     Ok(Json(changes.map_err(anyhow::Error::from)?))
 }

@@ -3,7 +3,9 @@
 mod annotations;
 mod audit;
 mod data;
+mod document;
 mod error;
+mod extract;
 mod flows;
 mod models;
 mod panels;
@@ -17,19 +19,22 @@ mod status;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use axum::routing::{MethodRouter, get, post};
 use reqwest::Url;
 use streamflow_outbound::client_of;
 use tokio::sync::Semaphore;
 
 use super::auth::Auth;
+use super::openapi;
 use super::rights::{Access, Right, Route};
 use crate::config::Role;
 use crate::flows::runner::Wake;
 use crate::store::Store;
 use crate::workspace::Workspace;
 
-pub use error::ResourceError;
+pub use document::Document;
+pub use error::{ErrorBody, ResourceError};
 
 /// What the handlers of the resources are given. Cloning is cheap.
 #[derive(Clone)]
@@ -55,6 +60,7 @@ struct ResourceState {
     /// Comparisons take all cores: one at a time.
     comparisons: Semaphore,
     distributions: predict::Cache,
+    openapi: Bytes,
 }
 
 impl Resources {
@@ -68,18 +74,21 @@ impl Resources {
 
     pub fn new(parts: ResourceParts) -> anyhow::Result<Self> {
         let client = client_of(&parts.api_url).timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let openapi = openapi::document(&parts.workspace.config.console.path_prefix);
+        let openapi = serde_json::to_vec(&openapi)?.into();
         Ok(Self(Arc::new(ResourceState {
             parts,
             client,
             started: Instant::now(),
             comparisons: Semaphore::new(1),
             distributions: predict::Cache::default(),
+            openapi,
         })))
     }
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 30] {
+pub fn routes() -> [Route<Resources>; 31] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -121,6 +130,11 @@ pub fn routes() -> [Route<Resources>; 30] {
         console("/api/streamflow/annotations", Read, get(annotations::list)),
         console("/api/streamflow/predict", Ask, post(predict::predict)),
         console("/api/streamflow/status", Read, get(status::status)),
+        Route {
+            path: "/api/streamflow/openapi.json",
+            access: Access::program(Read),
+            methods: get(document::openapi),
+        },
     ]
 }
 

@@ -6,13 +6,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{ResourceError, Resources};
+use super::{ErrorBody, ResourceError, Resources};
 use crate::config::Role;
 use crate::console::auth::{By, Caller};
 use crate::console::sender::Sender;
 
-#[derive(Serialize)]
+/// Who is asking, and what they may do.
+#[derive(Serialize, ToSchema)]
 pub struct Session {
     version: &'static str,
     /// Goes with every request that changes something; none before a login.
@@ -29,7 +31,8 @@ pub struct Session {
     path_prefix: String,
 }
 
-/// `GET /api/streamflow/session`: also without a login, to know that one is needed.
+/// Who is asking; also without a login, to know that one is needed.
+#[utoipa::path(get, path = "/api/streamflow/session", tag = "session", responses((status = 200, body = Session)))]
 pub async fn session(
     State(resources): State<Resources>,
     Extension(sender): Extension<Sender>,
@@ -56,14 +59,16 @@ pub async fn session(
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     user: String,
     password: String,
 }
 
-/// `POST /api/streamflow/login`: a cookie, or 401.
+/// Logs in: a cookie, or 401.
+#[utoipa::path(post, path = "/api/streamflow/login", tag = "session", request_body = Login,
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub async fn log_in(
     State(resources): State<Resources>,
     Extension(sender): Extension<Sender>,
@@ -77,7 +82,8 @@ pub async fn log_in(
     }
 }
 
-/// `POST /api/streamflow/logout`.
+/// Logs out.
+#[utoipa::path(post, path = "/api/streamflow/logout", tag = "session", responses((status = 204)))]
 pub async fn log_out(
     State(resources): State<Resources>,
     Extension(sender): Extension<Sender>,
