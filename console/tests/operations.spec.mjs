@@ -144,7 +144,7 @@ test('the page of the server tells who changed what', async () => {
     await rows.first().waitFor();
     const texts = await rows.allTextContents();
     assert.ok(texts.some((text) => /promote churn version \d/.test(text) && text.includes('done')), texts.join('; '));
-    assert.ok(texts.some((text) => text.includes('command line')), texts.join('; '));
+    assert.ok(texts.some((text) => text.includes('this machine')), texts.join('; '));
     await keep(page, 'changes', { fullPage: true });
   });
 });

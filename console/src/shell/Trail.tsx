@@ -49,5 +49,5 @@ export function Trail({ shown }: { shown: unknown }) {
 
 function origin({ address, proxy, run_id: run }: AuditEntry) {
   if (address !== null) return proxy === null ? address : `${address} through ${proxy}`;
-  return run === null ? 'command line' : <RunLink id={run} />;
+  return run === null ? 'this machine' : <RunLink id={run} />;
 }

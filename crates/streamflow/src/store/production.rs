@@ -131,4 +131,39 @@ mod tests {
         let runs: Vec<Option<i64>> = entries.into_iter().map(|entry| entry.run_id).collect();
         assert_eq!(runs, [Some(8), Some(7)], "what was asked for is recorded where it is asked");
     }
+
+    /// A database as the release before left it, with a promotion that was told and one that was not.
+    #[tokio::test]
+    async fn what_stood_in_the_audit_trail_is_taken_over_and_nothing_is_told_twice_or_missed() {
+        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        let pool = pool.connect("sqlite::memory:").await.unwrap();
+        for step in [
+            include_str!("migrations/0001_runs_and_models.sql"),
+            include_str!("migrations/0005_runner.sql"),
+            "INSERT INTO audit (at, actor, action, subject, once) VALUES
+             ('2024-01-31', 'anna', 'promote', 'churn version 1', '3 promote'), ('2024-02-01', 'anna', 'pause', 'f', NULL),
+             ('2024-02-02', 'bob', 'rollback', 'churn version 1', NULL), ('2024-02-03', 'bob', 'cancel', 'run 3', NULL);
+             INSERT INTO watermarks VALUES ('notified changes', '4'), ('notified transitions', '9');",
+            include_str!("migrations/0008_audit_of_requests.sql"),
+            "INSERT INTO production_log (at, actor, action, subject) VALUES ('2024-03-01', 'eve', 'promote', 'churn version 2')",
+        ] {
+            sqlx::raw_sql(step).execute(&pool).await.unwrap();
+        }
+        let changes: Vec<ProductionChange> =
+            sqlx::query_as("SELECT * FROM production_log ORDER BY id").fetch_all(&pool).await.unwrap();
+        let told: Vec<_> =
+            changes.iter().map(|change| (change.id, change.action.as_str(), change.actor.as_str())).collect();
+        assert_eq!(told, [(1, "promote", "anna"), (3, "rollback", "bob"), (4, "promote", "eve")]);
+        let position: String =
+            sqlx::query_scalar("SELECT position FROM watermarks WHERE name = 'notified changes'")
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+        assert_eq!(position, "3", "what comes next is looked at");
+        let outcomes: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit WHERE outcome = 'done'")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(outcomes, 4, "old entries stay");
+    }
 }
