@@ -144,7 +144,7 @@ mod tests {
              ('2024-01-31', 'anna', 'promote', 'churn version 1', '3 promote'), ('2024-02-01', 'anna', 'pause', 'f', NULL),
              ('2024-02-02', 'bob', 'rollback', 'churn version 1', NULL), ('2024-02-03', 'bob', 'cancel', 'run 3', NULL);
              INSERT INTO watermarks VALUES ('notified changes', '4'), ('notified transitions', '9');",
-            include_str!("migrations/0008_audit_of_requests.sql"),
+            include_str!("migrations/0009_audit_of_requests.sql"),
             "INSERT INTO production_log (at, actor, action, subject) VALUES ('2024-03-01', 'eve', 'promote', 'churn version 2')",
         ] {
             sqlx::raw_sql(step).execute(&pool).await.unwrap();
