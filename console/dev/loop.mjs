@@ -23,8 +23,19 @@ export function flows() {
   ];
 }
 
+export function promotions() {
+  return [3, 2, 1].map((n) => ({ id: n, at: new Date(Date.now() - (4 - n) * 2 * 3600_000).toISOString(), actor: n === 1 ? 'the first version' : 'ada', action: n === 3 ? 'rollback' : 'promote', subject: `churn version ${n === 3 ? 1 : n}`, run_id: n === 2 ? 12 : null }));
+}
+
 export function audit() {
-  return [3, 2, 1].map((n) => ({ id: n, at: new Date(Date.now() - (4 - n) * 2 * 3600_000).toISOString(), actor: n === 1 ? 'the first version' : 'ada', action: n === 3 ? 'rollback' : 'promote', subject: `churn version ${n === 3 ? 1 : n}`, detail: '', run_id: n === 2 ? 12 : null }));
+  const at = (hours) => new Date(Date.now() - hours * 3600_000).toISOString();
+  const of = (id, actor, action, subject, more) => ({ id, at: at(6 - id), actor, address: null, proxy: null, action, subject, detail: '', outcome: 'done', run_id: null, ...more });
+  return [
+    of(4, 'ada', 'POST', '/api/streamflow/models/rollback', { address: '10.0.0.7', detail: '{}' }),
+    of(3, 'eve', 'POST', '/api/streamflow/models/promote', { address: '10.0.0.9', proxy: '10.0.0.1', outcome: 'refused: this needs the role operator, and eve has the role viewer' }),
+    of(2, 'run 12', 'promote', 'churn version 2', { run_id: 12 }),
+    of(1, 'ada', 'command', 'ingest --as-of 2024-05-28 drops/month_2024-05-28', {}),
+  ];
 }
 
 const value = (middle, half = 0.025) => ({ value: middle, interval: { low: middle - half, high: middle + half } });

@@ -1,13 +1,14 @@
 // StreamFlow's own resources with made-up content that changes as a user changes it.
 
-import { audit, evaluations, flows, promotionReport } from './loop.mjs';
+import { audit, evaluations, flows, promotionReport, promotions } from './loop.mjs';
 import { dashboards } from './panels.mjs';
 
 const TOKEN = 'development';
 const day = 86400_000;
 
 export class Resources {
-  constructor(api, { readOnly = false, password = null } = {}) {
+  constructor(api, { readOnly = false, password = null, role = 'admin' } = {}) {
+    this.role = role;
     this.api = api;
     this.readOnly = readOnly;
     this.password = password;
@@ -19,16 +20,18 @@ export class Resources {
     this.runs = Array.from({ length: 14 }, (_, i) => run(14 - i));
     this.flows = flows();
     this.audit = audit();
+    this.promotions = promotions();
   }
 
   /** [status, body] of a request. */
   answer(method, path, body, token) {
     if (method === 'POST' && token !== TOKEN) return [403, { error: 'the header X-StreamFlow-Token is missing or wrong' }];
-    if (path === 'session') return [200, { version: '0.2.0', token: TOKEN, user: this.user, login_required: this.password !== null, read_only: this.readOnly, path_prefix: '' }];
+    if (path === 'session') return [200, { version: '0.2.0', token: TOKEN, user: this.user, role: this.role, named_by_proxy: false, refusal: null, login_required: this.password !== null, read_only: this.readOnly, path_prefix: '' }];
     if (path === 'login') return this.login(body);
     if (path === 'logout') return (this.user = null), [200, {}];
     if (this.password !== null && this.user === null) return [401, { error: 'sign in first' }];
     if (method === 'POST' && this.readOnly && path !== 'predict') return [403, { error: 'this console is read-only' }];
+    if (method === 'POST' && this.role === 'viewer' && path !== 'predict' && path !== 'models/compare') return [403, { error: 'this needs the role operator' }];
     return method === 'POST' ? this.change(path, body) : this.read(path);
   }
 
@@ -50,7 +53,8 @@ export class Resources {
     if (path === 'flows') return [200, this.flows.map((flow) => ({ ...flow, last: this.runs.find((one) => one.flow === flow.name) ?? null }))];
     if (path === 'performance') return [200, evaluations()];
     if (path === 'audit') return [200, this.audit];
-    if (path === 'annotations') return [200, this.audit.map(({ at, subject, actor, run_id }) => ({ at, kind: 'promotion', text: `${subject} promoted by ${actor}`, run_id }))];
+    if (path === 'promotions') return [200, this.promotions];
+    if (path === 'annotations') return [200, this.promotions.map(({ at, subject, actor, run_id }) => ({ at, kind: 'promotion', text: `${subject} promoted by ${actor}`, run_id }))];
     if (path === 'runs') {
       const fits = (one) => ['flow', 'state', 'period'].every((name) => !searchParams.get(name) || one[name] === searchParams.get(name));
       return [200, this.runs.filter(fits).map((one) => ({ ...one, tasks: undefined, logs: undefined, transitions: undefined }))];

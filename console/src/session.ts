@@ -23,7 +23,8 @@ export async function loadSession(): Promise<void> {
 
 whenUnauthorized(() => (mustLogIn.value = true));
 
-/** Actions are shown only to those who may take them. */
+/** Actions are shown only to those who may take them: all of the console's need the role of an operator. */
 export function mayChange(): boolean {
-  return session.value !== null && !session.value.read_only;
+  const who = session.value;
+  return who !== null && !who.read_only && (who.role === 'operator' || who.role === 'admin');
 }

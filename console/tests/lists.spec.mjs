@@ -24,6 +24,7 @@ const manyReports = Array.from({ length: MANY }, (_, i) => ({
   decision: 'NO_ACTION',
   target_drift: null,
   created: new Date(Date.now() - i * 60_000).toISOString(),
+  url: `reports/drift_a_vs_${i}.html`,
   run_id: i === 2 ? 41 : null,
 }));
 

@@ -138,6 +138,47 @@ test('a read-only console offers no action', async () => {
   }, { prepare });
 });
 
+test('the page of the server tells who changed what', async () => {
+  await visit(browser, 'status', async (page) => {
+    const rows = page.getByRole('region', { name: 'Changes' }).locator('tbody tr');
+    await rows.first().waitFor();
+    const texts = await rows.allTextContents();
+    assert.ok(texts.some((text) => /promote churn version \d/.test(text) && text.includes('done')), texts.join('; '));
+    assert.ok(texts.some((text) => text.includes('this machine')), texts.join('; '));
+    await keep(page, 'changes', { fullPage: true });
+  });
+});
+
+test('a viewer is offered no action, and signs out where no proxy names them', async () => {
+  for (const [role, actions] of [['viewer', 0], ['operator', 1]]) {
+    const prepare = (page) => session(page, { user: 'ada', role });
+    await visit(browser, 'models', async (page) => {
+      await page.locator('td').first().waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      assert.equal(await page.getByText('A viewer only reads').count(), 1 - actions);
+      assert.equal(Math.min(1, await page.getByRole('button', { name: /Promote|Roll back/ }).count()), actions, role);
+    }, { prepare });
+    await visit(browser, 'drift', async (page) => {
+      await page.locator('.reports a').first().waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Compare' }).count(), actions, role);
+    }, { prepare });
+    await visit(browser, 'flows', async (page) => {
+      await page.getByRole('heading', { name: 'evaluate_month' }).waitFor();
+      assert.equal(Math.min(1, await page.getByRole('button', { name: /Run now/ }).count()), actions, role);
+    }, { prepare });
+  }
+  await visit(browser, 'models', async (page) => {
+    await page.getByText('ada').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Sign out' }).count(), 0);
+  }, { prepare: (page) => session(page, { user: 'ada', role: 'viewer', named_by_proxy: true }) });
+});
+
+test('somebody whom a proxy names without a role is told why', async () => {
+  await visit(browser, 'models', async (page) => {
+    await page.getByRole('alert').getByText('user "eve" is in no group').waitFor();
+  }, { prepare: (page) => session(page, { login_required: true, user: null, role: null, refusal: 'user "eve" is in no group that console.proxy_login gives a role' }) });
+});
+
 test('a console that asks for a login shows the form and nothing else', async () => {
   await visit(browser, 'models', async (page) => {
     await page.getByLabel('User').fill('somebody');

@@ -9,11 +9,11 @@ const TOP = 18;
 
 /** Reports of one reference and one profile, oldest period first. */
 export function ShareChart({ reports, selected }: { reports: readonly Report[]; selected: string | null }) {
-  const most = Math.max(0.05, ...reports.flatMap((report) => [report.drift_share ?? 0, report.threshold])) * 1.12;
+  const most = Math.max(0.05, ...reports.flatMap((report) => [report.drift_share, report.threshold])) * 1.12;
   return (
     <ul class="shares" aria-label="Drift share by period">
       {reports.map((report) => {
-        const share = report.drift_share ?? 0;
+        const share = report.drift_share;
         const over = share >= report.threshold;
         const y = (value: number): number => TOP + (HEIGHT - TOP) * (1 - value / most);
         return (

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import type { Distribution } from '../resources';
 import { binOf, placeInWords } from './bins';
 
-const numbers: Distribution = { kind: 'numerical', edges: [0, 10, 20, 30], counts: [10, 80, 10] };
-const levels: Distribution = { kind: 'categorical', levels: ['a', 'true'], counts: [999, 1] };
-const rare: Distribution = { kind: 'categorical', levels: ['a', '29 others'], counts: [9, 1] };
-const empty: Distribution = { kind: 'numerical', edges: [0, 1], counts: [0] };
-const nothing: Distribution = { kind: 'numerical', edges: [], counts: [] };
+const numbers: Distribution = { kind: 'numerical', edges: [0, 10, 20, 30], counts: [10, 80, 10], missing: 0 };
+const levels: Distribution = { kind: 'categorical', levels: ['a', 'true'], counts: [999, 1], missing: 0 };
+const rare: Distribution = { kind: 'categorical', levels: ['a', '29 others'], counts: [9, 1], missing: 0 };
+const empty: Distribution = { kind: 'numerical', edges: [0, 1], counts: [0], missing: 0 };
+const nothing: Distribution = { kind: 'numerical', edges: [], counts: [], missing: 0 };
 
 test.each([
   [numbers, 0, 0],

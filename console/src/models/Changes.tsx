@@ -1,19 +1,16 @@
 /** Who made which version the one in production, and when. */
 
 import { zone } from '../preferences';
-import { fetchAudit } from '../resources';
+import { fetchPromotions } from '../resources';
 import { useResource } from '../resource';
 import { RunLink } from '../runs/state';
 import { formatTime, toMillis } from '../time/clock';
 
-/** Changes that are looked through. */
-const LOOKED_AT = 1000;
 const MOST = 50;
 
 /** `shown` changes with what is in production. */
 export function Changes({ shown }: { shown: unknown }) {
-  const audit = useResource((signal) => fetchAudit(LOOKED_AT, signal), [shown]);
-  const entries = (audit.data ?? []).filter(({ action }) => action === 'promote' || action === 'rollback').slice(0, MOST);
+  const entries = useResource((signal) => fetchPromotions(MOST, signal), [shown]).data ?? [];
   if (entries.length === 0) return null;
   return (
     <section class="block">

@@ -75,7 +75,7 @@ function reportHref({ name }: Report): string {
 const COLUMNS: readonly Column<Report>[] = [
   { key: 'current', title: 'Period', className: 'when', value: (report) => report.current, cell: (report) => <a href={reportHref(report)}>{report.current}</a> },
   { key: 'reference', title: 'Against', className: 'when', value: (report) => report.reference },
-  { key: 'profile', title: 'Profile', value: (report) => report.profile, cell: (report) => sayState(report.profile ?? '–') },
+  { key: 'profile', title: 'Profile', value: (report) => report.profile, cell: (report) => sayState(report.profile) },
   { key: 'decision', title: 'Decision', value: (report) => sayState(report.decision), cell: (report) => <Chip tone={toneOf(report.decision)}>{sayState(report.decision)}</Chip> },
   {
     key: 'drift_share',
@@ -88,7 +88,7 @@ const COLUMNS: readonly Column<Report>[] = [
       </>
     ),
   },
-  { key: 'drifted', title: 'Drifted', num: true, value: (report) => report.drifted, cell: (report) => (report.drifted === undefined ? '–' : `${report.drifted} of ${report.columns ?? '?'}`) },
+  { key: 'drifted', title: 'Drifted', num: true, value: (report) => report.drifted, cell: (report) => `${report.drifted} of ${report.columns}` },
   { key: 'target_drift', title: 'Label', num: true, value: (report) => report.target_drift, cell: (report) => (report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)), hint: () => "Absolute difference of the label's positive rate" },
   timeColumn('created', 'Made', (report) => report.created),
 ];
@@ -129,7 +129,7 @@ function NotTested({ name }: { name: string }) {
 
 /** The report is a page of its own: framed without this page's rights, so that nothing in it can act here. */
 function Embedded({ report }: { report: Report }) {
-  const url = address(report.url ?? `reports/${encodeURIComponent(report.name)}.html`);
+  const url = address(report.url);
   return (
     <section class="block">
       <h2 class="with-action">

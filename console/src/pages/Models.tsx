@@ -49,7 +49,7 @@ const QUALITY = [
 ] as const;
 
 function metricOf(version: ModelVersion | undefined, name: string): number | null {
-  const value = version?.metrics?.[name];
+  const value = version?.metrics[name];
   return typeof value === 'number' ? value : null;
 }
 
@@ -89,7 +89,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
 }
 
 function columnsOf({ versions }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void): Column<ModelVersion>[] {
-  const present = new Set(versions.flatMap((version) => Object.keys(version.metrics ?? {})));
+  const present = new Set(versions.flatMap((version) => Object.keys(version.metrics)));
   const metrics = QUALITY.filter(({ name }) => present.has(name));
   return [
     {
@@ -142,7 +142,7 @@ function actionsOf(ask: (version: ModelVersion) => void): Column<ModelVersion> {
 }
 
 function Others({ version }: { version: ModelVersion }) {
-  const others = Object.entries(version.metrics ?? {}).filter(([name, value]) => typeof value === 'number' && !QUALITY.some((one) => one.name === name));
+  const others = Object.entries(version.metrics).filter(([name, value]) => typeof value === 'number' && !QUALITY.some((one) => one.name === name));
   if (others.length === 0) return null;
   return (
     <details class="others">

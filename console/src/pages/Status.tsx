@@ -4,6 +4,7 @@ import { fetchStatus, type Status as StatusData } from '../resources';
 import { useResource } from '../resource';
 import { PageHead } from '../shell/PageHead';
 import { Loaded } from '../shell/states';
+import { Trail } from '../shell/Trail';
 import { TimeControls } from '../shell/TimeControls';
 import { formatTime } from '../time/clock';
 import { zone } from '../preferences';
@@ -18,22 +19,23 @@ export function Status() {
         <TimeControls only="refresh" />
       </PageHead>
       <Loaded resource={status}>{(data) => <Body status={data} />}</Loaded>
+      <Trail shown={ticks.value} />
     </>
   );
 }
 
 function Body({ status }: { status: StatusData }) {
-  const storage = status.storage ?? [];
+  const storage = status.storage;
   const total = storage.reduce((sum, one) => sum + one.bytes, 0);
   const most = Math.max(1, ...storage.map((one) => one.bytes));
   return (
     <>
-      {(status.damage ?? []).map((one, i) => (
+      {status.damage.map((one, i) => (
         <p key={i} class="failure" role="alert">
           {typeof one === 'string' ? one : say(one)}
         </p>
       ))}
-      {(status.warnings ?? []).map((warning) => (
+      {status.warnings.map((warning) => (
         <p key={warning} class="note">
           {warning}
         </p>
@@ -59,12 +61,10 @@ function Body({ status }: { status: StatusData }) {
             ))}
           </ul>
         </section>
-        {status.tsdb && (
-          <section class="card">
-            <h2>Sample store</h2>
-            <Facts facts={status.tsdb} />
-          </section>
-        )}
+        <section class="card">
+          <h2>Sample store</h2>
+          <Facts facts={{ ...status.tsdb }} />
+        </section>
       </div>
       <section class="block">
         <h2>

@@ -90,7 +90,7 @@ function toExplore(panel: Panel, scrapeInterval: number): string {
   const step = Math.max(1, Math.round((window.end - window.start) / 250));
   const expressions = panel.targets.map(({ expression }) => expandVariables(expression, step, scrapeInterval, window));
   const relative = describeRelative(range.value) !== null;
-  return exploreHref(expressions, { rangeS: window.end - window.start, ...(relative ? {} : { endS: window.end }), stacked: panel.stacked === true });
+  return exploreHref(expressions, { rangeS: window.end - window.start, ...(relative ? {} : { endS: window.end }), stacked: panel.stacked });
 }
 
 function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable: boolean }) {
@@ -115,7 +115,7 @@ function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable
           unit={panel.unit}
           window={data.window}
           height={CHART_HEIGHT}
-          stacked={panel.stacked === true}
+          stacked={panel.stacked}
           marks={marksOf(panel)}
           bounds={panel.bounds ?? null}
           syncKey="overview"
@@ -128,7 +128,7 @@ function Body({ panel, data, asTable }: { panel: Panel; data: PanelData; asTable
 
 /** Lines of the panel, each in the colour of the threshold it stands for. */
 function marksOf(panel: Panel): Mark[] {
-  return (panel.lines ?? []).map(({ value, label }) => {
+  return panel.lines.map(({ value, label }) => {
     const verdict = verdictOf(value, panel.thresholds);
     return { value, label, colour: verdict === 'plain' || verdict === 'good' ? 'muted' : verdict };
   });
@@ -139,7 +139,7 @@ function Stat({ panel, data: { readings, limit, alarming } }: { panel: Panel; da
   const first = present[0];
   if (!first) return <Nothing text={panel.empty} />;
   const textual = panel.unit === 'string';
-  const thresholds: readonly Threshold[] | undefined = alarming ? [{ color: 'red' }] : limit === null ? panel.thresholds : [{ color: 'green' }, { value: limit, color: 'red' }];
+  const thresholds: readonly Threshold[] | undefined = alarming ? [{ value: null, color: 'red' }] : limit === null ? panel.thresholds : [{ value: null, color: 'green' }, { value: limit, color: 'red' }];
   const alarm = firstAlarm(thresholds);
   return (
     <>

@@ -15,7 +15,7 @@ test.each([
 
 test('a first threshold without a value holds from anywhere', () => {
   expect(verdictOf(-5, [{ value: null, color: 'red' }, { value: 1, color: 'green' }])).toBe('bad');
-  expect(verdictOf(1, [{ color: 'red' }, { value: 1, color: 'green' }])).toBe('good');
+  expect(verdictOf(1, [{ value: null, color: 'red' }, { value: 1, color: 'green' }])).toBe('good');
 });
 
 test('without thresholds nothing is meant', () => expect(verdictOf(5)).toBe('plain'));

@@ -35,7 +35,7 @@ export function useLog(run: Run | undefined, changed: () => void): readonly LogL
     fetchLog(id, lastId(known.current))
       .then(({ state, state_name: name, lines: more }) => {
         if (more.length > 0) keep(joined(known.current, more));
-        const moved = state !== run.state || name !== (run.state_name ?? '');
+        const moved = state !== run.state || name !== run.state_name;
         if (moved || (more.length > 0 && (run.tasks?.length ?? 0) < FEW_STEPS)) changed();
       })
       .catch(() => undefined)
@@ -92,8 +92,8 @@ export function Log({ run, lines }: { run: Run; lines: readonly LogLine[] }) {
         <p class="nothing">{lines.length === 0 ? (isActive(run.state) ? 'It has not written a line yet.' : 'It wrote no log.') : 'No line is of that level.'}</p>
       ) : (
         <ol class="log" tabIndex={0} aria-label="Log lines" ref={box} onScroll={scrolled}>
-          {shown.lines.map((line, i) => (
-            <li key={line.id ?? i} class={toneOfLevel(line.level) === 'plain' ? '' : `v-${toneOfLevel(line.level)}`}>
+          {shown.lines.map((line) => (
+            <li key={line.id} class={toneOfLevel(line.level) === 'plain' ? '' : `v-${toneOfLevel(line.level)}`}>
               <time>{formatClock(toMillis(line.time), zone.value)}</time> <b>{line.level.toUpperCase()}</b> {line.message}
             </li>
           ))}

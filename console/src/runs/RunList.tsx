@@ -50,7 +50,7 @@ const COLUMNS: readonly Column<Run>[] = [
   {
     key: 'parameters',
     title: 'Parameters',
-    value: (run) => [...pairsOf(run.parameters).map(([name, value]) => `${name}=${value}`), run.message ?? ''].filter(Boolean).join(' '),
+    value: (run) => [...pairsOf(run.parameters).map(([name, value]) => `${name}=${value}`), run.message].filter(Boolean).join(' '),
     cell: (run) => (
       <>
         <Parameters value={run.parameters} />

@@ -136,7 +136,7 @@ function Attempts({ step }: { step: Step }) {
       <ul>
         {step.attempts.map((task, i) => (
           <li key={i}>
-            <StateChip run={task} /> <b>Attempt {task.attempt ?? i + 1}</b> <small>{formatTime(toMillis(task.started), zone.value, true)}</small> {task.duration_ms != null && <small>{formatValue(task.duration_ms, 'ms')}</small>}
+            <StateChip run={task} /> <b>Attempt {task.attempt}</b> <small>{formatTime(toMillis(task.started), zone.value, true)}</small> {task.duration_ms != null && <small>{formatValue(task.duration_ms, 'ms')}</small>}
             {task.error && <p class="row-error">{task.error}</p>}
           </li>
         ))}

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { binsOf, outcomeOf, totalOf } from './histogram';
 
-const run = (started: string | null, state = 'completed') => ({ state, started });
+const run = (started: string, state = 'completed') => ({ state, started });
 
 test.each([
   ['nothing', [], 0, 0],
-  ['runs without a time', [run(null)], 0, 0],
+  ['runs without a time', [run('')], 0, 0],
   ['one run', [run('2024-01-01T00:00:30Z')], 1, 60_000],
   ['an hour', [run('2024-01-01T00:00:00Z'), run('2024-01-01T00:59:59Z')], 60, 60_000],
   ['a bit more than an hour', [run('2024-01-01T00:00:00Z'), run('2024-01-01T01:00:00Z')], 31, 120_000],

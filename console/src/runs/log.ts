@@ -15,7 +15,7 @@ export function toneOfLevel(level: string): 'bad' | 'warn' | 'plain' {
 /** What was known, and the lines after it; a line that was known is not repeated. */
 export function joined(known: readonly LogLine[], next: readonly LogLine[]): readonly LogLine[] {
   const last = lastId(known);
-  const added = next.filter(({ id }) => id === undefined || id > last);
+  const added = next.filter(({ id }) => id > last);
   return added.length === 0 ? known : [...known, ...added];
 }
 

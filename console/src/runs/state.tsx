@@ -29,12 +29,12 @@ export function took(run: Run): string {
 
 /** The outcome in the run's own words, where it has some. */
 export function stateOf({ state, state_name: name }: Pick<Run, 'state' | 'state_name'>): string {
-  return sayState(name == null || name === '' ? state : name);
+  return sayState(name === '' ? state : name);
 }
 
 /** The outcome, with its tone. */
 export function StateChip({ run }: { run: Pick<Run, 'state' | 'state_name'> }) {
-  const tone = toneOf(run.state_name ?? '');
+  const tone = toneOf(run.state_name);
   return <Chip tone={tone === 'plain' ? toneOf(run.state) : tone}>{stateOf(run)}</Chip>;
 }
 

@@ -7,6 +7,8 @@ const task = (name: string, attempt: number, second: number, duration_ms: number
   attempt,
   state: duration_ms === null ? 'running' : 'completed',
   started: new Date(second * 1000).toISOString(),
+  state_name: '',
+  error: '',
   duration_ms,
 });
 
@@ -21,14 +23,16 @@ test('the last attempt says how a step stands', () => {
   expect(step && lastOf(step)?.state).toBe('running');
 });
 
+const waiting = { ...task('x', 1, 0), state: 'scheduled', started: '' };
+
 test('bars lie on the time of the run, what runs reaches to now', () => {
   const tasks = [task('read', 1, 100, 10_000), task('fit', 1, 110, null)];
   const now = 140_000;
   const extent = extentOf({ tasks }, now);
   expect(extent).toEqual({ begin: 100_000, end: 140_000 });
   expect(extent && tasks.map((one) => placeOf(one, extent, now))).toEqual([{ left: 0, width: 25 }, { left: 25, width: 75 }]);
-  expect(extentOf({ tasks: [{ name: 'x', state: 'scheduled', started: null }] }, now)).toBeNull();
-  expect(extent && placeOf({ name: 'x', state: 'scheduled', started: null }, extent, now)).toEqual({ left: 0, width: 0 });
+  expect(extentOf({ tasks: [waiting] }, now)).toBeNull();
+  expect(extent && placeOf(waiting, extent, now)).toEqual({ left: 0, width: 0 });
 });
 
 test('ten thousand steps are grouped at once', () => {

@@ -21,7 +21,7 @@ export function stepsOf(tasks: readonly RunTask[]): Step[] {
   const byKey = new Map<string, Step>();
   const seen = new Map<string, number>();
   for (const task of tasks) {
-    const inAttempt = `${task.attempt ?? 1} ${task.name}`;
+    const inAttempt = `${task.attempt} ${task.name}`;
     const nth = seen.get(inAttempt) ?? 0;
     seen.set(inAttempt, nth + 1);
     const key = `${nth} ${task.name}`;

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
 import { messageOf } from '../http';
 import { login } from '../resources';
-import { loadSession } from '../session';
+import { loadSession, session } from '../session';
 import { fieldText } from './fields';
 
 export function Login() {
-  const [error, setError] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(session.value?.refusal ?? null);
   const [busy, setBusy] = useState(false);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();

@@ -79,12 +79,15 @@ function Choices() {
         {who && <span class="version">{who.version}</span>}
       </p>
       {who?.read_only && <p class="read-only">Read-only: actions are off.</p>}
+      {who?.role === 'viewer' && !who.read_only && <p class="read-only">A viewer only reads: actions are off.</p>}
       {who?.user && (
         <p>
-          {who.user}{' '}
-          <button type="button" class="link" onClick={() => void logout().then(loadSession, loadSession)}>
-            Sign out
-          </button>
+          {who.user} <small>{who.role}</small>{' '}
+          {!who.named_by_proxy && (
+            <button type="button" class="link" onClick={() => void logout().then(loadSession, loadSession)}>
+              Sign out
+            </button>
+          )}
         </p>
       )}
     </div>

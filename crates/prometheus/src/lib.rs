@@ -41,7 +41,7 @@ mod scrape;
 mod server;
 mod settings;
 
-pub use api::{DurationMs, Limits, is_cross_site, parse_duration, parse_time};
+pub use api::{DurationMs, Limits, is_cross_site, parse_duration, parse_time, paths};
 pub use clock::now_ms;
 pub use error::Error;
 pub use handle::Handle;

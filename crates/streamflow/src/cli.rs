@@ -13,9 +13,9 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows, forget,
-    hash_password, ingest, init, models, monitor, notify, prefect, profile, promql, query, restore, sample,
-    serve, train, tsdb, up,
+    Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
+    forget, hash_password, ingest, init, models, monitor, notify, prefect, profile, promql, query, restore,
+    sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -84,6 +84,9 @@ enum Command {
     /// List the versions of the model, promote one or roll back
     #[command(subcommand)]
     Models(models::Args),
+    /// List who changed what
+    #[command(subcommand)]
+    Audit(audit::Args),
     /// Ask a running server in PromQL: a table, and a chart for a range
     Query(query::Args),
     /// Run PromQL test scripts
@@ -135,7 +138,11 @@ pub fn main() -> ExitCode {
         terminal: Terminal { format: cli.format },
     };
     start_logging(&cli.command);
-    match cli.command.run(&context) {
+    let ran = match cli.command.changes_something() {
+        true => audit::audited(&context, &words(), || cli.command.run(&context)),
+        false => cli.command.run(&context),
+    };
+    match ran {
         Ok(code) => code,
         Err(error) => {
             terminal::stderr(&format!("error: {}", terminal::one_line(&error)));
@@ -144,7 +151,47 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The words of the command line.
+fn words() -> Vec<String> {
+    let words = std::env::args_os().skip(1);
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 impl Command {
+    /// Whether the command changes what a data directory holds or a server does, and so is told to the audit trail. A
+    /// server tells of what it is asked itself.
+    fn changes_something(&self) -> bool {
+        match self {
+            Command::Ingest(_) | Command::Train(_) | Command::Monitor(_) | Command::Evaluate(_) => true,
+            Command::Data(args) => args.changes_something(),
+            Command::Flows(args) => args.changes_something(),
+            Command::Models(args) => args.changes_something(),
+            Command::Prefect(args) => args.changes_something(),
+            // Its receipt is its entry: the words of the command name who is forgotten.
+            Command::Forget(_) => false,
+            // What it makes has the trail of the backup.
+            Command::Restore(_) => false,
+            Command::Demo(_)
+            | Command::Backup(_)
+            | Command::Doctor(_)
+            | Command::Init(_)
+            | Command::Sample(_)
+            | Command::Serve(_)
+            | Command::Up(_)
+            | Command::Drift(_)
+            | Command::Profile(_)
+            | Command::Notify(_)
+            | Command::Audit(_)
+            | Command::Query(_)
+            | Command::Promql(_)
+            | Command::Tsdb(_)
+            | Command::Dashboards(_)
+            | Command::HashPassword
+            | Command::ApiKey(_)
+            | Command::Check(_) => false,
+        }
+    }
+
     fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self {
             Command::Demo(args) => demo::run(args, context),
@@ -162,6 +209,7 @@ impl Command {
             Command::Notify(args) => notify::run(args, context),
             Command::Prefect(args) => prefect::run(args, context),
             Command::Models(args) => models::run(args, context),
+            Command::Audit(args) => audit::run(&args, context),
             Command::Query(args) => query::run(&args, context),
             Command::Promql(args) => promql::run(args, context),
             Command::Tsdb(args) => tsdb::run(args, context),

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, get as get_or_head};
+use axum::routing::{MethodRouter, any, get as get_or_head};
 
 use methods::{get, get_or_post, post};
 
@@ -62,39 +62,68 @@ impl Default for Limits {
     }
 }
 
+/// A route: its path and what answers it.
+type Route = (&'static str, MethodRouter<Handle>);
+
+/// Where everything but pages and metrics is.
+const V1: &str = "/api/v1";
+/// The server's own metrics.
+const METRICS: &str = "/metrics";
+
+/// The routes below `/api/v1`.
+fn v1() -> [Route; 20] {
+    [
+        ("/query", get_or_post(query::instant)),
+        ("/query_range", get_or_post(query::range)),
+        ("/query_exemplars", get_or_post(query::exemplars)),
+        ("/format_query", get_or_post(query::format)),
+        ("/series", get_or_post(series::series)),
+        ("/labels", get_or_post(series::label_names)),
+        ("/label/{name}/values", get(series::label_values)),
+        ("/metadata", get(targets::metadata)),
+        ("/targets", get(targets::targets)),
+        ("/targets/metadata", get(targets::targets_metadata)),
+        ("/alertmanagers", get(targets::alertmanagers)),
+        ("/rules", get(rules::rules)),
+        ("/alerts", get(rules::alerts)),
+        ("/status/buildinfo", get(management::build_info)),
+        ("/status/runtimeinfo", get(management::runtime_info)),
+        ("/status/flags", get(management::flags)),
+        ("/status/config", get(management::config)),
+        ("/status/tsdb", get(management::tsdb)),
+        ("/status/walreplay", get(management::wal_replay)),
+        ("/write", post(write::write).layer(from_fn(methods::same_origin))),
+    ]
+}
+
+/// The routes beside them.
+fn beside() -> [Route; 4] {
+    [
+        ("/federate", get(federate::federate)),
+        ("/-/healthy", get_or_head(management::healthy)),
+        ("/-/ready", get_or_head(management::ready)),
+        ("/-/reload", any(management::reload).layer(from_fn(methods::same_origin))),
+    ]
+}
+
+/// The paths of all routes.
+pub fn paths() -> impl Iterator<Item = String> {
+    let below = v1().into_iter().map(|(path, _)| format!("{V1}{path}"));
+    below.chain(beside().into_iter().map(|(path, _)| path.to_owned())).chain([METRICS.to_owned()])
+}
+
 /// All routes of Prometheus's API. Paths outside them are left to whoever mounts this router.
 pub fn router(server: Handle) -> Router {
-    let v1 = Router::new()
-        .route("/query", get_or_post(query::instant))
-        .route("/query_range", get_or_post(query::range))
-        .route("/query_exemplars", get_or_post(query::exemplars))
-        .route("/format_query", get_or_post(query::format))
-        .route("/series", get_or_post(series::series))
-        .route("/labels", get_or_post(series::label_names))
-        .route("/label/{name}/values", get(series::label_values))
-        .route("/metadata", get(targets::metadata))
-        .route("/targets", get(targets::targets))
-        .route("/targets/metadata", get(targets::targets_metadata))
-        .route("/alertmanagers", get(targets::alertmanagers))
-        .route("/rules", get(rules::rules))
-        .route("/alerts", get(rules::alerts))
-        .route("/status/buildinfo", get(management::build_info))
-        .route("/status/runtimeinfo", get(management::runtime_info))
-        .route("/status/flags", get(management::flags))
-        .route("/status/config", get(management::config))
-        .route("/status/tsdb", get(management::tsdb))
-        .route("/status/walreplay", get(management::wal_replay))
-        .route("/write", post(write::write).layer(from_fn(methods::same_origin)))
+    let of = |routes: &mut dyn Iterator<Item = Route>| {
+        routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    };
+    let v1 = of(&mut v1().into_iter())
         .fallback(methods::not_found)
         // Of the API only: a page of another origin may read metrics, but not run anything.
         .layer(from_fn(methods::cross_origin));
-    Router::new()
-        .nest("/api/v1", v1)
-        .route("/federate", get(federate::federate))
-        .route("/-/healthy", get_or_head(management::healthy))
-        .route("/-/ready", get_or_head(management::ready))
-        .route("/-/reload", any(management::reload).layer(from_fn(methods::same_origin)))
+    of(&mut beside().into_iter())
+        .nest(V1, v1)
         .layer(from_fn(compression::gzip))
-        .route("/metrics", get_or_head(own_metrics::metrics))
+        .route(METRICS, get_or_head(own_metrics::metrics))
         .with_state(server)
 }

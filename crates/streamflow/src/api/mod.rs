@@ -36,7 +36,7 @@ use access_log::AccessLog;
 use cors::Cors;
 use error::ApiError;
 use front::Front;
-use keys::{Key, Keys};
+use keys::{Key, KeyRing};
 use metrics::Metrics;
 
 pub use keys::{new_key, own_key};
@@ -54,7 +54,7 @@ struct ApiParts {
     slots: Arc<Semaphore>,
     bodies: BodyReader,
     load: Arc<Load>,
-    keys: Option<Keys>,
+    keys: KeyRing,
     openapi: Bytes,
 }
 
@@ -69,7 +69,7 @@ impl ApiState {
             slots: Arc::new(Semaphore::new(slots)),
             bodies: BodyReader::new(settings.timeout()),
             load: Load::new(settings.max_in_flight.get()),
-            keys: Keys::of(&settings.keys),
+            keys: KeyRing::new(&settings),
             metrics: Metrics::default(),
             settings,
             entity,
@@ -90,16 +90,19 @@ impl ApiState {
     }
 
     /// The key of a request, and whether it may ask now. There is none where nobody needs one.
-    fn admit(&self, headers: &HeaderMap) -> (Option<&Key>, Result<(), ApiError>) {
-        match self.0.keys.as_ref().map(|keys| keys.of_request(headers)) {
-            None => (None, Ok(())),
-            Some(Ok(key)) => (Some(key), key.take()),
-            Some(Err(error)) => (None, Err(error)),
+    fn admit(&self, headers: &HeaderMap) -> (Option<Arc<Key>>, Result<(), ApiError>) {
+        match self.0.keys.of_request(headers) {
+            Ok(None) => (None, Ok(())),
+            Ok(Some(key)) => {
+                let taken = key.take();
+                (Some(key), taken)
+            }
+            Err(error) => (None, Err(error)),
         }
     }
 
     /// Counts the answer to a request with a key.
-    fn count(&self, key: Option<&Key>, code: u16) {
+    fn count(&self, key: Option<&Arc<Key>>, code: u16) {
         if let Some(key) = key {
             self.0.metrics.count_key(&key.name, code);
         }
@@ -130,9 +133,13 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
     let cors = Cors::of(&settings.cors_origins);
     let tls = settings.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
     let load = state.0.load.clone();
+    let keys = state.clone();
+    let following = tokio::spawn(async move { keys.0.keys.follow().await });
     let front = Arc::new(Front { router: router(state), cors, log });
     let listening = Listening { load: Some(load), tls, ..Listening::new(listener, limits) };
-    server::serve(listening, move |request| front.clone().answer(request), shutdown).await?;
+    let served = server::serve(listening, move |request| front.clone().answer(request), shutdown).await;
+    following.abort();
+    served?;
     match writing {
         Some(writing) => writing.await.context("the access log's writer panicked"),
         None => Ok(()),

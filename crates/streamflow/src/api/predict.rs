@@ -143,7 +143,7 @@ pub async fn predict(State(state): State<ApiState>, request: Request) -> Respons
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     observation.code = response.status().as_u16();
-    state.count(key, observation.code);
+    state.count(key.as_ref(), observation.code);
     response
 }
 
@@ -194,7 +194,7 @@ pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> R
     let response = answer.map_or_else(ApiError::into_response, json);
     let code = response.status().as_u16();
     state.0.metrics.count_batch(code);
-    state.count(key, code);
+    state.count(key.as_ref(), code);
     response
 }
 

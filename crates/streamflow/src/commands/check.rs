@@ -11,6 +11,7 @@ pub struct Args {}
 pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     catalog::check(&config)?;
+    config.console.check_proxy_login()?;
     let dataset = &config.dataset;
     context.terminal.result(&config, || {
         format!(

@@ -33,6 +33,16 @@ pub enum Args {
     },
 }
 
+impl Args {
+    /// Checksums that are recorded count from then on; what is deleted is gone.
+    pub fn changes_something(&self) -> bool {
+        match self {
+            Self::Verify { adopt } => *adopt,
+            Self::Prune { dry_run, .. } => !dry_run,
+        }
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match args {
         Args::Verify { adopt } => verify(*adopt, context),

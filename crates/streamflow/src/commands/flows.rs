@@ -114,6 +114,13 @@ pub enum Args {
     },
 }
 
+impl Args {
+    /// Everything but looking at flows and runs.
+    pub fn changes_something(&self) -> bool {
+        !matches!(self, Self::Ls | Self::Runs { .. } | Self::Inspect { .. } | Self::Logs { .. })
+    }
+}
+
 fn run_number(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "expected the number of a run; `streamflow flows runs` lists them".to_owned())
 }
@@ -263,7 +270,7 @@ fn pause(flow: &str, paused: bool, context: &Context) -> anyhow::Result<()> {
     let known = flows::known(&config, flow)?;
     block_on(async {
         let store = Store::open(&context.data_dir(&config)).await?;
-        flows::pause(&store, known, paused, &actor()).await
+        flows::pause(&store, known, paused).await
     })?;
     let word = if paused { "is paused" } else { "runs by its schedule again" };
     context.terminal.result(&json!({ "flow": flow, "paused": paused }), || format!("{flow} {word}"))

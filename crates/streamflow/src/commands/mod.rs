@@ -1,6 +1,7 @@
 //! One file per subcommand: its arguments and what it does.
 
 pub mod api_key;
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod dashboards;
@@ -193,7 +194,18 @@ fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
 }
 
-/// Who gives a command.
+/// Who gives a command: the user of this process as the system knows them, whatever the environment says.
 fn actor() -> String {
-    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "command line".to_owned())
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(process) = std::fs::metadata("/proc/self") else {
+        return std::env::var("USER").unwrap_or_else(|_| "command line".to_owned());
+    };
+    let uid = process.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1) == Some(&uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("user {uid}"))
 }

@@ -25,6 +25,13 @@ pub enum Args {
     Rollback,
 }
 
+impl Args {
+    /// Everything but listing.
+    pub fn changes_something(&self) -> bool {
+        !matches!(self, Self::Ls)
+    }
+}
+
 fn version_number(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "expected the number of a version; `streamflow models ls` lists them".to_owned())
 }

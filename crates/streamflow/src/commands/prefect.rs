@@ -29,6 +29,14 @@ pub enum Args {
     },
 }
 
+impl Args {
+    /// What is only printed changes nothing.
+    pub fn changes_something(&self) -> bool {
+        let Self::Deploy { dry_run, .. } = self;
+        !dry_run
+    }
+}
+
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Deploy { pool, flows, dry_run } = args;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

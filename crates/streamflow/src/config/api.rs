@@ -49,6 +49,9 @@ pub struct ApiConfig {
     pub keys: ApiKeys,
     /// A file with more keys, relative to the configuration file.
     pub key_file: Option<PathBuf>,
+    /// The keys of that file when it was read last.
+    #[serde(skip)]
+    pub file_keys: ApiKeys,
     /// Files that encrypt the connections; none: they are not encrypted.
     pub tls: Option<TlsConfig>,
 }
@@ -72,6 +75,7 @@ impl Default for ApiConfig {
             cors_origins: Vec::new(),
             keys: ApiKeys::new(),
             key_file: None,
+            file_keys: ApiKeys::new(),
             tls: None,
         }
     }
@@ -98,9 +102,9 @@ impl ApiConfig {
 
     /// Reads the key file, and takes paths from `base` on.
     pub(super) fn resolve(&mut self, base: &Path) -> anyhow::Result<()> {
-        if let Some(file) = &self.key_file {
-            self.keys.extend(api_key::read(&base.join(file))?);
-            api_key::check(&self.keys)?;
+        if let Some(file) = &mut self.key_file {
+            *file = base.join(&*file);
+            self.file_keys = api_key::read(file, &self.keys)?;
         }
         if let Some(tls) = &mut self.tls {
             tls.resolve(base);

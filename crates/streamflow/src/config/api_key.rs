@@ -72,18 +72,23 @@ impl fmt::Debug for KeyDigest {
     }
 }
 
-/// The keys of a file whose lines are those of `[api.keys]`.
-pub fn read(path: &Path) -> anyhow::Result<ApiKeys> {
+/// The keys of a file whose lines are those of `[api.keys]`, beside those that stand there.
+pub fn read(path: &Path, beside: &ApiKeys) -> anyhow::Result<ApiKeys> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the key file {} of api.key_file", path.display()))?;
-    toml::from_str(&text).map_err(|error| {
+    let keys: ApiKeys = toml::from_str(&text).map_err(|error| {
         anyhow::anyhow!(
             "{} is no key file: {}\nexpected lines such as {}",
             path.display(),
             error.to_string().trim_end(),
             "shop = { sha256 = \"…\" }, as `streamflow api-key new shop` prints them"
         )
-    })
+    })?;
+    if let Some(name) = keys.keys().find(|name| beside.contains_key(*name)) {
+        bail!("{} and [api.keys] both have a key {name:?}; rename one of them", path.display());
+    }
+    check(&beside.clone().into_iter().chain(keys.clone()).collect())?;
+    Ok(keys)
 }
 
 /// Refuses names that cannot stand in a metric, and two keys that are the same.

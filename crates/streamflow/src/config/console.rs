@@ -7,7 +7,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::{Network, TlsConfig};
+use super::{ConsoleUser, Network, ProxyLogin, TlsConfig};
 
 /// `[console]`: the address of the operator plane, who may use it and what it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,11 @@ pub struct ConsoleConfig {
     pub secure_cookies: bool,
     /// Files that encrypt the connections; none: they are not encrypted.
     pub tls: Option<TlsConfig>,
-    /// Users that may log in and the argon2 hashes of their passwords (`streamflow hash-password` makes one).
-    pub users: BTreeMap<String, String>,
+    /// Users that may log in, with the argon2 hashes of their passwords (`streamflow hash-password` makes one) and their
+    /// roles.
+    pub users: BTreeMap<String, ConsoleUser>,
+    /// Users whom a trusted proxy names; none: no proxy does.
+    pub proxy_login: Option<ProxyLogin>,
     /// Idle time after which a login ends.
     pub session_minutes: NonZeroU64,
     /// Queries being evaluated at once; others wait their turn until their timeout.
@@ -59,6 +62,7 @@ impl Default for ConsoleConfig {
             secure_cookies: false,
             tls: None,
             users: BTreeMap::new(),
+            proxy_login: None,
             session_minutes: number(720),
             max_concurrent_queries: NonZeroUsize::new(20).expect("a default is not zero"),
             max_connections: NonZeroUsize::new(1024).expect("a default is not zero"),
@@ -88,10 +92,23 @@ impl ConsoleConfig {
         if let Some(host) = self.hosts.iter().find(|host| host.is_empty() || host.contains([':', '/', ' '])) {
             bail!("console.hosts names {host:?}; expected names such as \"ops.example.com\", without a port");
         }
-        for (user, hash) in &self.users {
-            if argon2::PasswordHash::new(hash).is_err() {
-                bail!("console.users.{user} is not an argon2 hash; make one with `streamflow hash-password`");
+        for (name, user) in &self.users {
+            if argon2::PasswordHash::new(&user.password).is_err() {
+                bail!("console.users.{name} is not an argon2 hash; make one with `streamflow hash-password`");
             }
+        }
+        self.proxy_login.as_ref().map_or(Ok(()), ProxyLogin::check)
+    }
+
+    /// Refuses a login by proxies where no proxy is trusted.
+    ///
+    /// # Errors
+    /// Nobody's word would be taken.
+    pub fn check_proxy_login(&self) -> anyhow::Result<()> {
+        if self.proxy_login.is_some() && self.trusted_proxies.is_empty() {
+            bail!(
+                "console.proxy_login needs console.trusted_proxies: the addresses of the proxies that may name users"
+            );
         }
         Ok(())
     }

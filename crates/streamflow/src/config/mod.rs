@@ -11,7 +11,9 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod proxy_login;
 mod retention;
+mod role;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,9 @@ use streamflow_dataset::DatasetSpec;
 use crate::templates;
 
 pub use api::ApiConfig;
-pub use api_key::{ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name};
+pub use api_key::{
+    ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name, read as read_keys,
+};
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
@@ -33,7 +37,9 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
+pub use role::{ConsoleUser, Role};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -270,6 +276,15 @@ mod tests {
             (
                 ("read_only = false", "users = { ada = \"secret\" }"),
                 "console.users.ada is not an argon2 hash",
+            ),
+            (
+                ("read_only = false", "users = { ada = { password = \"x\", role = \"operater\" } }"),
+                "did you mean `operator`?",
+            ),
+            (("read_only = false", "proxy_login = {}"), "console.proxy_login gives nobody a role"),
+            (
+                ("read_only = false", "proxy_login = { user_header = \"X User\" }"),
+                "console.proxy_login.user_header is \"X User\"",
             ),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
             (

@@ -3,12 +3,15 @@
 mod assets;
 mod auth;
 mod guard;
+mod named;
+mod openapi;
 mod passwords;
 mod refusals;
 mod resources;
 mod rights;
 mod sender;
 mod sessions;
+mod trail;
 
 pub use auth::Auth;
 pub use passwords::hash_password;
@@ -34,6 +37,7 @@ pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, res
         read_only: settings.read_only,
         hosts: settings.hosts.as_slice().into(),
         bodies: Arc::new(BodyReader::new(Duration::from_millis(settings.timeout_ms.get()))),
+        store: resources.store().clone(),
     };
     let assets = Router::new().fallback(assets::serve).with_state(prefix.clone());
     let plane = guard

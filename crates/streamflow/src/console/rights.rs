@@ -2,19 +2,34 @@
 
 use axum::routing::MethodRouter;
 
+use crate::config::Role;
+
 /// What the requests to a route do, and so what they need.
 ///
-/// GET and HEAD only ever read: unless the route is open they need a login and nothing else.
+/// GET and HEAD only ever read: unless the route is open they need a login, of whatever role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
     /// Anybody may, to learn that a login is needed, to log in, or to see that the process lives.
     Open,
-    /// Nothing but reading; every other method is taken for a change until the route has refused it.
+    /// Nothing but reading; every other method is taken for an admin's change until the route has refused it.
     Read,
-    /// Other methods ask too, or act for the caller alone: they are answered by a read-only console as well.
+    /// Other methods ask too, or act for the caller alone: any role may, and a read-only console answers them as well.
     Ask,
-    /// Other methods change something that others see.
-    Change,
+    /// Other methods change something that others see; the caller needs this role, and the audit trail tells of it.
+    Change(Role),
+    /// Other methods bring samples: the traffic of other servers, which needs this role and is no entry of the audit trail.
+    Write(Role),
+}
+
+impl Right {
+    /// The role that a request needs which does not only read; none where anybody who is known may.
+    pub fn role(self) -> Option<Role> {
+        match self {
+            Self::Open | Self::Ask => None,
+            Self::Read => Some(Role::Admin),
+            Self::Change(role) | Self::Write(role) => Some(role),
+        }
+    }
 }
 
 /// Who sends the requests to a route.
@@ -57,14 +72,14 @@ pub struct Route<S> {
 const PROMETHEUS: &[(&str, Right)] = &[
     ("/-/healthy", Right::Open),
     ("/-/ready", Right::Open),
-    ("/-/reload", Right::Change),
+    ("/-/reload", Right::Change(Role::Operator)),
     ("/api/v1/query", Right::Ask),
     ("/api/v1/query_range", Right::Ask),
     ("/api/v1/query_exemplars", Right::Ask),
     ("/api/v1/format_query", Right::Ask),
     ("/api/v1/series", Right::Ask),
     ("/api/v1/labels", Right::Ask),
-    ("/api/v1/write", Right::Change),
+    ("/api/v1/write", Right::Write(Role::Admin)),
 ];
 
 /// The access of a path that no route answers, by the first beginning that fits: the program interfaces tell nobody

@@ -23,6 +23,8 @@ pub struct Sender {
     pub hosts: Vec<String>,
     /// Whether the client's connection is encrypted.
     pub is_https: bool,
+    /// The trusted proxy that handed the request on, where one did.
+    pub proxy: Option<IpAddr>,
 }
 
 impl Sender {
@@ -33,7 +35,7 @@ impl Sender {
         let peer = peer.ip().to_canonical();
         let own_host = || list(headers, header::HOST.as_str()).into_iter().take(1).collect();
         if !is_trusted(peer) {
-            return Self { address: peer, hosts: own_host(), is_https: is_encrypted };
+            return Self { address: peer, hosts: own_host(), is_https: is_encrypted, proxy: None };
         }
         let forwarded = Forwarded::of(headers);
         let by_list = |addresses: &[String]| client(peer, addresses, is_trusted);
@@ -58,6 +60,7 @@ impl Sender {
                 true => is_encrypted,
                 false => schemes.iter().all(|scheme| scheme.eq_ignore_ascii_case("https")),
             },
+            proxy: Some(peer),
         }
     }
 
@@ -103,7 +106,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// The members of a header's list, over all of its lines.
-fn list(headers: &HeaderMap, name: &str) -> Vec<String> {
+pub fn list(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines =
         headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
     let members = lines.flat_map(|line| split(&line, ',').map(unquoted).collect::<Vec<_>>());

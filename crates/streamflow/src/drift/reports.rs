@@ -8,25 +8,30 @@ use jiff::Timestamp;
 use serde::Serialize;
 use streamflow_drift::html::Addition;
 use streamflow_drift::{Decision, Report, RuleSet};
+use utoipa::ToSchema;
 
 use super::settings::Rules;
 use crate::files::write_aside;
 
 /// One report as a list shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Report)]
 pub struct ReportEntry {
     /// The report's [`ReportFolder::report_name`].
     pub name: String,
     pub reference: String,
     pub current: String,
+    #[schema(value_type = String)]
     pub profile: RuleSet,
     pub drift_share: f64,
     pub threshold: f64,
     pub drifted: usize,
     pub columns: usize,
+    #[schema(value_type = String)]
     pub decision: Decision,
     pub target_drift: Option<f64>,
     /// When the file was written, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// Path under which the console serves it.
     pub url: String,

@@ -7,7 +7,6 @@ use streamflow_dataset::Period;
 use super::blocking;
 use super::catalog::Known;
 use super::start::{Start, schedule};
-use crate::store::audit::Change;
 use crate::store::runs::RunFilter;
 use crate::store::{State, Store};
 use crate::workspace::Workspace;
@@ -75,15 +74,12 @@ async fn completed(store: &Store, flow: &str, period: &str) -> anyhow::Result<bo
 ///
 /// # Errors
 /// A flow without a schedule.
-pub async fn pause(store: &Store, flow: Known<'_>, paused: bool, actor: &str) -> anyhow::Result<()> {
+pub async fn pause(store: &Store, flow: Known<'_>, paused: bool) -> anyhow::Result<()> {
     if flow.schedule()?.is_none() {
         bail!("flow {} has no schedule; set one in flows.{}.schedule", flow.name, flow.name);
     }
     if !paused {
         store.set_handled(flow.name, &jiff::Timestamp::now().to_string(), &[]).await?;
     }
-    store.pause_schedule(flow.name, paused).await?;
-    let action = if paused { "pause" } else { "resume" };
-    let change = Change { actor, action, subject: flow.name, detail: "", run: None };
-    Ok(store.audit(&change).await?)
+    Ok(store.pause_schedule(flow.name, paused).await?)
 }

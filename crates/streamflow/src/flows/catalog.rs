@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use streamflow_schedule::Schedule;
+use utoipa::ToSchema;
 
 use super::policy::Policy;
 use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters};
@@ -19,15 +20,18 @@ pub struct Known<'a> {
 }
 
 /// A flow as lists show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FlowDescription)]
 pub struct Description<'a> {
     pub name: &'a str,
     pub doc: &'a str,
+    #[schema(value_type = Vec<Parameter>)]
     pub parameters: &'a [Parameter],
     /// Names of the steps of a flow of one's own.
     pub steps: Vec<&'a str>,
     /// The schedule in words.
     pub schedule: Option<String>,
+    #[schema(value_type = Vec<String>)]
     pub on: &'a [String],
     pub watch: Option<String>,
 }

@@ -6,11 +6,12 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use streamflow_dataset::Period;
+use utoipa::ToSchema;
 
 use crate::config::nearest;
 
 /// A parameter of a flow.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Parameter {
     pub name: &'static str,
     pub doc: &'static str,
@@ -20,8 +21,9 @@ pub struct Parameter {
 }
 
 /// What values a parameter takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "type", content = "values")]
+#[schema(as = ParameterKind)]
 pub enum Kind {
     /// `YYYY-MM-DD`.
     Date,

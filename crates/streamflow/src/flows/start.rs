@@ -14,7 +14,6 @@ use super::signals;
 use crate::notify::Outbox;
 use crate::prefect;
 use crate::store::approvals::Answer;
-use crate::store::audit::Change;
 use crate::store::runs::{NewRun, Run};
 use crate::store::transitions::Step;
 use crate::store::{State, Store, now};
@@ -197,9 +196,7 @@ pub async fn schedule_retry(store: &Store, run: i64, again: Again<'_>, actor: &s
     }
     let moved = store.schedule_attempt(run, "tried again by hand", actor, &now()).await?;
     ensure!(moved, "run {run} was changed meanwhile; look at it with `streamflow flows inspect {run}`");
-    let (flow, run_subject) = (&record.flow, format!("run {run}"));
-    let change = Change { actor, action: "retry", subject: &run_subject, detail: flow, run: None };
-    Ok(store.audit(&change).await?)
+    Ok(())
 }
 
 /// Tries a run again in this process.
@@ -229,10 +226,6 @@ pub async fn cancel(store: &Store, run: i64, actor: &str) -> anyhow::Result<Stat
     };
     let moved = store.move_run(run, &Step { state, name, message: &message, actor }).await?;
     ensure!(moved, "run {run} has ended meanwhile");
-    let subject = format!("run {run}");
-    store
-        .audit(&Change { actor, action: "cancel", subject: &subject, detail: &record.flow, run: None })
-        .await?;
     Ok(state)
 }
 
@@ -242,9 +235,7 @@ pub async fn record_answer(store: &Store, run: i64, answer: Answer<'_>) -> anyho
     if !store.answer(run, answer).await? {
         bail!("run {run} is {} and waits for no answer", record.state_name);
     }
-    let (action, subject) = (if answer.is_approved { "approve" } else { "reject" }, format!("run {run}"));
-    let change = Change { actor: answer.by, action, subject: &subject, detail: &record.message, run: None };
-    Ok(store.audit(&change).await?)
+    Ok(())
 }
 
 /// Answers what a paused run asks and goes on with it in this process.

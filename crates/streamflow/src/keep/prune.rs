@@ -10,7 +10,7 @@ use streamflow_dataset::Period;
 
 use super::lock::Upkeep;
 use crate::config::Keep;
-use crate::store::audit::Change;
+use crate::store::audit::{DONE, NewEntry};
 use crate::store::models::{By, ModelVersion};
 use crate::store::retention::Retention;
 use crate::store::runs::Run;
@@ -94,9 +94,9 @@ pub async fn prune(workspace: &Workspace, actor: &str) -> anyhow::Result<Vec<Fat
             // That of a version is recorded in the moment in which it leaves the registry, those of runs nowhere.
             if matches!(fate.kind, Kind::Report | Kind::Snapshot) {
                 let subject = format!("{} {}", fate.kind.as_str(), fate.name);
-                let change =
-                    Change { actor, action: "prune", subject: &subject, detail: &fate.why, run: None };
-                workspace.store.audit(&change).await?;
+                let (subject, detail) = (subject.as_str(), fate.why.as_str());
+                let entry = NewEntry { actor, action: "prune", subject, detail, ..NewEntry::default() };
+                workspace.store.audit(&entry, DONE).await?;
             }
             gone.push(fate);
         }

@@ -1,6 +1,6 @@
 //! Tells people what runs came to: decisions, failures, questions, promotions, and that a problem is over.
 //!
-//! What is to be told is read from the log of transitions and from the audit trail, so nothing is told of what was not
+//! What is to be told is read from the log of transitions and from that of what is in production, so nothing is told of what was not
 //! recorded, nothing is lost with a process, and no run waits for a channel. The outbox in the store holds it until a
 //! channel has taken it.
 
@@ -99,7 +99,7 @@ impl Outbox {
         }
         let from = self.store.looked_for_news().await?;
         let reached = self.store.reached_after(from.transition, &since).await?;
-        let changes = self.store.audit_after(from.change, &since).await?;
+        let changes = self.store.production_changes_after(from.change, &since).await?;
         let to = Looked {
             transition: reached.last().map_or(from.transition, |last| last.transition),
             change: changes.last().map_or(from.change, |last| last.id),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::Channel;
 use crate::config::News;
 use crate::store::State;
-use crate::store::audit::AuditEntry;
 use crate::store::notifications::{Kind, NewNotification, Reached};
+use crate::store::production::ProductionChange;
 
 /// Something to be told to whoever wants to hear of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,8 +63,8 @@ fn item(reached: &Reached, news: News, subject: &str) -> Item {
     }
 }
 
-/// What a change of the audit trail means.
-pub fn of_change(entry: &AuditEntry) -> Option<Item> {
+/// What a change of what is in production means.
+pub fn of_change(entry: &ProductionChange) -> Option<Item> {
     let decision = match entry.action.as_str() {
         "promote" => "PROMOTED",
         "rollback" => "ROLLED_BACK",
@@ -147,13 +147,12 @@ mod tests {
         for (action, expected) in
             [("promote", Some("PROMOTED")), ("rollback", Some("ROLLED_BACK")), ("pause", None)]
         {
-            let entry = AuditEntry {
+            let entry = ProductionChange {
                 id: 3,
                 at: String::new(),
                 actor: "anna".into(),
                 action: action.into(),
                 subject: "churn version 2".into(),
-                detail: String::new(),
                 run_id: None,
             };
             let found = of_change(&entry);

@@ -3,9 +3,10 @@
 mod grafana;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A dashboard: rows of panels from top to bottom.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dashboard {
     /// Fixed for ever: links and Grafana's stars name it.
@@ -16,15 +17,16 @@ pub struct Dashboard {
 }
 
 /// Panels under one heading, from left to right on 24 columns, wrapped.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PanelRow)]
 pub struct Row {
     pub title: String,
     pub panels: Vec<Panel>,
 }
 
 /// One drawing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Panel {
     pub kind: Kind,
@@ -48,6 +50,7 @@ pub struct Panel {
     /// Lowest and highest value that can be told apart, such as the outer bounds of a histogram's buckets: at
     /// or beyond them `< bound` and `> bound` are shown.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<f64>>, min_items = 2, max_items = 2)]
     pub bounds: Option<[f64; 2]>,
     /// PromQL for the value from which on a `stat` is red, where it is a setting and no constant.
     #[serde(default)]
@@ -63,8 +66,9 @@ pub struct Panel {
 }
 
 /// How a panel is drawn. `stat` and `bar` show the present value alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PanelKind)]
 pub enum Kind {
     Stat,
     Timeseries,
@@ -73,7 +77,7 @@ pub enum Kind {
 }
 
 /// What a panel's numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     Short,
@@ -90,7 +94,7 @@ pub enum Unit {
 }
 
 /// A colour from a value on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
     #[serde(default)]
@@ -99,7 +103,7 @@ pub struct Threshold {
 }
 
 /// The three colours of a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Color {
     Green,
@@ -108,16 +112,18 @@ pub enum Color {
 }
 
 /// A horizontal line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PanelLine)]
 pub struct Line {
     pub value: f64,
     pub label: String,
 }
 
 /// One expression of a panel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PanelTarget)]
 pub struct Target {
     /// PromQL; `$__rate_interval` stands for four scrape intervals or more.
     pub expression: String,

@@ -3,12 +3,13 @@
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
+use utoipa::ToSchema;
 
 use super::transitions::{Step, move_in};
 use super::{State, Store, now};
 
 /// A question of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Approval {
     pub run_id: i64,
     /// The step that asks.

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
+use utoipa::ToSchema;
 
 use super::{Store, json_of, now};
 
 /// One measurement of a version on a period.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StoredEvaluation {
     pub id: i64,
     pub model: String,
@@ -18,6 +19,7 @@ pub struct StoredEvaluation {
     pub kind: String,
     pub at: String,
     pub run_id: Option<i64>,
+    #[schema(value_type = Object)]
     pub evaluation: Value,
 }
 

@@ -3,12 +3,12 @@
 use serde_json::Value;
 use sqlx::{FromRow, Row as _, SqliteConnection};
 
-use super::audit::{Change, record};
+use super::audit::{DONE, NewEntry, insert};
 use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 17] = [
+const TEXTS: [(&str, &str); 18] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -25,6 +25,7 @@ const TEXTS: [(&str, &str); 17] = [
     ("evaluations", "evaluation"),
     ("audit", "subject"),
     ("audit", "detail"),
+    ("audit", "outcome"),
     ("skipped_times", "reason"),
 ];
 
@@ -132,9 +133,9 @@ impl Store {
     pub async fn end_forgetting(&self, wish: &Forgetting, receipt: &Value) -> sqlx::Result<()> {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let (subject, detail) = (format!("entity {}", wish.hash), receipt.to_string());
-        let change =
-            Change { actor: &wish.actor, action: "forget", subject: &subject, detail: &detail, run: None };
-        record(&mut *transaction, &change).await?;
+        let (actor, subject, detail) = (wish.actor.as_str(), subject.as_str(), detail.as_str());
+        let entry = NewEntry { actor, action: "forget", subject, detail, ..NewEntry::default() };
+        insert(&mut *transaction, &entry, Some(DONE)).await?;
         sqlx::query("DELETE FROM forgetting WHERE id = ?").bind(wish.id).execute(&mut *transaction).await?;
         transaction.commit().await?;
         // What the log beside the file still has of the old pages goes into the file, which has the new ones.

@@ -12,6 +12,7 @@ pub mod mirror;
 pub mod models;
 pub mod notifications;
 mod process;
+pub mod production;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
@@ -125,6 +126,7 @@ fn migrator() -> Migrator {
         step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
         step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
         step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
+        step(9, "audit of requests", include_str!("migrations/0009_audit_of_requests.sql")),
         step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
     ])
 }

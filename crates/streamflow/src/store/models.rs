@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use streamflow_model::Task;
 
-use super::audit::{Change, record};
+use super::production::{Change, record};
 use super::{Store, json_of, now};
 
 /// One registered version.
@@ -57,8 +57,8 @@ pub struct By<'a> {
 }
 
 impl<'a> By<'a> {
-    pub(super) fn change(self, action: &'a str, subject: &'a str) -> Change<'a> {
-        Change { actor: self.actor, action, subject, detail: "", run: self.run }
+    fn change(self, action: &'a str, subject: &'a str) -> Change<'a> {
+        Change { actor: self.actor, action, subject, run: self.run }
     }
 }
 
@@ -128,7 +128,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let subject = format!("{name} version {version}");
-        record(&mut *transaction, &by.change("promote", &subject)).await?;
+        record(&mut transaction, &by.change("promote", &subject)).await?;
         transaction.commit().await
     }
 
@@ -157,7 +157,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let subject = format!("{name} version {to}");
-        record(&mut *transaction, &by.change("rollback", &subject)).await?;
+        record(&mut transaction, &by.change("rollback", &subject)).await?;
         transaction.commit().await
     }
 }
@@ -192,7 +192,7 @@ impl Registration<'_> {
         if promoted.rows_affected() > 0 {
             let subject = format!("{} version {}", self.name, self.version);
             let by = By { actor: "the first version", run: new.run };
-            record(&mut *self.transaction, &by.change("promote", &subject)).await?;
+            record(&mut self.transaction, &by.change("promote", &subject)).await?;
         }
         self.transaction.commit().await
     }

@@ -8,14 +8,14 @@ use super::{State, Store, json_of, now};
 
 /// Watermark of the transitions that were looked at.
 const RUNS: &str = "notified transitions";
-/// Watermark of the audit trail.
+/// Watermark of the log of what is in production.
 const CHANGES: &str = "notified changes";
 /// Watermark with the name of the server that sends.
 const SENDER: &str = "notifier";
 /// Days after which a notification that was sent is forgotten, and with it that it was told.
 const KEPT_DAYS: i64 = 90;
 
-/// How far the log and the audit trail were looked at.
+/// How far the logs of runs and of what is in production were looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looked {
     pub transition: i64,
@@ -99,7 +99,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO watermarks (name, position)
              SELECT ?1, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM transitions WHERE TRUE
-             UNION ALL SELECT ?2, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM audit WHERE TRUE
+             UNION ALL SELECT ?2, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM production_log WHERE TRUE
              ON CONFLICT DO NOTHING",
         )
         .bind(RUNS)

@@ -1,6 +1,6 @@
 //! How long runs are kept.
 
-use super::audit::record;
+use super::audit::{DONE, NewEntry, insert};
 use super::models::By;
 use super::runs::Run;
 use super::{Store, now};
@@ -83,7 +83,9 @@ impl Store {
             return Ok(false);
         }
         let subject = format!("{name} version {version}");
-        record(&mut *transaction, &by.change("prune", &subject)).await?;
+        let By { actor, run } = by;
+        let entry = NewEntry { actor, action: "prune", subject: &subject, run, ..NewEntry::default() };
+        insert(&mut *transaction, &entry, Some(DONE)).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
+use utoipa::ToSchema;
 
 use super::Store;
 
@@ -15,7 +16,7 @@ pub struct Handled {
 }
 
 /// A time at which a flow was due and was not started.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SkippedTime {
     pub flow: String,
     pub due_at: String,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use utoipa::ToSchema;
 
 use super::{State, Store, now};
 
@@ -25,13 +26,15 @@ impl<'a> Step<'a> {
 }
 
 /// A line of the log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Transition {
     /// Name of the task; none for the run itself.
     pub task: Option<String>,
+    #[schema(value_type = String)]
     pub state: State,
     pub state_name: String,
     pub message: String,
+    /// Who asked for it; empty where nobody did.
     pub actor: String,
     pub at: String,
 }

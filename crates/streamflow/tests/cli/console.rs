@@ -4,23 +4,30 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use reqwest::{RequestBuilder, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::client;
 use crate::project::Project;
 use crate::server::Server;
 
 /// A running `up`, asked at its console.
-struct Console {
-    server: Server,
-    url: String,
-    client: reqwest::Client,
+pub struct Console {
+    pub server: Server,
+    pub url: String,
+    pub client: reqwest::Client,
 }
 
 impl Console {
     fn start(project: &Project) -> Self {
+        Self::start_with(project, &[])
+    }
+
+    /// With these environment variables.
+    pub fn start_with(project: &Project, variables: &[(&str, &str)]) -> Self {
         let args = ["up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"];
-        let mut server = Server::start(project, &args, "listening on http://");
+        let mut command = project.command(&args);
+        command.envs(variables.iter().copied());
+        let mut server = Server::of(command, "listening on http://");
         let line = server.next_line();
         let url = line.strip_prefix("console on ").unwrap_or_else(|| panic!("{line}"));
         Self { url: url.trim_end_matches('/').to_owned(), server, client: client() }
@@ -28,6 +35,16 @@ impl Console {
 
     fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url))
+    }
+
+    /// A request with these headers to a path; `POST PATH` with an empty object.
+    pub async fn ask(&self, request: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+        let (method, path) = request.split_once(' ').unwrap();
+        let url = format!("{}{path}", self.url);
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = if method == "GET" { request } else { request.json(&json!({})) }.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
     /// A login that came through a proxy from `address`.
@@ -140,4 +157,82 @@ async fn a_trusted_proxy_tells_the_host_that_was_asked_for() {
         assert_eq!(if status == 204 { 200 } else { status }, expected, "{keys}");
         console.server.stop("-TERM");
     }
+}
+
+#[tokio::test]
+async fn a_role_bounds_what_a_program_may_do() {
+    let project = Project::new();
+    let tokens = "viewer:v, operator:o, a";
+    let console = Console::start_with(&project, &[("STREAMFLOW_API_TOKENS", tokens)]);
+    const REFUSED: u16 = 403;
+    for (request, [viewer, operator, admin]) in [
+        ("GET /api/streamflow/models", [200, 200, 200]),
+        ("GET /api/v1/query?query=1", [200, 200, 200]),
+        ("POST /api/v1/labels", [200, 200, 200]),
+        ("POST /-/reload", [REFUSED, 200, 200]),
+        ("POST /api/streamflow/models/rollback", [REFUSED, 422, 422]),
+        ("POST /api/streamflow/runs/1/cancel", [REFUSED, 404, 404]),
+        ("POST /api/streamflow/flows/no/run", [REFUSED, 404, 404]),
+        ("POST /api/v1/write", [REFUSED, REFUSED, 415]),
+        ("POST /api/v1/targets", [REFUSED, REFUSED, 405]),
+    ] {
+        for (token, expected) in [("v", viewer), ("o", operator), ("a", admin)] {
+            let (status, answer) =
+                console.ask(request, &[("authorization", &format!("Bearer {token}"))]).await;
+            assert_eq!(status, expected, "{request} by {token}: {answer}");
+        }
+    }
+    let (_, answer) =
+        console.ask("POST /api/streamflow/models/rollback", &[("authorization", "Bearer v")]).await;
+    assert_eq!(answer["error"], "this needs the role operator, and token 1 has the role viewer");
+    let (_, session) = console.ask("GET /api/streamflow/session", &[("authorization", "Bearer v")]).await;
+    assert_eq!(session["role"], "viewer");
+    console.server.stop("-TERM");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_names_users_and_nobody_else_does() {
+    const USER: &str = "x-forwarded-user";
+    const GROUPS: &str = "x-forwarded-groups";
+    const LOGIN: &str = "proxy_login = { admin = [\"admins\"], operator = [\"ml\"], viewer = [\"staff\"] }";
+    let console = Console::start(&project(&format!("trusted_proxies = [\"127.0.0.1\"]\n{LOGIN}")));
+    let promote = "POST /api/streamflow/models/promote";
+    let session = async |sent: &[(&str, &str)]| console.ask("GET /api/streamflow/session", sent).await.1;
+
+    let operator = [(USER, "ada"), (GROUPS, "staff,ml")];
+    let known = session(&operator).await;
+    assert_eq!((&known["user"], &known["role"]), (&json!("ada"), &json!("operator")), "{known}");
+    let token = known["token"].as_str().unwrap().to_owned();
+    let with_token = [&operator[..], &[("x-streamflow-token", &token)]].concat();
+    assert_eq!(console.ask(promote, &operator).await.0, 403, "without the token");
+    assert_eq!(console.ask(promote, &with_token).await.0, 422, "the body is wrong, and nothing else");
+    let of_other = [(USER, "bob"), (GROUPS, "ml"), ("x-streamflow-token", &token)];
+    assert_eq!(console.ask(promote, &of_other).await.0, 403, "with the token of another user");
+    let cross_site = [&with_token[..], &[("origin", "http://evil.example")]].concat();
+    assert_eq!(console.ask(promote, &cross_site).await.0, 403, "from a page of another site");
+    let viewer = [(USER, "eve"), (GROUPS, "staff")];
+    let token = session(&viewer).await["token"].as_str().unwrap().to_owned();
+    let (status, answer) =
+        console.ask(promote, &[&viewer[..], &[("x-streamflow-token", &token)]].concat()).await;
+    assert_eq!((status, answer["error"].as_str().unwrap().contains("eve has the role viewer")), (403, true));
+    for (sent, expected) in [
+        (&[(USER, "eve")][..], 403),
+        (&[(USER, "eve"), (USER, "ada"), (GROUPS, "admins")], 403),
+        (&[(USER, "eve"), (GROUPS, "admins"), (GROUPS, "staff")], 403),
+        (&[(GROUPS, "admins")], 401),
+        (&[], 401),
+    ] {
+        assert_eq!(console.ask("GET /api/streamflow/models", sent).await.0, expected, "{sent:?}");
+    }
+    let stranger = session(&[(USER, "eve")]).await;
+    assert!(stranger["refusal"].as_str().unwrap().contains("in no group"), "{stranger}");
+    console.server.stop("-TERM");
+
+    // The same headers straight from a client, whose address no proxy has.
+    let console = Console::start(&project(&format!("trusted_proxies = [\"127.0.0.2\"]\n{LOGIN}")));
+    let spoofed = [(USER, "ada"), (GROUPS, "admins"), ("x-forwarded-for", "127.0.0.2")];
+    assert_eq!(console.ask("GET /api/streamflow/models", &spoofed).await.0, 401);
+    assert_eq!(console.ask("GET /metrics", &spoofed).await.0, 401);
+    assert_eq!(console.ask("POST /-/reload", &spoofed).await.0, 401);
+    console.server.stop("-TERM");
 }

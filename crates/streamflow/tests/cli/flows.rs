@@ -47,7 +47,7 @@ pub async fn left_by(project: &Project, run: i64) -> Left {
     let versions = project.json(&["models", "ls"]);
     let versions = versions.as_array().unwrap().iter();
     let pool = database(project).await;
-    let audit = sqlx::query_as("SELECT action, subject FROM audit WHERE action <> 'retry' ORDER BY id");
+    let audit = sqlx::query_as("SELECT action, subject FROM production_log ORDER BY id");
     let evaluations = sqlx::query_as("SELECT version, period FROM evaluations ORDER BY id");
     Left {
         outcome: inspected["run"]["state_name"].as_str().unwrap().to_owned(),

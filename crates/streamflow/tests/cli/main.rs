@@ -1,6 +1,7 @@
 //! The binary as its users run it.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod audit;
 mod backup;
 mod bad_input;
 mod console;

@@ -64,3 +64,35 @@ fn reports_that_monitor_wrote_elsewhere_are_told_as_metrics() {
     server.wait_for_metric("streamflow_drift_share_threshold", 0.3);
     server.stop("-TERM");
 }
+
+#[test]
+fn a_key_file_is_read_again_when_it_changes_and_a_damaged_one_changes_nothing() {
+    let project = Project::new();
+    project.edit("streamflow.toml", |text| text.replace("[api]\n", "[api]\nkey_file = \"keys.toml\"\n"));
+    let new_key = |name: &str| {
+        let made = project.json(&["api-key", "new", name]);
+        ["key", "line"].map(|part| made[part].as_str().unwrap().to_owned())
+    };
+    let ([first, first_line], [second, second_line]) = (new_key("first"), new_key("second"));
+    let write = |text: &str| std::fs::write(project.path("keys.toml"), text).unwrap();
+    write("");
+    let server = Server::start(&project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://");
+    let predict = |key: &str| server.predict_with(key, "{\"user_id\":\"x\"}");
+    // Without a model, who has a key is told so.
+    let (refused, let_in) = ("HTTP/1.1 401", "HTTP/1.1 503");
+    assert!(predict(&first).starts_with(refused), "an empty key file lets nobody in");
+    write(&first_line);
+    server.wait_for(let_in, || predict(&first));
+    assert!(predict(&second).starts_with(refused));
+    write("first = 5");
+    // It is looked at every two seconds: what is written next is read after it.
+    let looked_at = std::time::Instant::now();
+    while looked_at.elapsed().as_secs() < 5 {
+        assert!(predict(&first).starts_with(let_in), "the keys of before stay");
+        std::thread::park_timeout(std::time::Duration::from_millis(200));
+    }
+    write(&second_line);
+    server.wait_for(let_in, || predict(&second));
+    assert!(predict(&first).starts_with(refused), "a key that is gone is refused");
+    server.stop("-TERM");
+}

@@ -21,7 +21,12 @@ pub struct Server {
 impl Server {
     /// Starts it and reads what it prints up to the line that begins with `marker` and goes on with its address.
     pub fn start(project: &Project, args: &[&str], marker: &str) -> Self {
-        let mut process = project.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(project.command(args), marker)
+    }
+
+    /// The same of a command with an environment of its own.
+    pub fn of(mut command: Command, marker: &str) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = Vec::new();
         let mut address = None;
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
@@ -65,9 +70,14 @@ impl Server {
     }
 
     pub fn predict(&self, body: &str) -> String {
+        self.predict_with("", body)
+    }
+
+    /// With a key of the prediction API, where one is given.
+    pub fn predict_with(&self, key: &str, body: &str) -> String {
         self.send(&format!(
             "POST /predict HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             X-API-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ))
     }

@@ -258,6 +258,12 @@ async fn a_login_is_asked_for_where_users_are_named() {
         change.header("cookie", &cookie).header("x-streamflow-token", session["token"].as_str().unwrap());
     let answer: Value = change.send().await.unwrap().json().await.unwrap();
     assert!(answer["error"].as_str().unwrap().contains("read-only"), "{answer}");
+    let status = with_cookie("/api/streamflow/status").await.text().await.unwrap();
+    assert!(status.contains("(hidden)") && !status.contains("$argon2"), "{status}");
+    let page = with_cookie("/").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'self'"), "{policy}");
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
     // It shows itself its own token when it scrapes itself.
     eventually("its own metrics are scraped", || async {
         let request = up.client.get(format!("{}/api/v1/query?query=up", up.console));

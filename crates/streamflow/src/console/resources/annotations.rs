@@ -1,27 +1,30 @@
 //! What happened to data and model, as marks on the charts over time.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::data::ingests;
-use super::{ResourceError, Resources};
-use crate::store::audit::AuditEntry;
+use super::extract::Query;
+use super::{ErrorBody, ResourceError, Resources};
+use crate::store::production::ProductionChange;
 use crate::store::runs::Run;
 
 /// Most marks of one kind in one answer.
 const LIMIT: i64 = 500;
 
 /// The stretch of time, seconds since 1970, both ends included.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Stretch {
     start: f64,
     end: f64,
 }
 
 /// Something that happened.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Annotation {
     at: String,
     kind: Kind,
@@ -30,8 +33,9 @@ pub struct Annotation {
     run_id: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AnnotationKind)]
 enum Kind {
     /// Another version answers.
     Promotion,
@@ -42,8 +46,8 @@ enum Kind {
 }
 
 impl Annotation {
-    fn of_change(entry: AuditEntry) -> Self {
-        let AuditEntry { at, actor, action, subject, run_id, .. } = entry;
+    fn of_change(change: ProductionChange) -> Self {
+        let ProductionChange { at, actor, action, subject, run_id, .. } = change;
         let verb = if action == "promote" { "promoted" } else { "rolled back to" };
         Self { at, kind: Kind::Promotion, text: format!("{verb} {subject} ({actor})"), run_id }
     }
@@ -59,14 +63,16 @@ impl Annotation {
     }
 }
 
-/// `GET /api/streamflow/annotations?start=&end=`: promotions, ingests and decisions of a stretch of time, oldest first.
+/// Promotions, ingests and decisions of a stretch of time, the oldest first.
+#[utoipa::path(get, path = "/api/streamflow/annotations", tag = "changes", params(Stretch),
+    responses((status = 200, body = Vec<Annotation>), (status = 422, body = ErrorBody)))]
 pub async fn list(
     State(resources): State<Resources>,
     Query(Stretch { start, end }): Query<Stretch>,
 ) -> Result<Json<Vec<Annotation>>, ResourceError> {
     let [from, to] = [moment("start", start)?, moment("end", end)?];
     let store = &resources.workspace().store;
-    let changes = store.promotions_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
+    let changes = store.production_changes_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
     let decisions = store.decisions_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
     let mut found: Vec<Annotation> = changes.into_iter().map(Annotation::of_change).collect();
     found.extend(decisions.into_iter().map(Annotation::of_run));

@@ -4,13 +4,46 @@ use std::path::Path;
 
 use axum::Json;
 use axum::extract::State;
+use serde::Serialize;
 use serde_json::{Value, json};
 use streamflow_dataset::Snapshot;
+use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
 
-/// `GET /api/streamflow/snapshots`: newest first.
-pub async fn snapshots(State(resources): State<Resources>) -> Result<Json<Vec<Value>>, ResourceError> {
+/// An ingested month.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Snapshot)]
+pub struct SnapshotEntry {
+    as_of: String,
+    revision: u64,
+    rows: u64,
+    /// When it was committed.
+    ingested: Option<String>,
+    tables: Vec<SnapshotTable>,
+}
+
+/// A table of a month.
+#[derive(Serialize, ToSchema)]
+struct SnapshotTable {
+    name: String,
+    rows: u64,
+    bytes: u64,
+    /// The file it was read from.
+    source: String,
+    sha256: String,
+    /// Validation results in the form of Great Expectations.
+    #[schema(value_type = Vec<Object>)]
+    expectations: Vec<Value>,
+    passed: usize,
+    failed: usize,
+}
+
+/// The ingested months, the newest first.
+#[utoipa::path(get, path = "/api/streamflow/snapshots", tag = "data", responses((status = 200, body = Vec<SnapshotEntry>)))]
+pub async fn snapshots(
+    State(resources): State<Resources>,
+) -> Result<Json<Vec<SnapshotEntry>>, ResourceError> {
     let workspace = resources.workspace();
     let (store, dir) = (workspace.snapshots.clone(), workspace.data_dir.join("snapshots"));
     let list = tokio::task::spawn_blocking(move || {
@@ -34,39 +67,34 @@ pub async fn ingests(resources: &Resources) -> Result<Vec<(String, String)>, Res
     Ok(list.await??)
 }
 
-fn entry(snapshot: &Snapshot, dir: &Path) -> Value {
+fn entry(snapshot: &Snapshot, dir: &Path) -> SnapshotEntry {
     let validation: Value = std::fs::read(dir.join(&snapshot.validation))
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
     let results = validation["results"].as_array().cloned().unwrap_or_default();
-    let tables: Vec<Value> = snapshot
-        .tables
-        .iter()
-        .map(|(name, table)| {
-            let of_table =
-                |result: &&Value| result["expectation_config"]["kwargs"]["batch_id"] == json!(name);
-            let own: Vec<&Value> = results.iter().filter(of_table).collect();
-            let passed = own.iter().filter(|result| result["success"] == json!(true)).count();
-            json!({
-                "name": name,
-                "rows": table.rows,
-                "bytes": table.size_bytes,
-                "source": table.source,
-                "sha256": table.source_sha256,
-                "expectations": own,
-                "passed": passed,
-                "failed": own.len() - passed,
-            })
-        })
-        .collect();
-    json!({
-        "as_of": snapshot.as_of,
-        "revision": snapshot.revision,
-        "rows": snapshot.rows(),
-        "ingested": ingested(&dir.join(&snapshot.validation)),
-        "tables": tables,
-    })
+    let tables = snapshot.tables.iter().map(|(name, table)| {
+        let of_table = |result: &&Value| result["expectation_config"]["kwargs"]["batch_id"] == json!(name);
+        let own: Vec<Value> = results.iter().filter(of_table).cloned().collect();
+        let passed = own.iter().filter(|result| result["success"] == json!(true)).count();
+        SnapshotTable {
+            name: name.clone(),
+            rows: table.rows,
+            bytes: table.size_bytes,
+            source: table.source.clone(),
+            sha256: table.source_sha256.clone(),
+            passed,
+            failed: own.len() - passed,
+            expectations: own,
+        }
+    });
+    SnapshotEntry {
+        as_of: snapshot.as_of.to_string(),
+        revision: snapshot.revision,
+        rows: snapshot.rows(),
+        ingested: ingested(&dir.join(&snapshot.validation)),
+        tables: tables.collect(),
+    }
 }
 
 /// When the month was committed, as its validation result was written then.

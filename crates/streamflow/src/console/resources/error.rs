@@ -6,10 +6,21 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::console::auth::Unidentified;
 use crate::console::passwords::NotChecked;
+use crate::console::trail::Reason;
 use crate::server::body::BodyError;
 use crate::terminal::one_line;
+
+/// What every failure has as its body.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What was wrong, and what to do.
+    error: String,
+}
 
 /// Why a request was not answered.
 #[derive(Debug)]
@@ -47,6 +58,16 @@ impl From<anyhow::Error> for ResourceError {
 impl From<JsonRejection> for ResourceError {
     fn from(rejection: JsonRejection) -> Self {
         Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+/// 403 or 429.
+impl From<Unidentified> for ResourceError {
+    fn from(reason: Unidentified) -> Self {
+        match reason {
+            Unidentified::NotChecked(reason) => reason.into(),
+            Unidentified::NamedWrongly(message) => Self::new(StatusCode::FORBIDDEN, message),
+        }
     }
 }
 
@@ -88,7 +109,9 @@ impl From<tokio::task::JoinError> for ResourceError {
 
 impl IntoResponse for ResourceError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(serde_json::json!({ "error": self.message }))).into_response();
+        let reason = Reason(self.message.clone());
+        let mut response = (self.status, Json(ErrorBody { error: self.message })).into_response();
+        response.extensions_mut().insert(reason);
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

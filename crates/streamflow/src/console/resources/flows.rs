@@ -1,38 +1,56 @@
 //! The flows: when they run, what they take, and asking for runs of them.
 
+use anyhow::Context as _;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use streamflow_dataset::Period;
+use utoipa::ToSchema;
 
-use super::runs::summary;
-use super::{ResourceError, Resources};
+use super::extract::Path;
+use super::runs::{RunSummary, summary};
+use super::{ErrorBody, ResourceError, Resources};
 use crate::config::Trigger;
 use crate::console::guard::Actor;
-use crate::flows::catalog::all;
+use crate::flows::catalog::{Description, all};
 use crate::flows::{self, Known, known, runner};
-use crate::store::audit::Change;
 use crate::store::runs::RunFilter;
+use crate::store::schedules::SkippedTime;
 
 /// Coming times that are shown of a schedule.
 const NEXT_TIMES: usize = 5;
 /// Skipped times that are shown of a schedule.
 const SKIPPED_TIMES: i64 = 10;
 
-/// `GET /api/streamflow/flows`.
-pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<Value>>, ResourceError> {
+/// The flows, those built in first.
+#[utoipa::path(get, path = "/api/streamflow/flows", tag = "flows", responses((status = 200, body = Vec<FlowEntry>)))]
+pub async fn list(State(resources): State<Resources>) -> Result<Response, ResourceError> {
     let config = resources.workspace().config.clone();
     let mut list = Vec::new();
     for flow in all(&config) {
         list.push(entry(&resources, flow).await?);
     }
-    Ok(Json(list))
+    Ok(Json(list).into_response())
 }
 
-async fn entry(resources: &Resources, flow: Known<'_>) -> anyhow::Result<Value> {
+/// A flow: what it is, and how it stands with its schedule.
+#[derive(Serialize, ToSchema)]
+pub struct FlowEntry<'a> {
+    #[serde(flatten)]
+    #[schema(value_type = Description)]
+    flow: Description<'a>,
+    paused: bool,
+    /// The times that come next by the schedule.
+    next: Vec<String>,
+    skipped: Vec<SkippedTime>,
+    last: Option<RunSummary>,
+}
+
+async fn entry<'a>(resources: &Resources, flow: Known<'a>) -> anyhow::Result<FlowEntry<'a>> {
     let store = &resources.workspace().store;
     let handled = store.handled(flow.name).await?;
     let filter = RunFilter { flow: Some(flow.name.to_owned()), limit: 1, ..RunFilter::default() };
@@ -45,27 +63,37 @@ async fn entry(resources: &Resources, flow: Known<'_>) -> anyhow::Result<Value> 
             time = following;
         }
     }
-    let mut value = serde_json::to_value(flow.describe())?;
-    value["paused"] = json!(handled.paused);
-    value["next"] = json!(next);
-    value["skipped"] = json!(store.skipped_times(flow.name, SKIPPED_TIMES).await?);
-    value["last"] = json!(last.first().map(summary));
-    Ok(value)
+    Ok(FlowEntry {
+        flow: flow.describe(),
+        paused: handled.paused,
+        next,
+        skipped: store.skipped_times(flow.name, SKIPPED_TIMES).await?,
+        last: last.first().map(summary),
+    })
 }
 
-#[derive(Deserialize, Default)]
+/// The runs that a backfill has recorded.
+#[derive(Serialize, ToSchema)]
+pub struct Backfill {
+    runs: Vec<i64>,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunBody {
+    #[schema(value_type = Object)]
     parameters: Map<String, Value>,
 }
 
-/// `POST /api/streamflow/flows/NAME/run`: asks for a run, which starts at once.
+/// Asks for a run, which starts at once.
+#[utoipa::path(post, path = "/api/streamflow/flows/{name}/run", tag = "flows", params(("name" = String, Path)), request_body = RunBody,
+    responses((status = 200, body = RunSummary), (status = 404, body = ErrorBody)))]
 pub async fn run(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     body: Result<Json<RunBody>, JsonRejection>,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Json<RunSummary>, ResourceError> {
     let Json(RunBody { parameters }) = body?;
     start(&resources, &name, &parameters, &actor.0).await
 }
@@ -75,26 +103,28 @@ async fn start(
     name: &str,
     given: &Map<String, Value>,
     cause: &str,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Json<RunSummary>, ResourceError> {
     let workspace = resources.workspace();
     let flow = named(resources, name)?;
     let parameters = flow.parameters(given).map_err(|error| ResourceError::refused(&error))?;
     let id = runner::request(workspace, flow, &parameters, cause).await?;
     resources.0.parts.wake.wake();
     let run = workspace.store.run(id).await.map_err(anyhow::Error::from)?;
-    Ok(Json(json!(run.as_ref().map(summary))))
+    Ok(Json(summary(&run.with_context(|| format!("run {id} is gone"))?)))
 }
 
 fn named<'a>(resources: &'a Resources, name: &'a str) -> Result<Known<'a>, ResourceError> {
     known(&resources.workspace().config, name).map_err(|error| ResourceError::not_found(error.to_string()))
 }
 
-/// `POST /api/streamflow/hooks/NAME`: a program starts a flow whose configuration says `on = ["webhook"]`.
+/// Starts a flow whose configuration says `on = ["webhook"]`.
+#[utoipa::path(post, path = "/api/streamflow/hooks/{name}", tag = "flows", params(("name" = String, Path)), request_body = RunBody,
+    responses((status = 200, body = RunSummary), (status = 404, body = ErrorBody)))]
 pub async fn hook(
     State(resources): State<Resources>,
     Path(name): Path<String>,
     body: Result<Json<RunBody>, JsonRejection>,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Json<RunSummary>, ResourceError> {
     let Json(RunBody { parameters }) = body?;
     let triggers = match named(&resources, &name)?.config {
         Some(config) => config.triggers()?,
@@ -107,52 +137,61 @@ pub async fn hook(
     start(&resources, &name, &parameters, "webhook").await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseBody {
     paused: bool,
 }
 
-/// `POST /api/streamflow/flows/NAME/schedule`: pauses or resumes the schedule.
+/// Pauses or resumes the schedule.
+#[utoipa::path(post, path = "/api/streamflow/flows/{name}/schedule", tag = "flows", params(("name" = String, Path)), request_body = PauseBody,
+    responses((status = 200, body = FlowEntry), (status = 404, body = ErrorBody)))]
 pub async fn pause(
     State(resources): State<Resources>,
-    Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     body: Result<Json<PauseBody>, JsonRejection>,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Response, ResourceError> {
     let Json(PauseBody { paused }) = body?;
     let flow = named(&resources, &name)?;
-    flows::pause(&resources.workspace().store, flow, paused, &actor.0).await?;
+    flows::pause(&resources.workspace().store, flow, paused)
+        .await
+        .map_err(|error| ResourceError::refused(&error))?;
     resources.0.parts.wake.wake();
-    Ok(Json(entry(&resources, flow).await?))
+    Ok(Json(entry(&resources, flow).await?).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackfillBody {
+    /// The first month.
+    #[schema(value_type = String, format = Date)]
     from: Period,
+    /// The last month.
+    #[schema(value_type = String, format = Date)]
     to: Period,
+    /// Leave out months of which a run has completed.
     #[serde(default)]
     failed_only: bool,
     #[serde(default)]
+    #[schema(value_type = Object)]
     parameters: Map<String, Value>,
 }
 
-/// `POST /api/streamflow/flows/NAME/backfill`: a run for each ingested month of a range, oldest first.
+/// Records a run for each ingested month of a range, oldest first.
+#[utoipa::path(post, path = "/api/streamflow/flows/{name}/backfill", tag = "flows", params(("name" = String, Path)), request_body = BackfillBody,
+    responses((status = 200, body = Backfill), (status = 404, body = ErrorBody)))]
 pub async fn backfill(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     body: Result<Json<BackfillBody>, JsonRejection>,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Json<Backfill>, ResourceError> {
     let Json(BackfillBody { from, to, failed_only, parameters }) = body?;
     let flow = named(&resources, &name)?;
     let cause = format!("backfill by {}", actor.0);
-    let change = Change { actor: &actor.0, action: "backfill", subject: &name, detail: "", run: None };
     let range = flows::Range { from, to, failed_only };
     let runs = flows::backfill(resources.workspace(), flow, range, &parameters, &cause).await;
     let runs = runs.map_err(|error| ResourceError::refused(&error))?;
-    resources.workspace().store.audit(&change).await.map_err(anyhow::Error::from)?;
     resources.0.parts.wake.wake();
-    Ok(Json(json!({ "runs": runs })))
+    Ok(Json(Backfill { runs }))
 }

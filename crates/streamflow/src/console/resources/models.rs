@@ -5,33 +5,39 @@ use axum::extract::rejection::JsonRejection;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
 use crate::console::guard::Actor;
 use crate::store::models::By;
 use crate::workspace::Workspace;
 
-#[derive(Serialize)]
+/// Versions of the model, the newest first.
+#[derive(Serialize, ToSchema)]
 pub struct Models {
     name: String,
     production: Option<i64>,
     versions: Vec<Version>,
 }
 
-#[derive(Serialize)]
+/// A version of the model.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelVersion)]
 struct Version {
     version: i64,
     created: String,
     /// The snapshot it was trained on.
     trained_on: String,
     seed: i64,
+    #[schema(value_type = Object)]
     metrics: Value,
     production: bool,
     /// The run that trained it, where one did.
     run_id: Option<i64>,
 }
 
-/// `GET /api/streamflow/models`: newest version first.
+/// Versions of the model, the newest first.
+#[utoipa::path(get, path = "/api/streamflow/models", tag = "models", responses((status = 200, body = Models)))]
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
     let Workspace { config, registry, .. } = resources.workspace();
     let name = config.model.name.clone();
@@ -54,13 +60,15 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
     Ok(Json(Models { name, production, versions }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Promotion {
     version: i64,
 }
 
-/// `POST /api/streamflow/models/promote`.
+/// Makes a version the production version.
+#[utoipa::path(post, path = "/api/streamflow/models/promote", tag = "models", request_body = Promotion,
+    responses((status = 200, body = Models)))]
 pub async fn promote(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,
@@ -74,7 +82,8 @@ pub async fn promote(
     list(State(resources)).await
 }
 
-/// `POST /api/streamflow/models/rollback`.
+/// Returns to the version that was in production before.
+#[utoipa::path(post, path = "/api/streamflow/models/rollback", tag = "models", responses((status = 200, body = Models)))]
 pub async fn rollback(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,

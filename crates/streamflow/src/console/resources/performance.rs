@@ -6,32 +6,37 @@ use axum::extract::rejection::JsonRejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use streamflow_dataset::Period;
+use utoipa::ToSchema;
 
-use super::{ResourceError, Resources};
+use super::{ErrorBody, ResourceError, Resources};
 use crate::flows::train_and_compare::contest;
 use crate::store::evaluations::StoredEvaluation;
 
-/// `GET /api/streamflow/performance`: the newest evaluation of each version, month and kind, oldest month first.
+/// The newest evaluation of each version, month and kind, the oldest month first.
+#[utoipa::path(get, path = "/api/streamflow/performance", tag = "models", responses((status = 200, body = Vec<StoredEvaluation>)))]
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<StoredEvaluation>>, ResourceError> {
     let workspace = resources.workspace();
     let found = workspace.store.evaluations(&workspace.config.model.name).await;
     Ok(Json(found.map_err(anyhow::Error::from)?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CompareBody {
+pub struct Contest {
     production: i64,
     candidate: i64,
+    #[schema(value_type = String, format = Date)]
     as_of: Period,
 }
 
-/// `POST /api/streamflow/models/compare`: two versions on the rows of a month that neither was trained on.
+/// Compares two versions on the rows of a month that neither was trained on; changes nothing.
+#[utoipa::path(post, path = "/api/streamflow/models/compare", tag = "models", request_body = Contest,
+    responses((status = 200, body = Object), (status = 409, body = ErrorBody)))]
 pub async fn compare_versions(
     State(resources): State<Resources>,
-    body: Result<Json<CompareBody>, JsonRejection>,
+    body: Result<Json<Contest>, JsonRejection>,
 ) -> Result<Json<Value>, ResourceError> {
-    let Json(CompareBody { production, candidate, as_of }) = body?;
+    let Json(Contest { production, candidate, as_of }) = body?;
     let Ok(_slot) = resources.0.comparisons.try_acquire() else {
         let message = "another comparison is running; try again when it has ended";
         return Err(ResourceError::new(axum::http::StatusCode::CONFLICT, message));

@@ -10,6 +10,7 @@ use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_dataset::{ColumnType, Frame, MISSING, PointInTime, Values};
+use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
 use crate::workspace::Workspace;
@@ -25,7 +26,7 @@ pub type Cache = Mutex<Option<(i64, Arc<Distributions>)>>;
 type Distributions = BTreeMap<String, Distribution>;
 
 /// How a feature was distributed in the snapshot that the model was trained on.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Distribution {
     /// Rows between neighbouring edges; values beyond the outer ones are in the outer bins.
@@ -34,17 +35,29 @@ pub enum Distribution {
     Categorical { levels: Vec<String>, counts: Vec<u64>, missing: u64 },
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PredictBody {
     entity: String,
 }
 
-/// `POST /api/streamflow/predict`: asks the prediction API as any client would, so it is counted there.
+/// What the prediction API answered, and how each feature was distributed where the model learned.
+#[derive(Serialize, ToSchema)]
+pub struct Prediction {
+    status: u16,
+    #[schema(value_type = Object)]
+    response: Value,
+    #[schema(value_type = BTreeMap<String, Distribution>)]
+    distributions: Arc<Distributions>,
+}
+
+/// Asks the prediction API as any client would, so it is counted there.
+#[utoipa::path(post, path = "/api/streamflow/predict", tag = "models", request_body = PredictBody,
+    responses((status = 200, body = Prediction)))]
 pub async fn predict(
     State(resources): State<Resources>,
     body: Result<Json<PredictBody>, JsonRejection>,
-) -> Result<Json<Value>, ResourceError> {
+) -> Result<Json<Prediction>, ResourceError> {
     let Json(PredictBody { entity }) = body?;
     let parts = &resources.0.parts;
     let spec = &parts.workspace.config.dataset;
@@ -61,7 +74,7 @@ pub async fn predict(
     let status = answer.status().as_u16();
     let response: Value = answer.json().await.context("the prediction API's answer is not JSON")?;
     let distributions = distributions(&resources).await?;
-    Ok(Json(json!({ "status": status, "response": response, "distributions": distributions })))
+    Ok(Json(Prediction { status, response, distributions }))
 }
 
 /// The distributions of the production version; empty before there is one.

@@ -1,8 +1,8 @@
 //! Drift reports: the list, one of them, and a comparison of any two snapshots.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use indicatif::ProgressBar;
@@ -10,8 +10,10 @@ use serde::Deserialize;
 use serde_json::Map;
 use streamflow_dataset::Period;
 use streamflow_drift::{RuleSet, Share};
+use utoipa::ToSchema;
 
-use super::{ResourceError, Resources};
+use super::extract::Path;
+use super::{ErrorBody, ResourceError, Resources};
 use crate::drift::{ReportEntry, Rules};
 use crate::flows;
 use crate::flows::monitor_month::{self, MonitorRequest};
@@ -20,7 +22,8 @@ use crate::flows::monitor_month::{self, MonitorRequest};
 const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                              frame-ancestors 'self'; sandbox allow-scripts allow-popups";
 
-/// `GET /api/streamflow/reports`: newest first. Files that are no reports are named in the log.
+/// Drift reports, the newest first. Files that are no reports are named in the log.
+#[utoipa::path(get, path = "/api/streamflow/reports", tag = "reports", responses((status = 200, body = Vec<ReportEntry>)))]
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<ReportEntry>>, ResourceError> {
     let folder = resources.workspace().reports.clone();
     let (mut entries, damaged) = tokio::task::spawn_blocking(move || folder.list()).await??;
@@ -34,7 +37,9 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<ReportE
     Ok(Json(entries))
 }
 
-/// `GET /api/streamflow/reports/NAME`: the report's JSON.
+/// The JSON of a report.
+#[utoipa::path(get, path = "/api/streamflow/reports/{name}", tag = "reports", params(("name" = String, Path)), responses((status = 200, body = Object),
+    (status = 404, body = ErrorBody)))]
 pub async fn json(
     State(resources): State<Resources>,
     Path(name): Path<String>,
@@ -42,7 +47,9 @@ pub async fn json(
     file(&resources, &name, "json", "application/json").await
 }
 
-/// `GET /reports/NAME.html`: the report itself.
+/// A report as a page.
+#[utoipa::path(get, path = "/reports/{file}", tag = "reports", params(("file" = String, Path, description = "NAME.html")),
+    responses((status = 200, body = String, content_type = "text/html; charset=utf-8"), (status = 404, body = ErrorBody)))]
 pub async fn html(
     State(resources): State<Resources>,
     Path(file_name): Path<String>,
@@ -73,18 +80,23 @@ async fn file(
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompareBody {
+    #[schema(value_type = String, format = Date)]
     reference: Period,
+    #[schema(value_type = String, format = Date)]
     current: Period,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     profile: Option<RuleSet>,
     #[serde(default)]
     threshold: Option<f64>,
 }
 
-/// `POST /api/streamflow/reports`: runs the monitoring flow and gives the new entry.
+/// Runs the monitoring flow on two ingested months and gives the new report.
+#[utoipa::path(post, path = "/api/streamflow/reports", tag = "reports", request_body = CompareBody,
+    responses((status = 200, body = ReportEntry), (status = 409, body = ErrorBody)))]
 pub async fn compare(
     State(resources): State<Resources>,
     body: Result<Json<CompareBody>, JsonRejection>,

@@ -4,44 +4,92 @@ use std::path::Path;
 
 use axum::Json;
 use axum::extract::State;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
 use crate::config::Config;
 
-/// `GET /api/streamflow/status`.
-pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, ResourceError> {
+/// What this server is, how it is configured and how much it stores.
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    version: &'static str,
+    build: Build,
+    uptime_seconds: u64,
+    /// The effective configuration, without secrets.
+    #[schema(value_type = Object)]
+    config: Value,
+    /// The same as TOML.
+    config_text: String,
+    storage: Vec<Stored>,
+    tsdb: SampleStore,
+    /// What is damaged in the sample store.
+    damage: Vec<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Build {
+    target: &'static str,
+    os: &'static str,
+}
+
+/// A part of what is stored.
+#[derive(Clone, Serialize, ToSchema)]
+struct Stored {
+    name: &'static str,
+    path: String,
+    bytes: u64,
+}
+
+impl Stored {
+    fn of(name: &'static str, path: &Path) -> Self {
+        Self { name, path: path.display().to_string(), bytes: size_bytes(path) }
+    }
+}
+
+/// The size of the sample store.
+#[derive(Serialize, ToSchema)]
+struct SampleStore {
+    head_series: u64,
+    head_samples: u64,
+    head_chunks: u64,
+    wal_bytes: u64,
+    blocks: u64,
+    block_bytes: u64,
+}
+
+/// What this server is, how it is configured and how much it stores.
+#[utoipa::path(get, path = "/api/streamflow/status", tag = "status", responses((status = 200, body = Status)))]
+pub async fn status(State(resources): State<Resources>) -> Result<Json<Status>, ResourceError> {
     let answer = tokio::task::spawn_blocking(move || {
         let parts = &resources.0.parts;
         let workspace = &parts.workspace;
         let config = without_secrets(&workspace.config);
-        let storage = ["snapshots", "models", "metrics", "streamflow.db"].map(|name| {
-            let path = workspace.data_dir.join(name);
-            json!({ "name": name, "path": path, "bytes": size_bytes(&path) })
-        });
-        let reports = workspace.reports.path();
-        let reports = json!({ "name": "reports", "path": reports, "bytes": size_bytes(reports) });
+        let parts_stored = ["snapshots", "models", "metrics", "streamflow.db"];
+        let mut storage = parts_stored.map(|name| Stored::of(name, &workspace.data_dir.join(name))).to_vec();
+        storage.push(Stored::of("reports", workspace.reports.path()));
         let stats = parts.metrics.db().stats();
         let damage = stats.damage.iter().map(|damage| format!("{}: {}", damage.file.display(), damage.what));
-        let damage: Vec<String> = damage.collect();
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "build": { "target": std::env::consts::ARCH, "os": std::env::consts::OS },
-            "uptime_seconds": resources.0.started.elapsed().as_secs(),
-            "config": config,
-            "config_text": toml::to_string_pretty(&set(&config)).unwrap_or_default(),
-            "storage": storage.into_iter().chain([reports]).collect::<Vec<_>>(),
-            "tsdb": {
-                "head_series": stats.head_series,
-                "head_samples": stats.head_samples,
-                "head_chunks": stats.head_chunks,
-                "wal_bytes": stats.wal_bytes,
-                "blocks": stats.blocks,
-                "block_bytes": stats.block_bytes,
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            build: Build { target: std::env::consts::ARCH, os: std::env::consts::OS },
+            uptime_seconds: resources.0.started.elapsed().as_secs(),
+            config_text: toml::to_string_pretty(&set(&config)).unwrap_or_default(),
+            config,
+            storage,
+            tsdb: SampleStore {
+                head_series: stats.head_series,
+                head_samples: stats.head_samples,
+                head_chunks: stats.head_chunks,
+                wal_bytes: stats.wal_bytes,
+                blocks: stats.blocks,
+                block_bytes: stats.block_bytes,
             },
-            "damage": damage,
-            "warnings": parts.metrics.warnings(),
-        })
+            damage: damage.collect(),
+            warnings: parts.metrics.warnings(),
+        }
     });
     Ok(Json(answer.await?))
 }
@@ -50,7 +98,7 @@ pub async fn status(State(resources): State<Resources>) -> Result<Json<Value>, R
 fn without_secrets(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
     if let Some(users) = value["console"]["users"].as_object_mut() {
-        users.values_mut().for_each(|hash| *hash = json!("(hidden)"));
+        users.values_mut().for_each(|user| user["password"] = json!("(hidden)"));
     }
     if let Some(keys) = value["api"]["keys"].as_object_mut() {
         keys.values_mut().for_each(|key| key["sha256"] = json!("(hidden)"));

@@ -1,0 +1,138 @@
+//! `streamflow audit`: who changed what, and commands that change something, told to the audit trail.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{Context, actor, block_on};
+use crate::store::Store;
+use crate::store::audit::{AuditEntry, AuditFilter, DONE, NewEntry, word_without_secret};
+use crate::terminal::{one_line, table};
+
+/// What the trail calls a command, where it has the method of a request.
+const COMMAND: &str = "command";
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// List the changes, the newest first
+    Ls {
+        /// Only changes from this date or time on, such as 2024-01-31 or 2024-01-31T08:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// At most this many
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+}
+
+/// A date begins at midnight UTC.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let of_date = || {
+        text.get(..10)
+            .filter(|date| *date == text)?
+            .parse::<Date>()
+            .ok()?
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|day| day.timestamp())
+    };
+    text.parse().ok().or_else(of_date).ok_or_else(|| {
+        "expected a date or a time with its zone, such as 2024-01-31 or 2024-01-31T08:00:00Z".to_owned()
+    })
+}
+
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let Args::Ls { since, limit } = args;
+    let filter = AuditFilter { since: since.map(|since| format!("{since:.3}")), limit: (*limit).into() };
+    let config = context.config()?;
+    let entries = block_on(async {
+        let store = Store::open(&context.data_dir(&config)).await?;
+        Ok(store.audit_entries(&filter).await?)
+    })?;
+    context.terminal.result(&entries, || list(&entries))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(entries: &[AuditEntry]) -> String {
+    if entries.is_empty() {
+        return "Nothing was changed yet.".to_owned();
+    }
+    let mut table = table(["AT", "WHO", "FROM", "WHAT", "OUTCOME"]);
+    for entry in entries {
+        let AuditEntry { at, actor, action, subject, detail, .. } = entry;
+        let from = match (&entry.address, &entry.proxy, entry.run_id) {
+            (Some(address), Some(proxy), _) => format!("{address} through {proxy}"),
+            (Some(address), None, _) => address.clone(),
+            (None, _, Some(run)) => format!("run {run}"),
+            (None, _, None) => "this machine".to_owned(),
+        };
+        let what = format!("{action} {subject} {detail}");
+        let outcome = entry.outcome.as_deref().unwrap_or("not known: it was broken off");
+        table.add_row([at.as_str(), actor, &from, what.trim_end(), outcome]);
+    }
+    table.to_string()
+}
+
+/// Runs a command that changes something, with an entry in the trail of the data directory that it works on. Where there
+/// is no database yet the command makes it, and the entry is added afterwards.
+///
+/// # Errors
+/// What the command returns; a trail that cannot be written to, and then nothing is changed.
+pub fn audited(
+    context: &Context,
+    words: &[String],
+    run: impl FnOnce() -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    // Without a configuration the command says so.
+    let Ok(config) = context.config() else { return run() };
+    let data_dir = context.data_dir(&config);
+    let has_store = || data_dir.join("streamflow.db").exists();
+    let words: Vec<String> = words.iter().map(|word| word_without_secret(word)).collect();
+    let (actor, subject) = (actor(), words.join(" "));
+    let entry = NewEntry { actor: &actor, action: COMMAND, subject: &subject, ..NewEntry::default() };
+    let begun = match has_store() {
+        true => Some(block_on(async { Ok(Store::open(&data_dir).await?.begin_change(&entry).await?) })?),
+        false => None,
+    };
+    let result = run();
+    let outcome =
+        result.as_ref().map_or_else(|error| format!("failed: {}", one_line(error)), |_| DONE.to_owned());
+    if has_store() {
+        let ended = block_on(async {
+            let store = Store::open(&data_dir).await?;
+            let recorded = match begun {
+                Some(begun) => store.end_change(begun, &outcome).await,
+                None => store.audit(&entry, &outcome).await,
+            };
+            recorded.map_err(anyhow::Error::from)
+        });
+        if let Err(error) = ended {
+            tracing::error!(
+                "the outcome of this command is missing in the audit trail: {}",
+                one_line(&error)
+            );
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_date_or_a_time() {
+        for (text, expected) in [
+            ("2024-01-31", "2024-01-31T00:00:00Z"),
+            ("2024-01-31T08:00:00Z", "2024-01-31T08:00:00Z"),
+            ("2024-01-31T08:00:00+02:00", "2024-01-31T06:00:00Z"),
+        ] {
+            assert_eq!(moment(text).unwrap().to_string(), expected);
+        }
+        for bad in ["", "yesterday", "2024-01-31T08:00:00", "2024-02-30"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
+}

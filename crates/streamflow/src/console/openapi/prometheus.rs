@@ -1,0 +1,225 @@
+//! Prometheus's HTTP API as OpenAPI: a row for each route.
+
+use serde_json::{Map, Value, json};
+
+/// A route: its path, how it is asked, its parameters, what it answers.
+struct Row(&'static str, Asked, &'static [Parameter], Answer);
+
+/// A parameter: its name, and what it is.
+type Parameter = (&'static str, Kind);
+
+/// How a route is asked.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    Get,
+    /// By GET, or by POST with the parameters as a form.
+    GetOrForm,
+    /// By POST with a remote write.
+    Write,
+    /// By POST or PUT with nothing.
+    Command,
+}
+
+/// What a parameter is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    /// Without it there is no answer.
+    Needed,
+    /// May be there more than once.
+    Many,
+    /// Once at least.
+    SomeNeeded,
+    /// Part of the path.
+    Path,
+}
+
+/// What a route answers with 200.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// `{"status":"success","data":…}` whose data have this type of JSON.
+    Data(&'static str),
+    /// A value of a query.
+    Value,
+    Text,
+    Nothing,
+}
+
+use Answer::{Data, Nothing, Text};
+use Asked::{Command, Get, GetOrForm, Write};
+use Kind::{Many, Needed, SomeNeeded};
+
+const TIME: Parameter = ("time", Kind::Text);
+const START: Parameter = ("start", Kind::Text);
+const END: Parameter = ("end", Kind::Text);
+const LIMIT: Parameter = ("limit", Kind::Text);
+const TIMEOUT: Parameter = ("timeout", Kind::Text);
+const STATS: Parameter = ("stats", Kind::Text);
+const LOOKBACK: Parameter = ("lookback_delta", Kind::Text);
+const QUERY: Parameter = ("query", Needed);
+const MATCH: Parameter = ("match[]", Many);
+
+static ROWS: &[Row] = &[
+    Row("/api/v1/query", GetOrForm, &[QUERY, TIME, TIMEOUT, LIMIT, STATS, LOOKBACK], Answer::Value),
+    Row(
+        "/api/v1/query_range",
+        GetOrForm,
+        &[QUERY, ("start", Needed), ("end", Needed), ("step", Needed), TIMEOUT, LIMIT, STATS, LOOKBACK],
+        Answer::Value,
+    ),
+    Row("/api/v1/query_exemplars", GetOrForm, &[QUERY, START, END], Data("array")),
+    Row("/api/v1/format_query", GetOrForm, &[QUERY], Data("string")),
+    Row("/api/v1/series", GetOrForm, &[("match[]", SomeNeeded), START, END, LIMIT], Data("array")),
+    Row("/api/v1/labels", GetOrForm, &[MATCH, START, END, LIMIT], Data("array")),
+    Row("/api/v1/label/{name}/values", Get, &[("name", Kind::Path), MATCH, START, END, LIMIT], Data("array")),
+    Row(
+        "/api/v1/metadata",
+        Get,
+        &[("metric", Kind::Text), LIMIT, ("limit_per_metric", Kind::Text)],
+        Data("object"),
+    ),
+    Row("/api/v1/targets", Get, &[("state", Kind::Text), ("scrapePool", Kind::Text)], Data("object")),
+    Row(
+        "/api/v1/targets/metadata",
+        Get,
+        &[("match_target", Kind::Text), ("metric", Kind::Text), LIMIT],
+        Data("array"),
+    ),
+    Row("/api/v1/alertmanagers", Get, &[], Data("object")),
+    Row(
+        "/api/v1/rules",
+        Get,
+        &[
+            ("type", Kind::Text),
+            ("rule_name[]", Many),
+            ("rule_group[]", Many),
+            ("file[]", Many),
+            MATCH,
+            ("exclude_alerts", Kind::Text),
+        ],
+        Data("object"),
+    ),
+    Row("/api/v1/alerts", Get, &[], Data("object")),
+    Row("/api/v1/status/buildinfo", Get, &[], Data("object")),
+    Row("/api/v1/status/runtimeinfo", Get, &[], Data("object")),
+    Row("/api/v1/status/flags", Get, &[], Data("object")),
+    Row("/api/v1/status/config", Get, &[], Data("object")),
+    Row("/api/v1/status/tsdb", Get, &[LIMIT], Data("object")),
+    Row("/api/v1/status/walreplay", Get, &[], Data("object")),
+    Row("/api/v1/write", Write, &[], Nothing),
+    Row("/federate", Get, &[MATCH], Text),
+    Row("/metrics", Get, &[], Text),
+    Row("/-/healthy", Get, &[], Text),
+    Row("/-/ready", Get, &[], Text),
+    Row("/-/reload", Command, &[], Nothing),
+];
+
+/// The paths with their operations.
+pub fn paths() -> impl Iterator<Item = (&'static str, Value)> {
+    ROWS.iter().map(|row| (row.0, operations(row)))
+}
+
+fn operations(Row(_, asked, parameters, answer): &Row) -> Value {
+    let methods: &[&str] = match asked {
+        Get => &["get"],
+        GetOrForm => &["get", "post"],
+        Write => &["post"],
+        Command => &["post", "put"],
+    };
+    let operation = |method: &&str| {
+        let mut operation = json!({ "tags": ["prometheus"], "responses": responses(*asked, *answer) });
+        let is_form = *method == "post" && *asked == GetOrForm;
+        let of_address: Vec<Value> = parameters
+            .iter()
+            .filter(|(_, kind)| matches!(kind, Kind::Path) || !is_form)
+            .map(parameter)
+            .collect();
+        operation["parameters"] = of_address.into();
+        if is_form {
+            let schema = form(parameters);
+            operation["requestBody"] =
+                json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } });
+        }
+        if *asked == Write {
+            let schema = json!({ "type": "string", "format": "binary" });
+            operation["requestBody"] =
+                json!({ "content": { "application/x-protobuf": { "schema": schema } } });
+        }
+        ((*method).to_owned(), operation)
+    };
+    methods.iter().map(operation).collect::<Map<_, _>>().into()
+}
+
+fn parameter((name, kind): &Parameter) -> Value {
+    json!({
+        "name": name,
+        "in": if matches!(kind, Kind::Path) { "path" } else { "query" },
+        "required": matches!(kind, Needed | SomeNeeded | Kind::Path),
+        "schema": schema(*kind),
+    })
+}
+
+fn form(parameters: &[Parameter]) -> Value {
+    let properties: Map<String, Value> =
+        parameters.iter().map(|(name, kind)| ((*name).to_owned(), schema(*kind))).collect();
+    let needed = parameters.iter().filter(|(_, kind)| matches!(kind, Needed | SomeNeeded));
+    json!({ "type": "object", "properties": properties, "required": needed.map(|(name, _)| name).collect::<Vec<_>>() })
+}
+
+fn schema(kind: Kind) -> Value {
+    match kind {
+        Kind::Text | Needed | Kind::Path => json!({ "type": "string" }),
+        Many => json!({ "type": "array", "items": { "type": "string" } }),
+        SomeNeeded => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+    }
+}
+
+fn responses(asked: Asked, answer: Answer) -> Value {
+    let text = json!({ "text/plain": { "schema": { "type": "string" } } });
+    let good = |data: Value| {
+        let warnings = json!({ "type": "array", "items": { "type": "string" } });
+        json!({
+            "type": "object",
+            "required": ["status", "data"],
+            "properties": {
+                "status": { "const": "success" }, "data": data, "warnings": warnings, "infos": warnings,
+            },
+        })
+    };
+    let value = json!({
+        "type": "object",
+        "required": ["resultType", "result"],
+        "properties": {
+            "resultType": { "enum": ["vector", "matrix", "scalar", "string"] },
+            "result": { "type": "array" },
+            "stats": { "type": "object" },
+        },
+    });
+    let json = |schema: Value| json!({ "description": "The answer.", "content": { "application/json": { "schema": schema } } });
+    let mut responses = match answer {
+        Data(kind) => json!({ "200": json(good(json!({ "type": kind }))) }),
+        Answer::Value => json!({ "200": json(good(value)) }),
+        Text => json!({ "200": { "description": "The answer.", "content": text } }),
+        Nothing if asked == Write => json!({ "204": { "description": "The samples are kept." } }),
+        Nothing => json!({ "200": { "description": "It is done." } }),
+    };
+    let bad = json!({
+        "type": "object",
+        "required": ["status", "errorType", "error"],
+        "properties": {
+            "status": { "const": "error" }, "errorType": { "type": "string" }, "error": { "type": "string" },
+        },
+    });
+    let statuses: &[&str] = match answer {
+        Data(_) | Answer::Value => &["400", "422", "503", "500"],
+        Text | Nothing => &["400", "413", "415", "500"],
+    };
+    for status in statuses {
+        let content = match answer {
+            Data(_) | Answer::Value => json!({ "application/json": { "schema": bad } }),
+            Text | Nothing => text.clone(),
+        };
+        responses[status] = json!({ "description": "Why there is none.", "content": content });
+    }
+    responses
+}

@@ -1,0 +1,136 @@
+//! Requests that change something, told to the audit trail: before they are handed on, and what came of them.
+
+use axum::body::Bytes;
+use axum::http::{Method, Uri};
+use axum::response::Response;
+use reqwest::Url;
+use serde_json::Value;
+
+use super::auth::Caller;
+use super::sender::Sender;
+use crate::store::Store;
+use crate::store::audit::{DONE, NewEntry, is_secret, without_secrets};
+
+/// Larger bodies are told by their size.
+const PARAMETERS_BYTES: usize = 64 << 10;
+
+/// Why a request was not answered as it asked; answers carry it beside their body.
+#[derive(Debug, Clone)]
+pub struct Reason(pub String);
+
+/// A change that is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    actor: String,
+    address: String,
+    proxy: Option<String>,
+    method: String,
+    path: String,
+}
+
+impl Asked {
+    pub fn new(sender: &Sender, method: &Method, uri: &Uri) -> Self {
+        Self {
+            actor: String::new(),
+            address: sender.address.to_string(),
+            proxy: sender.proxy.map(|proxy| proxy.to_string()),
+            method: method.to_string(),
+            path: path_of(uri),
+        }
+    }
+
+    /// Asked by this caller.
+    pub fn by(self, caller: &Caller) -> Self {
+        Self { actor: caller.name.clone(), ..self }
+    }
+
+    fn entry<'a>(&'a self, detail: &'a str) -> NewEntry<'a> {
+        NewEntry {
+            actor: &self.actor,
+            address: Some(&self.address),
+            proxy: self.proxy.as_deref(),
+            action: &self.method,
+            subject: &self.path,
+            detail,
+            run: None,
+        }
+    }
+
+    /// Tells that it was refused.
+    pub async fn refuse(&self, store: &Store, message: &str) {
+        if let Err(error) = store.audit(&self.entry(""), &format!("refused: {message}")).await {
+            tracing::error!("a refused change is missing in the audit trail: {error}");
+        }
+    }
+
+    /// Tells that it is about to be made, and gives the number of its entry.
+    ///
+    /// # Errors
+    /// The database cannot be written to; then the change must not be made.
+    pub async fn begin(&self, store: &Store, body: &Bytes) -> sqlx::Result<i64> {
+        store.begin_change(&self.entry(&parameters(body))).await
+    }
+}
+
+/// What an answer says came of a change.
+pub fn outcome(response: &Response) -> String {
+    let status = response.status();
+    match response.extensions().get::<Reason>() {
+        _ if status.is_success() => DONE.to_owned(),
+        Some(Reason(message)) => format!("failed: {} {message}", status.as_u16()),
+        None => format!("failed: {}", status.as_u16()),
+    }
+}
+
+/// Tells what came of a change.
+pub async fn end(store: &Store, entry: i64, outcome: String) {
+    if let Err(error) = store.end_change(entry, &outcome).await {
+        tracing::error!("the outcome of a change is missing in the audit trail: {error}");
+    }
+}
+
+/// The path with its query, whose secrets are hidden.
+fn path_of(uri: &Uri) -> String {
+    let Some(query) = uri.query() else { return uri.path().to_owned() };
+    let Ok(mut url) = Url::parse("http://localhost") else { return uri.path().to_owned() };
+    url.set_query(Some(query));
+    let pairs: Vec<String> = url
+        .query_pairs()
+        .map(|(name, value)| format!("{name}={}", if is_secret(&name) { "(hidden)" } else { &value }))
+        .collect();
+    format!("{}?{}", uri.path(), pairs.join("&"))
+}
+
+/// A body as the trail shows it: JSON without its secrets, anything else by its size.
+fn parameters(body: &Bytes) -> String {
+    match serde_json::from_slice::<Value>(body) {
+        _ if body.is_empty() => String::new(),
+        Ok(value) if body.len() <= PARAMETERS_BYTES => without_secrets(value).to_string(),
+        _ => format!("({} bytes)", body.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_shown_without_secrets() {
+        for (body, expected) in [
+            (&b""[..], ""),
+            (b"{\"version\":2}", "{\"version\":2}"),
+            (b"{\"parameters\":{\"token\":\"x\"}}", "{\"parameters\":{\"token\":\"(hidden)\"}}"),
+            (b"no JSON", "(7 bytes)"),
+            (&[b' '; 70_000], "(70000 bytes)"),
+        ] {
+            assert_eq!(parameters(&Bytes::copy_from_slice(body)), expected);
+        }
+        for (uri, expected) in [
+            ("/-/reload", "/-/reload"),
+            ("/x?match[]=up&token=x%20y", "/x?match[]=up&token=(hidden)"),
+            ("/x?a=%0A", "/x?a=\n"),
+        ] {
+            assert_eq!(path_of(&uri.parse().unwrap()), expected);
+        }
+    }
+}
