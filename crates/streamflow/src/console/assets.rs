@@ -38,6 +38,11 @@ pub async fn serve(State(prefix): State<std::sync::Arc<str>>, method: Method, ur
     }
 }
 
+/// The console's page.
+pub async fn home(State(prefix): State<std::sync::Arc<str>>) -> Response {
+    page(&prefix)
+}
+
 fn asset(path: &str, file: EmbeddedFile) -> Response {
     let content_type = match path.rsplit('.').next().unwrap_or_default() {
         "js" | "mjs" => "text/javascript; charset=utf-8",

@@ -21,11 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::get;
 
 use crate::config::ConsoleConfig;
 use crate::server::ConnectionLimits;
 use crate::server::body::BodyReader;
 use guard::Guard;
+use rights::{Access, Right};
 
 /// Everything that the operator plane answers, below the configured path prefix.
 ///
@@ -44,7 +46,12 @@ pub fn router(settings: &ConsoleConfig, auth: Arc<Auth>, prometheus: Router, res
         .paths(prometheus, rights::prometheus)
         .merge(guard.routes(resources::routes()).with_state(resources))
         .fallback_service(guard.paths(assets, rights::unrouted));
-    if prefix.is_empty() { plane } else { Router::new().nest(&prefix, plane) }
+    if prefix.is_empty() {
+        return plane;
+    }
+    // What is nested answers the prefix itself, but not the slash after it, where the console's own links lead.
+    let home = Router::new().route(&format!("{prefix}/"), get(assets::home)).with_state(prefix.clone());
+    Router::new().nest(&prefix, plane).merge(guard.paths(home, |_| Access::program(Right::Open)))
 }
 
 /// What the listener allows. A query may be answered for as long as it may run.

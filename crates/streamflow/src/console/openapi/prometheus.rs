@@ -176,17 +176,44 @@ fn schema(kind: Kind) -> Value {
 
 fn responses(asked: Asked, answer: Answer) -> Value {
     let text = json!({ "text/plain": { "schema": { "type": "string" } } });
-    let good = |data: Value| {
-        let warnings = json!({ "type": "array", "items": { "type": "string" } });
-        json!({
-            "type": "object",
-            "required": ["status", "data"],
-            "properties": {
-                "status": { "const": "success" }, "data": data, "warnings": warnings, "infos": warnings,
-            },
-        })
+    let mut responses = match answer {
+        Data(kind) => json!({ "200": answered(success(json!({ "type": kind }))) }),
+        Answer::Value => json!({ "200": answered(success(value())) }),
+        Text => json!({ "200": { "description": "The answer.", "content": text } }),
+        Nothing if asked == Write => json!({ "204": { "description": "The samples are kept." } }),
+        Nothing => json!({ "200": { "description": "It is done." } }),
     };
-    let value = json!({
+    let (statuses, content): (&[&str], _) = match answer {
+        Data(_) | Answer::Value => {
+            (&["400", "422", "503", "500"], json!({ "application/json": { "schema": error() } }))
+        }
+        Text | Nothing => (&["400", "413", "415", "500"], text),
+    };
+    for status in statuses {
+        responses[status] = json!({ "description": "Why there is none.", "content": content });
+    }
+    responses
+}
+
+fn answered(schema: Value) -> Value {
+    json!({ "description": "The answer.", "content": { "application/json": { "schema": schema } } })
+}
+
+/// What a good answer has around its data.
+fn success(data: Value) -> Value {
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    json!({
+        "type": "object",
+        "required": ["status", "data"],
+        "properties": {
+            "status": { "const": "success" }, "data": data, "warnings": texts, "infos": texts,
+        },
+    })
+}
+
+/// The value of an expression.
+fn value() -> Value {
+    json!({
         "type": "object",
         "required": ["resultType", "result"],
         "properties": {
@@ -194,32 +221,15 @@ fn responses(asked: Asked, answer: Answer) -> Value {
             "result": { "type": "array" },
             "stats": { "type": "object" },
         },
-    });
-    let json = |schema: Value| json!({ "description": "The answer.", "content": { "application/json": { "schema": schema } } });
-    let mut responses = match answer {
-        Data(kind) => json!({ "200": json(good(json!({ "type": kind }))) }),
-        Answer::Value => json!({ "200": json(good(value)) }),
-        Text => json!({ "200": { "description": "The answer.", "content": text } }),
-        Nothing if asked == Write => json!({ "204": { "description": "The samples are kept." } }),
-        Nothing => json!({ "200": { "description": "It is done." } }),
-    };
-    let bad = json!({
+    })
+}
+
+fn error() -> Value {
+    json!({
         "type": "object",
         "required": ["status", "errorType", "error"],
         "properties": {
             "status": { "const": "error" }, "errorType": { "type": "string" }, "error": { "type": "string" },
         },
-    });
-    let statuses: &[&str] = match answer {
-        Data(_) | Answer::Value => &["400", "422", "503", "500"],
-        Text | Nothing => &["400", "413", "415", "500"],
-    };
-    for status in statuses {
-        let content = match answer {
-            Data(_) | Answer::Value => json!({ "application/json": { "schema": bad } }),
-            Text | Nothing => text.clone(),
-        };
-        responses[status] = json!({ "description": "Why there is none.", "content": content });
-    }
-    responses
+    })
 }
