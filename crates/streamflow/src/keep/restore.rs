@@ -20,6 +20,7 @@ use super::manifest::{CONFIG, DATA, FileEntry, MANIFEST, Manifest, REPORTS, is_i
 use crate::config::Config;
 use crate::files::{below, sync};
 use crate::store::Store;
+use crate::store::inspect::active_runs;
 
 /// A manifest is small: more than this is none.
 const MANIFEST_BYTES_MAX: u64 = 1 << 28;
@@ -241,12 +242,13 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 /// Opens the restored database once: it is brought up to date, and the runs that were active belong to no process here.
 async fn opened(data: &Path) -> anyhow::Result<Vec<i64>> {
+    let active = active_runs(data).await?;
     let store = Store::open(data).await?;
-    let crashed = store
-        .end_active_runs("it was active when the backup was made that this data directory was restored from");
-    let crashed = crashed.await?;
+    store
+        .end_active_runs("it was active when the backup was made that this data directory was restored from")
+        .await?;
     store.close().await;
-    Ok(crashed)
+    Ok(active)
 }
 
 /// Refuses a data directory that holds anything, or that nothing can be renamed to.

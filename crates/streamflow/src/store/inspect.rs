@@ -26,6 +26,22 @@ pub struct Inspection {
     pub faults: Vec<String>,
 }
 
+/// The runs that are active, whatever has become of their processes.
+pub async fn active_runs(data_dir: &Path) -> anyhow::Result<Vec<i64>> {
+    let path = data_dir.join(DATABASE);
+    let read = async {
+        let mut database = SqliteConnectOptions::new().filename(&path).connect().await?;
+        let runs = sqlx::query_scalar(
+            "SELECT id FROM runs WHERE state IN ('pending', 'running', 'cancelling') ORDER BY id",
+        )
+        .fetch_all(&mut database)
+        .await?;
+        database.close().await?;
+        anyhow::Ok(runs)
+    };
+    read.await.with_context(|| format!("cannot read the database {}", path.display()))
+}
+
 /// Reads the database of a data directory; `deep` has SQLite check all of its pages.
 pub async fn inspect(data_dir: &Path, deep: bool) -> anyhow::Result<Inspection> {
     let path = data_dir.join(DATABASE);

@@ -91,19 +91,16 @@ impl Store {
     }
 
     /// Ends all active runs as crashed, whatever their process: of a data directory that was copied from elsewhere, none
-    /// is worked on here. Their ids.
-    pub async fn end_active_runs(&self, message: &str) -> sqlx::Result<Vec<i64>> {
+    /// is worked on here.
+    pub async fn end_active_runs(&self, message: &str) -> sqlx::Result<()> {
         let active: Vec<i64> =
             sqlx::query_scalar("SELECT id FROM runs WHERE state IN ('pending', 'running', 'cancelling')")
                 .fetch_all(&self.pool)
                 .await?;
-        let mut crashed = Vec::new();
         for run in active {
-            if self.crash(run, message).await? {
-                crashed.push(run);
-            }
+            self.crash(run, message).await?;
         }
-        Ok(crashed)
+        Ok(())
     }
 
     async fn crash(&self, run: i64, message: &str) -> sqlx::Result<bool> {

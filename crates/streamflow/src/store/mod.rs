@@ -281,7 +281,8 @@ mod tests {
         .unwrap();
         store.close().await;
         let error = format!("{:#}", Store::open(dir.path()).await.unwrap_err());
-        assert!(error.contains("has the version 9 of a later release"), "{error}");
+        let expected = format!("has the version {} of a later release", NEWEST + 1);
+        assert!(error.contains(&expected), "{error}");
         assert!(error.contains("use that release, or restore a backup"), "{error}");
     }
 }

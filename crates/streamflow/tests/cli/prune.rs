@@ -109,7 +109,7 @@ fn what_is_old_goes_and_what_is_needed_says_why_it_stays() {
     assert!(!project.path("data/models/churn/2").exists());
     project.ok(&["train", "--as-of", MONTHS[4]]);
     assert!(project.path("data/models/churn/4").exists(), "a number is given once");
-    assert_eq!(project.run(&["doctor"]).stdout.contains("wrong  snapshots"), false);
+    assert!(!project.run(&["doctor"]).stdout.contains("wrong  snapshots"));
 }
 
 #[test]
