@@ -13,9 +13,10 @@ mod sender;
 mod sessions;
 mod trail;
 
-pub use auth::Auth;
+pub use auth::{Auth, Credentials, Token};
 pub use passwords::hash_password;
 pub use resources::{ResourceParts, Resources};
+pub use sender::Sender;
 
 use std::sync::Arc;
 use std::time::Duration;
