@@ -8,10 +8,12 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 18] = [
+const TEXTS: [(&str, &str); 21] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
+    ("runs", "period"),
+    ("runs", "cause"),
     ("tasks", "message"),
     ("tasks", "output"),
     ("logs", "message"),
@@ -19,6 +21,7 @@ const TEXTS: [(&str, &str); 18] = [
     ("approvals", "question"),
     ("approvals", "note"),
     ("artifacts", "markdown"),
+    ("notifications", "period"),
     ("notifications", "subject"),
     ("notifications", "body"),
     ("notifications", "outcome"),
@@ -174,4 +177,87 @@ async fn naming(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::store::temporary;
+
+    /// Columns in which only the product, the configuration or who is logged in puts a word.
+    const OURS: [&str; 47] = [
+        "approvals.answer",
+        "approvals.answered_at",
+        "approvals.answered_by",
+        "approvals.asked_at",
+        "approvals.expires_at",
+        "approvals.task",
+        "artifacts.at",
+        "artifacts.key",
+        "audit.action",
+        "audit.actor",
+        "audit.address",
+        "audit.at",
+        "audit.once",
+        "audit.proxy",
+        "evaluations.at",
+        "evaluations.kind",
+        "evaluations.model",
+        "evaluations.period",
+        "logs.at",
+        "logs.level",
+        "mirrored.prefect_id",
+        "notifications.at",
+        "notifications.channel",
+        "notifications.ended_at",
+        "notifications.flow",
+        "notifications.next_try_at",
+        "notifications.what",
+        "runs.due_at",
+        "runs.ended_at",
+        "runs.flow",
+        "runs.lease_until",
+        "runs.process",
+        "runs.report",
+        "runs.started_at",
+        "runs.state",
+        "runs.state_name",
+        "skipped_times.due_at",
+        "skipped_times.flow",
+        "tasks.input",
+        "tasks.name",
+        "tasks.started_at",
+        "tasks.state",
+        "tasks.state_name",
+        "transitions.actor",
+        "transitions.at",
+        "transitions.state",
+        "transitions.state_name",
+    ];
+    /// Tables without a word of anybody else, and the wish itself, which goes with its receipt.
+    const TABLES: [&str; 6] =
+        ["forgetting", "model_versions", "production_log", "promotions", "schedules", "watermarks"];
+
+    #[tokio::test]
+    async fn every_column_of_text_is_searched_or_known_to_name_nobody() {
+        let (_dir, store) = temporary().await;
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT tables.name || '.' || columns.name FROM sqlite_schema tables, pragma_table_info(tables.name) columns
+             WHERE tables.type = 'table' AND tables.name NOT LIKE '\\_%' ESCAPE '\\' AND columns.type = 'TEXT'",
+        )
+        .fetch_all(&store.pool)
+        .await
+        .unwrap();
+        let known: BTreeSet<String> = TEXTS.iter().map(|(table, column)| format!("{table}.{column}")).collect();
+        let unknown: Vec<&String> = columns
+            .iter()
+            .filter(|column| !known.contains(*column) && !OURS.contains(&column.as_str()))
+            .filter(|column| TABLES.iter().all(|table| !column.starts_with(&format!("{table}."))))
+            .collect();
+        assert!(unknown.is_empty(), "may these name an entity? {unknown:?}");
+        let gone: Vec<&String> = known.iter().filter(|column| !columns.contains(column)).collect();
+        assert!(gone.is_empty(), "{gone:?}");
+    }
 }
