@@ -131,6 +131,8 @@ pub async fn forget(workspace: &Workspace, wish: Wish<'_>) -> anyhow::Result<Rec
 /// Finishes what was cut off; the number of entities.
 pub async fn resume(workspace: &Workspace) -> anyhow::Result<usize> {
     if workspace.store.unfinished_forgetting().await?.is_empty() {
+        // It may have been cut off after its receipt and before its last step.
+        workspace.store.write_back().await?;
         return Ok(0);
     }
     let _lock = Upkeep::begin(&workspace.data_dir)?;

@@ -141,7 +141,12 @@ impl Store {
         insert(&mut *transaction, &entry, Some(DONE)).await?;
         sqlx::query("DELETE FROM forgetting WHERE id = ?").bind(wish.id).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        // What the log beside the file still has of the old pages goes into the file, which has the new ones.
+        self.write_back().await
+    }
+
+    /// Brings the pages of the log beside the file into the file and empties the log: what was taken out of the pages is
+    /// then in neither.
+    pub async fn write_back(&self) -> sqlx::Result<()> {
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.durable).await?;
         Ok(())
     }
@@ -250,7 +255,8 @@ mod tests {
         .fetch_all(&store.pool)
         .await
         .unwrap();
-        let known: BTreeSet<String> = TEXTS.iter().map(|(table, column)| format!("{table}.{column}")).collect();
+        let known: BTreeSet<String> =
+            TEXTS.iter().map(|(table, column)| format!("{table}.{column}")).collect();
         let unknown: Vec<&String> = columns
             .iter()
             .filter(|column| !known.contains(*column) && !OURS.contains(&column.as_str()))
