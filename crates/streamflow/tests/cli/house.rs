@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
+    ("inference", &[]),
     ("model", &["streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
@@ -79,6 +80,7 @@ fn dependencies_point_down_only() {
             "drift",
             "exposition",
             "gotext",
+            "inference",
             "model",
             "oracles",
             "outbound",
