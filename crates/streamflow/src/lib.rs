@@ -18,6 +18,7 @@ mod files;
 mod flows;
 pub mod keep;
 mod metrics_engine;
+mod model_file;
 mod notify;
 mod panels;
 mod performance;

@@ -82,6 +82,8 @@ pub enum BatchResult<'a> {
     Predicted(Prediction<'a>),
     /// An entity without features.
     Unknown(UnknownEntity<'a>),
+    /// An entity with features that the model does not take.
+    Unpredictable(UnpredictableEntity<'a>),
 }
 
 /// An entity of a batch without features.
@@ -94,6 +96,25 @@ pub struct UnknownEntity<'a> {
     error: String,
     /// Names of the features that are not known for the entity.
     missing_features: &'a [String],
+}
+
+/// An entity of a batch whose features an imported model does not take.
+#[derive(ToSchema)]
+pub struct UnpredictableEntity<'a> {
+    /// The entity asked for; the field bears its configured name.
+    #[schema(value_type = String)]
+    entity: (&'a str, Entity<'a>),
+    /// Which feature it is, and what the model takes.
+    error: String,
+}
+
+impl Serialize for UnpredictableEntity<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        map.serialize_entry("error", &self.error)?;
+        map.end()
+    }
 }
 
 impl Serialize for Prediction<'_> {
@@ -130,7 +151,7 @@ impl Serialize for UnknownEntity<'_> {
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
-    (status = 422, body = InvalidBody, description = "The body is malformed"),
+    (status = 422, body = InvalidBody, description = "The body is malformed; or, with error alone, the entity's features are not such as an imported model takes"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
@@ -167,6 +188,7 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
                 error: unknown.error,
                 missing_features: unknown.missing_features.to_vec(),
             }),
+            BatchResult::Unpredictable(found) => Err(ApiError::Unpredictable(found.error)),
         }
     })
 }
@@ -265,7 +287,13 @@ fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> Ba
         let missing_features = serving.features.names();
         return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
     };
-    let probability = serving.predict(row);
+    let probability = match serving.predict(row) {
+        Ok(probability) => probability,
+        Err(error) => {
+            let error = format!("The features of {name}={entity} do not fit the model: {error}");
+            return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+        }
+    };
     let is_positive = serving.is_positive(probability);
     metrics.count_prediction(probability, is_positive);
     BatchResult::Predicted(Prediction {

@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
     ("inference", &[]),
-    ("model", &["streamflow-performance", "streamflow-stats"]),
+    ("model", &["streamflow-inference", "streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
@@ -41,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "streamflow-drift",
             "streamflow-exposition",
             "streamflow-gotext",
+            "streamflow-inference",
             "streamflow-model",
             "streamflow-outbound",
             "streamflow-performance",
@@ -123,7 +124,7 @@ const LAYERS: [&[&str]; 13] = [
     &["drift", "notify", "prefect", "registry"],
     &["store"],
     &["config", "panels", "sample", "traffic"],
-    &["attempts", "files", "random", "server", "templates", "terminal"],
+    &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];
 
 #[test]
