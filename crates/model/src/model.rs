@@ -68,6 +68,18 @@ impl Model {
         }
     }
 
+    /// Checks that values of these types are such as the model takes; a level that is not one is no error.
+    ///
+    /// # Errors
+    /// As [`Model::probability`].
+    pub fn check_types(&self, values: &[FeatureValue]) -> Result<(), Error> {
+        match self.probability(values) {
+            // A graph may stop at a value although its type is right.
+            Err(Error::Inference(streamflow_inference::Error::Operator { .. })) => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
     /// Turns values, given in the schema's order, into a row for [`Model::predict_row`].
     ///
     /// # Errors

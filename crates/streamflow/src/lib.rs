@@ -27,6 +27,7 @@ mod random;
 mod registry;
 mod run;
 mod sample;
+mod scoring;
 pub mod server;
 pub mod serving;
 mod store;

@@ -44,7 +44,8 @@ pub struct Args {
     threshold: f64,
 }
 
-fn mapping(text: &str) -> Result<ImportedFeature, String> {
+/// Parses a feature and its column of the command line.
+pub fn mapping(text: &str) -> Result<ImportedFeature, String> {
     let pair = text.rsplit_once('=').filter(|(feature, column)| !feature.is_empty() && !column.is_empty());
     let (feature, column) = pair.ok_or("expected FEATURE=COLUMN, such as fee=monthly_fee")?;
     Ok(ImportedFeature { feature: feature.to_owned(), column: column.to_owned() })

@@ -1,6 +1,6 @@
 //! `streamflow models`: the versions of the registry and which of them is served.
 
-mod import;
+pub mod import;
 
 use std::process::ExitCode;
 
