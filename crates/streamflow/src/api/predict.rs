@@ -178,6 +178,9 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
         body = request::unpack(&body, limit)?;
     }
     catch_panic(|| {
+        if let Some(file) = &state.0.file {
+            return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
+        }
         let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
@@ -208,6 +211,9 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
+    if state.0.file.is_some() {
+        return ApiError::NoSuchPath("/predict/batch".to_owned()).into_response();
+    }
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
         Ok(()) => answer_many(&state, request).await,

@@ -123,7 +123,7 @@ const LAYERS: [&[&str]; 13] = [
     &["performance"],
     &["drift", "notify", "prefect", "registry"],
     &["store"],
-    &["config", "panels", "sample", "traffic"],
+    &["config", "panels", "sample", "scoring", "traffic"],
     &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];
 
