@@ -310,6 +310,77 @@ mod tests {
         assert_eq!(found[0], 0);
     }
 
+    /// The leaf by asking one node after another.
+    fn naive(source: &[Source], row: &[f64]) -> usize {
+        let mut at = 0;
+        while let Source::Split { feature, test, missing_left, left, right } = &source[at] {
+            let value = row[*feature as usize];
+            let goes_left = match test {
+                _ if value.is_nan() => *missing_left,
+                Test::AtMost(threshold) => value <= *threshold,
+                Test::Below(threshold) => value < *threshold,
+                Test::Equal(threshold) => value == *threshold,
+                Test::AtMostOrZero(threshold) if value != 0.0 => value <= *threshold,
+                Test::AtMostOrZero(_) => *missing_left,
+                Test::OneOf(codes) => value >= 0.0 && codes.contains(value),
+                Test::NoneOf(codes) => value < 0.0 || !codes.contains(value),
+            };
+            at = if goes_left { *left } else { *right };
+        }
+        at
+    }
+
+    /// A tree whose nodes are split while there are numbers for it: a feature, a kind of test, a threshold.
+    fn tree(numbers: &[(u32, u8, i8, bool)]) -> Vec<Source> {
+        let mut source = vec![Source::Leaf];
+        for &(pick, kind, threshold, missing_left) in numbers {
+            let leaves: Vec<usize> = (0..source.len()).filter(|&node| source[node] == Source::Leaf).collect();
+            let number = f64::from(threshold) / 2.0;
+            let mut codes = CodeSet::default();
+            codes.insert(u32::from(threshold.unsigned_abs()) % 4);
+            let test = match kind % 6 {
+                0 => Test::AtMost(number),
+                1 => Test::Below(number),
+                2 => Test::Equal(number),
+                3 => Test::AtMostOrZero(number),
+                4 => Test::OneOf(codes),
+                _ => Test::NoneOf(codes),
+            };
+            let (left, right) = (source.len(), source.len() + 1);
+            source[leaves[pick as usize % leaves.len()]] =
+                Source::Split { feature: pick % 3, test, missing_left, left, right };
+            source.extend([Source::Leaf, Source::Leaf]);
+        }
+        source
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn all_walks_end_in_the_same_leaf(
+            trees in proptest::collection::vec(proptest::collection::vec(proptest::prelude::any::<(u32, u8, i8, bool)>(), 0..12), 1..20),
+            values in proptest::collection::vec(-4_i8..5, 3 * 40),
+        ) {
+            let rows: Vec<f64> =
+                values.iter().map(|&value| if value == 4 { f64::NAN } else { f64::from(value) / 2.0 }).collect();
+            let rows: Vec<f64> = rows.iter().map(|value| if *value < 0.0 { value.trunc() } else { *value }).collect();
+            let mut forest = Forest::default();
+            let sources: Vec<Vec<Source>> = trees.iter().map(|numbers| tree(numbers)).collect();
+            let places: Vec<Vec<(usize, u32)>> =
+                sources.iter().map(|source| forest.push(source, 0, 3).unwrap()).collect();
+            let mut of_row = vec![0; sources.len()];
+            for (number, source) in sources.iter().enumerate() {
+                let mut block = [0; 40];
+                forest.leaves_of_tree(number, &rows, 3, &mut block);
+                for (row, leaf) in rows.chunks_exact(3).zip(block) {
+                    let expected = naive(source, row);
+                    proptest::prop_assert!(places[number].contains(&(expected, leaf)));
+                    forest.leaves_of_row(row, &mut of_row);
+                    proptest::prop_assert_eq!(of_row[number], leaf);
+                }
+            }
+        }
+    }
+
     #[test]
     fn refuses_what_is_no_tree() {
         let with = |feature, left, right, test| {

@@ -251,3 +251,46 @@ fn source(mut place: usize, result: &[usize], strides: &[usize]) -> usize {
     }
     source
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_that_are_not_evaluated_are_refused_by_name() {
+        let refused = |operator: &'static str, domain: &str, is_graph: bool| {
+            let attributes = vec![("body", Attribute { is_graph, ..Attribute::default() })];
+            let node = NodeProto { operator, attributes, ..NodeProto::default() };
+            build(&node, domain, 17).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(refused("Loop", "", true).contains("the operator Loop, which holds graphs of its own"));
+        assert!(refused("Conv", "", false).starts_with("ONNX model with the operator Conv: "));
+        assert!(
+            refused("Magic", "com.acme", false).starts_with("ONNX model with the operator Magic of com.acme")
+        );
+        // Of the right name and the wrong domain.
+        assert!(refused("Scaler", "", false).starts_with("ONNX model with the operator Scaler: "));
+        assert_eq!(refused("Scaler", "ai.onnx.ml", false), "");
+    }
+
+    #[test]
+    fn shapes_are_broadcast_as_numpy_does() {
+        let tensor = |shape: &[usize]| {
+            let count = shape.iter().product::<usize>();
+            Tensor { shape: shape.to_vec(), data: Data::Integer((0..count as i64).collect()) }
+        };
+        let cases: [(&[usize], &[usize], Result<(&[usize], &[i64]), &str>); 5] = [
+            (&[2, 2], &[2], Ok((&[2, 2], &[0, 2, 2, 4]))),
+            (&[2, 1], &[1, 3], Ok((&[2, 3], &[0, 1, 2, 1, 2, 3]))),
+            (&[], &[2], Ok((&[2], &[0, 1]))),
+            (&[0, 3], &[3], Ok((&[0, 3], &[]))),
+            (&[2], &[3], Err("the shapes [2] and [3] do not fit")),
+        ];
+        for (left, right, expected) in cases {
+            let given = Arithmetic::Add.apply(&tensor(left), &tensor(right));
+            let expected = expected
+                .map(|(shape, data)| Tensor { shape: shape.to_vec(), data: Data::Integer(data.to_vec()) });
+            assert_eq!(given, expected.map_err(str::to_owned), "{left:?} {right:?}");
+        }
+    }
+}
