@@ -114,16 +114,14 @@ fn of_file(model: &inference::Model, batch: &Batch) -> anyhow::Result<Answers> {
         let cells = model.inputs().iter().enumerate();
         values.extend(cells.map(|(column, input)| value(batch.cell(column, row), &input.kind, is_text)));
     }
-    let predictions = model.predict(&values).or_else(|error| {
-        // One of them cannot be scored: which one?
-        let fails = |row: &usize| model.predict(&values[row * width..][..width]).is_err();
-        let row = (0..batch.rows()).find(fails);
-        let error = match row.map(|row| model.predict(&values[row * width..][..width])) {
-            Some(Err(error)) => error,
-            _ => error,
-        };
-        let place = row.map_or_else(String::new, |row| batch.position(row).to_string());
-        Err(anyhow::Error::new(error).context(place))
+    let predictions = model.predict(&values).map_err(|error| {
+        // One row of them cannot be scored: which one?
+        let of_row =
+            |row: usize| model.predict(&values[row * width..][..width]).err().map(|error| (row, error));
+        match (0..batch.rows()).find_map(of_row) {
+            Some((row, error)) => anyhow::Error::new(error).context(batch.position(row).to_string()),
+            None => anyhow::Error::new(error),
+        }
     })?;
     Ok(Answers {
         probability: predictions.probability.as_ref().map(numbers),

@@ -106,7 +106,7 @@ pub struct TableWriter {
 }
 
 enum Sink {
-    Csv(csv::Writer<Box<dyn Write>>),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
     Parquet(Box<ArrowWriter<File>>),
     Arrow(Box<FileWriter<BufWriter<File>>>),
 }
@@ -230,7 +230,7 @@ impl Drop for TableWriter {
 fn text(output: Box<dyn Write>, columns: &[(String, OutputType)]) -> io::Result<Sink> {
     let mut writer = csv::Writer::from_writer(output);
     writer.write_record(columns.iter().map(|(name, _)| name)).map_err(io::Error::other)?;
-    Ok(Sink::Csv(writer))
+    Ok(Sink::Csv(Box::new(writer)))
 }
 
 fn schema(columns: &[(String, OutputType)]) -> Arc<Schema> {

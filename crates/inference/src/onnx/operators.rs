@@ -279,7 +279,8 @@ mod tests {
             let count = shape.iter().product::<usize>();
             Tensor { shape: shape.to_vec(), data: Data::Integer((0..count as i64).collect()) }
         };
-        let cases: [(&[usize], &[usize], Result<(&[usize], &[i64]), &str>); 5] = [
+        type Expected = Result<(&'static [usize], &'static [i64]), &'static str>;
+        let cases: [(&[usize], &[usize], Expected); 5] = [
             (&[2, 2], &[2], Ok((&[2, 2], &[0, 2, 2, 4]))),
             (&[2, 1], &[1, 3], Ok((&[2, 3], &[0, 1, 2, 1, 2, 3]))),
             (&[], &[2], Ok((&[2], &[0, 1]))),
