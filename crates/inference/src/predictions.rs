@@ -44,6 +44,11 @@ impl Matrix {
         self.width == Width::Single
     }
 
+    /// The double that is written as a value of this width is: a 32-bit 0.1 as 0.1, not as 0.10000000149011612.
+    pub fn shortest(&self, value: f64) -> f64 {
+        if self.is_single() { shortest(value) } else { value }
+    }
+
     /// The rows.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         self.values.chunks_exact(self.columns)
@@ -52,6 +57,11 @@ impl Matrix {
     pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
         self.values.chunks_exact_mut(self.columns)
     }
+}
+
+/// The double whose text is the shortest of a 32-bit number.
+fn shortest(value: f64) -> f64 {
+    (value as f32).to_string().parse().unwrap_or(value)
 }
 
 /// Names of classes.
@@ -88,5 +98,18 @@ impl Labels {
     /// The integers 0, 1, …
     pub(crate) fn count(classes: usize) -> Labels {
         Labels::Integers((0..classes as i64).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_32_bits_are_written_as_such() {
+        let tenth = f64::from(0.1_f32);
+        let of = |width| Matrix::new(1, width, vec![tenth]).shortest(tenth);
+        assert_eq!((of(Width::Single), of(Width::Double)), (0.1, tenth));
+        assert!(Matrix::new(1, Width::Single, Vec::new()).shortest(f64::NAN).is_nan());
     }
 }

@@ -82,7 +82,9 @@ impl FileModel {
 
     fn json(&self, features: &Map<String, Json>, predictions: &Predictions, metrics: &Metrics) -> Json {
         let mut answer = Map::new();
-        let row = |matrix: &inference::Matrix| matrix.rows().next().map(<[f64]>::to_vec).unwrap_or_default();
+        let row = |matrix: &inference::Matrix| -> Vec<f64> {
+            matrix.rows().next().into_iter().flatten().map(|&value| matrix.shortest(value)).collect()
+        };
         if let Some(label) = &predictions.label {
             let label = match label {
                 Labels::Integers(labels) => labels.first().map(|label| json!(label)),
