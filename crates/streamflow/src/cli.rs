@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
-    forget, hash_password, ingest, init, models, monitor, notify, predict, prefect, profile, promql, query, restore,
-    sample, serve, train, tsdb, up,
+    forget, hash_password, ingest, init, models, monitor, notify, predict, prefect, profile, promql, query,
+    restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -183,6 +183,7 @@ impl Command {
             | Command::Drift(_)
             | Command::Profile(_)
             | Command::Notify(_)
+            | Command::Predict(_)
             | Command::Audit(_)
             | Command::Query(_)
             | Command::Promql(_)
