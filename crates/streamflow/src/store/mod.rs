@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 10;
+pub const NEWEST: i64 = 11;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
