@@ -17,6 +17,11 @@ CRATES = ROOT / "crates"
 # Targets that read a file as it is: the files, and a byte that the target takes for the table they are of.
 FILES = {
     "exposition": [("exposition/tests/golden/*.txt", b""), ("streamflow/tests/golden/*.txt", b"")],
+    "catboost_json": [("inference/tests/files/catboost.json", b"")],
+    "lightgbm_text": [("inference/tests/files/lightgbm.txt", b"")],
+    "onnx_model": [("inference/tests/files/classifier.onnx", b"")],
+    "xgboost_json": [("inference/tests/files/xgboost.json", b"")],
+    "xgboost_ubj": [("inference/tests/files/xgboost.ubj", b"")],
     "openmetrics": [("exposition/tests/golden/*.txt", b""), ("streamflow/tests/golden/*.txt", b"")],
     "parquet_table": [("dataset/tests/fixtures/**/*.parquet", b"")],
     "prometheus_yml": [("streamflow/templates/prometheus.yml", b"")],

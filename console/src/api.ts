@@ -165,12 +165,13 @@ export interface Login {
 export interface ModelVersion {
   created: string;
   metrics: Record<string, unknown>;
+  origin: Origin | null;
   production: boolean;
   /** The run that trained it, where one did. */
   run_id: number | null;
   seed: number;
-  /** The snapshot it was trained on. */
-  trained_on: string;
+  /** The snapshot it was trained on; of an imported one the last date of its training data, where that is known. */
+  trained_on: string | null;
   version: number;
 }
 
@@ -179,6 +180,16 @@ export interface Models {
   name: string;
   production: number | null;
   versions: ModelVersion[];
+}
+
+/** Where an imported version comes from. */
+export interface Origin {
+  /** The name of the file. */
+  file: string;
+  /** The format of the file. */
+  format: string;
+  /** The last date of its training data, where somebody has said it. */
+  trained_until: string | null;
 }
 
 /** One drawing. */

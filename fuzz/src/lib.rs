@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use parquet::file::metadata::ParquetMetaDataReader;
 use streamflow_dataset::{Counted, Counts, Reading, TableFile, is_decoding};
+use streamflow_inference::{Model, Value};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
@@ -105,4 +106,31 @@ pub fn answer(runtime: &Runtime, service: &Router, request: Request<Body>) -> (S
         let (head, body) = response.into_parts();
         (head.status, axum::body::to_bytes(body, usize::MAX).await.expect("a body in memory"))
     })
+}
+
+/// Reads a model file and asks it about rows of every type of value.
+pub fn model_file(file: &[u8]) {
+    let Ok(model) = Model::read(file) else { return };
+    let values = [
+        Value::Missing,
+        Value::Number(0.5),
+        Value::Number(-1e39),
+        Value::Integer((1 << 53) + 1),
+        Value::Boolean(true),
+        Value::Text("monthly"),
+    ];
+    let width = model.inputs().len();
+    // A hostile file may ask for rows of a million values.
+    if width > 1000 {
+        return;
+    }
+    for value in values {
+        let Ok(one) = model.predict(&vec![value; width]) else { continue };
+        let many = model.predict(&vec![value; 33 * width]).expect("as many rows of the same");
+        for (one, many) in [(&one.margin, &many.margin), (&one.probability, &many.probability), (&one.value, &many.value)] {
+            let (Some(one), Some(many)) = (one, many) else { continue };
+            let first = one.rows().next().map(|row| format!("{row:?}"));
+            assert!(many.rows().all(|row| Some(format!("{row:?}")) == first));
+        }
+    }
 }

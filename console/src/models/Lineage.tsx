@@ -18,8 +18,9 @@ export function Lineage({ version }: { version: ModelVersion }) {
     <section class="card lineage" aria-label={`Lineage of version ${version.version}`}>
       <h2>Lineage of version {version.version}</h2>
       <ol>
+        {version.origin && <Stop title="File">{version.origin.file} <small>{version.origin.format}</small></Stop>}
         <Stop title="Data">{version.trained_on ? <a href={linkTo(`data/${version.trained_on}`)}>{version.trained_on}</a> : 'unknown'}</Stop>
-        <Stop title="Run">{version.run_id == null ? <small>trained without a recorded run</small> : <a href={linkTo(`runs/${version.run_id}`)}>run {version.run_id}</a>}</Stop>
+        <Stop title="Run">{version.run_id == null ? <small>{version.origin ? 'imported' : 'trained without a recorded run'}</small> : <a href={linkTo(`runs/${version.run_id}`)}>run {version.run_id}</a>}</Stop>
         <Stop title="Version">
           <b>{version.version}</b> {version.production && <Chip tone="good">Production</Chip>}
         </Stop>

@@ -120,7 +120,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
       value: (version: ModelVersion) => metricOf(version, name),
       cell: (version: ModelVersion) => <Metric value={metricOf(version, name)} best={metricOf(production, name)} own={version.production} />,
     })),
-    { key: 'trained_on', title: 'Trained on', className: 'when', value: (version) => version.trained_on },
+    { key: 'trained_on', title: 'Trained on', className: 'when', value: (version) => version.trained_on ?? version.origin?.file },
     timeColumn('created', 'Created', (version) => version.created),
     ...(mayChange() ? [actionsOf(ask)] : []),
   ];

@@ -32,7 +32,7 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
       {evaluation.why && <p class="verdict why">{evaluation.why.sentence}</p>}
       {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; `streamflow evaluate --as-of {period}` then measures.</p>}
       <p class="after">
-        It learned from {evaluation.trained_on}
+        {evaluation.may_know ? 'It was imported, and nobody has said that it was not trained on these rows: what is measured may be too good' : `It learned from ${evaluation.trained_on}`}
         {validation && <>, where its AUC on users it never saw was {formatNumber(validation.value, 3)} ({sayInterval(validation.interval)})</>}.
         {leftOut > 0 && <> {formatNumber(leftOut, 9)} rows of this month that it was trained on are left out.</>}
         {estimated && <> {estimated.calibration}</>}

@@ -58,6 +58,8 @@ export interface Segments {
 export interface Evaluation {
   version: number;
   trained_on: string;
+  /** Whether it was imported and may have been trained on these rows. */
+  may_know?: boolean;
   period: string;
   left_out: number;
   /** What the labels say; null where the month has none. */

@@ -10,11 +10,16 @@ use crate::column_type::ColumnType;
 
 /// One value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cell<'a> {
+pub enum Cell<'a> {
+    /// No value.
     Missing,
+    /// True or false.
     Boolean(bool),
+    /// A whole number.
     Integer(i64),
+    /// A number.
     Float(f64),
+    /// A text.
     Text(&'a str),
     /// Days since 1970-01-01.
     Date(i32),
@@ -134,6 +139,18 @@ impl Cell<'_> {
             Cell::Float(value) => value.to_string().into(),
             Cell::Text(value) => shorten(value).into(),
             Cell::Date(days) => date_text(days).into(),
+        }
+    }
+
+    /// The whole value as a CSV file would have it; none where missing.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Cell::Missing => None,
+            Cell::Boolean(value) => Some(value.to_string()),
+            Cell::Integer(value) => Some(value.to_string()),
+            Cell::Float(value) => Some(value.to_string()),
+            Cell::Text(value) => Some(value.to_owned()),
+            Cell::Date(days) => Some(date_text(days)),
         }
     }
 

@@ -54,6 +54,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod batches;
 mod cell;
 mod column_type;
 mod count;
@@ -64,6 +65,8 @@ mod period;
 mod problem;
 mod snapshot;
 
+pub use batches::{Batch, OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
+pub use cell::Cell;
 pub use column_type::ColumnType;
 pub use count::left_out::{LeftOut, Reason};
 pub use count::row_facts::RowFacts;

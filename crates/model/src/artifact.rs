@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::import::{Import, ImportRecord};
+use crate::model::Predictor;
 use crate::{Error, Model, Schema, Trained, model_file};
 
 const SUMS: &str = "SHA256SUMS";
@@ -20,8 +22,14 @@ const METRICS: &str = "metrics.json";
 const PROFILE: &str = "profile.json";
 const TRAINING: &str = "training.json";
 
-/// The files a directory must have; `SHA256SUMS` lists exactly these.
-const FILES: [&str; 5] = [MODEL, SCHEMA, METRICS, PROFILE, TRAINING];
+const IMPORT: &str = "import.json";
+/// An imported model as its library wrote it.
+const FILE: &str = "model.file";
+
+/// The files of a trained model; `SHA256SUMS` lists exactly these.
+const TRAINED: &[&str] = &[MODEL, SCHEMA, METRICS, PROFILE, TRAINING];
+/// The files of an imported model, likewise.
+const IMPORTED: &[&str] = &[FILE, IMPORT];
 
 /// No file of a model comes near this; a larger one is not read into memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -33,39 +41,15 @@ impl Trained {
     /// [`Error::AlreadyExists`] and [`Error::Io`]. What an earlier, interrupted call left beside the
     /// directory (`.NAME.partial`) is removed.
     pub fn save(&self, directory: &Path) -> Result<(), Error> {
-        if directory.exists() {
-            return Err(Error::AlreadyExists { path: directory.to_path_buf() });
-        }
-        let name = directory.file_name().unwrap_or_default().to_string_lossy();
-        let parent = match directory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let partial = parent.join(format!(".{name}.partial"));
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(Error::io("remove", &partial))?;
-        }
-        fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
-        self.write_files(&partial)?;
-        fs::rename(&partial, directory).map_err(Error::io("create", directory))?;
-        sync_directory(parent)
-    }
-
-    fn write_files(&self, directory: &Path) -> Result<(), Error> {
+        let Predictor::Trained(ensemble) = &self.model.predictor else { return Err(Error::NotTrainedHere) };
         let contents = [
-            (MODEL, model_file::encode(&self.model.ensemble, self.model.threshold)),
+            (MODEL, model_file::encode(ensemble, self.model.threshold)),
             (SCHEMA, json(&self.model.schema)),
             (METRICS, json(&self.metrics)),
             (PROFILE, json(&self.profile)),
             (TRAINING, json(&self.record)),
         ];
-        let mut sums = String::new();
-        for (name, bytes) in contents {
-            sums.push_str(&format!("{}  {name}\n", hex_digest(&bytes)));
-            write_file(&directory.join(name), &bytes)?;
-        }
-        write_file(&directory.join(SUMS), sums.as_bytes())?;
-        sync_directory(directory)
+        save(directory, &contents)
     }
 
     /// Reads what [`Trained::save`] wrote.
@@ -73,24 +57,94 @@ impl Trained {
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`] and [`Error::UnsupportedVersion`], naming the file.
     pub fn load(directory: &Path) -> Result<Trained, Error> {
-        let files = Files::open(directory)?;
-        Ok(Trained {
-            model: files.model()?,
-            metrics: files.json(METRICS)?,
-            profile: files.json(PROFILE)?,
-            record: files.json(TRAINING)?,
-        })
+        Files::open(directory, TRAINED)?.trained()
     }
 }
 
+impl Import {
+    /// Writes the model as its library wrote it, and how it is used here, into a new directory.
+    ///
+    /// # Errors
+    /// As [`Trained::save`].
+    pub fn save(&self, directory: &Path) -> Result<(), Error> {
+        save(directory, &[(FILE, self.file.clone()), (IMPORT, json(&self.record))])
+    }
+}
+
+/// What a directory holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stored {
+    /// A model that was trained here.
+    Trained(Box<Trained>),
+    /// A model that was trained elsewhere.
+    Imported(Box<Import>),
+}
+
+impl Stored {
+    /// Reads what [`Trained::save`] or [`Import::save`] wrote.
+    ///
+    /// # Errors
+    /// As [`Trained::load`].
+    pub fn load(directory: &Path) -> Result<Stored, Error> {
+        let sums = directory.join(SUMS);
+        let is_imported = String::from_utf8_lossy(&read_file(&sums)?).contains(IMPORT);
+        if !is_imported {
+            return Ok(Stored::Trained(Box::new(Trained::load(directory)?)));
+        }
+        let files = Files::open(directory, IMPORTED)?;
+        let record: ImportRecord = files.json(IMPORT)?;
+        let (path, bytes) = files.get(FILE);
+        let import = Import::from_record(bytes.to_vec(), record);
+        Ok(Stored::Imported(Box::new(import.map_err(|error| Error::damaged(path, error))?)))
+    }
+
+    /// The model.
+    pub fn into_model(self) -> Model {
+        match self {
+            Stored::Trained(trained) => trained.model,
+            Stored::Imported(import) => import.model,
+        }
+    }
+}
+
+/// Writes files and their checksums aside, and moves the directory to its place.
+fn save(directory: &Path, contents: &[(&str, Vec<u8>)]) -> Result<(), Error> {
+    if directory.exists() {
+        return Err(Error::AlreadyExists { path: directory.to_path_buf() });
+    }
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let parent = match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let partial = parent.join(format!(".{name}.partial"));
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(Error::io("remove", &partial))?;
+    }
+    fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
+    let mut sums = String::new();
+    for (name, bytes) in contents {
+        sums.push_str(&format!("{}  {name}\n", hex_digest(bytes)));
+        write_file(&partial.join(name), bytes)?;
+    }
+    write_file(&partial.join(SUMS), sums.as_bytes())?;
+    sync_directory(&partial)?;
+    fs::rename(&partial, directory).map_err(Error::io("create", directory))?;
+    sync_directory(parent)
+}
+
 impl Model {
-    /// Reads only what prediction needs from a directory written by [`Trained::save`]; all of its
+    /// Reads only what prediction needs from a directory written by [`Trained::save`] or [`Import::save`]; all of its
     /// files are checked against their checksums.
     ///
     /// # Errors
     /// As [`Trained::load`].
     pub fn load(directory: &Path) -> Result<Model, Error> {
-        Files::open(directory)?.model()
+        let sums = directory.join(SUMS);
+        if String::from_utf8_lossy(&read_file(&sums)?).contains(IMPORT) {
+            return Ok(Stored::load(directory)?.into_model());
+        }
+        Files::open(directory, TRAINED)?.model()
     }
 }
 
@@ -100,19 +154,19 @@ struct Files {
 }
 
 impl Files {
-    fn open(directory: &Path) -> Result<Files, Error> {
+    fn open(directory: &Path, names: &[&str]) -> Result<Files, Error> {
         let sums_path = directory.join(SUMS);
         let sums =
             String::from_utf8(read_file(&sums_path)?).map_err(|error| Error::damaged(&sums_path, error))?;
         let listed: Vec<(&str, &str)> = sums.lines().filter_map(|line| line.split_once("  ")).collect();
-        if listed.len() != FILES.len() || sums.lines().count() != FILES.len() {
+        if listed.len() != names.len() || sums.lines().count() != names.len() {
             return Err(Error::damaged(
                 &sums_path,
-                format!("expected one line for each of {}", FILES.join(", ")),
+                format!("expected one line for each of {}", names.join(", ")),
             ));
         }
-        let mut contents = Vec::with_capacity(FILES.len());
-        for name in FILES {
+        let mut contents = Vec::with_capacity(names.len());
+        for &name in names {
             let sum = listed.iter().find(|(_, listed)| *listed == name).map(|(sum, _)| *sum);
             let sum = sum.ok_or_else(|| Error::damaged(&sums_path, format!("it does not list {name}")))?;
             let path = directory.join(name);
@@ -126,14 +180,23 @@ impl Files {
     }
 
     fn get(&self, name: &str) -> (&Path, &[u8]) {
-        let index = FILES.iter().position(|file| *file == name).expect("only names of FILES are asked for");
-        let (path, bytes) = &self.contents[index];
+        let file = self.contents.iter().find(|(path, _)| path.file_name().is_some_and(|file| file == name));
+        let (path, bytes) = file.expect("only names that were opened are asked for");
         (path, bytes)
     }
 
     fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         let (path, bytes) = self.get(name);
         serde_json::from_slice(bytes).map_err(|error| Error::damaged(path, error))
+    }
+
+    fn trained(&self) -> Result<Trained, Error> {
+        Ok(Trained {
+            model: self.model()?,
+            metrics: self.json(METRICS)?,
+            profile: self.json(PROFILE)?,
+            record: self.json(TRAINING)?,
+        })
     }
 
     fn model(&self) -> Result<Model, Error> {
@@ -147,7 +210,7 @@ impl Files {
                 format!("its trees have {trees} features, {SCHEMA} has {names}"),
             ));
         }
-        Ok(Model { schema, ensemble, threshold })
+        Ok(Model { schema, predictor: Predictor::Trained(ensemble), threshold })
     }
 }
 

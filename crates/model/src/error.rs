@@ -127,6 +127,36 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The model was imported, and this is known of trained ones alone.
+    #[error("this model was imported, not trained here; expected one of `streamflow train`")]
+    NotTrainedHere,
+    /// An imported model says something else than a probability of two classes.
+    #[error(
+        "the model is one of {task}, and only binary classifiers are registered; `streamflow predict --model FILE` and `streamflow serve --model FILE` take it as it is"
+    )]
+    NotBinary {
+        /// What it predicts.
+        task: &'static str,
+    },
+    /// A name of a mapping is not one.
+    #[error(
+        "the mapping {feature}={column} names {what}; expected FEATURE=COLUMN with a feature of the model ({features}) and a column of the dataset ({columns})"
+    )]
+    Mapping {
+        /// The feature of the model.
+        feature: String,
+        /// The column of the dataset.
+        column: String,
+        /// Which of the two is wrong.
+        what: &'static str,
+        /// The features of the model.
+        features: String,
+        /// The columns of the dataset.
+        columns: String,
+    },
+    /// An imported model cannot be read, or does not take a value.
+    #[error(transparent)]
+    Inference(#[from] streamflow_inference::Error),
     /// The file system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {

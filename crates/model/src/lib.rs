@@ -1,9 +1,10 @@
 //! Trains a binary classifier on a table, measures it on entities it never saw, stores it as a
 //! directory of checked files and predicts with it.
 //!
-//! It is gradient boosted trees with native missing values and categories, and calibrated
-//! probabilities. It is not a framework: one kind of model, one kind of label. It knows nothing of
-//! time, network or logging; the seed is a setting and the directory an argument.
+//! What it trains are gradient boosted trees with native missing values and categories, and calibrated
+//! probabilities. It is not a framework: one kind of model, one kind of label. A classifier that was
+//! trained elsewhere is *imported*: it takes the same columns, is stored alike and predicts alike. The
+//! crate knows nothing of time, network or logging; the seed is a setting and the directory an argument.
 //!
 //! Vocabulary: a *feature* is a named column, *numerical* or *categorical*; a categorical feature has
 //! *levels*; an *entity* (a user) has rows, and all of them are in the *training* or all in the
@@ -40,6 +41,7 @@ mod boosting;
 mod ensemble;
 mod error;
 mod features;
+mod import;
 pub mod metrics;
 mod model;
 mod model_file;
@@ -51,8 +53,10 @@ mod split;
 mod task;
 mod train;
 
+pub use artifact::Stored;
 pub use error::Error;
 pub use features::{FeatureColumn, FeatureValue, Features, MISSING};
+pub use import::{Import, ImportRecord, ImportSettings, ImportedFeature};
 pub use metrics::Metrics;
 pub use model::{Model, Predictions};
 pub use profile::{Distribution, FeatureProfile, LevelCount, QUANTILES, ReferenceProfile, SCORE_BINS};

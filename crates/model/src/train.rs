@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boosting::{self, Rounds};
 use crate::metrics::{self, CALIBRATION_BINS, Metrics};
+use crate::model::Predictor;
 use crate::selection::{self, Selection, TrainingRows};
 use crate::split::is_validation;
 use crate::{Error, Features, Model, ReferenceProfile, TrainSettings};
@@ -94,7 +95,8 @@ pub fn train<S: AsRef<str>>(
     let selection = selection::select(&training, entity, settings)?;
     let fit = boosting::fit(&data, selection.max_depth, &Rounds::Exactly(selection.rounds), settings)?;
     let importance = importance(features.names(), &fit);
-    let model = Model { schema, ensemble: fit.ensemble, threshold: selection.threshold };
+    let predictor = Predictor::Trained(fit.ensemble);
+    let model = Model { schema, predictor, threshold: selection.threshold };
 
     let predictions = model.predict_rows(features, &parts.validation)?;
     let metrics = measure(&known, &parts, &predictions.probabilities, model.threshold);

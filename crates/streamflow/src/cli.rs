@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
-    forget, hash_password, ingest, init, models, monitor, notify, prefect, profile, promql, query, restore,
-    sample, serve, train, tsdb, up,
+    forget, hash_password, ingest, init, models, monitor, notify, predict, prefect, profile, promql, query,
+    restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -81,7 +81,9 @@ enum Command {
     /// Make flows deployments of a Prefect server
     #[command(subcommand)]
     Prefect(prefect::Args),
-    /// List the versions of the model, promote one or roll back
+    /// Score a table with a model file of another library or with a version of the registry
+    Predict(predict::Args),
+    /// List the versions of the model, import one that was trained elsewhere, promote one or roll back
     #[command(subcommand)]
     Models(models::Args),
     /// List who changed what
@@ -181,6 +183,7 @@ impl Command {
             | Command::Drift(_)
             | Command::Profile(_)
             | Command::Notify(_)
+            | Command::Predict(_)
             | Command::Audit(_)
             | Command::Query(_)
             | Command::Promql(_)
@@ -208,6 +211,7 @@ impl Command {
             Command::Flows(args) => flows::run(args, context),
             Command::Notify(args) => notify::run(args, context),
             Command::Prefect(args) => prefect::run(args, context),
+            Command::Predict(args) => predict::run(&args, context),
             Command::Models(args) => models::run(args, context),
             Command::Audit(args) => audit::run(&args, context),
             Command::Query(args) => query::run(&args, context),

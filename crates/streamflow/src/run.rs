@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, ApiState};
-use crate::config::{Config, TlsConfig};
+use crate::api::{self, ApiState, FileModel};
+use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
@@ -109,6 +109,16 @@ pub async fn serve(
     }
     watching.await.context("the watcher of reports panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// Serves a model file on its plane until `shutdown` says so, then drains.
+pub async fn serve_file(
+    plane: Plane,
+    settings: ApiConfig,
+    model: FileModel,
+    shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    api::serve(plane.listener, ApiState::of_file(settings, model), stopped(shutdown)).await
 }
 
 /// The two addresses of a whole server, taken before anything else so that a port in use costs nothing.

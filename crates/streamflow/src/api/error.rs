@@ -28,6 +28,9 @@ pub enum ApiError {
         /// Names of the features that would be needed.
         missing_features: Vec<String>,
     },
+    /// 422: the entity's features are not such as an imported model takes.
+    #[error("{0}")]
+    Unpredictable(String),
     /// 404: no such path.
     #[error("no such path: {0}")]
     NoSuchPath(String),
@@ -164,7 +167,7 @@ impl InvalidBody {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::Invalid(_) | ApiError::Unpredictable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::MissingFeatures { .. } | ApiError::NoSuchPath(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Body(error) => error.status(),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::error::{ApiError, ErrorBody};
+use super::features::VERSION;
 use super::predict::{ServedModel, served_model};
 
 /// The body of a good answer.
@@ -30,6 +31,13 @@ pub struct Ready<'a> {
     as_of: Period,
 }
 
+/// The body of `GET /ready` where a model file is served.
+#[derive(Serialize)]
+struct ReadyFile<'a> {
+    status: &'static str,
+    model: ServedModel<'a>,
+}
+
 /// The process lives. Always 200.
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
 pub async fn health() -> Json<Health> {
@@ -42,6 +50,10 @@ pub async fn health() -> Json<Health> {
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
 ))]
 pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    if let Some(file) = &state.0.file {
+        let model = ServedModel { name: &file.name, version: VERSION };
+        return Ok(Json(ReadyFile { status: "ready", model }).into_response());
+    }
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
     Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of }).into_response())

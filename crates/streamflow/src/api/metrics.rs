@@ -15,6 +15,7 @@ use streamflow_exposition::{Format, Writer};
 use streamflow_prometheus::render_process;
 
 use super::ApiState;
+use super::features::{FileModel, VERSION};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::serving::Serving;
@@ -50,11 +51,13 @@ pub struct Metrics {
 
 /// What is the case while the metrics are written.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Now {
+pub struct Now<'a> {
     /// Predictions being made.
     pub in_flight: usize,
     /// How long a request waits for a thread.
     pub wait: Duration,
+    /// The model file that answers, where one does.
+    pub file: Option<&'a FileModel>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -157,7 +160,7 @@ impl Metrics {
     pub fn render(
         &self,
         format: Format,
-        now: Now,
+        now: Now<'_>,
         serving: Option<&Serving>,
         monitoring: &MonitoringStatus,
     ) -> String {
@@ -181,6 +184,10 @@ impl Metrics {
         text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
         let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
         text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
+        if let Some(file) = now.file {
+            let labels = [("name", file.name.as_str()), ("version", VERSION)];
+            text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
+        }
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
@@ -313,7 +320,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let text = state.0.metrics.render(
         format,
-        Now { in_flight: state.in_flight(), wait: state.0.load.wait() },
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), file: state.0.file.as_ref() },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );

@@ -5,6 +5,7 @@
 mod access_log;
 mod cors;
 mod error;
+mod features;
 mod front;
 mod health;
 mod json_fault;
@@ -39,6 +40,7 @@ use front::Front;
 use keys::{Key, KeyRing};
 use metrics::Metrics;
 
+pub use features::FileModel;
 pub use keys::{new_key, own_key};
 
 /// What every handler is given. Cloning is cheap.
@@ -49,6 +51,8 @@ struct ApiParts {
     settings: ApiConfig,
     entity: String,
     served: Served,
+    /// A model file that answers in place of what is served.
+    file: Option<FileModel>,
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
@@ -63,9 +67,26 @@ impl ApiState {
     /// known of its drift.
     #[must_use]
     pub fn new(settings: ApiConfig, entity: String, served: Served, monitoring: Monitoring) -> Self {
+        Self::of(settings, entity, served, monitoring, None)
+    }
+
+    /// The state of a prediction API whose requests bring the features of a model file with them.
+    #[must_use]
+    pub fn of_file(settings: ApiConfig, file: FileModel) -> Self {
+        Self::of(settings, String::new(), Served::default(), Monitoring::default(), Some(file))
+    }
+
+    fn of(
+        settings: ApiConfig,
+        entity: String,
+        served: Served,
+        monitoring: Monitoring,
+        file: Option<FileModel>,
+    ) -> Self {
+        let document = openapi::document(&entity);
         let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
         ApiState(Arc::new(ApiParts {
-            openapi: openapi::document(&entity),
+            openapi: file.as_ref().map_or(document.clone(), |file| file.document(&document).into()),
             slots: Arc::new(Semaphore::new(slots)),
             bodies: BodyReader::new(settings.timeout()),
             load: Load::new(settings.max_in_flight.get()),
@@ -74,6 +95,7 @@ impl ApiState {
             settings,
             entity,
             served,
+            file,
             monitoring,
         }))
     }

@@ -82,6 +82,8 @@ pub enum BatchResult<'a> {
     Predicted(Prediction<'a>),
     /// An entity without features.
     Unknown(UnknownEntity<'a>),
+    /// An entity with features that the model does not take.
+    Unpredictable(UnpredictableEntity<'a>),
 }
 
 /// An entity of a batch without features.
@@ -94,6 +96,25 @@ pub struct UnknownEntity<'a> {
     error: String,
     /// Names of the features that are not known for the entity.
     missing_features: &'a [String],
+}
+
+/// An entity of a batch whose features an imported model does not take.
+#[derive(ToSchema)]
+pub struct UnpredictableEntity<'a> {
+    /// The entity asked for; the field bears its configured name.
+    #[schema(value_type = String)]
+    entity: (&'a str, Entity<'a>),
+    /// Which feature it is, and what the model takes.
+    error: String,
+}
+
+impl Serialize for UnpredictableEntity<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        map.serialize_entry("error", &self.error)?;
+        map.end()
+    }
 }
 
 impl Serialize for Prediction<'_> {
@@ -130,7 +151,7 @@ impl Serialize for UnknownEntity<'_> {
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
-    (status = 422, body = InvalidBody, description = "The body is malformed"),
+    (status = 422, body = InvalidBody, description = "The body is malformed; or, with error alone, the entity's features are not such as an imported model takes"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
@@ -157,6 +178,9 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
         body = request::unpack(&body, limit)?;
     }
     catch_panic(|| {
+        if let Some(file) = &state.0.file {
+            return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
+        }
         let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
@@ -167,6 +191,7 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
                 error: unknown.error,
                 missing_features: unknown.missing_features.to_vec(),
             }),
+            BatchResult::Unpredictable(found) => Err(ApiError::Unpredictable(found.error)),
         }
     })
 }
@@ -186,6 +211,9 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
+    if state.0.file.is_some() {
+        return ApiError::NoSuchPath("/predict/batch".to_owned()).into_response();
+    }
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
         Ok(()) => answer_many(&state, request).await,
@@ -265,7 +293,13 @@ fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> Ba
         let missing_features = serving.features.names();
         return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
     };
-    let probability = serving.predict(row);
+    let probability = match serving.predict(row) {
+        Ok(probability) => probability,
+        Err(error) => {
+            let error = format!("The features of {name}={entity} do not fit the model: {error}");
+            return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+        }
+    };
     let is_positive = serving.is_positive(probability);
     metrics.count_prediction(probability, is_positive);
     BatchResult::Predicted(Prediction {

@@ -18,6 +18,7 @@ pub mod init;
 pub mod models;
 pub mod monitor;
 pub mod notify;
+pub mod predict;
 pub mod prefect;
 pub mod profile;
 pub mod promql;

@@ -1,10 +1,14 @@
 //! `streamflow serve`: the prediction API.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use streamflow_inference::ReadOptions;
+
 use super::Context;
+use crate::api::FileModel;
+use crate::model_file::ModelFile;
 use crate::run;
 
 #[derive(Debug, clap::Args)]
@@ -15,9 +19,16 @@ pub struct Args {
     /// Folder of the drift reports, of which the newest is told as metrics [default: from the configuration, reports/drift]
     #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
     report_dir: Option<PathBuf>,
+    /// A model file of XGBoost, LightGBM, CatBoost or ONNX, served as it is: requests bring {"features": {...}}, and
+    /// neither a dataset nor a registry is needed
+    #[arg(long, value_name = "FILE", conflicts_with = "report_dir")]
+    model: Option<PathBuf>,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if let Some(model) = &args.model {
+        return serve_file(model, args.listen, context);
+    }
     let mut config = context.config()?;
     if let Some(listen) = args.listen {
         config.api.listen = listen;
@@ -29,6 +40,25 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let shutdown = run::shutdown_signal()?;
         context.terminal.stdout(&format!("listening on {}", url.as_str().trim_end_matches('/')))?;
         run::serve(plane, workspace, shutdown).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves a model file under its own name.
+fn serve_file(model: &Path, listen: Option<SocketAddr>, context: &Context) -> anyhow::Result<ExitCode> {
+    let mut api = context.config_if_any()?.map(|config| config.api).unwrap_or_default();
+    if let Some(listen) = listen {
+        api.listen = listen;
+    }
+    let file = ModelFile::read(model)?;
+    let name = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let model = FileModel::new(name, file.model(ReadOptions::default())?);
+    run::runtime()?.block_on(async {
+        let plane = run::Plane::bind(api.listen, api.tls.as_ref(), "--listen").await?;
+        let url = plane.url()?;
+        let shutdown = run::shutdown_signal()?;
+        context.terminal.stdout(&format!("listening on {}", url.as_str().trim_end_matches('/')))?;
+        run::serve_file(plane, api, model, shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use streamflow_dataset::FileState;
-use streamflow_model::Trained;
+use streamflow_model::Stored;
 
 use super::{Found, Project};
 use crate::drift::{ReportFolder, Rules};
@@ -124,7 +124,7 @@ pub async fn models(project: &Project) -> Vec<Found> {
                 format!("version {version} of {name} is registered, and {} is not there", folder.display());
             found.push(Found::wrong(what, remedy));
         } else if project.deep
-            && let Err(error) = Trained::load(&folder)
+            && let Err(error) = Stored::load(&folder)
         {
             found.push(Found::wrong(format!("version {version} of {name} is damaged: {error}"), remedy));
         }

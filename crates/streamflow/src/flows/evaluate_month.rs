@@ -3,11 +3,12 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::Period;
+use streamflow_model::Stored;
 
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
 use super::{Ended, Flow, FlowRun, blocking};
-use crate::performance::{Evaluation, Subject, Usual, Version};
+use crate::performance::{Evaluation, Learning, Subject, Usual, Version};
 use crate::store::evaluations::NewEvaluation;
 use crate::workspace::Workspace;
 
@@ -121,8 +122,18 @@ pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::R
         }
     };
     let Some(record) = record else { return Ok(None) };
-    let trained = registry.trained(name, record.version).await?;
+    let stored = registry.stored(name, record.version).await?;
     let as_of =
         record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
-    Ok(Some(Version { number: record.version, as_of, trained }))
+    let learning = match &stored {
+        Stored::Trained(trained) => Learning::Split {
+            seed: trained.record.settings.seed,
+            validation_share: trained.record.settings.validation_share,
+        },
+        Stored::Imported(import) => {
+            let until = import.record.trained_until.as_deref().map(str::parse).transpose();
+            Learning::Elsewhere { until: until.context("the date until which it was trained")? }
+        }
+    };
+    Ok(Some(Version { number: record.version, as_of, model: stored.into_model(), learning }))
 }

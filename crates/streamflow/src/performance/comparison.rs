@@ -26,22 +26,31 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
     let (of_candidate, _) = learned(snapshots, candidate)?;
     let table = month(snapshots, *period)?;
     let scores = |version: &Version| {
-        let predictions = version.trained.model.predict(&table.features);
+        let predictions = version.model.predict(&table.features);
         predictions.with_context(|| format!("version {} cannot score {period}", version.number))
     };
     let (old, new) = (scores(production)?.probabilities, scores(candidate)?.probabilities);
+    let is_unknown = candidate.may_know(*period);
+    // What production may know of the rows speaks for production: a candidate that is better all the same is better.
     let is_fair = |row: &usize| {
         let entity = &table.entities[*row];
-        !of_production.contains(entity) && !of_candidate.contains(entity)
+        !is_unknown && !of_production.contains(entity) && !of_candidate.contains(entity)
     };
     let rows: Vec<usize> = (0..table.entities.len()).filter(is_fair).collect();
     let pick = |scores: &[f64]| rows.iter().map(|&row| scores[row]).collect::<Vec<f64>>();
     let labels: Vec<Option<bool>> = rows.iter().map(|&row| table.labels[row]).collect();
     let rule = PromotionRule {
-        production_threshold: production.trained.model.threshold(),
-        candidate_threshold: candidate.trained.model.threshold(),
+        production_threshold: production.model.threshold(),
+        candidate_threshold: candidate.model.threshold(),
         margin: *margin,
     };
     let (old, new) = (pick(&old), pick(&new));
-    Ok(rule.compare(&PairedRows { labels: &labels, production: &old, candidate: &new })?)
+    let mut report = rule.compare(&PairedRows { labels: &labels, production: &old, candidate: &new })?;
+    if is_unknown {
+        report.reason = format!(
+            "Version {} was imported and may have been trained on {period}: no row is known to be new to it. `streamflow models import --trained-until DATE` says until when it was trained.",
+            candidate.number
+        );
+    }
+    Ok(report)
 }

@@ -32,6 +32,9 @@ pub struct Evaluation {
     pub period: Period,
     /// Rows of the month that the version was trained on, and that are left out.
     pub left_out: usize,
+    /// Whether the version was imported and may have been trained on these rows.
+    #[serde(default)]
+    pub may_know: bool,
     /// What the labels say; none where the month has none.
     pub realised: Option<Realised>,
     /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels.
@@ -101,6 +104,7 @@ impl Subject<'_> {
             trained_on: version.as_of,
             period,
             left_out: scored.trained_on,
+            may_know: version.may_know(period),
             estimated: None,
             segments: None,
             why: None,
@@ -139,7 +143,7 @@ impl Subject<'_> {
     }
 
     fn seed(&self) -> u64 {
-        self.version.trained.record.settings.seed
+        self.version.seed()
     }
 }
 
@@ -158,7 +162,7 @@ fn fold(seed: u64, entity: &str) -> u32 {
 impl Reference {
     fn new(table: TrainingTable, version: &Version, trained_on: &TrainedOn) -> anyhow::Result<Self> {
         let scored = Scored::new(table, version, trained_on)?;
-        let seed = version.trained.record.settings.seed;
+        let seed = version.seed();
         let folds = scored.entities.iter().map(|entity| fold(seed, entity)).collect();
         Ok(Self { scored, folds })
     }

@@ -12,5 +12,5 @@ mod why;
 
 pub use comparison::{Contest, compare};
 pub use evaluation::{Evaluation, Subject};
-pub use scored::Version;
+pub use scored::{Learning, Version};
 pub use usual::Usual;

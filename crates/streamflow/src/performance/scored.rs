@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::Context as _;
 use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
-use streamflow_model::{Features, Trained, is_validation};
+use streamflow_model::{Features, Model, is_validation};
 use streamflow_performance::Rows;
 
 use crate::drift::TrainingTable;
@@ -13,7 +13,35 @@ use crate::drift::TrainingTable;
 pub struct Version {
     pub number: i64,
     pub as_of: Period,
-    pub trained: Trained,
+    pub model: Model,
+    pub learning: Learning,
+}
+
+/// What is known of the rows that a version was trained on.
+#[derive(Debug, Clone, Copy)]
+pub enum Learning {
+    /// It was trained here: a share of the entities was held out.
+    Split { seed: u64, validation_share: f64 },
+    /// It was trained elsewhere, on data up to this date where somebody has said it.
+    Elsewhere { until: Option<Period> },
+}
+
+impl Version {
+    /// The seed of what is drawn to judge it.
+    pub fn seed(&self) -> u64 {
+        match self.learning {
+            Learning::Split { seed, .. } => seed,
+            Learning::Elsewhere { .. } => 0,
+        }
+    }
+
+    /// Whether it was trained elsewhere and may know the rows of this month, of which none can be told apart.
+    pub fn may_know(&self, month: Period) -> bool {
+        match self.learning {
+            Learning::Split { .. } => false,
+            Learning::Elsewhere { until } => until.is_none_or(|until| month <= until),
+        }
+    }
 }
 
 /// The rows of a month that a version was not trained on, with its scores.
@@ -37,19 +65,22 @@ pub fn month(snapshots: &Snapshots, as_of: Period) -> anyhow::Result<TrainingTab
 }
 
 /// Which entities a version was trained on.
-pub struct TrainedOn {
-    seed: u64,
-    validation_share: f64,
-    /// Those that were in its month with a label; none where that month is gone.
-    known: Option<HashSet<String>>,
+pub enum TrainedOn {
+    /// Those that were in its month with a label.
+    Known(HashSet<String>),
+    /// The month is gone; those that the split would have left to train on.
+    Split { seed: u64, validation_share: f64 },
+    /// Nobody can say it of single entities: see [`Version::may_know`].
+    Elsewhere,
 }
 
 impl TrainedOn {
     /// True for an entity that the version was trained on, or may have been where that can no longer be known.
     pub fn contains(&self, entity: &str) -> bool {
-        match &self.known {
-            Some(known) => known.contains(entity),
-            None => !is_validation(self.seed, entity, self.validation_share),
+        match self {
+            TrainedOn::Known(known) => known.contains(entity),
+            TrainedOn::Split { seed, validation_share } => !is_validation(*seed, entity, *validation_share),
+            TrainedOn::Elsewhere => false,
         }
     }
 }
@@ -59,19 +90,21 @@ pub fn learned(
     snapshots: &Snapshots,
     version: &Version,
 ) -> anyhow::Result<(TrainedOn, Option<TrainingTable>)> {
-    let settings = &version.trained.record.settings;
-    let (seed, validation_share) = (settings.seed, settings.validation_share);
+    let Learning::Split { seed, validation_share } = version.learning else {
+        return Ok((TrainedOn::Elsewhere, None));
+    };
     let table = match month(snapshots, version.as_of) {
         Ok(table) => Some(table),
         Err(error) if matches!(error.downcast_ref(), Some(Error::NoSnapshot { .. })) => None,
         Err(error) => return Err(error.context(format!("cannot read {}", version.as_of))),
     };
-    let known = table.as_ref().map(|table| {
+    let trained_on = table.as_ref().map_or(TrainedOn::Split { seed, validation_share }, |table| {
         let labelled = table.entities.iter().zip(&table.labels).filter(|(_, label)| label.is_some());
         let entities = labelled.map(|(entity, _)| entity);
-        entities.filter(|entity| !is_validation(seed, entity, validation_share)).cloned().collect()
+        let known = entities.filter(|entity| !is_validation(seed, entity, validation_share));
+        TrainedOn::Known(known.cloned().collect())
     });
-    Ok((TrainedOn { seed, validation_share, known }, table))
+    Ok((trained_on, table))
 }
 
 impl Scored {
@@ -80,7 +113,7 @@ impl Scored {
     /// # Errors
     /// A feature that the month lacks, or has in another type than the version learned.
     pub fn new(table: TrainingTable, version: &Version, trained: &TrainedOn) -> anyhow::Result<Self> {
-        let model = &version.trained.model;
+        let model = &version.model;
         let predictions = model
             .predict(&table.features)
             .with_context(|| format!("version {} cannot score this month", version.number))?;

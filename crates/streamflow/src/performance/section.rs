@@ -62,13 +62,18 @@ fn html(evaluation: &Evaluation) -> String {
 
 /// Who was measured on what.
 fn subject(evaluation: &Evaluation) -> String {
-    let Evaluation { model, version, trained_on, left_out, .. } = evaluation;
+    let Evaluation { model, version, trained_on, left_out, may_know, .. } = evaluation;
     let labelled = match &evaluation.realised {
         Some(realised) => {
             format!("measured on {} labelled rows of {}", realised.measured.labelled, realised.measured.rows)
         }
         None => "no row has a label, so nothing was measured".to_owned(),
     };
+    if *may_know {
+        return format!(
+            "{model} version {version}, imported: {labelled}; nobody has said that it was not trained on these rows, so what is measured may be too good"
+        );
+    }
     format!(
         "{model} version {version}, trained on {trained_on}: {labelled}; {left_out} rows that it was trained on are left out"
     )

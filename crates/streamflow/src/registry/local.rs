@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use streamflow_dataset::Period;
-use streamflow_model::{Model, Trained};
+use streamflow_model::{Import, Model, Stored, Task, Trained};
 
 use crate::store::Store;
-use crate::store::models::{By, ModelVersion, NewVersion};
+use crate::store::models::{By, ModelVersion, NewVersion, Origin};
 
 /// The file of an artefact that says what its other files hold.
 pub const SUMS: &str = "SHA256SUMS";
@@ -29,6 +29,15 @@ pub struct NewModel {
     pub trained: Trained,
     /// The run that trained it, where one did.
     pub run: Option<i64>,
+}
+
+/// A model trained elsewhere that is to be registered.
+pub struct NewImport {
+    /// The last date of its training data, or the snapshot that it was checked on.
+    pub as_of: Period,
+    pub import: Import,
+    /// What is known of it on rows that it was not trained on.
+    pub metrics: serde_json::Value,
 }
 
 /// The local registry of one data directory.
@@ -56,15 +65,37 @@ impl Registry {
         let metrics = serde_json::to_value(&new.trained.metrics)?;
         let (task, as_of) = (new.trained.record.settings.task, new.as_of.to_string());
         let dir = self.models_dir.join(name);
-        let written = tokio::task::spawn_blocking(move || Incoming::write(&new.trained, dir)).await??;
+        let save = move || Incoming::write(dir, |folder| new.trained.save(folder));
+        let written = tokio::task::spawn_blocking(save).await??;
+        let new = NewVersion { as_of: &as_of, task, seed, metrics: &metrics, run: new.run, origin: None };
+        self.place(name, written, &new).await
+    }
 
+    /// Saves an imported model as the next version of `name`. The first version becomes production.
+    pub async fn register_import(&self, name: &str, new: NewImport) -> anyhow::Result<i64> {
+        let (metrics, as_of, record) = (new.metrics, new.as_of.to_string(), new.import.record.clone());
+        let origin = Origin { file: record.file, format: record.format, trained_until: record.trained_until };
+        let dir = self.models_dir.join(name);
+        let save = move || Incoming::write(dir, |folder| new.import.save(folder));
+        let written = tokio::task::spawn_blocking(save).await??;
+        let new = NewVersion {
+            as_of: &as_of,
+            task: Task::Binary,
+            seed: 0,
+            metrics: &metrics,
+            run: None,
+            origin: Some(&origin),
+        };
+        self.place(name, written, &new).await
+    }
+
+    /// Gives a written artefact its number and makes it visible.
+    async fn place(&self, name: &str, written: Incoming, new: &NewVersion<'_>) -> anyhow::Result<i64> {
         let mut registration = self.store.begin_version(name).await?;
         let first = registration.version;
         registration.version = tokio::task::spawn_blocking(move || written.place(first)).await??;
         let version = registration.version;
-        registration
-            .commit(&NewVersion { as_of: &as_of, task, seed, metrics: &metrics, run: new.run })
-            .await?;
+        registration.commit(new).await?;
         Ok(version)
     }
 
@@ -112,10 +143,10 @@ impl Registry {
     }
 
     /// Reads all that is known of a version.
-    pub async fn trained(&self, name: &str, version: i64) -> anyhow::Result<Trained> {
+    pub async fn stored(&self, name: &str, version: i64) -> anyhow::Result<Stored> {
         let dir = self.dir(name, version);
-        let trained = tokio::task::spawn_blocking(move || Trained::load(&dir)).await?;
-        trained.with_context(|| format!("version {version} of {name} cannot be read"))
+        let stored = tokio::task::spawn_blocking(move || Stored::load(&dir)).await?;
+        stored.with_context(|| format!("version {version} of {name} cannot be read"))
     }
 
     /// Deletes a version, its row first: from then on nobody is told of the artefact. False where it is needed.
@@ -167,13 +198,16 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn write(trained: &Trained, models: PathBuf) -> anyhow::Result<Self> {
+    fn write(
+        models: PathBuf,
+        save: impl FnOnce(&Path) -> Result<(), streamflow_model::Error>,
+    ) -> anyhow::Result<Self> {
         let folder = models.join(format!(".incoming-{}", std::process::id()));
         if folder.exists() {
             std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("cannot remove the unfinished {}", folder.display()))?;
         }
-        trained.save(&folder).with_context(|| format!("cannot write the model to {}", folder.display()))?;
+        save(&folder).with_context(|| format!("cannot write the model to {}", folder.display()))?;
         Ok(Self { models, folder })
     }
 

@@ -2,4 +2,4 @@
 
 mod local;
 
-pub use local::{NewModel, Registry, SUMS, sums};
+pub use local::{NewImport, NewModel, Registry, SUMS, sums};

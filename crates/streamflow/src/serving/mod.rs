@@ -38,10 +38,12 @@ pub struct Serving {
 
 impl Serving {
     /// The probability of the positive class for the entity at `row`.
-    #[must_use]
-    pub fn predict(&self, row: Row) -> f64 {
-        let encoded = self.model.encode(&self.features.values(row));
-        self.model.predict_row(&encoded.expect("the features were taken for this model").values)
+    ///
+    /// # Errors
+    /// A value that an imported model does not take, such as a missing one where it has no place for it. A model that
+    /// was trained here takes all values of its features' types.
+    pub fn predict(&self, row: Row) -> Result<f64, streamflow_model::Error> {
+        self.model.probability(&self.features.values(row))
     }
 
     /// True when a probability is at or over the model's decision threshold.

@@ -33,7 +33,7 @@ impl OnlineFeatures {
     pub fn for_model(model: &Model, table: Frame, entity: &str) -> Result<Self, Error> {
         let names: Vec<String> = model.schema().features.iter().map(|feature| feature.name.clone()).collect();
         let features = Self::new(table, entity, names)?;
-        model.encode(&features.columns.iter().map(Packed::example).collect::<Vec<_>>())?;
+        model.check_types(&features.columns.iter().map(Packed::example).collect::<Vec<_>>())?;
         Ok(features)
     }
 

@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 10;
+pub const NEWEST: i64 = 11;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -128,6 +128,7 @@ fn migrator() -> Migrator {
         step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
         step(9, "audit of requests", include_str!("migrations/0009_audit_of_requests.sql")),
         step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
+        step(11, "origin of a version", include_str!("migrations/0011_origin.sql")),
     ])
 }
 

@@ -1,10 +1,11 @@
 //! Versions of models and which of them is in production.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
 use streamflow_model::Task;
+use utoipa::ToSchema;
 
 use super::production::{Change, record};
 use super::{Store, json_of, now};
@@ -14,7 +15,8 @@ use super::{Store, json_of, now};
 pub struct ModelVersion {
     pub name: String,
     pub version: i64,
-    /// Snapshot it was trained on, `YYYY-MM-DD`.
+    /// Snapshot it was trained on, `YYYY-MM-DD`; of an imported one the last date of its training data, or where nobody
+    /// has said that, the snapshot that it was first checked on.
     pub as_of: String,
     /// What it predicts, as [`streamflow_model::Task`] is written.
     pub task: String,
@@ -25,6 +27,19 @@ pub struct ModelVersion {
     pub production: bool,
     /// The run that trained it, where one did.
     pub run_id: Option<i64>,
+    /// Where it comes from, if it was imported.
+    pub origin: Option<Origin>,
+}
+
+/// Where an imported version comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Origin {
+    /// The name of the file.
+    pub file: String,
+    /// The format of the file.
+    pub format: String,
+    /// The last date of its training data, where somebody has said it.
+    pub trained_until: Option<String>,
 }
 
 impl FromRow<'_, SqliteRow> for ModelVersion {
@@ -39,8 +54,15 @@ impl FromRow<'_, SqliteRow> for ModelVersion {
             created_at: row.try_get("created_at")?,
             production: row.try_get("production")?,
             run_id: row.try_get("run_id")?,
+            origin: origin_of(row)?,
         })
     }
+}
+
+fn origin_of(row: &SqliteRow) -> sqlx::Result<Option<Origin>> {
+    let text: Option<String> = row.try_get("origin")?;
+    let origin = text.map(|text| serde_json::from_str(&text)).transpose();
+    origin.map_err(|error| sqlx::Error::ColumnDecode { index: "origin".to_owned(), source: error.into() })
 }
 
 const VERSIONS: &str = "
@@ -71,6 +93,8 @@ pub struct NewVersion<'a> {
     pub metrics: &'a Value,
     /// The run that trained it, where one did.
     pub run: Option<i64>,
+    /// Where it comes from, if it was imported.
+    pub origin: Option<&'a Origin>,
 }
 
 /// A version being registered: its number is taken, nobody sees it until `commit`.
@@ -165,9 +189,10 @@ impl Store {
 impl Registration<'_> {
     /// Makes the version visible. The first version of a name becomes its production version.
     pub async fn commit(mut self, new: &NewVersion<'_>) -> sqlx::Result<()> {
+        let origin = new.origin.map(|origin| serde_json::to_string(origin).expect("three texts"));
         sqlx::query(
-            "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at, run_id)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at, run_id, origin)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&self.name)
         .bind(self.version)
@@ -177,6 +202,7 @@ impl Registration<'_> {
         .bind(new.metrics.to_string())
         .bind(now())
         .bind(new.run)
+        .bind(origin)
         .execute(&mut *self.transaction)
         .await?;
         let promoted = sqlx::query(
@@ -209,8 +235,14 @@ mod tests {
         let registration = store.begin_version(name).await.unwrap();
         let version = registration.version;
         let metrics = serde_json::json!({"auc": 0.84});
-        let new =
-            NewVersion { as_of: "2024-01-31", task: Task::Binary, seed: 42, metrics: &metrics, run: None };
+        let new = NewVersion {
+            as_of: "2024-01-31",
+            task: Task::Binary,
+            seed: 42,
+            metrics: &metrics,
+            run: None,
+            origin: None,
+        };
         registration.commit(&new).await.unwrap();
         version
     }

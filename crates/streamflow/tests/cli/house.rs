@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
-    ("model", &["streamflow-performance", "streamflow-stats"]),
+    ("inference", &[]),
+    ("model", &["streamflow-inference", "streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
     ("exposition", &["streamflow-gotext"]),
@@ -40,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "streamflow-drift",
             "streamflow-exposition",
             "streamflow-gotext",
+            "streamflow-inference",
             "streamflow-model",
             "streamflow-outbound",
             "streamflow-performance",
@@ -79,6 +81,7 @@ fn dependencies_point_down_only() {
             "drift",
             "exposition",
             "gotext",
+            "inference",
             "model",
             "oracles",
             "outbound",
@@ -120,8 +123,8 @@ const LAYERS: [&[&str]; 13] = [
     &["performance"],
     &["drift", "notify", "prefect", "registry"],
     &["store"],
-    &["config", "panels", "sample", "traffic"],
-    &["attempts", "files", "random", "server", "templates", "terminal"],
+    &["config", "panels", "sample", "scoring", "traffic"],
+    &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod everyday_files;
 mod flow_faults;
 mod flows;
 mod flows_alone;
+mod foreign_models;
 mod forget;
 mod golden_drift;
 mod house;

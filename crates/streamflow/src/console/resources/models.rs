@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
 use crate::console::guard::Actor;
-use crate::store::models::By;
+use crate::store::models::{By, Origin};
 use crate::workspace::Workspace;
 
 /// Versions of the model, the newest first.
@@ -26,14 +26,16 @@ pub struct Models {
 struct Version {
     version: i64,
     created: String,
-    /// The snapshot it was trained on.
-    trained_on: String,
+    /// The snapshot it was trained on; of an imported one the last date of its training data, where that is known.
+    trained_on: Option<String>,
     seed: i64,
     #[schema(value_type = Object)]
     metrics: Value,
     production: bool,
     /// The run that trained it, where one did.
     run_id: Option<i64>,
+    /// Where it comes from, if it was imported.
+    origin: Option<Origin>,
 }
 
 /// Versions of the model, the newest first.
@@ -49,11 +51,15 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
         .map(|version| Version {
             version: version.version,
             created: version.created_at,
-            trained_on: version.as_of,
+            trained_on: match &version.origin {
+                None => Some(version.as_of),
+                Some(origin) => origin.trained_until.clone(),
+            },
             seed: version.seed,
             metrics: version.metrics,
             production: version.production,
             run_id: version.run_id,
+            origin: version.origin,
         })
         .collect();
     let production = versions.iter().find(|version| version.production).map(|version| version.version);

@@ -1,5 +1,7 @@
 //! `streamflow models`: the versions of the registry and which of them is served.
 
+pub mod import;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -8,13 +10,15 @@ use super::{Context, actor, block_on};
 use crate::notify::Outbox;
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::store::models::{By, ModelVersion};
+use crate::store::models::{By, ModelVersion, Origin};
 use crate::terminal::table;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
     /// All versions with their validation metrics
     Ls,
+    /// Register a classifier that was trained elsewhere, after checking it on the newest month
+    Import(import::Args),
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
         /// Number of the version, as `models ls` lists it
@@ -53,6 +57,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 return context.terminal.result(&versions, || list(&versions));
             }
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
+            Args::Import(args) => return import::run(&args, context).await,
             Args::Rollback => registry.rollback(name, by).await?,
         };
         outbox.tell_within_budget().await;
@@ -62,11 +67,20 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The month that a version was trained on, or where it comes from.
+fn trained_on(version: &ModelVersion) -> String {
+    match &version.origin {
+        None => version.as_of.clone(),
+        Some(Origin { file, trained_until: None, .. }) => format!("elsewhere ({file})"),
+        Some(Origin { file, trained_until: Some(until), .. }) => format!("until {until} ({file})"),
+    }
+}
+
 fn list(versions: &[ModelVersion]) -> String {
     if versions.is_empty() {
         return "No model has been trained yet; `streamflow train --as-of DATE` trains one.".to_owned();
     }
-    let mut table = table(["MODEL", "VERSION", "STAGE", "AS OF", "AUC", "F1", "LOG LOSS", "CREATED"]);
+    let mut table = table(["MODEL", "VERSION", "STAGE", "TRAINED ON", "AUC", "F1", "LOG LOSS", "CREATED"]);
     for version in versions {
         let metric = |name: &str| {
             version.metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"))
@@ -75,7 +89,7 @@ fn list(versions: &[ModelVersion]) -> String {
             version.name.clone(),
             version.version.to_string(),
             if version.production { "production".into() } else { String::new() },
-            version.as_of.clone(),
+            trained_on(version),
             metric("auc"),
             metric("f1"),
             metric("log_loss"),

@@ -1,0 +1,189 @@
+//! Reads tables batch by batch.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::StringBuilder;
+
+use crate::cell::{Cell, Cells};
+use crate::error::Error;
+use crate::format::columnar::Columnar;
+use crate::format::csv::records::{Records, Step};
+use crate::format::csv::separator::sniff;
+use crate::format::{self, CsvOptions, Format};
+use crate::problem::{Fault, Position, ProblemKind};
+
+/// Rows of a batch, and bytes of text after which it ends early.
+const BATCH_ROWS: usize = 8192;
+const BATCH_TEXT_BYTES: usize = 32 << 20;
+
+/// Bytes at the start of a text that tell what separates its fields.
+const START_BYTES: usize = 1 << 16;
+
+/// Some columns of a file, batch by batch.
+///
+/// Values of CSV are texts as they are written, of which an empty one is missing; those of Parquet and Arrow are typed.
+pub struct TableRows {
+    name: String,
+    header: Vec<String>,
+    size_bytes: u64,
+    source: Source,
+}
+
+enum Source {
+    Csv(Box<Records<Box<dyn Read + Send>>>),
+    Columnar { columns: Box<Columnar>, path: std::path::PathBuf },
+}
+
+/// Rows of the columns that were asked for.
+pub struct Batch {
+    rows: usize,
+    arrays: Vec<ArrayRef>,
+    /// Number of rows before it.
+    first_row: u64,
+    /// Lines of the rows, in a text.
+    lines: Vec<u64>,
+}
+
+impl Batch {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// A value; the column is the place among those asked for.
+    ///
+    /// # Panics
+    /// Beyond the columns or rows.
+    pub fn cell(&self, column: usize, row: usize) -> Cell<'_> {
+        let cells = Cells::new(&self.arrays[column]).expect("batches have arrays of the five plain types");
+        cells.get(row)
+    }
+
+    /// Where a row is in the file.
+    pub fn position(&self, row: usize) -> Position {
+        match self.lines.get(row) {
+            Some(line) => Position::Line(*line),
+            None => Position::Row(self.first_row + row as u64 + 1),
+        }
+    }
+}
+
+impl TableRows {
+    /// Looks at a file: its format, by its first bytes, and the names of its columns.
+    ///
+    /// # Errors
+    /// [`Error::Table`] naming what is wrong and where; [`Error::Io`].
+    pub fn open(path: &Path, options: CsvOptions) -> Result<TableRows, Error> {
+        let name = path.display().to_string();
+        let open = || -> Result<TableRows, Fault> {
+            let (file, format, coding) = format::open_coded(path)?;
+            let size_bytes = file.metadata().map_err(Fault::io("read"))?.len();
+            let (header, source) = match format {
+                Format::Csv => {
+                    let coding = options.over(coding);
+                    let mut text = coding.reader(file).map_err(Fault::io("read"))?;
+                    let mut start = Vec::new();
+                    let take = text.by_ref().take(START_BYTES as u64).read_to_end(&mut start);
+                    take.map_err(Fault::io("read"))?;
+                    let separator = options.separator.unwrap_or_else(|| sniff(&start));
+                    let whole: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(start).chain(text));
+                    let records = Records::separated(whole, separator)?;
+                    (records.header.clone(), Source::Csv(Box::new(records)))
+                }
+                Format::Parquet | Format::Arrow => {
+                    let columns = Columnar::read(format, &file)?;
+                    let path = path.to_path_buf();
+                    (columns.header(), Source::Columnar { columns: Box::new(columns), path })
+                }
+            };
+            Ok(TableRows { name: name.clone(), header, size_bytes, source })
+        };
+        open().map_err(|fault| Error::of_file(&name, fault))
+    }
+
+    /// The names of the columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Bytes of the file.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Reads columns by their places in the header; `each` gets every batch and about how much of the file was read
+    /// since the one before.
+    ///
+    /// # Errors
+    /// As [`TableRows::open`], and those of `each`.
+    pub fn read<E: From<Error>>(
+        self,
+        columns: &[usize],
+        mut each: impl FnMut(&Batch, u64) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let fault = |fault| E::from(Error::of_file(&self.name, fault));
+        let mut first_row = 0;
+        match self.source {
+            Source::Csv(mut records) => {
+                let mut before = 0;
+                loop {
+                    let batch = of_text(&mut records, columns, first_row).map_err(fault)?;
+                    if batch.rows == 0 {
+                        return Ok(first_row);
+                    }
+                    let consumed = records.consumed();
+                    each(&batch, consumed - before)?;
+                    before = consumed;
+                    first_row += batch.rows as u64;
+                }
+            }
+            Source::Columnar { columns: file, path } => {
+                // The file's order, and from it the order asked for.
+                let mut places: Vec<usize> = columns.to_vec();
+                places.sort_unstable();
+                places.dedup();
+                let source = std::fs::File::open(&path).map_err(Fault::io("open")).map_err(fault)?;
+                let mut batches = file.batches(source, &places).map_err(|kind| fault(kind.into()))?;
+                let share = self.size_bytes / file.rows().max(1);
+                while let Some((rows, arrays)) = batches.advance().map_err(|kind| fault(kind.into()))? {
+                    let at = |column: &usize| places.binary_search(column).ok().and_then(|at| arrays.get(at));
+                    let arrays: Option<Vec<ArrayRef>> =
+                        columns.iter().map(|column| at(column).cloned()).collect();
+                    let arrays = arrays.ok_or_else(|| fault(ProblemKind::Changed.into()))?;
+                    each(&Batch { rows, arrays, first_row, lines: Vec::new() }, share * rows as u64)?;
+                    first_row += rows as u64;
+                }
+                Ok(first_row)
+            }
+        }
+    }
+}
+
+/// The next records as texts.
+fn of_text(
+    records: &mut Records<Box<dyn Read + Send>>,
+    columns: &[usize],
+    first_row: u64,
+) -> Result<Batch, Fault> {
+    let mut builders: Vec<StringBuilder> = columns.iter().map(|_| StringBuilder::new()).collect();
+    let (mut lines, mut text_bytes) = (Vec::new(), 0);
+    while lines.len() < BATCH_ROWS && text_bytes < BATCH_TEXT_BYTES {
+        match records.advance()? {
+            Step::End => break,
+            Step::Faulty(kind) => return Err(Fault::at_line(records.line(), kind)),
+            Step::Record => {
+                for (builder, &column) in builders.iter_mut().zip(columns) {
+                    let text = records.field(column);
+                    text_bytes += text.len();
+                    builder.append_option((!text.is_empty()).then_some(text));
+                }
+                lines.push(records.line());
+            }
+        }
+    }
+    let arrays = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
+    Ok(Batch { rows: lines.len(), arrays, first_row, lines })
+}

@@ -1,0 +1,359 @@
+//! Classifiers that were trained elsewhere, in the place of our own: the file as it is, and which column each of its
+//! features is taken from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use streamflow_inference::{self as inference, Task, Value};
+
+use crate::model::{Predictions, Predictor};
+use crate::schema::{Feature, Kind, Level, Schema};
+use crate::{Error, FeatureColumn, FeatureValue, Features, MISSING, Model};
+
+/// Rows that are scored at a time.
+const BATCH_ROWS: usize = 4096;
+
+/// The model of another library, shared by those that predict with it.
+#[derive(Clone)]
+pub(crate) struct Imported {
+    pub model: Arc<inference::Model>,
+    file: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Imported({}, {} bytes)", self.model.format(), self.file.len())
+    }
+}
+
+/// The same file is the same model.
+impl PartialEq for Imported {
+    fn eq(&self, other: &Imported) -> bool {
+        self.file == other.file
+    }
+}
+
+/// An imported model and all that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// Predicts.
+    pub model: Model,
+    /// How it is used here.
+    pub record: ImportRecord,
+    pub(crate) file: Vec<u8>,
+}
+
+/// How an imported model is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRecord {
+    /// The name of the file that it came in.
+    pub file: String,
+    /// The format of the file.
+    pub format: String,
+    /// The library's name of the objective.
+    pub objective: String,
+    /// Number of trees, where it is made of trees alone.
+    pub trees: Option<usize>,
+    /// The features in the order of the model, and the columns that they are taken from.
+    pub features: Vec<ImportedFeature>,
+    /// The probability from which a row is predicted positive.
+    pub threshold: f64,
+    /// The last date of its training data, where somebody has said it.
+    pub trained_until: Option<String>,
+}
+
+/// A feature of an imported model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedFeature {
+    /// The name in the model file.
+    pub feature: String,
+    /// The column of the dataset.
+    pub column: String,
+}
+
+/// What an import is told beside the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportSettings {
+    /// The name of the file.
+    pub file: String,
+    /// Features whose columns have other names.
+    pub mapping: Vec<ImportedFeature>,
+    /// The probability from which a row is predicted positive.
+    pub threshold: f64,
+    /// The last date of its training data.
+    pub trained_until: Option<String>,
+}
+
+impl Import {
+    /// Reads a model file and finds its features among the columns of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] for what is no model, is not evaluated, or has a feature that no column gives;
+    /// [`Error::NotBinary`]; [`Error::Mapping`]; [`Error::InvalidSetting`] for a threshold outside of 0 to 1.
+    pub fn new(file: Vec<u8>, columns: &[String], settings: ImportSettings) -> Result<Import, Error> {
+        let model = inference::Model::read(&file)?;
+        if model.task() != Task::Binary {
+            return Err(Error::NotBinary { task: model.task().name() });
+        }
+        if !(0.0..=1.0).contains(&settings.threshold) {
+            let value = settings.threshold.to_string();
+            return Err(Error::InvalidSetting { name: "threshold", value, expected: "a number from 0 to 1" });
+        }
+        let names = renamed(&model, columns, &settings.mapping)?;
+        let places = model.columns(&names)?;
+        let feature = |(input, place): (&inference::Input, &usize)| ImportedFeature {
+            feature: input.name.clone(),
+            column: columns[*place].clone(),
+        };
+        let record = ImportRecord {
+            file: settings.file,
+            format: model.format().to_string(),
+            objective: model.objective().to_owned(),
+            trees: model.trees(),
+            features: model.inputs().iter().zip(&places).map(feature).collect(),
+            threshold: settings.threshold,
+            trained_until: settings.trained_until,
+        };
+        Import::of(file, model, record)
+    }
+
+    /// The import that was saved.
+    pub(crate) fn from_record(file: Vec<u8>, record: ImportRecord) -> Result<Import, Error> {
+        let model = inference::Model::read(&file)?;
+        let (expected, given) = (model.inputs().len(), record.features.len());
+        if expected != given {
+            return Err(Error::FeatureCount { expected, given });
+        }
+        Import::of(file, model, record)
+    }
+
+    fn of(file: Vec<u8>, model: inference::Model, record: ImportRecord) -> Result<Import, Error> {
+        if model.task() != Task::Binary {
+            return Err(Error::NotBinary { task: model.task().name() });
+        }
+        let features = model.inputs().iter().zip(&record.features);
+        let features = features.map(|(input, feature)| Feature {
+            name: feature.column.clone(),
+            kind: kind(&input.kind),
+            missing_share: 0.0,
+        });
+        let schema = Schema { features: features.collect() };
+        let threshold = record.threshold;
+        let imported = Imported { model: Arc::new(model), file: file.clone().into() };
+        Ok(Import {
+            model: Model { schema, predictor: Predictor::Imported(imported), threshold },
+            record,
+            file,
+        })
+    }
+}
+
+/// The columns' names, where a mapping says so those of the features.
+fn renamed<'a>(
+    model: &inference::Model,
+    columns: &'a [String],
+    mapping: &'a [ImportedFeature],
+) -> Result<Vec<&'a str>, Error> {
+    let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut taken = BTreeMap::new();
+    for pair @ ImportedFeature { feature, column } in mapping {
+        let wrong = |what| Error::Mapping {
+            feature: feature.clone(),
+            column: column.clone(),
+            what,
+            features: listed(model.inputs().iter().map(|input| input.name.as_str())),
+            columns: listed(columns.iter().map(String::as_str)),
+        };
+        if !model.inputs().iter().any(|input| input.name == *feature) {
+            return Err(wrong("a feature that the model does not have"));
+        }
+        let place = columns.iter().position(|name| name == column);
+        let place = place.ok_or_else(|| wrong("a column that the dataset does not have"))?;
+        if taken.insert(place, pair).is_some() {
+            return Err(wrong("a column that another feature is taken from"));
+        }
+        names[place] = feature;
+    }
+    Ok(names)
+}
+
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    names.take(SHOWN).collect::<Vec<_>>().join(", ") + more
+}
+
+fn kind(kind: &inference::Kind) -> Kind {
+    match kind {
+        inference::Kind::Levels(levels) => {
+            let level = |(position, level): (usize, &inference::Level)| Level {
+                name: match level {
+                    inference::Level::Text(text) => text.clone(),
+                    other => other.to_string(),
+                },
+                rows: 0,
+                position: position as u32,
+            };
+            Kind::Categorical { levels: levels.levels().iter().enumerate().map(level).collect() }
+        }
+        inference::Kind::Text => Kind::Categorical { levels: Vec::new() },
+        _ => Kind::Numerical,
+    }
+}
+
+impl Imported {
+    /// The probability of the second class.
+    pub fn probability(&self, values: &[FeatureValue]) -> Result<f64, Error> {
+        let values: Vec<Value> = values.iter().map(|value| of_value(*value)).collect();
+        Ok(second(&self.model.predict(&values)?).next().unwrap_or(f64::NAN))
+    }
+
+    /// The probabilities of all rows; the columns are those of the schema, by name.
+    pub fn predict(&self, schema: &Schema, features: &Features) -> Result<Predictions, Error> {
+        let column = |feature: &Feature| {
+            features.column(&feature.name).ok_or_else(|| Error::MissingFeature {
+                feature: feature.name.clone(),
+                expected: feature.kind_name(),
+            })
+        };
+        let columns = schema.features.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let mut predictions = Predictions {
+            probabilities: Vec::with_capacity(features.rows()),
+            unseen: vec![0; columns.len()],
+        };
+        let mut values = Vec::with_capacity(BATCH_ROWS.min(features.rows()) * columns.len());
+        for start in (0..features.rows()).step_by(BATCH_ROWS) {
+            values.clear();
+            for row in start..features.rows().min(start + BATCH_ROWS) {
+                let cells = columns.iter().zip(self.model.inputs());
+                values.extend(cells.map(|(column, input)| of_column(column, row, &input.kind)));
+            }
+            let batch = self.model.predict(&values)?;
+            predictions.probabilities.extend(second(&batch));
+            predictions.unseen.iter_mut().zip(&batch.unseen).for_each(|(sum, rows)| *sum += rows);
+        }
+        Ok(predictions)
+    }
+}
+
+/// The probabilities of the second class.
+fn second(predictions: &inference::Predictions) -> impl Iterator<Item = f64> {
+    predictions.probability.iter().flat_map(|matrix| matrix.rows().map(|row| row[1]))
+}
+
+fn of_value(value: FeatureValue<'_>) -> Value<'_> {
+    match value {
+        FeatureValue::Missing => Value::Missing,
+        FeatureValue::Number(number) => Value::Number(number),
+        FeatureValue::Boolean(value) => Value::Boolean(value),
+        FeatureValue::Text(text) => Value::Text(text),
+    }
+}
+
+/// A cell of a column. Truth values come as the levels `false` and `true`, and are numbers where the model takes those.
+fn of_column<'a>(column: &'a FeatureColumn, row: usize, kind: &inference::Kind) -> Value<'a> {
+    match column {
+        FeatureColumn::Numerical(values) => Value::Number(values[row]),
+        FeatureColumn::Categorical { codes, .. } if codes[row] == MISSING => Value::Missing,
+        FeatureColumn::Categorical { codes, levels } => {
+            let level = levels[codes[row] as usize].as_str();
+            let takes_texts = matches!(kind, inference::Kind::Text | inference::Kind::Levels(_));
+            match level {
+                "true" | "false" if !takes_texts => Value::Boolean(level == "true"),
+                _ => Value::Text(level),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "tree\nversion=v4\nnum_tree_per_iteration=1\nobjective=binary sigmoid:1\n\
+        feature_names=hours plan_tv\nfeature_infos=[0:50] [0:1]\n\nTree=0\nnum_leaves=3\nsplit_feature=0 1\n\
+        threshold=30 0.5\ndecision_type=8 8\nleft_child=-1 -2\nright_child=1 -3\nleaf_value=1 -1 -2\n\n\
+        end of trees\n";
+
+    fn settings(mapping: &[(&str, &str)]) -> ImportSettings {
+        let pair = |(feature, column): &(&str, &str)| ImportedFeature {
+            feature: (*feature).to_owned(),
+            column: (*column).to_owned(),
+        };
+        ImportSettings {
+            file: "churn.txt".to_owned(),
+            mapping: mapping.iter().map(pair).collect(),
+            threshold: 0.5,
+            trained_until: None,
+        }
+    }
+
+    fn import(columns: &[&str], mapping: &[(&str, &str)]) -> Result<Import, Error> {
+        let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        Import::new(FILE.as_bytes().to_vec(), &columns, settings(mapping))
+    }
+
+    #[test]
+    fn an_imported_model_takes_columns_by_name_and_predicts_as_a_trained_one() {
+        let import = import(&["plan tv", "other", "watched"], &[("hours", "watched")]).unwrap();
+        let names: Vec<&str> = import.model.schema().features.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!((names, import.model.trees()), (vec!["watched", "plan tv"], Some(1)));
+        let features = Features::new(vec![
+            ("watched".into(), FeatureColumn::Numerical(vec![30.0, 31.0, f64::NAN])),
+            (
+                "plan tv".into(),
+                FeatureColumn::Categorical {
+                    codes: vec![0, 1, 0],
+                    levels: vec!["false".into(), "true".into()],
+                },
+            ),
+        ]);
+        let given = import.model.predict(&features.unwrap()).unwrap().probabilities;
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        // Missing type NaN without a default to the left goes right.
+        assert_eq!(given, [sigmoid(1.0), sigmoid(-2.0), sigmoid(-1.0)]);
+        let one = import.model.probability(&[FeatureValue::Number(31.0), FeatureValue::Boolean(true)]);
+        assert_eq!(one.unwrap(), sigmoid(-2.0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let error =
+            |columns: &[&str], mapping: &[(&str, &str)]| import(columns, mapping).unwrap_err().to_string();
+        assert_eq!(
+            error(&["hours"], &[]),
+            "feature \"plan_tv\" is missing; the model takes 2 features: hours, plan_tv"
+        );
+        let start =
+            "the mapping hour=hours names a feature that the model does not have; expected FEATURE=COLUMN";
+        assert!(error(&["hours", "tv"], &[("hour", "hours")]).starts_with(start));
+        assert!(
+            error(&["hours"], &[("plan_tv", "tv")]).contains("names a column that the dataset does not have")
+        );
+        let twice = error(&["tv"], &[("plan_tv", "tv"), ("hours", "tv")]);
+        assert!(twice.contains("names a column that another feature is taken from"), "{twice}");
+        let regression = FILE.replace("binary sigmoid:1", "regression").into_bytes();
+        let error = Import::new(regression, &["hours".into(), "plan_tv".into()], settings(&[])).unwrap_err();
+        assert!(error.to_string().starts_with("the model is one of regression"), "{error}");
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let import = import(&["hours", "plan_tv"], &[]).unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("1");
+        import.save(&directory).unwrap();
+        assert_eq!(
+            crate::Stored::load(&directory).unwrap(),
+            crate::Stored::Imported(Box::new(import.clone()))
+        );
+        assert_eq!(Model::load(&directory).unwrap(), import.model);
+        assert!(crate::Trained::load(&directory).unwrap_err().to_string().contains("SHA256SUMS is damaged"));
+        std::fs::write(directory.join("model.file"), "tree\n").unwrap();
+        let error = Model::load(&directory).unwrap_err().to_string();
+        assert!(error.contains("model.file is damaged: its SHA-256"), "{error}");
+    }
+}

@@ -1,0 +1,321 @@
+//! `streamflow predict`: a table of any size, scored with a model file or a version of the registry.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Map, Value, json};
+use streamflow_dataset::{Batch, OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
+use streamflow_inference::{Labels, ReadOptions};
+use streamflow_model::ImportedFeature;
+
+use super::models::import::mapping;
+use super::{Context, CsvArgs, Usage, block_on, check_outputs};
+use crate::model_file::ModelFile;
+use crate::registry::Registry;
+use crate::scoring::{Answers, Numbers, Scorer};
+use crate::store::Store;
+use crate::terminal::{OutputFormat as Printed, stderr};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A CSV, Parquet or Arrow file whose rows are scored
+    table: PathBuf,
+    /// A model file, or a version of the registry as NAME or NAME:VERSION [default: the version in production]
+    #[arg(long, value_name = "FILE|NAME[:VERSION]")]
+    model: Option<String>,
+    /// A file that ends in .parquet, .arrow or .csv, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A column of the table that is written beside the answers, such as a key
+    #[arg(long, value_name = "COLUMN")]
+    keep: Vec<String>,
+    /// A feature of the model and the column of the table that it is taken from, where they have different names
+    #[arg(long, value_name = "FEATURE=COLUMN", value_parser = mapping)]
+    map: Vec<ImportedFeature>,
+    /// All trees of a model that XGBoost stopped early, as its Booster.predict uses them [default: up to the best]
+    #[arg(long)]
+    all_trees: bool,
+    #[command(flatten)]
+    csv: CsvArgs,
+}
+
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let to_stdout = args.out == Path::new("-");
+    let format = OutputFormat::of(&args.out);
+    if format.is_none() && !to_stdout {
+        let out = args.out.display();
+        return Err(Usage::error(format!(
+            "{out} ends in no known way; expected .parquet, .arrow, .csv, or - for standard output"
+        )));
+    }
+    check_outputs(&[&args.out], &[&args.table])?;
+    let scorer = scorer(args, context)?;
+    let rows = TableRows::open(&args.table, args.csv.options()?)?;
+    let mut columns =
+        scorer.columns(rows.header(), &args.map).with_context(|| args.table.display().to_string())?;
+    let features = columns.len();
+    columns.extend(kept(args, rows.header())?);
+    let out = match (to_stdout, context.terminal.format) {
+        (true, Printed::Json) => Out::Json(Map::new()),
+        _ => Out::Table { args, format, writer: None },
+    };
+    let mut scoring = Scoring { scorer: &scorer, keep: &args.keep, features, out, unseen: vec![0; features] };
+    let bar = context.terminal.progress(rows.size_bytes(), "scoring");
+    let total = rows.read(&columns, |batch, bytes| {
+        bar.inc(bytes);
+        scoring.batch(batch).with_context(|| args.table.display().to_string())
+    })?;
+    bar.finish_and_clear();
+    scoring.end(total, context)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The model file or the version that `--model` names.
+fn scorer(args: &Args, context: &Context) -> anyhow::Result<Scorer> {
+    let named = args.model.as_deref();
+    if let Some(path) = named.map(Path::new).filter(|path| is_file(path)) {
+        let model = ModelFile::read(path)?.model(ReadOptions { all_trees: args.all_trees })?;
+        return Ok(Scorer::File(Box::new(model)));
+    }
+    let config = context.config()?;
+    let (name, version) = match named {
+        None => (config.model.name.clone(), None),
+        Some(named) => match named.rsplit_once(':') {
+            None => (named.to_owned(), None),
+            Some((name, number)) => {
+                let number = number.parse().ok();
+                let number = number.with_context(|| {
+                    format!(
+                        "--model {named:?} is neither a file nor NAME:VERSION; see `streamflow models ls`"
+                    )
+                })?;
+                (name.to_owned(), Some(number))
+            }
+        },
+    };
+    let data_dir = context.data_dir(&config);
+    block_on(async {
+        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let version = match version {
+            Some(version) => version,
+            None => {
+                let production = registry.production(&name).await?;
+                production
+                    .with_context(|| {
+                        format!("there is no file and no model {name:?}; see `streamflow models ls`")
+                    })?
+                    .version
+            }
+        };
+        Ok(Scorer::Version(Box::new(registry.load(&name, version).await?)))
+    })
+}
+
+/// Whether a word names a file rather than a model of the registry.
+fn is_file(path: &Path) -> bool {
+    path.exists() || path.extension().is_some() || path.components().count() > 1
+}
+
+/// The places of the columns that are kept.
+fn kept(args: &Args, header: &[String]) -> anyhow::Result<Vec<usize>> {
+    let find = |name: &String| {
+        header.iter().position(|column| column == name).with_context(|| {
+            format!(
+                "--keep {name}: {} has no such column; it has {}",
+                args.table.display(),
+                header.join(", ")
+            )
+        })
+    };
+    args.keep.iter().map(find).collect()
+}
+
+/// A table on its way through a model.
+struct Scoring<'a> {
+    scorer: &'a Scorer,
+    keep: &'a [String],
+    features: usize,
+    out: Out<'a>,
+    unseen: Vec<u64>,
+}
+
+/// Where answers go.
+enum Out<'a> {
+    /// One document, which is in memory.
+    Json(Map<String, Value>),
+    /// A file or standard output, begun with the first batch.
+    Table { args: &'a Args, format: Option<OutputFormat>, writer: Option<TableWriter> },
+}
+
+impl Scoring<'_> {
+    fn batch(&mut self, batch: &Batch) -> anyhow::Result<()> {
+        let answers = self.scorer.score(batch)?;
+        self.unseen.iter_mut().zip(&answers.unseen).for_each(|(sum, rows)| *sum += rows);
+        let kept = self.keep.iter().enumerate().map(|(place, name)| {
+            let cells = (0..batch.rows()).map(|row| batch.cell(self.features + place, row).text());
+            (name.clone(), OutputColumn::Text(cells.collect()))
+        });
+        match &mut self.out {
+            Out::Json(outputs) => {
+                for (name, column) in kept {
+                    let OutputColumn::Text(cells) = column else { bail!("kept columns are texts") };
+                    extend(outputs, &name, cells.into_iter().map(Value::from));
+                }
+                into_json(outputs, &answers);
+                Ok(())
+            }
+            Out::Table { args, format, writer } => {
+                let mut columns: Vec<(String, OutputColumn)> = kept.collect();
+                columns.extend(into_columns(answers, self.scorer.classes().as_ref()));
+                if writer.is_none() {
+                    *writer = Some(begin(args, *format, &columns)?);
+                }
+                let columns = columns.into_iter().map(|(_, column)| column).collect();
+                writer.as_mut().map_or(Ok(()), |writer| writer.write(columns))?;
+                Ok(())
+            }
+        }
+    }
+
+    fn end(self, total: u64, context: &Context) -> anyhow::Result<()> {
+        for (feature, rows) in self.scorer.features().iter().zip(&self.unseen).filter(|(_, rows)| **rows > 0)
+        {
+            stderr(&format!(
+                "{rows} rows have a level of {feature} that the model was not trained with; they are scored as missing"
+            ));
+        }
+        match self.out {
+            Out::Json(outputs) => {
+                let document = json!({ "rows": total, "outputs": outputs });
+                context.terminal.stdout(&serde_json::to_string(&document)?)
+            }
+            Out::Table { args, writer, .. } => {
+                let Some(writer) = writer else { bail!("{} has no rows to score", args.table.display()) };
+                writer.finish()?;
+                if args.out == Path::new("-") {
+                    return Ok(());
+                }
+                let out = args.out.display().to_string();
+                let value = json!({ "rows": total, "out": out });
+                context.terminal.result(&value, || format!("Scored {total} rows into {out}."))
+            }
+        }
+    }
+}
+
+fn begin(
+    args: &Args,
+    format: Option<OutputFormat>,
+    columns: &[(String, OutputColumn)],
+) -> anyhow::Result<TableWriter> {
+    let types: Vec<(String, OutputType)> =
+        columns.iter().map(|(name, column)| (name.clone(), column.output_type())).collect();
+    let mut names: Vec<&str> = types.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!("--keep {}: the answers have a column of that name; rename it in the table", twice[0]);
+    }
+    Ok(match format {
+        Some(format) => TableWriter::create(&args.out, format, &types)?,
+        None => TableWriter::csv(io::stdout(), &types)?,
+    })
+}
+
+/// Answers as columns of a table: `probability` of the second of two classes, else one for each class.
+fn into_columns(answers: Answers, classes: Option<&Labels>) -> Vec<(String, OutputColumn)> {
+    let mut columns = Vec::new();
+    let mut add = |name: String, values: Vec<f64>, is_single: bool| {
+        let column = if is_single {
+            OutputColumn::Single(values.into_iter().map(|value| value as f32).collect())
+        } else {
+            OutputColumn::Double(values)
+        };
+        columns.push((name, column));
+    };
+    if let Some(Numbers { columns: mut of_classes, is_single }) = answers.probability {
+        if of_classes.len() == 2 {
+            add("probability".to_owned(), of_classes.swap_remove(1), is_single);
+        } else {
+            for (class, values) in of_classes.into_iter().enumerate() {
+                let name =
+                    classes.and_then(|classes| classes.text(class)).unwrap_or_else(|| class.to_string());
+                add(format!("probability_{name}"), values, is_single);
+            }
+        }
+    }
+    for (name, numbers) in [("value", answers.value), ("margin", answers.margin)] {
+        let Some(Numbers { columns: outputs, is_single }) = numbers else { continue };
+        let is_one = outputs.len() == 1;
+        for (output, values) in outputs.into_iter().enumerate() {
+            add(if is_one { name.to_owned() } else { format!("{name}_{output}") }, values, is_single);
+        }
+    }
+    match answers.label {
+        Some(Labels::Integers(labels)) => columns.push(("label".to_owned(), OutputColumn::Integer(labels))),
+        Some(Labels::Texts(labels)) => {
+            columns.push(("label".to_owned(), OutputColumn::Text(labels.into_iter().map(Some).collect())));
+        }
+        None => {}
+    }
+    columns
+}
+
+/// Answers as lists of rows: a number, or a list of them where there are several.
+fn into_json(outputs: &mut Map<String, Value>, answers: &Answers) {
+    let parts =
+        [("probability", &answers.probability), ("value", &answers.value), ("margin", &answers.margin)];
+    for (name, numbers) in parts {
+        let Some(Numbers { columns, is_single }) = numbers else { continue };
+        let rows = columns.first().map_or(0, Vec::len);
+        let row = |row: usize| match &columns[..] {
+            [one] => number(one[row], *is_single),
+            several => several.iter().map(|column| number(column[row], *is_single)).collect(),
+        };
+        extend(outputs, name, (0..rows).map(row));
+    }
+    match &answers.label {
+        Some(Labels::Integers(labels)) => {
+            extend(outputs, "label", labels.iter().map(|label| (*label).into()))
+        }
+        Some(Labels::Texts(labels)) => {
+            extend(outputs, "label", labels.iter().map(|label| label.as_str().into()));
+        }
+        None => {}
+    }
+}
+
+fn extend(outputs: &mut Map<String, Value>, name: &str, rows: impl Iterator<Item = Value>) {
+    let list = outputs.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(list) = list {
+        list.extend(rows);
+    }
+}
+
+/// A number at its own width; JSON has no infinity and no NaN, so they are texts.
+fn number(value: f64, is_single: bool) -> Value {
+    let number = if is_single {
+        serde_json::Number::from_f64(shortest(value))
+    } else {
+        serde_json::Number::from_f64(value)
+    };
+    number.map_or_else(
+        || {
+            let text = if value.is_nan() {
+                "NaN"
+            } else if value > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            };
+            text.into()
+        },
+        Value::Number,
+    )
+}
+
+/// The double whose shortest text is that of a 32-bit number.
+fn shortest(value: f64) -> f64 {
+    (value as f32).to_string().parse().unwrap_or(value)
+}

@@ -1,0 +1,225 @@
+//! Rows of a table, scored with a model file or a version of the registry.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, bail};
+use streamflow_dataset::{Batch, Cell, Position};
+use streamflow_inference::{self as inference, Kind, Labels, Matrix, Value};
+use streamflow_model::{FeatureValue, ImportedFeature, Model};
+
+/// What scores.
+pub enum Scorer {
+    /// A model file, with all that it answers.
+    File(Box<inference::Model>),
+    /// A version of the registry: a probability and a class.
+    Version(Box<Model>),
+}
+
+/// Answers to the rows of a batch; a model gives those that apply to it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Answers {
+    pub probability: Option<Numbers>,
+    pub value: Option<Numbers>,
+    pub margin: Option<Numbers>,
+    pub label: Option<Labels>,
+    /// For each feature, the rows with a level that training did not have.
+    pub unseen: Vec<u64>,
+}
+
+/// Columns of numbers.
+#[derive(Debug, PartialEq)]
+pub struct Numbers {
+    pub columns: Vec<Vec<f64>>,
+    /// Whether the library's numbers have 32 bits.
+    pub is_single: bool,
+}
+
+impl Scorer {
+    /// The names of the features.
+    pub fn features(&self) -> Vec<String> {
+        match self {
+            Scorer::File(model) => model.inputs().iter().map(|input| input.name.clone()).collect(),
+            Scorer::Version(model) => {
+                model.schema().features.iter().map(|feature| feature.name.clone()).collect()
+            }
+        }
+    }
+
+    /// The names of the classes, in the order of the probabilities, where they are known.
+    pub fn classes(&self) -> Option<Labels> {
+        match self {
+            Scorer::File(model) => model.classes().cloned(),
+            Scorer::Version(_) => Some(Labels::Integers(vec![0, 1])),
+        }
+    }
+
+    /// The place of each feature's column in a header. `mapping` names columns that have other names than the features.
+    pub fn columns(&self, header: &[String], mapping: &[ImportedFeature]) -> anyhow::Result<Vec<usize>> {
+        let mut names: Vec<&str> = header.iter().map(String::as_str).collect();
+        let features = self.features();
+        for ImportedFeature { feature, column } in mapping {
+            if !features.contains(feature) {
+                bail!(
+                    "--map {feature}={column}: the model has no feature {feature}; it has {}",
+                    features.join(", ")
+                );
+            }
+            let place = header.iter().position(|name| name == column);
+            let place = place.with_context(|| {
+                format!(
+                    "--map {feature}={column}: the table has no column {column}; it has {}",
+                    header.join(", ")
+                )
+            })?;
+            names[place] = feature;
+        }
+        match self {
+            Scorer::File(model) => {
+                let columns = model.columns(&names);
+                let is_count = matches!(columns, Err(inference::Error::ColumnCount { .. }));
+                let remedy =
+                    || format!("name the columns with --map, such as --map '{}=COLUMN'", features[0]);
+                if is_count { columns.with_context(remedy) } else { Ok(columns?) }
+            }
+            Scorer::Version(_) => {
+                let by_name: HashMap<&str, usize> =
+                    names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+                let find = |feature: &String| {
+                    by_name.get(feature.as_str()).copied().with_context(|| {
+                        format!("the table has no column {feature}; the model takes {}", features.join(", "))
+                    })
+                };
+                features.iter().map(find).collect()
+            }
+        }
+    }
+
+    /// Scores the first columns of a batch, which are the features in their order.
+    ///
+    /// # Errors
+    /// A value that the model does not take, with its place in the file.
+    pub fn score(&self, batch: &Batch) -> anyhow::Result<Answers> {
+        match self {
+            Scorer::File(model) => of_file(model, batch),
+            Scorer::Version(model) => of_version(model, batch),
+        }
+    }
+}
+
+fn of_file(model: &inference::Model, batch: &Batch) -> anyhow::Result<Answers> {
+    let width = model.inputs().len();
+    let mut values = Vec::with_capacity(width * batch.rows());
+    for row in 0..batch.rows() {
+        let is_text = is_text(batch, row);
+        let cells = model.inputs().iter().enumerate();
+        values.extend(cells.map(|(column, input)| value(batch.cell(column, row), &input.kind, is_text)));
+    }
+    let predictions = model.predict(&values).map_err(|error| {
+        // One row of them cannot be scored: which one?
+        let of_row =
+            |row: usize| model.predict(&values[row * width..][..width]).err().map(|error| (row, error));
+        match (0..batch.rows()).find_map(of_row) {
+            Some((row, error)) => anyhow::Error::new(error).context(batch.position(row).to_string()),
+            None => anyhow::Error::new(error),
+        }
+    })?;
+    Ok(Answers {
+        probability: predictions.probability.as_ref().map(numbers),
+        value: predictions.value.as_ref().map(numbers),
+        margin: predictions.margin.as_ref().map(numbers),
+        label: predictions.label,
+        unseen: predictions.unseen,
+    })
+}
+
+fn numbers(matrix: &Matrix) -> Numbers {
+    let mut columns = vec![Vec::with_capacity(matrix.rows().len()); matrix.columns()];
+    for row in matrix.rows() {
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
+    }
+    Numbers { columns, is_single: matrix.is_single() }
+}
+
+fn of_version(model: &Model, batch: &Batch) -> anyhow::Result<Answers> {
+    let features = &model.schema().features;
+    let mut positive = Vec::with_capacity(batch.rows());
+    let mut values = Vec::with_capacity(features.len());
+    for row in 0..batch.rows() {
+        values.clear();
+        let is_text = is_text(batch, row);
+        for (column, feature) in features.iter().enumerate() {
+            values.push(feature_value(batch.cell(column, row), &feature.kind, is_text));
+        }
+        let probability = model.probability(&values);
+        positive.push(probability.with_context(|| batch.position(row).to_string())?);
+    }
+    let label = positive.iter().map(|probability| i64::from(*probability >= model.threshold())).collect();
+    let negative = positive.iter().map(|probability| 1.0 - probability).collect();
+    Ok(Answers {
+        probability: Some(Numbers { columns: vec![negative, positive], is_single: false }),
+        label: Some(Labels::Integers(label)),
+        unseen: vec![0; features.len()],
+        ..Answers::default()
+    })
+}
+
+/// Whether the values are texts because the file is one.
+fn is_text(batch: &Batch, row: usize) -> bool {
+    matches!(batch.position(row), Position::Line(_))
+}
+
+/// A cell as a value of a model file.
+fn value<'a>(cell: Cell<'a>, kind: &Kind, is_text: bool) -> Value<'a> {
+    match cell {
+        Cell::Missing => Value::Missing,
+        Cell::Boolean(value) => Value::Boolean(value),
+        Cell::Integer(number) => Value::Integer(number),
+        Cell::Float(number) => Value::Number(number),
+        Cell::Text(text) if is_text && !matches!(kind, Kind::Text | Kind::Levels(_)) => spelled(text),
+        Cell::Text(text) => Value::Text(text),
+        Cell::Date(days) => Value::Integer(i64::from(days)),
+    }
+}
+
+/// The number or truth value that a text spells; else the text, which is refused by name.
+fn spelled(text: &str) -> Value<'_> {
+    let trimmed = text.trim();
+    match trimmed {
+        "" => Value::Missing,
+        "True" | "true" | "TRUE" => Value::Boolean(true),
+        "False" | "false" | "FALSE" => Value::Boolean(false),
+        _ => match (trimmed.parse::<i64>(), trimmed.parse::<f64>()) {
+            (Ok(number), _) => Value::Integer(number),
+            (_, Ok(number)) => Value::Number(number),
+            _ => Value::Text(text),
+        },
+    }
+}
+
+/// A cell as a value of a version's feature.
+fn feature_value<'a>(cell: Cell<'a>, kind: &streamflow_model::Kind, is_text: bool) -> FeatureValue<'a> {
+    use streamflow_model::Kind::{Categorical, Numerical};
+    match (cell, kind) {
+        (Cell::Missing, _) => FeatureValue::Missing,
+        (Cell::Boolean(value), _) => FeatureValue::Boolean(value),
+        (Cell::Integer(number), _) => FeatureValue::Number(number as f64),
+        (Cell::Float(number), _) => FeatureValue::Number(number),
+        (Cell::Date(days), _) => FeatureValue::Number(f64::from(days)),
+        (Cell::Text(text), Categorical { levels }) => {
+            let is_truth = || levels.iter().all(|level| matches!(level.name.as_str(), "true" | "false"));
+            match text {
+                "True" | "TRUE" | "1" if is_truth() => FeatureValue::Boolean(true),
+                "False" | "FALSE" | "0" if is_truth() => FeatureValue::Boolean(false),
+                _ => FeatureValue::Text(text),
+            }
+        }
+        (Cell::Text(text), Numerical) if is_text => match spelled(text) {
+            Value::Missing => FeatureValue::Missing,
+            Value::Integer(number) => FeatureValue::Number(number as f64),
+            Value::Number(number) => FeatureValue::Number(number),
+            Value::Boolean(value) => FeatureValue::Boolean(value),
+            Value::Text(text) => FeatureValue::Text(text),
+        },
+        (Cell::Text(text), Numerical) => FeatureValue::Text(text),
+    }
+}

@@ -1,0 +1,6 @@
+//! A model file in CatBoost's JSON: an error that says why, or answers that are the same for a row alone and among others.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|file: &[u8]| streamflow_fuzz::model_file(file));
