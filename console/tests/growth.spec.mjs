@@ -12,9 +12,15 @@ test('a console left open does not grow', async (t) => {
   await visit(browser, '?from=now-5m&refresh=off', async (page) => {
     await settled(page);
     const client = await page.context().newCDPSession(page);
+    // The least of a few looks: what a timer or an answer still holds is no growth.
     const heap = async () => {
-      await client.send('HeapProfiler.collectGarbage');
-      return (await client.send('Runtime.getHeapUsage')).usedSize / 1e6;
+      let least = Infinity;
+      for (let i = 0; i < 4; i += 1) {
+        await client.send('HeapProfiler.collectGarbage');
+        least = Math.min(least, (await client.send('Runtime.getHeapUsage')).usedSize / 1e6);
+        await page.waitForTimeout(250);
+      }
+      return least;
     };
     // Refreshes pressed by hand: each waits for the answers of the one before.
     const refresh = async (times) => {

@@ -38,7 +38,7 @@ fuzz_target!(init: streamflow_fuzz::let_decoders_panic(), |bytes: &[u8]| {
         return;
     }
     assert_eq!(listed.len(), 1);
-    assert!(snapshots.verify().expect("files of our own").iter().all(|file| !file.state.is_damaged()));
+    assert!(snapshots.verify().expect("files of our own").files.iter().all(|file| !file.state.is_damaged()));
     let table = snapshots.point_in_time(january, PointInTime { labels: true, exact: true }).expect("a snapshot");
     assert_eq!(table.rows as u64, listed[0].tables["users"].rows);
 });
