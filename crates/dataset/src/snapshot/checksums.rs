@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::period::Period;
 use crate::snapshot::commit::{self, locate};
 use crate::snapshot::fingerprint::hex;
+use crate::snapshot::forgotten::Forgotten;
 use crate::snapshot::ledger::{self, FORMAT, Snapshot, SnapshotTable};
 use crate::snapshot::snapshots::Snapshots;
 
@@ -72,7 +73,8 @@ pub(crate) const CHANGED: &str = "its bytes are not those that were written (SHA
 pub struct Verification {
     /// Those of the dates whose ledger entries can be read, and files of no ingest.
     pub files: Vec<VerifiedFile>,
-    /// What is wrong with the other ledger entries; nothing is known of the files of their dates.
+    /// What is wrong with the other ledger entries, of whose dates no file is known, and with the list of forgotten
+    /// entities.
     pub ledger_faults: Vec<Error>,
 }
 
@@ -80,6 +82,13 @@ impl Verification {
     /// Whether everything is what was written, as far as the ledger knows.
     pub fn is_intact(&self) -> bool {
         self.ledger_faults.is_empty() && self.files.iter().all(|file| !file.state.is_damaged())
+    }
+
+    /// Adds what is wrong with the list of forgotten entities where it lacks some of those of these hashes.
+    pub fn hold_to(&mut self, snapshots: &Snapshots, hashes: &[String]) {
+        if !self.ledger_faults.iter().any(|fault| matches!(fault, Error::Forgotten { .. })) {
+            self.ledger_faults.extend(snapshots.check_forgotten(hashes).err());
+        }
     }
 }
 
@@ -166,6 +175,7 @@ impl Snapshots {
                 files.push(VerifiedFile { as_of, table, path, state: FileState::Missing });
             }
         }
+        ledger_faults.extend(Forgotten::read(&self.snapshots, "").err());
         let known: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.extend(self.foreign(&known)?.into_iter().filter(|file| !unknown.contains(&file.as_of)));
         Ok(Verification { files, ledger_faults })
@@ -197,6 +207,14 @@ impl Snapshots {
             }
         }
         Ok(files)
+    }
+
+    /// Whether the list of forgotten entities has those of these hashes, of which somebody keeps receipts.
+    ///
+    /// # Errors
+    /// [`Error::Forgotten`] where it lacks some or is damaged, [`Error::Io`].
+    pub fn check_forgotten(&self, hashes: &[String]) -> Result<(), Error> {
+        Forgotten::read(&self.snapshots, "")?.holds(&self.snapshots, hashes)
     }
 
     /// Records the checksums of files whose ledger entry has none: from then on they count as what was written. Gives

@@ -48,6 +48,17 @@ impl Snapshots {
         Ok(found)
     }
 
+    /// An entity as texts spell it that name a value of its column: a number without a sign, blanks or zeros before it.
+    ///
+    /// # Errors
+    /// [`Error::Entity`] for a text that names none.
+    pub fn entity_text(&self, entity: &str) -> Result<String, Error> {
+        Ok(match self.entity(entity)? {
+            Cell::Integer(number) => number.to_string(),
+            _ => entity.to_string(),
+        })
+    }
+
     /// The salted hash under which an entity is known to be forgotten, and whether it is. `salt` is taken where none is yet.
     ///
     /// # Errors
@@ -347,6 +358,54 @@ mod tests {
         bytes[middle] ^= 1;
         fs::write(&file, bytes).unwrap();
         assert!(matches!(snapshots.forget_entity("ada", SALT), Err(Error::Damaged { .. })));
-        assert!(matches!(two_months("integer", "7").1.find_entity("ada"), Err(Error::Entity { .. })));
+        let numbers = two_months("integer", "7").1;
+        assert_eq!(
+            ["044", " +44 ", "-044"].map(|text| numbers.entity_text(text).unwrap()),
+            ["44", "44", "-44"]
+        );
+        assert_eq!(snapshots.entity_text("044").unwrap(), "044");
+        assert!(matches!(numbers.find_entity("ada"), Err(Error::Entity { .. })));
+    }
+
+    #[test]
+    fn a_list_of_the_forgotten_that_is_damaged_lets_nobody_back() {
+        let (_directory, snapshots) = two_months("string", "ada");
+        snapshots.forget_entity("ada", SALT).unwrap();
+        snapshots.forget_entity("2", SALT).unwrap();
+        let file = snapshots.snapshots.join("_ledger/forgotten.json");
+        let good = fs::read_to_string(&file).unwrap();
+        let hash = snapshots.forgotten("ada", "").unwrap().0;
+        let hashes = [hash.clone(), snapshots.forgotten("2", "").unwrap().0];
+        let later = "2024-03-31".parse().unwrap();
+        let refused = |what: &str| {
+            let ingested = snapshots.ingest(drop_of("ada").path(), later, false, &mut |_| {});
+            assert!(matches!(ingested, Err(Error::Forgotten { .. })), "{what}");
+            assert!(matches!(snapshots.check_forgotten(&hashes), Err(Error::Forgotten { .. })), "{what}");
+            let verified = snapshots.verify().unwrap();
+            assert!(!verified.is_intact() && !snapshots.survey().unwrap().is_intact(), "{what}");
+        };
+        let other = if hash.starts_with('0') { "1" } else { "0" };
+        fs::write(&file, good.replace(&hash, &format!("{other}{}", &hash[1..]))).unwrap();
+        refused("a digit is another");
+        let mut value: Value = serde_json::from_str(&good).unwrap();
+        value["hashes"] = serde_json::json!([]);
+        fs::write(&file, value.to_string()).unwrap();
+        refused("it is empty");
+        value.as_object_mut().unwrap().remove("sha256");
+        fs::write(&file, value.to_string()).unwrap();
+        refused("it is empty and has no checksum");
+        fs::remove_file(&file).unwrap();
+        refused("it is gone");
+
+        // A release of before wrote no checksum; what it lacks is seen with the receipts alone.
+        value["hashes"] = serde_json::json!([&hash]);
+        fs::write(&file, value.to_string()).unwrap();
+        assert!(snapshots.forgotten("ada", "").unwrap().1 && snapshots.verify().unwrap().is_intact());
+        snapshots.check_forgotten(&hashes[..1]).unwrap();
+        let error = snapshots.check_forgotten(&hashes).unwrap_err().to_string();
+        assert!(error.contains("it lacks 1 of 2 entities"), "{error}");
+        let mut verified = snapshots.verify().unwrap();
+        verified.hold_to(&snapshots, &hashes);
+        assert!(!verified.is_intact());
     }
 }

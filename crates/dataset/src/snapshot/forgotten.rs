@@ -14,7 +14,7 @@ use crate::column_type::ColumnType;
 use crate::error::Error;
 use crate::snapshot::commit::{self, Disk};
 use crate::snapshot::fingerprint::hex;
-use crate::snapshot::ledger::LEDGER;
+use crate::snapshot::ledger::{self, LEDGER};
 
 /// Its name in the ledger.
 pub(crate) const FORGOTTEN: &str = "forgotten.json";
@@ -29,6 +29,9 @@ pub(crate) struct Forgotten {
     salt: String,
     /// The SHA-256 of the salt and an entity, each in hexadecimal digits.
     hashes: BTreeSet<String>,
+    /// The SHA-256 of the rest, in hexadecimal digits; releases of before wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 impl Forgotten {
@@ -38,7 +41,9 @@ impl Forgotten {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { format: FORMAT, salt: salt.to_string(), hashes: BTreeSet::new() });
+                let none =
+                    Self { format: FORMAT, salt: salt.to_string(), hashes: BTreeSet::new(), sha256: None };
+                return none.held_to_ledger(snapshots, &path);
             }
             Err(error) => return Err(Error::io("read", path)(error)),
         };
@@ -47,7 +52,46 @@ impl Forgotten {
         if found.format > FORMAT {
             return Err(Error::NewerLedger { path, format: found.format, newest: FORMAT });
         }
-        Ok(found)
+        let is_whole = found.sha256.as_ref().is_none_or(|sha256| *sha256 == found.seal())
+            && found.hashes.iter().all(|hash| decoded(hash).is_some_and(|found| found.len() == 32));
+        if !is_whole {
+            return Err(Error::Forgotten { path, reason: "it is not what was written".to_string() });
+        }
+        found.held_to_ledger(snapshots, &path)
+    }
+
+    /// Refuses a list without anybody where months tell of rows that were left out.
+    fn held_to_ledger(self, snapshots: &Path, path: &Path) -> Result<Self, Error> {
+        let has_left_out = || -> Result<bool, Error> {
+            let ledger = ledger::read_each(snapshots)?;
+            Ok(ledger.into_values().flatten().any(|snapshot| snapshot.forgotten_rows() > 0))
+        };
+        if self.hashes.is_empty() && snapshots.join(LEDGER).is_dir() && has_left_out()? {
+            let reason = "it has nobody, and rows of entities were left out of the snapshots".to_string();
+            return Err(Error::Forgotten { path: path.to_path_buf(), reason });
+        }
+        Ok(self)
+    }
+
+    /// The checksum of what it says, however it is spaced.
+    fn seal(&self) -> String {
+        let Self { format, salt, hashes, .. } = self;
+        let json = serde_json::to_vec(&(format, salt, hashes)).expect("texts and a number are JSON");
+        hex(Sha256::new_with_prefix(json))
+    }
+
+    /// Refuses a list without some of the entities of these hashes.
+    pub(crate) fn holds(&self, snapshots: &Path, hashes: &[String]) -> Result<(), Error> {
+        let missing = hashes.iter().filter(|hash| !self.hashes.contains(*hash)).count();
+        if missing == 0 {
+            return Ok(());
+        }
+        let (path, count) = (snapshots.join(LEDGER).join(FORGOTTEN), hashes.len());
+        let reason = format!(
+            "it lacks {missing} of {count} entities that were forgotten, as the audit trail says, and an ingest would bring \
+             them back"
+        );
+        Err(Error::Forgotten { path, reason })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -79,6 +123,7 @@ impl Forgotten {
         if !self.hashes.insert(self.hash(entity)) {
             return Ok(());
         }
+        self.sha256 = Some(self.seal());
         let value = serde_json::to_value(&*self).expect("it has text keys");
         commit::replace(disk, &snapshots.join(LEDGER), FORGOTTEN, &value)
     }
@@ -86,14 +131,17 @@ impl Forgotten {
     /// Which rows are of entities that are not forgotten.
     pub(crate) fn kept(&self, entities: &Cells<'_>, rows: usize) -> BooleanArray {
         // As bytes: a row is too often none of them to spell its hash out.
-        let hashes: HashSet<Vec<u8>> = self.hashes.iter().filter_map(|hash| bytes(hash)).collect();
+        let hashes: HashSet<Vec<u8>> = self.hashes.iter().filter_map(|hash| decoded(hash)).collect();
         let is_kept = |row| !hashes.contains(&self.hasher(entities.get(row)).finalize()[..]);
         (0..rows).map(|row| Some(is_kept(row))).collect()
     }
 }
 
 /// The bytes of hexadecimal digits.
-fn bytes(digits: &str) -> Option<Vec<u8>> {
+fn decoded(digits: &str) -> Option<Vec<u8>> {
+    if digits.len() % 2 == 1 {
+        return None;
+    }
     let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }

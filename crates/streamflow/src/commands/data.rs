@@ -11,6 +11,8 @@ use streamflow_dataset::{FileState, Verification, VerifiedFile};
 use super::{Context, actor, block_on};
 use crate::keep;
 use crate::keep::prune::{Fate, plan};
+use crate::store::DATABASE;
+use crate::store::inspect::inspect;
 use crate::terminal::table;
 use crate::workspace::snapshots;
 
@@ -96,7 +98,12 @@ fn verify(adopt: bool, context: &Context) -> anyhow::Result<ExitCode> {
     }
     let snapshots = snapshots(&data_dir, config.dataset)?;
     let adopted = if adopt { snapshots.adopt()? } else { 0 };
-    let found = snapshots.verify()?;
+    let mut found = snapshots.verify()?;
+    let receipts = match data_dir.join(DATABASE).exists() {
+        true => block_on(inspect(&data_dir, false))?.forgotten,
+        false => Vec::new(),
+    };
+    found.hold_to(&snapshots, &receipts);
     let value = json!({
         "files": found.files.iter().map(json_of).collect::<Vec<_>>(),
         "ledger": found.ledger_faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -139,7 +146,7 @@ fn text(found: &Verification, adopted: usize) -> String {
 fn remedies(found: &Verification) -> String {
     let count = |state: FileState| found.files.iter().filter(|file| file.state == state).count();
     [
-        (found.ledger_faults.len(), "ledger entries cannot be read: see above"),
+        (found.ledger_faults.len(), "faults of the ledger: see above"),
         (
             count(FileState::Changed) + count(FileState::Missing),
             "are damaged or missing: ingest these months again (the same drop writes them anew)",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Context, actor, block_on};
+use super::{Context, Usage, actor, block_on};
 use crate::keep::forget::{Found, Receipt, Wish, find, forget};
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if args.entity.trim().is_empty() {
+        return Err(Usage::error(
+            "an empty text names nobody; name a value of the entity's column, such as a user's id",
+        ));
+    }
     let config = context.config()?;
     let actor = actor();
     block_on(async {
@@ -33,6 +38,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             let value = json!({ "dry_run": true, "found": found });
             return context.terminal.result(&value, || match found.is_nothing() {
                 true => "Nothing names this entity.".to_owned(),
+                false if !found.is_known => format!(
+                    "No table of any snapshot has this entity, so that `forget` refuses it. Its word stands in:\n{}",
+                    places(&found)
+                ),
                 false => format!("Nothing was changed. The entity is named in:\n{}", places(&found)),
             });
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Context, block_on, check_folder};
-use crate::config::DEFAULT_FILE;
+use crate::config::{Config, DEFAULT_FILE};
 use crate::keep::restore::{Backup, Restored, Target};
 use crate::terminal::bytes;
 
@@ -19,7 +19,7 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let backup = Backup::open(&args.from)?;
-    let (config, place) = match context.config_if_any()? {
+    let (config, place) = match Config::load_here(context.config_file.as_deref())? {
         Some(config) => (config, None),
         None => (backup.config()?, Some(PathBuf::from(DEFAULT_FILE))),
     };

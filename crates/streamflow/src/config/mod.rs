@@ -110,6 +110,15 @@ impl Config {
         path.map(Path::to_path_buf).or_else(nearest_file).map(|path| Self::read(&path)).transpose()
     }
 
+    /// The same, for a command that makes a project: what lies in a folder above is another project's.
+    ///
+    /// # Errors
+    /// As [`Config::load_if_any`].
+    pub fn load_here(path: Option<&Path>) -> anyhow::Result<Option<Self>> {
+        let here = || Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists());
+        path.map(Path::to_path_buf).or_else(here).map(|path| Self::read(&path)).transpose()
+    }
+
     /// The configuration that `streamflow init` writes.
     ///
     /// # Errors

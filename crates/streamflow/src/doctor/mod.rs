@@ -99,7 +99,7 @@ static CHECKS: &[Check] = &[
     Check { name: "secrets", look: |project| Box::pin(async { secrets::files(project) }) },
     Check { name: "database", look: |project| Box::pin(stored::database(project)) },
     Check { name: "runs", look: |project| Box::pin(stored::runs(project)) },
-    Check { name: "snapshots", look: |project| Box::pin(async { stored::snapshots(project) }) },
+    Check { name: "snapshots", look: |project| Box::pin(stored::snapshots(project)) },
     Check { name: "models", look: |project| Box::pin(stored::models(project)) },
     Check { name: "metrics", look: |project| Box::pin(async { stored::metrics(project) }) },
     Check { name: "reports", look: |project| Box::pin(async { stored::reports(project) }) },

@@ -8,7 +8,8 @@ use streamflow_model::Stored;
 
 use super::{Found, Project};
 use crate::drift::{ReportFolder, Rules};
-use crate::registry::SUMS;
+use crate::keep::leftovers;
+use crate::registry::{SUMS, missing};
 use crate::store::inspect::{Inspection, inspect};
 use crate::store::{DATABASE, NEWEST};
 use crate::terminal::one_line;
@@ -73,13 +74,18 @@ pub async fn runs(project: &Project) -> Vec<Found> {
 }
 
 /// Whether every file that the ledger names is there; with `deep`, whether it is what was written.
-pub fn snapshots(project: &Project) -> Vec<Found> {
+pub async fn snapshots(project: &Project) -> Vec<Found> {
     let folder = project.data_dir.join("snapshots");
     if !folder.is_dir() {
         return vec![Found::ok("no month is ingested yet")];
     }
-    let verified = workspace::look_at(&project.data_dir, project.config.dataset.clone())
-        .and_then(|snapshots| Ok(if project.deep { snapshots.verify() } else { snapshots.survey() }?));
+    let receipts = inspected(project).await.map(|found| found.forgotten).unwrap_or_default();
+    let verified =
+        workspace::look_at(&project.data_dir, project.config.dataset.clone()).and_then(|snapshots| {
+            let mut found = if project.deep { snapshots.verify() } else { snapshots.survey() }?;
+            found.hold_to(&snapshots, &receipts);
+            Ok(found)
+        });
     let verified = match verified {
         Ok(verified) => verified,
         Err(error) => return vec![Found::wrong(one_line(&error), RESTORE)],
@@ -112,23 +118,18 @@ pub fn snapshots(project: &Project) -> Vec<Found> {
     found
 }
 
-/// Whether every registered version has its artefact; with `deep`, whether it is what was written.
+/// Whether every registered version has its artefact, with all of its files; with `deep`, whether it is what was written.
 pub async fn models(project: &Project) -> Vec<Found> {
     let models = inspected(project).await.map(|found| found.models).unwrap_or_default();
-    let mut found = Vec::new();
-    for (name, version) in &models {
+    let damage = |(name, version): &(String, i64)| {
         let folder = project.data_dir.join("models").join(name).join(version.to_string());
-        let remedy = "promote another version (`streamflow models ls`), or restore a backup";
-        if !folder.join(SUMS).is_file() {
-            let what =
-                format!("version {version} of {name} is registered, and {} is not there", folder.display());
-            found.push(Found::wrong(what, remedy));
-        } else if project.deep
-            && let Err(error) = Stored::load(&folder)
-        {
-            found.push(Found::wrong(format!("version {version} of {name} is damaged: {error}"), remedy));
-        }
-    }
+        let what = damage_of(&folder, project.deep)?;
+        Some(Found::wrong(
+            format!("version {version} of {name} {what}"),
+            "promote another version (`streamflow models ls`), or restore a backup",
+        ))
+    };
+    let mut found: Vec<Found> = models.iter().filter_map(damage).collect();
     if found.is_empty() {
         let how = if project.deep {
             "every byte is as it was written"
@@ -138,6 +139,19 @@ pub async fn models(project: &Project) -> Vec<Found> {
         found.push(Found::ok(format!("versions: {}; {how}", models.len())));
     }
     found
+}
+
+/// What is wrong with the artefact of a version; `deep` reads all of it.
+fn damage_of(folder: &Path, deep: bool) -> Option<String> {
+    if !folder.join(SUMS).is_file() {
+        return Some(format!("is registered, and {} is not there", folder.display()));
+    }
+    match missing(folder) {
+        Err(error) => Some(format!("is damaged: {}", one_line(&error))),
+        Ok(Some(file)) => Some(format!("is damaged: {} is missing", folder.join(file).display())),
+        Ok(None) if !deep => None,
+        Ok(None) => Stored::load(folder).err().map(|error| format!("is damaged: {error}")),
+    }
 }
 
 /// The stored samples: only `deep` reads them, and only where no server has them open.
@@ -208,14 +222,16 @@ pub fn reports(project: &Project) -> Vec<Found> {
 
 /// What something that was cut off has left: never in the way, but it takes room.
 pub fn left_over(project: &Project) -> Vec<Found> {
-    let mut found = Vec::new();
+    let left = |path: &Path, remedy: &str| {
+        Found::warn(format!("{} is left of something that was cut off", path.display()), remedy)
+    };
+    let remedy = "a server removes it within the hour, `streamflow data prune` at once";
+    let aside = leftovers(&project.data_dir, &project.report_dir);
+    let mut found: Vec<Found> = aside.iter().map(|path| left(path, remedy)).collect();
     let mut look = |folder: &Path, prefix: &str, remedy: &str| {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(prefix) {
-                found.push(Found::warn(
-                    format!("{} is left of something that was cut off", entry.path().display()),
-                    remedy,
-                ));
+                found.push(left(&entry.path(), remedy));
             }
         }
     };

@@ -26,7 +26,20 @@ const ENDS: [(&str, Packing); 5] = [
     (".tzst", Packing::Zstd),
 ];
 
+/// Those of archives and packed files of other kinds.
+const OTHER_ENDS: [&str; 14] = [
+    ".zip", ".rar", ".7z", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".tbz", ".tbz2", ".txz", ".cpio",
+    ".iso",
+];
+
 impl Packing {
+    /// Whether the name is that of an archive of another kind.
+    pub fn is_another(path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        !path.is_dir()
+            && (OTHER_ENDS.iter().any(|end| name.ends_with(end)) || Self::of(Path::new(&name)).is_some())
+    }
+
     /// What the name of an archive says; none for one of a folder.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;

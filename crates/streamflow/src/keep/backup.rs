@@ -5,6 +5,7 @@
 //! files under their own names, is written aside and renamed when it is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use super::archive::{Packing, Writer};
 use super::digest::{self, Digest};
-use super::manifest::{FORMAT, FileEntry, MANIFEST, Manifest};
+use super::manifest::{FORMAT, FileEntry, MANIFEST, Manifest, REPORTS};
 use super::stage::{Origin, Stage};
 use crate::files::{below, sync, write_aside};
 use crate::store::now;
@@ -35,6 +36,9 @@ pub struct Made {
     /// Those of them that were not there before.
     pub written_files: usize,
     pub written_bytes: u64,
+    /// What it lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Backs a data directory up. `to` is an archive where its name ends like that of one.
@@ -42,10 +46,18 @@ pub async fn backup(origin: &Origin, to: &Path, progress: ProgressBar) -> anyhow
     let source = origin.data_dir.canonicalize().unwrap_or_else(|_| origin.data_dir.clone());
     refuse_inside(to, &source)?;
     let packing = Packing::of(to);
+    if packing.is_none() && Packing::is_another(to) {
+        bail!(
+            "{} is named like an archive of a kind that is not written; an archive ends with .tar, .tar.gz (.tgz) or \
+             .tar.zst (.tzst), and any other name is that of a folder",
+            to.display()
+        );
+    }
     if packing.is_none() {
         refuse_foreign(to, &source)?;
     }
     let stage = Stage::gather(origin).await?;
+    let warning = lost_reports(&stage, origin, to)?;
     let to = to.to_owned();
     tokio::task::spawn_blocking(move || {
         let manifest = Manifest {
@@ -57,7 +69,7 @@ pub async fn backup(origin: &Origin, to: &Path, progress: ProgressBar) -> anyhow
             files: BTreeMap::new(),
         };
         progress.set_length(stage.files.len() as u64);
-        let writing = Writing { stage: &stage, to: &to, manifest, progress };
+        let writing = Writing { stage: &stage, to: &to, manifest, progress, warning };
         match packing {
             Some(packing) => writing.archive(packing),
             None => writing.folder(),
@@ -98,7 +110,10 @@ fn refuse_foreign(to: &Path, source: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let others = fs::read_dir(to).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    if let Some(other) = others.into_iter().find(|name| name != OBJECTS) {
+    // The first backup may have been cut off while it wrote its manifest.
+    let manifest_aside = format!(".{MANIFEST}.");
+    let is_ours = |name: &OsString| name == OBJECTS || name.to_string_lossy().starts_with(&manifest_aside);
+    if let Some(other) = others.into_iter().find(|name| !is_ours(name)) {
         bail!(
             "{} holds {} and no backup; name an empty folder or one of an earlier backup",
             to.display(),
@@ -108,11 +123,27 @@ fn refuse_foreign(to: &Path, source: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs name reports and none is there: that is told, and not at the cost of those that an earlier backup has.
+fn lost_reports(stage: &Stage, origin: &Origin, to: &Path) -> anyhow::Result<Option<String>> {
+    let Some(lost) = stage.lost_reports.last() else { return Ok(None) };
+    let told = format!("runs name reports such as {lost}, and {} has none", origin.report_dir.display());
+    let earlier = fs::read(to.join(MANIFEST)).ok().map(|json| Manifest::parse(&json, to)).transpose()?;
+    let of_report = |path: &String| path.starts_with(&format!("{REPORTS}/"));
+    if to.is_file() || earlier.is_some_and(|earlier| earlier.files.keys().any(of_report)) {
+        bail!(
+            "{told}: no backup was made, so that those of the last one stay; name their folder with --report-dir, or back up \
+             to another place"
+        );
+    }
+    Ok(Some(format!("{told}: this backup is without reports; is --report-dir right?")))
+}
+
 struct Writing<'a> {
     stage: &'a Stage,
     to: &'a Path,
     manifest: Manifest,
     progress: ProgressBar,
+    warning: Option<String>,
 }
 
 impl Writing<'_> {
@@ -140,6 +171,14 @@ impl Writing<'_> {
         write_aside(&manifest, &self.manifest.to_json())
             .with_context(|| format!("cannot write {}", manifest.display()))?;
         self.sweep(&objects)?;
+        // One backup of a data directory is made at a time, so that what lies there is of one that was cut off.
+        let aside = format!(".{MANIFEST}.");
+        for entry in fs::read_dir(self.to).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&aside) {
+                let path = entry.path();
+                fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
         Ok(self.made(written_files, written_bytes))
     }
 
@@ -196,7 +235,14 @@ impl Writing<'_> {
 
     fn made(&self, written_files: usize, written_bytes: u64) -> Made {
         let (files, bytes) = (self.manifest.files.len(), self.manifest.size_bytes());
-        Made { to: self.to.to_owned(), files, bytes, written_files, written_bytes }
+        Made {
+            to: self.to.to_owned(),
+            files,
+            bytes,
+            written_files,
+            written_bytes,
+            warning: self.warning.clone(),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use streamflow_dataset::{EntityRows, Error};
+use streamflow_drift::Report;
 
 use super::digest;
 use super::lock::Upkeep;
@@ -39,11 +40,21 @@ pub struct Found {
     pub access_log: u64,
     /// Files of models. They are left as they are.
     pub models: Vec<String>,
+    /// Whether a table of a snapshot has it, or it was forgotten before: other words are none of anybody.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 impl Found {
+    /// One of the places.
+    fn first_place(&self) -> String {
+        let (snapshots, database) = (self.snapshots.first(), self.database.first());
+        let named = snapshots.or(database).map(|(place, _)| place).or(self.reports.first());
+        named.or(self.models.first()).map_or("the access log".to_owned(), Clone::clone)
+    }
+
     pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
+        *self == Self { is_known: self.is_known, ..Self::default() }
     }
 }
 
@@ -71,14 +82,20 @@ pub struct Wish<'a> {
 
 /// Where an entity is named. Changes nothing.
 pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> {
-    let named = named(workspace, entity);
+    let entity = workspace.snapshots.entity_text(entity)?;
+    let named = named(workspace, &entity);
     let database = workspace.store.texts_naming(&named).await?;
-    let (snapshots, owned) = (workspace.snapshots.clone(), entity.to_owned());
-    let rows = tokio::task::spawn_blocking(move || snapshots.find_entity(&owned)).await??;
+    let snapshots = workspace.snapshots.clone();
+    let (rows, is_forgotten) = tokio::task::spawn_blocking(move || {
+        anyhow::Ok((snapshots.find_entity(&entity)?, snapshots.forgotten(&entity, "")?.1))
+    })
+    .await??;
+    let is_known = is_forgotten || rows.iter().any(|rows| rows.table.is_some());
     let shown = |rows: EntityRows| {
         (format!("{} {}", rows.as_of, rows.table.as_deref().unwrap_or("validation result")), rows.rows)
     };
-    let mut found = Found { snapshots: rows.into_iter().map(shown).collect(), database, ..Found::default() };
+    let snapshots = rows.into_iter().map(shown).collect();
+    let mut found = Found { snapshots, database, is_known, ..Found::default() };
     let workspace = workspace.clone();
     tokio::task::spawn_blocking(move || {
         found.reports = reports(&workspace, &named)?.into_iter().map(|(name, _, _)| name).collect();
@@ -91,6 +108,9 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
 
 /// Forgets an entity; what others have begun is finished before.
 pub async fn forget(workspace: &Workspace, wish: Wish<'_>) -> anyhow::Result<Receipt> {
+    // As the tables spell it: texts have 44 where somebody asks for 044.
+    let entity = workspace.snapshots.entity_text(wish.entity)?;
+    let wish = Wish { entity: &entity, ..wish };
     let named = named(workspace, wish.entity);
     if named.masked(wish.reason).is_some() {
         bail!("the reason names the entity, and it is kept: say it without the name");
@@ -113,6 +133,15 @@ pub async fn forget(workspace: &Workspace, wish: Wish<'_>) -> anyhow::Result<Rec
             "nothing names {} {:?}, and nothing was changed; is it spelled as in the tables?",
             workspace.config.dataset.entity,
             wish.entity
+        );
+    }
+    if !found.is_known {
+        bail!(
+            "no table of any snapshot has {} {:?}, and nothing was changed: it is a word of other texts, such as {}; name \
+             the entity as the tables do (`--dry-run` lists what has the word)",
+            workspace.config.dataset.entity,
+            wish.entity,
+            found.first_place()
         );
     }
     let new = NewForgetting {
@@ -152,9 +181,9 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     clear_snapshots(workspace, wish).await?;
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
-    let of = workspace.clone();
-    tokio::task::spawn_blocking(move || clear_files(&of, &named)).await??;
-    let receipt = Receipt::of(wish);
+    let (of, in_files) = (workspace.clone(), named.clone());
+    tokio::task::spawn_blocking(move || clear_files(&of, &in_files)).await??;
+    let receipt = Receipt::of(wish, &named);
     workspace.store.end_forgetting(wish, &serde_json::to_value(&receipt)?).await?;
     Ok(receipt)
 }
@@ -176,12 +205,12 @@ async fn clear_snapshots(workspace: &Workspace, wish: &Forgetting) -> anyhow::Re
 }
 
 impl Receipt {
-    fn of(wish: &Forgetting) -> Self {
+    fn of(wish: &Forgetting, named: &Named) -> Self {
         let mut receipt = Self {
             hash: wish.hash.clone(),
             asked_at: wish.at.clone(),
             done_at: now(),
-            by: wish.actor.clone(),
+            by: named.masked_name(&wish.actor).unwrap_or_else(|| wish.actor.clone()),
             reason: wish.reason.clone(),
             found: wish.found.clone(),
             receipt_sha256: String::new(),
@@ -220,7 +249,12 @@ fn reports(workspace: &Workspace, named: &Named) -> anyhow::Result<Vec<(String, 
             // A form of it may be missing; what is no text is no report of ours.
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            found.extend(named.masked(&text).map(|text| (name, path, text)));
+            let masked = match name.rsplit_once('.') {
+                Some((_, "html")) => named.masked_html(&text),
+                _ if name.ends_with(".evidently.json") => named.masked(&text),
+                _ => named.masked_json(&text, |json| Report::from_json(json).is_ok()),
+            };
+            found.extend(masked.map(|text| (name, path, text)));
         }
     }
     Ok(found)
@@ -266,7 +300,7 @@ fn models(workspace: &Workspace, named: &Named) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for (name, path) in below(&folder)? {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        if named.masked(&String::from_utf8_lossy(&bytes)).is_some() {
+        if named.is_in(&String::from_utf8_lossy(&bytes)) {
             found.push(name);
         }
     }

@@ -4,6 +4,7 @@ mod archive;
 pub mod backup;
 mod digest;
 pub mod forget;
+mod leftover;
 mod lock;
 mod manifest;
 mod named;
@@ -11,5 +12,6 @@ pub mod prune;
 pub mod restore;
 mod stage;
 
+pub use leftover::leftovers;
 pub use lock::Busy;
 pub use stage::Origin;

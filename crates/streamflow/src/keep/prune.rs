@@ -2,18 +2,22 @@
 //! needed is kept however old it is, and the plan says why.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 use streamflow_dataset::Period;
 
+use super::leftover::leftovers;
 use super::lock::Upkeep;
 use crate::config::Keep;
 use crate::store::audit::{DONE, NewEntry};
 use crate::store::models::{By, ModelVersion};
 use crate::store::retention::Retention;
 use crate::store::runs::Run;
+use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
 /// What a plan is about.
@@ -24,6 +28,8 @@ pub enum Kind {
     Model,
     Snapshot,
     Run,
+    /// What a process that is gone was writing.
+    Leftover,
 }
 
 impl Kind {
@@ -33,6 +39,7 @@ impl Kind {
             Kind::Model => "model",
             Kind::Snapshot => "snapshot",
             Kind::Run => "run",
+            Kind::Leftover => "leftover",
         }
     }
 }
@@ -55,6 +62,7 @@ enum Thing {
     Model { name: String, version: i64 },
     Snapshot(Period),
     Run,
+    Leftover(PathBuf),
 }
 
 /// What is known of a thing beside its age.
@@ -81,6 +89,13 @@ pub async fn plan(workspace: &Workspace) -> anyhow::Result<Vec<Fate>> {
         why: "it ended too long ago, or is not among the newest of its flow".to_owned(),
         of: Thing::Run,
     }));
+    fates.extend(leftovers(&workspace.data_dir, workspace.reports.path()).into_iter().map(|path| Fate {
+        kind: Kind::Leftover,
+        name: path.display().to_string(),
+        goes: true,
+        why: "the process that was writing it is gone".to_owned(),
+        of: Thing::Leftover(path),
+    }));
     Ok(fates)
 }
 
@@ -90,14 +105,7 @@ pub async fn prune(workspace: &Workspace, actor: &str) -> anyhow::Result<Vec<Fat
     workspace.registry.finish_removals().await?;
     let mut gone = Vec::new();
     for fate in plan(workspace).await?.into_iter().filter(|fate| fate.goes) {
-        if fate.remove(workspace, actor).await.with_context(|| format!("cannot delete {}", fate.name))? {
-            // That of a version is recorded in the moment in which it leaves the registry, those of runs nowhere.
-            if matches!(fate.kind, Kind::Report | Kind::Snapshot) {
-                let subject = format!("{} {}", fate.kind.as_str(), fate.name);
-                let (subject, detail) = (subject.as_str(), fate.why.as_str());
-                let entry = NewEntry { actor, action: "prune", subject, detail, ..NewEntry::default() };
-                workspace.store.audit(&entry, DONE).await?;
-            }
+        if fate.recorded(workspace, actor).await.with_context(|| format!("cannot delete {}", fate.name))? {
             gone.push(fate);
         }
     }
@@ -111,11 +119,35 @@ fn runs_kept(workspace: &Workspace) -> Retention {
 }
 
 impl Fate {
+    /// Deletes it, with its entry in the audit trail: begun before, so that nothing goes without one.
+    async fn recorded(&self, workspace: &Workspace, actor: &str) -> anyhow::Result<bool> {
+        // That of a version is recorded in the moment in which it leaves the registry, those of runs nowhere.
+        if !matches!(self.kind, Kind::Report | Kind::Snapshot) {
+            return self.remove(workspace, actor).await;
+        }
+        let subject = format!("{} {}", self.kind.as_str(), self.name);
+        let (subject, detail) = (subject.as_str(), self.why.as_str());
+        let entry = NewEntry { actor, action: "prune", subject, detail, ..NewEntry::default() };
+        let begun = workspace.store.begin_change(&entry).await?;
+        let removed = self.remove(workspace, actor).await;
+        let outcome = match &removed {
+            Ok(true) => DONE.to_owned(),
+            Ok(false) => "refused: it is gone already".to_owned(),
+            Err(error) => format!("failed: {}", one_line(error)),
+        };
+        workspace.store.end_change(begun, &outcome).await?;
+        removed
+    }
+
     /// False where it is needed by now, or gone already.
     async fn remove(&self, workspace: &Workspace, actor: &str) -> anyhow::Result<bool> {
         match &self.of {
             // All of them go at once, at the end.
             Thing::Run => Ok(true),
+            Thing::Leftover(path) => {
+                let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+                removed.map(|()| true).with_context(|| format!("cannot remove {}", path.display()))
+            }
             Thing::Report => {
                 workspace.store.forget_report(&self.name).await?;
                 workspace.reports.remove(&self.name)?;

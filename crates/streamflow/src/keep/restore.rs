@@ -4,7 +4,7 @@
 //! configuration take their places where none is, and last the data directory is renamed into its own: the commit point.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,9 @@ impl Backup {
         refuse_occupied(target)?;
         progress.set_length(self.manifest.files.len() as u64);
         let aside = aside(&target.data_dir)?;
+        let _claim = Claim::of(&aside)?;
+        // Another restore may have ended in between.
+        refuse_occupied(target)?;
         clear(&aside)?;
         let unpacked = self.unpack(&aside, progress).and_then(|()| self.refuse_other_reports(target));
         let crashed = match unpacked {
@@ -162,6 +165,8 @@ impl Backup {
             let failed = || format!("cannot write {}", file.display());
             fs::create_dir_all(&folder).with_context(failed)?;
             let mut to = File::create_new(&file).with_context(failed)?;
+            // More than was backed up is damage, and would fill the disk.
+            let from = &mut from.take(entry.size_bytes.saturating_add(1));
             let found = digest::copy(from, &mut to).with_context(|| {
                 format!("cannot read {path} of the backup {}; nothing was restored", self.from.display())
             })?;
@@ -284,6 +289,42 @@ fn aside(data_dir: &Path) -> anyhow::Result<PathBuf> {
     let parent = parent(data_dir);
     fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     Ok(parent.join(format!(".{}.restoring", name.to_string_lossy())))
+}
+
+/// A place that one restore at a time writes to; it ends with the process, however that ends.
+struct Claim {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Claim {
+    fn of(aside: &Path) -> anyhow::Result<Self> {
+        let path = aside.with_added_extension("lock");
+        let failed = || format!("cannot lock {}", path.display());
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).open(&path).with_context(failed)?;
+        let is_taken = match file.try_lock() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
+        };
+        // Who had it has removed it at the end: what is locked must be what lies there.
+        let own = file.metadata().with_context(failed)?.ino();
+        if is_taken || fs::metadata(&path).map(|found| found.ino()).ok() != Some(own) {
+            bail!(
+                "another restore is writing to this place ({} is locked); wait until it has finished",
+                path.display()
+            );
+        }
+        Ok(Self { path, _file: file })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // One that stays is taken by the next restore.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 fn parent(path: &Path) -> &Path {

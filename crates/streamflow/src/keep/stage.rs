@@ -10,13 +10,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use streamflow_dataset::Error;
 
 use super::lock::Upkeep;
 use super::manifest::{CONFIG, DATA, REPORTS};
 use crate::config::Config;
 use crate::drift::{ReportFolder, Rules};
 use crate::files::{below, link_or_copy};
-use crate::registry::{SUMS, sums};
+use crate::registry::{SUMS, missing, sums};
 use crate::store::{self, DATABASE, copy::Copied};
 use crate::workspace::snapshots;
 
@@ -47,6 +48,8 @@ pub struct Stage {
     pub expected: BTreeMap<String, String>,
     /// The version of the database.
     pub database: i64,
+    /// Reports that runs name, where none at all is there.
+    pub lost_reports: Vec<String>,
     /// One set at a time.
     _lock: Upkeep,
 }
@@ -71,18 +74,24 @@ impl Stage {
         let lock = Upkeep::begin(data_dir)?;
         let dir = data_dir.join(STAGE);
         clear(&dir)?;
-        let mut stage =
-            Self { dir, files: BTreeMap::new(), expected: BTreeMap::new(), database: 0, _lock: lock };
+        let mut stage = Self {
+            dir,
+            files: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            database: 0,
+            lost_reports: Vec::new(),
+            _lock: lock,
+        };
         let data = stage.dir.join(DATA);
         fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
         let copied = store::copy::copy(data_dir, &data.join(DATABASE)).await?;
         stage.database = copied.version;
         let origin = origin.clone();
         tokio::task::spawn_blocking(move || {
-            stage.snapshots(&origin)?;
+            stage.snapshots(&origin, &copied)?;
             stage.models(&origin, &copied)?;
             metrics(&origin.data_dir.join(METRICS), &data.join(METRICS))?;
-            stage.reports(&origin)?;
+            stage.reports(&origin, copied.reports)?;
             if let Some(file) = &origin.config.file {
                 // Not linked: an editor may write to it.
                 fs::copy(file, stage.dir.join(CONFIG))
@@ -94,12 +103,24 @@ impl Stage {
         .await?
     }
 
-    fn snapshots(&mut self, origin: &Origin) -> anyhow::Result<()> {
-        if !origin.data_dir.join(SNAPSHOTS).is_dir() {
+    fn snapshots(&mut self, origin: &Origin, copied: &Copied) -> anyhow::Result<()> {
+        if !origin.data_dir.join(SNAPSHOTS).is_dir() && copied.forgotten.is_empty() {
             return Ok(());
         }
         let snapshots = snapshots(&origin.data_dir, origin.config.dataset.clone())?;
-        for table in snapshots.copy_to(&self.dir.join(DATA).join(SNAPSHOTS))? {
+        let place = self.dir.join(DATA).join(SNAPSHOTS);
+        // The copy of the database is older: all that it has receipts of were in the list by then.
+        snapshots
+            .check_forgotten(&copied.forgotten)
+            .context("no backup was made, so that the last one stays")?;
+        let tables = snapshots.copy_to(&place).map_err(|error| match &error {
+            Error::Io { source, .. } if is_gone(source) => anyhow::Error::new(error).context(
+                "a file of the snapshots is missing, and no backup was made, so that the last one stays: `streamflow data \
+                 verify` names it, and ingesting that month again writes it anew",
+            ),
+            _ => error.into(),
+        })?;
+        for table in tables {
             if let Some(sha256) = table.sha256 {
                 self.expected.insert(format!("{DATA}/{SNAPSHOTS}/{}", table.path), sha256);
             }
@@ -122,6 +143,13 @@ impl Stage {
                     from.display()
                 );
             };
+            if let Some(file) = missing(&from)? {
+                bail!(
+                    "version {version} of {name} is damaged: {} is missing, and no backup was made, so that the last one \
+                     stays; restore it, or train again",
+                    from.join(file).display()
+                );
+            }
             for (path, sha256) in sums(listed)? {
                 self.expected.insert(format!("{DATA}/{place}/{path}"), sha256);
             }
@@ -129,9 +157,13 @@ impl Stage {
         Ok(())
     }
 
-    fn reports(&self, origin: &Origin) -> anyhow::Result<()> {
+    fn reports(&mut self, origin: &Origin, named: Vec<String>) -> anyhow::Result<()> {
         let folder = ReportFolder::new(origin.report_dir.clone(), Rules::from(&origin.config.monitor));
-        for (name, _) in folder.names()? {
+        let names = folder.names()?;
+        if names.is_empty() {
+            self.lost_reports = named;
+        }
+        for (name, _) in names {
             for file in folder.files(&name)? {
                 let target = self.dir.join(REPORTS).join(file.file_name().unwrap_or_default());
                 match link_or_copy(&file, &target) {

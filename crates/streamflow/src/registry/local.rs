@@ -22,6 +22,12 @@ pub fn sums(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
         .with_context(|| format!("{} is damaged: train that version again", file.display()))
 }
 
+/// Whether the artefact in a folder has all files that its sums name; the first that is missing, else.
+pub fn missing(folder: &Path) -> anyhow::Result<Option<String>> {
+    let names = sums(&folder.join(SUMS))?.into_iter().map(|(name, _)| name);
+    Ok({ names }.find(|name| !folder.join(name).is_file()))
+}
+
 /// A trained model that is to be registered.
 pub struct NewModel {
     pub as_of: Period,

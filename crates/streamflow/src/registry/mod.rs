@@ -2,4 +2,4 @@
 
 mod local;
 
-pub use local::{NewImport, NewModel, Registry, SUMS, sums};
+pub use local::{NewImport, NewModel, Registry, SUMS, missing, sums};

@@ -16,6 +16,10 @@ pub struct Copied {
     pub version: i64,
     /// Names and versions of the registered models.
     pub models: Vec<(String, i64)>,
+    /// Names of the reports that its runs made.
+    pub reports: Vec<String>,
+    /// The hashes of the entities that were forgotten, as their receipts say.
+    pub forgotten: Vec<String>,
 }
 
 /// Writes the database of a data directory, as it is at one moment, to the new file `to`. It is not brought up to date
@@ -37,8 +41,18 @@ pub async fn copy(data_dir: &Path, to: &Path) -> anyhow::Result<Copied> {
         let models = sqlx::query_as("SELECT name, version FROM model_versions ORDER BY name, version")
             .fetch_all(&mut copy)
             .await?;
+        // Tables of other releases may be otherwise.
+        let (mut reports, mut forgotten) = (Vec::new(), Vec::new());
+        if version == super::NEWEST {
+            reports = sqlx::query_scalar(
+                "SELECT DISTINCT report FROM runs WHERE report IS NOT NULL ORDER BY report",
+            )
+            .fetch_all(&mut copy)
+            .await?;
+            forgotten = super::forgetting::receipts(&mut copy).await?;
+        }
         copy.close().await?;
-        anyhow::Ok(Copied { version, models })
+        anyhow::Ok(Copied { version, models, reports, forgotten })
     };
     copied.await.with_context(|| format!("cannot copy the database {} to {}", path.display(), to.display()))
 }
@@ -56,7 +70,7 @@ mod tests {
         let registration = store.begin_version("churn").await.unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let copied = copy(dir.path(), &elsewhere.path().join(DATABASE)).await.unwrap();
-        assert_eq!(copied, Copied { version: super::super::NEWEST, models: Vec::new() });
+        assert_eq!((copied.version, &copied.models), (super::super::NEWEST, &Vec::new()));
         drop(registration);
         let copy = Store::open(elsewhere.path()).await.unwrap();
         assert!(copy.run(1).await.unwrap().is_some());

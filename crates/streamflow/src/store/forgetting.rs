@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 21] = [
+const TEXTS: [(&str, &str); 26] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -30,7 +30,14 @@ const TEXTS: [(&str, &str); 21] = [
     ("audit", "detail"),
     ("audit", "outcome"),
     ("skipped_times", "reason"),
+    ("audit", "actor"),
+    ("approvals", "answered_by"),
+    ("transitions", "actor"),
+    ("promotions", "actor"),
+    ("production_log", "actor"),
 ];
+/// Those of them that hold who did something: a name and no sentence.
+const NAMES: [&str; 2] = ["actor", "answered_by"];
 
 /// Somebody's wish that an entity is forgotten, while it is not done.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +71,8 @@ pub trait Mask {
     fn spellings(&self) -> Vec<String>;
     /// The text without the entity; none where it does not name it.
     fn masked(&self, text: &str) -> Option<String>;
+    /// The same of a text that is nothing but a name.
+    fn masked_name(&self, name: &str) -> Option<String>;
 }
 
 impl Store {
@@ -136,7 +145,9 @@ impl Store {
     pub async fn end_forgetting(&self, wish: &Forgetting, receipt: &Value) -> sqlx::Result<()> {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let (subject, detail) = (format!("entity {}", wish.hash), receipt.to_string());
-        let (actor, subject, detail) = (wish.actor.as_str(), subject.as_str(), detail.as_str());
+        // Who asked may be who is forgotten: the receipt has the name that is left.
+        let actor = receipt["by"].as_str().unwrap_or(&wish.actor);
+        let (subject, detail) = (subject.as_str(), detail.as_str());
         let entry = NewEntry { actor, action: "forget", subject, detail, ..NewEntry::default() };
         insert(&mut *transaction, &entry, Some(DONE)).await?;
         sqlx::query("DELETE FROM forgetting WHERE id = ?").bind(wish.id).execute(&mut *transaction).await?;
@@ -162,6 +173,19 @@ impl Store {
     }
 }
 
+/// The hashes of all entities that have a receipt.
+pub(super) async fn receipts(connection: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
+    let subjects: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT subject FROM audit WHERE action = 'forget' AND subject LIKE 'entity %' ORDER BY subject",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(subjects
+        .into_iter()
+        .filter_map(|subject| subject.strip_prefix("entity ").map(str::to_owned))
+        .collect())
+}
+
 /// The rows of a column that name the entity, with their texts without it.
 async fn naming(
     connection: &mut SqliteConnection,
@@ -170,6 +194,10 @@ async fn naming(
     column: &str,
 ) -> sqlx::Result<Vec<(i64, String)>> {
     let mut found: Vec<(i64, String)> = Vec::new();
+    let without = |text: &str| match NAMES.contains(&column) {
+        true => mask.masked_name(text),
+        false => mask.masked(text),
+    };
     for spelling in mask.spellings() {
         let select = format!("SELECT rowid, {column} FROM {table} WHERE instr({column}, ?) > 0");
         let rows =
@@ -177,7 +205,7 @@ async fn naming(
         for row in rows {
             let (id, text) = <(i64, String)>::from_row(&row)?;
             if found.iter().all(|(other, _)| *other != id) {
-                found.extend(mask.masked(&text).map(|text| (id, text)));
+                found.extend(without(&text).map(|text| (id, text)));
             }
         }
     }
@@ -191,18 +219,16 @@ mod tests {
     use super::*;
     use crate::store::temporary;
 
-    /// Columns in which only the product, the configuration or who is logged in puts a word.
-    const OURS: [&str; 47] = [
+    /// Columns in which only the product or the configuration puts a word.
+    const OURS: [&str; 50] = [
         "approvals.answer",
         "approvals.answered_at",
-        "approvals.answered_by",
         "approvals.asked_at",
         "approvals.expires_at",
         "approvals.task",
         "artifacts.at",
         "artifacts.key",
         "audit.action",
-        "audit.actor",
         "audit.address",
         "audit.at",
         "audit.once",
@@ -220,6 +246,12 @@ mod tests {
         "notifications.flow",
         "notifications.next_try_at",
         "notifications.what",
+        "production_log.action",
+        "production_log.at",
+        "production_log.once",
+        "production_log.subject",
+        "promotions.at",
+        "promotions.name",
         "runs.due_at",
         "runs.ended_at",
         "runs.flow",
@@ -236,14 +268,12 @@ mod tests {
         "tasks.started_at",
         "tasks.state",
         "tasks.state_name",
-        "transitions.actor",
         "transitions.at",
         "transitions.state",
         "transitions.state_name",
     ];
     /// Tables without a word of anybody else, and the wish itself, which goes with its receipt.
-    const TABLES: [&str; 6] =
-        ["forgetting", "model_versions", "production_log", "promotions", "schedules", "watermarks"];
+    const TABLES: [&str; 4] = ["forgetting", "model_versions", "schedules", "watermarks"];
 
     #[tokio::test]
     async fn every_column_of_text_is_searched_or_known_to_name_nobody() {
@@ -265,5 +295,45 @@ mod tests {
         assert!(unknown.is_empty(), "may these name an entity? {unknown:?}");
         let gone: Vec<&String> = known.iter().filter(|column| !columns.contains(column)).collect();
         assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    struct Ada;
+
+    impl Mask for Ada {
+        fn spellings(&self) -> Vec<String> {
+            vec!["ada".to_owned()]
+        }
+
+        fn masked(&self, text: &str) -> Option<String> {
+            text.contains("ada").then(|| "a text".to_owned())
+        }
+
+        fn masked_name(&self, name: &str) -> Option<String> {
+            (name == "ada").then(|| "a name".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn who_did_something_may_be_who_is_forgotten() {
+        let (_dir, store) = temporary().await;
+        let entry = NewEntry { actor: "ada", action: "prune", subject: "of ada", ..NewEntry::default() };
+        store.audit(&entry, DONE).await.unwrap();
+        store.audit(&NewEntry { actor: "adam", ..entry }, DONE).await.unwrap();
+        sqlx::query(
+            "INSERT INTO production_log (at, actor, action, subject) VALUES ('', 'ada', 'promote', 'churn')",
+        )
+        .execute(&store.pool)
+        .await
+        .unwrap();
+        store.mask_texts(&Ada).await.unwrap();
+        let actors: Vec<(String, String)> = sqlx::query_as("SELECT actor, subject FROM audit ORDER BY id")
+            .fetch_all(&store.pool)
+            .await
+            .unwrap();
+        let expected = [("a name", "a text"), ("adam", "a text")];
+        assert_eq!(actors, expected.map(|(actor, subject)| (actor.to_owned(), subject.to_owned())));
+        let promoted: String =
+            sqlx::query_scalar("SELECT actor FROM production_log").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(promoted, "a name");
     }
 }

@@ -20,6 +20,8 @@ pub struct Inspection {
     pub orphaned: Vec<(i64, String)>,
     /// Entities that are still being forgotten.
     pub forgetting: i64,
+    /// The hashes of those that are forgotten, as their receipts say.
+    pub forgotten: Vec<String>,
     /// Names and versions of models.
     pub models: Vec<(String, i64)>,
     /// The faults that SQLite finds in its file; looked for where asked.
@@ -69,6 +71,7 @@ pub async fn inspect(data_dir: &Path, deep: bool) -> anyhow::Result<Inspection> 
                 .await?;
             found.forgetting =
                 sqlx::query_scalar("SELECT COUNT(*) FROM forgetting").fetch_one(&mut database).await?;
+            found.forgotten = super::forgetting::receipts(&mut database).await?;
             let active: Vec<(i64, String, Option<String>)> = sqlx::query_as(
                 "SELECT id, flow, process FROM runs WHERE state IN ('pending', 'running', 'cancelling')",
             )

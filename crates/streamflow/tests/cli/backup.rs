@@ -321,9 +321,21 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     };
     refused(&["restore", to], "data is not empty, and a restore replaces nothing: move it away first");
     refused(&["backup", "data/b"], "lies in the data directory");
+    // The first backup was cut off at its manifest.
+    let half = out.path().join("half");
+    std::fs::create_dir(&half).unwrap();
+    std::fs::write(half.join(".manifest.json.4294967295"), "{").unwrap();
+    project.ok(&["backup", half.to_str().unwrap()]);
+    assert!(!half.join(".manifest.json.4294967295").exists());
     refused(&["backup", "drops"], "and no backup; name an empty folder");
     refused(&["backup", "streamflow.toml"], "streamflow.toml is a file; name a folder, or an archive");
     refused(&["backup", "no/b"], "there is no folder no");
+    for name in ["x.zip", "x.rar", "x.7z", "x.tar.xz", "X.TAR.GZ"] {
+        refused(&["backup", name], "an archive ends with .tar, .tar.gz (.tgz) or .tar.zst (.tzst)");
+        assert!(!project.path(name).exists());
+    }
+    project.ok(&["backup", out.path().join("x.tgz").to_str().unwrap()]);
+    refused(&["backup", to, "--report-dir", "typo"], "there is no folder of reports typo");
     refused(&["--data-dir", "none", "backup", "new"], "holds nothing to back up");
     refused(
         &["restore", to, "--data-dir", "/proc"],
@@ -346,4 +358,114 @@ fn what_cannot_be_is_refused_with_the_remedy() {
     std::fs::write(&snapshot, bytes).unwrap();
     refused(&["backup", to], "data/snapshots/users/as_of=2024-01-31/part-0.parquet is damaged");
     assert!(project_files(&place) == before);
+}
+
+#[test]
+fn a_backup_that_would_lack_something_leaves_the_good_one() {
+    let project = used(200);
+    let out = tempfile::tempdir().unwrap();
+    let places = ["b", "b.tar"].map(|name| out.path().join(name));
+    for place in &places {
+        project.ok(&["backup", place.to_str().unwrap()]);
+    }
+    let before = [project_files(&places[0]), project_files(out.path())];
+    let refused = |expected: &str| {
+        for place in &places {
+            let run = project.run(&["backup", place.to_str().unwrap()]);
+            assert_eq!(run.code, 1, "{}", run.stdout);
+            assert!(run.stderr.contains(expected), "{}\nshould contain: {expected}", run.stderr);
+        }
+        assert!([project_files(&places[0]), project_files(out.path())] == before);
+    };
+    let without = |file: &str, expected: &str| {
+        let (file, aside) = (project.path(file), project.path("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        refused(expected);
+        std::fs::rename(&aside, &file).unwrap();
+    };
+    without(
+        "data/models/churn/1/model.bin",
+        "version 1 of churn is damaged: data/models/churn/1/model.bin is missing",
+    );
+    without(
+        "data/snapshots/users/as_of=2024-01-31/part-0.parquet",
+        "a file of the snapshots is missing, and no backup was made",
+    );
+    without("reports/drift", "no backup was made, so that those of the last one stay");
+
+    // Elsewhere there are none to lose: it is told.
+    std::fs::rename(project.path("reports/drift"), project.path("aside")).unwrap();
+    let elsewhere = out.path().join("new");
+    let made = project.json(&["backup", elsewhere.to_str().unwrap()]);
+    assert!(made["warning"].as_str().unwrap().contains("this backup is without reports"), "{made}");
+}
+
+#[test]
+fn two_restores_to_one_place_are_one() {
+    let project = used(200);
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().join("b");
+    let from = place.to_str().unwrap();
+    project.ok(&["backup", from]);
+    let target = empty();
+    let lock = std::fs::File::create(target.path(".data.restoring.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = target.run(&["restore", from]);
+    assert!(
+        run.code == 1 && run.stderr.contains("another restore is writing to this place"),
+        "{}",
+        run.stderr
+    );
+    assert!(!target.path("data").exists());
+    drop(lock);
+    for _ in 0..4 {
+        let target = empty();
+        let runs: Vec<_> = std::thread::scope(|scope| {
+            let both = [0, 1].map(|_| scope.spawn(|| target.run(&["restore", from])));
+            both.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        let words = ["another restore is writing to this place", "data is not empty"];
+        let is_refused = |stderr: &str| words.iter().any(|words| stderr.contains(words));
+        assert_eq!(
+            runs.iter().filter(|run| run.code == 0).count(),
+            1,
+            "{}{}",
+            runs[0].stderr,
+            runs[1].stderr
+        );
+        assert!(runs.iter().all(|run| run.code == 0 || is_refused(&run.stderr)));
+        assert!(contents(&target) == contents(&project));
+        assert!(!target.path(".data.restoring.lock").exists());
+    }
+}
+
+#[test]
+fn a_restore_below_another_project_is_a_project_of_its_own() {
+    let project = used(200);
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().join("b");
+    let from = place.to_str().unwrap();
+    project.ok(&["backup", from]);
+    let above = Project::new();
+    let before = project_files(above.dir.path());
+    let below = Project { dir: tempfile::tempdir_in(above.dir.path()).unwrap() };
+    let restored = below.json(&["restore", from]);
+    assert_eq!(restored["config"], "streamflow.toml");
+    assert!(contents(&below) == contents(&project));
+    drop(below);
+    assert!(project_files(above.dir.path()) == before);
+}
+
+#[test]
+fn an_object_without_an_end_does_not_fill_the_disk() {
+    let project = used(200);
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().join("b");
+    project.ok(&["backup", place.to_str().unwrap()]);
+    let (object, _) = project_files(&place.join("objects")).pop_first().unwrap();
+    std::fs::remove_file(&object).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &object).unwrap();
+    let (restored, run) = restore(&place);
+    assert!(run.code == 1 && run.stderr.contains("is damaged"), "{}", run.stderr);
+    assert_eq!(std::fs::read_dir(restored.dir.path()).unwrap().count(), 0);
 }

@@ -109,6 +109,14 @@ fn damage_is_named_and_what_only_reading_finds_takes_deep() {
     check(&project, &["--deep"], "snapshots", "wrong", "users/as_of=2024-01-31/part-0.parquet is damaged");
     check(&project, &["--deep"], "models", "wrong", "version 1 of churn is damaged");
     fs::remove_file(&snapshot).unwrap();
+    fs::remove_file(&model).unwrap();
+    check(
+        &project,
+        &[],
+        "models",
+        "wrong",
+        "version 1 of churn is damaged: data/models/churn/1/model.bin is missing",
+    );
     fs::remove_dir_all(project.path("data/models/churn/1")).unwrap();
     check(&project, &[], "snapshots", "wrong", "is missing");
     check(&project, &[], "models", "wrong", "version 1 of churn is registered, and");

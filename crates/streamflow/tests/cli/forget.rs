@@ -86,6 +86,25 @@ fn a_forgotten_user_is_named_nowhere_and_answered_404_and_the_other_is_not_touch
     let again = project.run(&["forget", &ada]);
     assert!(again.code == 1 && again.stderr.contains("it was forgotten at"), "{}", again.stderr);
 
+    // Without its list, or with a shorter one, the next ingest would bring the user back.
+    let list = "data/snapshots/_ledger/forgotten.json";
+    let good = std::fs::read(project.path(list)).unwrap();
+    let empty = b"{\"format\":1,\"salt\":\"\",\"hashes\":[]}";
+    let place = tempfile::tempdir().unwrap();
+    let backup = place.path().join("b").display().to_string();
+    for wrong in [Some(&empty[..]), None] {
+        std::fs::remove_file(project.path(list)).unwrap();
+        if let Some(wrong) = wrong {
+            std::fs::write(project.path(list), wrong).unwrap();
+        }
+        for args in [&["data", "verify"][..], &["doctor"], &["backup", &backup]] {
+            let run = project.run(args);
+            let told = format!("{}{}", run.stdout, run.stderr);
+            assert!(run.code == 1 && told.contains("the list of forgotten entities"), "{args:?}: {told}");
+        }
+        std::fs::write(project.path(list), &good).unwrap();
+    }
+
     // Neither the same drop nor another one brings the user back.
     let month = format!("drops/month_{}", MONTHS[1]);
     assert!(project.ok(&["ingest", "--as-of", MONTHS[1], &month]).contains("unchanged"));
@@ -104,6 +123,83 @@ fn what_names_nobody_or_too_much_is_refused() {
     refused(&["forget", "nobody"], "nothing names user_id \"nobody\", and nothing was changed");
     refused(&["forget", &ada, "--reason", &format!("{ada} asked")], "the reason names the entity");
     assert!(project.ok(&["forget", "nobody", "--dry-run"]).contains("Nothing names this entity."));
+}
+
+#[test]
+fn a_word_that_is_nobody_is_refused_and_nothing_is_rewritten() {
+    let (project, _) = project();
+    for nobody in ["", " ", "\t"] {
+        let run = project.run(&["forget", nobody]);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains("an empty text names nobody; name a value of"), "{}", run.stderr);
+    }
+    let stored = || {
+        let files = ["data/snapshots", "data/models", "reports"].iter().flat_map(|part| project.files(part));
+        let runs = project.json(&["flows", "runs"]);
+        (files.collect::<Vec<_>>(), runs)
+    };
+    let before = stored();
+    for word in ["calibrated", "columns", "div", "as_of", "tell", "echo"] {
+        let run = project.run(&["forget", word]);
+        let is_refused = run.stderr.contains("no table of any snapshot has user_id")
+            || run.stderr.contains("nothing names user_id");
+        assert!(run.code == 1 && is_refused, "{word}: {}", run.stderr);
+        let dry = project.ok(&["forget", word, "--dry-run"]);
+        assert!(dry.contains("No table of any snapshot") || dry.contains("Nothing names"), "{dry}");
+    }
+    assert!(stored() == before);
+}
+
+/// A project of two months with a report in which users have other names.
+fn renamed(name: impl Fn(usize, &str) -> String) -> Project {
+    let project = Project::with_sample(150);
+    let mut names: Vec<String> = Vec::new();
+    for month in MONTHS {
+        let text = std::fs::read_to_string(project.path(&format!("drops/month_{month}/users.csv"))).unwrap();
+        names.extend(text.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()));
+    }
+    names.sort();
+    names.dedup();
+    for month in MONTHS {
+        for (path, bytes) in project.files(&format!("drops/month_{month}")) {
+            let mut text = String::from_utf8(bytes).unwrap();
+            for (place, old) in names.iter().enumerate() {
+                text = text.replace(old.as_str(), &name(place, old));
+            }
+            std::fs::write(path, text).unwrap();
+        }
+    }
+    project
+}
+
+#[test]
+fn a_user_who_is_named_like_a_word_of_ours_leaves_reports_that_are_read() {
+    let project = renamed(|place, old| if place == 0 { "calibrated".to_owned() } else { old.to_owned() });
+    for month in MONTHS {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    project.ok(&["monitor", "--reference", MONTHS[0], "--current", MONTHS[1]]);
+    project.ok(&["forget", "calibrated"]);
+    let doctor = project.run(&["doctor", "--format", "json"]);
+    let value: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    let reports = value["findings"].as_array().unwrap().iter().find(|line| line["check"] == "reports");
+    assert_eq!(reports.unwrap()["what"], "reports: 1", "{value}");
+}
+
+#[test]
+fn a_number_is_forgotten_however_it_is_spelled() {
+    let project = renamed(|place, _| (40 + place).to_string());
+    project.edit("streamflow.toml", |text| {
+        let text = text.replace("user_id = \"string\"", "user_id = \"integer\"");
+        format!("{text}\n[flows.tell]\nsteps = [{{ run = [\"echo\", \"user_id=44 and user_id=45\"] }}]\n")
+    });
+    project.ok(&["ingest", "--as-of", MONTHS[0], &format!("drops/month_{}", MONTHS[0])]);
+    project.ok(&["flows", "run", "tell"]);
+    project.edit("streamflow.toml", |text| text.split("[flows.tell]").next().unwrap().to_owned());
+    project.ok(&["forget", "044"]);
+    assert_eq!(naming(&project, "user_id=44"), Vec::<String>::new());
+    assert!(!naming(&project, "user_id=45").is_empty());
+    assert!(project.ok(&["forget", "44", "--dry-run"]).contains("Nothing names this entity."));
 }
 
 #[tokio::test]

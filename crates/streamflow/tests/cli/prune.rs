@@ -47,6 +47,31 @@ fn fates(value: &Value) -> Vec<String> {
     lines
 }
 
+/// The subjects of the entries of the clean-up.
+fn trail(project: &Project) -> Vec<String> {
+    let entries = project.json(&["audit", "ls", "--limit", "10000"]);
+    let of_prune = |entry: &&Value| entry["action"] == "prune";
+    let entries = entries.as_array().unwrap().iter().filter(of_prune);
+    entries.map(|entry| entry["subject"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_processes_that_are_gone_were_writing_goes() {
+    let project = project();
+    // Numbers of processes end far below.
+    let left =
+        ["data/models/churn/..incoming-4294967295.partial", "reports/drift/.drift_a_vs_b.json.4294967295"];
+    std::fs::create_dir(project.path(left[0])).unwrap();
+    std::fs::write(project.path(left[1]), "{").unwrap();
+    let doctor = project.run(&["doctor"]).stdout;
+    assert!(left.iter().all(|path| doctor.contains(path)), "{doctor}");
+    let gone = fates(&project.json(&["data", "prune"]));
+    for path in left {
+        assert!(gone.contains(&format!("leftover {path} goes")), "{gone:?}");
+        assert!(!project.path(path).exists());
+    }
+}
+
 #[test]
 fn what_is_old_goes_and_what_is_needed_says_why_it_stays() {
     let project = project();
@@ -145,5 +170,12 @@ fn a_clean_up_killed_anywhere_leaves_a_store_that_is_whole() {
     let left = fates(&project.json(&["data", "prune", "--dry-run"]));
     assert!(left.iter().all(|line| !line.ends_with(" goes")), "{left:?}");
     assert!(!project.path("data/models/churn/2").exists());
+    // Whatever it was cut off at, nothing went without an entry.
+    let trail = trail(&project);
+    let reports =
+        ["2024-02-29", "2024-03-31", "2024-04-30"].map(|month| format!("report drift_2024-01-31_vs_{month}"));
+    for gone in reports.iter().map(String::as_str).chain(["snapshot 2024-02-29"]) {
+        assert!(trail.iter().any(|subject| subject == gone), "{gone} in {trail:?}");
+    }
     println!("kills of clean-ups: {faults} faults, 0 lost");
 }
