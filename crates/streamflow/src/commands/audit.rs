@@ -8,11 +8,13 @@ use jiff::civil::Date;
 
 use super::{Context, actor, block_on};
 use crate::store::Store;
-use crate::store::audit::{AuditEntry, AuditFilter, DONE, NewEntry, word_without_secret};
-use crate::terminal::{one_line, table};
+use crate::store::audit::{AuditEntry, AuditFilter, DONE, NewEntry, Secrets};
+use crate::terminal::{cut, one_line, table};
 
 /// What the trail calls a command, where it has the method of a request.
 const COMMAND: &str = "command";
+/// Longest text of one cell of the list.
+const CELL_CHARACTERS: usize = 200;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -47,8 +49,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Ls { since, limit } = args;
     let filter = AuditFilter { since: since.map(|since| format!("{since:.3}")), limit: (*limit).into() };
     let config = context.config()?;
+    let data_dir = context.data_dir(&config);
+    context.check_data_dir(&data_dir)?;
     let entries = block_on(async {
-        let store = Store::open(&context.data_dir(&config)).await?;
+        let store = Store::open(&data_dir).await?;
         Ok(store.audit_entries(&filter).await?)
     })?;
     context.terminal.result(&entries, || list(&entries))?;
@@ -70,7 +74,9 @@ fn list(entries: &[AuditEntry]) -> String {
         };
         let what = format!("{action} {subject} {detail}");
         let outcome = entry.outcome.as_deref().unwrap_or("not known: it was broken off");
-        table.add_row([at.as_str(), actor, &from, what.trim_end(), outcome]);
+        // The whole of it is there with --format json.
+        let (what, outcome) = (cut(what.trim_end(), CELL_CHARACTERS), cut(outcome, CELL_CHARACTERS));
+        table.add_row([at.as_str(), actor, &from, &what, &outcome]);
     }
     table.to_string()
 }
@@ -89,16 +95,16 @@ pub fn audited(
     let Ok(config) = context.config() else { return run() };
     let data_dir = context.data_dir(&config);
     let has_store = || data_dir.join("streamflow.db").exists();
-    let words: Vec<String> = words.iter().map(|word| word_without_secret(word)).collect();
-    let (actor, subject) = (actor(), words.join(" "));
+    let mut secrets = Secrets::default();
+    let (actor, subject) = (actor(), secrets.hide_in_words(words));
     let entry = NewEntry { actor: &actor, action: COMMAND, subject: &subject, ..NewEntry::default() };
     let begun = match has_store() {
         true => Some(block_on(async { Ok(Store::open(&data_dir).await?.begin_change(&entry).await?) })?),
         false => None,
     };
     let result = run();
-    let outcome =
-        result.as_ref().map_or_else(|error| format!("failed: {}", one_line(error)), |_| DONE.to_owned());
+    let failed = |error| secrets.hide_again(&format!("failed: {}", one_line(error)));
+    let outcome = result.as_ref().map_or_else(failed, |_| DONE.to_owned());
     if has_store() {
         let ended = block_on(async {
             let store = Store::open(&data_dir).await?;

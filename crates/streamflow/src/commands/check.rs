@@ -9,7 +9,8 @@ use crate::flows::catalog;
 pub struct Args {}
 
 pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let config = context.config()?;
+    let mut config = context.config()?;
+    config.api.read_key_file()?;
     catalog::check(&config)?;
     config.console.check_proxy_login()?;
     let dataset = &config.dataset;

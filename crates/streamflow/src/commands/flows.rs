@@ -7,15 +7,35 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use streamflow_dataset::Period;
 
-use super::{Context, actor, block_on, date};
+use super::{Context, Usage, actor, block_on, date};
 use crate::flows::catalog::Description;
 use crate::flows::parameters;
 use crate::flows::{self, Ended, Finished, Range, TaskRecord};
 use crate::prefect;
-use crate::store::Store;
 use crate::store::approvals::Answer;
 use crate::store::runs::{Run, RunFilter};
+use crate::store::{State, Store};
 use crate::terminal::{one_line, table};
+
+/// The names that states of runs have beside their words.
+const STATE_NAMES: [&str; 16] = [
+    "Late",
+    "AwaitingConcurrencySlot",
+    "AwaitingRetry",
+    "Resuming",
+    "Retrying",
+    "Suspended",
+    "Skipped",
+    "TimedOut",
+    "NO_ACTION",
+    "RETRAINING_TRIGGERED",
+    "UNDECIDED",
+    "FIRST_VERSION",
+    "PROMOTED",
+    "BETTER",
+    "NOT_WORSE",
+    "WORSE",
+];
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -174,10 +194,21 @@ impl<'a> Invocation<'a> {
             Err(waits) if flows::is_waiting(&waits) && prefect::is_started_by_worker() => {
                 Ended { name: "Suspended".to_owned(), message: waits.to_string(), ..Ended::default() }
             }
+            Err(waits) if flows::is_waiting(&waits) => return Err(Waits { run, question: waits }.into()),
             outcome => outcome?,
         };
         Ok(Outcome { run, ended, tasks })
     }
+}
+
+/// A run that waits for an answer, and how it is given.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "run {run} is paused: {question:#}; answer with `streamflow flows approve {run}` or `streamflow flows reject {run}`"
+)]
+struct Waits {
+    run: i64,
+    question: anyhow::Error,
 }
 
 /// A line for each step of a run.
@@ -186,17 +217,30 @@ pub fn task_lines(tasks: &[TaskRecord]) -> String {
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let store = async || Store::open(&context.data_dir(&context.config()?)).await;
+    let only_reads = !args.changes_something();
+    let store = async || {
+        let data_dir = context.data_dir(&context.config()?);
+        if only_reads {
+            context.check_data_dir(&data_dir)?;
+        }
+        Store::open(&data_dir).await
+    };
     match args {
         Args::Ls => ls(context)?,
         Args::Run { flow, parameters, no_cache } => start(&flow, parameters, no_cache, context)?,
         Args::Runs { limit, flow, state, period } => {
+            let state = state.map(|text| known_state(&text)).transpose()?;
             let filter = RunFilter { flow, state, period, limit: limit.into() };
             block_on(async { runs(&store().await?, &filter, context).await })?;
         }
         Args::Inspect { run } => block_on(async { inspect(&store().await?, run, context).await })?,
         Args::Logs { run, follow } => block_on(async { logs(&store().await?, run, follow, context).await })?,
         Args::Retry { run, from, all } => retry(run, from.as_deref(), all, context)?,
+        Args::Backfill { from, to, .. } if from > to => {
+            return Err(Usage::error(format!(
+                "--from {from} is after --to {to}; the first month comes first"
+            )));
+        }
         Args::Backfill { flow, from, to, failed_only, parameters } => {
             backfill(&flow, Range { from, to, failed_only }, parameters.into_iter().collect(), context)?;
         }
@@ -207,6 +251,16 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         Args::Reject { run, note } => answer(run, false, &note, context)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The states and names of states that a run can be in, as the database has them.
+fn known_state(text: &str) -> anyhow::Result<String> {
+    let known = State::ALL.iter().map(|state| state.as_str()).chain(STATE_NAMES);
+    if let Some(state) = known.clone().find(|known| known.eq_ignore_ascii_case(text)) {
+        return Ok(state.to_owned());
+    }
+    let known: Vec<&str> = known.collect();
+    Err(Usage::error(format!("--state {text:?} is no state of a run; expected {}", known.join(", "))))
 }
 
 fn start(

@@ -64,6 +64,18 @@ impl Context {
         config.data_dir(self.data_dir.as_deref())
     }
 
+    /// Refuses a data directory that was named and is not there, for commands that only read: what was mistyped is made
+    /// by none of them.
+    fn check_data_dir(&self, data_dir: &Path) -> anyhow::Result<()> {
+        if self.data_dir.is_some() && !data_dir.is_dir() {
+            bail!(
+                "there is no data directory {}; is --data-dir (or STREAMFLOW_DATA_DIR) right?",
+                data_dir.display()
+            );
+        }
+        Ok(())
+    }
+
     /// Opens the workspace of `config`; `report_dir` is the flag's report folder.
     async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
         let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
@@ -169,7 +181,14 @@ fn check_parent(path: &Path) -> anyhow::Result<()> {
 
 /// Parses a date of the command line.
 fn date(text: &str) -> Result<Period, String> {
-    text.parse().map_err(|_| "expected YYYY-MM-DD, such as 2024-01-31".to_owned())
+    let is_date = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.parse().map_err(|_| match text.len() == 10 && text.bytes().enumerate().all(is_date) {
+        true => format!("there is no day {text} in the calendar"),
+        false => "expected YYYY-MM-DD, such as 2024-01-31".to_owned(),
+    })
 }
 
 /// Parses a share of the command line.

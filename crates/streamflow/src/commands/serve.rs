@@ -30,6 +30,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         return serve_file(model, args.listen, context);
     }
     let mut config = context.config()?;
+    config.api.read_key_file()?;
     if let Some(listen) = args.listen {
         config.api.listen = listen;
     }
@@ -47,6 +48,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 /// Serves a model file under its own name.
 fn serve_file(model: &Path, listen: Option<SocketAddr>, context: &Context) -> anyhow::Result<ExitCode> {
     let mut api = context.config_if_any()?.map(|config| config.api).unwrap_or_default();
+    api.read_key_file()?;
     if let Some(listen) = listen {
         api.listen = listen;
     }

@@ -28,6 +28,7 @@ pub struct Args {
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut config = context.config()?;
+    config.api.read_key_file()?;
     if let Some(listen) = args.listen {
         config.api.listen = listen;
     }

@@ -100,17 +100,26 @@ impl ApiConfig {
         api_key::check(&self.keys)
     }
 
-    /// Reads the key file, and takes paths from `base` on.
-    pub(super) fn resolve(&mut self, base: &Path) -> anyhow::Result<()> {
+    /// Takes paths from `base` on.
+    pub(super) fn resolve(&mut self, base: &Path) {
         if let Some(file) = &mut self.key_file {
             *file = base.join(&*file);
-            self.file_keys = api_key::read(file, &self.keys)?;
         }
         if let Some(tls) = &mut self.tls {
             tls.resolve(base);
         }
         if let Some(file) = self.access_log.as_mut().filter(|file| *file != Path::new("stdout")) {
             *file = base.join(&*file);
+        }
+    }
+
+    /// Reads the key file: for what serves predictions, and for checks. Nothing else needs it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that holds no keys.
+    pub fn read_key_file(&mut self) -> anyhow::Result<()> {
+        if let Some(file) = &self.key_file {
+            self.file_keys = api_key::read(file, &self.keys)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The `[flows.NAME]` sections of the configuration: when a flow runs by itself, how often it is tried, and flows of one's
 //! own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -143,7 +143,17 @@ impl FlowConfig {
         self.delays().with_context(|| of("retry_delays"))?;
         self.timeout().with_context(|| of("timeout"))?;
         self.cache_for().with_context(|| of("cache_for"))?;
-        self.max_age_of_success().with_context(|| of("max_age_of_success"))?;
+        let age = self.max_age_of_success().with_context(|| of("max_age_of_success"))?;
+        if age.is_some_and(|age| age.is_zero()) {
+            bail!(
+                "{} is no time at all: the flow would always be late; expected such as 35d",
+                of("max_age_of_success")
+            );
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.steps.iter().map(StepConfig::name).find(|name| !names.insert(*name)) {
+            bail!("{} has two steps {twice:?}; give each a name of its own (name = \"…\")", of("steps"));
+        }
         for step in &self.steps {
             if step.flow.is_some() != step.run.is_empty() {
                 bail!("{} has a step that names not exactly one of flow and run", of("steps"));
@@ -210,6 +220,9 @@ mod tests {
             ("steps = [{ run = [\"true\"], flow = \"monthly\" }]", "not exactly one"),
             ("steps = [{ run = [\"true\"], parameters = { a = 1 } }]", "a command with parameters"),
             ("cache_for = \"1d\"\nsteps = [{ run = [\"true\"], inputs = [\"a.sql\"] }]", ""),
+            ("max_age_of_success = \"0d\"", "flows.monthly.max_age_of_success is no time at all"),
+            ("steps = [{ run = [\"true\"] }, { run = [\"true\"] }]", "two steps \"true\""),
+            ("steps = [{ run = [\"true\"] }, { run = [\"true\"], name = \"again\" }]", ""),
             ("cache_for = \"soon\"", "flows.monthly.cache_for"),
             ("steps = [{ run = [\"true\"], inputs = [\"a.sql\"] }]", "inputs without use"),
         ] {

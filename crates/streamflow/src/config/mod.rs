@@ -137,7 +137,7 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
         config.file = Some(path.to_path_buf());
-        config.api.resolve(&config.base)?;
+        config.api.resolve(&config.base);
         if let Some(tls) = &mut config.console.tls {
             tls.resolve(&config.base);
         }
@@ -154,7 +154,8 @@ impl Config {
 
     fn parse(text: &str, origin: &Path) -> anyhow::Result<Self> {
         let config: Self = toml::from_str(text).map_err(|error| {
-            let hint = suggestion(error.message()).map(|hint| format!("\n{hint}")).unwrap_or_default();
+            let hint = suggestion(error.message()).or_else(|| example(&error, text));
+            let hint = hint.map(|hint| format!("\n{hint}")).unwrap_or_default();
             anyhow::anyhow!(
                 "{} is not a valid configuration: {}{hint}",
                 origin.display(),
@@ -206,6 +207,22 @@ fn suggestion(message: &str) -> Option<String> {
         return None;
     }
     nearest(unknown, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// What a key takes whose value is of another kind, with an example.
+fn example(error: &toml::de::Error, text: &str) -> Option<String> {
+    const EXAMPLES: [(&[&str], &str); 2] = [
+        (&["listen"], "an address with a port up to 65535, such as \"127.0.0.1:8000\""),
+        (
+            &["timeout", "cache_for", "max_age_of_success", "retry_delays"],
+            "a length of time in quotes, such as \"30s\", \"2h\" or \"35d\"",
+        ),
+    ];
+    let before = text.get(..error.span()?.start)?;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let key = text[start..].lines().next()?.split_once('=')?.0.trim();
+    let (_, expected) = EXAMPLES.iter().find(|(keys, _)| keys.contains(&key))?;
+    Some(format!("{key} takes {expected}"))
 }
 
 /// The candidate most like `word`, when one is alike enough to be what was meant.
@@ -326,6 +343,14 @@ mod tests {
             (
                 ("untested = \"drifted\"", "columns = { monthly_fee = { threshold = -1 } }"),
                 "monitor.columns.monthly_fee.threshold is -1; expected a number over 0",
+            ),
+            (
+                ("listen = \"127.0.0.1:9090\"", "listen = \"127.0.0.1:99999\""),
+                "listen takes an address with a port up to",
+            ),
+            (
+                ("[flows]", "[flows.monthly]\nmax_age_of_success = 35\n[flows]"),
+                "max_age_of_success takes a length of time in quotes",
             ),
             (("validation_share = 0.25", "validation_share = 1"), "model.validation_share is 1; expected"),
         ] {

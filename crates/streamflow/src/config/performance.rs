@@ -76,9 +76,21 @@ impl PerformanceConfig {
                 );
             }
         }
-        let worth = self.value_matrix().unwrap_or_default();
-        if worth.iter().flatten().any(|worth| !worth.is_finite()) {
-            bail!("monitor.performance.value holds {worth:?}; expected finite numbers, such as -10.0");
+        if self.approval_hours == 0 {
+            bail!(
+                "monitor.performance.approval_hours is 0: nobody could answer in time; expected hours, such as 72"
+            );
+        }
+        let PredictionValue { true_positive, false_positive, true_negative, false_negative } = self.value;
+        for (name, worth) in [
+            ("true_positive", true_positive),
+            ("false_positive", false_positive),
+            ("true_negative", true_negative),
+            ("false_negative", false_negative),
+        ] {
+            if !worth.is_finite() {
+                bail!("monitor.performance.value.{name} is {worth}; expected a finite number, such as -10.0");
+            }
         }
         Ok(())
     }

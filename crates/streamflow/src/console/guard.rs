@@ -118,8 +118,8 @@ impl Guard {
             }
         };
         let Some(change) = change else { return next.run(Request::from_parts(head, body.into())).await };
-        let entry = match change.begin(&self.store, &body).await {
-            Ok(entry) => entry,
+        let begun = match change.begin(&self.store, &body).await {
+            Ok(begun) => begun,
             Err(error) => {
                 let error = anyhow::Error::from(error)
                     .context("nothing was changed: the audit trail cannot be written to");
@@ -127,7 +127,7 @@ impl Guard {
             }
         };
         let response = next.run(Request::from_parts(head, body.into())).await;
-        trail::end(&self.store, entry, trail::outcome(&response)).await;
+        trail::end(&self.store, begun, &trail::outcome(&response)).await;
         response
     }
 
@@ -138,7 +138,10 @@ impl Guard {
         method: &Method,
         (headers, sender): (&HeaderMap, &Sender),
     ) -> Result<Option<Caller>, Refusal> {
-        if client == Client::Console || !is_safe(method) {
+        // Where nobody logs in, a page of another site that has its name mean this machine could read everything. What
+        // anybody may know, such as that the process lives, is told to probes by whatever name.
+        let is_told_to_all = self.auth.is_required() || right == Right::Open;
+        if client == Client::Console || !is_safe(method) || !is_told_to_all {
             sender.hosts.iter().try_for_each(|host| self.know_host(host))?;
         }
         let caller = match right {
@@ -193,7 +196,8 @@ impl Guard {
             return Ok(());
         }
         let message = format!(
-            "nobody told this server that it is called {name:?}; if it is, add the name to console.hosts"
+            "nobody told this server that it is called {name:?}; if browsers, Prometheus or Grafana reach it by that \
+             name, add it to the configuration: console.hosts = [{name:?}]"
         );
         Err(ResourceError::new(StatusCode::MISDIRECTED_REQUEST, message))
     }
@@ -294,7 +298,13 @@ mod tests {
             (&open, console(Right::Read), Method::GET, &[REBOUND], 421),
             (&open, console(change), Method::POST, &[REBOUND], 421),
             (&open, program(change), Method::POST, &[REBOUND], 421),
-            (&open, program(Right::Read), Method::GET, &[REBOUND], 200),
+            (&open, program(Right::Read), Method::GET, &[REBOUND], 421),
+            (&open, program(Right::Ask), Method::GET, &[REBOUND], 421),
+            (&open, program(Right::Read), Method::GET, &[("host", "10.0.0.7:9090")], 200),
+            (&open, program(Right::Read), Method::GET, &[("host", "streamflow:9090")], 200),
+            (&open, program(Right::Read), Method::GET, &[("host", "ops.example.com")], 200),
+            (&open, program(Right::Open), Method::GET, &[REBOUND], 200),
+            (&closed, program(Right::Read), Method::GET, &[LOGGED_IN, REBOUND], 200),
         ] {
             let found = status(guard, access, &method, headers).await;
             assert_eq!(found, expected, "{access:?} {method} {headers:?}, read-only: {}", guard.read_only);

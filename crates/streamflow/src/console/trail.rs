@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::auth::Caller;
 use super::sender::Sender;
 use crate::store::Store;
-use crate::store::audit::{DONE, NewEntry, is_secret, without_secrets};
+use crate::store::audit::{DONE, NewEntry, Secrets};
 
 /// Larger bodies are told by their size.
 const PARAMETERS_BYTES: usize = 64 << 10;
@@ -26,16 +26,27 @@ pub struct Asked {
     proxy: Option<String>,
     method: String,
     path: String,
+    /// Those of its path.
+    secrets: Secrets,
+}
+
+/// A change that was told to the trail, whose outcome is not known yet.
+#[derive(Debug)]
+pub struct Begun {
+    entry: i64,
+    secrets: Secrets,
 }
 
 impl Asked {
     pub fn new(sender: &Sender, method: &Method, uri: &Uri) -> Self {
+        let mut secrets = Secrets::default();
         Self {
             actor: String::new(),
             address: sender.address.to_string(),
             proxy: sender.proxy.map(|proxy| proxy.to_string()),
             method: method.to_string(),
-            path: path_of(uri),
+            path: path_of(uri, &mut secrets),
+            secrets,
         }
     }
 
@@ -58,17 +69,20 @@ impl Asked {
 
     /// Tells that it was refused.
     pub async fn refuse(&self, store: &Store, message: &str) {
-        if let Err(error) = store.audit(&self.entry(""), &format!("refused: {message}")).await {
+        let outcome = self.secrets.hide_again(&format!("refused: {message}"));
+        if let Err(error) = store.audit(&self.entry(""), &outcome).await {
             tracing::error!("a refused change is missing in the audit trail: {error}");
         }
     }
 
-    /// Tells that it is about to be made, and gives the number of its entry.
+    /// Tells that it is about to be made.
     ///
     /// # Errors
     /// The database cannot be written to; then the change must not be made.
-    pub async fn begin(&self, store: &Store, body: &Bytes) -> sqlx::Result<i64> {
-        store.begin_change(&self.entry(&parameters(body))).await
+    pub async fn begin(&self, store: &Store, body: &Bytes) -> sqlx::Result<Begun> {
+        let mut secrets = self.secrets.clone();
+        let entry = store.begin_change(&self.entry(&parameters(body, &mut secrets))).await?;
+        Ok(Begun { entry, secrets })
     }
 }
 
@@ -83,29 +97,30 @@ pub fn outcome(response: &Response) -> String {
 }
 
 /// Tells what came of a change.
-pub async fn end(store: &Store, entry: i64, outcome: String) {
-    if let Err(error) = store.end_change(entry, &outcome).await {
+pub async fn end(store: &Store, Begun { entry, secrets }: Begun, outcome: &str) {
+    if let Err(error) = store.end_change(entry, &secrets.hide_again(outcome)).await {
         tracing::error!("the outcome of a change is missing in the audit trail: {error}");
     }
 }
 
 /// The path with its query, whose secrets are hidden.
-fn path_of(uri: &Uri) -> String {
+fn path_of(uri: &Uri, secrets: &mut Secrets) -> String {
     let Some(query) = uri.query() else { return uri.path().to_owned() };
     let Ok(mut url) = Url::parse("http://localhost") else { return uri.path().to_owned() };
     url.set_query(Some(query));
     let pairs: Vec<String> = url
         .query_pairs()
-        .map(|(name, value)| format!("{name}={}", if is_secret(&name) { "(hidden)" } else { &value }))
+        .map(|(name, value)| format!("{name}={}", secrets.hide_named(&name, &value)))
         .collect();
     format!("{}?{}", uri.path(), pairs.join("&"))
 }
 
 /// A body as the trail shows it: JSON without its secrets, anything else by its size.
-fn parameters(body: &Bytes) -> String {
-    match serde_json::from_slice::<Value>(body) {
+fn parameters(body: &Bytes, secrets: &mut Secrets) -> String {
+    let shown = serde_json::from_slice(body).map(|value: Value| secrets.hide(value));
+    match shown {
         _ if body.is_empty() => String::new(),
-        Ok(value) if body.len() <= PARAMETERS_BYTES => without_secrets(value).to_string(),
+        Ok(value) if body.len() <= PARAMETERS_BYTES => value.to_string(),
         _ => format!("({} bytes)", body.len()),
     }
 }
@@ -123,14 +138,15 @@ mod tests {
             (b"no JSON", "(7 bytes)"),
             (&[b' '; 70_000], "(70000 bytes)"),
         ] {
-            assert_eq!(parameters(&Bytes::copy_from_slice(body)), expected);
+            let found = parameters(&Bytes::copy_from_slice(body), &mut Secrets::default());
+            assert_eq!(found, expected);
         }
         for (uri, expected) in [
             ("/-/reload", "/-/reload"),
             ("/x?match[]=up&token=x%20y", "/x?match[]=up&token=(hidden)"),
             ("/x?a=%0A", "/x?a=\n"),
         ] {
-            assert_eq!(path_of(&uri.parse().unwrap()), expected);
+            assert_eq!(path_of(&uri.parse().unwrap(), &mut Secrets::default()), expected);
         }
     }
 }

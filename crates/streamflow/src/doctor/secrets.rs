@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::machine::readers;
 use super::{Found, Project};
+use crate::config::Config;
 use crate::flows::catalog;
 use crate::templates::ENV;
 use crate::terminal::one_line;
@@ -22,7 +23,17 @@ pub fn files(project: &Project) -> Vec<Found> {
     if files.is_empty() {
         return vec![Found::ok("no file of secrets is named")];
     }
-    files.iter().map(|(name, file)| of_file(name, file)).collect()
+    let keys = key_file(&project.config);
+    files.iter().map(|(name, file)| of_file(name, file)).chain(keys).collect()
+}
+
+/// What is wrong with a key file that can be read.
+fn key_file(config: &Config) -> Option<Found> {
+    let mut api = config.api.clone();
+    let file = api.key_file.clone().filter(|file| std::fs::read(file).is_ok())?;
+    let error = api.read_key_file().err()?;
+    let remedy = format!("mend the lines of {}: `up` and `serve` do not start with it", file.display());
+    Some(Found::wrong(one_line(&error), remedy))
 }
 
 /// The files, with the key that names each.

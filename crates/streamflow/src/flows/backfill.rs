@@ -37,6 +37,9 @@ pub async fn backfill(
 ) -> anyhow::Result<Vec<i64>> {
     let Some(name) = flow.period_parameter() else { bail!("runs of flow {} are about no month", flow.name) };
     let Range { from, to, failed_only } = range;
+    if from > to {
+        bail!("the first month, {from}, is after the last, {to}; the first month comes first");
+    }
     let snapshots = workspace.snapshots.clone();
     let months: Vec<Period> =
         blocking(move || Ok(snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect())).await?;

@@ -7,14 +7,14 @@ use streamflow_schedule::Schedule;
 use utoipa::ToSchema;
 
 use super::policy::Policy;
-use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters};
+use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters, starts};
 use crate::config::{Config, FlowConfig, Trigger, nearest};
 
 /// A flow that can run here.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub name: &'a str,
-    built_in: Option<&'static Flow>,
+    pub(super) built_in: Option<&'static Flow>,
     /// What the configuration says of it.
     pub config: Option<&'a FlowConfig>,
 }
@@ -75,8 +75,8 @@ pub fn success_ages(config: &Config) -> anyhow::Result<Vec<(String, f64)>> {
     known.collect()
 }
 
-/// Refuses sections of flows that there are not, steps for a flow that has its own, and parameters that a flow does not
-/// take.
+/// Refuses sections of flows that there are not, steps for a flow that has its own, parameters that a flow does not take,
+/// and what could never run or would never end.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     for (channel, settings) in &config.notify {
         for flow in &settings.flows {
@@ -104,8 +104,9 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
                 bail!("flows.{name}.parameters names {unknown:?}; the flow takes {}", names.join(", "));
             }
         }
+        starts::check(&known, flow)?;
     }
-    Ok(())
+    starts::refuse_cycles(config)
 }
 
 impl<'a> Known<'a> {
@@ -121,6 +122,15 @@ impl<'a> Known<'a> {
             Some(flow) => parameters::check(flow.name, flow.parameters, &all),
             None => Ok(Parameters::of_run(&Value::Object(all))),
         }
+    }
+
+    /// The parameters of a run that a schedule starts at `time`.
+    ///
+    /// # Errors
+    /// As [`parameters::check`].
+    pub fn parameters_at(&self, time: jiff::Timestamp) -> anyhow::Result<Parameters> {
+        let given = self.config.map(|config| days::filled(&config.parameters, time)).unwrap_or_default();
+        self.parameters(&given)
     }
 
     /// The names of paths among the parameters.

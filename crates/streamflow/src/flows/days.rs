@@ -19,6 +19,21 @@ pub fn filled(parameters: &Map<String, Value>, time: Timestamp) -> Map<String, V
     parameters.iter().map(|(name, value)| (name.clone(), fill(value))).collect()
 }
 
+/// The first `{word}` in the parameters that stands for no day.
+pub fn unknown_word(parameters: &Map<String, Value>) -> Option<&str> {
+    const KNOWN: [&str; 3] = ["date", "month_end", "last_month_end"];
+    let texts = parameters.values().filter_map(Value::as_str);
+    texts.flat_map(words).find(|word| !KNOWN.contains(word))
+}
+
+/// The words that stand in braces, such as `as_of` in `--month={as_of}`.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |word: &&str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).filter(is_word)
+}
+
 /// The last day of the month before that of `date`.
 fn before_month(date: Date) -> Date {
     date.first_of_month().checked_sub(1.day()).unwrap_or(date)
@@ -29,6 +44,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn words_stand_in_braces() {
+        for (text, expected) in [
+            ("{date}", &["date"][..]),
+            ("a {last_month_end}/{name}", &["last_month_end", "name"]),
+            ("{ print $1 } {} {a", &[]),
+            ("${HOME}", &["HOME"]),
+        ] {
+            assert_eq!(words(text).collect::<Vec<_>>(), expected, "{text}");
+        }
+        let unknown = |value| unknown_word(json!({ "as_of": value }).as_object().unwrap()).map(str::to_owned);
+        assert_eq!(unknown("{month_end}"), None);
+        assert_eq!(unknown("{moth_end}").as_deref(), Some("moth_end"));
+    }
 
     #[test]
     fn words_become_days() {

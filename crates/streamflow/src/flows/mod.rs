@@ -16,6 +16,7 @@ mod run;
 pub mod runner;
 mod signals;
 mod start;
+mod starts;
 pub mod train_and_compare;
 pub mod train_model;
 mod triggers;

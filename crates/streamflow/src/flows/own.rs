@@ -12,6 +12,7 @@ use super::cache::Inputs;
 use super::parameters::check;
 use super::{Ended, FlowRun, Parameters, StepContext, find};
 use crate::config::{FlowConfig, StepConfig};
+use crate::store::audit::{HIDDEN, is_secret};
 
 /// The steps of the flow `name`.
 pub async fn steps(run: &mut FlowRun, name: &str, flow: &FlowConfig) -> anyhow::Result<Ended> {
@@ -50,7 +51,7 @@ async fn command(
     given: &Parameters,
 ) -> anyhow::Result<Ended> {
     let program = Arc::new(Program::of(run, flow, step, given));
-    let message = format!("{} ended with 0", program.words.join(" "));
+    let message = format!("{} ended with 0", program.shown);
     let started = program.clone();
     let work = move |context| {
         let program = started.clone();
@@ -69,6 +70,8 @@ async fn command(
 /// A command with everything it is started with.
 struct Program {
     words: Vec<String>,
+    /// The words as they may be told: without the parameters that are secrets.
+    shown: String,
     variables: Vec<(String, String)>,
     base: PathBuf,
 }
@@ -81,8 +84,16 @@ impl Program {
         variables.extend(
             given.words().map(|(name, value)| (format!("STREAMFLOW_PARAM_{}", name.to_uppercase()), value)),
         );
-        let words = step.run.iter().map(|word| filled(word, given)).collect();
-        Self { words, variables, base: run.workspace.config.base.clone() }
+        let words = step.run.iter().map(|word| filled(word, given.words())).collect();
+        let told = || {
+            given.words().map(|(name, value)| match is_secret(name) {
+                true => (name, HIDDEN.to_owned()),
+                false => (name, value),
+            })
+        };
+        let shown: Vec<String> = step.run.iter().map(|word| filled(word, told())).collect();
+        let shown = shown.join(" ");
+        Self { words, shown, variables, base: run.workspace.config.base.clone() }
     }
 
     /// The hash of what the command says that it reads.
@@ -102,16 +113,15 @@ impl Program {
         }
         let status = followed(command, context).await.with_context(|| format!("cannot run {program}"))?;
         if !status.success() {
-            let words = self.words.join(" ");
-            bail!("{words} ended with {status}; its output stands in the log of the run");
+            bail!("{} ended with {status}; its output stands in the log of the run", self.shown);
         }
         Ok(())
     }
 }
 
 /// Text with the parameters in the place of `{name}`.
-fn filled(text: &str, given: &Parameters) -> String {
-    given.words().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
+fn filled<'a>(text: &str, given: impl Iterator<Item = (&'a str, String)>) -> String {
+    given.fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
 }
 
 /// Runs a command, its output into the log of the run, and ends it when the run is to stop.

@@ -86,6 +86,22 @@ impl Kind {
 /// # Errors
 /// A name that the flow does not have, a value of another kind, a parameter that is missing.
 pub fn check(flow: &str, table: &[Parameter], given: &Map<String, Value>) -> anyhow::Result<Parameters> {
+    let parameters = check_given(flow, table, given)?;
+    match table.iter().find(|parameter| parameter.required && !parameters.0.contains_key(parameter.name)) {
+        Some(missing) => bail!("flow {flow} needs {}: {}", missing.name, missing.doc),
+        None => Ok(parameters),
+    }
+}
+
+/// The same of parameters that others are given beside.
+///
+/// # Errors
+/// As [`check`], but for what is missing.
+pub fn check_given(
+    flow: &str,
+    table: &[Parameter],
+    given: &Map<String, Value>,
+) -> anyhow::Result<Parameters> {
     for name in given.keys() {
         if !table.iter().any(|parameter| parameter.name == name) {
             let names: Vec<&str> = table.iter().map(|parameter| parameter.name).collect();
@@ -100,9 +116,6 @@ pub fn check(flow: &str, table: &[Parameter], given: &Map<String, Value>) -> any
     let mut checked = Map::new();
     for parameter in table {
         let value = match given.get(parameter.name) {
-            None | Some(Value::Null) if parameter.required => {
-                bail!("flow {flow} needs {}: {}", parameter.name, parameter.doc)
-            }
             None | Some(Value::Null) => continue,
             Some(value) => value,
         };

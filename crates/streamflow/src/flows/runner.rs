@@ -12,11 +12,11 @@ use streamflow_schedule::plan;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::Parameters;
 use super::catalog::{Known, all, known};
 use super::lease::StopSign;
 use super::start::{Start, cancel, execute, record_answer, schedule};
 use super::triggers::Triggers;
-use super::{Parameters, days};
 use crate::config::Overlap;
 use crate::keep::Busy;
 use crate::keep::forget::resume;
@@ -59,13 +59,23 @@ pub struct Runner {
     working_on: Vec<i64>,
     /// When what is old was last deleted.
     cleaned: Option<Instant>,
+    /// Why flows were not started, each told once.
+    told: BTreeMap<String, String>,
 }
 
 impl Runner {
     /// A runner for the flows of the workspace. `metrics` tells which alerts fire.
     pub fn new(workspace: Workspace, wake: Wake, metrics: Option<streamflow_prometheus::Handle>) -> Self {
         let triggers = Triggers::new(workspace.clone(), metrics);
-        Self { workspace, wake, triggers, active: JoinSet::new(), working_on: Vec::new(), cleaned: None }
+        Self {
+            workspace,
+            wake,
+            triggers,
+            active: JoinSet::new(),
+            working_on: Vec::new(),
+            cleaned: None,
+            told: BTreeMap::new(),
+        }
     }
 
     /// Looks at what is due until `shutdown`; runs that are active then go on when a server is up again.
@@ -170,22 +180,30 @@ impl Runner {
     }
 
     /// Records the runs whose time has come; the next time of any flow.
-    async fn schedules(&self) -> anyhow::Result<Option<Timestamp>> {
+    async fn schedules(&mut self) -> anyhow::Result<Option<Timestamp>> {
         let config = self.workspace.config.clone();
         let mut next = None;
         for flow in all(&config) {
             match self.due(flow).await {
                 Ok(due) => next = [next, due].into_iter().flatten().min(),
-                Err(error) => tracing::error!("flow {} is not started: {}", flow.name, one_line(&error)),
+                Err(error) => self.tell_once(flow.name, one_line(&error)),
             }
         }
         Ok(next)
     }
 
-    async fn due(&self, flow: Known<'_>) -> anyhow::Result<Option<Timestamp>> {
+    /// Says why a flow is not started, unless that was said already.
+    fn tell_once(&mut self, flow: &str, why: String) {
+        if self.told.get(flow) != Some(&why) {
+            tracing::error!("flow {flow} is not started: {why}");
+            self.told.insert(flow.to_owned(), why);
+        }
+    }
+
+    async fn due(&mut self, flow: Known<'_>) -> anyhow::Result<Option<Timestamp>> {
         let (Some(when), Some(config)) = (flow.schedule()?, flow.config) else { return Ok(None) };
         let policy = config.schedule.as_ref().map(|text| text.policy()).transpose()?.unwrap_or_default();
-        let store = &self.workspace.store;
+        let store = self.workspace.store.clone();
         let handled = store.handled(flow.name).await?;
         let current = Timestamp::now();
         let last = handled.to.as_deref().and_then(|to| to.parse().ok());
@@ -197,30 +215,39 @@ impl Runner {
             store.set_handled(flow.name, &current.to_string(), &[]).await?;
         }
         let due = plan(&when, &policy, last.or(Some(current)), current);
+        let skip = |time: &Timestamp, reason: String| SkippedTime {
+            flow: flow.name.to_owned(),
+            due_at: time.to_string(),
+            reason,
+        };
+        let mut skipped: Vec<SkippedTime> =
+            due.skipped.iter().map(|(time, reason)| skip(time, reason.to_string())).collect();
         for time in &due.run {
-            self.start_at(flow, *time).await?;
+            // A time at which the flow cannot be started is over all the same.
+            match flow.parameters_at(*time) {
+                Ok(parameters) => self.start_at(flow, &parameters, *time).await?,
+                Err(error) => {
+                    let why = one_line(&error);
+                    skipped.push(skip(time, why.clone()));
+                    self.tell_once(flow.name, why);
+                }
+            }
         }
         if let Some(handled) = due.last_handled() {
-            let skipped: Vec<SkippedTime> = due
-                .skipped
-                .iter()
-                .map(|(time, reason)| SkippedTime {
-                    flow: flow.name.to_owned(),
-                    due_at: time.to_string(),
-                    reason: reason.to_string(),
-                })
-                .collect();
             store.set_handled(flow.name, &handled.to_string(), &skipped).await?;
         }
         Ok(due.next)
     }
 
-    async fn start_at(&self, flow: Known<'_>, time: Timestamp) -> anyhow::Result<()> {
-        let given = flow.config.map(|config| days::filled(&config.parameters, time)).unwrap_or_default();
-        let parameters = flow.parameters(&given)?;
+    async fn start_at(
+        &self,
+        flow: Known<'_>,
+        parameters: &Parameters,
+        time: Timestamp,
+    ) -> anyhow::Result<()> {
         let (event, due_at) = (format!("schedule {} {time}", flow.name), format!("{time:.3}"));
         let cause = format!("schedule {time}");
-        let start = Start { due_at: Some(&due_at), event: Some(&event), ..Start::now(&parameters, &cause) };
+        let start = Start { due_at: Some(&due_at), event: Some(&event), ..Start::now(parameters, &cause) };
         schedule(&self.workspace, flow, &start).await.map(drop)
     }
 
@@ -327,4 +354,29 @@ pub async fn request(
 ) -> anyhow::Result<i64> {
     let start = Start::now(parameters, cause);
     schedule(workspace, flow, &start).await?.context("a run without an event is always recorded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn a_time_at_which_a_flow_cannot_start_is_skipped_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::example().unwrap();
+        config.flows = toml::from_str("[monthly]\nschedule = { every = \"1h\" }").unwrap();
+        let (data, reports) = (dir.path().join("data"), dir.path().join("reports"));
+        let workspace = Workspace::open(Arc::new(config), data, reports).await.unwrap();
+        let mut runner = Runner::new(workspace.clone(), Wake::default(), None);
+        let before = Timestamp::now() - Duration::from_secs(2 * 3600);
+        workspace.store.set_handled("monthly", &before.to_string(), &[]).await.unwrap();
+        for _ in 0..2 {
+            runner.schedules().await.unwrap();
+        }
+        let skipped = workspace.store.skipped_times("monthly", 10).await.unwrap();
+        let refused = skipped.iter().filter(|time| time.reason.contains("flow monthly needs as_of")).count();
+        assert_eq!(refused, 1, "{skipped:?}");
+        assert_eq!(runner.told.len(), 1);
+    }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use streamflow_dataset::Period;
 use streamflow_drift::Decision;
 
@@ -14,13 +15,16 @@ use super::catalog::{Known, all};
 use super::start::{Start, schedule};
 use super::{blocking, days};
 use crate::config::Trigger;
+use crate::random::hex;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
-/// How long nothing in a drop may have changed before it counts as whole, unless it is marked.
+/// How long a drop must have looked the same before it counts as whole, unless it is marked.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// The file that marks a drop as whole.
 const MARK: &str = "_SUCCESS";
+/// Bytes of the hash that names what a drop holds.
+const HASH_BYTES: usize = 8;
 
 /// Looks for what starts flows.
 pub struct Triggers {
@@ -28,6 +32,30 @@ pub struct Triggers {
     metrics: Option<streamflow_prometheus::Handle>,
     /// What was wrong at the last look, to be told once.
     told: BTreeMap<String, String>,
+    /// What the drops in the watched folders held.
+    seen: Seen,
+}
+
+/// What drops held when they were last looked at, and since when. The times of their files say nothing of that: a copy
+/// may bring those of its original. It is kept in memory, so that after a restart every drop has to rest again.
+#[derive(Debug, Default)]
+struct Seen(BTreeMap<PathBuf, (String, Instant)>);
+
+/// A drop as it was found.
+#[derive(Debug)]
+struct Found {
+    path: PathBuf,
+    as_of: Period,
+    content: Content,
+}
+
+/// What a drop holds.
+#[derive(Debug, Default)]
+struct Content {
+    /// The hash of the names, sizes and times of its files; none while it has no file.
+    hash: Option<String>,
+    /// Whether it says itself that it is whole.
+    is_marked: bool,
 }
 
 /// Something that happened.
@@ -41,7 +69,7 @@ struct Event {
 
 impl Triggers {
     pub fn new(workspace: Workspace, metrics: Option<streamflow_prometheus::Handle>) -> Self {
-        Self { workspace, metrics, told: BTreeMap::new() }
+        Self { workspace, metrics, told: BTreeMap::new(), seen: Seen::default() }
     }
 
     /// Records a run for each event since the last look, wherever this server was then.
@@ -58,7 +86,7 @@ impl Triggers {
         Ok(())
     }
 
-    async fn of_flow(&self, flow: Known<'_>) -> anyhow::Result<()> {
+    async fn of_flow(&mut self, flow: Known<'_>) -> anyhow::Result<()> {
         let Some(config) = flow.config else { return Ok(()) };
         if let Some(folder) = &config.watch {
             let events = self.drops(self.workspace.config.base.join(folder)).await?;
@@ -106,26 +134,35 @@ impl Triggers {
     }
 
     /// The drops in a folder that are whole and whose month was not ingested, oldest first.
-    async fn drops(&self, folder: PathBuf) -> anyhow::Result<Vec<Event>> {
-        let snapshots = self.workspace.snapshots.clone();
-        blocking(move || {
-            let mut events = Vec::new();
+    async fn drops(&mut self, folder: PathBuf) -> anyhow::Result<Vec<Event>> {
+        let (snapshots, of_folder) = (self.workspace.snapshots.clone(), folder.clone());
+        let mut found = blocking(move || {
+            let ingested: Vec<Period> =
+                snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect();
+            let mut found = Vec::new();
             for path in folders(&folder)? {
-                let Some(as_of) = date_in_name(&path) else { continue };
-                let is_new = snapshots.snapshots()?.iter().all(|snapshot| snapshot.as_of != as_of);
-                if is_new && let Some(written) = whole_since(&path)? {
-                    events.push(Event {
-                        name: format!("drop {} {written}", path.display()),
-                        cause: format!("drop {}", path.display()),
-                        period: Some(as_of.to_string()),
-                        drop: Some(std::path::absolute(&path)?),
-                    });
-                }
+                let Some(as_of) = date_in_name(&path).filter(|as_of| !ingested.contains(as_of)) else {
+                    continue;
+                };
+                found.push(Found { content: content(&path)?, path, as_of });
             }
-            events.sort_by(|a, b| a.period.cmp(&b.period));
-            Ok(events)
+            Ok(found)
         })
-        .await
+        .await?;
+        found.sort_by_key(|drop| drop.as_of);
+        self.seen.forget_others(&of_folder, &found);
+        let mut events = Vec::new();
+        for Found { path, as_of, content } in found {
+            if let Some(hash) = self.seen.whole(&path, content, Instant::now()) {
+                events.push(Event {
+                    name: format!("drop {} {hash}", path.display()),
+                    cause: format!("drop {}", path.display()),
+                    period: Some(as_of.to_string()),
+                    drop: Some(std::path::absolute(&path)?),
+                });
+            }
+        }
+        Ok(events)
     }
 
     /// The snapshots that were made since the last look. What was there when the trigger was new is no event.
@@ -218,20 +255,56 @@ fn date_in_name(folder: &Path) -> Option<Period> {
     (0..name.len()).find_map(|start| name.get(start..start + LENGTH)?.parse().ok())
 }
 
-/// When a drop was last written, in milliseconds since 1970; none while somebody may still write it.
-fn whole_since(drop: &Path) -> anyhow::Result<Option<u128>> {
-    let mut newest = SystemTime::UNIX_EPOCH;
-    let (mut files, mut marked) = (0, false);
-    for entry in std::fs::read_dir(drop)? {
-        let entry = entry?;
-        marked |= entry.file_name() == MARK;
-        files += 1;
-        newest = newest.max(entry.metadata()?.modified()?);
+impl Seen {
+    /// The hash of a drop that nobody writes any more: one that is marked, or that has looked the same for long enough.
+    fn whole(&mut self, path: &Path, Content { hash, is_marked }: Content, now: Instant) -> Option<String> {
+        let Some(hash) = hash else {
+            self.0.remove(path);
+            return None;
+        };
+        let since = match self.0.get(path) {
+            Some((known, since)) if *known == hash => *since,
+            _ => {
+                self.0.insert(path.to_path_buf(), (hash.clone(), now));
+                now
+            }
+        };
+        (is_marked || now.duration_since(since) >= STABLE_AFTER).then_some(hash)
     }
-    // A clock that was set back makes an age that is not known; then the mark alone counts.
-    let is_stable = newest.elapsed().is_ok_and(|age| age >= STABLE_AFTER);
-    let written = newest.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    Ok((files > 0 && (marked || is_stable)).then_some(written))
+
+    /// Forgets the drops of a folder that are not among those found there.
+    fn forget_others(&mut self, folder: &Path, found: &[Found]) {
+        self.0.retain(|path, _| path.parent() != Some(folder) || found.iter().any(|drop| drop.path == *path));
+    }
+}
+
+/// What a drop holds now, the files of its subfolders included.
+fn content(drop: &Path) -> anyhow::Result<Content> {
+    let mut files = Vec::new();
+    let mut folders = vec![drop.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            // A file may be gone again, and a link may lead nowhere yet: both are no whole drop.
+            let Ok(about) = std::fs::metadata(entry.path()) else { return Ok(Content::default()) };
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                let written = about.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                files.push((entry.path(), about.len(), written.as_nanos()));
+            }
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for (path, bytes, written) in &files {
+        let name = path.strip_prefix(drop).unwrap_or(path);
+        hash.update(format!("{name:?} {bytes} {written}\n"));
+    }
+    Ok(Content {
+        hash: (!files.is_empty()).then(|| hex(&hash.finalize()[..HASH_BYTES])),
+        is_marked: files.iter().any(|(path, ..)| *path == drop.join(MARK)),
+    })
 }
 
 #[cfg(test)]
@@ -254,19 +327,51 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_is_whole_when_it_is_marked_or_has_rested() {
+    fn a_drop_is_whole_when_it_is_marked_or_has_rested_whatever_its_times_say() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(whole_since(dir.path()).unwrap(), None, "an empty folder is no drop");
-        let file = dir.path().join("users.csv");
-        std::fs::write(&file, "user_id\n").unwrap();
-        assert_eq!(whole_since(dir.path()).unwrap(), None, "it was written just now");
-        let long_ago = SystemTime::now() - Duration::from_secs(60);
-        std::fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
-        assert!(whole_since(dir.path()).unwrap().is_some(), "it has rested");
-        std::fs::write(&file, "user_id\n1\n").unwrap();
-        assert_eq!(whole_since(dir.path()).unwrap(), None, "it is being written again");
+        let (mut seen, start) = (Seen::default(), Instant::now());
+        let mut at = |seconds| {
+            seen.whole(dir.path(), content(dir.path()).unwrap(), start + Duration::from_secs(seconds))
+        };
+        let long_ago = SystemTime::now() - Duration::from_secs(86_400);
+        let write = |name: &str, text: &str, age: u64| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            let file = std::fs::File::options().write(true).open(&file).unwrap();
+            file.set_modified(long_ago - Duration::from_secs(age)).unwrap();
+        };
+        assert_eq!(at(0), None, "an empty folder is no drop");
+        write("users.csv", "user_id\n", 0);
+        assert_eq!(at(0), None, "it was not seen before, whatever its files say");
+        assert_eq!(at(4), None, "it has not rested for long enough");
+        write("fees.csv", "user_id\n", 500);
+        assert_eq!(at(6), None, "another file came, older than the first");
+        assert_eq!(at(10), None);
+        let rested = at(11).expect("it has rested");
+        assert_eq!(at(60).as_ref(), Some(&rested), "the same drop has the same name");
+        write("fees.csv", "user_id\n1\n", 500);
+        assert_eq!(at(61), None, "it is being written again");
+        assert_ne!(at(66).expect("it has rested again"), rested);
+        std::fs::create_dir(dir.path().join("visits")).unwrap();
+        write("visits/part-1.csv", "user_id\n", 0);
+        assert_eq!(at(67), None, "a table that is a folder is a part of the drop");
         std::fs::write(dir.path().join(MARK), "").unwrap();
-        assert!(whole_since(dir.path()).unwrap().is_some(), "it is marked");
+        assert!(at(67).is_some(), "it is marked");
         assert!(folders(&dir.path().join("nowhere")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_drop_that_is_gone_has_to_rest_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("2024-02-29");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("users.csv"), "user_id\n").unwrap();
+        let (mut seen, start) = (Seen::default(), Instant::now());
+        let later = start + STABLE_AFTER;
+        seen.whole(&path, content(&path).unwrap(), start);
+        seen.forget_others(Path::new("another/folder"), &[]);
+        assert!(seen.whole(&path, content(&path).unwrap(), later).is_some());
+        seen.forget_others(dir.path(), &[]);
+        assert_eq!(seen.whole(&path, content(&path).unwrap(), later), None);
     }
 }

@@ -13,10 +13,25 @@ use super::{Store, now};
 /// The outcome of a change that was made.
 pub const DONE: &str = "done";
 /// Stands in the place of a secret.
-const HIDDEN: &str = "(hidden)";
-/// Parts of the names of parameters whose values are secrets.
-const SECRET_NAMES: [&str; 7] =
-    ["password", "passwd", "secret", "token", "credential", "authorization", "api_key"];
+pub const HIDDEN: &str = "(hidden)";
+/// Parts of the names of parameters whose values are secrets, without what stands between their words.
+const SECRET_NAMES: [&str; 13] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "authorization",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signature",
+];
+/// A secret that is shorter is only found again where it stands alone: its letters stand in other words too.
+const FOUND_ANYWHERE: usize = 4;
 /// Longest text of parameters, actor or outcome; the rest is cut off.
 const TEXT_CHARACTERS: usize = 2_000;
 
@@ -143,44 +158,175 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The value with its secrets hidden: those that their names tell, and passwords in URLs.
-pub fn without_secrets(value: Value) -> Value {
-    match value {
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(name, value)| {
-                let value = if is_secret(&name) { HIDDEN.into() } else { without_secrets(value) };
-                (name, value)
-            })
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Value::Array(values) => values.into_iter().map(without_secrets).collect(),
-        Value::String(text) => without_password(&text).into(),
-        other => other,
-    }
-}
+/// The secrets that were hidden in what an entry tells, so that they are hidden in its outcome too.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Vec<String>);
 
-/// A word of a command line with its secret hidden: `--password=x`, `token=x`, `https://user:x@host`.
-pub fn word_without_secret(word: &str) -> String {
-    match word.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-        Some((name, value)) => format!("{name}={}", without_password(value)),
-        None => without_password(word),
+impl Secrets {
+    /// The value with its secrets hidden: those that their names tell, and those in URLs.
+    pub fn hide(&mut self, value: Value) -> Value {
+        match value {
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(name, value)| {
+                    let value = if is_secret(&name) { self.whole(&value).into() } else { self.hide(value) };
+                    (name, value)
+                })
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            Value::Array(values) => values.into_iter().map(|value| self.hide(value)).collect(),
+            Value::String(text) => self.hide_in_text(&text).into(),
+            other => other,
+        }
+    }
+
+    /// The words of a command line with their secrets hidden: `--password x`, `token=x`, `--param=token=x`, URLs.
+    pub fn hide_in_words(&mut self, words: &[String]) -> String {
+        let mut shown = Vec::new();
+        let mut is_value = false;
+        for word in words {
+            let is_flag = word.starts_with("--");
+            shown.push(match is_value && !is_flag {
+                true => self.text(word),
+                false => self.hide_in_word(word),
+            });
+            is_value = is_flag && !word.contains('=') && is_secret(word);
+        }
+        shown.join(" ")
+    }
+
+    /// The value of a name of a query, hidden where the name tells a secret.
+    pub fn hide_named(&mut self, name: &str, value: &str) -> String {
+        if is_secret(name) { self.text(value) } else { self.hide_in_text(value) }
+    }
+
+    /// A text that was written elsewhere, without the secrets in its URLs and those that were hidden before.
+    pub fn hide_again(&self, text: &str) -> String {
+        let text = self.clone().hide_in_text(text);
+        self.0.iter().fold(text, |text, secret| match secret.chars().count() < FOUND_ANYWHERE {
+            true => without_word(&text, secret),
+            false => text.replace(secret.as_str(), HIDDEN),
+        })
+    }
+
+    fn hide_in_word(&mut self, word: &str) -> String {
+        match word.split_once('=') {
+            // The = belongs to the query of a URL.
+            Some((name, _)) if name.contains("://") => self.hide_in_text(word),
+            Some((name, value)) if is_secret(name) => format!("{name}={}", self.text(value)),
+            Some((name, value)) => format!("{name}={}", self.hide_in_word(value)),
+            None => self.hide_in_text(word),
+        }
+    }
+
+    /// JSON without its secrets; any other text without those in its URLs.
+    fn hide_in_text(&mut self, text: &str) -> String {
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        if let Some(value) = is_json.then(|| serde_json::from_str(text).ok()).flatten() {
+            return self.hide(value).to_string();
+        }
+        text.split_inclusive(char::is_whitespace).map(|word| self.hide_in_url(word)).collect()
+    }
+
+    /// A word without the password and the secret values in the query of the URL that it ends with.
+    fn hide_in_url(&mut self, word: &str) -> String {
+        let Some(scheme_end) = word.find("://") else { return word.to_owned() };
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let start = word[..scheme_end].rfind(|c| !is_scheme(c)).map_or(0, |at| at + 1);
+        let end = word.trim_end().len();
+        let Some(mut url) = word.get(start..end).and_then(|url| Url::parse(url).ok()) else {
+            return word.to_owned();
+        };
+        let is_changed = [self.hide_password(&mut url), self.hide_query(&mut url)];
+        match is_changed.contains(&true) {
+            true => format!("{}{url}{}", &word[..start], &word[end..]),
+            false => word.to_owned(),
+        }
+    }
+
+    fn hide_password(&mut self, url: &mut Url) -> bool {
+        let Some(password) = url.password().map(str::to_owned) else { return false };
+        self.keep(&percent_decoded(&password));
+        self.keep(&password);
+        // A URL that has a password can have another.
+        url.set_password(Some("hidden")).is_ok()
+    }
+
+    fn hide_query(&mut self, url: &mut Url) -> bool {
+        if !url.query_pairs().any(|(name, _)| is_secret(&name)) {
+            return false;
+        }
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let raw = url.query().unwrap_or_default().to_owned();
+        let written = raw.split('&').filter(|pair| !pair.is_empty());
+        let shown: Vec<String> = written
+            .zip(&pairs)
+            .map(|(pair, (name, value))| match is_secret(name) {
+                true => {
+                    self.keep(pair.split_once('=').map_or("", |(_, value)| value));
+                    format!("{name}={}", self.text(value))
+                }
+                false => pair.to_owned(),
+            })
+            .collect();
+        url.set_query(Some(&shown.join("&")));
+        true
+    }
+
+    /// What stands in the place of a value that is a secret as a whole.
+    fn whole(&mut self, value: &Value) -> String {
+        match value {
+            Value::Object(map) => map.values().for_each(|value| drop(self.whole(value))),
+            Value::Array(values) => values.iter().for_each(|value| drop(self.whole(value))),
+            Value::String(text) => self.keep(text),
+            Value::Number(number) => self.keep(&number.to_string()),
+            Value::Bool(_) | Value::Null => {}
+        }
+        HIDDEN.to_owned()
+    }
+
+    fn text(&mut self, secret: &str) -> String {
+        self.keep(secret);
+        HIDDEN.to_owned()
+    }
+
+    /// Remembers a secret, the longest first: a shorter one may be a part of it.
+    fn keep(&mut self, secret: &str) {
+        if !secret.is_empty() && !self.0.iter().any(|known| known == secret) {
+            self.0.push(secret.to_owned());
+            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
     }
 }
 
 /// True for the name of a parameter whose value is a secret.
 pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
+    let name: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// A URL without the password in it; any other text as it is.
-fn without_password(text: &str) -> String {
-    let Some(mut url) = Url::parse(text).ok().filter(|url| url.password().is_some()) else {
-        return text.to_owned();
-    };
-    url.set_password(Some("hidden")).map_or_else(|()| HIDDEN.to_owned(), |()| url.into())
+/// The text without a word that is a secret.
+fn without_word(text: &str, secret: &str) -> String {
+    let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let mut shown = String::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices(secret) {
+        let end = at + secret.len();
+        if is_end(text[..at].chars().next_back()) && is_end(text[end..].chars().next()) {
+            shown.push_str(&text[done..at]);
+            shown.push_str(HIDDEN);
+            done = end;
+        }
+    }
+    shown + &text[done..]
+}
+
+/// A part of a URL as it was before it was written into one.
+fn percent_decoded(text: &str) -> String {
+    let url = Url::parse(&format!("http://localhost/?{}", text.replace('+', "%2B")));
+    let name = url.ok().and_then(|url| url.query_pairs().next().map(|(name, _)| name.into_owned()));
+    name.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -231,15 +377,42 @@ mod tests {
             "list": [{ "token": HIDDEN }],
             "url": "https://ada:hidden@example.com/a",
         });
-        assert_eq!(without_secrets(given), expected);
-        for (word, expected) in [
-            ("--param", "--param"),
-            ("db_password=x=y", "db_password=(hidden)"),
-            ("drop=https://u:x@h/", "drop=https://u:hidden@h/"),
-            ("https://u:x@h/", "https://u:hidden@h/"),
-            ("as_of=2024-01-31", "as_of=2024-01-31"),
+        let mut secrets = Secrets::default();
+        assert_eq!(secrets.hide(given), expected);
+        for name in ["apikey", "PASSPHRASE", "db.pwd", "private_key", "private-key", "X-Amz-Signature"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for (words, expected) in [
+            (&["--param", "db_password=x=y"][..], "--param db_password=(hidden)"),
+            (&["--param=db_password=x"], "--param=db_password=(hidden)"),
+            (&["--param=db=x"], "--param=db=x"),
+            (&["--token", "x", "y"], "--token (hidden) y"),
+            (&["drop=https://u:x@h/"], "drop=https://u:hidden@h/"),
+            (&["https://u:x@h/?a=b"], "https://u:hidden@h/?a=b"),
+            (&["drop=https://h/x?a=1&token=x&b=2"], "drop=https://h/x?a=1&token=(hidden)&b=2"),
+            (&["see https://u:x@h/ too"], "see https://u:hidden@h/ too"),
+            (&["(https://u:x@h/"], "(https://u:hidden@h/"),
+            (&["{\"token\":\"x\"}"], "{\"token\":\"(hidden)\"}"),
+            (&["body={\"a\":{\"pwd\":1}}"], "body={\"a\":{\"pwd\":\"(hidden)\"}}"),
+            (&["as_of=2024-01-31", "https://h/x?a=1"], "as_of=2024-01-31 https://h/x?a=1"),
         ] {
-            assert_eq!(word_without_secret(word), expected);
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            assert_eq!(Secrets::default().hide_in_words(&words), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_hidden_is_hidden_in_the_outcome() {
+        let mut secrets = Secrets::default();
+        secrets.hide(json!({ "db_password": "hunterFAIL", "pin_token": 42, "url": "https://u:p%40ss@h/" }));
+        for (outcome, expected) in [
+            ("false hunterFAIL ended with 1", "false (hidden) ended with 1"),
+            ("42 of 1420", "(hidden) of 1420"),
+            ("p@ss or p%40ss", "(hidden) or (hidden)"),
+            ("cannot get https://a:bcde@h/?token=x", "cannot get https://a:hidden@h/?token=(hidden)"),
+            ("done", "done"),
+        ] {
+            assert_eq!(secrets.hide_again(outcome), expected);
         }
     }
 }

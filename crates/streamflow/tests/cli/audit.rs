@@ -67,7 +67,10 @@ async fn every_change_through_the_console_leaves_one_entry() {
     );
     let (_, later) = console.ask("GET /api/streamflow/audit?since=2999-01-31T00:00:00Z", &[viewer]).await;
     assert_eq!(later, json!([]));
-    assert_eq!(console.ask("GET /api/streamflow/audit?since=lately", &[viewer]).await.0, 422);
+    for bad in ["audit?since=lately", "audit?limit=-1", "audit?limit=0", "promotions?limit=0", "runs?limit=0"]
+    {
+        assert_eq!(console.ask(&format!("GET /api/streamflow/{bad}"), &[viewer]).await.0, 422, "{bad}");
+    }
     console.server.stop("-TERM");
 }
 
@@ -115,4 +118,33 @@ fn every_command_that_changes_something_leaves_one_entry() {
     assert_eq!(project.json(&["audit", "ls", "--since", "2999-01-31"]), json!([]));
     let text = project.ok(&["audit", "ls", "--limit", "2"]);
     assert!(text.contains("this machine") && text.contains("models promote 9"), "{text}");
+}
+
+#[test]
+fn what_a_failed_run_was_given_in_secret_is_told_nowhere() {
+    let project = Project::new();
+    let flow = "[flows.tell]\nsteps = [{ run = [\"false\", \"{db_password}\", \"{host}\"] }]";
+    project.edit("streamflow.toml", |text| format!("{text}\n{flow}\n"));
+    let host = "--param=host=https://ada:hunter3@example.com/?token=hunter4";
+    let failed = project.run(&["flows", "run", "tell", "--param=db_password=hunter2", host]);
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(!failed.stderr.contains("hunter2"), "{}", failed.stderr);
+    let entries = project.json(&["audit", "ls"]);
+    assert!(!entries.to_string().contains("hunter"), "{entries:#}");
+    let [action, subject, _, outcome] = &told(&entries)[0];
+    assert_eq!(
+        (action.as_str(), subject.as_str()),
+        (
+            "command",
+            "flows run tell --param=db_password=(hidden) \
+             --param=host=https://ada:hidden@example.com/?token=(hidden)"
+        )
+    );
+    assert!(outcome.contains("failed: false (hidden) https://ada:hidden@example.com"), "{outcome}");
+    let run = project.json(&["flows", "inspect", "1"]);
+    assert!(!run["run"]["message"].as_str().unwrap().contains("hunter2"), "{run:#}");
+
+    project.run(&["flows", "run", "tell", "--param", &format!("note={}", "long ".repeat(200))]);
+    let text = project.ok(&["audit", "ls", "--limit", "1"]);
+    assert!(text.contains('…') && text.matches("long").count() < 50, "{text}");
 }

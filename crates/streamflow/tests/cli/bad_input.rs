@@ -123,7 +123,8 @@ fn a_wrong_command_line_ends_with_2() {
         (vec!["monitor"], "--reference <YYYY-MM-DD>"),
         (vec!["drift", file], "<CURRENT>"),
         (vec!["nonsense"], "unrecognized subcommand"),
-        (vec!["ingest", "--as-of", "2024-02-30", "drops"], date),
+        (vec!["ingest", "--as-of", "2024-02-30", "drops"], "there is no day 2024-02-30 in the calendar"),
+        (vec!["ingest", "--as-of", "2024-2-30", "drops"], date),
         (vec!["train", "--as-of", "january"], date),
         (monitor(&["2024"]), date),
         (vec!["drift", "--history", "--reference", "x"], date),
@@ -255,4 +256,57 @@ fn a_port_in_use_is_one_line() {
     let address = taken.local_addr().unwrap().to_string();
     refused(&project, &["serve", "--listen", &address], &[&address, "--listen"]);
     refused(&project, &["demo", "demo", "--listen", &address], &[&address, "--listen"]);
+}
+
+#[test]
+fn a_damaged_key_file_stops_only_what_needs_the_keys() {
+    let project = Project::new();
+    project.edit("streamflow.toml", |text| text.replace("[api]\n", "[api]\nkey_file = \"keys.toml\"\n"));
+    std::fs::write(project.path("keys.toml"), "shop = 12").unwrap();
+    for args in [&["check"][..], &["serve", "--listen", "127.0.0.1:0"], &["up", "--listen", "127.0.0.1:0"]] {
+        refused(&project, args, &["keys.toml is no key file"]);
+    }
+    project.ok(&["flows", "runs"]);
+    project.ok(&["audit", "ls"]);
+    project.ok(&["models", "ls"]);
+}
+
+#[test]
+fn a_data_directory_that_was_mistyped_is_not_made() {
+    let project = Project::new();
+    for args in [&["audit", "ls"][..], &["models", "ls"], &["flows", "runs"]] {
+        let args = [&["--data-dir", "dta"], args].concat();
+        refused(&project, &args, &["there is no data directory dta; is --data-dir"]);
+        assert!(!project.path("dta").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn words_of_flows_commands_are_checked() {
+    let project = Project::new();
+    let runs = |state| project.run(&["flows", "runs", "--state", state]);
+    let broken = runs("broken");
+    assert_eq!(broken.code, 2, "{}", broken.stderr);
+    assert!(broken.stderr.contains("\"broken\" is no state of a run; expected scheduled, pending"));
+    assert!(broken.stderr.contains("NO_ACTION"), "{}", broken.stderr);
+    for state in ["failed", "Completed", "no_action", "TimedOut"] {
+        assert_eq!(runs(state).code, 0, "{state}");
+    }
+    let turned = ["flows", "backfill", "monitor_month", "--from", "2024-03-31", "--to", "2024-01-31"];
+    refused_with(2, &project, &turned, &["--from 2024-03-31 is after --to 2024-01-31"]);
+}
+
+#[test]
+fn flows_that_cannot_run_or_never_end_are_refused() {
+    for (lines, expected) in [
+        ("[flows.a]\non = [\"flow:a\"]\nsteps = [{ run = [\"true\"] }]", "a → a start each other for ever"),
+        (
+            "[flows.monthly]\nschedule = { every = \"1d\" }",
+            "flows.monthly.schedule would start the flow without as_of",
+        ),
+    ] {
+        let project = Project::new();
+        project.edit("streamflow.toml", |text| format!("{text}\n{lines}\n"));
+        refused(&project, &["check"], &[expected]);
+    }
 }

@@ -160,6 +160,34 @@ async fn a_trusted_proxy_tells_the_host_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn an_open_console_is_read_by_its_own_names_alone() {
+    let console = Console::start(&project("hosts = [\"ops.example\"]"));
+    for path in [
+        "/api/v1/query?query=up",
+        "/api/v1/status/config",
+        "/metrics",
+        "/reports/x.html",
+        "/api/streamflow/runs/1/log.txt",
+        "/api/streamflow/openapi.json",
+    ] {
+        let status = async |host: &str| {
+            let asked = console.get(path).header("host", host).send().await.unwrap();
+            asked.status().as_u16()
+        };
+        assert_eq!(status("evil.example:9090").await, 421, "{path}");
+        for known in ["ops.example:9090", "10.0.0.7:9090", "streamflow:9090"] {
+            assert!([200, 404].contains(&status(known).await), "{path} by {known}");
+        }
+    }
+    let probed = console.get("/-/healthy").header("host", "evil.example").send().await.unwrap();
+    assert_eq!(probed.status().as_u16(), 200);
+    let refused = console.get("/metrics").header("host", "evil.example").send().await.unwrap();
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("Prometheus") && text.contains("console.hosts = "), "{text}");
+    console.server.stop("-TERM");
+}
+
+#[tokio::test]
 async fn a_role_bounds_what_a_program_may_do() {
     let project = Project::new();
     let tokens = "viewer:v, operator:o, a";

@@ -86,6 +86,9 @@ fn what_is_wrong_with_the_configuration_and_its_files_is_named() {
     project.edit("streamflow.toml", |text| format!("{text}\n[flows.monthyl]\nretries = 1\n"));
     fs::write(project.path("keys.toml"), "").unwrap();
     check(&project, &[], "secrets", "wrong", "api.key_file");
+    fs::set_permissions(project.path("keys.toml"), Permissions::from_mode(0o600)).unwrap();
+    fs::write(project.path("keys.toml"), "shop = 12").unwrap();
+    check(&project, &[], "secrets", "wrong", "keys.toml is no key file");
     check(&project, &[], "configuration", "wrong", "flows.monthyl is neither built in nor has steps");
     project.edit("streamflow.toml", |text| text.replace("[model]", "[modle]"));
     let found = complaints(&project, &[]);

@@ -81,6 +81,11 @@ async fn a_drop_in_the_watched_folder_becomes_a_month() {
 
     let (status, run) = post(&up, "/api/streamflow/hooks/evaluate_month", json!({})).await;
     assert_eq!((status, &run["cause"]), (200, &json!("webhook")), "{run}");
+    let hook = format!("{}/api/streamflow/hooks/evaluate_month", up.console);
+    let answer = up.client.post(&hook).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200, "without a body or a type of it");
+    let answer = up.client.post(&hook).body("as_of").send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 415, "a body says what it is");
     let (status, _) = post(&up, "/api/streamflow/hooks/train_model", json!({})).await;
     assert_eq!(status, 404, "a flow without webhook has no hook");
     let (status, refused) =

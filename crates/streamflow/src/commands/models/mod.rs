@@ -43,6 +43,9 @@ fn version_number(text: &str) -> Result<i64, String> {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let (data_dir, name) = (context.data_dir(&config), &config.model.name);
+    if matches!(args, Args::Ls) {
+        context.check_data_dir(&data_dir)?;
+    }
     let actor = actor();
     let by = By { actor: &actor, run: None };
     block_on(async {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::Query;
-use super::runs::{LIMIT_MAX, default_limit};
+use super::runs::{checked_limit, default_limit};
 use super::{ErrorBody, ResourceError, Resources};
 use crate::store::audit::{AuditEntry, AuditFilter};
 use crate::store::production::ProductionChange;
@@ -33,7 +33,7 @@ impl Page {
             }
         };
         let since = self.since.as_ref().map(moment).transpose()?;
-        Ok(AuditFilter { since, limit: self.limit.clamp(1, LIMIT_MAX) })
+        Ok(AuditFilter { since, limit: checked_limit(self.limit)? })
     }
 }
 

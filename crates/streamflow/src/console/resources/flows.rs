@@ -1,8 +1,10 @@
 //! The flows: when they run, what they take, and asking for runs of them.
 
 use anyhow::Context as _;
-use axum::extract::State;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
@@ -117,15 +119,27 @@ fn named<'a>(resources: &'a Resources, name: &'a str) -> Result<Known<'a>, Resou
     known(&resources.workspace().config, name).map_err(|error| ResourceError::not_found(error.to_string()))
 }
 
-/// Starts a flow whose configuration says `on = ["webhook"]`.
-#[utoipa::path(post, path = "/api/streamflow/hooks/{name}", tag = "flows", params(("name" = String, Path)), request_body = RunBody,
+async fn json_body(headers: &HeaderMap, body: Bytes) -> Result<RunBody, ResourceError> {
+    let mut request = Request::new(Body::from(body));
+    *request.headers_mut() = headers.clone();
+    let Json(body) = Json::from_request(request, &()).await?;
+    Ok(body)
+}
+
+/// Starts a flow whose configuration says `on = ["webhook"]`; without a body the run has the configured parameters.
+#[utoipa::path(post, path = "/api/streamflow/hooks/{name}", tag = "flows", params(("name" = String, Path)), request_body = Option<RunBody>,
     responses((status = 200, body = RunSummary), (status = 404, body = ErrorBody)))]
 pub async fn hook(
     State(resources): State<Resources>,
     Path(name): Path<String>,
-    body: Result<Json<RunBody>, JsonRejection>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Json<RunSummary>, ResourceError> {
-    let Json(RunBody { parameters }) = body?;
+    // Who only calls has nothing to say, and names no type of it.
+    let RunBody { parameters } = match body.is_empty() {
+        true => RunBody::default(),
+        false => json_body(&headers, body).await?,
+    };
     let triggers = match named(&resources, &name)?.config {
         Some(config) => config.triggers()?,
         None => Vec::new(),

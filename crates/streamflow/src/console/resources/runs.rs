@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -44,9 +44,18 @@ pub fn default_limit() -> i64 {
     100
 }
 
+/// How many are listed: more than [`LIMIT_MAX`] are cut to it, and none is a mistake.
+pub fn checked_limit(limit: i64) -> Result<i64, ResourceError> {
+    if limit < 1 {
+        let message = format!("limit is {limit}; expected a number from 1 to {LIMIT_MAX}");
+        return Err(ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    Ok(limit.min(LIMIT_MAX))
+}
+
 /// Runs, the newest first.
 #[utoipa::path(get, path = "/api/streamflow/runs", tag = "runs", params(Page),
-    responses((status = 200, body = Vec<RunSummary>)))]
+    responses((status = 200, body = Vec<RunSummary>), (status = 422, body = ErrorBody)))]
 pub async fn list(
     State(resources): State<Resources>,
     Query(page): Query<Page>,
@@ -54,7 +63,7 @@ pub async fn list(
     let runs = resources
         .workspace()
         .store
-        .runs(&RunFilter { limit: page.limit.clamp(1, LIMIT_MAX), ..page.filter() })
+        .runs(&RunFilter { limit: checked_limit(page.limit)?, ..page.filter() })
         .await;
     Ok(Json(runs.map_err(anyhow::Error::from)?.iter().map(summary).collect()))
 }
