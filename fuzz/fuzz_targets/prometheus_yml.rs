@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use streamflow_prometheus_yml::{LabelMap, Relabel, parse, relabel, without_secrets};
+use streamflow_prometheus_yml::{Document, LabelMap, Relabel, relabel};
 
 /// A rule may double a label, so that many in a row are not a matter of parsing.
 const RULES: usize = 8;
@@ -19,17 +19,19 @@ fn apply(rules: &[Relabel]) {
 }
 
 fuzz_target!(|text: &str| {
-    let shown = without_secrets(text);
-    let (config, _warnings) = match parse(text, Path::new("folder/prometheus.yml")) {
-        Ok(read) => read,
+    let path = Path::new("folder/prometheus.yml");
+    let document = match Document::read(text, path) {
+        Ok(document) => document,
         Err(error) => return assert!(!error.message.is_empty()),
     };
+    let config = &document.config;
     for scrape in &config.scrape_configs {
         apply(&scrape.relabel_configs);
         apply(&scrape.metric_relabel_configs);
     }
     config.remote_write.iter().for_each(|remote| apply(&remote.write_relabel_configs));
     apply(&config.alerting.alert_relabel_configs);
-    let shown = shown.expect("what is read can be shown");
-    assert_eq!(without_secrets(&shown).as_ref(), Ok(&shown), "what is shown is shown the same");
+    let shown = document.without_secrets(|_| None);
+    let again = Document::read(&shown, path).expect("what is shown can be read");
+    assert_eq!(again.without_secrets(|_| None), shown, "what is shown is shown the same");
 });
