@@ -194,8 +194,7 @@ impl<'a> Invocation<'a> {
             Err(waits) if flows::is_waiting(&waits) && prefect::is_started_by_worker() => {
                 Ended { name: "Suspended".to_owned(), message: waits.to_string(), ..Ended::default() }
             }
-            Err(waits) if flows::is_waiting(&waits) => return Err(Waits { run, question: waits }.into()),
-            outcome => outcome?,
+            outcome => outcome.map_err(|error| told(run, error))?,
         };
         Ok(Outcome { run, ended, tasks })
     }
@@ -204,11 +203,16 @@ impl<'a> Invocation<'a> {
 /// A run that waits for an answer, and how it is given.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "run {run} is paused: {question:#}; answer with `streamflow flows approve {run}` or `streamflow flows reject {run}`"
+    "run {run} is paused; answer with `streamflow flows approve {run}` or `streamflow flows reject {run}`: {question:#}"
 )]
 struct Waits {
     run: i64,
     question: anyhow::Error,
+}
+
+/// The error of a run that has not ended well, which for one that waits says how it is answered.
+fn told(run: i64, error: anyhow::Error) -> anyhow::Error {
+    if flows::is_waiting(&error) { Waits { run, question: error }.into() } else { error }
 }
 
 /// A line for each step of a run.
@@ -289,7 +293,8 @@ fn retry(run: i64, from: Option<&str>, all: bool, context: &Context) -> anyhow::
         let workspace = context.workspace(context.config()?, None).await?;
         flows::retry_here(&workspace, run, flows::Again::of(from, all), &actor(), bar).await
     })?;
-    tell(Outcome { run, ended: finished.outcome?, tasks: finished.tasks }, context)
+    let ended = finished.outcome.map_err(|error| told(run, error))?;
+    tell(Outcome { run, ended, tasks: finished.tasks }, context)
 }
 
 fn backfill(flow: &str, range: Range, given: Map<String, Value>, context: &Context) -> anyhow::Result<()> {

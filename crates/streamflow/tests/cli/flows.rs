@@ -419,3 +419,21 @@ fn six_months_say_what_is_usual_and_the_configuration_what_it_is_worth() {
     let told = project.ok(&["evaluate"]);
     assert!(told.contains("from which on it is usual") && told.contains("business_value"), "{told}");
 }
+
+#[test]
+fn a_run_that_waits_says_how_it_is_answered() {
+    let project = Project::new();
+    let sample = ["--months", "2", "--rows", "2500", "--relation-month", "2"];
+    project.ok(&[&["sample", "--out", "drops"], &sample[..]].concat());
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let month = ["--param", "as_of=2024-02-29", "--param", "drop=drops/month_2024-02-29"];
+    let args = [&["flows", "run", "monthly", "--param", "promote=ask"], &month[..]].concat();
+    let paused = project.run(&args);
+    let expected = "run 3 is paused; answer with `streamflow flows approve 3` or `streamflow flows reject 3`: the \
+                    run waits for an answer: Promote version 2?";
+    assert_eq!(paused.code, 1);
+    assert!(paused.stderr.contains(expected), "{}", paused.stderr);
+    project.ok(&["flows", "reject", "3"]);
+    assert_eq!(project.json(&["flows", "inspect", "3"])["run"]["state_name"], "Failed", "a no ends the run");
+}
