@@ -223,7 +223,7 @@ fn a_damaged_ledger_entry_is_named_beside_the_other_months() {
         "as_of=2024-01-31.json is damaged",
         "with --replace",
         "6 of 6 files",
-        "1 ledger entries cannot be read",
+        "1 faults of the ledger",
     ] {
         assert!(run.stdout.contains(part), "{}", run.stdout);
     }
