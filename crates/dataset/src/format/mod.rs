@@ -6,6 +6,7 @@ pub(crate) mod arrow;
 pub(crate) mod coding;
 pub(crate) mod columnar;
 pub(crate) mod csv;
+mod ending;
 mod pages;
 pub(crate) mod parquet;
 pub(crate) mod plain_array;

@@ -14,6 +14,8 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::ending::Ending;
+
 /// Largest value of a column whose values are all of one length; of those that are read, decimals have up to 32 bytes.
 const MAX_FIXED_BYTES: i32 = 1 << 10;
 
@@ -65,7 +67,8 @@ impl<R: ChunkReader + 'static> Iterator for Chunks<R> {
         let chunk = group.column(self.column);
         let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         let column = chunk.column_descr_ptr();
-        let pages = SerializedPageReader::new(Arc::clone(&self.source), chunk, rows, None);
+        let source = Arc::new(Ending(Arc::clone(&self.source)));
+        let pages = SerializedPageReader::new(source, chunk, rows, None);
         Some(pages.map(|pages| Box::new(Vetted { pages, column }) as Box<dyn PageReader>))
     }
 }
@@ -74,7 +77,7 @@ impl<R: ChunkReader + 'static> PageIterator for Chunks<R> {}
 
 /// The pages of a column in a row group.
 struct Vetted<R: ChunkReader> {
-    pages: SerializedPageReader<R>,
+    pages: SerializedPageReader<Ending<R>>,
     column: Arc<ColumnDescriptor>,
 }
 

@@ -219,12 +219,9 @@ fn a_damaged_ledger_entry_is_named_beside_the_other_months() {
     std::fs::write(project.path("data/snapshots/_ledger/as_of=2024-01-31.json"), "{").unwrap();
     let run = project.run(&["data", "verify"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
-    for part in [
-        "as_of=2024-01-31.json is damaged",
-        "with --replace",
-        "6 of 6 files",
-        "1 faults of the ledger",
-    ] {
+    for part in
+        ["as_of=2024-01-31.json is damaged", "with --replace", "6 of 6 files", "1 faults of the ledger"]
+    {
         assert!(run.stdout.contains(part), "{}", run.stdout);
     }
     let json = project.run(&["data", "verify", "--format", "json"]).stdout;
