@@ -1,7 +1,7 @@
 //! What runs flows by itself while a server is up: schedules, triggers, runs that wait for their turn, and those whose
 //! process is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::keep::Busy;
 use crate::keep::forget::resume;
 use crate::keep::prune::{Fate, prune};
 use crate::store::approvals::Answer;
+use crate::store::leases::Claim;
 use crate::store::runs::Run;
 use crate::store::schedules::SkippedTime;
 use crate::store::transitions::Step;
@@ -254,21 +255,23 @@ impl Runner {
     /// Starts the runs whose time has come, as far as their flows and this process allow.
     async fn start_due(&mut self) -> anyhow::Result<()> {
         let waiting = self.workspace.store.scheduled_runs().await?;
-        let mut held: BTreeMap<String, ()> = BTreeMap::new();
+        let mut held = BTreeSet::new();
         for run in waiting {
-            if is_ahead(&run) || held.contains_key(&run.flow) {
+            if is_ahead(&run) || held.contains(&run.flow) {
                 continue;
             }
             if self.active.len() >= ACTIVE_MAX {
                 self.tell_late(&run, "this server works on as many runs as it may").await?;
                 continue;
             }
-            if !self.workspace.store.claim_run(run.id, &run.flow, Some(1)).await? {
-                self.overlapping(&run).await?;
-                held.insert(run.flow, ());
-                continue;
+            match self.workspace.store.claim_run(run.id, &run.flow, Some(1)).await? {
+                Claim::Taken => self.start(run),
+                Claim::Gone => {}
+                Claim::Busy { active } => {
+                    self.overlapping(&run, active).await?;
+                    held.insert(run.flow);
+                }
             }
-            self.start(run);
         }
         Ok(())
     }
@@ -291,25 +294,24 @@ impl Runner {
     }
 
     /// What becomes of a run whose flow is busy.
-    async fn overlapping(&self, run: &Run) -> anyhow::Result<()> {
+    async fn overlapping(&self, run: &Run, active: i64) -> anyhow::Result<()> {
         let store = &self.workspace.store;
         let overlap = known(&self.workspace.config, &run.flow)
             .ok()
             .and_then(|flow| flow.config)
             .map(|config| config.overlap)
             .unwrap_or_default();
-        let Some(active) = store.active_run(&run.flow).await? else { return Ok(()) };
         let reason = format!("run {active} of {} is active, and one may be at a time", run.flow);
         match overlap {
             Overlap::Skip => {
-                store.move_run(run.id, &Step::new(State::Cancelled, "Skipped", &reason)).await?;
+                store.move_waiting(run.id, &Step::new(State::Cancelled, "Skipped", &reason)).await?;
             }
             Overlap::CancelRunning => {
                 cancel(store, active, &format!("run {}", run.id)).await?;
             }
             Overlap::Queue if run.state_name != "AwaitingConcurrencySlot" => {
                 store
-                    .move_run(run.id, &Step::new(State::Scheduled, "AwaitingConcurrencySlot", &reason))
+                    .move_waiting(run.id, &Step::new(State::Scheduled, "AwaitingConcurrencySlot", &reason))
                     .await?;
             }
             Overlap::Queue => {}
@@ -322,7 +324,7 @@ impl Runner {
         let is_late = due.is_some_and(|due| due + LATE_AFTER < Timestamp::now());
         if is_late && run.state_name == "Scheduled" {
             let late = Step::new(State::Scheduled, "Late", reason);
-            self.workspace.store.move_run(run.id, &late).await.context("cannot record a late run")?;
+            self.workspace.store.move_waiting(run.id, &late).await.context("cannot record a late run")?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::signals;
 use crate::notify::Outbox;
 use crate::prefect;
 use crate::store::approvals::Answer;
+use crate::store::leases::Claim;
 use crate::store::runs::{NewRun, Run};
 use crate::store::transitions::Step;
 use crate::store::{State, Store, now};
@@ -93,7 +94,7 @@ pub async fn work_on(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyh
 async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
     loop {
         let record = recorded(&workspace.store, run).await?;
-        if !workspace.store.claim_run(run, &record.flow, None).await? {
+        if workspace.store.claim_run(run, &record.flow, None).await? != Claim::Taken {
             return elsewhere(&workspace.store, run).await;
         }
         let stop = signals::stop_sign();

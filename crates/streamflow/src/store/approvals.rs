@@ -126,6 +126,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::leases::Claim;
     use crate::store::{new_run, temporary};
 
     #[tokio::test]
@@ -134,7 +135,7 @@ mod tests {
         let run = store.schedule_run(&new_run("monthly", &serde_json::json!({}))).await.unwrap().unwrap();
         let by = |is_approved| Answer { is_approved, by: "anna", note: "" };
         assert!(!store.answer(run, by(true)).await.unwrap(), "nothing was asked");
-        assert!(store.claim_run(run, "monthly", None).await.unwrap());
+        assert_eq!(store.claim_run(run, "monthly", None).await.unwrap(), Claim::Taken);
         store.move_run(run, &Step::new(State::Running, "Running", "")).await.unwrap();
         store.ask(run, "promote", "promote version 2?", "2024-01-31T00:00:00.000Z").await.unwrap();
         assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Paused);

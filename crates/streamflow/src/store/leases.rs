@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::{Sqlite, Transaction};
+
 use super::transitions::{Step, move_in};
 use super::{State, Store, now, process};
 
@@ -18,34 +20,40 @@ pub struct Sign {
     pub state: State,
 }
 
+/// What came of trying to take a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// This process works on it.
+    Taken,
+    /// It waits no longer: another process was faster, or it has ended.
+    Gone,
+    /// Its flow has as many active runs as it may; this is the oldest of them.
+    Busy { active: i64 },
+}
+
 /// The end of a lease that is renewed now.
 fn lease_end() -> String {
     format!("{:.3}", jiff::Timestamp::now() + LEASE)
 }
 
 impl Store {
-    /// Takes a scheduled run for this process; false when another was faster, or the flow has as many active runs as it
-    /// may.
-    pub async fn claim_run(&self, run: i64, flow: &str, most_active: Option<i64>) -> sqlx::Result<bool> {
+    /// Takes a scheduled run for this process, where its flow has fewer active runs than `most_active`.
+    pub async fn claim_run(&self, run: i64, flow: &str, most_active: Option<i64>) -> sqlx::Result<Claim> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let active: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
+        if !is_waiting(&mut transaction, run).await? {
+            return Ok(Claim::Gone);
+        }
+        let (count, oldest): (i64, Option<i64>) = sqlx::query_as(
+            "SELECT COUNT(*), MIN(id) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
         )
         .bind(flow)
         .fetch_one(&mut *transaction)
         .await?;
-        if most_active.is_some_and(|most| active >= most) {
-            return Ok(false);
+        if let Some(active) = oldest.filter(|_| most_active.is_some_and(|most| count >= most)) {
+            return Ok(Claim::Busy { active });
         }
-        let step = Step::new(State::Pending, "Pending", "");
-        let is_scheduled =
-            sqlx::query_scalar::<_, i64>("SELECT 1 FROM runs WHERE id = ? AND state = 'scheduled'")
-                .bind(run)
-                .fetch_optional(&mut *transaction)
-                .await?
-                .is_some();
-        if !is_scheduled || !move_in(&mut transaction, run, &step).await? {
-            return Ok(false);
+        if !move_in(&mut transaction, run, &Step::new(State::Pending, "Pending", "")).await? {
+            return Ok(Claim::Gone);
         }
         sqlx::query("UPDATE runs SET process = ?, lease_until = ? WHERE id = ?")
             .bind(process::own())
@@ -54,7 +62,15 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Claim::Taken)
+    }
+
+    /// Moves a run that waits; false, and nothing happens, where a process has taken it since it was looked at.
+    pub async fn move_waiting(&self, run: i64, step: &Step<'_>) -> sqlx::Result<bool> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let moved = is_waiting(&mut transaction, run).await? && move_in(&mut transaction, run, step).await?;
+        transaction.commit().await?;
+        Ok(moved)
     }
 
     /// Says that this process still works on the run, and learns whether somebody wants it to stop.
@@ -132,6 +148,15 @@ impl Store {
     }
 }
 
+/// Whether a run waits for a process.
+async fn is_waiting(transaction: &mut Transaction<'_, Sqlite>, run: i64) -> sqlx::Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM runs WHERE id = ? AND state = 'scheduled'")
+        .bind(run)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(found.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +179,7 @@ mod tests {
             (None, ago, State::Pending),
         ] {
             let run = store.schedule_run(&new_run("f", &serde_json::json!({}))).await.unwrap().unwrap();
-            assert!(store.claim_run(run, "f", None).await.unwrap());
+            assert_eq!(store.claim_run(run, "f", None).await.unwrap(), Claim::Taken);
             let task = store.start_task(run, "train", 1).await.unwrap();
             sqlx::query("UPDATE runs SET process = ?, lease_until = ? WHERE id = ?")
                 .bind(process)
@@ -179,13 +204,24 @@ mod tests {
         for _ in 0..2 {
             runs.push(store.schedule_run(&new_run("f", &parameters)).await.unwrap().unwrap());
         }
-        assert!(store.claim_run(runs[0], "f", Some(1)).await.unwrap());
-        assert!(!store.claim_run(runs[0], "f", None).await.unwrap(), "it is taken");
-        assert!(!store.claim_run(runs[1], "f", Some(1)).await.unwrap(), "one at a time");
-        assert_eq!(store.renew_lease(runs[0]).await.unwrap().state, State::Pending);
-        for state in [State::Running, State::Completed] {
-            assert!(store.move_run(runs[0], &Step::new(state, "x", "")).await.unwrap());
+        let claim = async |run, most| store.claim_run(run, "f", most).await.unwrap();
+        let waits = Step::new(State::Scheduled, "AwaitingConcurrencySlot", "");
+        assert!(store.move_waiting(runs[0], &waits).await.unwrap());
+        assert_eq!(claim(runs[0], Some(1)).await, Claim::Taken);
+        assert_eq!(claim(runs[0], None).await, Claim::Gone, "it is taken");
+        assert_eq!(claim(runs[0], Some(1)).await, Claim::Gone, "a run is not in its own way");
+        assert_eq!(claim(runs[1], Some(1)).await, Claim::Busy { active: runs[0] }, "one at a time");
+        for state in [State::Pending, State::Running] {
+            store.move_run(runs[0], &Step::new(state, "x", "")).await.unwrap();
+            assert!(
+                !store.move_waiting(runs[0], &waits).await.unwrap(),
+                "what was taken does not wait again"
+            );
         }
-        assert!(store.claim_run(runs[1], "f", Some(1)).await.unwrap());
+        let state = store.run(runs[0]).await.unwrap().unwrap().state;
+        assert_eq!(state, State::Running);
+        assert_eq!(store.renew_lease(runs[0]).await.unwrap().state, State::Running);
+        assert!(store.move_run(runs[0], &Step::new(State::Completed, "x", "")).await.unwrap());
+        assert_eq!(claim(runs[1], Some(1)).await, Claim::Taken);
     }
 }

@@ -226,16 +226,6 @@ impl Store {
             .await
     }
 
-    /// A run of the flow that a process works on, the oldest.
-    pub async fn active_run(&self, flow: &str) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar(
-            "SELECT MIN(id) FROM runs WHERE flow = ? AND state IN ('pending', 'running', 'cancelling')",
-        )
-        .bind(flow)
-        .fetch_one(&self.pool)
-        .await
-    }
-
     /// True where a run of the flow about that month waits for its turn.
     pub async fn is_waiting(&self, flow: &str, period: &str) -> sqlx::Result<bool> {
         let found: Option<i64> = sqlx::query_scalar(
