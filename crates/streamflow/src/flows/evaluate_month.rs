@@ -100,11 +100,9 @@ pub async fn evaluate(
 
 /// What is usual for the version, by its evaluations on the months before that are kept.
 async fn usual(workspace: &Workspace, evaluation: &Evaluation) -> anyhow::Result<Option<Usual>> {
-    let mut kept = workspace.store.evaluations(&evaluation.model).await?;
-    kept.retain(|one| one.version == evaluation.version && one.kind == "realised");
-    let parsed = kept.into_iter().filter_map(|one| serde_json::from_value::<Evaluation>(one.evaluation).ok());
-    let before = parsed.filter(|one| one.period < evaluation.period && one.period != one.trained_on);
-    Ok(Usual::of(&before.map(|one| one.auc()).collect::<Vec<_>>(), evaluation.auc()))
+    let Evaluation { model, version, period, .. } = evaluation;
+    let before = workspace.store.realised_aucs_before(model, *version, &period.to_string()).await?;
+    Ok(Usual::of(&before, evaluation.auc()))
 }
 
 /// A version with all that is known of it: that of the number, or the one in production.
