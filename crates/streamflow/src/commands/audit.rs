@@ -98,28 +98,26 @@ pub fn audited(
     let mut secrets = Secrets::default();
     let (actor, subject) = (actor(), secrets.hide_in_words(words));
     let entry = NewEntry { actor: &actor, action: COMMAND, subject: &subject, ..NewEntry::default() };
-    let begun = match has_store() {
-        true => Some(block_on(async { Ok(Store::open(&data_dir).await?.begin_change(&entry).await?) })?),
-        false => None,
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let begin = async || {
+        let store = Store::open(&data_dir).await?;
+        let begun = store.begin_change(&entry).await?;
+        anyhow::Ok((store, begun))
     };
+    let begun = if has_store() { Some(runtime.block_on(begin())?) } else { None };
     let result = run();
     let failed = |error| secrets.hide_again(&format!("failed: {}", one_line(error)));
     let outcome = result.as_ref().map_or_else(failed, |_| DONE.to_owned());
-    if has_store() {
-        let ended = block_on(async {
-            let store = Store::open(&data_dir).await?;
-            let recorded = match begun {
-                Some(begun) => store.end_change(begun, &outcome).await,
-                None => store.audit(&entry, &outcome).await,
-            };
-            recorded.map_err(anyhow::Error::from)
-        });
-        if let Err(error) = ended {
-            tracing::error!(
-                "the outcome of this command is missing in the audit trail: {}",
-                one_line(&error)
-            );
+    let ended = runtime.block_on(async {
+        match begun {
+            Some((store, begun)) => store.end_change(begun, &outcome).await?,
+            None if has_store() => Store::open(&data_dir).await?.audit(&entry, &outcome).await?,
+            None => {}
         }
+        anyhow::Ok(())
+    });
+    if let Err(error) = ended {
+        tracing::error!("the outcome of this command is missing in the audit trail: {}", one_line(&error));
     }
     result
 }

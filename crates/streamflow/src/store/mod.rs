@@ -6,7 +6,7 @@ pub mod copy;
 pub mod evaluations;
 pub mod forgetting;
 pub mod inspect;
-mod leases;
+pub mod leases;
 pub mod logs;
 pub mod mirror;
 pub mod models;
@@ -83,7 +83,9 @@ impl Store {
             let options = options.clone().synchronous(synchronous);
             SqlitePoolOptions::new().max_connections(connections).connect_with(options)
         };
-        let durable = first(|| open(SqliteSynchronous::Full, 1)).await?;
+        // The first connection makes a new file a write-ahead log, which SQLite refuses at once, whatever the busy
+        // timeout, while another process does the same.
+        let durable = until_free(|| open(SqliteSynchronous::Full, 1), is_busy).await?;
         migrate(&durable).await?;
         let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
         store.end_crashed_runs().await?;
@@ -91,18 +93,18 @@ impl Store {
     }
 }
 
-/// Opens the first connection. It makes a new file a write-ahead log, which SQLite refuses at once, whatever the busy
-/// timeout, while another process does the same: then it is tried again.
-async fn first<F: Future<Output = sqlx::Result<SqlitePool>>>(
-    open: impl Fn() -> F,
-) -> sqlx::Result<SqlitePool> {
+/// Tries again what another process keeps from the database, as `is_kept` tells by the error.
+async fn until_free<T, E, F: Future<Output = Result<T, E>>>(
+    attempt: impl Fn() -> F,
+    is_kept: impl Fn(&E) -> bool,
+) -> Result<T, E> {
     for _ in 1..TRIES {
-        match open().await {
-            Err(error) if is_busy(&error) => tokio::time::sleep(PAUSE).await,
+        match attempt().await {
+            Err(error) if is_kept(&error) => tokio::time::sleep(PAUSE).await,
             done => return done,
         }
     }
-    open().await
+    attempt().await
 }
 
 /// Whether SQLite answered `SQLITE_BUSY` or one of its extended codes, whose low byte it is.
@@ -136,16 +138,10 @@ fn migrator() -> Migrator {
 /// step that the other has taken: it looks again.
 async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
     refuse_newer(pool).await?;
-    for _ in 1..TRIES {
-        match migrator().run(pool).await {
-            Ok(()) => return Ok(()),
-            Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) => {
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Ok(migrator().run(pool).await?)
+    let is_taken =
+        |error: &MigrateError| matches!(error, MigrateError::ExecuteMigration(..) | MigrateError::Execute(_));
+    let migrator = migrator();
+    Ok(until_free(|| migrator.run(pool), is_taken).await?)
 }
 
 /// Refuses a database that a later release has brought up to its own date: nothing is known of what it holds.
