@@ -77,12 +77,7 @@ impl Disk {
 
     fn remove_file(&self, path: &Path) -> Result<(), Error> {
         self.step()?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path)(error))
-            }
-            _ => Ok(()),
-        }
+        removed(path, fs::remove_file(path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
@@ -92,12 +87,7 @@ impl Disk {
 
     fn remove_dir(&self, path: &Path) -> Result<(), Error> {
         self.step()?;
-        match fs::remove_dir_all(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", path)(error))
-            }
-            _ => Ok(()),
-        }
+        removed(path, fs::remove_dir_all(path))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -105,6 +95,14 @@ impl Disk {
         self.step()?;
         file.write_all(bytes).map_err(Error::io("write", path))?;
         self.sync_file(&file, path)
+    }
+}
+
+/// What is gone already was removed.
+fn removed(path: &Path, result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Which results of steps another run may take over: those of the same inputs.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -8,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use streamflow_dataset::Period;
 
+use crate::random::hex;
 use crate::workspace::Workspace;
 
 /// A hash of everything that the result of a step is made of, the version of the product included.
@@ -44,10 +44,7 @@ impl Inputs {
 
     /// The hash in hexadecimal digits.
     pub fn finish(self) -> String {
-        self.0.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("text grows");
-            text
-        })
+        hex(&self.0.finalize())
     }
 
     /// The length goes first: what is added twice is not what is added at once.

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::random::hex;
+
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 1 << 18;
 
@@ -23,7 +25,7 @@ pub fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Digest> {
     let (mut hasher, mut size_bytes, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK_BYTES]);
     loop {
         match from.read(&mut chunk) {
-            Ok(0) => return Ok(Digest { sha256: hex(hasher), size_bytes }),
+            Ok(0) => return Ok(Digest { sha256: hex(&hasher.finalize()), size_bytes }),
             Ok(count) => {
                 hasher.update(&chunk[..count]);
                 to.write_all(&chunk[..count])?;
@@ -43,9 +45,5 @@ pub fn of_file(path: &Path) -> anyhow::Result<Digest> {
 
 /// The SHA-256 of some bytes, in hexadecimal digits.
 pub fn of_bytes(bytes: &[u8]) -> String {
-    hex(Sha256::new_with_prefix(bytes))
-}
-
-fn hex(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }

@@ -21,18 +21,23 @@ impl Upkeep {
     /// [`Busy`], or a folder that cannot be written to.
     pub fn begin(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join(".upkeep.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(Busy(path).into()),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot lock {}", path.display()))
-            }
+        match locked(&path)? {
+            Some(file) => Ok(Self(file)),
+            None => Err(Busy(path).into()),
+        }
+    }
+}
+
+/// A lock file that is made where it is missing, locked until it is closed; none while another process has locked it.
+pub(super) fn locked(path: &Path) -> anyhow::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    let opened = options.create(true).truncate(false).write(true).open(path);
+    let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
 }

@@ -4,7 +4,7 @@
 //! configuration take their places where none is, and last the data directory is renamed into its own: the commit point.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::archive;
 use super::backup::object;
 use super::digest::{self, Digest};
+use super::lock::locked;
 use super::manifest::{CONFIG, DATA, FileEntry, MANIFEST, Manifest, REPORTS, is_inside};
 use crate::config::Config;
 use crate::files::{below, sync};
@@ -300,23 +301,18 @@ struct Claim {
 impl Claim {
     fn of(aside: &Path) -> anyhow::Result<Self> {
         let path = aside.with_added_extension("lock");
-        let failed = || format!("cannot lock {}", path.display());
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(false).write(true).open(&path).with_context(failed)?;
-        let is_taken = match file.try_lock() {
-            Ok(()) => false,
-            Err(TryLockError::WouldBlock) => true,
-            Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
-        };
         // Who had it has removed it at the end: what is locked must be what lies there.
-        let own = file.metadata().with_context(failed)?.ino();
-        if is_taken || fs::metadata(&path).map(|found| found.ino()).ok() != Some(own) {
-            bail!(
+        let lies_there = |file: &File| {
+            let own = file.metadata().with_context(|| format!("cannot lock {}", path.display()))?.ino();
+            anyhow::Ok(fs::metadata(&path).is_ok_and(|found| found.ino() == own))
+        };
+        match locked(&path)? {
+            Some(file) if lies_there(&file)? => Ok(Self { path, _file: file }),
+            _ => bail!(
                 "another restore is writing to this place ({} is locked); wait until it has finished",
                 path.display()
-            );
+            ),
         }
-        Ok(Self { path, _file: file })
     }
 }
 

@@ -10,6 +10,7 @@ use streamflow_outbound::{Credentials, Receiver, causes, client_of};
 use super::TRY_MAX;
 use super::message::Message;
 use super::secret::Place;
+use crate::random::hex;
 
 /// `sha256=` and the HMAC-SHA256 of the timestamp, a dot and the body, in hexadecimal digits.
 pub const SIGNATURE: &str = "X-StreamFlow-Signature";
@@ -77,8 +78,7 @@ impl Webhook {
 pub fn signature(secret: &str, timestamp: &str, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signed = hmac::sign(&key, format!("{timestamp}.{body}").as_bytes());
-    let digits: String = signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={digits}")
+    format!("sha256={}", hex(signed.as_ref()))
 }
 
 #[cfg(test)]

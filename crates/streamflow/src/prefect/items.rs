@@ -5,6 +5,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::server::shortened;
+use crate::random::hex;
 use crate::store::State;
 use crate::store::mirror::{Artifact, Mirrored, Told, ToldLog, ToldTask};
 
@@ -23,7 +24,7 @@ pub fn uuid_of(text: &str) -> String {
     // Version 8, "made by a rule of one's own", and the variant of RFC 9562.
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(&bytes);
     let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
     parts.join("-")
 }

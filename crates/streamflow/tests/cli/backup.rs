@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -244,27 +242,6 @@ fn a_flipped_bit_is_named_and_nothing_is_restored() {
     println!("flipped bits of backups: {} faults, {lost} lost", faults + 1);
 }
 
-/// Runs a command again and again and kills it at ever later moments, until it ends by itself.
-fn killed(project: &Project, args: &[&str], mut look: impl FnMut()) -> usize {
-    let start = || project.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut kills = 0;
-    for step in 0.. {
-        let mut process = start();
-        let deadline = Instant::now() + Duration::from_millis(4 * step);
-        while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
-            std::thread::park_timeout(Duration::from_micros(200));
-        }
-        if process.try_wait().unwrap().is_some() {
-            return kills;
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        kills += 1;
-        look();
-    }
-    kills
-}
-
 #[test]
 fn a_backup_killed_anywhere_leaves_the_old_one_or_the_new_one() {
     let mut faults = 0;
@@ -277,7 +254,7 @@ fn a_backup_killed_anywhere_leaves_the_old_one_or_the_new_one() {
         let old = contents(&project);
         ingest(&project, "2024-03-31");
         let new = contents(&project);
-        faults += killed(&project, &["backup", to], || {
+        faults += project.killed(&["backup", to], || {
             let (restored, run) = restore(&place);
             assert_eq!(run.code, 0, "{}", run.stderr);
             let found = contents(&restored);
@@ -297,7 +274,7 @@ fn a_restore_killed_anywhere_leaves_nothing_or_all() {
     let expected = contents(&project);
     let target = empty();
     let from = place.to_str().unwrap();
-    let faults = killed(&target, &["restore", from], || {
+    let faults = target.killed(&["restore", from], || {
         if target.path("data").exists() {
             assert!(contents(&target) == expected, "{:?}", contents(&target).keys());
             std::fs::remove_dir_all(target.path("data")).unwrap();

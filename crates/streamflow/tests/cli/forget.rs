@@ -1,9 +1,6 @@
 //! `streamflow forget`: one of two entities leaves everything, while a server runs, and wherever it is cut off.
 #![allow(clippy::print_stdout)]
 
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::project::Project;
@@ -205,24 +202,11 @@ fn a_number_is_forgotten_however_it_is_spelled() {
 #[tokio::test]
 async fn forgetting_killed_anywhere_goes_on() {
     let (project, [ada, bob]) = project();
-    let mut faults = 0;
-    for step in 0.. {
-        let mut process =
-            project.command(&["forget", &ada]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(3 * step);
-        while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
-            std::thread::park_timeout(Duration::from_micros(200));
-        }
-        if process.try_wait().unwrap().is_some() {
-            break;
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        faults += 1;
+    let faults = project.killed(&["forget", &ada], || {
         let verified = project.run(&["data", "verify"]);
         assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
         assert!(!naming(&project, &bob).is_empty());
-    }
+    });
     // Whatever the last of them left, a server finishes.
     let up = Up::start(&project, &[]);
     crate::http::eventually("the rest is done", || async {

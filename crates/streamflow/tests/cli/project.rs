@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 pub struct Project {
     pub dir: tempfile::TempDir,
@@ -56,6 +57,28 @@ impl Project {
         let run = self.run(args);
         assert_eq!(run.code, 0, "streamflow {}: {}", args.join(" "), run.stderr);
         run.stdout
+    }
+
+    /// Runs a command again and again and kills it at ever later moments, until it ends by itself; how often it was killed.
+    /// `look` follows each time.
+    pub fn killed(&self, args: &[&str], mut look: impl FnMut()) -> usize {
+        let start = || self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut kills = 0;
+        for step in 0.. {
+            let mut process = start();
+            let deadline = Instant::now() + Duration::from_millis(3 * step);
+            while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
+                std::thread::park_timeout(Duration::from_micros(200));
+            }
+            if process.try_wait().unwrap().is_some() {
+                break;
+            }
+            process.kill().unwrap();
+            process.wait().unwrap();
+            kills += 1;
+            look();
+        }
+        kills
     }
 
     /// Runs a command with `--format json` that must succeed.

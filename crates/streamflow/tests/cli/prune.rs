@@ -1,9 +1,7 @@
 //! `streamflow data prune`: what is old goes, what is needed stays, and a reader meets neither half.
 #![allow(clippy::print_stdout)]
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -149,24 +147,11 @@ fn without_limits_everything_is_kept() {
 #[test]
 fn a_clean_up_killed_anywhere_leaves_a_store_that_is_whole() {
     let project = project();
-    let mut faults = 0;
-    for step in 0.. {
-        let mut process =
-            project.command(&["data", "prune"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(3 * step);
-        while Instant::now() < deadline && process.try_wait().unwrap().is_none() {
-            std::thread::park_timeout(Duration::from_micros(200));
-        }
-        if process.try_wait().unwrap().is_some() {
-            break;
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        faults += 1;
+    let faults = project.killed(&["data", "prune"], || {
         let verified = project.run(&["data", "verify"]);
         assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
         project.ok(&["models", "ls"]);
-    }
+    });
     let left = fates(&project.json(&["data", "prune", "--dry-run"]));
     assert!(left.iter().all(|line| !line.ends_with(" goes")), "{left:?}");
     assert!(!project.path("data/models/churn/2").exists());
