@@ -1,5 +1,5 @@
 //! Scores a table of numbers with a model file and tells how long reading and scoring take: the other side of
-//! `bench/models.py`.
+//! `bench/scoring.py`.
 //!
 //!     cargo run --release -p streamflow-inference --example batch -- MODEL TABLE ROUNDS
 //!

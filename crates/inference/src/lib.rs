@@ -2,7 +2,8 @@
 //! LightGBM, CatBoost and ONNX.
 //!
 //! Judged by the libraries themselves, bit for bit where the order of sums is known. Nothing is trained or converted
-//! here, and no library is called. What a file has and is not evaluated exactly is refused by its name: there is no
+//! here. No library is called, but for ONNX graphs with other operators, where the binary offers one
+//! ([`offer_runtime`]). What a file has and is not evaluated exactly is refused by its name: there is no
 //! answer that is nearly right.
 //!
 //! Vocabulary: a *feature* is an input of the model; a *margin* is the sum of the trees before the *link* makes it a
@@ -37,6 +38,7 @@ mod link;
 mod model;
 mod onnx;
 mod predictions;
+mod runtime;
 mod xgboost;
 
 pub use error::Error;
@@ -44,3 +46,4 @@ pub use format::{Format, MAX_FILE_BYTES};
 pub use input::{Input, Kind, Level, Levels, Value};
 pub use model::{Model, ReadOptions, Task};
 pub use predictions::{Labels, Matrix, Predictions};
+pub use runtime::{GraphRuntime, PreparedGraph, Tensor, TensorData, offer_runtime};

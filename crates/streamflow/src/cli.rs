@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use streamflow_onnxruntime::OnnxRuntime;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
@@ -134,6 +135,7 @@ fn quiet_decoders() {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     quiet_decoders();
+    offer_onnxruntime();
     let context = Context {
         config_file: cli.config,
         data_dir: cli.data_dir,
@@ -151,6 +153,12 @@ pub fn main() -> ExitCode {
             if error.is::<Usage>() { ExitCode::from(USAGE_EXIT) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Lets onnxruntime compute graphs with operators that are not evaluated here. It is looked for when there is one.
+fn offer_onnxruntime() {
+    let library = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
+    streamflow_inference::offer_runtime(Box::new(OnnxRuntime::new(library)));
 }
 
 /// The words of the command line.

@@ -10,6 +10,7 @@ use super::tensor::{Data, MAX_ELEMENTS, Tensor};
 use super::wire::malformed;
 use crate::link::Width;
 use crate::model::Engine;
+use crate::runtime::{self, PreparedGraph};
 use crate::{Error, Format, Input, Kind, Labels, Matrix, Model, Predictions, Task, Value};
 
 /// Most columns of all inputs.
@@ -18,11 +19,18 @@ const MAX_COLUMNS: usize = 1 << 16;
 /// Most elements of the values that are kept at a time.
 const MAX_LIVE: usize = 4 * MAX_ELEMENTS;
 
+/// How the name of another file begins that holds a tensor's numbers.
+const EXTERNAL: &[u8] = b"\x0a\x08location";
+
 /// A graph.
 pub(crate) struct Graph {
     feeds: Vec<Feed>,
     constants: HashMap<usize, Tensor>,
     steps: Vec<Step>,
+    /// Computes the graph in place of the steps.
+    prepared: Option<Box<dyn PreparedGraph>>,
+    /// Names and places of the outputs.
+    outputs: Vec<(String, usize)>,
     answer: Answer,
     /// Columns of the answer.
     columns: usize,
@@ -30,6 +38,7 @@ pub(crate) struct Graph {
 
 /// One input: a matrix of features, or a column.
 struct Feed {
+    name: String,
     slot: usize,
     element: Element,
     first: usize,
@@ -83,16 +92,44 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Model, Error> {
         reader.constants.insert(slot, tensor.clone());
     }
     let (inputs, feeds) = reader.feeds(&file.graph)?;
-    let (steps, operators) = reader.steps(&file.graph, &file.opsets)?;
-    let outputs = reader.outputs(&file.graph)?;
+    let (steps, operators, prepared) = match reader.steps(&file.graph, &file.opsets) {
+        Ok((steps, operators)) => (steps, operators, None),
+        Err(refused) => (Vec::new(), operators(&file.graph), Some(computed_elsewhere(bytes, refused)?)),
+    };
+    let outputs = reader.outputs(&file.graph, prepared.is_some())?;
     let classes = classes(&file.graph);
     let has_names = feeds.len() > 1 || inputs.len() == 1;
-    let mut graph = Graph { feeds, constants: reader.constants, steps, answer: Answer::Value(0), columns: 0 };
-    graph.try_out(&outputs)?;
+    let (constants, answer) = (reader.constants, Answer::Value(0));
+    let mut graph = Graph { feeds, constants, steps, prepared, outputs, answer, columns: 0 };
+    graph.try_out()?;
     let classes =
         classes.filter(|classes| graph.task() != Task::Regression && classes.len() == graph.columns);
     let engine = Engine::Graph(Box::new(graph));
     Ok(Model { format: Format::Onnx, objective: operators, inputs, has_names, classes, engine })
+}
+
+/// The graph as the offered runtime computes it, where it is refused for an operator.
+fn computed_elsewhere(bytes: &[u8], refused: Error) -> Result<Box<dyn PreparedGraph>, Error> {
+    let Error::Unsupported { format, what, remedy } = refused else { return Err(refused) };
+    let unsupported = |remedy| Error::Unsupported { format, what: what.clone(), remedy };
+    if bytes.windows(EXTERNAL.len()).any(|window| window == EXTERNAL) {
+        return Err(unsupported("and with numbers in another file; save it as one file".to_owned()));
+    }
+    match runtime::prepare(bytes) {
+        None => Err(unsupported(remedy)),
+        Some(prepared) => prepared.map_err(|reason| unsupported(format!("{remedy}; {reason}"))),
+    }
+}
+
+/// The types of the operators, each once.
+fn operators(graph: &GraphProto) -> String {
+    let mut operators: Vec<&str> = Vec::new();
+    for node in &graph.nodes {
+        if !operators.contains(&node.operator) {
+            operators.push(node.operator);
+        }
+    }
+    operators.join(", ")
 }
 
 /// Names of values become numbers.
@@ -120,7 +157,8 @@ impl<'a> Reader<'a> {
                 return Err(malformed(format!("its inputs have more than {MAX_COLUMNS} columns")));
             }
             let slot = self.slot(info.name);
-            feeds.push(Feed { slot, element, first: inputs.len(), columns, is_vector });
+            let name = info.name.to_owned();
+            feeds.push(Feed { name, slot, element, first: inputs.len(), columns, is_vector });
             for column in 0..columns {
                 let name =
                     if columns == 1 { info.name.to_owned() } else { format!("{}[{column}]", info.name) };
@@ -137,7 +175,6 @@ impl<'a> Reader<'a> {
     ) -> Result<(Vec<Step>, String), Error> {
         let mut steps: Vec<Step> = Vec::new();
         let mut last_use = HashMap::new();
-        let mut operators: Vec<&str> = Vec::new();
         for (number, node) in graph.nodes.iter().enumerate() {
             let domain = if node.domain == "ai.onnx" { "" } else { node.domain };
             let version =
@@ -162,9 +199,6 @@ impl<'a> Reader<'a> {
             }
             let outputs =
                 node.outputs.iter().map(|name| (!name.is_empty()).then(|| self.slot(name))).collect();
-            if !operators.contains(&node.operator) {
-                operators.push(node.operator);
-            }
             let operator = if node.name.is_empty() {
                 node.operator.to_owned()
             } else {
@@ -179,12 +213,13 @@ impl<'a> Reader<'a> {
                 steps[number].last_used.push(slot);
             }
         }
-        Ok((steps, operators.join(", ")))
+        Ok((steps, operators(graph)))
     }
 
-    fn outputs(&self, graph: &GraphProto<'a>) -> Result<Vec<(String, usize)>, Error> {
-        let output = |info: &ValueInfo| {
-            let slot = self.slots.get(info.name).copied();
+    /// What `is_given` elsewhere need not be given by an operator that is known here.
+    fn outputs(&mut self, graph: &GraphProto<'a>, is_given: bool) -> Result<Vec<(String, usize)>, Error> {
+        let output = |info: &ValueInfo<'a>| {
+            let slot = if is_given { Some(self.slot(info.name)) } else { self.slots.get(info.name).copied() };
             let slot = slot.ok_or_else(|| malformed(format!("nothing gives the output {:?}", info.name)))?;
             Ok((info.name.to_owned(), slot))
         };
@@ -250,7 +285,7 @@ impl Graph {
     }
 
     /// Computes one row, so that what cannot be computed is refused with the file, and tells what the outputs are.
-    fn try_out(&mut self, outputs: &[(String, usize)]) -> Result<(), Error> {
+    fn try_out(&mut self) -> Result<(), Error> {
         let feeds = self.feeds.iter().map(|feed| {
             let data = match feed.element {
                 Element::Single => Data::Single(vec![0.0; feed.columns]),
@@ -262,7 +297,7 @@ impl Graph {
             (feed.slot, feed.tensor(1, data))
         });
         let values = self.run(feeds.collect(), true)?;
-        let slots = outputs.iter().map(|(_, slot)| *slot);
+        let slots = self.outputs.iter().map(|(_, slot)| *slot);
         let is_class = |slot: &usize| {
             matches!(values.get(slot).map(|v| &v.data), Some(Data::Integer(_) | Data::Text(_)))
         };
@@ -277,7 +312,7 @@ impl Graph {
                 (Answer::Classes { label: *label, probability: numbers.clone() }, numbers.len())
             }
             _ => {
-                let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+                let names: Vec<&str> = self.outputs.iter().map(|(name, _)| name.as_str()).collect();
                 let what = format!("the outputs {}", names.join(", "));
                 let remedy = "expected one of numbers, or a label and the probabilities of the classes";
                 return Err(Error::unsupported(Format::Onnx, what, remedy));
@@ -312,6 +347,9 @@ impl Graph {
 
     /// Computes the graph; `lenient` stands for rows that are made up.
     fn run(&self, feeds: HashMap<usize, Tensor>, lenient: bool) -> Result<HashMap<usize, Tensor>, Error> {
+        if let Some(prepared) = &self.prepared {
+            return self.run_elsewhere(prepared.as_ref(), feeds);
+        }
         let mut values = feeds;
         let mut live: usize = values.values().map(|tensor| tensor.data.len()).sum();
         for step in &self.steps {
@@ -344,6 +382,22 @@ impl Graph {
             }
         }
         Ok(values)
+    }
+}
+
+impl Graph {
+    fn run_elsewhere(
+        &self,
+        prepared: &dyn PreparedGraph,
+        mut feeds: HashMap<usize, Tensor>,
+    ) -> Result<HashMap<usize, Tensor>, Error> {
+        let inputs =
+            self.feeds.iter().filter_map(|feed| Some((feed.name.as_str(), feeds.remove(&feed.slot)?)));
+        let names: Vec<&str> = self.outputs.iter().map(|(name, _)| name.as_str()).collect();
+        let outputs = prepared
+            .run(inputs.collect(), &names)
+            .map_err(|reason| Error::Operator { operator: "of onnxruntime".to_owned(), reason })?;
+        Ok(self.outputs.iter().map(|(_, slot)| *slot).zip(outputs).collect())
     }
 }
 

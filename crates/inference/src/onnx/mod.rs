@@ -14,3 +14,4 @@ mod tensor;
 mod wire;
 
 pub(crate) use graph::{Graph, read};
+pub use tensor::{Data, Tensor};

@@ -7,23 +7,30 @@ pub(crate) const MAX_ELEMENTS: usize = 1 << 24;
 
 /// Numbers or texts with a shape, in row-major order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tensor {
+pub struct Tensor {
+    /// Sizes of the axes, rows first.
     pub shape: Vec<usize>,
+    /// As many elements as the sizes make.
     pub data: Data,
 }
 
 /// The elements of a tensor; all integer types are 64 bits wide here.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Data {
+pub enum Data {
+    /// Of 32 bits.
     Single(Vec<f32>),
+    /// Of 64 bits.
     Double(Vec<f64>),
+    /// Of any width in the file.
     Integer(Vec<i64>),
+    /// Truth values.
     Boolean(Vec<bool>),
+    /// Texts.
     Text(Vec<Arc<str>>),
 }
 
 impl Data {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Data::Single(data) => data.len(),
             Data::Double(data) => data.len(),
@@ -34,7 +41,7 @@ impl Data {
     }
 
     /// The name of its type in ONNX.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Data::Single(_) => "float",
             Data::Double(_) => "double",
@@ -45,7 +52,7 @@ impl Data {
     }
 
     /// The elements at these places.
-    pub fn pick(&self, places: impl Iterator<Item = usize>) -> Data {
+    pub(crate) fn pick(&self, places: impl Iterator<Item = usize>) -> Data {
         match self {
             Data::Single(data) => Data::Single(places.map(|place| data[place]).collect()),
             Data::Double(data) => Data::Double(places.map(|place| data[place]).collect()),
@@ -58,7 +65,7 @@ impl Data {
 
 impl Tensor {
     /// Checks that the shape has as many elements as there are.
-    pub fn new(shape: Vec<usize>, data: Data) -> Result<Tensor, String> {
+    pub(crate) fn new(shape: Vec<usize>, data: Data) -> Result<Tensor, String> {
         let elements = elements(&shape)?;
         if elements == data.len() {
             Ok(Tensor { shape, data })
@@ -68,7 +75,7 @@ impl Tensor {
     }
 
     /// The elements as doubles, each exact but for integers beyond 2^53.
-    pub fn numbers(&self) -> Result<Vec<f64>, String> {
+    pub(crate) fn numbers(&self) -> Result<Vec<f64>, String> {
         match &self.data {
             Data::Single(data) => Ok(data.iter().map(|&value| f64::from(value)).collect()),
             Data::Double(data) => Ok(data.clone()),
@@ -78,7 +85,7 @@ impl Tensor {
         }
     }
 
-    pub fn integers(&self) -> Result<&[i64], String> {
+    pub(crate) fn integers(&self) -> Result<&[i64], String> {
         match &self.data {
             Data::Integer(data) => Ok(data),
             other => Err(format!("it takes int64, not {}", other.name())),
@@ -86,7 +93,7 @@ impl Tensor {
     }
 
     /// Rows and columns of a matrix; a vector is one row.
-    pub fn matrix(&self) -> Result<(usize, usize), String> {
+    pub(crate) fn matrix(&self) -> Result<(usize, usize), String> {
         match self.shape[..] {
             [columns] => Ok((1, columns)),
             [rows, columns] => Ok((rows, columns)),
@@ -95,7 +102,7 @@ impl Tensor {
     }
 
     /// An axis counted from the front.
-    pub fn axis(&self, axis: i64) -> Result<usize, String> {
+    pub(crate) fn axis(&self, axis: i64) -> Result<usize, String> {
         let rank = self.shape.len() as i64;
         let counted = if axis < 0 { axis + rank } else { axis };
         if (0..rank).contains(&counted) {
@@ -106,7 +113,7 @@ impl Tensor {
     }
 
     /// Elements before, along and after an axis.
-    pub fn around(&self, axis: usize) -> (usize, usize, usize) {
+    pub(crate) fn around(&self, axis: usize) -> (usize, usize, usize) {
         let product = |sizes: &[usize]| sizes.iter().product::<usize>();
         (product(&self.shape[..axis]), self.shape[axis], product(&self.shape[axis + 1..]))
     }

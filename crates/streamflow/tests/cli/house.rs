@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
     ("inference", &[]),
+    ("onnxruntime", &["streamflow-inference"]),
     ("model", &["streamflow-inference", "streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
     ("tsdb", &["streamflow-gotext"]),
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "streamflow-gotext",
             "streamflow-inference",
             "streamflow-model",
+            "streamflow-onnxruntime",
             "streamflow-outbound",
             "streamflow-performance",
             "streamflow-prometheus",
@@ -54,7 +56,8 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
 ];
-const LIVES_IN: [(&str, &[&str]); 4] = [
+const LIVES_IN: [(&str, &[&str]); 5] = [
+    ("ort", &["onnxruntime"]),
     ("parquet", &["dataset"]),
     ("forust-ml", &["model"]),
     ("axum", &["prometheus", "streamflow"]),
@@ -83,6 +86,7 @@ fn dependencies_point_down_only() {
             "gotext",
             "inference",
             "model",
+            "onnxruntime",
             "oracles",
             "outbound",
             "performance",

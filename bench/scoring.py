@@ -1,8 +1,8 @@
 """Models of XGBoost, LightGBM and onnxruntime: their own prediction beside ours, in one run.
 
-    pip install -r bench/requirements-models.txt
+    pip install -r bench/requirements-scoring.txt
     cargo build --release -p streamflow-inference --example batch
-    python3 bench/models.py [--rows 1000000] [--binary target/release/examples/batch]
+    python3 bench/scoring.py [--rows 1000000] [--binary target/release/examples/batch]
 
 Prints a table. Each library scores numbers that are in memory already, on all processors; so do we. The answers are
 compared before the times are.
