@@ -109,6 +109,26 @@ fn what_is_no_model_is_refused_with_the_reason() {
     assert!(project.json(&["models", "ls"]).as_array().unwrap().is_empty(), "nothing was registered");
 }
 
+#[test]
+fn a_graph_that_nobody_here_computes_tells_how_to_get_who_does() {
+    let project = Project::new();
+    let file = include_bytes!("../../../inference/tests/files/classifier.onnx");
+    let at = file.windows(6).position(|window| window == b"Scaler").unwrap();
+    let changed = [&file[..at], b"Loopen", &file[at + 6..]].concat();
+    std::fs::write(project.path("graph.onnx"), changed).unwrap();
+    std::fs::write(project.path("in.csv"), "X[0],X[1]\n1,2\n").unwrap();
+    let mut command = project.command(&["predict", "in.csv", "--model", "graph.onnx", "--out", "out.csv"]);
+    let output = command.env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    for part in
+        ["the operator Loopen", "/nowhere/libonnxruntime.so cannot be loaded", "pip install onnxruntime"]
+    {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(!project.path("out.csv").exists());
+}
+
 /// An answer of the command, as the libraries give it.
 fn answers(
     project: &Project,
