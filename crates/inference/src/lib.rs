@@ -39,6 +39,7 @@ mod model;
 mod onnx;
 mod predictions;
 mod runtime;
+mod trees;
 mod xgboost;
 
 pub use error::Error;
@@ -47,3 +48,4 @@ pub use input::{Input, Kind, Level, Levels, Value};
 pub use model::{Model, ReadOptions, Task};
 pub use predictions::{Labels, Matrix, Predictions};
 pub use runtime::{GraphRuntime, PreparedGraph, Tensor, TensorData, offer_runtime};
+pub use trees::{TreeNode, TreeSum};

@@ -54,6 +54,10 @@ impl Matrix {
         self.values.chunks_exact(self.columns)
     }
 
+    pub(crate) fn into_values(self) -> Vec<f64> {
+        self.values
+    }
+
     pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f64]> {
         self.values.chunks_exact_mut(self.columns)
     }

@@ -1,5 +1,10 @@
 //! The trees as one flat array: what prediction walks, and what is stored.
 
+use streamflow_inference::{TreeNode, TreeSum};
+
+/// From so many rows on, another form of the trees is worth making.
+const MANY_ROWS: usize = 1000;
+
 /// A sum of decision trees over encoded rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ensemble {
@@ -51,6 +56,35 @@ impl Ensemble {
             }
         }
         score
+    }
+
+    /// The scores of rows, which lie one after another.
+    pub fn scores(&self, rows: &[f64]) -> Vec<f64> {
+        let width = self.n_features as usize;
+        let row_by_row = || rows.chunks_exact(width).map(|row| self.score(row)).collect();
+        if rows.len() / width < MANY_ROWS {
+            return row_by_row();
+        }
+        let trees: Vec<Vec<TreeNode>> = self.roots.iter().map(|root| self.tree(*root)).collect();
+        // A checked ensemble has no node that is refused.
+        TreeSum::new(self.base_score, width, &trees).map_or_else(|_| row_by_row(), |trees| trees.scores(rows))
+    }
+
+    /// The nodes of a tree, the root first.
+    fn tree(&self, root: u32) -> Vec<TreeNode> {
+        let mut nodes = Vec::new();
+        let mut places = vec![root as usize];
+        while let Some(&at) = places.get(nodes.len()) {
+            nodes.push(match self.nodes[at] {
+                Node::Leaf(value) => TreeNode::Leaf(value),
+                Node::Split { feature, threshold, left, missing_left } => {
+                    let place = places.len();
+                    places.extend([left as usize, left as usize + 1]);
+                    TreeNode::Split { feature, threshold, missing_left, left: place }
+                }
+            });
+        }
+        nodes
     }
 
     /// What a stored ensemble must satisfy for [`Ensemble::score`] to end and not to panic.
@@ -115,6 +149,11 @@ mod tests {
         for (row, missing_left, missing_right) in cases {
             assert_eq!(stump(true).score(&row), missing_left, "{row:?}");
             assert_eq!(stump(false).score(&row), missing_right, "{row:?}");
+            if row.len() == 2 {
+                let rows = row.repeat(MANY_ROWS);
+                assert_eq!(stump(true).scores(&rows), [missing_left; MANY_ROWS], "{row:?}");
+                assert_eq!(stump(false).scores(&rows), [missing_right; MANY_ROWS], "{row:?}");
+            }
         }
     }
 

@@ -4,6 +4,9 @@ use crate::ensemble::{Ensemble, sigmoid};
 use crate::import::Imported;
 use crate::{EncodedRow, Error, FeatureValue, Features, Schema};
 
+/// Rows that lie in memory as rows at a time.
+const ROWS_AT_ONCE: usize = 1 << 16;
+
 /// A classifier that gives the probability of the positive class.
 ///
 /// Cheap to share between threads behind an `Arc`; prediction needs no lock and no allocation.
@@ -118,11 +121,14 @@ impl Model {
 
     pub(crate) fn predict_rows(&self, features: &Features, rows: &[usize]) -> Result<Predictions, Error> {
         let (columns, unseen) = self.schema.encode_columns(features, rows)?;
-        let mut row = vec![f64::NAN; columns.len()];
-        let predict = |i: usize| {
-            row.iter_mut().zip(&columns).for_each(|(value, column)| *value = column[i]);
-            self.predict_row(&row)
-        };
-        Ok(Predictions { probabilities: (0..rows.len()).map(predict).collect(), unseen })
+        let Predictor::Trained(ensemble) = &self.predictor else { return Err(Error::NotTrainedHere) };
+        let mut probabilities = Vec::with_capacity(rows.len());
+        for first in (0..rows.len()).step_by(ROWS_AT_ONCE) {
+            let rows = first..rows.len().min(first + ROWS_AT_ONCE);
+            let values: Vec<f64> =
+                rows.flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+            probabilities.extend(ensemble.scores(&values).into_iter().map(sigmoid));
+        }
+        Ok(Predictions { probabilities, unseen })
     }
 }
