@@ -50,6 +50,7 @@ use models::Models;
 pub use features::FileModel;
 pub use keys::{new_key, own_key};
 pub use models::NamedFile;
+pub use protocols::grpc::router as grpc_router;
 
 /// What every handler is given. Cloning is cheap.
 #[derive(Clone)]
@@ -168,7 +169,7 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
 /// # Errors
 /// As [`serve`].
 pub async fn serve_grpc(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
-    listen(listener, &state, protocols::grpc::router(state.clone()), Speaks::Http2, None, shutdown).await
+    listen(listener, &state, grpc_router(state.clone()), Speaks::Http2, None, shutdown).await
 }
 
 async fn listen(

@@ -55,8 +55,34 @@ pub async fn answer<T: Send + 'static>(
     answered
 }
 
-/// Lets pass who may load and unload models: keys with that right, and everybody where the configuration says so.
-pub fn admit_load(state: &ApiState, headers: &HeaderMap) -> Result<String, ApiError> {
+/// What is done to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Load,
+    Unload,
+}
+
+/// Loads or unloads a model for who may: keys with that right, and everybody where the configuration says so.
+///
+/// # Errors
+/// The request may not; as [`Models::load`](crate::api::models::Models::load) and `unload`.
+pub async fn change(
+    state: &ApiState,
+    headers: &HeaderMap,
+    change: Change,
+    model: &str,
+) -> Result<(), ApiError> {
+    let by = admit_change(state, headers)?;
+    match change {
+        Change::Load => state.0.models.load(model).await?,
+        Change::Unload => state.0.models.unload(model).await?,
+    }
+    tracing::info!(model, by, "{}", if change == Change::Load { "loaded" } else { "unloaded" });
+    Ok(())
+}
+
+/// The name of the key that may change the models.
+fn admit_change(state: &ApiState, headers: &HeaderMap) -> Result<String, ApiError> {
     let (key, admitted) = state.admit(headers);
     admitted?;
     if state.0.settings.allow_load || key.as_deref().is_some_and(Key::may_load) {

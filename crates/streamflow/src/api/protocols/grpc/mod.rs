@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use prost::Message;
 
 use super::v2::metadata::{IndexEntry, ModelMetadata, ServerMetadata};
-use super::{admit_load, answer};
+use super::{Change, answer};
 use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::request::unpack;
@@ -58,7 +58,8 @@ async fn call(State(state): State<ApiState>, Path(method): Path<String>, request
     }
     match method.as_str() {
         "ModelInfer" => infer_one(&state, request).await,
-        "RepositoryModelLoad" | "RepositoryModelUnload" => change(&state, &method, request).await,
+        "RepositoryModelLoad" => change(&state, Change::Load, request).await,
+        "RepositoryModelUnload" => change(&state, Change::Unload, request).await,
         _ => tell(&state, &method, request).await,
     }
     .unwrap_or_else(|refusal| refused(&refusal))
@@ -103,19 +104,14 @@ async fn tell(state: &ApiState, method: &str, request: Request) -> Result<Respon
 }
 
 /// Loads or unloads a model.
-async fn change(state: &ApiState, method: &str, request: Request) -> Result<Response, Refusal> {
-    let by = admit_load(state, request.headers())?;
+async fn change(state: &ApiState, change: Change, request: Request) -> Result<Response, Refusal> {
+    let headers = request.headers().clone();
     let body = message(state, request).await?;
     let asked: messages::RepositoryModelRequest = decoded(&body)?;
-    let model = asked.model();
-    let is_loaded = method == "RepositoryModelLoad";
-    if is_loaded {
-        state.0.models.load(model).await?;
-    } else {
-        state.0.models.unload(model).await?;
-    }
-    tracing::info!(model, by, is_loaded, "the models were changed");
-    Ok(answered(framed(&messages::RepositoryModelResponse { model_name: model.to_owned(), is_loaded })))
+    let model_name = asked.model().to_owned();
+    super::change(state, &headers, change, &model_name).await?;
+    let is_loaded = change == Change::Load;
+    Ok(answered(framed(&messages::RepositoryModelResponse { model_name, is_loaded })))
 }
 
 /// The message of a small request.

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::table::Table;
-use super::{admit_load, tensor};
+use super::{Change, change, tensor};
 use crate::api::ApiState;
 use crate::api::error::{ApiError, Detail};
 use crate::api::json::Json as Value;
@@ -160,10 +160,7 @@ async fn load(
     Path(model): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let by = admit_load(&state, &headers)?;
-    state.0.models.load(&model).await?;
-    tracing::info!(model, by, "the model was loaded");
-    Ok(StatusCode::OK)
+    change(&state, &headers, Change::Load, &model).await.map(|()| StatusCode::OK)
 }
 
 async fn unload(
@@ -171,10 +168,7 @@ async fn unload(
     Path(model): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let by = admit_load(&state, &headers)?;
-    state.0.models.unload(&model).await?;
-    tracing::info!(model, by, "the model was unloaded");
-    Ok(StatusCode::OK)
+    change(&state, &headers, Change::Unload, &model).await.map(|()| StatusCode::OK)
 }
 
 /// A mistake of the body as a whole in the form that this protocol's clients know.
