@@ -108,21 +108,18 @@ impl Scorer {
 
 fn of_file(model: &inference::Model, batch: &Batch) -> anyhow::Result<Answers> {
     let rows = Rows { number: batch.rows(), is_text: is_text(batch) };
-    rows.of_file(model, |row, column| batch.cell(column, row))
-        .map_err(|(row, error)| at(row.map(|row| batch.position(row)), error))
+    rows.of_file(model, |row, column| batch.cell(column, row)).map_err(|refused| at(batch, refused))
 }
 
 fn of_version(model: &Model, batch: &Batch) -> anyhow::Result<Answers> {
     let rows = Rows { number: batch.rows(), is_text: is_text(batch) };
-    rows.of_version(model, |row, column| batch.cell(column, row))
-        .map_err(|(row, error)| at(row.map(|row| batch.position(row)), error))
+    rows.of_version(model, |row, column| batch.cell(column, row)).map_err(|refused| at(batch, refused))
 }
 
 /// An error with its place in the file.
-fn at<E: std::error::Error + Send + Sync + 'static>(position: Option<Position>, error: E) -> anyhow::Error {
-    let error = anyhow::Error::new(error);
-    match position {
-        Some(position) => error.context(position.to_string()),
+fn at(batch: &Batch, Refused { row, error }: Refused) -> anyhow::Error {
+    match row {
+        Some(row) => error.context(batch.position(row).to_string()),
         None => error,
     }
 }
@@ -130,6 +127,20 @@ fn at<E: std::error::Error + Send + Sync + 'static>(position: Option<Position>, 
 /// Whether the values are texts because the file is one.
 fn is_text(batch: &Batch) -> bool {
     batch.rows() > 0 && matches!(batch.position(0), Position::Line(_))
+}
+
+/// What a model does not take.
+#[derive(Debug)]
+pub struct Refused {
+    /// The row that it is about, where it is one.
+    pub row: Option<usize>,
+    pub error: anyhow::Error,
+}
+
+impl Refused {
+    fn new<E: std::error::Error + Send + Sync + 'static>(row: Option<usize>, error: E) -> Self {
+        Self { row, error: error.into() }
+    }
 }
 
 /// Rows whose values are in memory.
@@ -149,7 +160,7 @@ impl Rows {
         self,
         model: &inference::Model,
         cell: impl Fn(usize, usize) -> Cell<'a>,
-    ) -> Result<Answers, (Option<usize>, inference::Error)> {
+    ) -> Result<Answers, Refused> {
         let width = model.inputs().len();
         let mut values = Vec::with_capacity(width * self.number);
         for row in 0..self.number {
@@ -159,9 +170,10 @@ impl Rows {
         let predictions = model.predict(&values).map_err(|error| {
             // One row of them cannot be scored: which one?
             let of_row = |row: usize| {
-                model.predict(&values[row * width..][..width]).err().map(|error| (Some(row), error))
+                let error = model.predict(&values[row * width..][..width]).err()?;
+                Some(Refused::new(Some(row), error))
             };
-            (0..self.number).find_map(of_row).unwrap_or((None, error))
+            (0..self.number).find_map(of_row).unwrap_or_else(|| Refused::new(None, error))
         })?;
         Ok(Answers {
             probability: predictions.probability.as_ref().map(numbers),
@@ -180,7 +192,7 @@ impl Rows {
         self,
         model: &Model,
         cell: impl Fn(usize, usize) -> Cell<'a>,
-    ) -> Result<Answers, (Option<usize>, streamflow_model::Error)> {
+    ) -> Result<Answers, Refused> {
         let features = &model.schema().features;
         let mut positive = Vec::with_capacity(self.number);
         let mut values = Vec::with_capacity(features.len());
@@ -189,7 +201,7 @@ impl Rows {
             for (column, feature) in features.iter().enumerate() {
                 values.push(feature_value(cell(row, column), &feature.kind, self.is_text));
             }
-            positive.push(model.probability(&values).map_err(|error| (Some(row), error))?);
+            positive.push(model.probability(&values).map_err(|error| Refused::new(Some(row), error))?);
         }
         let label = positive.iter().map(|probability| i64::from(*probability >= model.threshold())).collect();
         let negative = positive.iter().map(|probability| 1.0 - probability).collect();

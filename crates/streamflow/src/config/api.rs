@@ -112,6 +112,9 @@ impl ApiConfig {
         if !(0.0..=1.0).contains(&self.access_log_share) {
             bail!("api.access_log_share is {}; expected a share from 0 to 1", self.access_log_share);
         }
+        if let Some(grpc) = self.grpc_listen.filter(|grpc| *grpc == self.listen && grpc.port() != 0) {
+            bail!("api.listen and api.grpc_listen are both {grpc}; give one of them another port");
+        }
         let is_origin = |origin: &str| {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._:[]".contains(c);

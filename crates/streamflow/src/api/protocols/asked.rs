@@ -1,7 +1,7 @@
 //! What a model is asked in a protocol, and its answer: the features that it declares, a table of them scored, and the
 //! answers by the names that protocols have for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use streamflow_dataset::Cell;
 use streamflow_inference::{self as inference, Kind, Labels, Level};
@@ -11,8 +11,9 @@ use super::datatype::Datatype;
 use super::table::Table;
 use crate::api::ApiState;
 use crate::api::error::ApiError;
+use crate::api::json::Json;
 use crate::api::models::Target;
-use crate::scoring::{Answers, Numbers, Rows};
+use crate::scoring::{Answers, Numbers, Refused, Rows};
 
 /// The answer of one value or class a row.
 pub const PREDICT: &str = "predict";
@@ -59,16 +60,27 @@ impl Target {
         [PREDICT, PREDICT_PROBA].into_iter().filter_map(output).collect()
     }
 
-    /// Whether a column of this name may be one of the features.
-    pub fn is_wanted(&self) -> impl Fn(&str) -> bool {
-        let names: std::collections::HashSet<String> =
-            self.declared().iter().map(|feature| feature.name.to_owned()).collect();
+    /// A table of rows that are objects; what the model does not know is left out.
+    ///
+    /// # Errors
+    /// More rows than configured; what [`Table::of_records`] refuses.
+    pub fn records<'a>(
+        &self,
+        records: &'a [Json<'a>],
+        what: &str,
+        state: &ApiState,
+    ) -> Result<Table<'a>, ApiError> {
+        check_rows(records.len(), state)?;
+        let declared = self.declared();
+        let names: HashSet<&str> = declared.iter().map(|feature| feature.name).collect();
         let has_names = match self {
             Target::File(file) => file.model().has_names(),
             Target::Version(_) => true,
         };
         // LightGBM's files have _ for a blank. Without names in the file, all columns are features.
-        move |name| !has_names || names.contains(name) || names.contains(&name.replace(' ', "_"))
+        let is_wanted =
+            |name: &str| !has_names || names.contains(name) || names.contains(&*name.replace(' ', "_"));
+        Table::of_records(records, what, 2 * declared.len(), is_wanted)
     }
 
     /// The column of each feature.
@@ -105,34 +117,33 @@ impl Target {
     /// # Errors
     /// More rows than configured, a feature without a column, a value that the model does not take.
     pub fn score(&self, table: &Table, state: &ApiState) -> Result<Answers, ApiError> {
-        let limit = state.0.settings.batch_limit.get();
-        if table.rows() > limit {
-            let rows = table.rows();
-            return Err(ApiError::Input(format!(
-                "{rows} rows are too many for one request; expected at most {limit} (api.batch_limit)"
-            )));
-        }
+        check_rows(table.rows(), state)?;
         let columns = self.columns(table)?;
         let rows = Rows { number: table.rows(), is_text: table.is_text };
         let cell = |row, column: usize| -> Cell { table.cell(row, columns[column]) };
         let answers = match self {
-            Target::File(file) => {
-                rows.of_file(file.model(), cell).map_err(|(row, error)| refused(row, &error))
-            }
-            Target::Version(serving) => {
-                rows.of_version(&serving.model, cell).map_err(|(row, error)| refused(row, &error))
-            }
-        }?;
+            Target::File(file) => rows.of_file(file.model(), cell),
+            Target::Version(serving) => rows.of_version(&serving.model, cell),
+        };
+        let answers = answers.map_err(|Refused { row, error }| {
+            ApiError::Input(match row {
+                Some(row) => format!("row {row}: {error}"),
+                None => error.to_string(),
+            })
+        })?;
         count(&answers, state);
         Ok(answers)
     }
 }
 
-fn refused(row: Option<usize>, error: &dyn std::error::Error) -> ApiError {
-    ApiError::Input(match row {
-        Some(row) => format!("row {row}: {error}"),
-        None => error.to_string(),
-    })
+fn check_rows(rows: usize, state: &ApiState) -> Result<(), ApiError> {
+    let limit = state.0.settings.batch_limit.get();
+    if rows > limit {
+        return Err(ApiError::Input(format!(
+            "{rows} rows are too many for one request; expected at most {limit} (api.batch_limit)"
+        )));
+    }
+    Ok(())
 }
 
 /// Counts what was answered with two classes, as for `POST /predict`.

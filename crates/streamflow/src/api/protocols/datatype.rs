@@ -159,7 +159,7 @@ impl Datatype {
             return texts(bytes);
         }
         let size = self.size();
-        if bytes.len() % size != 0 {
+        if !bytes.len().is_multiple_of(size) {
             let name = self.name();
             return Err(format!(
                 "{} bytes are no whole number of {name} values of {size} bytes",

@@ -72,7 +72,7 @@ fn predicted(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, 
     let rows =
         instances.list().ok_or_else(|| ApiError::Input(format!("Expected \"{what}\" to be a list")))?;
     let table = match rows.first() {
-        Some(Value::Object(_)) => Table::of_records(rows, what, target.is_wanted())?,
+        Some(Value::Object(_)) => target.records(rows, what, state)?,
         _ => Table::of_lists(rows, None, what)?,
     };
     let answers = target.score(&table, state)?;

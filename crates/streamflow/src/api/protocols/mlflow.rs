@@ -89,7 +89,7 @@ fn of_json(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, Ap
         ("dataframe_split", split) => of_split(split)?,
         ("inputs", Value::Object(columns)) => of_columns(columns)?,
         (form, Value::List(rows)) => match rows.first() {
-            Some(Value::Object(_)) => Table::of_records(rows, form, target.is_wanted())?,
+            Some(Value::Object(_)) => target.records(rows, form, state)?,
             _ => Table::of_lists(rows, None, form)?,
         },
         (form, other) => {

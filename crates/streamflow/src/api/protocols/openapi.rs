@@ -25,8 +25,8 @@ const OF_REPOSITORY: &[u16] = &[400, 401, 403, 404, 408, 413, 422, 429, 503];
 
 const V2: &[Route] = &[
     get("/v2", "The server", JSON, &[]),
-    get("/v2/health/live", "The process lives", "", &[]),
-    get("/v2/health/ready", "Requests are answered", "", &[503]),
+    get("/v2/health/live", "The process lives", JSON, &[]),
+    get("/v2/health/ready", "Requests are answered", JSON, &[503]),
     get("/v2/models/{model}", "A model: its inputs, which are its features, and outputs", JSON, OF_MODELS),
     get("/v2/models/{model}/versions/{version}", "A version of a model", JSON, OF_MODELS),
     get("/v2/models/{model}/ready", "The model is loaded", "", OF_MODELS),

@@ -97,10 +97,11 @@ impl<'a> Table<'a> {
     /// that no row has is no column.
     ///
     /// # Errors
-    /// A row that is no object, or holds a list or an object.
+    /// A row that is no object, or holds a list or an object; more columns than `most`, each of which has all rows.
     pub fn of_records(
         records: &'a [Json<'a>],
         what: &str,
+        most: usize,
         is_wanted: impl Fn(&str) -> bool,
     ) -> Result<Self, ApiError> {
         let mut places = HashMap::new();
@@ -119,6 +120,11 @@ impl<'a> Table<'a> {
                 let block = &mut columns[place].1;
                 block.resize(row, Cell::Missing);
                 block.push(cell(value, || format!("{what}[{row}].{}", shortened(name)))?);
+            }
+            if columns.len() > most {
+                return Err(ApiError::Input(format!(
+                    "{what}: the rows have more columns than the model has features"
+                )));
             }
         }
         for (_, block) in &mut columns {

@@ -95,13 +95,13 @@ fn known_shape(shape: &[i64], values: usize) -> Result<Vec<usize>, String> {
     if unknown > 1 || shape.iter().any(|&size| size < -1) {
         return Err(format!("the shape {} has more than one -1 or another negative number", shown()));
     }
-    let known = shape.iter().filter(|&&size| size != -1);
-    let product = known.fold(Some(1_u64), |product, &size| product?.checked_mul(u64::try_from(size).ok()?));
+    let mut known = shape.iter().filter_map(|&size| u64::try_from(size).ok());
+    let product = known.try_fold(1_u64, u64::checked_mul);
     let values = values as u64;
     let fits = match (product, unknown) {
         (Some(product), 0) => product == values,
         (Some(0), _) => values == 0,
-        (Some(product), _) => values % product == 0,
+        (Some(product), _) => values.is_multiple_of(product),
         (None, _) => false,
     };
     if !fits {

@@ -13,6 +13,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use serde_json::json;
 
 use super::table::Table;
 use super::{Change, change, tensor};
@@ -30,7 +31,7 @@ pub fn routes() -> Router<ApiState> {
     Router::new()
         .route("/v2", get(server))
         .route("/v2/", get(server))
-        .route("/v2/health/live", get(async || StatusCode::OK))
+        .route("/v2/health/live", get(async || Json(json!({ "live": true }))))
         .route("/v2/health/ready", get(ready))
         .route("/v2/models/{model}", get(model))
         .route(versioned, get(version))
@@ -47,9 +48,14 @@ async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata::new())
 }
 
-/// Also where every model file is unloaded: the server is what is ready to load one.
-async fn ready(State(state): State<ApiState>) -> Result<StatusCode, ApiError> {
-    if state.0.models.is_ready() { Ok(StatusCode::OK) } else { Err(ApiError::NotReady) }
+/// Also where every model file is unloaded: the server is what is ready to load one. KServe's client reads the body,
+/// others the status.
+async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    if state.0.models.is_ready() {
+        Ok(Json(json!({ "ready": true })).into_response())
+    } else {
+        Err(ApiError::NotReady)
+    }
 }
 
 async fn model(State(state): State<ApiState>, Path(model): Path<String>) -> Result<Response, ApiError> {
@@ -93,7 +99,7 @@ async fn answered(state: &ApiState, model: String, version: Option<String>, requ
     let answer = super::answer(state, PROTOCOL, request, move |state, headers, body| {
         inferred(state, headers, body, &model, version.as_deref())
     });
-    answer.await.map_or_else(error, |answer| answer)
+    answer.await.unwrap_or_else(error)
 }
 
 fn inferred(

@@ -133,8 +133,7 @@ impl Faults {
         if body.object().is_none() {
             return self.add("model_attributes_type", &[], OBJECT);
         }
-        if let Some(id) = body.get("id").filter(|id| !matches!(id, Json::Text(_) | Json::Null)) {
-            let _ = id;
+        if !matches!(body.get("id"), None | Some(Json::Text(_) | Json::Null)) {
             self.add("string_type", &["id".into()], "Input should be a valid string");
         }
         match body.get("inputs") {
