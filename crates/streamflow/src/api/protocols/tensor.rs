@@ -242,7 +242,7 @@ mod tests {
         check("[[1,2],[3]]", Err("different lengths"));
         check("[1,[2]]", Err("data[1]: expected a number within FP64, got a list"));
         check("[[1],2]", Err("different lengths or depths"));
-        check("[[1],[[2]]]", Err("got a list"));
+        check("[[1],[[2]]]", Err("different lengths or depths"));
         check("[{}]", Err("data[0]: expected a number within FP64, got an object"));
     }
 }
