@@ -9,6 +9,7 @@ python3 tools/interop/prefect.py
 tools/venv-schemathesis.sh "${STREAMFLOW_CACHE:?set by the Makefile}/schemathesis" >/dev/null
 python3 tools/interop/openapi.py
 tools/venv-protocols.sh tritonclient "$STREAMFLOW_CACHE/tritonclient" >/dev/null
+tools/venv-protocols.sh kserve "$STREAMFLOW_CACHE/kserve" >/dev/null
 tools/venv-protocols.sh mlserver "$STREAMFLOW_CACHE/mlserver" >/dev/null
 python3 tools/interop/protocols.py
 STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null

@@ -3,8 +3,8 @@
     python3 tools/interop/protocols.py [--shared DIR] [--streamflow FILE] [--cache DIR]
 
 The models and rows are those of golden/models; what XGBoost, LightGBM, CatBoost and onnxruntime answer to them stands
-beside them with its tolerance. Triton's clients ask over HTTP (JSON and bytes) and gRPC, MLServer's client over REST,
-and the forms of MLflow and KServe's version 1 are sent as their documentation has them. Ends with exit code 1 when an
+beside them with its tolerance. Triton's clients ask over HTTP (JSON and bytes) and gRPC, KServe's over REST, gRPC and its
+version 1, MLServer's client over REST, and the forms of MLflow are sent as its documentation has them. Ends with exit code 1 when an
 answer differs.
 """
 
@@ -159,12 +159,46 @@ json.dump(answers, sys.stdout)
 """
 
 
-def by_triton(cases: list[Case], python: Path, http: str, grpc: str, folder: Path) -> None:
-    """Triton's own clients, over HTTP and gRPC."""
+# Runs in the Python of KServe's client, in the same way.
+KSERVE = r"""
+import asyncio, json, sys
+from kserve import InferenceRESTClient, InferInput, InferRequest
+from kserve.inference_client import InferenceGRPCClient, RESTConfig
+cases, url, grpc = json.load(open(sys.argv[1])), "http://" + sys.argv[2], sys.argv[3]
+
+async def ask():
+    answers = []
+    rest, first, remote = InferenceRESTClient(RESTConfig(protocol="v2")), InferenceRESTClient(RESTConfig(protocol="v1")), InferenceGRPCClient(grpc)
+    assert await rest.is_server_live(url) and await rest.is_server_ready(url) and not await rest.is_model_ready(url, "nope")
+    assert await first.is_server_live(url) and await remote.is_server_live() and await remote.is_server_ready()
+    for case in cases:
+        name, (output, of_library) = case["name"], case["outputs"][0]
+        assert await rest.is_model_ready(url, name) and await first.is_model_ready(url, name) and await remote.is_model_ready(name)
+        inputs = [InferInput(t["name"], t["shape"], t["datatype"], data=t["data"]) for t in case["tensors"]]
+        answer = await rest.infer(url, InferRequest(name, inputs), model_name=name)
+        answers.append([name, "kserve REST", of_library, answer.outputs[0].as_numpy().tolist()])
+        rows = [list(row) for row in zip(*(t["data"] for t in case["tensors"]))]
+        answer = await first.infer(url, {"instances": rows}, model_name=name)
+        answers.append([name, "kserve v1", of_library, answer["predictions"]])
+        # Over gRPC this client has no form for a value that is missing.
+        if all(value is not None for row in rows for value in row):
+            answer = await remote.infer(InferRequest(name, inputs))
+            answers.append([name, "kserve gRPC", of_library, answer.outputs[0].as_numpy().tolist()])
+    return answers
+
+json.dump(asyncio.run(ask()), sys.stdout)
+"""
+
+
+def by_client(cases: list[Case], python: Path, script: str, addresses: tuple[str, str], folder: Path) -> None:
+    """A client's own library, in its own Python."""
     written = [{"name": c.name, "tensors": c.tensors(), "outputs": c.outputs()} for c in cases]
     (folder / "cases.json").write_text(json.dumps(written))
-    command = [str(python), "-c", TRITON, str(folder / "cases.json"), http, grpc]
-    answers = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    command = [str(python), "-c", script, str(folder / "cases.json"), *addresses]
+    asked = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if asked.returncode:
+        raise SystemExit(f"{python}: {asked.stderr[-2000:]}")
+    answers = json.loads(asked.stdout[asked.stdout.index("[[") :])
     for name, how, output, given in answers:
         next(case for case in cases if case.name == name).check(how, given, output)
 
@@ -224,14 +258,16 @@ def main() -> int:
             http = server.url.removeprefix("http://")
             for case in cases:
                 by_hand(case, server.url)
-            by_triton(cases, Path(options.cache) / "tritonclient/bin/python", http, server.grpc, folder)
+            for client, script in (("tritonclient", TRITON), ("kserve", KSERVE)):
+                python = Path(options.cache) / client / "bin/python"
+                by_client(cases, python, script, (http, server.grpc), folder)
             by_mlserver(cases, Path(options.cache) / "mlserver/bin/mlserver", http, folder)
         for case, file in zip(cases, files, strict=True):
             with Server(options.streamflow, folder, [file]) as server:
                 by_mlflow(case, server.url)
     compared = sum(case.compared for case in cases)
     print(
-        f"tritonclient 2.73.0 and mlserver infer 1.7.1, KServe's v1 and MLflow's forms: {len(cases)} models, "
+        f"tritonclient 2.73.0, kserve 0.21.0, mlserver infer 1.7.1 and MLflow's forms: {len(cases)} models, "
         f"{compared} answers are the libraries' own, 0 differ"
     )
     return 0
