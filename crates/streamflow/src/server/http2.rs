@@ -53,25 +53,31 @@ where
         .max_header_list_size(HEADER_BYTES);
     let mut served = pin!(builder.serve_connection(socket, service));
     let mut checks = tokio::time::interval(RECHECK.min(limits.idle_timeout));
-    let result = loop {
-        let is_idle = activity.waiting_for().is_some_and(|waiting| waiting > limits.idle_timeout);
-        tokio::select! {
-            result = &mut served => break result,
-            _ = checks.tick(), if !is_idle => {}
-            _ = stopped.changed(), if !is_idle => {
+    let mut closing: Option<Instant> = None;
+    loop {
+        let waiting = activity.waiting_for();
+        match closing {
+            // A client without a request that does not say goodbye either is not waited for.
+            Some(since) if waiting.is_some() && since.elapsed() >= RECHECK => return,
+            None if waiting.is_some_and(|waiting| waiting > limits.idle_timeout) => {
                 served.as_mut().graceful_shutdown();
-                break served.await;
+                closing = Some(Instant::now());
             }
-            // A client that does not say goodbye either is not waited for.
-            () = std::future::ready(()), if is_idle => {
-                served.as_mut().graceful_shutdown();
-                let _ = tokio::time::timeout(RECHECK, served).await;
+            _ => {}
+        }
+        tokio::select! {
+            result = &mut served => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "connection ended");
+                }
                 return;
             }
+            _ = checks.tick() => {}
+            _ = stopped.changed(), if closing.is_none() => {
+                served.as_mut().graceful_shutdown();
+                closing = Some(Instant::now());
+            }
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection ended");
     }
 }
 
