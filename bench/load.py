@@ -50,17 +50,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(command: list[str], port: int, directory: str | None = None, patience_s: float = 120):
-    """Runs `command` until the block ends; enters it when /ready answers 200. Its output is shown if it dies."""
+def server(command: list[str], port: int, directory: str | None = None, patience_s: float = 120, path: str = "/ready"):
+    """Runs `command` until the block ends; enters it when `path` answers 200. Its output is shown if it dies."""
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=directory)
         try:
-            while not answers(url + "/ready"):
+            while not answers(url + path):
                 if process.poll() is not None or time.perf_counter() - started > patience_s:
                     log.seek(0)
-                    measure.stop_with(f"{' '.join(command)}\nwas not ready at {url}/ready:\n{log.read()}")
+                    measure.stop_with(f"{' '.join(command)}\nwas not ready at {url}{path}:\n{log.read()}")
                 time.sleep(0.005)
             yield Server(process, url, time.perf_counter() - started)
         finally:

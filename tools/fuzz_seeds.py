@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import sys
 import tarfile
 import tomllib
@@ -120,7 +121,14 @@ def backups() -> list[bytes]:
     return [archive.getvalue(), gzip.compress(archive.getvalue(), mtime=0)]
 
 
-BYTES = {"backup_archive": backups}
+def protocol_bodies() -> list[bytes]:
+    """The bodies of all scenarios, and a message of gRPC in its frame."""
+    tensor = b"\x0a\x05hours\x12\x04FP64\x1a\x01\x01" + b"\x2a\x0a\x3a\x08" + struct.pack("<d", 1.5)
+    message = b"\x0a\x05churn" + b"\x2a" + bytes([len(tensor)]) + tensor
+    return [body.encode() for body in bodies()] + [b"\0" + struct.pack(">I", len(message)) + message]
+
+
+BYTES = {"backup_archive": backups, "protocol_bodies": protocol_bodies}
 
 TEXTS = {
     "alert_template": templates,

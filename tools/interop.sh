@@ -10,5 +10,9 @@ tools/venv-schemathesis.sh "${STREAMFLOW_CACHE:?set by the Makefile}/schemathesi
 python3 tools/interop/openapi.py
 tools/venv-onnxruntime.sh "$STREAMFLOW_CACHE/onnxruntime" >/dev/null
 "$STREAMFLOW_CACHE/onnxruntime/bin/python" -W ignore tools/interop/scikit_learn.py
+tools/venv-protocols.sh tritonclient "$STREAMFLOW_CACHE/tritonclient" >/dev/null
+tools/venv-protocols.sh kserve "$STREAMFLOW_CACHE/kserve" >/dev/null
+tools/venv-protocols.sh mlserver "$STREAMFLOW_CACHE/mlserver" >/dev/null
+python3 tools/interop/protocols.py
 STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null
 echo "sample store: killed 100 times while it appended, no acknowledged sample lost"

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, ApiState, FileModel};
+use crate::api::{self, ApiState};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
@@ -50,6 +50,8 @@ pub struct Plane {
     /// Where this process asks itself, when the plane is encrypted: it need not trust its own certificate, nor have one
     /// of a client.
     own: Option<TcpListener>,
+    /// Where the prediction plane answers over gRPC, when it does.
+    grpc: Option<TcpListener>,
 }
 
 impl Plane {
@@ -58,7 +60,22 @@ impl Plane {
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("cannot listen on {address}: is another server running there? Choose another with {flag} ADDR:PORT")
         })?;
-        Ok(Self { listener, is_encrypted: tls.is_some(), own: None })
+        Ok(Self { listener, is_encrypted: tls.is_some(), own: None, grpc: None })
+    }
+
+    /// The prediction plane: its address, and the one of gRPC where there is one.
+    pub async fn of_predictions(config: &ApiConfig) -> anyhow::Result<Self> {
+        let mut plane = Self::bind(config.listen, config.tls.as_ref(), "--listen").await?;
+        if let Some(address) = config.grpc_listen {
+            plane.grpc = Some(Self::bind(address, None, "--grpc-listen").await?.listener);
+        }
+        Ok(plane)
+    }
+
+    /// A line with the address of gRPC, after a line break; nothing where there is none.
+    pub fn grpc_line(&self) -> anyhow::Result<String> {
+        let Some(grpc) = &self.grpc else { return Ok(String::new()) };
+        Ok(format!("\ngRPC on {}", reachable(grpc.local_addr()?)))
     }
 
     async fn with_own(mut self) -> anyhow::Result<Self> {
@@ -109,9 +126,9 @@ pub async fn serve(
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
-    let own =
-        plane.own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
-    api::serve(plane.listener, state, stopped(shutdown)).await?;
+    let Plane { listener, own, grpc, .. } = plane;
+    let own = own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
+    predictions(listener, grpc, state, shutdown).await?;
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
     }
@@ -119,14 +136,28 @@ pub async fn serve(
     reloading.await.context("the loader panicked")
 }
 
-/// Serves a model file on its plane until `shutdown` says so, then drains.
-pub async fn serve_file(
+/// Serves model files on their plane until `shutdown` says so, then drains.
+pub async fn serve_files(
     plane: Plane,
-    settings: ApiConfig,
-    model: FileModel,
+    state: ApiState,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    api::serve(plane.listener, ApiState::of_file(settings, model), stopped(shutdown)).await
+    predictions(plane.listener, plane.grpc, state, shutdown).await
+}
+
+/// Answers requests for predictions, over gRPC too where there is a listener.
+async fn predictions(
+    listener: TcpListener,
+    grpc: Option<TcpListener>,
+    state: ApiState,
+    shutdown: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let grpc = grpc.map(|grpc| tokio::spawn(api::serve_grpc(grpc, state.clone(), stopped(shutdown.clone()))));
+    api::serve(listener, state, stopped(shutdown)).await?;
+    match grpc {
+        Some(grpc) => grpc.await.context("the prediction API's gRPC panicked")?,
+        None => Ok(()),
+    }
 }
 
 /// The two addresses of a whole server, taken before anything else so that a port in use costs nothing.
@@ -149,12 +180,14 @@ impl Listeners {
             );
         }
         Ok(Self {
-            api: Plane::bind(config.api.listen, config.api.tls.as_ref(), "--listen")
-                .await?
-                .with_own()
-                .await?,
+            api: Plane::of_predictions(&config.api).await?.with_own().await?,
             console: Plane::bind(address, config.console.tls.as_ref(), "--console").await?.with_own().await?,
         })
+    }
+
+    /// As [`Plane::grpc_line`].
+    pub fn grpc_line(&self) -> anyhow::Result<String> {
+        self.api.grpc_line()
     }
 
     /// The URLs of the prediction API and of the console, as this machine reaches them.

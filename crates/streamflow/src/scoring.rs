@@ -107,29 +107,111 @@ impl Scorer {
 }
 
 fn of_file(model: &inference::Model, batch: &Batch) -> anyhow::Result<Answers> {
-    let width = model.inputs().len();
-    let mut values = Vec::with_capacity(width * batch.rows());
-    for row in 0..batch.rows() {
-        let is_text = is_text(batch, row);
-        let cells = model.inputs().iter().enumerate();
-        values.extend(cells.map(|(column, input)| value(batch.cell(column, row), &input.kind, is_text)));
+    let rows = Rows { number: batch.rows(), is_text: is_text(batch) };
+    rows.of_file(model, |row, column| batch.cell(column, row)).map_err(|refused| at(batch, refused))
+}
+
+fn of_version(model: &Model, batch: &Batch) -> anyhow::Result<Answers> {
+    let rows = Rows { number: batch.rows(), is_text: is_text(batch) };
+    rows.of_version(model, |row, column| batch.cell(column, row)).map_err(|refused| at(batch, refused))
+}
+
+/// An error with its place in the file.
+fn at(batch: &Batch, Refused { row, error }: Refused) -> anyhow::Error {
+    match row {
+        Some(row) => error.context(batch.position(row).to_string()),
+        None => error,
     }
-    let predictions = model.predict(&values).map_err(|error| {
-        // One row of them cannot be scored: which one?
-        let of_row =
-            |row: usize| model.predict(&values[row * width..][..width]).err().map(|error| (row, error));
-        match (0..batch.rows()).find_map(of_row) {
-            Some((row, error)) => anyhow::Error::new(error).context(batch.position(row).to_string()),
-            None => anyhow::Error::new(error),
+}
+
+/// Whether the values are texts because the file is one.
+fn is_text(batch: &Batch) -> bool {
+    batch.rows() > 0 && matches!(batch.position(0), Position::Line(_))
+}
+
+/// What a model does not take.
+#[derive(Debug)]
+pub struct Refused {
+    /// The row that it is about, where it is one.
+    pub row: Option<usize>,
+    pub error: anyhow::Error,
+}
+
+impl Refused {
+    fn new<E: std::error::Error + Send + Sync + 'static>(row: Option<usize>, error: E) -> Self {
+        Self { row, error: error.into() }
+    }
+}
+
+/// Rows whose values are in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows {
+    pub number: usize,
+    /// Whether a text stands for the number that it spells where the model takes numbers.
+    pub is_text: bool,
+}
+
+impl Rows {
+    /// Answers of a model file; `cell` gives a value by its row and the place of its feature.
+    ///
+    /// # Errors
+    /// The row with a value that the model does not take, where it is one, and the reason.
+    pub fn of_file<'a>(
+        self,
+        model: &inference::Model,
+        cell: impl Fn(usize, usize) -> Cell<'a>,
+    ) -> Result<Answers, Refused> {
+        let width = model.inputs().len();
+        let mut values = Vec::with_capacity(width * self.number);
+        for row in 0..self.number {
+            let inputs = model.inputs().iter().enumerate();
+            values.extend(inputs.map(|(column, input)| value(cell(row, column), &input.kind, self.is_text)));
         }
-    })?;
-    Ok(Answers {
-        probability: predictions.probability.as_ref().map(numbers),
-        value: predictions.value.as_ref().map(numbers),
-        margin: predictions.margin.as_ref().map(numbers),
-        label: predictions.label,
-        unseen: predictions.unseen,
-    })
+        let predictions = model.predict(&values).map_err(|error| {
+            // One row of them cannot be scored: which one?
+            let of_row = |row: usize| {
+                let error = model.predict(&values[row * width..][..width]).err()?;
+                Some(Refused::new(Some(row), error))
+            };
+            (0..self.number).find_map(of_row).unwrap_or_else(|| Refused::new(None, error))
+        })?;
+        Ok(Answers {
+            probability: predictions.probability.as_ref().map(numbers),
+            value: predictions.value.as_ref().map(numbers),
+            margin: predictions.margin.as_ref().map(numbers),
+            label: predictions.label,
+            unseen: predictions.unseen,
+        })
+    }
+
+    /// Answers of a version of the registry.
+    ///
+    /// # Errors
+    /// As [`Rows::of_file`].
+    pub fn of_version<'a>(
+        self,
+        model: &Model,
+        cell: impl Fn(usize, usize) -> Cell<'a>,
+    ) -> Result<Answers, Refused> {
+        let features = &model.schema().features;
+        let mut positive = Vec::with_capacity(self.number);
+        let mut values = Vec::with_capacity(features.len());
+        for row in 0..self.number {
+            values.clear();
+            for (column, feature) in features.iter().enumerate() {
+                values.push(feature_value(cell(row, column), &feature.kind, self.is_text));
+            }
+            positive.push(model.probability(&values).map_err(|error| Refused::new(Some(row), error))?);
+        }
+        let label = positive.iter().map(|probability| i64::from(*probability >= model.threshold())).collect();
+        let negative = positive.iter().map(|probability| 1.0 - probability).collect();
+        Ok(Answers {
+            probability: Some(Numbers { columns: vec![negative, positive], is_single: false }),
+            label: Some(Labels::Integers(label)),
+            unseen: vec![0; features.len()],
+            ..Answers::default()
+        })
+    }
 }
 
 fn numbers(matrix: &Matrix) -> Numbers {
@@ -138,34 +220,6 @@ fn numbers(matrix: &Matrix) -> Numbers {
         columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
     }
     Numbers { columns, is_single: matrix.is_single() }
-}
-
-fn of_version(model: &Model, batch: &Batch) -> anyhow::Result<Answers> {
-    let features = &model.schema().features;
-    let mut positive = Vec::with_capacity(batch.rows());
-    let mut values = Vec::with_capacity(features.len());
-    for row in 0..batch.rows() {
-        values.clear();
-        let is_text = is_text(batch, row);
-        for (column, feature) in features.iter().enumerate() {
-            values.push(feature_value(batch.cell(column, row), &feature.kind, is_text));
-        }
-        let probability = model.probability(&values);
-        positive.push(probability.with_context(|| batch.position(row).to_string())?);
-    }
-    let label = positive.iter().map(|probability| i64::from(*probability >= model.threshold())).collect();
-    let negative = positive.iter().map(|probability| 1.0 - probability).collect();
-    Ok(Answers {
-        probability: Some(Numbers { columns: vec![negative, positive], is_single: false }),
-        label: Some(Labels::Integers(label)),
-        unseen: vec![0; features.len()],
-        ..Answers::default()
-    })
-}
-
-/// Whether the values are texts because the file is one.
-fn is_text(batch: &Batch, row: usize) -> bool {
-    matches!(batch.position(row), Position::Line(_))
 }
 
 /// A cell as a value of a model file.

@@ -8,6 +8,8 @@ mod client;
 mod fixture;
 #[path = "api/front.rs"]
 mod front;
+#[path = "api/protocols.rs"]
+mod protocols;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
@@ -18,7 +20,7 @@ use fixture::{Server, serving, table, table_of_integers, user_id};
 use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use streamflow::config::ApiConfig;
+use streamflow::config::{ApiConfig, Protocol};
 
 /// Small limits, so that scenarios reach them.
 fn settings() -> ApiConfig {
@@ -64,13 +66,19 @@ async fn scenarios() {
     for file in files {
         let scenario: Scenario = toml::from_str(&std::fs::read_to_string(&file).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let loaded = match scenario.served.as_str() {
-            "users" => Some(serving(&table(), "1", date(2024, 1, 31))),
-            "integers" => Some(serving(&table_of_integers(), "1", date(2024, 1, 31))),
-            "nothing" => None,
+        let users = || Some(serving(&table(), "1", date(2024, 1, 31)));
+        let with_protocols = || ApiConfig { protocols: Some(Protocol::ALL.to_vec()), ..settings() };
+        let server = match scenario.served.as_str() {
+            "users" => Server::start(settings(), users()).await,
+            "users by all protocols" => Server::start(with_protocols(), users()).await,
+            "integers" => {
+                Server::start(settings(), Some(serving(&table_of_integers(), "1", date(2024, 1, 31)))).await
+            }
+            "nothing" => Server::start(settings(), None).await,
+            "file" => Server::of_files(settings(), &["churn"]).await,
+            "files" => Server::of_files(settings(), &["churn", "price"]).await,
             other => panic!("{}: served = {other:?}", file.display()),
         };
-        let server = Server::start(settings(), loaded).await;
         for case in &scenario.case {
             run(&server, case, &format!("{}: {}", file.file_name().unwrap().display(), case.name)).await;
         }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::json::shortened;
 use crate::server::body::BodyError;
 
 /// Why a request was not answered.
@@ -31,6 +32,26 @@ pub enum ApiError {
     /// 422: the entity's features are not such as an imported model takes.
     #[error("{0}")]
     Unpredictable(String),
+    /// 400: a table that the model does not take.
+    #[error("{0}")]
+    Input(String),
+    /// 404: no model of that name and version is there.
+    #[error("{}", no_model(name, version.as_deref()))]
+    NoModel {
+        /// The name asked for.
+        name: String,
+        /// The version asked for, where one was.
+        version: Option<String>,
+    },
+    /// 404: several models are there, and the path names none.
+    #[error("several models are served; name one of them: POST /predict/NAME with {0}")]
+    UnnamedModel(String),
+    /// 422: what is wrong with each field.
+    #[error("{}", all(.0))]
+    Fields(Vec<Detail>),
+    /// 403: the request may ask for predictions, and for nothing that changes what is served.
+    #[error("{0}")]
+    Forbidden(String),
     /// 404: no such path.
     #[error("no such path: {0}")]
     NoSuchPath(String),
@@ -78,6 +99,24 @@ pub enum ApiError {
     /// 503: the answer took longer than configured.
     #[error("no answer within {0} ms, try again")]
     Timeout(u64),
+}
+
+fn no_model(name: &str, version: Option<&str>) -> String {
+    let name = shortened(name);
+    match version {
+        None => format!("Model {name} not found"),
+        Some(version) => format!("Model {name} with version {} not found", shortened(version)),
+    }
+}
+
+/// The mistakes in a line.
+fn all(details: &[Detail]) -> String {
+    let spelled = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+    let one = |detail: &Detail| {
+        let loc: Vec<String> = detail.loc.iter().map(spelled).collect();
+        format!("{}: {}", loc.join("."), detail.msg)
+    };
+    details.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// What is wrong with a body, and where.
@@ -137,8 +176,15 @@ pub struct InvalidBody {
     pub detail: Vec<Detail>,
 }
 
+/// The body of a 422 that names several fields.
+#[derive(Serialize)]
+struct FieldsBody {
+    error: String,
+    detail: Vec<Detail>,
+}
+
 /// One mistake in FastAPI's shape.
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Detail {
     /// The kind of mistake.
     #[serde(rename = "type")]
@@ -165,13 +211,20 @@ impl InvalidBody {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    /// The status that such a request is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
-            ApiError::Invalid(_) | ApiError::Unpredictable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::MissingFeatures { .. } | ApiError::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            ApiError::Invalid(_) | ApiError::Unpredictable(_) | ApiError::Fields(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            ApiError::MissingFeatures { .. }
+            | ApiError::NoSuchPath(_)
+            | ApiError::NoModel { .. }
+            | ApiError::UnnamedModel(_) => StatusCode::NOT_FOUND,
+            ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
             ApiError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Body(error) => error.status(),
-            ApiError::NotGzip(_) => StatusCode::BAD_REQUEST,
+            ApiError::NotGzip(_) | ApiError::Input(_) => StatusCode::BAD_REQUEST,
             ApiError::NoKey | ApiError::UnknownKey => StatusCode::UNAUTHORIZED,
             ApiError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::ContentType(_) | ApiError::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -184,6 +237,13 @@ impl ApiError {
 }
 
 impl ApiError {
+    /// The seconds after which a client may try again, where it may.
+    pub fn retry_after(&self) -> Option<HeaderValue> {
+        let mut headers = HeaderMap::new();
+        self.headers(&mut headers);
+        headers.remove(header::RETRY_AFTER)
+    }
+
     /// What the client is told beside the body.
     fn headers(&self, headers: &mut HeaderMap) {
         let mut tell = |name, value| headers.insert(name, HeaderValue::from_static(value));
@@ -221,6 +281,7 @@ impl IntoResponse for ApiError {
         let error = self.to_string();
         let body = match self {
             ApiError::Invalid(invalid) => Json(InvalidBody::new(invalid)).into_response(),
+            ApiError::Fields(detail) => Json(FieldsBody { error, detail }).into_response(),
             ApiError::MissingFeatures { missing_features, .. } => {
                 Json(MissingFeaturesBody { error, missing_features }).into_response()
             }

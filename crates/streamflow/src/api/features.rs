@@ -20,7 +20,8 @@ pub const VERSION: &str = "file";
 pub struct FileModel {
     pub name: String,
     model: Model,
-    places: HashMap<String, usize>,
+    /// The place of each feature in a row.
+    pub places: HashMap<String, usize>,
 }
 
 impl FileModel {
@@ -29,6 +30,11 @@ impl FileModel {
     pub fn new(name: String, model: Model) -> FileModel {
         let places = model.inputs().iter().enumerate().map(|(place, input)| (input.name.clone(), place));
         FileModel { name, places: places.collect(), model }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// Answers a body.
@@ -41,7 +47,21 @@ impl FileModel {
             }
             other => ApiError::Unpredictable(other.to_string()),
         })?;
-        Ok(self.json(&features, &predictions, metrics))
+        let mut answer = self.row(&predictions, 0, metrics);
+        let unseen = self.unseen(&predictions).map(|(name, _)| name);
+        let unseen: Vec<&str> = unseen.collect();
+        if !unseen.is_empty() {
+            answer.insert("unseen_levels".to_owned(), json!(unseen));
+        }
+        answer.insert("features_used".to_owned(), Json::Object(features));
+        answer.insert("model".to_owned(), json!({ "name": self.name, "version": VERSION }));
+        Ok(Json::Object(answer))
+    }
+
+    /// The features with levels that training did not have, and in how many rows.
+    pub fn unseen<'a>(&'a self, predictions: &'a Predictions) -> impl Iterator<Item = (&'a str, u64)> {
+        let unseen = self.model.inputs().iter().zip(&predictions.unseen).filter(|(_, rows)| **rows > 0);
+        unseen.map(|(input, rows)| (input.name.as_str(), *rows))
     }
 
     /// The values in the order of the model. Every feature must be named, since a name with a typing error would be a
@@ -72,7 +92,8 @@ impl FileModel {
         self.model.inputs().iter().map(value).collect()
     }
 
-    fn listed(&self) -> String {
+    /// The names of the features, as the end of a sentence.
+    pub fn listed(&self) -> String {
         const SHOWN: usize = 20;
         let names: Vec<&str> =
             self.model.inputs().iter().take(SHOWN).map(|input| input.name.as_str()).collect();
@@ -80,20 +101,21 @@ impl FileModel {
         format!("{}{more}", names.join(", "))
     }
 
-    fn json(&self, features: &Map<String, Json>, predictions: &Predictions, metrics: &Metrics) -> Json {
+    /// What is answered to a row, and counted.
+    pub fn row(&self, predictions: &Predictions, row: usize, metrics: &Metrics) -> Map<String, Json> {
         let mut answer = Map::new();
-        let row = |matrix: &inference::Matrix| -> Vec<f64> {
-            matrix.rows().next().into_iter().flatten().map(|&value| matrix.shortest(value)).collect()
+        let values = |matrix: &inference::Matrix| -> Vec<f64> {
+            matrix.rows().nth(row).into_iter().flatten().map(|&value| matrix.shortest(value)).collect()
         };
         if let Some(label) = &predictions.label {
             let label = match label {
-                Labels::Integers(labels) => labels.first().map(|label| json!(label)),
-                Labels::Texts(labels) => labels.first().map(|label| json!(label)),
+                Labels::Integers(labels) => labels.get(row).map(|label| json!(label)),
+                Labels::Texts(labels) => labels.get(row).map(|label| json!(label)),
             };
             answer.insert("prediction".to_owned(), label.unwrap_or_default());
         }
         if let Some(matrix) = &predictions.probability {
-            let probabilities = row(matrix);
+            let probabilities = values(matrix);
             if let [_, positive] = probabilities[..] {
                 answer.insert("probability".to_owned(), json!(positive));
                 metrics.count_prediction(positive, positive > 0.5);
@@ -109,49 +131,56 @@ impl FileModel {
         }
         for (name, matrix) in [("value", &predictions.value), ("margin", &predictions.margin)] {
             let Some(matrix) = matrix else { continue };
-            let values = row(matrix);
+            let values = values(matrix);
             answer.insert(name.to_owned(), if let [one] = values[..] { json!(one) } else { json!(values) });
         }
-        let unseen = self.model.inputs().iter().zip(&predictions.unseen).filter(|(_, rows)| **rows > 0);
-        let unseen: Vec<&str> = unseen.map(|(input, _)| input.name.as_str()).collect();
-        if !unseen.is_empty() {
-            answer.insert("unseen_levels".to_owned(), json!(unseen));
-        }
-        answer.insert("features_used".to_owned(), Json::Object(features.clone()));
-        answer.insert("model".to_owned(), json!({ "name": self.name, "version": VERSION }));
-        Json::Object(answer)
+        answer
     }
+}
 
-    /// The OpenAPI document of these features, made of that of entities.
-    pub fn document(&self, of_entities: &[u8]) -> Vec<u8> {
-        let mut document: Json = serde_json::from_slice(of_entities).unwrap_or_default();
-        let names: Vec<&str> = self.model.inputs().iter().map(|input| input.name.as_str()).collect();
-        let properties = self.model.inputs().iter().map(|input| {
-            let kind = match input.kind {
-                inference::Kind::Number | inference::Kind::Code => json!(["number", "boolean", "null"]),
-                inference::Kind::Integer => json!(["integer", "boolean"]),
-                inference::Kind::Boolean => json!("boolean"),
-                _ => json!(["string", "integer", "boolean", "number", "null"]),
-            };
-            (input.name.clone(), json!({ "type": kind, "description": input.kind.accepts() }))
-        });
-        let features = json!({
-            "type": "object", "required": names, "additionalProperties": false,
-            "properties": properties.collect::<Map<_, _>>(),
-        });
-        let request = json!({ "type": "object", "required": [FIELD], "properties": { FIELD: features } });
-        for (pointer, schema) in [
-            ("/components/schemas/PredictRequest", request),
-            ("/components/schemas/Prediction", json!({ "type": "object" })),
-        ] {
-            if let Some(place) = document.pointer_mut(pointer) {
-                *place = schema;
-            }
+/// Puts the features of model files in the place of entities in the OpenAPI document; of several files they are any.
+pub fn document(document: &mut Json, file: Option<&FileModel>) {
+    let inputs = file.map(|file| file.model.inputs()).unwrap_or_default();
+    let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+    let kind = |kind: &inference::Kind| match kind {
+        inference::Kind::Number | inference::Kind::Code => json!(["number", "boolean", "null"]),
+        inference::Kind::Integer => json!(["integer", "boolean"]),
+        inference::Kind::Boolean => json!("boolean"),
+        _ => json!(["string", "integer", "boolean", "number", "null"]),
+    };
+    let described =
+        |input: &inference::Input| json!({ "type": kind(&input.kind), "description": input.kind.accepts() });
+    let row: Map<_, _> = inputs.iter().map(|input| (input.name.clone(), described(input))).collect();
+    let of = |properties: Map<String, Json>| {
+        json!({
+            "type": "object", "required": names, "additionalProperties": file.is_none(), "properties": properties,
+        })
+    };
+    let lists = inputs
+        .iter()
+        .map(|input| (input.name.clone(), json!({ "type": "array", "items": described(input) })));
+    let rows = json!({ "type": "array", "items": of(row.clone()) });
+    let request = |field: &str, schema: Json| json!({ "type": "object", "required": [field], "properties": { field: schema } });
+    let batch = json!({ "oneOf": [request(FIELD, rows), request("columns", of(lists.collect()))] });
+    let answers = json!({ "type": "array", "items": { "type": "object" } });
+    for (pointer, schema) in [
+        ("/components/schemas/PredictRequest", request(FIELD, of(row))),
+        ("/components/schemas/Prediction", json!({ "type": "object" })),
+        ("/components/schemas/BatchRequest", batch),
+        ("/components/schemas/BatchPredictions", request("predictions", answers)),
+        ("/components/schemas/Ready", json!({ "type": "object", "required": ["status"] })),
+        // No entity is unknown here; a model may be.
+        ("/components/schemas/MissingFeaturesBody", request("error", json!({ "type": "string" }))),
+    ] {
+        if let Some(place) = document.pointer_mut(pointer) {
+            *place = schema;
         }
-        if let Some(Json::Object(paths)) = document.pointer_mut("/paths") {
-            paths.remove("/predict/batch");
-        }
-        serde_json::to_vec(&document).expect("a JSON value can be written")
+    }
+    let unknown = "/paths/~1predict~1batch/post/responses";
+    let of_one = document.pointer("/paths/~1predict/post/responses/404").cloned();
+    if let (Some(responses), Some(mut unknown)) = (document.pointer_mut(unknown), of_one) {
+        unknown["description"] = "The model is not loaded, or there are several".into();
+        responses["404"] = unknown;
     }
 }
 

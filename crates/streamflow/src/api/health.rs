@@ -38,6 +38,13 @@ struct ReadyFile<'a> {
     model: ServedModel<'a>,
 }
 
+/// The body of `GET /ready` where several are.
+#[derive(Serialize)]
+struct ReadyFiles<'a> {
+    status: &'static str,
+    models: &'a [ServedModel<'a>],
+}
+
 /// The process lives. Always 200.
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, body = Health)))]
 pub async fn health() -> Json<Health> {
@@ -50,9 +57,19 @@ pub async fn health() -> Json<Health> {
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
 ))]
 pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
-    if let Some(file) = &state.0.file {
-        let model = ServedModel { name: &file.name, version: VERSION };
-        return Ok(Json(ReadyFile { status: "ready", model }).into_response());
+    if state.0.models.are_files() {
+        let loaded = state.0.models.loaded();
+        let models: Vec<ServedModel> =
+            loaded.iter().map(|file| ServedModel { name: &file.name, version: VERSION }).collect();
+        let status = "ready";
+        return match &models[..] {
+            [] => Err(ApiError::NotReady),
+            [ServedModel { name, version }] => {
+                let model = ServedModel { name, version };
+                Ok(Json(ReadyFile { status, model }).into_response())
+            }
+            models => Ok(Json(ReadyFiles { status, models }).into_response()),
+        };
     }
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;

@@ -76,7 +76,7 @@ impl KeyRing {
             return;
         }
         let known = self.current.load();
-        let own = ApiKey { sha256: KeyDigest::of(own_key().as_bytes()), per_second: None };
+        let own = ApiKey { sha256: KeyDigest::of(own_key().as_bytes()), per_second: None, may_load: false };
         let all = configured.into_iter().chain([(OWN_KEY_NAME.to_owned(), own)]);
         let keys = all.map(|(name, key)| {
             let same = |old: &&Arc<Key>| old.name == name && old.configured == key;
@@ -128,6 +128,11 @@ impl Key {
         Self { name, configured, allowed }
     }
 
+    /// Whether it may load and unload models.
+    pub fn may_load(&self) -> bool {
+        self.configured.may_load
+    }
+
     /// Takes one of the requests that the key has in a second.
     ///
     /// # Errors
@@ -153,7 +158,7 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> ApiKey {
-        ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None }
+        ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None, may_load: false }
     }
 
     fn ring(names: &[&str], file: Option<&str>) -> KeyRing {

@@ -3,6 +3,7 @@
 //! `api_requests_total` and `api_request_latency_seconds`, their help and their buckets are read by
 //! dashboards that exist: they do not change.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -44,6 +45,7 @@ pub struct Metrics {
     responses: Responses,
     batch_responses: Responses,
     key_responses: IntCounterVec,
+    protocol_responses: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
@@ -56,8 +58,8 @@ pub struct Now<'a> {
     pub in_flight: usize,
     /// How long a request waits for a thread.
     pub wait: Duration,
-    /// The model file that answers, where one does.
-    pub file: Option<&'a FileModel>,
+    /// The model files that answer.
+    pub files: &'a [Arc<FileModel>],
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -108,10 +110,13 @@ impl Default for Metrics {
             ),
             duration_seconds: histogram(
                 "streamflow_request_duration_seconds",
-                "Time to answer POST /predict, in buckets from 20 microseconds on.",
+                "Time to answer POST /predict or a request in another protocol, in buckets from 20 microseconds on.",
                 &DURATION_BUCKETS_SECONDS,
             ),
-            responses: Responses::new("api_responses_total", "Answers to POST /predict, by status code."),
+            responses: Responses::new(
+                "api_responses_total",
+                "Answers to POST /predict and to requests in other protocols, by status code.",
+            ),
             batch_responses: Responses::new(
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
@@ -120,6 +125,11 @@ impl Default for Metrics {
                 "api_key_responses_total",
                 "Answers to requests for predictions, by key and status code.",
                 &["key", "code"],
+            ),
+            protocol_responses: counters(
+                "api_protocol_responses_total",
+                "Answers to requests for predictions in protocols of other model servers, by protocol and status code.",
+                &["protocol", "code"],
             ),
             predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
             predictions_by_class: by_class,
@@ -133,7 +143,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a `POST /predict` now, and its latency and status when the value is dropped: also when the
+    /// Counts a `POST /predict`, or a request in another protocol, now, and its latency and status when the value is dropped: also when the
     /// client leaves and the handler with it.
     pub fn observe_request(&self) -> Observation<'_> {
         self.requests.inc();
@@ -148,6 +158,11 @@ impl Metrics {
     /// Counts the answer to a request with a key.
     pub fn count_key(&self, name: &str, code: u16) {
         self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
+    }
+
+    /// Counts the answer to a request in a protocol of other model servers.
+    pub fn count_protocol(&self, protocol: &str, code: u16) {
+        self.protocol_responses.with_label_values(&[protocol, &code.to_string()]).inc();
     }
 
     /// Counts a prediction.
@@ -166,13 +181,14 @@ impl Metrics {
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 8] = [
+        let own: [&dyn Collector; 9] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
             &self.responses.by_code,
             &self.batch_responses.by_code,
             &self.key_responses,
+            &self.protocol_responses,
             &self.predictions_by_class,
             &self.score,
         ];
@@ -184,10 +200,9 @@ impl Metrics {
         text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
         let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
         text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
-        if let Some(file) = now.file {
-            let labels = [("name", file.name.as_str()), ("version", VERSION)];
-            text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
-        }
+        let files = now.files.iter();
+        let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
+        text.gauges("model_info", "The served model; the value is always 1.", files);
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
@@ -318,9 +333,10 @@ fn render_flows(text: &mut Writer, monitoring: &MonitoringStatus) {
 pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl IntoResponse {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
+    let files = state.0.models.loaded();
     let text = state.0.metrics.render(
         format,
-        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), file: state.0.file.as_ref() },
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), files: &files },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );

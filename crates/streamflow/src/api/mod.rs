@@ -1,18 +1,24 @@
-//! The prediction plane: `POST /predict` and `/predict/batch`, health, metrics and its own documentation.
+//! The prediction plane: `POST /predict` and `/predict/batch`, health, metrics and its own documentation, and the
+//! protocols of other model servers.
 //!
 //! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`ApiConfig`].
 
 mod access_log;
 mod cors;
 mod error;
+mod exchange;
 mod features;
 mod front;
 mod health;
+mod json;
 mod json_fault;
 mod keys;
 pub mod metrics;
+mod models;
 mod openapi;
 mod predict;
+mod predict_rows;
+mod protocols;
 mod request;
 mod request_id;
 
@@ -28,10 +34,10 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::ApiConfig;
+use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
 use crate::server::body::BodyReader;
-use crate::server::{self, ConnectionLimits, Listening, Load, Tls};
+use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
 use crate::serving::Served;
 use access_log::AccessLog;
 use cors::Cors;
@@ -39,9 +45,12 @@ use error::ApiError;
 use front::Front;
 use keys::{Key, KeyRing};
 use metrics::Metrics;
+use models::Models;
 
 pub use features::FileModel;
 pub use keys::{new_key, own_key};
+pub use models::NamedFile;
+pub use protocols::grpc::router as grpc_router;
 
 /// What every handler is given. Cloning is cheap.
 #[derive(Clone)]
@@ -51,8 +60,7 @@ struct ApiParts {
     settings: ApiConfig,
     entity: String,
     served: Served,
-    /// A model file that answers in place of what is served.
-    file: Option<FileModel>,
+    models: Models,
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
@@ -67,13 +75,19 @@ impl ApiState {
     /// known of its drift.
     #[must_use]
     pub fn new(settings: ApiConfig, entity: String, served: Served, monitoring: Monitoring) -> Self {
-        Self::of(settings, entity, served, monitoring, None)
+        let models = Models::of_registry(served.clone());
+        Self::of(settings, entity, served, monitoring, models)
     }
 
-    /// The state of a prediction API whose requests bring the features of a model file with them.
-    #[must_use]
-    pub fn of_file(settings: ApiConfig, file: FileModel) -> Self {
-        Self::of(settings, String::new(), Served::default(), Monitoring::default(), Some(file))
+    /// The state of a prediction API whose requests bring the features of model files with them.
+    ///
+    /// # Errors
+    /// Two models of one name.
+    pub fn of_files(mut settings: ApiConfig, files: Vec<NamedFile>) -> anyhow::Result<Self> {
+        // Whoever serves a file asks for a model server; a project that is served has its own way to ask.
+        settings.protocols.get_or_insert_with(|| Protocol::ALL.to_vec());
+        let models = Models::of_files(files)?;
+        Ok(Self::of(settings, String::new(), Served::default(), Monitoring::default(), models))
     }
 
     fn of(
@@ -81,12 +95,12 @@ impl ApiState {
         entity: String,
         served: Served,
         monitoring: Monitoring,
-        file: Option<FileModel>,
+        models: Models,
     ) -> Self {
-        let document = openapi::document(&entity);
+        let protocols = settings.protocols.clone().unwrap_or_default();
         let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
         ApiState(Arc::new(ApiParts {
-            openapi: file.as_ref().map_or(document.clone(), |file| file.document(&document).into()),
+            openapi: openapi::document(&entity, &models, &protocols),
             slots: Arc::new(Semaphore::new(slots)),
             bodies: BodyReader::new(settings.timeout()),
             load: Load::new(settings.max_in_flight.get()),
@@ -95,7 +109,7 @@ impl ApiState {
             settings,
             entity,
             served,
-            file,
+            models,
             monitoring,
         }))
     }
@@ -142,6 +156,30 @@ impl ApiState {
 /// # Errors
 /// An access log that cannot be written to; a certificate that cannot be used. There are none after it has started; the listener was bound by the caller.
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
+    let (load, keys) = (state.0.load.clone(), state.clone());
+    let following = tokio::spawn(async move { keys.0.keys.follow().await });
+    let served = listen(listener, &state, router(state.clone()), Speaks::Http1, Some(load), shutdown).await;
+    following.abort();
+    served
+}
+
+/// Serves the Open Inference Protocol over gRPC until `shutdown` resolves, then drains. [`serve`] of the same state
+/// keeps the keys up to date.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_grpc(listener: TcpListener, state: ApiState, shutdown: impl Future) -> anyhow::Result<()> {
+    listen(listener, &state, grpc_router(state.clone()), Speaks::Http2, None, shutdown).await
+}
+
+async fn listen(
+    listener: TcpListener,
+    state: &ApiState,
+    router: Router,
+    speaks: Speaks,
+    load: Option<Arc<Load>>,
+    shutdown: impl Future,
+) -> anyhow::Result<()> {
     let settings = &state.0.settings;
     let limits = ConnectionLimits {
         max_connections: settings.max_connections.get(),
@@ -153,15 +191,10 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: impl Future
     let log = settings.access_log.as_ref().map(|target| AccessLog::open(target, settings.access_log_share));
     let (log, writing) = log.transpose()?.unzip();
     let cors = Cors::of(&settings.cors_origins);
-    let tls = settings.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
-    let load = state.0.load.clone();
-    let keys = state.clone();
-    let following = tokio::spawn(async move { keys.0.keys.follow().await });
-    let front = Arc::new(Front { router: router(state), cors, log });
-    let listening = Listening { load: Some(load), tls, ..Listening::new(listener, limits) };
-    let served = server::serve(listening, move |request| front.clone().answer(request), shutdown).await;
-    following.abort();
-    served?;
+    let tls = settings.tls.as_ref().map(|files| Tls::open_for(files.into(), speaks)).transpose()?;
+    let front = Arc::new(Front { router, cors, log });
+    let listening = Listening { load, tls, speaks, ..Listening::new(listener, limits) };
+    server::serve(listening, move |request| front.clone().answer(request), shutdown).await?;
     match writing {
         Some(writing) => writing.await.context("the access log's writer panicked"),
         None => Ok(()),
@@ -180,9 +213,13 @@ pub async fn serve_own(listener: TcpListener, state: ApiState, shutdown: impl Fu
 
 /// All routes of the prediction API.
 pub fn router(state: ApiState) -> Router {
+    let protocols = state.0.settings.protocols.clone().unwrap_or_default();
     Router::new()
         .route("/predict", post(predict::predict))
         .route("/predict/batch", post(predict::predict_batch))
+        .route("/predict/{model}", post(predict::predict_named))
+        .route("/predict/{model}/batch", post(predict::predict_batch_named))
+        .merge(protocols::routes(&protocols))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))

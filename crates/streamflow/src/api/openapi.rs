@@ -4,11 +4,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{ApiState, health, metrics, predict};
+use super::models::Models;
+use super::protocols::openapi::add_routes;
+use super::{ApiState, features, health, metrics, predict};
+use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
 const PLACEHOLDER: &str = "entity";
@@ -30,15 +33,39 @@ pub struct PredictRequest {
 )]
 struct Document;
 
-/// The OpenAPI document with the entity's field under its configured name.
-pub fn document(entity: &str) -> Bytes {
+/// The OpenAPI document with the entity's field under its configured name, or with the features of a model file, and
+/// with the routes of the protocols that are on.
+pub fn document(entity: &str, models: &Models, protocols: &[Protocol]) -> Bytes {
     let mut document = serde_json::to_value(Document::openapi()).expect("the document is plain data");
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         for schema in schemas.values_mut() {
             name_entity(schema, entity);
         }
     }
+    if models.are_files() {
+        let files = models.loaded();
+        features::document(&mut document, if let [one] = &files[..] { Some(one) } else { None });
+    }
+    name_models(&mut document);
+    add_routes(&mut document, protocols);
     serde_json::to_vec(&document).expect("a JSON value can be written").into()
+}
+
+/// Adds the same predictions by the model's name.
+fn name_models(document: &mut Value) {
+    let Some(Value::Object(paths)) = document.pointer_mut("/paths") else { return };
+    for (path, named) in [("/predict", "/predict/{model}"), ("/predict/batch", "/predict/{model}/batch")] {
+        let Some(mut route) = paths.get(path).cloned() else { continue };
+        let id = format!("{}_named", route["post"]["operationId"].as_str().unwrap_or_default());
+        route["post"]["operationId"] = id.into();
+        route["post"]["parameters"] = json!([
+            { "name": "model", "in": "path", "required": true, "schema": { "type": "string" } },
+        ]);
+        let error = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/ErrorBody" } } });
+        route["post"]["responses"]["404"] =
+            json!({ "description": "No such model; or nothing is known about the entity", "content": error });
+        paths.insert(named.to_owned(), route);
+    }
 }
 
 fn name_entity(schema: &mut Value, entity: &str) {

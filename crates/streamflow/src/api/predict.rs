@@ -3,11 +3,8 @@
 //! A single prediction takes microseconds and is made on the thread that read the request; a batch large
 //! enough to hold that thread up is made on a blocking one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
-
 use axum::body::Bytes;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -16,12 +13,10 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
+use super::exchange::{self, catch_panic};
 use super::metrics::Metrics;
 use super::request::{self, BATCH_FIELD};
 use crate::serving::{Entity, FeaturesUsed, Serving};
-
-/// Batches whose body is longer are answered on a blocking thread: about 100 µs of work.
-const INLINE_BATCH_BYTES: usize = 512;
 
 /// A model by its place in the registry.
 #[derive(serde::Serialize, ToSchema)]
@@ -156,10 +151,23 @@ impl Serialize for UnknownEntity<'_> {
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict(State(state): State<ApiState>, request: Request) -> Response {
+    predicted(&state, None, request).await
+}
+
+/// As [`predict`], of the model of this name.
+pub async fn predict_named(
+    State(state): State<ApiState>,
+    Path(model): Path<String>,
+    request: Request,
+) -> Response {
+    predicted(&state, Some(&model), request).await
+}
+
+async fn predicted(state: &ApiState, model: Option<&str>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_one(&state, request).await,
+        Ok(()) => answer_one(state, model, request).await,
         Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
@@ -168,7 +176,7 @@ pub async fn predict(State(state): State<ApiState>, request: Request) -> Respons
     response
 }
 
-async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
+async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
     let is_packed = request::is_packed(request.headers())?;
     let limit = state.0.settings.body_limit_bytes.get();
@@ -178,7 +186,7 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
         body = request::unpack(&body, limit)?;
     }
     catch_panic(|| {
-        if let Some(file) = &state.0.file {
+        if let Some(file) = state.0.models.file(model)? {
             return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
         }
         let value = request::parse_predict(&body, &state.0.entity)?;
@@ -211,12 +219,22 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
-    if state.0.file.is_some() {
-        return ApiError::NoSuchPath("/predict/batch".to_owned()).into_response();
-    }
+    predicted_batch(&state, None, request).await
+}
+
+/// As [`predict_batch`], of the model of this name.
+pub async fn predict_batch_named(
+    State(state): State<ApiState>,
+    Path(model): Path<String>,
+    request: Request,
+) -> Response {
+    predicted_batch(&state, Some(model), request).await
+}
+
+async fn predicted_batch(state: &ApiState, model: Option<String>, request: Request) -> Response {
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_many(&state, request).await,
+        Ok(()) => answer_many(state, model, request).await,
         Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
@@ -226,64 +244,29 @@ pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> R
     response
 }
 
-async fn answer_many(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiError> {
-    let settings = &state.0.settings;
+async fn answer_many(state: &ApiState, model: Option<String>, request: Request) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
-    let is_packed = request::is_packed(request.headers())?;
-    let limit = settings.batch_body_limit_bytes.get();
-    let body = state.0.bodies.read(request.into_body(), limit).await?;
-    let slot = state.slot()?;
-    if body.len() <= INLINE_BATCH_BYTES && !is_packed {
-        return batch(state, &body);
-    }
-    let state = state.clone();
-    let work = tokio::task::spawn_blocking(move || {
-        // Held until the work ends, which nobody may be waiting for by then.
-        let _slot = slot;
-        let body = if is_packed { request::unpack(&body, limit)? } else { body };
-        batch(&state, &body)
-    });
-    in_time(settings.timeout_ms.get(), work).await
-}
-
-async fn in_time<T>(
-    timeout_ms: u64,
-    work: tokio::task::JoinHandle<Result<T, ApiError>>,
-) -> Result<T, ApiError> {
-    match tokio::time::timeout(Duration::from_millis(timeout_ms), work).await {
-        Ok(Ok(result)) => result,
-        // Only a panic ends the work early, and the work catches its own.
-        Ok(Err(_)) => Err(ApiError::Internal),
-        Err(_) => Err(ApiError::Timeout(timeout_ms)),
-    }
+    let work = move |state: &ApiState, body: &Bytes| match state.0.models.file(model.as_deref())? {
+        Some(file) => file.answer_rows(body, state),
+        None => batch(state, body),
+    };
+    exchange::of_many(state, request, work).await
 }
 
 fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
-    catch_panic(|| {
-        let values = request::parse_batch(body, state.0.settings.batch_limit.get())?;
-        let serving = state.0.served.load();
-        let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-        let entities = values
-            .into_iter()
-            .enumerate()
-            .map(|(index, value)| value.entity(serving, BATCH_FIELD, Some(index)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let results: Vec<_> =
-            entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
-        let size_bytes = 256 + 768 * results.len();
-        let body =
-            BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
-        Ok(written(&body, size_bytes))
-    })
-}
-
-/// Runs `work`; a panic in it is a bug of ours, answered 500 instead of a broken connection.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
-    // Counters and the loaded state, all that work shares, are atomics: a panic leaves them whole.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        tracing::error!("a prediction panicked; answered 500");
-        Err(ApiError::Internal)
-    })
+    let values = request::parse_batch(body, state.0.settings.batch_limit.get())?;
+    let serving = state.0.served.load();
+    let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+    let entities = values
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| value.entity(serving, BATCH_FIELD, Some(index)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let results: Vec<_> =
+        entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
+    let size_bytes = 256 + 768 * results.len();
+    let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
+    Ok(written(&body, size_bytes))
 }
 
 fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> BatchResult<'a> {

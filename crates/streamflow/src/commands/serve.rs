@@ -1,14 +1,12 @@
 //! `streamflow serve`: the prediction API.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_inference::ReadOptions;
-
 use super::Context;
-use crate::api::FileModel;
-use crate::model_file::ModelFile;
+use crate::api::{ApiState, NamedFile};
+use crate::config::ApiConfig;
 use crate::run;
 
 #[derive(Debug, clap::Args)]
@@ -20,47 +18,61 @@ pub struct Args {
     #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
     report_dir: Option<PathBuf>,
     /// A model file of XGBoost, LightGBM, CatBoost or ONNX, served as it is: requests bring {"features": {...}}, and
-    /// neither a dataset nor a registry is needed
-    #[arg(long, value_name = "FILE", conflicts_with = "report_dir")]
-    model: Option<PathBuf>,
+    /// neither a dataset nor a registry is needed. May be given several times; the name is that of the file without its
+    /// ending, or the one before `=`
+    #[arg(long = "model", value_name = "[NAME=]FILE", conflicts_with = "report_dir")]
+    models: Vec<String>,
+    /// Address at which the Open Inference Protocol is answered over gRPC [default: from the configuration, none]
+    #[arg(long, value_name = "ADDR:PORT")]
+    grpc_listen: Option<SocketAddr>,
+    /// Let everybody who may ask for predictions load and unload the model files while they are served
+    #[arg(long, requires = "models")]
+    allow_load: bool,
+}
+
+impl Args {
+    /// The settings of the prediction API, after the flags.
+    fn over(&self, api: &mut ApiConfig) -> anyhow::Result<()> {
+        api.read_key_file()?;
+        if let Some(listen) = self.listen {
+            api.listen = listen;
+        }
+        api.grpc_listen = self.grpc_listen.or(api.grpc_listen);
+        api.allow_load |= self.allow_load;
+        Ok(())
+    }
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    if let Some(model) = &args.model {
-        return serve_file(model, args.listen, context);
+    if !args.models.is_empty() {
+        return serve_files(&args, context);
     }
     let mut config = context.config()?;
-    config.api.read_key_file()?;
-    if let Some(listen) = args.listen {
-        config.api.listen = listen;
-    }
+    args.over(&mut config.api)?;
     run::runtime()?.block_on(async {
-        let plane = run::Plane::bind(config.api.listen, config.api.tls.as_ref(), "--listen").await?;
-        let url = plane.url()?;
+        let plane = run::Plane::of_predictions(&config.api).await?;
+        let (url, grpc) = (plane.url()?, plane.grpc_line()?);
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
         let shutdown = run::shutdown_signal()?;
-        context.terminal.stdout(&format!("listening on {}", url.as_str().trim_end_matches('/')))?;
+        context.terminal.stdout(&format!("listening on {}{grpc}", url.as_str().trim_end_matches('/')))?;
         run::serve(plane, workspace, shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves a model file under its own name.
-fn serve_file(model: &Path, listen: Option<SocketAddr>, context: &Context) -> anyhow::Result<ExitCode> {
+/// Serves model files, each under its own name.
+fn serve_files(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut api = context.config_if_any()?.map(|config| config.api).unwrap_or_default();
-    api.read_key_file()?;
-    if let Some(listen) = listen {
-        api.listen = listen;
-    }
-    let file = ModelFile::read(model)?;
-    let name = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let model = FileModel::new(name, file.model(ReadOptions::default())?);
+    args.over(&mut api)?;
+    let files: Vec<NamedFile> =
+        args.models.iter().map(|text| NamedFile::read(text)).collect::<Result<_, _>>()?;
     run::runtime()?.block_on(async {
-        let plane = run::Plane::bind(api.listen, api.tls.as_ref(), "--listen").await?;
-        let url = plane.url()?;
+        let plane = run::Plane::of_predictions(&api).await?;
+        let (url, grpc) = (plane.url()?, plane.grpc_line()?);
+        let state = ApiState::of_files(api, files)?;
         let shutdown = run::shutdown_signal()?;
-        context.terminal.stdout(&format!("listening on {}", url.as_str().trim_end_matches('/')))?;
-        run::serve_file(plane, api, model, shutdown).await
+        context.terminal.stdout(&format!("listening on {}{grpc}", url.as_str().trim_end_matches('/')))?;
+        run::serve_files(plane, state, shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -41,11 +41,12 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     run::runtime()?.block_on(async {
         let listeners = run::Listeners::bind(&config, args.insecure).await?;
         let (api, console) = listeners.urls(&config)?;
+        let grpc = listeners.grpc_line()?;
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
         let shutdown = run::shutdown_signal()?;
         let server = run::up(listeners, workspace, shutdown).await?;
         context.terminal.stdout(&format!(
-            "listening on {}\nconsole on {}",
+            "listening on {}{grpc}\nconsole on {}",
             api.as_str().trim_end_matches('/'),
             console.as_str().trim_end_matches('/')
         ))?;

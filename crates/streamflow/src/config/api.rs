@@ -19,9 +19,9 @@ pub struct ApiConfig {
     pub listen: SocketAddr,
     /// Largest body of `POST /predict`; more is answered 413.
     pub body_limit_bytes: NonZeroUsize,
-    /// Largest body of `POST /predict/batch`; more is answered 413.
+    /// Largest body of `POST /predict/batch` and of other protocols; more is answered 413.
     pub batch_body_limit_bytes: NonZeroUsize,
-    /// Most entities in one `POST /predict/batch`; more is answered 422.
+    /// Most entities in one `POST /predict/batch`, and most rows of a table; more is answered 422, or 400 in other protocols.
     pub batch_limit: NonZeroUsize,
     /// Longest wait for a request's body (then 408) and for a batch's answer (then 503).
     pub timeout_ms: NonZeroU64,
@@ -54,6 +54,29 @@ pub struct ApiConfig {
     pub file_keys: ApiKeys,
     /// Files that encrypt the connections; none: they are not encrypted.
     pub tls: Option<TlsConfig>,
+    /// Protocols of other model servers that are answered too; none: all where a model file is served, else none.
+    pub protocols: Option<Vec<Protocol>>,
+    /// Address at which the Open Inference Protocol is answered over gRPC; none: it is not.
+    pub grpc_listen: Option<SocketAddr>,
+    /// Whether everybody who may ask for predictions may load and unload models; else keys with `may_load` may.
+    pub allow_load: bool,
+}
+
+/// A protocol of other model servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The Open Inference Protocol, which is KServe's version 2, Triton's and MLServer's.
+    V2,
+    /// KServe's version 1.
+    Kserve,
+    /// MLflow's scoring server, which is SageMaker's container too.
+    Mlflow,
+}
+
+impl Protocol {
+    /// All there are.
+    pub const ALL: [Protocol; 3] = [Protocol::V2, Protocol::Kserve, Protocol::Mlflow];
 }
 
 impl Default for ApiConfig {
@@ -77,6 +100,9 @@ impl Default for ApiConfig {
             key_file: None,
             file_keys: ApiKeys::new(),
             tls: None,
+            protocols: None,
+            grpc_listen: None,
+            allow_load: false,
         }
     }
 }
@@ -85,6 +111,9 @@ impl ApiConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         if !(0.0..=1.0).contains(&self.access_log_share) {
             bail!("api.access_log_share is {}; expected a share from 0 to 1", self.access_log_share);
+        }
+        if let Some(grpc) = self.grpc_listen.filter(|grpc| *grpc == self.listen && grpc.port() != 0) {
+            bail!("api.listen and api.grpc_listen are both {grpc}; give one of them another port");
         }
         let is_origin = |origin: &str| {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -124,6 +153,11 @@ impl ApiConfig {
         Ok(())
     }
 
+    /// Whether a protocol is answered where a configured project is served.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        self.protocols.as_ref().is_some_and(|protocols| protocols.contains(&protocol))
+    }
+
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms.get())
     }
@@ -153,6 +187,8 @@ mod tests {
             "timeout_ms = 0",
             "listen = 8000",
             "batch_limits = 5",
+            "protocols = [\"v3\"]",
+            "grpc_listen = 8001",
             "body_limit_bytes = -1",
         ] {
             assert!(toml::from_str::<ApiConfig>(bad).is_err(), "{bad}");

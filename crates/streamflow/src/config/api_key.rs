@@ -28,6 +28,9 @@ pub struct ApiKey {
     /// Requests a second, over which they are answered 429; none: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<NonZeroU32>,
+    /// Whether it may load and unload models.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_load: bool,
 }
 
 /// The SHA-256 of a key. Keys are random, so that no slow hash is needed to keep one from being found again.

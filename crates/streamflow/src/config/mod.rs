@@ -25,7 +25,7 @@ use streamflow_dataset::DatasetSpec;
 
 use crate::templates;
 
-pub use api::ApiConfig;
+pub use api::{ApiConfig, Protocol};
 pub use api_key::{
     ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name, read as read_keys,
 };

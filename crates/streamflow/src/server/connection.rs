@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::activity::{Activity, AnswerBody, RequestBody};
 use super::socket::Socket;
-use super::{Listener, Peer};
+use super::{Listener, Peer, Speaks, http2};
 
 /// A client whose last answer is younger may be sending its next request when the server is asked to stop: it is told
 /// by an answer that the connection ends, not by the end itself.
@@ -39,8 +39,8 @@ pub struct Connection<F> {
 
 impl<F, A> Connection<F>
 where
-    F: Fn(Request<RequestBody>) -> A,
-    A: Future<Output = Response>,
+    F: Fn(Request<RequestBody>) -> A + Send + Sync + 'static,
+    A: Future<Output = Response> + Send + 'static,
 {
     pub async fn serve(self, stream: TcpStream, stopped: watch::Receiver<()>) {
         // A response is one write; Nagle's algorithm could only delay it.
@@ -60,7 +60,14 @@ where
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, mut stopped: watch::Receiver<()>) {
+    async fn speak<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        self,
+        stream: S,
+        mut stopped: watch::Receiver<()>,
+    ) {
+        if self.listener.speaks == Speaks::Http2 {
+            return http2::speak(self, stream, stopped).await;
+        }
         let limits = self.listener.limits;
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);

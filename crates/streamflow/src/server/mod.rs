@@ -4,6 +4,7 @@
 mod activity;
 pub mod body;
 mod connection;
+mod http2;
 mod load;
 mod open;
 mod socket;
@@ -77,12 +78,21 @@ pub struct Listening {
     pub load: Option<Arc<Load>>,
     /// Encrypts the connections.
     pub tls: Option<Tls>,
+    pub speaks: Speaks,
+}
+
+/// The version of HTTP that a listener speaks; its clients know it beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    Http1,
+    /// For gRPC: many requests at once on a connection.
+    Http2,
 }
 
 impl Listening {
     /// Without anything that is optional.
     pub fn new(listener: TcpListener, limits: ConnectionLimits) -> Self {
-        Self { listener, limits, load: None, tls: None }
+        Self { listener, limits, load: None, tls: None, speaks: Speaks::Http1 }
     }
 }
 
@@ -91,6 +101,7 @@ struct Listener<F> {
     app: F,
     limits: ConnectionLimits,
     tls: Option<Tls>,
+    speaks: Speaks,
     /// True once the server was asked to stop: every answer is then the last of its connection.
     closing: AtomicBool,
 }
@@ -122,9 +133,9 @@ where
     F: Fn(Request<RequestBody>) -> A + Send + Sync + 'static,
     A: Future<Output = Response> + Send + 'static,
 {
-    let Listening { listener, limits, load, tls } = listening;
+    let Listening { listener, limits, load, tls, speaks } = listening;
     let (stop, stopped) = watch::channel(());
-    let shared = Arc::new(Listener { app, limits, tls, closing: AtomicBool::new(false) });
+    let shared = Arc::new(Listener { app, limits, tls, speaks, closing: AtomicBool::new(false) });
     let mut open = Open::new(limits.max_connections);
     let mut shutdown = pin!(shutdown);
     let mut beside = pin!(async { tokio::join!(measure(load.as_deref()), follow(shared.tls.as_ref())) });

@@ -12,12 +12,15 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
+use super::Speaks;
+
 /// How often the files are looked at.
 const RECHECK: Duration = Duration::from_secs(2);
 
 /// What encrypts a listener's connections.
 pub struct Tls {
     files: TlsFiles,
+    speaks: Speaks,
     current: ArcSwap<ServerConfig>,
 }
 
@@ -31,13 +34,21 @@ pub struct TlsFiles {
 }
 
 impl Tls {
+    /// Reads the files, for connections of HTTP/1.1.
+    ///
+    /// # Errors
+    /// As [`Tls::open_for`].
+    pub fn open(files: TlsFiles) -> anyhow::Result<Self> {
+        Self::open_for(files, Speaks::Http1)
+    }
+
     /// Reads the files.
     ///
     /// # Errors
     /// One that cannot be read or does not hold what it should, or a key that is not the certificate's.
-    pub fn open(files: TlsFiles) -> anyhow::Result<Self> {
-        let current = ArcSwap::from(read(&files)?);
-        Ok(Self { files, current })
+    pub fn open_for(files: TlsFiles, speaks: Speaks) -> anyhow::Result<Self> {
+        let current = ArcSwap::from(read(&files, speaks)?);
+        Ok(Self { files, speaks, current })
     }
 
     /// What takes a new connection, by the files as they are now.
@@ -56,7 +67,7 @@ impl Tls {
                 continue;
             }
             known = now;
-            match read(&self.files) {
+            match read(&self.files, self.speaks) {
                 Ok(config) => {
                     self.current.store(config);
                     tracing::info!(file = %self.files.cert.display(), "the certificate was read again");
@@ -81,7 +92,7 @@ impl TlsFiles {
     }
 }
 
-fn read(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> {
+fn read(files: &TlsFiles, speaks: Speaks) -> anyhow::Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -104,7 +115,11 @@ fn read(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> {
     let mut config = builder.with_single_cert(certificates(&files.cert)?, key).with_context(|| {
         format!("{} is not the key of the certificate in {}", files.key.display(), files.cert.display())
     })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let name: &[u8] = match speaks {
+        Speaks::Http1 => b"http/1.1",
+        Speaks::Http2 => b"h2",
+    };
+    config.alpn_protocols = vec![name.to_vec()];
     Ok(Arc::new(config))
 }
 

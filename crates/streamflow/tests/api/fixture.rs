@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
-use streamflow::api::{self, ApiState};
+use streamflow::api::{self, ApiState, FileModel, NamedFile};
 use streamflow::config::ApiConfig;
 use streamflow::drift::watcher::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
@@ -100,22 +100,60 @@ fn feature_column(table: &Frame, name: &str) -> FeatureColumn {
     }
 }
 
+/// A model of LightGBM of `hours`, over 30 or not, and of `plan`, which it does not look at.
+pub const MODEL_FILE: &str = "tree\nversion=v4\nnum_tree_per_iteration=1\nobjective=binary sigmoid:1\n\
+    feature_names=hours plan\nfeature_infos=[0:50] 0:1\n\nTree=0\nnum_leaves=2\nsplit_feature=0\nthreshold=30\n\
+    decision_type=8\nleft_child=-1\nright_child=-2\nleaf_value=1 -1\n\nend of trees\n\
+    pandas_categorical:[[\"monthly\", \"yearly\"]]\n";
+
+fn file_model(name: &str) -> FileModel {
+    let text = if name == "price" {
+        MODEL_FILE.replace("binary sigmoid:1", "regression")
+    } else {
+        MODEL_FILE.to_owned()
+    };
+    FileModel::new(name.to_owned(), streamflow_inference::Model::read(text.as_bytes()).unwrap())
+}
+
 pub struct Server {
     pub address: SocketAddr,
     pub served: Served,
+    state: ApiState,
     stop: oneshot::Sender<()>,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Server {
     pub async fn start(settings: ApiConfig, served: Option<Serving>) -> Server {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let served = Served::new(served.map(Arc::new).into());
         let state = ApiState::new(settings, "user_id".into(), served.clone(), Monitoring::default());
+        Server::of_state(state, served).await
+    }
+
+    async fn of_state(state: ApiState, served: Served) -> Server {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(api::serve(listener, state, stopped));
-        Server { address, served, stop, task }
+        let task = tokio::spawn(api::serve(listener, state.clone(), stopped));
+        Server { address, served, state, stop, task }
+    }
+
+    /// The address of gRPC, which ends with the test.
+    pub async fn grpc(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(api::serve_grpc(listener, self.state.clone(), std::future::pending::<()>()));
+        address
+    }
+
+    /// With model files of these names: `price` is a regression, the others are classifiers.
+    pub async fn of_files(settings: ApiConfig, names: &[&str]) -> Server {
+        let file = |name: &&str| NamedFile { model: file_model(name), path: None };
+        Server::of_named(settings, names.iter().map(file).collect()).await
+    }
+
+    pub async fn of_named(settings: ApiConfig, files: Vec<NamedFile>) -> Server {
+        Server::of_state(ApiState::of_files(settings, files).unwrap(), Served::default()).await
     }
 
     /// With the table loaded as version 1 of 2024-01-31.

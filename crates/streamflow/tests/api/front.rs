@@ -15,7 +15,7 @@ use super::settings;
 const BODY: &str = r#"{"user_id":"U0001"}"#;
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn packed(body: &[u8]) -> Vec<u8> {
+pub fn packed(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
@@ -114,7 +114,8 @@ async fn the_access_log_has_a_line_for_a_request_and_no_entity() {
 
 #[tokio::test]
 async fn where_keys_are_configured_a_prediction_takes_one() {
-    let key = |key: &str, per_second| ApiKey { sha256: KeyDigest::of(key.as_bytes()), per_second };
+    let key =
+        |key: &str, per_second| ApiKey { sha256: KeyDigest::of(key.as_bytes()), per_second, may_load: false };
     let keys = [
         ("shop".to_owned(), key("sfk_shop", None)),
         ("batch".to_owned(), key("sfk_batch", Some(NonZeroU32::new(2).unwrap()))),

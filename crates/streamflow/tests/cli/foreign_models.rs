@@ -4,7 +4,7 @@ use crate::project::{Project, shared};
 use crate::server::Server;
 
 /// A model of LightGBM: customers of few months leave, unless they pay little.
-const MODEL: &str = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\n\
+pub const MODEL: &str = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\n\
     objective=binary sigmoid:1\nfeature_names=months_active fee\nfeature_infos=[0:72] [18:120]\n\nTree=0\n\
     num_leaves=3\nnum_cat=0\nsplit_feature=0 1\nthreshold=12.5 50\ndecision_type=8 8\nleft_child=1 -1\n\
     right_child=-3 -2\nleaf_value=-1 0.5 -2\n\n\nend of trees\n\npandas_categorical:[]\n";
@@ -307,4 +307,59 @@ fn a_model_file_is_served_without_a_dataset() {
     server.stop("-TERM");
     let none = project.run(&["serve", "--model", "none.txt"]);
     assert!(none.code == 1 && none.stderr.contains("cannot read none.txt"), "{}", none.stderr);
+}
+
+#[test]
+fn model_files_are_served_by_their_names() {
+    let project = Project { dir: tempfile::tempdir().unwrap() };
+    std::fs::write(project.path("churn.txt"), MODEL).unwrap();
+    std::fs::write(project.path("price=now.txt"), MODEL.replace("binary sigmoid:1", "regression")).unwrap();
+    let models = ["--model", "churn.txt", "--model", "price=price=now.txt", "--model", "price=now.txt"];
+    let addresses = ["--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--allow-load"];
+    let arguments = [&["serve"][..], &models, &addresses].concat();
+    let mut server = Server::start(&project, &arguments, "listening on http://");
+    let grpc = server.next_line();
+    let grpc: std::net::SocketAddr = grpc.strip_prefix("gRPC on ").unwrap().parse().unwrap();
+    // It says nothing, and is not waited for at the end.
+    let _silent = std::net::TcpStream::connect(grpc).expect("gRPC is listened for");
+    let models = server.get("/v1/models");
+    assert!(models.ends_with(r#"{"models":["churn","price","price=now"]}"#), "{models}");
+    let post = |path: &str| {
+        server.send(&format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        ))
+    };
+    assert!(post("/v2/repository/models/churn/unload").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/v2/models/churn").starts_with("HTTP/1.1 404"));
+    assert!(post("/v2/repository/models/churn/load").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/v2/models/churn/ready").starts_with("HTTP/1.1 200"));
+    let asked = std::time::Instant::now();
+    server.stop("-TERM");
+    assert!(asked.elapsed() < std::time::Duration::from_secs(8), "{:?}", asked.elapsed());
+
+    for (arguments, code, expected) in [
+        (
+            &["--model", "churn.txt", "--model", "churn=churn.txt"][..],
+            1,
+            "two models have the name \"churn\"",
+        ),
+        (&["--model", "batch=churn.txt"], 1, "the name batch is that of the route /predict/batch"),
+        (&["--allow-load"], 2, "--model"),
+    ] {
+        let run = project.run(&[&["serve", "--listen", "127.0.0.1:0"][..], arguments].concat());
+        assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+    }
+    // Without a flag or a configuration there is no gRPC, and nobody loads.
+    let server = Server::start(
+        &project,
+        &["serve", "--model", "churn.txt", "--listen", "127.0.0.1:0"],
+        "listening on http://",
+    );
+    let refused = server.send(
+        "POST /v2/repository/models/churn/unload HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    assert_eq!(server.lines.len(), 1, "{:?}", server.lines);
+    server.stop("-TERM");
 }

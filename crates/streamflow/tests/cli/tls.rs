@@ -106,6 +106,38 @@ async fn both_planes_are_encrypted_and_ask_for_certificates_where_they_should() 
 }
 
 #[test]
+fn grpc_is_encrypted_by_the_files_of_the_prediction_api() {
+    let project = Project::new();
+    certificate(project.dir.path(), "server");
+    std::fs::write(project.path("churn.txt"), crate::foreign_models::MODEL).unwrap();
+    project.edit("streamflow.toml", |text| {
+        text.replace("[api]\n", "[api]\ntls = { cert_file = \"server.pem\", key_file = \"server.key\" }\n")
+    });
+    let args = ["serve", "--model", "churn.txt", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"];
+    let mut server = Server::start(&project, &args, "listening on https://");
+    let line = server.next_line();
+    let address = line.strip_prefix("gRPC on ").unwrap();
+    let shaken = Command::new("openssl")
+        .args([
+            "s_client",
+            "-connect",
+            address,
+            "-alpn",
+            "h2",
+            "-CAfile",
+            "server-ca.pem",
+            "-verify_return_error",
+        ])
+        .current_dir(project.dir.path())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("the test needs the program openssl");
+    let said = String::from_utf8_lossy(&shaken.stdout);
+    assert!(said.contains("ALPN protocol: h2") && said.contains("Verify return code: 0 (ok)"), "{said}");
+    server.stop("-TERM");
+}
+
+#[test]
 fn a_certificate_that_cannot_be_used_is_told_at_the_start() {
     let project = Project::new();
     let dir = project.dir.path().to_path_buf();
