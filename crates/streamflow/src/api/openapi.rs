@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
+use streamflow_model::Task;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{ApiState, health, metrics, predict};
+use super::{ApiState, answer, health, metrics, predict};
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
 const PLACEHOLDER: &str = "entity";
@@ -56,9 +57,16 @@ fn name_entity(schema: &mut Value, entity: &str) {
     }
 }
 
-/// The OpenAPI document.
+/// The OpenAPI document, with the answers of the model that is served.
 pub async fn openapi(State(state): State<ApiState>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], state.0.openapi.clone())
+    let mut body = state.0.openapi.clone();
+    if let Some(serving) = state.0.served.load().as_deref().filter(|found| found.model.task() != Task::Binary)
+    {
+        let mut document = serde_json::from_slice(&body).unwrap_or_default();
+        answer::describe(&mut document, serving);
+        body = serde_json::to_vec(&document).expect("a JSON value can be written").into();
+    }
+    ([(header::CONTENT_TYPE, "application/json")], body)
 }
 
 /// Swagger UI for that document. No file of it comes from another host, and no validator is asked.
