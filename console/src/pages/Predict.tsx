@@ -117,7 +117,7 @@ function Answer({ prediction: { response, distributions } }: { prediction: Predi
             <>
               <dt>Prediction</dt>
               <dd>
-                <Chip tone={response['prediction'] === 1 ? 'warn' : 'plain'}>{String(response['prediction'])}</Chip>
+                <Chip tone={response['prediction'] === 1 ? 'warn' : 'plain'}>{sayValue(response['prediction'])}</Chip>
               </dd>
             </>
           )}

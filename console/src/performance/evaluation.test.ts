@@ -52,8 +52,9 @@ test('a slice is told by its conditions', () => {
 
 test('an error is drawn from 0, and more of it is worse', () => {
   const month = stored(1, 1, '2024-02-29', 0.5);
-  const rmse: Evaluation = { ...month.evaluation, task: 'regression', estimated: null, usual: { lower: null, upper: 9, months: 6, is_unusual: true } };
-  rmse.realised = { ...month.evaluation.realised!, measured: { ...month.evaluation.realised!.measured, metrics: { rmse: { value: 12, interval: { low: 11, high: 13 } } } } };
+  const measured = { rows: 100, labelled: 40, positives: 0, negatives: 0, confusion: null, metrics: { rmse: { value: 12, interval: { low: 11, high: 13 } } } };
+  const realised = { measured, curve: [], calibration: [], histogram: [] };
+  const rmse: Evaluation = { ...month.evaluation, task: 'regression', realised, estimated: null, usual: { lower: null, upper: 9, months: 6, is_unusual: true } };
   const lines = linesOf([{ ...month, evaluation: rmse }]);
   expect(lines[0]?.realised[0]).toMatchObject({ value: 12, usual: 9 });
   expect(rangeOf(lines, 'regression')).toEqual([0, 15]);

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::interval::Interval;
 use crate::measured::MeasuredValue;
 use crate::metric::Metric;
+use crate::words::significant;
 
 /// When a realised AUC counts as fallen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -170,8 +171,9 @@ impl GrowthRule {
             return Ok(Fall::Undecided(format!("The realised {name} has no interval.")));
         };
         let Some(validation) = validation else {
+            let value = significant(value);
             return Ok(Fall::Undecided(format!(
-                "The realised {name} is {value:.4}, but the model has no {name} of validation to hold it against."
+                "The realised {name} is {value}, but the model has no {name} of validation to hold it against."
             )));
         };
         let growth = value - validation.value;

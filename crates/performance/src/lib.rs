@@ -59,6 +59,7 @@ mod rows;
 mod scores;
 mod segments;
 mod thresholds;
+mod words;
 
 pub use bootstrap::RESAMPLES;
 pub use cbpe::{
@@ -92,6 +93,7 @@ pub use scores::{
 };
 pub use segments::{Condition, MISSING, Segment, SegmentColumn, SegmentRule, Segments};
 pub use thresholds::{MIN_REFERENCE_CHUNKS, Thresholds, reference_thresholds};
+pub use words::significant;
 
 /// The README's example, run as a test.
 #[cfg(doctest)]

@@ -9,6 +9,7 @@ use crate::interval::Interval;
 use crate::mcnemar::McNemar;
 use crate::paired_loss::PairedLoss;
 use crate::promotion::{MOST_ROWS, Promotion, PromotionReport};
+use crate::words::{signed, significant};
 
 /// The metric of the rows' losses that decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,8 +189,12 @@ impl LossRule {
         let words = loss.metric.words();
         // As people read a change: what is negative is a smaller error.
         let found = format!(
-            "The {words} changes from {:.4} to {:.4}, by {:+.4} (95 % from {:+.4} to {:+.4})",
-            loss.production, loss.candidate, -loss.difference, -interval.high, -interval.low
+            "The {words} changes from {} to {}, by {} (95 % from {} to {})",
+            significant(loss.production),
+            significant(loss.candidate),
+            signed(-loss.difference),
+            signed(-interval.high),
+            signed(-interval.low)
         );
         if interval.low > 0.0 {
             return (Promotion::Better, format!("{found}: the candidate is better."), None);

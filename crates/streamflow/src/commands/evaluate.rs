@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use streamflow_dataset::Period;
-use streamflow_performance::Metric;
+use streamflow_performance::{Metric, significant};
 
 use super::flows::Invocation;
 use super::{Context, block_on, date};
 use crate::flows::evaluate_month::{self, FLOW};
-use crate::performance::{Evaluation, significant};
+use crate::performance::Evaluation;
 use crate::terminal::table;
 use crate::workspace::Workspace;
 

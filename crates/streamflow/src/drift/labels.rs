@@ -1,7 +1,9 @@
 //! The label of the dataset as the model crate takes it.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use anyhow::bail;
-use streamflow_dataset::{Column, Label, LabelTask, Values};
+use streamflow_dataset::{Column, Frame, Label, LabelTask, Values};
 use streamflow_model::{Labels, MISSING, Task};
 
 /// The task of the model crate that a label is for.
@@ -23,6 +25,80 @@ pub fn labels(column: Column, label: &Label) -> anyhow::Result<Labels> {
         LabelTask::Multiclass => classes(&column, label),
         LabelTask::Regression => numbers(column),
     }
+}
+
+/// The table with its label as the task has it, for a comparison: truth values, classes as texts, or numbers.
+///
+/// # Errors
+/// As [`labels`].
+pub fn with_label(mut frame: Frame, label: &Label) -> anyhow::Result<Frame> {
+    // A boolean label is what it looks like, and so is one of numbers.
+    let is_plain =
+        label.task == LabelTask::Regression || (label.task == LabelTask::Binary && label.positive.is_none());
+    let column = frame.columns.iter_mut().find(|column| column.name == label.column);
+    let Some(column) = column.filter(|_| !is_plain) else { return Ok(frame) };
+    let values = Column {
+        name: column.name.clone(),
+        values: std::mem::replace(&mut column.values, Values::Float(Vec::new())),
+    };
+    column.values = match labels(values, label)? {
+        Labels::Binary(truths) => Values::Boolean(truths),
+        Labels::Multiclass { codes, classes } => Values::Text { codes, levels: classes },
+        Labels::Regression(numbers) => Values::Float(numbers),
+    };
+    Ok(frame)
+}
+
+/// How far the labels of two tables lie apart, where they are not of two classes, of which a report says it: half the sum
+/// of the differences of the classes' shares, or the difference of the means in standard deviations of the reference.
+/// None where a side has no label, or the reference does not vary.
+pub fn target_change(reference: &Frame, current: &Frame, label: &Label) -> Option<f64> {
+    let values = |frame: &Frame| frame.column(&label.column).map(|column| column.values.clone());
+    let (before, after) = (values(reference)?, values(current)?);
+    match label.task {
+        LabelTask::Binary => None,
+        LabelTask::Multiclass => {
+            let (before, after) = (shares(&before)?, shares(&after)?);
+            let classes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            let share =
+                |side: &BTreeMap<String, f64>, class: &String| side.get(class).copied().unwrap_or(0.0);
+            Some(
+                0.5 * classes
+                    .into_iter()
+                    .map(|class| (share(&before, class) - share(&after, class)).abs())
+                    .sum::<f64>(),
+            )
+        }
+        LabelTask::Regression => {
+            let (before, after) = (known(before)?, known(after)?);
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            let centre = mean(&before);
+            let squares = before.iter().map(|value| (value - centre).powi(2)).sum::<f64>();
+            let deviation = (squares / (before.len() as f64 - 1.0)).sqrt();
+            (deviation > 0.0).then(|| (mean(&after) - centre).abs() / deviation)
+        }
+    }
+}
+
+/// The share of each class; none without any.
+fn shares(values: &Values) -> Option<BTreeMap<String, f64>> {
+    let mut shares = BTreeMap::new();
+    (0..values.len())
+        .filter_map(|row| values.text(row))
+        .for_each(|class| *shares.entry(class).or_default() += 1.0);
+    let rows: f64 = shares.values().sum();
+    shares.values_mut().for_each(|share| *share /= rows);
+    (rows > 0.0).then_some(shares)
+}
+
+/// The numbers that are there; none without any.
+fn known(values: Values) -> Option<Vec<f64>> {
+    let numbers: Vec<f64> = match values {
+        Values::Float(values) => values.into_iter().filter(|value| value.is_finite()).collect(),
+        Values::Integer(values) => values.into_iter().flatten().map(|value| value as f64).collect(),
+        _ => return None,
+    };
+    (!numbers.is_empty()).then_some(numbers)
 }
 
 fn truths(column: Column, label: &Label) -> anyhow::Result<Vec<Option<bool>>> {
@@ -76,14 +152,13 @@ fn classes(column: &Column, label: &Label) -> anyhow::Result<Labels> {
     let is_declared = !classes.is_empty();
     let names: Vec<Option<String>> = (0..column.values.len()).map(|row| column.values.text(row)).collect();
     if !is_declared {
-        classes =
-            names.iter().flatten().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        classes = names.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         if matches!(column.values, Values::Integer(_) | Values::Float(_)) {
             let number = |name: &String| name.parse::<f64>().unwrap_or(f64::NAN);
             classes.sort_by(|a, b| number(a).total_cmp(&number(b)));
         }
     }
-    let places: std::collections::HashMap<&str, u32> =
+    let places: HashMap<&str, u32> =
         classes.iter().zip(0..).map(|(name, place)| (name.as_str(), place)).collect();
     let code = |name: &Option<String>| match name {
         None => Ok(MISSING),
@@ -165,6 +240,28 @@ mod tests {
             let error = labels(column(values), &label(toml)).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn labels_of_two_tables_are_compared_as_their_task() {
+        let frame = |values: Values| Frame { rows: values.len(), columns: vec![column(values)] };
+        let check = |toml: &str, before: Values, after: Values, expected: Option<f64>| {
+            let label = label(toml);
+            let [before, after] = [before, after].map(|values| with_label(frame(values), &label).unwrap());
+            let found = target_change(&before, &after, &label);
+            assert!(found == expected || (found.unwrap() - expected.unwrap()).abs() < 1e-12, "{found:?}");
+            before.columns[0].values.clone()
+        };
+        let integers = |values: &[i64]| Values::Integer(values.iter().map(|value| Some(*value)).collect());
+        // Shares of 1/2, 1/4, 1/4 and of 0, 1/2, 1/2.
+        let classes = check("task = \"multiclass\"", integers(&[1, 1, 2, 3]), integers(&[2, 3]), Some(0.5));
+        assert!(matches!(classes, Values::Text { levels, .. } if levels == ["1", "2", "3"]));
+        // Mean 2 and deviation 1; mean 3.5.
+        check("task = \"regression\"", integers(&[1, 2, 3]), integers(&[3, 4]), Some(1.5));
+        check("task = \"regression\"", integers(&[2, 2]), integers(&[3]), None);
+        check("task = \"regression\"", integers(&[1, 2]), Values::Float(vec![f64::NAN]), None);
+        let truths = check("positive = 2", integers(&[1, 2]), integers(&[2]), None);
+        assert_eq!(truths, Values::Boolean(vec![Some(false), Some(true)]));
     }
 
     #[test]

@@ -4,14 +4,13 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, PointInTime};
 use streamflow_model::{Metrics, Task, TaskMetrics, TrainSettings, Trained};
-use streamflow_performance::Metric;
+use streamflow_performance::{Metric, significant};
 
 use super::cache::Inputs;
 use super::evaluate_month::version_of;
 use super::parameters::{Kind, optional, required};
 use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::{TrainingTable, task_of};
-use crate::performance::significant;
 use crate::registry::NewModel;
 use crate::workspace::Workspace;
 
@@ -145,9 +144,10 @@ fn lines(task: Task, metrics: &TaskMetrics) -> String {
     for metric in all {
         let Some(value) = metrics.values.get(metric) else { continue };
         let interval = metrics.intervals.get(metric).map_or_else(String::new, |interval| {
-            format!("   95 % {} to {}", significant(interval.low), significant(interval.high))
+            format!(" 95 % {} to {}", significant(interval.low), significant(interval.high))
         });
-        text.push_str(&format!("  {:<18} {}{interval}\n", metric.name(), significant(*value)));
+        text.push_str(&format!("  {:<18} {:<9}{interval}", metric.name(), significant(*value)).trim_end());
+        text.push('\n');
     }
     text
 }

@@ -6,6 +6,7 @@ use streamflow_dataset::{Period, Snapshots};
 use streamflow_model::{Task, split_position};
 use streamflow_performance::{
     Decomposition, Fall, FallRule, GrowthRule, MeasuredValue, Metric, Segments, Validated, ValueMatrix,
+    significant,
 };
 
 use super::judged::Judged;
@@ -248,38 +249,5 @@ impl Evaluation {
 
     pub fn has_fallen(&self) -> bool {
         matches!(self.verdict, Fall::Fallen(_))
-    }
-}
-
-/// Four significant digits.
-pub fn significant(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let digits = 3 - value.abs().log10().floor() as i32;
-    if (-12..=9).contains(&digits) {
-        format!("{value:.*}", digits.max(0) as usize)
-    } else {
-        format!("{value:.3e}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_any_size_have_four_digits() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (12.3456, "12.35"),
-            (0.000_123_456, "0.0001235"),
-            (123_456.7, "123457"),
-            (-9.999_9, "-10.000"),
-            (1.5e30, "1.500e30"),
-            (1e-15, "1.000e-15"),
-        ] {
-            assert_eq!(significant(value), expected, "{value}");
-        }
     }
 }

@@ -16,6 +16,6 @@ mod why;
 
 pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
-pub use evaluation::{Evaluation, Rules, Subject, significant};
+pub use evaluation::{Evaluation, Rules, Subject};
 pub use scored::{Learning, Version};
 pub use usual::Usual;

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use streamflow_drift::html::{Addition, Size, escape, framed};
 use streamflow_model::Task;
 use streamflow_performance::{
-    CalibrationBin, Condition, Interval, Metric, OperatingPoint, ScoreBin, Segment, Segments,
+    CalibrationBin, Condition, Interval, Metric, OperatingPoint, ScoreBin, Segment, Segments, significant,
 };
 
-use super::evaluation::{Evaluation, significant};
+use super::evaluation::Evaluation;
 use super::judged::loss_words;
 use super::realised::{Details, Realised};
 use super::{Estimate, section_of_task};

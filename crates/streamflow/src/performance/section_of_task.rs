@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use streamflow_drift::html::escape;
-use streamflow_performance::{ValueBin, ValueDecile};
+use streamflow_performance::{ValueBin, ValueDecile, significant};
 
-use super::evaluation::significant;
 use super::realised::{ClassTable, Details, ErrorDrawings, Realised};
 use super::section::{SIZE, figure, path};
 

@@ -1,9 +1,9 @@
 //! What is usual for a version: the spread of its deciding metric over the labelled months before.
 
 use serde::{Deserialize, Serialize};
-use streamflow_performance::{MIN_REFERENCE_CHUNKS, Metric, Thresholds};
+use streamflow_performance::{MIN_REFERENCE_CHUNKS, Metric, Thresholds, significant};
 
-use super::{Evaluation, significant};
+use super::Evaluation;
 
 /// From which value of the deciding metric on a month is as usual.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

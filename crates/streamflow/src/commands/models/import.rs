@@ -10,14 +10,14 @@ use streamflow_model::{
     Answers, ClassRows, Import, ImportSettings, ImportedFeature, Labels, Predictions, Task, TaskMetrics,
     largest, metrics,
 };
-use streamflow_performance::{MeasuredClasses, MeasuredValues};
+use streamflow_performance::{MeasuredClasses, MeasuredValues, significant};
 
 use super::super::{Context, date};
 use crate::drift::TrainingTable;
 use crate::flows::evaluate_month;
 use crate::model_file::ModelFile;
 use crate::notify::Outbox;
-use crate::performance::{Evaluation, section, significant};
+use crate::performance::{Evaluation, section};
 use crate::registry::NewImport;
 use crate::terminal::table;
 use crate::workspace::Workspace;

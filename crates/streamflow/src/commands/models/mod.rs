@@ -5,10 +5,10 @@ pub mod import;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use streamflow_performance::significant;
 
 use super::{Context, actor, block_on};
 use crate::notify::Outbox;
-use crate::performance::significant;
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::store::models::{By, ModelVersion, Origin};
