@@ -147,7 +147,7 @@ function Errors({ bins }: { bins: ErrorDrawings['errors'] }) {
     <Frame said={`Histogram of errors in ${bins.length} bins`} across="prediction less label" up="rows" x={[first.low, last.high]} y={[0, peak]}>
       {first.low < 0 && last.high > 0 && <line class="diagonal" x1={x(0)} x2={x(0)} y1={TOP} y2={TOP + HEIGHT} />}
       {bins.map(({ low, high, rows }) => (
-        <rect key={low} class="bar" x={x(low)} width={Math.max(0, x(high) - x(low) - 1)} y={TOP + HEIGHT * (1 - rows / peak)} height={(HEIGHT * rows) / peak}>
+        <rect key={low} class="errors" x={x(low)} width={Math.max(0, x(high) - x(low) - 1)} y={TOP + HEIGHT * (1 - rows / peak)} height={(HEIGHT * rows) / peak}>
           <title>{`${formatNumber(low, 3)} to ${formatNumber(high, 3)}: ${formatNumber(rows, 9)} rows`}</title>
         </rect>
       ))}

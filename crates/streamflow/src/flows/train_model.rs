@@ -146,7 +146,7 @@ fn lines(task: Task, metrics: &TaskMetrics) -> String {
         let interval = metrics.intervals.get(metric).map_or_else(String::new, |interval| {
             format!(" 95 % {} to {}", significant(interval.low), significant(interval.high))
         });
-        text.push_str(&format!("  {:<18} {:<9}{interval}", metric.name(), significant(*value)).trim_end());
+        text.push_str(format!("  {:<18} {:<9}{interval}", metric.name(), significant(*value)).trim_end());
         text.push('\n');
     }
     text
