@@ -170,6 +170,8 @@ export interface ModelVersion {
   /** The run that trained it, where one did. */
   run_id: number | null;
   seed: number;
+  /** What it predicts: `binary`, `multiclass` or `regression`. */
+  task: string;
   /** The snapshot it was trained on; of an imported one the last date of its training data, where that is known. */
   trained_on: string | null;
   version: number;

@@ -88,17 +88,26 @@ interface Line {
   values: string;
 }
 
-function linesOf({ auc, mcnemar, log_loss: logLoss, brier }: PromotionReport): Line[] {
+function linesOf({ auc, mcnemar, log_loss: logLoss, brier, loss }: PromotionReport): Line[] {
   const digits = (value: number): string => formatNumber(value, 4);
+  const accuracy: Line[] = mcnemar
+    ? [
+        {
+          name: 'Accuracy',
+          difference: mcnemar.accuracy_difference,
+          interval: mcnemar.interval,
+          p: mcnemar.p_value,
+          values: `${formatNumber(mcnemar.only_candidate, 9)} right by the candidate alone, ${formatNumber(mcnemar.only_production, 9)} by the other alone`,
+        },
+      ]
+    : [];
+  if (loss) {
+    const name = loss.metric === 'rmse' ? 'RMSE, saved' : 'Log loss, saved';
+    return [{ name, difference: loss.difference, interval: loss.interval, p: loss.paired.p_two_sided, values: `${digits(loss.production)} → ${digits(loss.candidate)}` }, ...accuracy];
+  }
   return [
     { name: 'AUC', difference: auc?.difference ?? null, interval: auc?.interval ?? null, p: auc?.p_two_sided ?? null, values: auc ? `${digits(auc.production)} → ${digits(auc.candidate)}` : '' },
-    {
-      name: 'Accuracy',
-      difference: mcnemar.accuracy_difference,
-      interval: mcnemar.interval,
-      p: mcnemar.p_value,
-      values: `${formatNumber(mcnemar.only_candidate, 9)} right by the candidate alone, ${formatNumber(mcnemar.only_production, 9)} by the other alone`,
-    },
+    ...accuracy,
     { name: 'Log loss, saved', difference: logLoss?.difference ?? null, interval: logLoss?.interval ?? null, p: logLoss?.p_two_sided ?? null, values: '' },
     { name: 'Brier score, saved', difference: brier?.difference ?? null, interval: brier?.interval ?? null, p: brier?.p_two_sided ?? null, values: '' },
   ];

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { linkTo } from '../location';
-import { newestOf, realisedOf, AUC } from '../performance/evaluation';
+import { decidingOf, newestOf, realisedOf, taskOf } from '../performance/evaluation';
 import { fetchEvaluations, fetchReports, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
@@ -27,10 +27,11 @@ export function Lineage({ version }: { version: ModelVersion }) {
         <Stop title="Evaluations">
           {own.length === 0 && <small>none yet</small>}
           {own.slice(0, MOST).map(({ period, version: number, evaluation }) => {
-            const auc = realisedOf(evaluation, AUC)?.value;
+            const { name, title } = decidingOf(taskOf(evaluation));
+            const value = realisedOf(evaluation, name)?.value;
             return (
               <span key={period}>
-                <a href={linkTo(`performance/${period}/${number}`)}>{period}</a> <small>{auc == null ? 'estimated' : `AUC ${formatNumber(auc, 3)}`}</small>
+                <a href={linkTo(`performance/${period}/${number}`)}>{period}</a> <small>{value == null ? 'estimated' : `${title} ${formatNumber(value, 3)}`}</small>
               </span>
             );
           })}

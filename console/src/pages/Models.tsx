@@ -46,7 +46,15 @@ const QUALITY = [
   { name: 'log_loss', title: 'Log loss' },
   { name: 'brier_score', title: 'Brier score' },
   { name: 'expected_calibration_error', title: 'Calibration error' },
+  { name: 'accuracy', title: 'Accuracy' },
+  { name: 'macro_f1', title: 'Macro F1' },
+  { name: 'rmse', title: 'RMSE' },
+  { name: 'mae', title: 'MAE' },
+  { name: 'r2', title: 'R²' },
 ] as const;
+
+/** Metrics of two classes that stand among the others: their table is wide enough. */
+const ELSEWHERE: Record<string, readonly string[]> = { binary: ['accuracy'] };
 
 function metricOf(version: ModelVersion | undefined, name: string): number | null {
   const value = version?.metrics[name];
@@ -90,7 +98,8 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
 
 function columnsOf({ versions }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void): Column<ModelVersion>[] {
   const present = new Set(versions.flatMap((version) => Object.keys(version.metrics)));
-  const metrics = QUALITY.filter(({ name }) => present.has(name));
+  const task = versions[0]?.task ?? 'binary';
+  const metrics = QUALITY.filter(({ name }) => present.has(name) && !ELSEWHERE[task]?.includes(name));
   return [
     {
       key: 'version',
@@ -113,6 +122,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
       value: (version) => (version.production ? 'Production' : 'Candidate'),
       cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>),
     },
+    { key: 'task', title: 'Task', className: 'when', value: (version) => version.task },
     ...metrics.map(({ name, title }) => ({
       key: name,
       title,
@@ -142,7 +152,7 @@ function actionsOf(ask: (version: ModelVersion) => void): Column<ModelVersion> {
 }
 
 function Others({ version }: { version: ModelVersion }) {
-  const others = Object.entries(version.metrics).filter(([name, value]) => typeof value === 'number' && !QUALITY.some((one) => one.name === name));
+  const others = Object.entries(version.metrics).filter(([name, value]) => typeof value === 'number' && (ELSEWHERE[version.task]?.includes(name) || !QUALITY.some((one) => one.name === name)));
   if (others.length === 0) return null;
   return (
     <details class="others">

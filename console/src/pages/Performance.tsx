@@ -2,9 +2,9 @@
 
 import { useMemo } from 'preact/hooks';
 import { linkTo, place } from '../location';
-import { AucChart, sayInterval } from '../performance/AucChart';
+import { MetricChart, sayInterval } from '../performance/MetricChart';
 import { Detail } from '../performance/Detail';
-import { AUC, aucLines, coverageOf, estimatedOf, newestOf, realisedOf, type StoredEvaluation } from '../performance/evaluation';
+import { coverageOf, decidingOf, estimatedOf, linesOf, newestOf, realisedOf, taskOf, type StoredEvaluation, type Task } from '../performance/evaluation';
 import { fetchEvaluations } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
@@ -44,19 +44,21 @@ const keyOf = ({ period, version }: StoredEvaluation): string => `${period}/${ve
 
 function Evaluations({ all, rest }: { all: readonly StoredEvaluation[]; rest: string }) {
   const newest = useMemo(() => newestOf(all), [all]);
-  const lines = useMemo(() => aucLines(newest), [newest]);
+  const lines = useMemo(() => linesOf(newest), [newest]);
   const listed = useMemo(() => [...newest].reverse(), [newest]);
   const shown = rest === '' ? (listed.find(({ evaluation }) => evaluation.realised) ?? listed[0]) : listed.find((one) => keyOf(one) === rest || one.period === rest);
   const selected = shown ? keyOf(shown) : null;
+  const last = newest.at(-1);
+  const task: Task = last ? taskOf(last.evaluation) : 'binary';
   return (
     <>
       <section class="card">
-        <h2>AUC by month</h2>
-        <AucChart lines={lines} selected={selected} />
+        <h2>{decidingOf(task).title} by month</h2>
+        <MetricChart lines={lines} task={task} selected={selected} />
       </section>
       <section class="block">
         <h2>Months</h2>
-        <DataTable title="Evaluations" className="reports" columns={COLUMNS} rows={listed} rowKey={keyOf} selected={selected} />
+        <DataTable title="Evaluations" className="reports" columns={columnsOf(task)} rows={listed} rowKey={keyOf} selected={selected} />
       </section>
       {shown ? <Detail stored={shown} /> : <Empty title="There is no such evaluation">{rest} is not among the months and versions that were evaluated.</Empty>}
     </>
@@ -83,7 +85,31 @@ function metricColumn(name: string, title: string): Column<StoredEvaluation> {
   };
 }
 
-const COLUMNS: readonly Column<StoredEvaluation>[] = [
+const BESIDE: Record<Task, readonly [name: string, title: string][]> = {
+  binary: [
+    ['f1', 'F1'],
+    ['log_loss', 'Log loss'],
+    ['brier', 'Brier'],
+  ],
+  multiclass: [
+    ['accuracy', 'Accuracy'],
+    ['macro_f1', 'Macro F1'],
+    ['roc_auc_ovr', 'AUC, one against the rest'],
+  ],
+  regression: [
+    ['mae', 'MAE'],
+    ['r2', 'R²'],
+    ['mean_error', 'Mean error'],
+  ],
+};
+
+function columnsOf(task: Task): readonly Column<StoredEvaluation>[] {
+  const { name, title } = decidingOf(task);
+  const estimate = task === 'multiclass' ? [] : [estimateColumn(name)];
+  return [...FIRST, metricColumn(name, title), ...estimate, ...BESIDE[task].map((one) => metricColumn(...one)), timeColumn('at', 'Evaluated', ({ at }) => at)];
+}
+
+const FIRST: readonly Column<StoredEvaluation>[] = [
   { key: 'period', title: 'Month', className: 'when', value: ({ period }) => period, cell: (one) => <a href={hrefOf(one)}>{one.period}</a> },
   { key: 'version', title: 'Version', num: true, value: ({ version }) => version },
   {
@@ -115,15 +141,17 @@ const COLUMNS: readonly Column<StoredEvaluation>[] = [
       );
     },
   },
-  metricColumn(AUC, 'AUC'),
-  {
+];
+
+function estimateColumn(name: string): Column<StoredEvaluation> {
+  return {
     key: 'estimate',
     title: 'Estimate',
     num: true,
     className: 'estimate-cell',
-    value: ({ evaluation }) => estimatedOf(evaluation, AUC)?.value,
+    value: ({ evaluation }) => estimatedOf(evaluation, name)?.value,
     cell: ({ evaluation }) => {
-      const estimated = estimatedOf(evaluation, AUC);
+      const estimated = estimatedOf(evaluation, name);
       return estimated?.value == null ? (
         '–'
       ) : (
@@ -132,10 +160,6 @@ const COLUMNS: readonly Column<StoredEvaluation>[] = [
         </span>
       );
     },
-    hint: ({ evaluation }) => estimatedOf(evaluation, AUC)?.reason ?? 'From the scores alone',
-  },
-  metricColumn('f1', 'F1'),
-  metricColumn('log_loss', 'Log loss'),
-  metricColumn('brier', 'Brier'),
-  timeColumn('at', 'Evaluated', ({ at }) => at),
-];
+    hint: ({ evaluation }) => estimatedOf(evaluation, name)?.reason ?? 'Without labels',
+  };
+}

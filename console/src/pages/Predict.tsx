@@ -108,23 +108,19 @@ function Refused({ prediction: { status, response } }: { prediction: Prediction 
 function Answer({ prediction: { response, distributions } }: { prediction: Prediction }) {
   const features = Object.entries((response['features_used'] ?? {}) as Record<string, unknown>);
   const model = (response['model'] ?? {}) as { name?: string; version?: string | number };
-  const probability = Number(response['probability']);
-  const positive = Number(response['prediction']) === 1;
   return (
     <>
       <section class="card prediction" aria-label="Prediction" aria-live="polite">
-        <div>
-          <p class="stat-value">{formatNumber(probability, 4)}</p>
-          <p>probability of the positive class</p>
-        </div>
-        <div class="meter" aria-hidden="true">
-          <i style={{ width: `${Math.min(1, Math.max(0, probability)) * 100}%` }} />
-        </div>
+        <Said response={response} />
         <dl class="facts">
-          <dt>Prediction</dt>
-          <dd>
-            <Chip tone={positive ? 'warn' : 'plain'}>{String(response['prediction'])}</Chip>
-          </dd>
+          {response['prediction'] !== undefined && (
+            <>
+              <dt>Prediction</dt>
+              <dd>
+                <Chip tone={response['prediction'] === 1 ? 'warn' : 'plain'}>{sayValue(response['prediction'])}</Chip>
+              </dd>
+            </>
+          )}
           <dt>Model</dt>
           <dd>
             {model.name} {model.version}
@@ -153,6 +149,51 @@ function Answer({ prediction: { response, distributions } }: { prediction: Predi
         </ul>
       </section>
     </>
+  );
+}
+
+/** The number of an answer, or the probability of each class. */
+function Said({ response }: { response: Record<string, unknown> }) {
+  if (typeof response['value'] === 'number') {
+    return (
+      <div>
+        <p class="stat-value">{formatNumber(response['value'], 6)}</p>
+        <p>predicted value</p>
+      </div>
+    );
+  }
+  const classes = response['probabilities'] as Record<string, number> | undefined;
+  if (classes) {
+    return (
+      <dl class="facts">
+        {Object.entries(classes).map(([name, probability]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>
+              {formatNumber(probability, 4)} <Meter share={probability} />
+            </dd>
+          </>
+        ))}
+      </dl>
+    );
+  }
+  const probability = Number(response['probability']);
+  return (
+    <>
+      <div>
+        <p class="stat-value">{formatNumber(probability, 4)}</p>
+        <p>probability of the positive class</p>
+      </div>
+      <Meter share={probability} />
+    </>
+  );
+}
+
+function Meter({ share }: { share: number }) {
+  return (
+    <div class="meter" aria-hidden="true">
+      <i style={{ width: `${Math.min(1, Math.max(0, share)) * 100}%` }} />
+    </div>
   );
 }
 

@@ -4,13 +4,16 @@ import { linkTo } from '../location';
 import { Chip } from '../shell/Chip';
 import { sayState, toneOf } from '../shell/verdicts';
 import { formatNumber, formatValue } from '../units';
-import { sayInterval } from './AucChart';
+import { sayInterval } from './MetricChart';
+import { ClassTables, ErrorCharts } from './ofTask';
 import { CalibrationChart, RocChart, ScoreHistogram } from './curves';
 import { Slices } from './Slices';
-import { estimatedOf, METRICS, realisedOf, type Confusion, type Evaluation, type StoredEvaluation } from './evaluation';
+import { decidingOf, estimatedOf, lossName, metricsOf, realisedOf, sayUsual, taskOf, type Confusion, type Evaluation, type StoredEvaluation } from './evaluation';
 
 export function Detail({ stored: { evaluation, run_id: run } }: { stored: StoredEvaluation }) {
   const { version, period, realised, estimated, verdict, validation, left_out: leftOut } = evaluation;
+  const task = taskOf(evaluation);
+  const usual = sayUsual(evaluation, (value) => formatNumber(value, 3));
   return (
     <section class="block" aria-label={`Version ${version} on ${period}`}>
       <h2 class="with-action">
@@ -24,20 +27,16 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
       <p class="verdict">
         <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip> {verdict.reason}
       </p>
-      {evaluation.usual && (
-        <p class="verdict">
-          The AUC lies {evaluation.usual.is_below ? 'below' : 'not below'} the {formatNumber(evaluation.usual.lower, 3)} from which on it is usual: the mean of the {evaluation.usual.months} labelled months before, less three standard deviations.
-        </p>
-      )}
+      {usual && <p class="verdict">{usual}</p>}
       {evaluation.why && <p class="verdict why">{evaluation.why.sentence}</p>}
       {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; `streamflow evaluate --as-of {period}` then measures.</p>}
       <p class="after">
         {evaluation.may_know ? 'It was imported, and nobody has said that it was not trained on these rows: what is measured may be too good' : `It learned from ${evaluation.trained_on}`}
-        {validation && <>, where its AUC on users it never saw was {formatNumber(validation.value, 3)} ({sayInterval(validation.interval)})</>}.
+        {validation && <>, where its {decidingOf(task).title} on users it never saw was {formatNumber(validation.value, 3)} ({sayInterval(validation.interval)})</>}.
         {leftOut > 0 && <> {formatNumber(leftOut, 9)} rows of this month that it was trained on are left out.</>}
         {estimated && <> {estimated.calibration}</>}
       </p>
-      {realised && (
+      {realised && task === 'binary' && (
         <div class="curves">
           <figure class="card">
             <figcaption>ROC curve</figcaption>
@@ -54,8 +53,10 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
           {realised.measured.confusion && <ConfusionTable counts={realised.measured.confusion} />}
         </div>
       )}
+      {realised?.details?.multiclass && <ClassTables table={realised.details.multiclass} />}
+      {realised?.details?.regression && <ErrorCharts drawings={realised.details.regression} />}
       <MetricTable evaluation={evaluation} />
-      {evaluation.segments && <Slices segments={evaluation.segments} />}
+      {evaluation.segments && <Slices segments={evaluation.segments} loss={lossName(task)} />}
     </section>
   );
 }
@@ -96,7 +97,9 @@ function ConfusionTable({ counts }: { counts: Confusion }) {
 }
 
 function MetricTable({ evaluation }: { evaluation: Evaluation }) {
-  const shown = METRICS.filter(({ name }) => (name === 'business_value' ? realisedOf(evaluation, name)?.value != null : (realisedOf(evaluation, name) ?? estimatedOf(evaluation, name))));
+  const task = taskOf(evaluation);
+  const estimates = task !== 'multiclass';
+  const shown = metricsOf(task).filter(({ name }) => (name === 'business_value' ? realisedOf(evaluation, name)?.value != null : (realisedOf(evaluation, name) ?? estimatedOf(evaluation, name))));
   return (
     <div class="table-box metrics" tabIndex={0} role="region" aria-label="All metrics">
       <table class="data">
@@ -109,12 +112,16 @@ function MetricTable({ evaluation }: { evaluation: Evaluation }) {
             <th scope="col" class="num">
               95 % interval
             </th>
-            <th scope="col" class="num">
-              Estimate
-            </th>
-            <th scope="col" class="num">
-              Its band
-            </th>
+            {estimates && (
+              <>
+                <th scope="col" class="num">
+                  Estimate
+                </th>
+                <th scope="col" class="num">
+                  Its band
+                </th>
+              </>
+            )}
           </tr>
         </thead>
         <tbody>
@@ -127,10 +134,14 @@ function MetricTable({ evaluation }: { evaluation: Evaluation }) {
                 </th>
                 <td class="num">{measured?.value == null ? '–' : <b>{formatNumber(measured.value, 4)}</b>}</td>
                 <td class="num">{measured?.interval ? sayInterval(measured.interval) : '–'}</td>
-                <td class="num estimate-cell" title={estimated?.reason ?? undefined}>
-                  {estimated?.value == null ? '–' : `≈ ${formatNumber(estimated.value, 4)}`}
-                </td>
-                <td class="num estimate-cell">{estimated?.band ? sayInterval(estimated.band) : '–'}</td>
+                {estimates && (
+                  <>
+                    <td class="num estimate-cell" title={estimated?.reason ?? undefined}>
+                      {estimated?.value == null ? '–' : `≈ ${formatNumber(estimated.value, 4)}`}
+                    </td>
+                    <td class="num estimate-cell">{estimated?.band ? sayInterval(estimated.band) : '–'}</td>
+                  </>
+                )}
               </tr>
             );
           })}

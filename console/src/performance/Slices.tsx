@@ -1,16 +1,16 @@
 /** Where a version is most wrong: the slices of a month whose loss is higher than that of all other rows. */
 
 import { formatNumber, formatValue } from '../units';
-import { sayInterval } from './AucChart';
+import { sayInterval } from './MetricChart';
 import { saySegment, type Segments } from './evaluation';
 
-export function Slices({ segments: { mean_loss: mean, tested, worst } }: { segments: Segments }) {
+export function Slices({ segments: { mean_loss: mean, tested, worst }, loss }: { segments: Segments; loss: string }) {
   if (tested === 0) return null;
   return (
     <section class="slices">
       <h3>Where it is most wrong</h3>
       <p class="after">
-        Log loss of {formatNumber(tested, 9)} slices of the month against all its other rows{mean !== null && <>, whose mean is {formatNumber(mean, 3)}</>}. {worst.length === 0 && 'None is worse by more than chance.'}
+        {loss} of {formatNumber(tested, 9)} slices of the month against all its other rows{mean !== null && <>, whose mean is {formatNumber(mean, 3)}</>}. {worst.length === 0 && 'None is worse by more than chance.'}
       </p>
       {worst.length > 0 && (
         <div class="table-box" tabIndex={0} role="region" aria-label="Worst slices">
@@ -22,7 +22,7 @@ export function Slices({ segments: { mean_loss: mean, tested, worst } }: { segme
                   Rows
                 </th>
                 <th scope="col" class="num">
-                  Log loss
+                  {loss}
                 </th>
                 <th scope="col" class="num">
                   Above the others

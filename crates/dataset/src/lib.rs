@@ -86,8 +86,9 @@ pub use snapshot::expectations::{
 pub use snapshot::forget::EntityRows;
 pub use snapshot::frame::{Column, Frame, MISSING, Values};
 pub use snapshot::ingest::{IngestReport, Outcome, Progress};
+pub use snapshot::label::{Label, LabelTask, MAX_CLASSES};
 pub use snapshot::ledger::{Snapshot, SnapshotTable};
 pub use snapshot::point_in_time::PointInTime;
 pub use snapshot::rows::PROBLEMS_SHOWN;
 pub use snapshot::snapshots::Snapshots;
-pub use snapshot::spec::{ColumnSpec, DatasetSpec, Label, TableSpec};
+pub use snapshot::spec::{ColumnSpec, DatasetSpec, TableSpec};

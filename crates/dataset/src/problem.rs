@@ -280,6 +280,44 @@ pub enum ProblemKind {
     /// A missing value where none may be.
     #[error("is missing; this column is declared as not nullable")]
     MissingValue,
+    /// A label of a regression that is no number to learn from.
+    #[error(
+        "{value:?} is not a finite number, and the label of a regression is one; leave the field empty for missing"
+    )]
+    NotFinite {
+        /// The value.
+        value: String,
+    },
+    /// A label beside the one that counts as true and the only other one.
+    #[error(
+        "{value:?} is a third value beside {positive:?}, which counts as true, and {negative:?}; a label of two classes has two: set dataset.label.task = \"multiclass\" for more"
+    )]
+    ThirdLabel {
+        /// The value, shortened.
+        value: String,
+        /// The value that counts as true.
+        positive: String,
+        /// The other value, which was seen first.
+        negative: String,
+    },
+    /// A label that is none of the classes.
+    #[error(
+        "{value:?} is not one of dataset.label.classes{}; name it there, or leave the field empty for missing", did_you_mean(.nearest)
+    )]
+    UnknownClass {
+        /// The value, shortened.
+        value: String,
+        /// A class whose name is close.
+        nearest: Option<String>,
+    },
+    /// A label of so many classes is none.
+    #[error(
+        "has more than {most} different values, too many for classes; join the rare ones, or set dataset.label.task = \"regression\" for amounts"
+    )]
+    TooManyClasses {
+        /// The most classes.
+        most: usize,
+    },
     /// A row that belongs to nobody.
     #[error("the entity is missing; every row needs one")]
     MissingEntity,

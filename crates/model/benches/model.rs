@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use streamflow_model::{FeatureColumn, FeatureValue, Features, MISSING, TrainSettings, train};
+use streamflow_model::{FeatureColumn, FeatureValue, Features, Labels, MISSING, TrainSettings, train};
 
 const ROWS: usize = 5000;
 
@@ -19,7 +19,7 @@ fn noise(salt: u64) -> impl Iterator<Item = f64> {
     })
 }
 
-fn table() -> (Features, Vec<Option<bool>>, Vec<String>) {
+fn table() -> (Features, Labels, Vec<String>) {
     let mut columns = Vec::new();
     for i in 0..10 {
         let values = noise(i + 1).take(ROWS).map(|x| if x < 0.05 { f64::NAN } else { x * 100.0 }).collect();
@@ -32,7 +32,7 @@ fn table() -> (Features, Vec<Option<bool>>, Vec<String>) {
         columns.push((format!("category_{i}"), FeatureColumn::Categorical { codes, levels }));
     }
     let labels = noise(1).zip(noise(2)).zip(noise(7)).take(ROWS);
-    let labels = labels.map(|((a, b), e)| Some(a * b + 0.3 * e > 0.5)).collect();
+    let labels = Labels::Binary(labels.map(|((a, b), e)| Some(a * b + 0.3 * e > 0.5)).collect());
     (Features::new(columns).expect("columns are aligned"), labels, (0..ROWS).map(|i| i.to_string()).collect())
 }
 

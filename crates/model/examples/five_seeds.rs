@@ -7,15 +7,16 @@ mod course;
 
 use std::time::Instant;
 
-use streamflow_model::{TrainSettings, train};
+use streamflow_model::{Labels, TrainSettings, train};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings: TrainSettings = serde_json::from_str(&std::env::args().nth(1).unwrap_or("{}".into()))?;
     let course = course::load().ok_or("the course data is missing")?;
+    let labels = Labels::Binary(course.labels.clone());
     for seed in 0..5 {
         let settings = TrainSettings { seed, ..settings.clone() };
         let start = Instant::now();
-        let trained = train(&course.features, &course.labels, &course.users, &settings)?;
+        let trained = train(&course.features, &labels, &course.users, &settings)?;
         let fit_s = start.elapsed().as_secs_f64();
         let start = Instant::now();
         trained.model.predict(&course.features)?;

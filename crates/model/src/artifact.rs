@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::import::{Import, ImportRecord};
 use crate::model::Predictor;
-use crate::{Error, Model, Schema, Trained, model_file};
+use crate::{Error, Metrics, Model, Schema, Task, Trained, TrainingRecord, model_file};
 
 const SUMS: &str = "SHA256SUMS";
 const MODEL: &str = "model.bin";
@@ -41,9 +41,9 @@ impl Trained {
     /// [`Error::AlreadyExists`] and [`Error::Io`]. What an earlier, interrupted call left beside the
     /// directory (`.NAME.partial`) is removed.
     pub fn save(&self, directory: &Path) -> Result<(), Error> {
-        let Predictor::Trained(ensemble) = &self.model.predictor else { return Err(Error::NotTrainedHere) };
+        let Predictor::Trained(boosters) = &self.model.predictor else { return Err(Error::NotTrainedHere) };
         let contents = [
-            (MODEL, model_file::encode(ensemble, self.model.threshold)),
+            (MODEL, model_file::encode(boosters, self.model.threshold)),
             (SCHEMA, json(&self.model.schema)),
             (METRICS, json(&self.metrics)),
             (PROFILE, json(&self.profile)),
@@ -191,26 +191,44 @@ impl Files {
     }
 
     fn trained(&self) -> Result<Trained, Error> {
-        Ok(Trained {
-            model: self.model()?,
-            metrics: self.json(METRICS)?,
-            profile: self.json(PROFILE)?,
-            record: self.json(TRAINING)?,
-        })
+        let (model, record): (Model, TrainingRecord) = (self.model()?, self.json(TRAINING)?);
+        let (found, said) = (model.task(), record.settings.task);
+        if found != said {
+            let (path, _) = self.get(TRAINING);
+            return Err(Error::damaged(
+                path,
+                format!("its task is {said}, and {MODEL} holds {}", found.words()),
+            ));
+        }
+        let metrics = match found {
+            Task::Binary => Metrics::Binary(self.json(METRICS)?),
+            Task::Multiclass | Task::Regression => Metrics::Other(self.json(METRICS)?),
+        };
+        Ok(Trained { model, metrics, profile: self.json(PROFILE)?, record })
     }
 
     fn model(&self) -> Result<Model, Error> {
         let (path, bytes) = self.get(MODEL);
-        let (ensemble, threshold) = model_file::decode(bytes).map_err(|error| error.at(path))?;
+        let (boosters, threshold) = model_file::decode(bytes).map_err(|error| error.at(path))?;
         let schema: Schema = self.json(SCHEMA)?;
-        if schema.features.len() != ensemble.n_features as usize {
-            let (trees, names) = (ensemble.n_features, schema.features.len());
+        for ensemble in boosters.ensembles() {
+            if schema.features.len() != ensemble.n_features as usize {
+                let (trees, names) = (ensemble.n_features, schema.features.len());
+                return Err(Error::damaged(
+                    path,
+                    format!("its trees have {trees} features, {SCHEMA} has {names}"),
+                ));
+            }
+        }
+        let expected = if boosters.task() == Task::Multiclass { boosters.ensembles().len() } else { 0 };
+        if schema.classes.len() != expected {
+            let named = schema.classes.len();
             return Err(Error::damaged(
                 path,
-                format!("its trees have {trees} features, {SCHEMA} has {names}"),
+                format!("it has trees for {expected} classes, {SCHEMA} names {named}"),
             ));
         }
-        Ok(Model { schema, predictor: Predictor::Trained(ensemble), threshold })
+        Ok(Model { schema, predictor: Predictor::Trained(boosters), threshold })
     }
 }
 

@@ -43,10 +43,12 @@ pub enum Error {
         levels: usize,
     },
     /// Supervised learning needs labels.
-    #[error("all {rows} labels are missing; expected true or false for at least some rows")]
+    #[error("all {rows} labels are missing; expected {expected} for at least some rows")]
     NoLabels {
         /// Rows given.
         rows: usize,
+        /// What a label is.
+        expected: &'static str,
     },
     /// A classifier needs both classes.
     #[error(
@@ -60,6 +62,51 @@ pub enum Error {
         /// Rows labelled false.
         negatives: usize,
     },
+    /// A classifier of several classes needs at least two.
+    #[error(
+        "all {rows} labelled rows of the {part} part are of the class {class:?}; rows of at least two classes are needed"
+    )]
+    OneOfClasses {
+        /// "training" or "validation".
+        part: &'static str,
+        /// The class.
+        class: String,
+        /// Labelled rows in the part.
+        rows: usize,
+    },
+    /// So many classes are no classes.
+    #[error(
+        "the label has {classes} classes, and at most {most} are learned; join the rare ones, or if they are amounts set dataset.label.task = \"regression\""
+    )]
+    TooManyClasses {
+        /// The classes found.
+        classes: usize,
+        /// The most that are learned.
+        most: usize,
+    },
+    /// A regression needs numbers that vary.
+    #[error("all {rows} labels of the {part} part are {value}; a regression learns from numbers that differ")]
+    OneNumber {
+        /// "training" or "validation".
+        part: &'static str,
+        /// The number.
+        value: f64,
+        /// Labelled rows in the part.
+        rows: usize,
+    },
+    /// A number whose square is none.
+    #[error("the label of row {row} is {value}; expected a finite number of at most {most:e} in size")]
+    LabelTooLarge {
+        /// Row, counted from 0.
+        row: usize,
+        /// The label.
+        value: f64,
+        /// The largest size.
+        most: f64,
+    },
+    /// The metrics of what was trained cannot be measured.
+    #[error(transparent)]
+    Performance(#[from] streamflow_performance::Error),
     /// A part is too small to mean anything.
     #[error("the {part} part has {rows} labelled rows, but at least {minimum} are needed")]
     TooFewRows {
@@ -130,13 +177,27 @@ pub enum Error {
     /// The model was imported, and this is known of trained ones alone.
     #[error("this model was imported, not trained here; expected one of `streamflow train`")]
     NotTrainedHere,
-    /// An imported model says something else than a probability of two classes.
+    /// An imported model predicts something else than the label is.
     #[error(
-        "the model is one of {task}, and only binary classifiers are registered; `streamflow predict --model FILE` and `streamflow serve --model FILE` take it as it is"
+        "the model is {given}, and the label is for {expected} (dataset.label.task = \"{}\"); import a model of that task or change the task; `streamflow predict --model FILE` and `streamflow serve --model FILE` take the model as it is", .task.name()
     )]
-    NotBinary {
-        /// What it predicts.
-        task: &'static str,
+    OtherTask {
+        /// What the model predicts, in words.
+        given: &'static str,
+        /// What the label is for, in words.
+        expected: &'static str,
+        /// The task of the label.
+        task: crate::Task,
+    },
+    /// The classes of an imported model are not those of the label.
+    #[error(
+        "the model has the classes {given}, and the label {label}; name the classes of the label in the model's order as dataset.label.classes, or import a model that was trained on these classes"
+    )]
+    OtherClasses {
+        /// The classes of the model.
+        given: String,
+        /// The classes of the label.
+        label: String,
     },
     /// A name of a mapping is not one.
     #[error(

@@ -1,15 +1,15 @@
-//! Classifiers that were trained elsewhere, in the place of our own: the file as it is, and which column each of its
+//! Models that were trained elsewhere, in the place of our own: the file as it is, and which column each of its
 //! features is taken from.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use streamflow_inference::{self as inference, Task, Value};
+use streamflow_inference::{self as inference, Value};
 
 use crate::model::{Predictions, Predictor};
 use crate::schema::{Feature, Kind, Level, Schema};
-use crate::{Error, FeatureColumn, FeatureValue, Features, MISSING, Model};
+use crate::{Answer, Answers, Error, FeatureColumn, FeatureValue, Features, MISSING, Model, Task};
 
 /// Rows that are scored at a time.
 const BATCH_ROWS: usize = 4096;
@@ -58,8 +58,11 @@ pub struct ImportRecord {
     pub trees: Option<usize>,
     /// The features in the order of the model, and the columns that they are taken from.
     pub features: Vec<ImportedFeature>,
-    /// The probability from which a row is predicted positive.
+    /// The probability from which a row is predicted positive; of no use without two classes.
     pub threshold: f64,
+    /// The names of the label's classes in the order of the model; empty without several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// The last date of its training data, where somebody has said it.
     pub trained_until: Option<String>,
 }
@@ -79,6 +82,10 @@ pub struct ImportedFeature {
 pub struct ImportSettings {
     /// The name of the file.
     pub file: String,
+    /// What the label is for.
+    pub task: Task,
+    /// The classes of the label where there are several, in the declared order where one is declared.
+    pub classes: Vec<String>,
     /// Features whose columns have other names.
     pub mapping: Vec<ImportedFeature>,
     /// The probability from which a row is predicted positive.
@@ -92,12 +99,16 @@ impl Import {
     ///
     /// # Errors
     /// [`Error::Inference`] for what is no model, is not evaluated, or has a feature that no column gives;
-    /// [`Error::NotBinary`]; [`Error::Mapping`]; [`Error::InvalidSetting`] for a threshold outside of 0 to 1.
+    /// [`Error::OtherTask`]; [`Error::OtherClasses`]; [`Error::Mapping`]; [`Error::InvalidSetting`] for a threshold outside of 0 to 1.
     pub fn new(file: Vec<u8>, columns: &[String], settings: ImportSettings) -> Result<Import, Error> {
         let model = inference::Model::read(&file)?;
-        if model.task() != Task::Binary {
-            return Err(Error::NotBinary { task: model.task().name() });
+        let given = Task::from(model.task());
+        if given != settings.task {
+            let (given, expected) = (given.words(), settings.task.words());
+            return Err(Error::OtherTask { given, expected, task: settings.task });
         }
+        let classes =
+            if given == Task::Multiclass { classes(&model, &settings.classes)? } else { Vec::new() };
         if !(0.0..=1.0).contains(&settings.threshold) {
             let value = settings.threshold.to_string();
             return Err(Error::InvalidSetting { name: "threshold", value, expected: "a number from 0 to 1" });
@@ -115,6 +126,7 @@ impl Import {
             trees: model.trees(),
             features: model.inputs().iter().zip(&places).map(feature).collect(),
             threshold: settings.threshold,
+            classes,
             trained_until: settings.trained_until,
         };
         Import::of(file, model, record)
@@ -131,16 +143,13 @@ impl Import {
     }
 
     fn of(file: Vec<u8>, model: inference::Model, record: ImportRecord) -> Result<Import, Error> {
-        if model.task() != Task::Binary {
-            return Err(Error::NotBinary { task: model.task().name() });
-        }
         let features = model.inputs().iter().zip(&record.features);
         let features = features.map(|(input, feature)| Feature {
             name: feature.column.clone(),
             kind: kind(&input.kind),
             missing_share: 0.0,
         });
-        let schema = Schema { features: features.collect() };
+        let schema = Schema { features: features.collect(), classes: record.classes.clone() };
         let threshold = record.threshold;
         let imported = Imported { model: Arc::new(model), file: file.clone().into() };
         Ok(Import {
@@ -149,6 +158,23 @@ impl Import {
             file,
         })
     }
+}
+
+/// The names of the model's classes: its own where the label has them; where the model counts its classes from 0, those of
+/// the label in their order.
+fn classes(model: &inference::Model, label: &[String]) -> Result<Vec<String>, Error> {
+    let named = model.classes();
+    let own: Vec<String> =
+        (0..named.map_or(0, inference::Labels::len)).filter_map(|class| named?.text(class)).collect();
+    if !own.is_empty() && own.iter().all(|class| label.contains(class)) {
+        return Ok(own);
+    }
+    let is_counted = own.iter().enumerate().all(|(place, class)| *class == place.to_string());
+    if is_counted && (own.is_empty() || own.len() == label.len()) && label.len() > 1 {
+        return Ok(label.to_vec());
+    }
+    let (given, label) = (listed(own.iter().map(String::as_str)), listed(label.iter().map(String::as_str)));
+    Err(Error::OtherClasses { given, label })
 }
 
 /// The columns' names, where a mapping says so those of the features.
@@ -205,13 +231,33 @@ fn kind(kind: &inference::Kind) -> Kind {
 }
 
 impl Imported {
-    /// The probability of the second class.
-    pub fn probability(&self, values: &[FeatureValue]) -> Result<f64, Error> {
-        let values: Vec<Value> = values.iter().map(|value| of_value(*value)).collect();
-        Ok(second(&self.model.predict(&values)?).next().unwrap_or(f64::NAN))
+    fn task(&self) -> Task {
+        self.model.task().into()
     }
 
-    /// The probabilities of all rows; the columns are those of the schema, by name.
+    /// The answer to values in the order of the model; an answer of another width is NaN.
+    pub fn answer(&self, values: &[FeatureValue]) -> Result<Answer, Error> {
+        let values: Vec<Value> = values.iter().map(|value| of_value(*value)).collect();
+        let predictions = self.model.predict(&values)?;
+        Ok(self.answers(&predictions).next().unwrap_or(match self.task() {
+            Task::Binary => Answer::Probability(f64::NAN),
+            Task::Multiclass => Answer::Probabilities(Vec::new()),
+            Task::Regression => Answer::Value(f64::NAN),
+        }))
+    }
+
+    fn answers<'a>(&self, predictions: &'a inference::Predictions) -> Box<dyn Iterator<Item = Answer> + 'a> {
+        let rows = |matrix: &'a Option<inference::Matrix>| matrix.iter().flat_map(inference::Matrix::rows);
+        match self.task() {
+            Task::Binary => Box::new(rows(&predictions.probability).map(|row| Answer::Probability(row[1]))),
+            Task::Multiclass => {
+                Box::new(rows(&predictions.probability).map(|row| Answer::Probabilities(row.to_vec())))
+            }
+            Task::Regression => Box::new(rows(&predictions.value).map(|row| Answer::Value(row[0]))),
+        }
+    }
+
+    /// The answers to all rows; the columns are those of the schema, by name.
     pub fn predict(&self, schema: &Schema, features: &Features) -> Result<Predictions, Error> {
         let column = |feature: &Feature| {
             features.column(&feature.name).ok_or_else(|| Error::MissingFeature {
@@ -221,7 +267,7 @@ impl Imported {
         };
         let columns = schema.features.iter().map(column).collect::<Result<Vec<_>, _>>()?;
         let mut predictions = Predictions {
-            probabilities: Vec::with_capacity(features.rows()),
+            answers: Answers::of(self.task(), features.rows()),
             unseen: vec![0; columns.len()],
         };
         let mut values = Vec::with_capacity(BATCH_ROWS.min(features.rows()) * columns.len());
@@ -232,16 +278,11 @@ impl Imported {
                 values.extend(cells.map(|(column, input)| of_column(column, row, &input.kind)));
             }
             let batch = self.model.predict(&values)?;
-            predictions.probabilities.extend(second(&batch));
+            self.answers(&batch).for_each(|answer| predictions.answers.push(answer));
             predictions.unseen.iter_mut().zip(&batch.unseen).for_each(|(sum, rows)| *sum += rows);
         }
         Ok(predictions)
     }
-}
-
-/// The probabilities of the second class.
-fn second(predictions: &inference::Predictions) -> impl Iterator<Item = f64> {
-    predictions.probability.iter().flat_map(|matrix| matrix.rows().map(|row| row[1]))
 }
 
 fn of_value(value: FeatureValue<'_>) -> Value<'_> {
@@ -285,6 +326,8 @@ mod tests {
         };
         ImportSettings {
             file: "churn.txt".to_owned(),
+            task: Task::Binary,
+            classes: Vec::new(),
             mapping: mapping.iter().map(pair).collect(),
             threshold: 0.5,
             trained_until: None,
@@ -311,12 +354,12 @@ mod tests {
                 },
             ),
         ]);
-        let given = import.model.predict(&features.unwrap()).unwrap().probabilities;
+        let given = import.model.predict(&features.unwrap()).unwrap();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         // Missing type NaN without a default to the left goes right.
-        assert_eq!(given, [sigmoid(1.0), sigmoid(-2.0), sigmoid(-1.0)]);
-        let one = import.model.probability(&[FeatureValue::Number(31.0), FeatureValue::Boolean(true)]);
-        assert_eq!(one.unwrap(), sigmoid(-2.0));
+        assert_eq!(given.probabilities(), [sigmoid(1.0), sigmoid(-2.0), sigmoid(-1.0)]);
+        let one = import.model.answer(&[FeatureValue::Number(31.0), FeatureValue::Boolean(true)]);
+        assert_eq!(one.unwrap(), Answer::Probability(sigmoid(-2.0)));
     }
 
     #[test]
@@ -337,7 +380,7 @@ mod tests {
         assert!(twice.contains("names a column that another feature is taken from"), "{twice}");
         let regression = FILE.replace("binary sigmoid:1", "regression").into_bytes();
         let error = Import::new(regression, &["hours".into(), "plan_tv".into()], settings(&[])).unwrap_err();
-        assert!(error.to_string().starts_with("the model is one of regression"), "{error}");
+        assert!(error.to_string().starts_with("the model is a regression, and the label is for"), "{error}");
     }
 
     #[test]

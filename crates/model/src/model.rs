@@ -1,15 +1,15 @@
-//! A model: from typed values to probabilities.
+//! A model: from typed values to answers.
 
-use crate::ensemble::{Ensemble, sigmoid};
+use crate::boosters::{Answer, Answers, Boosters};
 use crate::import::Imported;
-use crate::{EncodedRow, Error, FeatureValue, Features, Schema};
+use crate::{EncodedRow, Error, FeatureValue, Features, Schema, Task};
 
 /// Rows that lie in memory as rows at a time.
 const ROWS_AT_ONCE: usize = 1 << 16;
 
-/// A classifier that gives the probability of the positive class.
+/// A model that answers by its task: with a probability, with one for each class, or with a number.
 ///
-/// Cheap to share between threads behind an `Arc`; prediction needs no lock and no allocation.
+/// Cheap to share between threads behind an `Arc`; prediction needs no lock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub(crate) schema: Schema,
@@ -17,32 +17,55 @@ pub struct Model {
     pub(crate) threshold: f64,
 }
 
-/// What gives probabilities.
+/// What gives answers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Predictor {
     /// Trees that were trained here.
-    Trained(Ensemble),
+    Trained(Boosters),
     /// A model file of another library.
     Imported(Imported),
 }
 
-/// Probabilities of a batch and what had to be ignored to compute them.
+/// Answers to a batch and what had to be ignored to compute them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// One probability per row.
-    pub probabilities: Vec<f64>,
+    /// One answer per row.
+    pub answers: Answers,
     /// For each feature of the schema, the number of rows whose level no training row had; they were
     /// predicted as missing.
     pub unseen: Vec<u64>,
 }
 
+impl Predictions {
+    /// The probability of the positive class of each row; empty for a model that is no classifier of two classes.
+    pub fn probabilities(&self) -> &[f64] {
+        match &self.answers {
+            Answers::Probability(probabilities) => probabilities,
+            Answers::Probabilities(_) | Answers::Value(_) => &[],
+        }
+    }
+}
+
 impl Model {
+    /// What it predicts.
+    pub fn task(&self) -> Task {
+        match &self.predictor {
+            Predictor::Trained(boosters) => boosters.task(),
+            Predictor::Imported(imported) => imported.model.task().into(),
+        }
+    }
+
+    /// The names of the classes, in the order of their probabilities; empty of a model without several.
+    pub fn classes(&self) -> &[String] {
+        &self.schema.classes
+    }
+
     /// The features the model was trained with, in the order of [`Model::encode`].
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// The probability from which a row is predicted positive.
+    /// The probability from which a row is predicted positive; of no use for a model that has not two classes.
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
@@ -50,33 +73,32 @@ impl Model {
     /// Number of trees; none of an imported model that is not made of trees alone.
     pub fn trees(&self) -> Option<usize> {
         match &self.predictor {
-            Predictor::Trained(ensemble) => Some(ensemble.roots.len()),
+            Predictor::Trained(boosters) => Some(boosters.trees()),
             Predictor::Imported(imported) => imported.model.trees(),
         }
     }
 
-    /// The probability of the positive class for values in the schema's order. A level that training did not have is
-    /// taken as missing.
+    /// The answer to values in the schema's order. A level that training did not have is taken as missing.
     ///
     /// # Errors
     /// [`Error::FeatureCount`] and [`Error::KindMismatch`]; of an imported model, [`Error::Inference`] for a value that
     /// it does not take, which may be a missing one.
-    pub fn probability(&self, values: &[FeatureValue]) -> Result<f64, Error> {
+    pub fn answer(&self, values: &[FeatureValue]) -> Result<Answer, Error> {
         match &self.predictor {
-            Predictor::Trained(ensemble) => Ok(sigmoid(ensemble.score(&self.schema.encode(values)?.values))),
+            Predictor::Trained(boosters) => Ok(boosters.answer(&self.schema.encode(values)?.values)),
             Predictor::Imported(_) if values.len() != self.schema.features.len() => {
                 Err(Error::FeatureCount { expected: self.schema.features.len(), given: values.len() })
             }
-            Predictor::Imported(imported) => imported.probability(values),
+            Predictor::Imported(imported) => imported.answer(values),
         }
     }
 
     /// Checks that values of these types are such as the model takes; a level that is not one is no error.
     ///
     /// # Errors
-    /// As [`Model::probability`].
+    /// As [`Model::answer`].
     pub fn check_types(&self, values: &[FeatureValue]) -> Result<(), Error> {
-        match self.probability(values) {
+        match self.answer(values) {
             // A graph may stop at a value although its type is right.
             Err(Error::Inference(streamflow_inference::Error::Operator { .. })) => Ok(()),
             other => other.map(|_| ()),
@@ -95,17 +117,16 @@ impl Model {
         }
     }
 
-    /// The probability of the positive class for one encoded row, in (0, 1). NaN is missing, and so is
-    /// what a short row lacks; what a long row has in excess is ignored. Does not allocate. NaN of an imported model,
-    /// for which no row is encoded.
-    pub fn predict_row(&self, row: &[f64]) -> f64 {
+    /// The answer to one encoded row. NaN is missing, and so is what a short row lacks; what a long row has in excess is
+    /// ignored. Allocates for several classes only. None for an imported model, for which no row is encoded.
+    pub fn predict_row(&self, row: &[f64]) -> Option<Answer> {
         match &self.predictor {
-            Predictor::Trained(ensemble) => sigmoid(ensemble.score(row)),
-            Predictor::Imported(_) => f64::NAN,
+            Predictor::Trained(boosters) => Some(boosters.answer(row)),
+            Predictor::Imported(_) => None,
         }
     }
 
-    /// The probabilities of all rows; columns are found by name, in any order, others are ignored.
+    /// The answers to all rows; columns are found by name, in any order, others are ignored.
     ///
     /// # Errors
     /// [`Error::MissingFeature`] and [`Error::KindMismatch`]; of an imported model [`Error::Inference`].
@@ -121,14 +142,14 @@ impl Model {
 
     pub(crate) fn predict_rows(&self, features: &Features, rows: &[usize]) -> Result<Predictions, Error> {
         let (columns, unseen) = self.schema.encode_columns(features, rows)?;
-        let Predictor::Trained(ensemble) = &self.predictor else { return Err(Error::NotTrainedHere) };
-        let mut probabilities = Vec::with_capacity(rows.len());
+        let Predictor::Trained(boosters) = &self.predictor else { return Err(Error::NotTrainedHere) };
+        let mut answers = Answers::of(self.task(), rows.len());
         for first in (0..rows.len()).step_by(ROWS_AT_ONCE) {
             let rows = first..rows.len().min(first + ROWS_AT_ONCE);
             let values: Vec<f64> =
                 rows.flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-            probabilities.extend(ensemble.scores(&values).into_iter().map(sigmoid));
+            boosters.answer_rows(&values, &mut answers);
         }
-        Ok(Predictions { probabilities, unseen })
+        Ok(Predictions { answers, unseen })
     }
 }

@@ -1,5 +1,7 @@
 //! `model.bin`: the trees and the threshold in little-endian binary.
 //!
+//! Version 1 holds a classifier of two classes:
+//!
 //! ```text
 //! magic          8 bytes  "SFMODEL\n"
 //! format_version u32      1
@@ -11,16 +13,32 @@
 //!   leaf         u8 = 0, value f64
 //!   split        u8 = 1 (missing goes right) or 2 (left), feature u32, threshold f64, left u32
 //! ```
+//! Version 2 holds the other tasks:
+//!
+//! ```text
+//! magic          8 bytes  "SFMODEL\n"
+//! format_version u32      2
+//! task           u8       1 of several classes, 2 of numbers
+//! n_boosters     u32      then for each, of a classifier one a class in the order of schema.json:
+//!   n_features u32, base_score f64, then trees and nodes as above
+//! ```
 //! A split's right child is the node after its left child; both lie behind the split.
 
 use std::path::Path;
 
-use crate::Error;
+use crate::boosters::Boosters;
 use crate::ensemble::{Ensemble, Node};
+use crate::{Error, Task};
 
 const MAGIC: &[u8; 8] = b"SFMODEL\n";
-/// The version that is written and read.
-const FORMAT_VERSION: u32 = 1;
+/// The version of classifiers of two classes, and that of other models, which is the newest that is read.
+const BINARY_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
+/// Written for the task.
+const MULTICLASS: u8 = 1;
+const REGRESSION: u8 = 2;
+/// The fewest bytes of a booster: features, base score, no trees and no nodes.
+const BOOSTER_BYTES: usize = 20;
 
 /// Why bytes are not a model file.
 #[derive(Debug, PartialEq)]
@@ -41,12 +59,32 @@ impl DecodeError {
     }
 }
 
-pub(crate) fn encode(ensemble: &Ensemble, threshold: f64) -> Vec<u8> {
+pub(crate) fn encode(boosters: &Boosters, threshold: f64) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
+    let (task, ensembles) = match boosters {
+        Boosters::Binary(ensemble) => {
+            out.extend(BINARY_VERSION.to_le_bytes());
+            out.extend(ensemble.n_features.to_le_bytes());
+            out.extend(ensemble.base_score.to_le_bytes());
+            out.extend(threshold.to_le_bytes());
+            encode_trees(ensemble, &mut out);
+            return out;
+        }
+        Boosters::Multiclass(ensembles) => (MULTICLASS, ensembles.as_slice()),
+        Boosters::Regression(ensemble) => (REGRESSION, std::slice::from_ref(ensemble)),
+    };
     out.extend(FORMAT_VERSION.to_le_bytes());
-    out.extend(ensemble.n_features.to_le_bytes());
-    out.extend(ensemble.base_score.to_le_bytes());
-    out.extend(threshold.to_le_bytes());
+    out.push(task);
+    out.extend((ensembles.len() as u32).to_le_bytes());
+    for ensemble in ensembles {
+        out.extend(ensemble.n_features.to_le_bytes());
+        out.extend(ensemble.base_score.to_le_bytes());
+        encode_trees(ensemble, &mut out);
+    }
+    out
+}
+
+fn encode_trees(ensemble: &Ensemble, out: &mut Vec<u8>) {
     out.extend((ensemble.roots.len() as u32).to_le_bytes());
     ensemble.roots.iter().for_each(|root| out.extend(root.to_le_bytes()));
     out.extend((ensemble.nodes.len() as u32).to_le_bytes());
@@ -64,33 +102,27 @@ pub(crate) fn encode(ensemble: &Ensemble, threshold: f64) -> Vec<u8> {
             }
         }
     }
-    out
 }
 
-/// Reads what [`encode`] wrote. Any other bytes are an error; memory stays proportional to them.
-pub(crate) fn decode(bytes: &[u8]) -> Result<(Ensemble, f64), DecodeError> {
+/// Reads what [`encode`] wrote. Any other bytes are an error; memory stays proportional to them. The threshold of a model
+/// that has none is a half.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Boosters, f64), DecodeError> {
     let mut input = Input { bytes, length: bytes.len() };
     if input.take::<8>()? != *MAGIC {
         return Err(DecodeError::Damaged("it does not start as a model file does".to_string()));
     }
-    match input.u32()? {
-        FORMAT_VERSION => {}
+    let decoded = match input.u32()? {
+        BINARY_VERSION => input.binary()?,
+        FORMAT_VERSION => (input.boosters()?, 0.5),
         other => return Err(DecodeError::Version(other)),
-    }
-    let (n_features, base_score, threshold) = (input.u32()?, input.f64()?, input.f64()?);
-    if !(0.0..=1.0).contains(&threshold) {
-        return Err(DecodeError::Damaged(format!("the threshold is {threshold}, not a probability")));
-    }
-    let n_trees = input.count(4)?;
-    let roots = (0..n_trees).map(|_| input.u32()).collect::<Result<_, _>>()?;
-    let n_nodes = input.count(9)?;
-    let nodes = (0..n_nodes).map(|_| input.node()).collect::<Result<_, _>>()?;
+    };
     if !input.bytes.is_empty() {
         return Err(DecodeError::Damaged(format!("{} bytes follow its end", input.bytes.len())));
     }
-    let ensemble = Ensemble { base_score, n_features, roots, nodes };
-    ensemble.check().map_err(DecodeError::Damaged)?;
-    Ok((ensemble, threshold))
+    for ensemble in decoded.0.ensembles() {
+        ensemble.check().map_err(DecodeError::Damaged)?;
+    }
+    Ok(decoded)
 }
 
 /// The bytes not yet read.
@@ -123,6 +155,38 @@ impl Input<'_> {
             return Err(DecodeError::Damaged(format!("it ends after {} bytes", self.length)));
         }
         Ok(count)
+    }
+
+    fn binary(&mut self) -> Result<(Boosters, f64), DecodeError> {
+        let (n_features, base_score, threshold) = (self.u32()?, self.f64()?, self.f64()?);
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(DecodeError::Damaged(format!("the threshold is {threshold}, not a probability")));
+        }
+        Ok((Boosters::Binary(self.trees(n_features, base_score)?), threshold))
+    }
+
+    fn boosters(&mut self) -> Result<Boosters, DecodeError> {
+        let task = match self.take::<1>()? {
+            [MULTICLASS] => Task::Multiclass,
+            [REGRESSION] => Task::Regression,
+            [other] => return Err(DecodeError::Damaged(format!("its task has the number {other}"))),
+        };
+        let count = self.count(BOOSTER_BYTES)?;
+        let mut booster = || {
+            let (n_features, base_score) = (self.u32()?, self.f64()?);
+            self.trees(n_features, base_score)
+        };
+        let ensembles = (0..count).map(|_| booster()).collect::<Result<Vec<_>, _>>()?;
+        let wrong = || DecodeError::Damaged(format!("{count} boosters are none of {}", task.words()));
+        Boosters::new(task, ensembles).ok_or_else(wrong)
+    }
+
+    fn trees(&mut self, n_features: u32, base_score: f64) -> Result<Ensemble, DecodeError> {
+        let n_trees = self.count(4)?;
+        let roots = (0..n_trees).map(|_| self.u32()).collect::<Result<_, _>>()?;
+        let n_nodes = self.count(9)?;
+        let nodes = (0..n_nodes).map(|_| self.node()).collect::<Result<_, _>>()?;
+        Ok(Ensemble { base_score, n_features, roots, nodes })
     }
 
     fn node(&mut self) -> Result<Node, DecodeError> {
@@ -163,15 +227,22 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let ensemble = two_trees();
-        assert_eq!(decode(&encode(&ensemble, 0.3)), Ok((ensemble, 0.3)));
         let constant = Ensemble { base_score: 0.5, n_features: 0, roots: vec![], nodes: vec![] };
-        assert_eq!(decode(&encode(&constant, 1.0)), Ok((constant, 1.0)));
+        for (boosters, threshold, version) in [
+            (Boosters::Binary(two_trees()), 0.3, 1),
+            (Boosters::Binary(constant.clone()), 1.0, 1),
+            (Boosters::Regression(two_trees()), 0.5, 2),
+            (Boosters::Multiclass(vec![two_trees(), constant, two_trees()]), 0.5, 2),
+        ] {
+            let bytes = encode(&boosters, threshold);
+            assert_eq!(bytes[8..12], u32::to_le_bytes(version));
+            assert_eq!(decode(&bytes), Ok((boosters, threshold)));
+        }
     }
 
     #[test]
     fn says_what_is_wrong() {
-        let good = encode(&two_trees(), 0.3);
+        let good = encode(&Boosters::Binary(two_trees()), 0.3);
         let damaged = |reason: &str| Err(DecodeError::Damaged(reason.to_string()));
         assert_eq!(decode(&[]), damaged("it ends after 0 bytes"));
         assert_eq!(
@@ -185,29 +256,50 @@ mod tests {
             bytes[at..at + value.len()].copy_from_slice(value);
             decode(&bytes)
         };
-        assert_eq!(with(8, &2_u32.to_le_bytes()), Err(DecodeError::Version(2)));
+        assert_eq!(with(8, &3_u32.to_le_bytes()), Err(DecodeError::Version(3)));
+        let mut regression = encode(&Boosters::Regression(two_trees()), 0.5);
+        regression[12] = 7;
+        assert_eq!(decode(&regression), damaged("its task has the number 7"));
+        regression[12] = 1;
+        assert_eq!(decode(&regression), damaged("1 boosters are none of a classifier of several classes"));
         assert_eq!(with(24, &f64::NAN.to_le_bytes()), damaged("the threshold is NaN, not a probability"));
         assert_eq!(with(32, &[255; 4]), damaged(&format!("it ends after {} bytes", good.len())));
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..300), start: bool) {
-            if start {
-                bytes.splice(..0, encode(&two_trees(), 0.3)[..40].to_vec());
+        fn any_bytes_are_read_or_refused(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..300),
+            start in 0..3,
+        ) {
+            match start {
+                1 => drop(bytes.splice(..0, encode(&Boosters::Binary(two_trees()), 0.3)[..40].to_vec())),
+                2 => drop(bytes.splice(..0, encode(&Boosters::Regression(two_trees()), 0.5)[..33].to_vec())),
+                _ => {}
             }
             let _ = decode(&bytes);
         }
 
         /// Whatever passes the checks can be walked without a panic or an endless loop.
         #[test]
-        fn flipped_and_truncated_files_never_panic(at in 0_usize..200, bit in 0_u8..8, keep in 0_usize..260) {
-            let mut bytes = encode(&two_trees(), 0.3);
+        fn flipped_and_truncated_files_never_panic(
+            at in 0_usize..400,
+            bit in 0_u8..8,
+            keep in 0_usize..460,
+            several: bool,
+        ) {
+            let boosters = match several {
+                true => Boosters::Multiclass(vec![two_trees(), two_trees()]),
+                false => Boosters::Binary(two_trees()),
+            };
+            let mut bytes = encode(&boosters, 0.3);
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             bytes.truncate(keep.max(1));
-            if let Ok((ensemble, _)) = decode(&bytes) {
-                prop_assert!(!ensemble.score(&[0.1, f64::NAN, 0.9]).is_nan());
+            if let Ok((boosters, _)) = decode(&bytes) {
+                for ensemble in boosters.ensembles() {
+                    prop_assert!(!ensemble.score(&[0.1, f64::NAN, 0.9]).is_nan());
+                }
             }
         }
     }

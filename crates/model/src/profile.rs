@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use streamflow_stats::Sample;
 
-use crate::{FeatureColumn, Features, MISSING};
+use crate::{Answers, FeatureColumn, Features, MISSING};
 
 /// The quantiles that are kept of a numerical feature.
 pub const QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
@@ -17,9 +17,38 @@ pub const SCORE_BINS: usize = 20;
 pub struct ReferenceProfile {
     /// One entry per feature, over the training rows.
     pub features: Vec<FeatureProfile>,
-    /// Number of validation rows with a probability in [i/20, (i+1)/20), the last bin closed. Of
-    /// validation rows, because a model's scores of its own training rows are too certain.
+    /// Number of validation rows with a probability in [i/20, (i+1)/20), the last bin closed; empty without two classes.
+    /// Of validation rows, because a model's scores of its own training rows are too certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub score_histogram: Vec<u64>,
+    /// The same of each of several classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_histograms: Vec<ClassHistogram>,
+    /// The validation rows' predicted numbers; of a regression only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_histogram: Option<ValueHistogram>,
+}
+
+/// The probabilities of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassHistogram {
+    /// The class.
+    pub class: String,
+    /// Rows by probability, as [`ReferenceProfile::score_histogram`].
+    pub histogram: Vec<u64>,
+}
+
+/// Predicted numbers in 20 bins of equal width.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueHistogram {
+    /// The least prediction.
+    pub low: f64,
+    /// The largest prediction.
+    pub high: f64,
+    /// Rows in each bin, the last one closed; a single bin where all predictions are the same.
+    pub histogram: Vec<u64>,
 }
 
 /// One feature of the training rows.
@@ -64,15 +93,50 @@ pub struct LevelCount {
 }
 
 impl ReferenceProfile {
-    pub(crate) fn new(features: &Features, rows: &[usize], validation_scores: &[f64]) -> ReferenceProfile {
-        let mut score_histogram = vec![0; SCORE_BINS];
-        for score in validation_scores {
-            score_histogram[((score * SCORE_BINS as f64) as usize).min(SCORE_BINS - 1)] += 1;
-        }
+    pub(crate) fn new(
+        features: &Features,
+        rows: &[usize],
+        validation: &Answers,
+        classes: &[String],
+    ) -> ReferenceProfile {
         let profile = |(name, column): (&String, &FeatureColumn)| feature_profile(name, column, rows);
         let features = features.names().iter().zip(features.columns()).map(profile).collect();
-        ReferenceProfile { features, score_histogram }
+        let mut found = ReferenceProfile {
+            features,
+            score_histogram: Vec::new(),
+            class_histograms: Vec::new(),
+            value_histogram: None,
+        };
+        match validation {
+            Answers::Probability(all) => found.score_histogram = histogram(all.iter().copied(), 0.0, 1.0),
+            Answers::Value(all) => found.value_histogram = value_histogram(all),
+            Answers::Probabilities(all) => {
+                let of = |(class, name): (usize, &String)| ClassHistogram {
+                    class: name.clone(),
+                    histogram: histogram(all.iter().map(|row| row[class]), 0.0, 1.0),
+                };
+                found.class_histograms = classes.iter().enumerate().map(of).collect();
+            }
+        }
+        found
     }
+}
+
+/// Rows in bins of equal width from `low` to `high`.
+fn histogram(values: impl Iterator<Item = f64>, low: f64, high: f64) -> Vec<u64> {
+    let mut bins = vec![0; SCORE_BINS];
+    for value in values {
+        bins[(((value - low) / (high - low) * SCORE_BINS as f64) as usize).min(SCORE_BINS - 1)] += 1;
+    }
+    bins
+}
+
+fn value_histogram(values: &[f64]) -> Option<ValueHistogram> {
+    let low = values.iter().copied().reduce(f64::min)?;
+    let high = values.iter().copied().reduce(f64::max)?;
+    let histogram =
+        if low < high { histogram(values.iter().copied(), low, high) } else { vec![values.len() as u64] };
+    Some(ValueHistogram { low, high, histogram })
 }
 
 fn feature_profile(name: &str, column: &FeatureColumn, rows: &[usize]) -> FeatureProfile {
@@ -160,7 +224,12 @@ mod tests {
             levels: vec!["a".into(), "b".into(), "never".into()],
         };
         let features = Features::new(vec![("x".into(), column)]).unwrap();
-        let profile = ReferenceProfile::new(&features, &[0, 1, 2, 3], &[0.0, 0.049, 0.05, 1.0]);
+        let profile = ReferenceProfile::new(
+            &features,
+            &[0, 1, 2, 3],
+            &Answers::Probability(vec![0.0, 0.049, 0.05, 1.0]),
+            &[],
+        );
         let Distribution::Categorical(levels) = &profile.features[0].distribution else { panic!() };
         let counts: Vec<_> = levels.iter().map(|l| (l.level.as_str(), l.rows)).collect();
         assert_eq!(counts, [("b", 2), ("a", 1)]);
@@ -169,5 +238,21 @@ mod tests {
             (2, 1, 1)
         );
         assert_eq!(profile.score_histogram.iter().sum::<u64>(), 4);
+    }
+
+    #[test]
+    fn classes_and_numbers_have_histograms_of_their_own() {
+        let features = Features::new(vec![("x".into(), FeatureColumn::Numerical(vec![1.0, 2.0]))]).unwrap();
+        let profile =
+            |answers| ReferenceProfile::new(&features, &[0, 1], &answers, &["a".into(), "b".into()]);
+        let found = profile(Answers::Value(vec![-5.0, 15.0]));
+        let ValueHistogram { low, high, histogram } = found.value_histogram.unwrap();
+        assert_eq!((low, high, histogram[0], histogram[19]), (-5.0, 15.0, 1, 1));
+        let same = profile(Answers::Value(vec![3.0, 3.0])).value_histogram.unwrap();
+        assert_eq!(same, ValueHistogram { low: 3.0, high: 3.0, histogram: vec![2] });
+        let found = profile(Answers::Probabilities(vec![vec![0.9, 0.1], vec![0.2, 0.8]]));
+        let rows = |class: usize, bin: usize| found.class_histograms[class].histogram[bin];
+        assert_eq!((rows(0, 18), rows(0, 4), rows(1, 2), rows(1, 16)), (1, 1, 1, 1));
+        assert!(found.score_histogram.is_empty());
     }
 }

@@ -4,19 +4,20 @@
 //! A numerical value is itself. A categorical value is the position of its level when the levels are
 //! sorted by the share of positive labels among the training rows: with a binary label, the best
 //! split of the levels into two sets is then one threshold (Fisher 1958,
-//! doi:10.1080/01621459.1958.10501479; Breiman et al. 1984, section 4.2). Levels with few training
+//! doi:10.1080/01621459.1958.10501479; Breiman et al. 1984, section 4.2). With a numerical label they are
+//! sorted by its mean, for which the same holds, and with several classes by the first principal component
+//! of their shares of classes (Coppersmith et al. 1999, doi:10.1023/A:1009869804967). Levels with few training
 //! rows share one position, so that a level with a single row cannot carry that row's label. Missing
 //! values, and levels that no training row has, are NaN, for which every split has its own direction.
 
 use serde::{Deserialize, Serialize};
 
+use crate::labels::Target;
+use crate::level_order::{Counts, order_of};
 use crate::{Error, FeatureColumn, FeatureValue, Features, MISSING};
 
 /// Values beyond this are brought back to it, infinities included: the trees' thresholds are finite.
 const LARGEST: f64 = 1e300;
-
-/// Rows of the training mean that are added to each level's own when levels are sorted.
-const SMOOTHING_ROWS: f64 = 20.0;
 
 /// The features of a model, in the order of its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ const SMOOTHING_ROWS: f64 = 20.0;
 pub struct Schema {
     /// One entry per feature.
     pub features: Vec<Feature>,
+    /// The names of the classes, in the order of their probabilities; empty of a model without several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 /// One feature as the training rows had it.
@@ -83,22 +87,23 @@ impl Feature {
 }
 
 impl Schema {
-    /// Learns the schema from the training `rows` (indices into `features` and `labels`). Levels with
+    /// Learns the schema from the training `rows` (indices into `features` and `target`). Levels with
     /// fewer than `min_level_rows` of them share one position.
-    pub(crate) fn fit(features: &Features, labels: &[bool], rows: &[usize], min_level_rows: u64) -> Schema {
+    pub(crate) fn fit(features: &Features, target: &Target, rows: &[usize], min_level_rows: u64) -> Schema {
         let entry = |(name, column): (&String, &FeatureColumn)| {
             let (kind, missing) = match column {
                 FeatureColumn::Numerical(values) => {
                     (Kind::Numerical, rows.iter().filter(|&&row| values[row].is_nan()).count())
                 }
                 FeatureColumn::Categorical { codes, levels } => (
-                    Kind::Categorical { levels: fit_levels(codes, levels, labels, rows, min_level_rows) },
+                    Kind::Categorical { levels: fit_levels(codes, levels, target, rows, min_level_rows) },
                     rows.iter().filter(|&&row| codes[row] == MISSING).count(),
                 ),
             };
             Feature { name: name.clone(), kind, missing_share: missing as f64 / rows.len().max(1) as f64 }
         };
-        Schema { features: features.names().iter().zip(features.columns()).map(entry).collect() }
+        let features = features.names().iter().zip(features.columns()).map(entry).collect();
+        Schema { features, classes: target.classes.clone() }
     }
 
     /// Encodes one row of values given in the order of the schema.
@@ -190,39 +195,35 @@ fn level_position(levels: &[Level], name: &str) -> Option<f64> {
     Some(f64::from(levels[found].position))
 }
 
-/// The levels the rows have, with their positions in the order of their share of positive labels.
-fn fit_levels(codes: &[u32], names: &[String], labels: &[bool], rows: &[usize], min_rows: u64) -> Vec<Level> {
-    // (rows, positives) by level name: two codes may carry the same name.
-    let mut counts = std::collections::BTreeMap::<&str, (u64, u64)>::new();
-    let (mut all_rows, mut all_positives) = (0, 0);
+/// The levels the rows have, with their positions in the order of their labels.
+fn fit_levels(codes: &[u32], names: &[String], target: &Target, rows: &[usize], min_rows: u64) -> Vec<Level> {
+    // By level name: two codes may carry the same name.
+    let mut counts = std::collections::BTreeMap::<&str, Counts>::new();
+    let mut all = Counts::new(target);
     for &row in rows.iter().filter(|&&row| codes[row] != MISSING) {
-        let (n, positives) = counts.entry(&names[codes[row] as usize]).or_default();
-        *n += 1;
-        *positives += u64::from(labels[row]);
-        all_rows += 1;
-        all_positives += u64::from(labels[row]);
+        let level = counts.entry(&names[codes[row] as usize]).or_insert_with(|| Counts::new(target));
+        level.add(target.values[row]);
+        all.add(target.values[row]);
     }
-    let prior = all_positives as f64 / f64::max(all_rows as f64, 1.0);
-    let rate = |(n, positives): (u64, u64)| {
-        (positives as f64 + prior * SMOOTHING_ROWS) / (n as f64 + SMOOTHING_ROWS)
-    };
-    let rare = counts.values().filter(|(n, _)| *n < min_rows).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-
     // One entry per position: the levels with enough rows by name, and the rare ones together.
-    let mut order: Vec<(f64, Option<&str>)> =
-        counts.iter().filter(|(_, c)| c.0 >= min_rows).map(|(&name, &c)| (rate(c), Some(name))).collect();
-    if rare.0 > 0 {
-        order.push((rate(rare), None));
+    let mut rare = Counts::new(target);
+    counts.values().filter(|level| level.rows < min_rows).for_each(|level| rare.merge(level));
+    let mut entries: Vec<(Option<&str>, &Counts)> = counts
+        .iter()
+        .filter(|(_, level)| level.rows >= min_rows)
+        .map(|(&name, level)| (Some(name), level))
+        .collect();
+    if rare.rows > 0 {
+        entries.push((None, &rare));
     }
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let positions: std::collections::BTreeMap<Option<&str>, u32> =
-        order.iter().zip(0..).map(|((_, name), position)| (*name, position)).collect();
-    let level = |(name, (rows, _)): (&str, (u64, u64))| Level {
-        name: name.to_string(),
-        rows,
-        position: positions[&(rows >= min_rows).then_some(name)],
+        order_of(entries, &all).into_iter().zip(0..).collect();
+    let level = |(name, level): (&&str, &Counts)| Level {
+        name: (*name).to_string(),
+        rows: level.rows,
+        position: positions[&(level.rows >= min_rows).then_some(*name)],
     };
-    counts.into_iter().map(level).collect()
+    counts.iter().map(level).collect()
 }
 
 #[cfg(test)]
@@ -252,7 +253,8 @@ mod tests {
         ])
         .unwrap();
         let rows: Vec<usize> = (0..8).collect();
-        let schema = Schema::fit(&features, &labels, &rows, 2);
+        let target = Target::of_training(&labels.map(Some).to_vec().into(), &rows);
+        let schema = Schema::fit(&features, &target, &rows, 2);
         (features, schema)
     }
 
@@ -273,7 +275,9 @@ mod tests {
         let plan = ["a", "b", "c", "d", "e", "e", "e", "e"].map(Some);
         let features = Features::new(vec![("plan".to_string(), text(&plan))]).unwrap();
         let labels = [true, false, true, false, false, false, false, false];
-        let schema = Schema::fit(&features, &labels, &(0..8).collect::<Vec<_>>(), 2);
+        let rows: Vec<usize> = (0..8).collect();
+        let target = Target::of_training(&labels.map(Some).to_vec().into(), &rows);
+        let schema = Schema::fit(&features, &target, &rows, 2);
         let Kind::Categorical { levels } = &schema.features[0].kind else { panic!() };
         assert_eq!(levels.iter().map(|l| l.position).collect::<Vec<_>>(), [1, 1, 1, 1, 0]);
     }

@@ -3,22 +3,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::boosting::{self, Rounds, TrainingData};
-use crate::ensemble::sigmoid;
+use streamflow_performance::{MulticlassMetrics, RegressionMetrics};
+
+use crate::boosters::Boosters;
+use crate::boosting::{self, Loss, Rounds, TrainingData};
+use crate::ensemble::Ensemble;
+use crate::labels::Target;
 use crate::metrics::{best_f1_threshold, log_loss};
 use crate::split;
-use crate::{Error, Features, Schema, TrainSettings};
+use crate::{Answers, Error, Features, Schema, Task, TrainSettings};
 
 /// What cross-validation chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
-    /// The depth with the least log loss.
+    /// The depth with the least loss.
     pub max_depth: usize,
-    /// The number of trees: the mean over the folds.
+    /// The number of trees: the mean over the folds; of several classes, that of all classes together.
     pub rounds: usize,
-    /// The threshold with the largest F1 on the folds' predictions.
-    pub threshold: f64,
+    /// The number of trees of each class, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds_by_class: Vec<usize>,
+    /// The threshold with the largest F1 on the folds' predictions; none where there are not two classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// All depths that were tried.
     pub candidates: Vec<Candidate>,
 }
@@ -29,45 +37,66 @@ pub struct Selection {
 pub struct Candidate {
     /// The depth.
     pub max_depth: usize,
-    /// The mean number of trees at which the folds' log loss was least.
+    /// The mean number of trees at which the folds' loss was least.
     pub rounds: usize,
-    /// Log loss of each row under the trees of the folds it was not in.
-    pub log_loss: f64,
+    /// Log loss of each row under the trees of the folds it was not in; none of a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
+    /// Root mean squared error of the rows likewise; none of a classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+}
+
+impl Candidate {
+    /// What is made small.
+    fn loss(&self) -> f64 {
+        self.log_loss.or(self.rmse).unwrap_or(f64::MAX)
+    }
 }
 
 /// The labelled rows of the training part.
 pub(crate) struct TrainingRows<'a> {
     pub features: &'a Features,
-    /// Aligned with `features`; false where the label is missing.
-    pub labels: &'a [bool],
+    /// Aligned with `features`.
+    pub target: &'a Target,
     /// The training rows, as indices.
     pub rows: &'a [usize],
 }
 
+/// Encoded rows with their labels, one list of them for each booster.
+pub(crate) struct Encoded {
+    pub columns: Vec<Vec<f64>>,
+    pub labels: Vec<Vec<f64>>,
+}
+
+impl Encoded {
+    /// What one booster learns.
+    pub fn of_booster(&self, booster: usize) -> TrainingData<'_> {
+        TrainingData { columns: &self.columns, labels: &self.labels[booster] }
+    }
+}
+
 impl TrainingRows<'_> {
     /// Learns a schema from `fit_rows` and encodes them.
-    pub fn encode(
-        &self,
-        fit_rows: &[usize],
-        settings: &TrainSettings,
-    ) -> Result<(Schema, TrainingData), Error> {
-        let schema = Schema::fit(self.features, self.labels, fit_rows, settings.min_level_rows);
+    pub fn encode(&self, fit_rows: &[usize], settings: &TrainSettings) -> Result<(Schema, Encoded), Error> {
+        let schema = Schema::fit(self.features, self.target, fit_rows, settings.min_level_rows);
         let data = self.encode_with(&schema, fit_rows)?;
         Ok((schema, data))
     }
 
-    fn encode_with(&self, schema: &Schema, rows: &[usize]) -> Result<TrainingData, Error> {
+    fn encode_with(&self, schema: &Schema, rows: &[usize]) -> Result<Encoded, Error> {
         let (columns, _) = schema.encode_columns(self.features, rows)?;
-        Ok(TrainingData { columns, labels: rows.iter().map(|&row| self.labels[row]).collect() })
+        Ok(Encoded { columns, labels: self.target.of_boosters(rows) })
     }
 }
 
 /// Predictions of rows that were held out of their fold's fit, for one depth.
-#[derive(Default, Clone)]
+#[derive(Clone)]
 struct HeldOut {
-    rounds: Vec<usize>,
-    labels: Vec<bool>,
-    probabilities: Vec<f64>,
+    /// Trees of each booster in each fold.
+    rounds: Vec<Vec<usize>>,
+    labels: Vec<f64>,
+    answers: Answers,
 }
 
 /// Cross-validates each of the settings' depths. `entity` names a row's entity.
@@ -82,7 +111,8 @@ pub(crate) fn select<'e>(
     let fold_of: Vec<usize> =
         rows.iter().map(|&row| split::fold(settings.seed, entity(row), settings.folds)).collect();
 
-    let mut held_out = vec![HeldOut::default(); settings.max_depths.len()];
+    let task = training.target.task;
+    let mut held_out = vec![HeldOut::new(task); settings.max_depths.len()];
     for fold in 0..settings.folds {
         let part = |inside: bool| -> Vec<usize> {
             rows.iter().zip(&fold_of).filter(|&(_, &f)| (f == fold) == inside).map(|(&row, _)| row).collect()
@@ -95,48 +125,98 @@ pub(crate) fn select<'e>(
         let (schema, data) = training.encode(&fit_rows, settings)?;
         let evaluation = training.encode_with(&schema, &evaluation_rows)?;
         for (&depth, held_out) in settings.max_depths.iter().zip(&mut held_out) {
-            let fit = boosting::fit(&data, depth, &Rounds::Until(&evaluation), settings)?;
-            held_out.add(&fit.ensemble, &evaluation);
+            let fit = |booster: usize| {
+                let until = Rounds::Until(evaluation.of_booster(booster));
+                boosting::fit(data.of_booster(booster), Loss::of(task), depth, &until, settings)
+            };
+            let fits = (0..data.labels.len()).map(|booster| Ok(fit(booster)?.ensemble));
+            let ensembles = fits.collect::<Result<Vec<Ensemble>, Error>>()?;
+            let labels = evaluation_rows.iter().map(|&row| training.target.values[row]);
+            held_out.add(ensembles, &evaluation.columns, labels.collect());
         }
     }
     Ok(choose(&settings.max_depths, &held_out))
 }
 
 impl HeldOut {
-    fn add(&mut self, ensemble: &crate::ensemble::Ensemble, evaluation: &TrainingData) {
-        self.rounds.push(ensemble.roots.len());
-        self.labels.extend(&evaluation.labels);
-        let mut row = vec![f64::NAN; evaluation.columns.len()];
-        for i in 0..evaluation.labels.len() {
-            row.iter_mut().zip(&evaluation.columns).for_each(|(value, column)| *value = column[i]);
-            self.probabilities.push(sigmoid(ensemble.score(&row)));
+    fn new(task: Task) -> HeldOut {
+        HeldOut { rounds: Vec::new(), labels: Vec::new(), answers: Answers::of(task, 0) }
+    }
+
+    fn task(&self) -> Task {
+        match self.answers {
+            Answers::Probability(_) => Task::Binary,
+            Answers::Probabilities(_) => Task::Multiclass,
+            Answers::Value(_) => Task::Regression,
         }
     }
+
+    fn add(&mut self, ensembles: Vec<Ensemble>, columns: &[Vec<f64>], labels: Vec<f64>) {
+        self.rounds.push(ensembles.iter().map(|ensemble| ensemble.roots.len()).collect());
+        let boosters = Boosters::new(self.task(), ensembles).expect("one for each class was fitted");
+        let mut row = vec![f64::NAN; columns.len()];
+        for i in 0..labels.len() {
+            row.iter_mut().zip(columns).for_each(|(value, column)| *value = column[i]);
+            self.answers.push(boosters.answer(&row));
+        }
+        self.labels.extend(labels);
+    }
+
+    /// Whether each row is positive; of two classes.
+    fn truths(&self) -> Vec<bool> {
+        self.labels.iter().map(|label| *label == 1.0).collect()
+    }
+
+    fn candidate(&self, max_depth: usize) -> Candidate {
+        // Without held-out rows (all entities fell into one fold) no depth is better than another.
+        let found = |loss: Option<f64>| Some(loss.unwrap_or(f64::MAX));
+        let (log_loss, rmse) = match &self.answers {
+            Answers::Probability(probabilities) => (found(log_loss(&self.truths(), probabilities)), None),
+            Answers::Probabilities(rows) => (found(class_log_loss(&self.labels, rows)), None),
+            Answers::Value(values) => {
+                let measured = RegressionMetrics::measure(&self.labels, values).ok();
+                (None, found(measured.and_then(|measured| measured.rmse)))
+            }
+        };
+        let rounds = self.mean_rounds().iter().sum();
+        Candidate { max_depth, rounds, log_loss, rmse }
+    }
+
+    /// The rounded mean over folds of each booster's trees, at least one; with nothing measured, one tree.
+    fn mean_rounds(&self) -> Vec<usize> {
+        let boosters = self.rounds.first().map_or(1, Vec::len);
+        let folds = self.rounds.len().max(1) as f64;
+        let mean = |booster: usize| {
+            let sum: usize = self.rounds.iter().map(|rounds| rounds[booster]).sum();
+            ((sum as f64 / folds).round() as usize).max(1)
+        };
+        (0..boosters).map(mean).collect()
+    }
+}
+
+fn class_log_loss(labels: &[f64], probabilities: &[Vec<f64>]) -> Option<f64> {
+    let classes: Vec<usize> = labels.iter().map(|label| *label as usize).collect();
+    MulticlassMetrics::measure(&classes, probabilities).ok()?.log_loss
 }
 
 fn choose(depths: &[usize], held_out: &[HeldOut]) -> Selection {
-    let candidate = |(&max_depth, held_out): (&usize, &HeldOut)| Candidate {
-        max_depth,
-        rounds: mean_rounds(&held_out.rounds),
-        // Without held-out rows (all entities fell into one fold) no depth is better than another.
-        log_loss: log_loss(&held_out.labels, &held_out.probabilities).unwrap_or(f64::MAX),
-    };
-    let candidates: Vec<Candidate> = depths.iter().zip(held_out).map(candidate).collect();
+    let candidates: Vec<Candidate> =
+        depths.iter().zip(held_out).map(|(&depth, held_out)| held_out.candidate(depth)).collect();
     let (best, chosen) = candidates
         .iter()
         .enumerate()
-        .min_by(|(_, a), (_, b)| a.log_loss.total_cmp(&b.log_loss))
+        .min_by(|(_, a), (_, b)| a.loss().total_cmp(&b.loss()))
         .expect("settings are checked to name a depth");
-    Selection {
-        max_depth: chosen.max_depth,
-        rounds: chosen.rounds,
-        threshold: best_f1_threshold(&held_out[best].labels, &held_out[best].probabilities).unwrap_or(0.5),
-        candidates,
-    }
-}
-
-/// The rounded mean, at least one tree; with nothing measured, one tree.
-fn mean_rounds(rounds: &[usize]) -> usize {
-    let sum: usize = rounds.iter().sum();
-    ((sum as f64 / rounds.len().max(1) as f64).round() as usize).max(1)
+    let found = &held_out[best];
+    let threshold = match &found.answers {
+        Answers::Probability(probabilities) => {
+            Some(best_f1_threshold(&found.truths(), probabilities).unwrap_or(0.5))
+        }
+        _ => None,
+    };
+    let rounds_by_class = match found.task() {
+        Task::Multiclass => found.mean_rounds(),
+        _ => Vec::new(),
+    };
+    Selection { max_depth: chosen.max_depth, rounds: chosen.rounds, rounds_by_class, threshold, candidates }
 }

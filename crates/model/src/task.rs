@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use streamflow_performance::Metric;
 
 /// The kind of label that a model predicts; written as a lower-case word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -11,6 +12,10 @@ pub enum Task {
     /// The probability that the label is true.
     #[default]
     Binary,
+    /// The probability of each of several classes.
+    Multiclass,
+    /// A number.
+    Regression,
 }
 
 impl Task {
@@ -18,6 +23,36 @@ impl Task {
     pub fn name(self) -> &'static str {
         match self {
             Task::Binary => "binary",
+            Task::Multiclass => "multiclass",
+            Task::Regression => "regression",
+        }
+    }
+
+    /// Such as "a classifier of two classes", for a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Task::Binary => "a classifier of two classes",
+            Task::Multiclass => "a classifier of several classes",
+            Task::Regression => "a regression",
+        }
+    }
+
+    /// The metric that decides about a model.
+    pub fn metric(self) -> Metric {
+        match self {
+            Task::Binary => Metric::RocAuc,
+            Task::Multiclass => Metric::MULTICLASS[0],
+            Task::Regression => Metric::REGRESSION[0],
+        }
+    }
+}
+
+impl From<streamflow_inference::Task> for Task {
+    fn from(task: streamflow_inference::Task) -> Task {
+        match task {
+            streamflow_inference::Task::Binary => Task::Binary,
+            streamflow_inference::Task::Multiclass => Task::Multiclass,
+            streamflow_inference::Task::Regression => Task::Regression,
         }
     }
 }
@@ -34,10 +69,12 @@ mod tests {
 
     #[test]
     fn tasks_are_read_as_they_are_written_and_others_are_named() {
-        let json = serde_json::to_string(&Task::default()).unwrap();
-        assert_eq!(json, format!("\"{}\"", Task::Binary));
-        assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), Task::Binary);
-        let error = serde_json::from_str::<Task>("\"multiclass\"").unwrap_err().to_string();
-        assert!(error.starts_with("unknown variant `multiclass`, expected `binary`"), "{error}");
+        for task in [Task::Binary, Task::Multiclass, Task::Regression] {
+            let json = serde_json::to_string(&task).unwrap();
+            assert_eq!(json, format!("\"{task}\""));
+            assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
+        }
+        let error = serde_json::from_str::<Task>("\"ranking\"").unwrap_err().to_string();
+        assert!(error.starts_with("unknown variant `ranking`, expected one of `binary`"), "{error}");
     }
 }

@@ -2,17 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::boosting::{self, Rounds};
-use crate::metrics::{self, CALIBRATION_BINS, Metrics};
+use streamflow_performance::{MeasuredClasses, MeasuredValues};
+
+use crate::boosters::Boosters;
+use crate::boosting::{self, Loss, Rounds};
+use crate::labels::{ClassRows, Target};
+use crate::metrics::{self, BinaryMetrics, CALIBRATION_BINS, Metrics, TaskMetrics};
 use crate::model::Predictor;
-use crate::selection::{self, Selection, TrainingRows};
+use crate::selection::{self, Encoded, Selection, TrainingRows};
 use crate::split::is_validation;
-use crate::{Error, Features, Model, ReferenceProfile, TrainSettings};
+use crate::{Answers, Error, Features, Labels, Model, ReferenceProfile, Task, TrainSettings};
 
 /// The least labelled rows of the training part.
 pub const MIN_TRAINING_ROWS: usize = 20;
 /// The least labelled rows of the validation part.
 pub const MIN_VALIDATION_ROWS: usize = 10;
+/// The most classes of a classifier.
+pub const MAX_CLASSES: usize = 100;
+/// The largest size of a number that a regression learns; the square of a larger one may be no number.
+pub const MAX_LABEL: f64 = 1e150;
 
 /// A trained model and all that is known of how it came about.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,54 +69,77 @@ struct Parts {
     validation: Vec<usize>,
 }
 
-/// Trains a classifier of `labels` from `features`.
+/// Trains a model of `labels` from `features`; what it predicts is what the labels are, whatever the settings say.
 ///
 /// `labels` and `entities` have one entry per row; rows without a label are left out and counted. An
 /// entity's rows are either all trained on or all held out ([`is_validation`]). Same input, same
 /// model, bit by bit, on any number of threads.
 ///
-/// Rows are not weighted by class, so the probabilities are those of the data; the imbalance is met
-/// by the threshold, which maximises F1 in cross-validation on training rows.
+/// Rows are not weighted by class, so the probabilities are those of the data; with two classes the imbalance is met
+/// by the threshold, which maximises F1 in cross-validation on training rows. Several classes are learned by trees of each
+/// against all others; a class without a training row is none of the model.
 ///
 /// # Errors
-/// Misaligned or empty input, all labels missing, one class only or too few rows in either part, no
-/// feature that varies, settings out of range.
+/// Misaligned or empty input, all labels missing, one class only or too few rows in either part, more than
+/// [`MAX_CLASSES`] classes, labels that are all the same number or beyond [`MAX_LABEL`], no feature that varies, settings
+/// out of range.
 pub fn train<S: AsRef<str>>(
     features: &Features,
-    labels: &[Option<bool>],
+    labels: &Labels,
     entities: &[S],
     settings: &TrainSettings,
 ) -> Result<Trained, Error> {
     settings.check()?;
+    let settings = TrainSettings { task: labels.task(), ..settings.clone() };
     let entity = |row: usize| entities[row].as_ref();
     check_alignment(features, labels.len(), entities.len())?;
     let parts = split(labels, |row| is_validation(settings.seed, entity(row), settings.validation_share))?;
-    let known: Vec<bool> = labels.iter().map(|label| label.unwrap_or(false)).collect();
-    check_part("training", &known, &parts.training, MIN_TRAINING_ROWS)?;
-    check_part("validation", &known, &parts.validation, MIN_VALIDATION_ROWS)?;
+    let target = Target::of_training(labels, &parts.training);
+    check_parts(&target, &parts)?;
 
-    let training = TrainingRows { features, labels: &known, rows: &parts.training };
-    let (schema, data) = training.encode(&parts.training, settings)?;
+    let training = TrainingRows { features, target: &target, rows: &parts.training };
+    let (schema, data) = training.encode(&parts.training, &settings)?;
     if !data.columns.iter().any(|column| boosting::is_informative(column)) {
         return Err(Error::NoVariation { features: data.columns.len(), rows: parts.training.len() });
     }
-    let selection = selection::select(&training, entity, settings)?;
-    let fit = boosting::fit(&data, selection.max_depth, &Rounds::Exactly(selection.rounds), settings)?;
-    let importance = importance(features.names(), &fit);
-    let predictor = Predictor::Trained(fit.ensemble);
-    let model = Model { schema, predictor, threshold: selection.threshold };
+    let selection = selection::select(&training, entity, &settings)?;
+    let (boosters, importance) = fit(features.names(), &data, &selection, &settings)?;
+    let threshold = selection.threshold.unwrap_or(0.5);
+    let model = Model { schema, predictor: Predictor::Trained(boosters), threshold };
 
     let predictions = model.predict_rows(features, &parts.validation)?;
-    let metrics = measure(&known, &parts, &predictions.probabilities, model.threshold);
-    let profile = ReferenceProfile::new(features, &parts.training, &predictions.probabilities);
+    let metrics = measure(&target, labels, &parts, (&predictions.answers, &model), settings.seed)?;
+    let profile =
+        ReferenceProfile::new(features, &parts.training, &predictions.answers, &model.schema.classes);
     let record = TrainingRecord {
-        settings: settings.clone(),
         selection,
-        unlabelled_rows: labels.iter().filter(|label| label.is_none()).count(),
+        unlabelled_rows: (0..labels.len()).filter(|&row| !labels.is_known(row)).count(),
         unseen_in_validation: predictions.unseen,
         importance,
+        settings,
     };
     Ok(Trained { model, metrics, profile, record })
+}
+
+/// All boosters on all training rows.
+fn fit(
+    names: &[String],
+    data: &Encoded,
+    selection: &Selection,
+    settings: &TrainSettings,
+) -> Result<(Boosters, Vec<Importance>), Error> {
+    let mut ensembles = Vec::with_capacity(data.labels.len());
+    let (mut gain, mut splits) = (vec![0.0; names.len()], vec![0; names.len()]);
+    for booster in 0..data.labels.len() {
+        let rounds = selection.rounds_by_class.get(booster).copied().unwrap_or(selection.rounds);
+        let (data, loss) = (data.of_booster(booster), Loss::of(settings.task));
+        let fit = boosting::fit(data, loss, selection.max_depth, &Rounds::Exactly(rounds), settings)?;
+        gain.iter_mut().zip(&fit.gain).for_each(|(sum, gain)| *sum += gain);
+        splits.iter_mut().zip(&fit.splits).for_each(|(sum, splits)| *sum += splits);
+        ensembles.push(fit.ensemble);
+    }
+    let boosters = Boosters::new(settings.task, ensembles).expect("classes were checked to be several");
+    Ok((boosters, importance(names, &gain, &splits)))
 }
 
 fn check_alignment(features: &Features, labels: usize, entities: usize) -> Result<(), Error> {
@@ -123,55 +154,126 @@ fn check_alignment(features: &Features, labels: usize, entities: usize) -> Resul
     if features.rows() == 0 { Err(Error::NoRows) } else { Ok(()) }
 }
 
-fn split(labels: &[Option<bool>], held_out: impl Fn(usize) -> bool) -> Result<Parts, Error> {
-    let labelled = (0..labels.len()).filter(|&row| labels[row].is_some());
+fn split(labels: &Labels, held_out: impl Fn(usize) -> bool) -> Result<Parts, Error> {
+    let labelled = (0..labels.len()).filter(|&row| labels.is_known(row));
     let (validation, training): (Vec<usize>, Vec<usize>) = labelled.partition(|&row| held_out(row));
     if validation.is_empty() && training.is_empty() {
-        return Err(Error::NoLabels { rows: labels.len() });
+        return Err(Error::NoLabels { rows: labels.len(), expected: expected(labels.task()) });
     }
     Ok(Parts { training, validation })
 }
 
-fn check_part(part: &'static str, labels: &[bool], rows: &[usize], minimum: usize) -> Result<(), Error> {
-    if rows.len() < minimum {
-        return Err(Error::TooFewRows { part, rows: rows.len(), minimum });
+fn expected(task: Task) -> &'static str {
+    match task {
+        Task::Binary => "true or false",
+        Task::Multiclass => "the name of a class",
+        Task::Regression => "a number",
     }
-    let positives = rows.iter().filter(|&&row| labels[row]).count();
-    let negatives = rows.len() - positives;
-    if positives == 0 || negatives == 0 {
-        return Err(Error::OneClass { part, positives, negatives });
+}
+
+fn check_parts(target: &Target, parts: &Parts) -> Result<(), Error> {
+    for (part, rows, minimum) in [
+        ("training", &parts.training, MIN_TRAINING_ROWS),
+        ("validation", &parts.validation, MIN_VALIDATION_ROWS),
+    ] {
+        if rows.len() < minimum {
+            return Err(Error::TooFewRows { part, rows: rows.len(), minimum });
+        }
+        match target.task {
+            Task::Binary => {
+                let positives = rows.iter().filter(|&&row| target.values[row] == 1.0).count();
+                let negatives = rows.len() - positives;
+                if positives == 0 || negatives == 0 {
+                    return Err(Error::OneClass { part, positives, negatives });
+                }
+            }
+            Task::Multiclass => check_classes(target, part, rows)?,
+            Task::Regression => check_numbers(target, part, rows)?,
+        }
     }
     Ok(())
 }
 
-fn measure(labels: &[bool], parts: &Parts, probabilities: &[f64], threshold: f64) -> Metrics {
-    let labels: Vec<bool> = parts.validation.iter().map(|&row| labels[row]).collect();
+fn check_classes(target: &Target, part: &'static str, rows: &[usize]) -> Result<(), Error> {
+    if target.classes.len() > MAX_CLASSES {
+        return Err(Error::TooManyClasses { classes: target.classes.len(), most: MAX_CLASSES });
+    }
+    let differ = rows.iter().any(|&row| target.values[row] != target.values[rows[0]]);
+    if target.classes.len() < 2 || !differ {
+        let class = target.classes.get(target.values[rows[0]] as usize).cloned().unwrap_or_default();
+        return Err(Error::OneOfClasses { part, class, rows: rows.len() });
+    }
+    Ok(())
+}
+
+fn check_numbers(target: &Target, part: &'static str, rows: &[usize]) -> Result<(), Error> {
+    if let Some(&row) = rows.iter().find(|&&row| target.values[row].abs() > MAX_LABEL) {
+        return Err(Error::LabelTooLarge { row, value: target.values[row], most: MAX_LABEL });
+    }
+    let first = target.values[rows[0]];
+    if rows.iter().all(|&row| target.values[row] == first) {
+        return Err(Error::OneNumber { part, value: first, rows: rows.len() });
+    }
+    Ok(())
+}
+
+fn measure(
+    target: &Target,
+    labels: &Labels,
+    parts: &Parts,
+    predictions: (&Answers, &Model),
+    seed: u64,
+) -> Result<Metrics, Error> {
+    let (answers, model) = predictions;
+    let (n_train, n_validation) = (parts.training.len(), parts.validation.len());
+    let rows = &parts.validation;
+    let measured = match answers {
+        Answers::Probability(probabilities) => {
+            let labels: Vec<bool> = rows.iter().map(|&row| target.values[row] == 1.0).collect();
+            return Ok(Metrics::Binary(measure_binary(&labels, n_train, probabilities, model.threshold)));
+        }
+        Answers::Probabilities(probabilities) => {
+            let Labels::Multiclass { codes, classes } = labels.select(rows) else {
+                return Err(Error::NoRows);
+            };
+            let found = ClassRows::new(&model.schema.classes, probabilities, &codes, &classes);
+            MeasuredClasses::measure(&found.actual, &found.probabilities, seed)?.metrics
+        }
+        Answers::Value(values) => {
+            let truths: Vec<f64> = rows.iter().map(|&row| target.values[row]).collect();
+            MeasuredValues::measure(&truths, values)?.metrics
+        }
+    };
+    Ok(Metrics::Other(TaskMetrics::new(&measured, n_train, n_validation)))
+}
+
+fn measure_binary(labels: &[bool], n_train: usize, probabilities: &[f64], threshold: f64) -> BinaryMetrics {
     let both = "the validation part was checked to have rows of both classes";
-    Metrics {
-        auc: metrics::roc_auc_score(&labels, probabilities).expect(both),
-        f1: metrics::f1_score(&labels, probabilities, threshold),
-        accuracy: metrics::accuracy_score(&labels, probabilities, threshold).expect(both),
-        log_loss: metrics::log_loss(&labels, probabilities).expect(both),
-        brier_score: metrics::brier_score_loss(&labels, probabilities).expect(both),
+    BinaryMetrics {
+        auc: metrics::roc_auc_score(labels, probabilities).expect(both),
+        f1: metrics::f1_score(labels, probabilities, threshold),
+        accuracy: metrics::accuracy_score(labels, probabilities, threshold).expect(both),
+        log_loss: metrics::log_loss(labels, probabilities).expect(both),
+        brier_score: metrics::brier_score_loss(labels, probabilities).expect(both),
         expected_calibration_error: metrics::expected_calibration_error(
-            &labels,
+            labels,
             probabilities,
             CALIBRATION_BINS,
         )
         .expect(both),
         positive_rate: labels.iter().filter(|&&label| label).count() as f64 / labels.len() as f64,
         threshold,
-        n_train: parts.training.len(),
-        n_validation: parts.validation.len(),
+        n_train,
+        n_validation: labels.len(),
     }
 }
 
-fn importance(names: &[String], fit: &boosting::Fit) -> Vec<Importance> {
-    let total: f64 = fit.gain.iter().sum();
+fn importance(names: &[String], gains: &[f64], splits: &[u64]) -> Vec<Importance> {
+    let total: f64 = gains.iter().sum();
     let share = |gain: f64| if total > 0.0 { gain / total } else { 0.0 };
     let mut importance: Vec<Importance> = names
         .iter()
-        .zip(fit.gain.iter().zip(&fit.splits))
+        .zip(gains.iter().zip(splits))
         .map(|(feature, (&gain, &splits))| Importance {
             feature: feature.clone(),
             gain_share: share(gain),

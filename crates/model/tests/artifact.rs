@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use streamflow_model::{Error, FeatureColumn, Features, Model, TrainSettings, Trained, train};
+use streamflow_model::{Error, FeatureColumn, Features, Labels, Model, TrainSettings, Trained, train};
 
 fn trained() -> Trained {
     let n = 300;
     let x: Vec<f64> = (0..n).map(|i| f64::from(i * 37 % 101)).collect();
-    let labels: Vec<Option<bool>> = x.iter().map(|x| Some(*x > 60.0)).collect();
+    let labels = Labels::Binary(x.iter().map(|x| Some(*x > 60.0)).collect());
     let codes = (0..n as u32).map(|i| i % 3).collect();
     let levels = ["DSL", "Fiber optic", "No"].map(String::from).to_vec();
     let users: Vec<String> = (0..n).map(|i| i.to_string()).collect();
@@ -82,7 +82,7 @@ fn a_later_format_and_foreign_contents_are_refused() {
     let model = |bytes: &mut Vec<u8>| bytes[8] = 9;
     type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
     let cases: [(&str, Change, &str); 3] = [
-        ("model.bin", &model, "has format version 9, but this program reads version 1"),
+        ("model.bin", &model, "has format version 9, but this program reads version 2"),
         (
             "schema.json",
             &|bytes| *bytes = br#"{"features":[]}"#.to_vec(),

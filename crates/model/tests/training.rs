@@ -3,8 +3,19 @@
 
 use proptest::prelude::*;
 use streamflow_model::{
-    Error, FeatureColumn, FeatureValue, Features, MISSING, TrainSettings, is_validation, train,
+    Answer, Answers, Error, FeatureColumn, FeatureValue, Features, Labels, MISSING, Metrics, Model, Task,
+    TrainSettings, Trained, is_validation,
 };
+
+/// Trains on labels of two classes.
+fn train(
+    features: &Features,
+    labels: &[Option<bool>],
+    users: &[String],
+    settings: &TrainSettings,
+) -> Result<Trained, Error> {
+    streamflow_model::train(features, &labels.to_vec().into(), users, settings)
+}
 
 /// Numbers in [0, 1) that look random and are the same everywhere.
 fn noise(n: usize, salt: u64) -> Vec<f64> {
@@ -30,6 +41,17 @@ fn number(name: &str, values: Vec<f64>) -> (String, FeatureColumn) {
 fn category(name: &str, codes: Vec<u32>, levels: &[&str]) -> (String, FeatureColumn) {
     let levels = levels.iter().map(|level| level.to_string()).collect();
     (name.to_string(), FeatureColumn::Categorical { codes, levels })
+}
+
+fn probability(model: &Model, row: &[f64]) -> f64 {
+    match model.predict_row(row) {
+        Some(Answer::Probability(probability)) => probability,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn metrics(trained: &Trained) -> streamflow_model::BinaryMetrics {
+    trained.metrics.binary().expect("a classifier of two classes").clone()
 }
 
 fn quick() -> TrainSettings {
@@ -125,7 +147,7 @@ fn missing_is_a_direction_of_its_own() {
     for columns in [vec![number("x", x)], vec![category("x", flag, &["false", "true"])]] {
         let features = Features::new(columns).unwrap();
         let model = train(&features, &labels, &users(n), &quick()).unwrap().model;
-        let p = |value: FeatureValue| model.predict_row(&model.encode(&[value]).unwrap().values);
+        let p = |value: FeatureValue| probability(&model, &model.encode(&[value]).unwrap().values);
         let present = match features.columns()[0] {
             FeatureColumn::Numerical(_) => [-1.0, 0.5, 2.0].map(FeatureValue::Number),
             FeatureColumn::Categorical { .. } => {
@@ -147,7 +169,7 @@ fn unseen_levels_are_missing_and_counted() {
     let later = columns(vec![0, 1, 2, MISSING, 2], &["premium", "basic", "gift"]);
     let predictions = trained.model.predict(&later).unwrap();
     assert_eq!(predictions.unseen, [2]);
-    let p = predictions.probabilities;
+    let p = predictions.probabilities();
     assert_eq!((p[2], p[4]), (p[3], p[3]));
     assert!(p[0] < p[1], "levels are matched by name, not by code");
     assert_eq!(trained.model.encode(&[FeatureValue::Text("gift")]).unwrap().unseen, [0]);
@@ -183,8 +205,8 @@ fn many_random_levels_do_not_hide_a_signal() {
         ("code".to_string(), FeatureColumn::Categorical { codes, levels }),
     ])
     .unwrap();
-    let plain = train(&plain, &labels, &users(n), &quick()).unwrap().metrics;
-    let noisy = train(&noisy, &labels, &users(n), &quick()).unwrap().metrics;
+    let plain = metrics(&train(&plain, &labels, &users(n), &quick()).unwrap());
+    let noisy = metrics(&train(&noisy, &labels, &users(n), &quick()).unwrap());
     assert!(noisy.auc > plain.auc - 0.02, "{} {}", noisy.auc, plain.auc);
     assert!(noisy.log_loss < plain.log_loss + 0.02, "{} {}", noisy.log_loss, plain.log_loss);
 }
@@ -228,9 +250,9 @@ proptest! {
         let settings = TrainSettings { seed, min_leaf_weight: 0.5, ..quick() };
         match train(&features, &labels, &users(80), &settings) {
             Ok(trained) => {
-                let p = trained.model.predict(&features).unwrap().probabilities;
-                prop_assert!(p.iter().all(|p| (0.0..=1.0).contains(p)));
-                prop_assert!((0.0..=1.0).contains(&trained.metrics.auc));
+                let p = trained.model.predict(&features).unwrap();
+                prop_assert!(p.probabilities().iter().all(|p| (0.0..=1.0).contains(p)));
+                prop_assert!((0.0..=1.0).contains(&metrics(&trained).auc));
                 let parent = tempfile::tempdir().unwrap();
                 let directory = parent.path().join("model");
                 trained.save(&directory).unwrap();
@@ -253,4 +275,134 @@ proptest! {
         let transformed: Vec<f64> = x.iter().map(|x| (5.0 * x).exp() - 3.0).collect();
         prop_assert_eq!(predict(x), predict(transformed));
     }
+}
+
+/// Numbers that depend on a number, a category and what is missing, in units of their own.
+fn amounts(n: usize, unit: f64) -> (Features, Vec<f64>) {
+    let (x, e) = (noise(n, 1), noise(n, 5));
+    let plan: Vec<u32> = noise(n, 2).iter().map(|z| (z * 3.0) as u32).collect();
+    let tier = [10.0, 0.0, 5.0];
+    let amount = |row: usize| unit * (20.0 * x[row] + tier[plan[row] as usize] + 2.0 * e[row]);
+    let amounts = (0..n).map(amount).collect();
+    let features = Features::new(vec![number("x", x), category("plan", plan, &["b", "a", "c"])]).unwrap();
+    (features, amounts)
+}
+
+fn values(trained: &Trained, features: &Features) -> Vec<f64> {
+    let Answers::Value(values) = trained.model.predict(features).unwrap().answers else { panic!() };
+    values
+}
+
+#[test]
+fn a_regression_learns_amounts_in_any_unit() {
+    let n = 3000;
+    let settings = TrainSettings { max_depths: vec![2, 3], ..quick() };
+    let trained = |unit| {
+        let (features, amounts) = amounts(n, unit);
+        let labels = Labels::Regression(amounts);
+        (streamflow_model::train(&features, &labels, &users(n), &settings).unwrap(), features)
+    };
+    let (plain, features) = trained(1.0);
+    let Metrics::Other(metrics) = &plain.metrics else { panic!() };
+    let metric = |name: &str| metrics.values.iter().find(|(metric, _)| metric.name() == name).unwrap();
+    // The noise of width 2 has a deviation of 0.58, and the amounts one of 7.
+    assert!(*metric("rmse").1 < 1.0 && *metric("r2").1 > 0.97, "{metrics:?}");
+    let interval = metrics.intervals[metric("rmse").0];
+    assert!(interval.low < *metric("rmse").1 && *metric("rmse").1 < interval.high);
+    assert_eq!(metrics.n_train + metrics.n_validation, n);
+    assert_eq!((plain.model.task(), plain.record.settings.task), (Task::Regression, Task::Regression));
+    assert_eq!(plain.record.selection.threshold, None);
+    assert!(plain.record.selection.candidates.iter().all(|tried| tried.rmse.is_some()));
+    let found = values(&plain, &features);
+    for unit in [1e-9, -1e12] {
+        let (other, features) = trained(unit);
+        for (found, other) in found.iter().zip(values(&other, &features)) {
+            assert!((other / unit - found).abs() < 0.2, "{found} {}", other / unit);
+        }
+    }
+}
+
+#[test]
+fn several_classes_are_learned_and_sum_to_one() {
+    let n = 3000;
+    let (x, e) = (noise(n, 1), noise(n, 5));
+    // "gold" above, "basic" below, "plus" between, with a little chance.
+    let class = |row: usize| match x[row] + 0.2 * (e[row] - 0.5) {
+        z if z > 0.7 => 1,
+        z if z < 0.3 => 2,
+        _ => 0,
+    };
+    let names = ["plus", "gold", "basic", "never"].map(str::to_owned).to_vec();
+    let labels = Labels::Multiclass { codes: (0..n).map(class).collect(), classes: names };
+    let features = Features::new(vec![number("x", x.clone())]).unwrap();
+    let trained = streamflow_model::train(&features, &labels, &users(n), &quick()).unwrap();
+    assert_eq!(trained.model.classes(), ["plus", "gold", "basic"], "a class without rows is none");
+    let Answers::Probabilities(rows) = trained.model.predict(&features).unwrap().answers else { panic!() };
+    assert!(rows.iter().all(|row| row.len() == 3 && (row.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+    let right = (0..n).filter(|&row| streamflow_model::largest(&rows[row]) == class(row) as usize).count();
+    assert!(right as f64 / n as f64 > 0.9, "{right}");
+    assert_eq!(trained.record.selection.rounds_by_class.len(), 3);
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("model");
+    trained.save(&directory).unwrap();
+    assert_eq!(Trained::load(&directory).unwrap(), trained);
+    assert_eq!(Model::load(&directory).unwrap(), trained.model);
+    let again = streamflow_model::train(&features, &labels, &users(n), &quick()).unwrap();
+    assert_eq!(again, trained);
+}
+
+#[test]
+fn held_out_entities_change_nothing_that_a_regression_or_classes_learn() {
+    let n = 1000;
+    let (features, amounts) = amounts(n, 1.0);
+    let (names, settings) = (users(n), quick());
+    let held_out: Vec<bool> =
+        names.iter().map(|user| is_validation(settings.seed, user, settings.validation_share)).collect();
+    let changed: Vec<f64> =
+        amounts.iter().zip(&held_out).map(|(y, out)| if *out { 30.0 - y } else { *y }).collect();
+    let codes = |amounts: &[f64]| amounts.iter().map(|y| (*y as u32 / 10).min(3)).collect::<Vec<_>>();
+    let classes = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    for (first, second) in [
+        (Labels::Regression(amounts.clone()), Labels::Regression(changed.clone())),
+        (
+            Labels::Multiclass { codes: codes(&amounts), classes: classes.clone() },
+            Labels::Multiclass { codes: codes(&changed), classes },
+        ),
+    ] {
+        let first = streamflow_model::train(&features, &first, &names, &settings).unwrap();
+        let second = streamflow_model::train(&features, &second, &names, &settings).unwrap();
+        assert_eq!(first.model, second.model);
+        assert_ne!(first.metrics, second.metrics);
+    }
+}
+
+#[test]
+fn labels_that_teach_nothing_are_refused_with_a_reason() {
+    let n = 200;
+    let features = Features::new(vec![number("x", noise(n, 1))]).unwrap();
+    let error = |labels: Labels| {
+        streamflow_model::train(&features, &labels, &users(n), &quick()).unwrap_err().to_string()
+    };
+    let numbers = |of: &dyn Fn(usize) -> f64| Labels::Regression((0..n).map(of).collect());
+    assert_eq!(
+        error(numbers(&|_| f64::NAN)),
+        "all 200 labels are missing; expected a number for at least some rows"
+    );
+    let message = error(numbers(&|_| 7.0));
+    assert!(
+        message.contains("labels of the training part are 7; a regression learns from numbers that differ")
+    );
+    let message = error(numbers(&|row| if row == 3 { f64::INFINITY } else { row as f64 }));
+    assert_eq!(message, "the label of row 3 is inf; expected a finite number of at most 1e150 in size");
+    let message = error(numbers(&|row| if row < 20 { row as f64 } else { f64::NAN }));
+    assert!(message.ends_with("labelled rows, but at least 20 are needed"), "{message}");
+    let classes = |of: &dyn Fn(usize) -> u32, count: usize| Labels::Multiclass {
+        codes: (0..n).map(of).collect(),
+        classes: (0..count).map(|class| format!("c{class}")).collect(),
+    };
+    let message = error(classes(&|_| 1, 3));
+    assert!(message.contains("rows of the training part are of the class \"c1\""), "{message}");
+    let message = error(classes(&|row| row as u32, n));
+    assert!(message.contains("classes, and at most 100 are learned; join the rare ones"), "{message}");
+    assert!(error(classes(&|_| MISSING, 2)).contains("expected the name of a class"));
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::delong::Auc;
 use crate::error::Error;
 use crate::interval::Interval;
+use crate::measured::MeasuredValue;
+use crate::metric::Metric;
+use crate::words::significant;
 
 /// When a realised AUC counts as fallen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,10 +27,10 @@ impl Default for FallRule {
     }
 }
 
-/// The AUC that a model promised when it was validated, on rows it was not trained on.
+/// The deciding metric that a model promised when it was validated, on rows it was not trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ValidationAuc {
-    /// The area.
+pub struct Validated {
+    /// The metric.
     pub value: f64,
     /// Its interval.
     pub interval: Interval,
@@ -37,7 +40,7 @@ pub struct ValidationAuc {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "decision", content = "reason")]
 pub enum Fall {
-    /// The AUC has fallen, significantly and by enough to matter.
+    /// The performance has fallen, significantly and by enough to matter.
     Fallen(String),
     /// It has not, or not by enough.
     NoAction(String),
@@ -66,7 +69,7 @@ impl FallRule {
     /// [`Error::Setting`] for a `min_fall` that is not in [0, 1].
     pub fn decide(
         &self,
-        validation: Option<&ValidationAuc>,
+        validation: Option<&Validated>,
         realised: Option<&Auc>,
         labelled: u64,
     ) -> Result<Fall, Error> {
@@ -125,9 +128,104 @@ impl FallRule {
     }
 }
 
+/// When an error that grows, such as RMSE or log loss, counts as a fallen performance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrowthRule {
+    /// The smallest growth of the error that matters, as a share of the validated one.
+    pub min_growth: f64,
+    /// Labelled rows below which nothing is decided.
+    pub min_labelled: u64,
+}
+
+impl Default for GrowthRule {
+    fn default() -> Self {
+        Self { min_growth: 0.05, min_labelled: FallRule::default().min_labelled }
+    }
+}
+
+impl GrowthRule {
+    /// Holds a realised error of `labelled` rows against the validated one: fallen when the lower end of the realised
+    /// interval lies over the upper end of the validated one *and* the error has grown by at least `min_growth` of it.
+    /// `None` for a model without a validation.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a `min_growth` that is negative or not finite.
+    pub fn decide(
+        &self,
+        metric: Metric,
+        validation: Option<&Validated>,
+        realised: Option<&MeasuredValue>,
+        labelled: u64,
+    ) -> Result<Fall, Error> {
+        if !(self.min_growth >= 0.0 && self.min_growth.is_finite()) {
+            let expected = "a share of the validated error of at least 0, such as 0.05";
+            return Err(Error::Setting { name: "min_growth", value: self.min_growth, expected });
+        }
+        let name = metric.name();
+        if labelled < self.min_labelled {
+            let reason = format!("{labelled} rows have a label, {} are needed.", self.min_labelled);
+            return Ok(Fall::Undecided(reason));
+        }
+        let Some((value, interval)) = realised.and_then(|found| found.value.zip(found.interval)) else {
+            return Ok(Fall::Undecided(format!("The realised {name} has no interval.")));
+        };
+        let Some(validation) = validation else {
+            let value = significant(value);
+            return Ok(Fall::Undecided(format!(
+                "The realised {name} is {value}, but the model has no {name} of validation to hold it against."
+            )));
+        };
+        let growth = value - validation.value;
+        let found = format!(
+            "The realised {name} is {value:.4} (95 % {:.4} to {:.4}), that of validation {:.4} ({:.4} to {:.4})",
+            interval.low, interval.high, validation.value, validation.interval.low, validation.interval.high
+        );
+        let apart = interval.low > validation.interval.high;
+        let share = 100.0 * growth / validation.value;
+        Ok(match (apart, growth >= self.min_growth * validation.value) {
+            (true, true) => Fall::Fallen(format!("{found}: the error has grown by {share:.1} %.")),
+            (true, false) => Fall::NoAction(format!(
+                "{found}: the error has grown by {share:.1} %, less than the {:.1} % that matter.",
+                100.0 * self.min_growth
+            )),
+            (false, _) => {
+                Fall::NoAction(format!("{found}: the intervals overlap or the error has become smaller."))
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_that_grows_is_a_fall() {
+        let validation = Validated { value: 10.0, interval: Interval { low: 9.5, high: 10.5 } };
+        let check = |value: f64, half: f64, labelled, expected: fn(String) -> Fall, words: &str| {
+            let interval = Some(Interval { low: value - half, high: value + half });
+            let realised = MeasuredValue { value: Some(value), interval };
+            let rule = GrowthRule::default();
+            let found = rule.decide(Metric::Rmse, Some(&validation), Some(&realised), labelled).unwrap();
+            assert!(found.reason().contains(words), "{found:?}");
+            assert_eq!(found, expected(found.reason().to_owned()));
+        };
+        check(13.0, 0.5, 1000, Fall::Fallen, "grown by 30.0 %");
+        check(10.49, 0.001, 1000, Fall::NoAction, "overlap");
+        check(11.5, 2.0, 1000, Fall::NoAction, "overlap");
+        check(5.0, 0.1, 1000, Fall::NoAction, "become smaller");
+        check(13.0, 0.5, 199, Fall::Undecided, "199 rows have a label, 200 are needed");
+        let strict = GrowthRule { min_growth: 0.5, min_labelled: 1 };
+        let realised =
+            MeasuredValue { value: Some(13.0), interval: Some(Interval { low: 12.0, high: 14.0 }) };
+        let found = strict.decide(Metric::Rmse, Some(&validation), Some(&realised), 9).unwrap();
+        assert!(matches!(&found, Fall::NoAction(reason) if reason.contains("less than the 50.0 %")));
+        let found = strict.decide(Metric::Rmse, None, Some(&realised), 9).unwrap();
+        assert!(matches!(&found, Fall::Undecided(reason) if reason.contains("no rmse of validation")));
+        let unknown = GrowthRule { min_growth: f64::NAN, min_labelled: 1 };
+        assert!(unknown.decide(Metric::Rmse, None, None, 9).is_err());
+    }
 
     fn auc(value: f64, half: f64, positives: u64, negatives: u64) -> Auc {
         Auc {
@@ -142,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_fall_is_significant_and_large() {
-        let validation = ValidationAuc { value: 0.83, interval: Interval { low: 0.81, high: 0.85 } };
+        let validation = Validated { value: 0.83, interval: Interval { low: 0.81, high: 0.85 } };
         let check = |realised: Option<Auc>, labelled, expected: fn(String) -> Fall, words: &str| {
             let found = FallRule::default().decide(Some(&validation), realised.as_ref(), labelled).unwrap();
             assert!(found.reason().contains(words), "{found:?}");

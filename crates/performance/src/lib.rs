@@ -46,16 +46,20 @@ mod interval;
 mod label_coverage;
 mod mcnemar;
 mod measured;
+mod measured_classes;
+mod measured_values;
 mod metric;
 mod multiclass;
 mod paired_loss;
 mod promotion;
+mod promotion_by_loss;
 mod ranking;
 mod regression;
 mod rows;
 mod scores;
 mod segments;
 mod thresholds;
+mod words;
 
 pub use bootstrap::RESAMPLES;
 pub use cbpe::{
@@ -69,15 +73,18 @@ pub use decomposition::{Change, Decomposition, DecompositionSettings, LabelledPe
 pub use delong::{Auc, AucDifference};
 pub use dle::{Dle, ErrorMetric, EstimatedError};
 pub use error::Error;
-pub use fall::{Fall, FallRule, ValidationAuc};
+pub use fall::{Fall, FallRule, GrowthRule, Validated};
 pub use interval::{CONFIDENCE, Interval};
 pub use label_coverage::{CoverageState, LabelCoverage};
 pub use mcnemar::McNemar;
 pub use measured::{CALIBRATION_BINS, Labelled, Measured, MeasuredValue};
-pub use metric::{About, Better, METRICS, Metric};
+pub use measured_classes::{ClassRow, MeasuredClasses, row_class_loss};
+pub use measured_values::{MeasuredValues, ValueBin, ValueDecile};
+pub use metric::{About, Better, METRICS, Metric, binary_metrics};
 pub use multiclass::{ByClass, MulticlassMetrics};
 pub use paired_loss::PairedLoss;
 pub use promotion::{PairedRows, Promotion, PromotionReport, PromotionRule};
+pub use promotion_by_loss::{LossDifference, LossMetric, LossRule, PairedLosses};
 pub use regression::{RegressionMetrics, mean_pinball_loss};
 pub use rows::Rows;
 pub use scores::{
@@ -86,6 +93,7 @@ pub use scores::{
 };
 pub use segments::{Condition, MISSING, Segment, SegmentColumn, SegmentRule, Segments};
 pub use thresholds::{MIN_REFERENCE_CHUNKS, Thresholds, reference_thresholds};
+pub use words::significant;
 
 /// The README's example, run as a test.
 #[cfg(doctest)]

@@ -9,7 +9,7 @@ use crate::bootstrap::{Cells, GROUPS, percentile_intervals};
 use crate::confusion::{Confusion, ValueMatrix};
 use crate::delong::{self, Auc};
 use crate::interval::{Interval, student, wilson};
-use crate::metric::{METRICS, Metric};
+use crate::metric::{Metric, binary_metrics};
 use crate::ranking::{self, Step};
 use crate::rows::Rows;
 use crate::scores::{self, row_brier_score, row_log_loss};
@@ -121,7 +121,7 @@ impl Labelled {
     #[must_use]
     pub fn measure(&self, values: Option<&ValueMatrix>, seed: u64) -> Measured {
         let resampled = self.resampled_counts(values, seed);
-        let metrics = METRICS.iter().map(|about| {
+        let metrics = binary_metrics().iter().map(|about| {
             let value = self.value(about.metric, values);
             let interval = value.and_then(|value| self.interval(about.metric, value, &resampled, seed));
             (about.metric, MeasuredValue { value, interval })

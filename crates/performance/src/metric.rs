@@ -1,8 +1,8 @@
-//! The metrics of a binary classifier, one row each.
+//! The metrics of models, one row each.
 
 use serde::{Deserialize, Serialize};
 
-/// A metric of a binary classifier; its name in JSON is that of [`Metric::name`].
+/// A metric of a model; its name in JSON is that of [`Metric::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "METRICS has a line for each")]
@@ -33,6 +33,16 @@ pub enum Metric {
     FalsePositive,
     FalseNegative,
     BusinessValue,
+    MacroF1,
+    WeightedF1,
+    RocAucOvr,
+    Rmse,
+    Mae,
+    R2,
+    Mape,
+    Medae,
+    MeanError,
+    MaxError,
 }
 
 /// Which direction of a metric is good.
@@ -66,11 +76,13 @@ const SHARE: (f64, f64) = (0.0, 1.0);
 const SIGNED: (f64, f64) = (-1.0, 1.0);
 const COUNT: (f64, f64) = (0.0, f64::INFINITY);
 const UNBOUNDED: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+const BELOW_ONE: (f64, f64) = (f64::NEG_INFINITY, 1.0);
 
 use Better::{Higher, Lower, Neither};
 
-/// All metrics, in the order of [`Metric`].
-pub static METRICS: [About; 24] = [
+/// All metrics, in the order of [`Metric`]: first those of classifiers of two classes, then those that other models have
+/// beside some of these.
+pub static METRICS: [About; 34] = [
     about(
         Metric::RocAuc,
         "roc_auc",
@@ -137,7 +149,41 @@ pub static METRICS: [About; 24] = [
         UNBOUNDED,
         Higher,
     ),
+    about(Metric::MacroF1, "macro_f1", "mean of the classes' F1", SHARE, Higher),
+    about(
+        Metric::WeightedF1,
+        "weighted_f1",
+        "mean of the classes' F1, weighted with their rows",
+        SHARE,
+        Higher,
+    ),
+    about(
+        Metric::RocAucOvr,
+        "roc_auc_ovr",
+        "mean over classes of the area under the ROC curve of the class against all others",
+        SHARE,
+        Higher,
+    ),
+    about(Metric::Rmse, "rmse", "root of the mean squared error, in units of the label", COUNT, Lower),
+    about(Metric::Mae, "mae", "mean size of the error, in units of the label", COUNT, Lower),
+    about(Metric::R2, "r2", "share of the label's variance that the model explains", BELOW_ONE, Higher),
+    about(Metric::Mape, "mape", "mean size of the error as a share of the label's size", COUNT, Lower),
+    about(Metric::Medae, "medae", "median size of the error, in units of the label", COUNT, Lower),
+    about(
+        Metric::MeanError,
+        "mean_error",
+        "mean of prediction − label: above 0 the predictions are too high",
+        UNBOUNDED,
+        Neither,
+    ),
+    about(Metric::MaxError, "max_error", "largest size of an error, in units of the label", COUNT, Lower),
 ];
+
+/// The metrics of a classifier of two classes.
+#[must_use]
+pub fn binary_metrics() -> &'static [About] {
+    &METRICS[..=Metric::BusinessValue as usize]
+}
 
 const fn about(
     metric: Metric,
@@ -162,7 +208,23 @@ impl Metric {
         self.about().name
     }
 
-    /// The metrics that can be estimated without labels.
+    /// The metrics of a classifier of several classes, the one that decides first.
+    pub const MULTICLASS: [Self; 8] = [
+        Self::LogLoss,
+        Self::Accuracy,
+        Self::MacroF1,
+        Self::WeightedF1,
+        Self::BalancedAccuracy,
+        Self::RocAucOvr,
+        Self::Mcc,
+        Self::CohenKappa,
+    ];
+
+    /// The metrics of a regression, the one that decides first.
+    pub const REGRESSION: [Self; 7] =
+        [Self::Rmse, Self::Mae, Self::R2, Self::Mape, Self::Medae, Self::MeanError, Self::MaxError];
+
+    /// The metrics of a classifier of two classes that can be estimated without labels.
     pub const ESTIMATED: [Self; 12] = [
         Self::RocAuc,
         Self::AveragePrecision,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::confusion::ratio;
 use crate::error::{self, Error};
+use crate::metric::Metric;
 use crate::regression::mean;
 use crate::scores::roc_auc_score;
 
@@ -93,6 +94,22 @@ impl MulticlassMetrics {
             roc_auc_ovo_weighted: ovo_weighted,
             confusion,
         })
+    }
+}
+
+/// A metric of the confusion matrix; `None` for all others.
+pub(crate) fn of_confusion(metric: Metric, confusion: &[Vec<u64>]) -> Option<f64> {
+    let counts = Counts::new(confusion);
+    let f1 = |class| ratio(2.0 * counts.right[class], counts.actual[class] + counts.predicted[class]);
+    match metric {
+        Metric::MacroF1 => ByClass::new(f1, &counts).r#macro,
+        Metric::WeightedF1 => ByClass::new(f1, &counts).weighted,
+        Metric::BalancedAccuracy => {
+            ByClass::new(|class| ratio(counts.right[class], counts.actual[class]), &counts).r#macro
+        }
+        Metric::Mcc => counts.mcc(),
+        Metric::CohenKappa => counts.kappa(),
+        _ => None,
     }
 }
 

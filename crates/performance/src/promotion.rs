@@ -7,6 +7,7 @@ use crate::error::{self, Error};
 use crate::interval::normal_quantile;
 use crate::mcnemar::McNemar;
 use crate::paired_loss::PairedLoss;
+use crate::promotion_by_loss::LossDifference;
 use crate::scores::{row_brier_score, row_log_loss};
 
 /// Rows that both models scored, with the label where it is known. Neither model may have been trained on them.
@@ -42,7 +43,7 @@ impl Default for PromotionRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Promotion {
-    /// The lower end of the AUC difference is above 0.
+    /// The lower end of the gain of AUC, or of the gain by a smaller error, is above 0.
     Better,
     /// The lower end is above −margin.
     NotWorse,
@@ -71,12 +72,15 @@ pub struct PromotionReport {
     pub rows_needed: Option<u64>,
     /// The areas under the ROC curve; `None` without both classes.
     pub auc: Option<AucDifference>,
-    /// McNemar's test, each model at its own threshold.
-    pub mcnemar: McNemar,
+    /// McNemar's test of the predicted classes, each model at its own threshold; `None` for a regression.
+    pub mcnemar: Option<McNemar>,
     /// Difference of the log losses, which sees calibration; `None` without rows.
     pub log_loss: Option<PairedLoss>,
     /// Difference of the Brier scores; `None` without rows.
     pub brier: Option<PairedLoss>,
+    /// Difference of the metric that decides where no AUC does: of a regression and of several classes.
+    #[serde(default)]
+    pub loss: Option<LossDifference>,
 }
 
 impl PromotionRule {
@@ -116,9 +120,10 @@ impl PromotionRule {
             reason,
             rows_needed,
             auc,
-            mcnemar: McNemar::of(right),
+            mcnemar: Some(McNemar::of(right)),
             log_loss: losses(row_log_loss),
             brier: losses(row_brier_score),
+            loss: None,
         })
     }
 
@@ -187,7 +192,7 @@ impl PromotionRule {
 }
 
 /// A number of rows that nobody will wait for.
-const MOST_ROWS: f64 = 1e9;
+pub(crate) const MOST_ROWS: f64 = 1e9;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::confusion::ValueMatrix;
 use crate::error::Error;
 use crate::measured::Labelled;
-use crate::metric::{Better, METRICS, Metric};
+use crate::metric::{Better, Metric, binary_metrics};
 use crate::rows::Rows;
 
 /// Chunks of the reference below which its spread says nothing.
@@ -81,7 +81,7 @@ pub fn reference_thresholds(
         let realised: Vec<Option<f64>> = chunks.iter().map(|chunk| chunk.value(metric, values)).collect();
         Some((metric, Thresholds::of_chunks(&realised, metric.about().range, min_chunks)?))
     };
-    Ok(METRICS.iter().filter_map(|about| of_metric(about.metric)).collect())
+    Ok(binary_metrics().iter().filter_map(|about| of_metric(about.metric)).collect())
 }
 
 #[cfg(test)]

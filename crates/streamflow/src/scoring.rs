@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use anyhow::{Context as _, bail};
 use streamflow_dataset::{Batch, Cell, Position};
 use streamflow_inference::{self as inference, Kind, Labels, Matrix, Value};
-use streamflow_model::{FeatureValue, ImportedFeature, Model};
+use streamflow_model::{Answer, FeatureValue, ImportedFeature, Model, Task, largest};
 
 /// What scores.
 pub enum Scorer {
     /// A model file, with all that it answers.
     File(Box<inference::Model>),
-    /// A version of the registry: a probability and a class.
+    /// A version of the registry: what its task says.
     Version(Box<Model>),
 }
 
@@ -49,7 +49,11 @@ impl Scorer {
     pub fn classes(&self) -> Option<Labels> {
         match self {
             Scorer::File(model) => model.classes().cloned(),
-            Scorer::Version(_) => Some(Labels::Integers(vec![0, 1])),
+            Scorer::Version(model) => match model.task() {
+                Task::Binary => Some(Labels::Integers(vec![0, 1])),
+                Task::Multiclass => Some(Labels::Texts(model.classes().to_vec())),
+                Task::Regression => None,
+            },
         }
     }
 
@@ -194,23 +198,16 @@ impl Rows {
         cell: impl Fn(usize, usize) -> Cell<'a>,
     ) -> Result<Answers, Refused> {
         let features = &model.schema().features;
-        let mut positive = Vec::with_capacity(self.number);
+        let mut found = Vec::with_capacity(self.number);
         let mut values = Vec::with_capacity(features.len());
         for row in 0..self.number {
             values.clear();
             for (column, feature) in features.iter().enumerate() {
                 values.push(feature_value(cell(row, column), &feature.kind, self.is_text));
             }
-            positive.push(model.probability(&values).map_err(|error| Refused::new(Some(row), error))?);
+            found.push(model.answer(&values).map_err(|error| Refused::new(Some(row), error))?);
         }
-        let label = positive.iter().map(|probability| i64::from(*probability >= model.threshold())).collect();
-        let negative = positive.iter().map(|probability| 1.0 - probability).collect();
-        Ok(Answers {
-            probability: Some(Numbers { columns: vec![negative, positive], is_single: false }),
-            label: Some(Labels::Integers(label)),
-            unseen: vec![0; features.len()],
-            ..Answers::default()
-        })
+        Ok(Answers { unseen: vec![0; features.len()], ..answers(model, found) })
     }
 }
 
@@ -220,6 +217,38 @@ fn numbers(matrix: &Matrix) -> Numbers {
         columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
     }
     Numbers { columns, is_single: matrix.is_single() }
+}
+
+/// Answers of one task, by columns.
+fn answers(model: &Model, rows: Vec<Answer>) -> Answers {
+    let (mut columns, mut value) =
+        (vec![Vec::with_capacity(rows.len()); model.classes().len().max(2)], Vec::new());
+    let mut label = match model.task() {
+        Task::Multiclass => Labels::Texts(Vec::new()),
+        Task::Binary | Task::Regression => Labels::Integers(Vec::new()),
+    };
+    for answer in rows {
+        match (answer, &mut label) {
+            (Answer::Probability(probability), Labels::Integers(label)) => {
+                columns[0].push(1.0 - probability);
+                columns[1].push(probability);
+                label.push(i64::from(probability >= model.threshold()));
+            }
+            (Answer::Probabilities(row), Labels::Texts(label)) => {
+                label.push(model.classes().get(largest(&row)).cloned().unwrap_or_default());
+                columns.iter_mut().zip(row).for_each(|(column, probability)| column.push(probability));
+            }
+            (Answer::Value(number), _) => value.push(number),
+            _ => {}
+        }
+    }
+    let numbers = |columns: Vec<Vec<f64>>| Some(Numbers { columns, is_single: false });
+    match model.task() {
+        Task::Regression => Answers { value: numbers(vec![value]), ..Answers::default() },
+        Task::Binary | Task::Multiclass => {
+            Answers { probability: numbers(columns), label: Some(label), ..Answers::default() }
+        }
+    }
 }
 
 /// A cell as a value of a model file.

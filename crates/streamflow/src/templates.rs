@@ -1,11 +1,33 @@
 //! What `streamflow init` writes: the configuration of the churn example and the files that deploy it.
 
+use std::borrow::Cow;
+
+use streamflow_dataset::LabelTask;
+
 /// One file of a new project.
 pub struct Template {
     /// The file's path, from the project's folder.
     pub path: &'static str,
     /// The file's text.
     pub contents: &'static str,
+}
+
+impl Template {
+    /// The file's text where the label of the example is for the task.
+    pub fn contents_for(&self, task: LabelTask) -> Cow<'static, str> {
+        let (model, about, column, column_type) = match task {
+            _ if self.contents != STREAMFLOW_TOML => return self.contents.into(),
+            LabelTask::Binary => return self.contents.into(),
+            LabelTask::Multiclass => ("plan", "a column of classes", "next_plan", "string"),
+            LabelTask::Regression => ("spend", "a column of numbers", "spend_next_30d", "float"),
+        };
+        let text =
+            self.contents.replace("churn_label = \"boolean\"", &format!("{column} = \"{column_type}\""));
+        let text =
+            text.replace("churn_label", column).replace("name = \"churn\"", &format!("name = \"{model}\""));
+        let text = text.replace("# task = \"binary\"", &format!("task = \"{}\"", task.name()));
+        text.replace("predicts: a boolean column.", &format!("predicts: {about}.")).into()
+    }
 }
 
 /// The configuration that also serves where there is none.
@@ -45,6 +67,8 @@ pub static FILES: &[Template] = &[
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use streamflow_dataset::DatasetSpec;
+
     use super::*;
 
     /// Files below `dir`, relative to `root`.
@@ -56,6 +80,21 @@ mod tests {
             } else {
                 found.push(path.strip_prefix(root).unwrap().to_owned());
             }
+        }
+    }
+
+    #[test]
+    fn the_example_of_each_task_is_a_configuration() {
+        let template = FILES.iter().find(|file| file.path == "streamflow.toml").unwrap();
+        for (task, column) in [
+            (LabelTask::Binary, "churn_label"),
+            (LabelTask::Multiclass, "next_plan"),
+            (LabelTask::Regression, "spend_next_30d"),
+        ] {
+            let config: toml::Table = toml::from_str(&template.contents_for(task)).unwrap();
+            let dataset: DatasetSpec = config["dataset"].clone().try_into().unwrap();
+            dataset.validate().unwrap();
+            assert_eq!((dataset.label.task, dataset.label.column.as_str()), (task, column));
         }
     }
 

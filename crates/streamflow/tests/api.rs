@@ -153,7 +153,8 @@ async fn a_prediction_is_the_models_own() {
     for row in 0..fixture::USERS {
         let response = client.post("/predict", &json!({ "user_id": user_id(row) }).to_string()).await.json();
         let entity = streamflow::serving::Entity::Text(user_id(row).into());
-        let probability = serving.predict(serving.features.find(&entity).unwrap()).unwrap();
+        let answer = serving.predict(serving.features.find(&entity).unwrap()).unwrap();
+        let streamflow_model::Answer::Probability(probability) = answer else { panic!("{answer:?}") };
         assert_eq!(response["probability"], json!(probability), "{response}");
         assert_eq!(
             response["prediction"],

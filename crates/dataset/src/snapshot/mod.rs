@@ -19,6 +19,7 @@ pub(crate) mod forget;
 mod forgotten;
 pub(crate) mod frame;
 pub(crate) mod ingest;
+pub(crate) mod label;
 pub(crate) mod ledger;
 pub(crate) mod point_in_time;
 pub(crate) mod rows;

@@ -20,10 +20,11 @@ use crate::snapshot::checksums::{CHANGED, Checked};
 use crate::snapshot::commit::locate;
 use crate::snapshot::entity_index::{EntityIndex, NOWHERE};
 use crate::snapshot::frame::{Column, Frame, Values};
+use crate::snapshot::label::Label;
 use crate::snapshot::ledger::{self, Snapshot};
 use crate::snapshot::slots::Slots;
 use crate::snapshot::snapshots::Snapshots;
-use crate::snapshot::spec::{DatasetSpec, Label};
+use crate::snapshot::spec::DatasetSpec;
 
 /// What a point-in-time table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +164,7 @@ impl Tables<'_> {
         let mut wanted = self.features();
         let labelled = options.labels && self.newest.as_of == as_of;
         if labelled {
-            let Label { table, column } = &spec.label;
+            let Label { table, column, .. } = &spec.label;
             wanted.push(Wanted { table, columns: vec![column], older: false });
         }
         let filled: Vec<Vec<Values>> =

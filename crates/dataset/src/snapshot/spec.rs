@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::column_type::ColumnType;
 use crate::entity_key::EntityKey;
 use crate::snapshot::expectations::Expectation;
+use crate::snapshot::label::Label;
 
 /// The description of a dataset. [`DatasetSpec::validate`] tells whether it makes sense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,16 +25,6 @@ pub struct DatasetSpec {
     pub features: Vec<String>,
     /// The tables of a drop, by name: `users` is read from `users.csv` or `users.parquet`.
     pub tables: BTreeMap<String, TableSpec>,
-}
-
-/// Where the label is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    /// The table.
-    pub table: String,
-    /// Its boolean column.
-    pub column: String,
 }
 
 /// One table of a drop.

@@ -4,7 +4,8 @@ use crate::column_type::ColumnType;
 use crate::error::Error;
 use crate::problem::nearest;
 use crate::snapshot::expectations::problems;
-use crate::snapshot::spec::{DatasetSpec, Label, TableSpec};
+use crate::snapshot::label::Label;
+use crate::snapshot::spec::{DatasetSpec, TableSpec};
 
 impl DatasetSpec {
     /// Checks that every name refers to something and every expectation makes sense.
@@ -79,7 +80,7 @@ impl DatasetSpec {
     }
 
     fn check_label(&self, problems: &mut Vec<String>) {
-        let Label { table, column } = &self.label;
+        let Label { table, column, .. } = &self.label;
         let Some(spec) = self.tables.get(table) else {
             problems
                 .push(format!("label.table = {table:?} is not a table{}", hint(table, self.tables.keys())));
@@ -90,11 +91,9 @@ impl DatasetSpec {
                 "label.column = {column:?} is not a column of {table}{}",
                 hint(column, spec.columns.keys())
             )),
-            Some(label) if label.column_type != ColumnType::Boolean => problems.push(format!(
-                "label.column = {column:?} is {}; expected a boolean column (0 and 1 are read as booleans too)",
-                label.column_type.name()
-            )),
-            Some(_) => {}
+            Some(spec) => problems.extend(
+                self.label.problems(spec.column_type).into_iter().map(|found| format!("label.{found}")),
+            ),
         }
     }
 

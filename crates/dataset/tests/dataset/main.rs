@@ -9,6 +9,7 @@ mod damage;
 mod everyday_files;
 mod expectations;
 mod formats;
+mod labels;
 mod left_out;
 mod point_in_time;
 mod point_in_time_model;

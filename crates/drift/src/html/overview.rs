@@ -59,10 +59,10 @@ fn meter(report: &Report) -> String {
 fn facts(report: &Report) -> String {
     let side =
         |side: &Dataset| format!("<bdi>{}</bdi>, {}", escape(&side.name), count(side.rows as u64, "row"));
-    let target = report
-        .target_drift
-        .as_ref()
-        .map_or_else(|| "unknown: no labels of two classes on both sides".to_owned(), target);
+    let target = report.target_drift.as_ref().map_or_else(
+        || "unknown: no labels of two classes on both sides (others are compared as columns)".to_owned(),
+        target,
+    );
     format!(
         "<dl><dt>Reference</dt><dd>{}</dd><dt>Current</dt><dd>{}</dd><dt>Target drift</dt><dd>{target}</dd><dt>Profile</dt><dd>{}</dd></dl>",
         side(&report.reference),

@@ -62,7 +62,7 @@ fn check_paired(comparison: &mut Comparison, case: &Value, report: &PromotionRep
     } else {
         near("error", auc.and_then(|auc| auc.standard_error), &Value::Null);
     }
-    let (expected, test) = (&case["expected"]["mcnemar"], &report.mcnemar);
+    let (expected, test) = (&case["expected"]["mcnemar"], &report.mcnemar.expect("classes are compared"));
     for (key, count) in [
         ("both_right", test.both_right),
         ("only_production", test.only_production),

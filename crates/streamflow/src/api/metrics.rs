@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 use streamflow_exposition::{Format, Writer};
+use streamflow_model::Task;
 use streamflow_prometheus::render_process;
 
 use super::ApiState;
@@ -28,6 +29,11 @@ const LATENCY_BUCKETS_SECONDS: [f64; 14] =
 const DURATION_BUCKETS_SECONDS: [f64; 18] = [
     20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
+];
+/// Numbers that are predicted, of any unit.
+const VALUE_BUCKETS: [f64; 27] = [
+    -1e6, -1e5, -1e4, -1e3, -100.0, -10.0, -1.0, 0.0, 0.01, 0.1, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0,
+    200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6,
 ];
 const SCORE_BUCKETS: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
@@ -49,6 +55,10 @@ pub struct Metrics {
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
+    /// Of a model of several classes, of which there are at most a hundred.
+    predictions_of_classes: IntCounterVec,
+    /// Of a regression.
+    value: Histogram,
 }
 
 /// What is the case while the metrics are written.
@@ -93,11 +103,11 @@ fn histogram(name: &str, help: &str, buckets: &[f64]) -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let by_class = counters(
-            "predictions_total",
-            "Predictions made, by predicted class, single and in batches.",
-            &["prediction"],
-        );
+        let by_class = || {
+            let help = "Predictions made, by predicted class, single and in batches.";
+            counters("predictions_total", help, &["prediction"])
+        };
+        let (of_two, of_several) = (by_class(), by_class());
         Metrics {
             created_seconds: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -131,8 +141,10 @@ impl Default for Metrics {
                 "Answers to requests for predictions in protocols of other model servers, by protocol and status code.",
                 &["protocol", "code"],
             ),
-            predictions: ["0", "1"].map(|class| by_class.with_label_values(&[class])),
-            predictions_by_class: by_class,
+            predictions: ["0", "1"].map(|class| of_two.with_label_values(&[class])),
+            predictions_by_class: of_two,
+            predictions_of_classes: of_several,
+            value: histogram("prediction_value", "Predicted numbers, in units of the label.", &VALUE_BUCKETS),
             score: histogram(
                 "prediction_score",
                 "Predicted probability of the positive class.",
@@ -171,6 +183,16 @@ impl Metrics {
         self.score.observe(probability);
     }
 
+    /// Counts a prediction of one of several classes.
+    pub fn count_class(&self, class: &str) {
+        self.predictions_of_classes.with_label_values(&[class]).inc();
+    }
+
+    /// Counts a prediction of a number.
+    pub fn count_value(&self, value: f64) {
+        self.value.observe(value);
+    }
+
     /// Everything as text.
     pub fn render(
         &self,
@@ -181,7 +203,7 @@ impl Metrics {
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 9] = [
+        let mut own: Vec<&dyn Collector> = vec![
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
@@ -189,9 +211,12 @@ impl Metrics {
             &self.batch_responses.by_code,
             &self.key_responses,
             &self.protocol_responses,
-            &self.predictions_by_class,
-            &self.score,
         ];
+        match serving.map_or(Task::Binary, |serving| serving.model.task()) {
+            Task::Binary => own.extend([&self.predictions_by_class as &dyn Collector, &self.score]),
+            Task::Multiclass => own.push(&self.predictions_of_classes),
+            Task::Regression => own.push(&self.value),
+        }
         for family in own.iter().flat_map(|collector| collector.collect()) {
             if !family.get_metric().is_empty() {
                 text.family(&family, created);
@@ -222,7 +247,16 @@ impl Metrics {
 
 /// What the newest evaluations of the version in production say.
 fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
-    let NewestPerformance { model, version, realised, estimated, has_fallen, usual_lower } = performance;
+    let NewestPerformance {
+        model,
+        version,
+        realised,
+        estimated,
+        has_fallen,
+        usual_lower,
+        usual_upper,
+        deciding,
+    } = performance;
     let kinds = [("realised", realised), ("estimated", estimated)];
     let values = kinds.iter().filter_map(|(kind, measures)| Some((*kind, measures.as_ref()?)));
     let values = values.flat_map(|(kind, Measures { period, values })| {
@@ -238,14 +272,23 @@ fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
         })
     });
     let help = "Metrics of the version in production on the newest month: realised by its labels, estimated without.";
-    text.gauges("streamflow_model_performance", help, values);
+    let values: Vec<(Vec<(&str, &str)>, f64)> = values.collect();
+    let of_deciding: Vec<_> = values.iter().filter(|(labels, _)| labels[0].1 == *deciding).cloned().collect();
+    text.gauges("streamflow_model_performance", help, values.into_iter());
+    let help =
+        "Of those metrics the one that decides: AUC, RMSE of a regression, log loss of several classes.";
+    text.gauges("streamflow_model_performance_deciding", help, of_deciding.into_iter());
     if let Some(Measures { period, .. }) = realised {
         let labels = [("model", model.as_str()), ("version", version.as_str()), ("period", period.as_str())];
-        let help = "1 when the AUC on the newest month that has labels has fallen below that of the validation, else 0.";
+        let help = "1 when the performance on the newest month that has labels has fallen below that of the validation, else 0.";
         text.gauge("streamflow_model_performance_fallen", help, &labels, f64::from(u8::from(*has_fallen)));
         if let Some(lower) = usual_lower {
             let help = "AUC from which on the month is usual, by at least six labelled months before it.";
             text.gauge("streamflow_model_performance_usual_lower", help, &labels, *lower);
+        }
+        if let Some(upper) = usual_upper {
+            let help = "Error (RMSE, or log loss of several classes) up to which the month is usual, by at least six labelled months before it.";
+            text.gauge("streamflow_model_performance_usual_upper", help, &labels, *upper);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Every route is in [`router`]; every failure is in `error.rs`; every limit is in [`ApiConfig`].
 
 mod access_log;
+mod answer;
 mod cors;
 mod error;
 mod exchange;

@@ -5,12 +5,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
+use streamflow_model::Task;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::models::Models;
 use super::protocols::openapi::add_routes;
-use super::{ApiState, features, health, metrics, predict};
+use super::{ApiState, answer, features, health, metrics, predict};
 use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
@@ -83,9 +84,16 @@ fn name_entity(schema: &mut Value, entity: &str) {
     }
 }
 
-/// The OpenAPI document.
+/// The OpenAPI document, with the answers of the model that is served.
 pub async fn openapi(State(state): State<ApiState>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], state.0.openapi.clone())
+    let mut body = state.0.openapi.clone();
+    if let Some(serving) = state.0.served.load().as_deref().filter(|found| found.model.task() != Task::Binary)
+    {
+        let mut document = serde_json::from_slice(&body).unwrap_or_default();
+        answer::describe(&mut document, serving);
+        body = serde_json::to_vec(&document).expect("a JSON value can be written").into();
+    }
+    ([(header::CONTENT_TYPE, "application/json")], body)
 }
 
 /// Swagger UI for that document. No file of it comes from another host, and no validator is asked.

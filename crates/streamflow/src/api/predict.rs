@@ -12,6 +12,7 @@ use streamflow_dataset::Period;
 use utoipa::ToSchema;
 
 use super::ApiState;
+use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
 use super::metrics::Metrics;
@@ -29,7 +30,12 @@ pub struct ServedModel<'a> {
 
 /// A prediction for one entity.
 #[derive(ToSchema)]
-pub struct Prediction<'a> {
+#[schema(as = Prediction)]
+#[allow(
+    dead_code,
+    reason = "documents what is written of a model of two classes; `answer::describe` has the others"
+)]
+pub struct PredictionOfTwoClasses<'a> {
     /// The entity asked for; the field bears its configured name.
     #[schema(value_type = String)]
     entity: (&'a str, Entity<'a>),
@@ -46,6 +52,15 @@ pub struct Prediction<'a> {
     #[schema(value_type = String, format = Date)]
     as_of: Period,
     /// The model that made the prediction.
+    model: ServedModel<'a>,
+}
+
+/// A prediction for one entity.
+pub struct Prediction<'a> {
+    entity: (&'a str, Entity<'a>),
+    said: Said<'a>,
+    features_used: FeaturesUsed<'a>,
+    as_of: Period,
     model: ServedModel<'a>,
 }
 
@@ -74,6 +89,7 @@ pub struct BatchPredictions<'a> {
 #[serde(untagged)]
 pub enum BatchResult<'a> {
     /// A prediction.
+    #[schema(value_type = PredictionOfTwoClasses)]
     Predicted(Prediction<'a>),
     /// An entity without features.
     Unknown(UnknownEntity<'a>),
@@ -114,10 +130,9 @@ impl Serialize for UnpredictableEntity<'_> {
 
 impl Serialize for Prediction<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(6))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(self.entity.0, &self.entity.1)?;
-        map.serialize_entry("prediction", &self.prediction)?;
-        map.serialize_entry("probability", &self.probability)?;
+        self.said.write(&mut map)?;
         map.serialize_entry("features_used", &self.features_used)?;
         map.serialize_entry("as_of", &self.as_of)?;
         map.serialize_entry("model", &self.model)?;
@@ -139,7 +154,7 @@ impl Serialize for UnknownEntity<'_> {
 ///
 /// A feature that is missing for a known entity is given to the model as missing.
 #[utoipa::path(post, path = "/predict", tag = "predictions", request_body = crate::api::openapi::PredictRequest, responses(
-    (status = 200, body = Prediction),
+    (status = 200, body = PredictionOfTwoClasses),
     (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
     (status = 401, body = ErrorBody, description = "Keys are configured, and the request has none of them"),
     (status = 404, body = MissingFeaturesBody, description = "Nothing is known about the entity"),
@@ -276,19 +291,20 @@ fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> Ba
         let missing_features = serving.features.names();
         return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
     };
-    let probability = match serving.predict(row) {
-        Ok(probability) => probability,
+    let answer = match serving.predict(row) {
+        Ok(answer) => answer,
         Err(error) => {
             let error = format!("The features of {name}={entity} do not fit the model: {error}");
             return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
         }
     };
-    let is_positive = serving.is_positive(probability);
-    metrics.count_prediction(probability, is_positive);
+    let Some(said) = Said::of(serving, answer, metrics) else {
+        let error = format!("The model says no finite number for {name}={entity}");
+        return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+    };
     BatchResult::Predicted(Prediction {
         entity: (name, entity),
-        prediction: u8::from(is_positive),
-        probability,
+        said,
         features_used: serving.features.used(row),
         as_of: serving.as_of,
         model: served_model(serving),

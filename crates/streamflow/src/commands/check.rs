@@ -16,13 +16,14 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let dataset = &config.dataset;
     context.terminal.result(&config, || {
         format!(
-            "The configuration is valid.\n  data directory  {}\n  reports         {}\n  entity          {}\n  label           {}.{}\n  \
+            "The configuration is valid.\n  data directory  {}\n  reports         {}\n  entity          {}\n  label           {}.{} ({})\n  \
              features        {}\n  tables          {}\n  model           {}\n  drift           {} profile, retraining at a share of {:.2}\n  api             {}",
             context.data_dir(&config).display(),
             config.report_dir(None).display(),
             dataset.entity,
             dataset.label.table,
             dataset.label.column,
+            dataset.label.task.name(),
             dataset.features.len(),
             dataset.tables.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
             config.model.name,

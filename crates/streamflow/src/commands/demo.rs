@@ -95,9 +95,10 @@ impl Demo {
             None => {
                 let ended = demo.run(train_model::FLOW.name, json!({ "as_of": first })).await?;
                 let outcome: TrainOutcome = serde_json::from_value(ended.value)?;
+                let auc = outcome.metrics.binary().map_or(f64::NAN, |metrics| metrics.auc);
                 terminal.line(&format!(
-                    "train     {} version {} on {first}: AUC {:.3} on users it never saw",
-                    outcome.name, outcome.version, outcome.metrics.auc
+                    "train     {} version {} on {first}: AUC {auc:.3} on users it never saw",
+                    outcome.name, outcome.version
                 ))?;
             }
         }

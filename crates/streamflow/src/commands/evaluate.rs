@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use streamflow_dataset::Period;
+use streamflow_performance::{Metric, significant};
 
 use super::flows::Invocation;
 use super::{Context, block_on, date};
@@ -85,15 +86,26 @@ fn text(evaluations: &[Evaluation]) -> String {
     if evaluations.is_empty() {
         return "No month was ingested; see `streamflow ingest`.".to_owned();
     }
-    let mut table = table(["MONTH", "LABELLED", "AUC (95 %)", "USUAL FROM", "ESTIMATE", "DECISION"]);
+    let metric = evaluations[0].task.metric();
+    let (name, usual) = match metric {
+        Metric::RocAuc => ("AUC (95 %)".to_owned(), "USUAL FROM"),
+        error => (format!("{} (95 %)", error.name().to_uppercase()), "USUAL UP TO"),
+    };
+    let mut table = table(["MONTH", "LABELLED", &name, usual, "ESTIMATE", "DECISION"]);
     for evaluation in evaluations {
-        let [measured, estimate] = evaluation.auc_words();
+        let [measured, estimate] = evaluation.deciding_words();
         let labelled = evaluation.realised.as_ref().map_or(0, |realised| realised.measured.labelled);
         table.add_row([
             evaluation.period.to_string(),
             labelled.to_string(),
             measured,
-            evaluation.usual.map_or_else(|| "–".to_owned(), |usual| format!("{:.3}", usual.lower)),
+            evaluation.usual.and_then(|usual| usual.bound()).map_or_else(
+                || "–".to_owned(),
+                |bound| match metric {
+                    Metric::RocAuc => format!("{bound:.3}"),
+                    _ => significant(bound),
+                },
+            ),
             estimate,
             evaluation.decision().to_owned(),
         ]);

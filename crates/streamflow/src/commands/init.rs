@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use streamflow_dataset::LabelTask;
 
-use super::{Context, check_folder};
+use super::{Context, TaskWord, check_folder};
 use crate::files::write_aside;
 use crate::random::random_hex;
 use crate::templates;
@@ -17,10 +18,13 @@ pub struct Args {
     /// Folder of the project; created where it is missing
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// What the label of the example is for, as that of `streamflow sample --task`
+    #[arg(long, value_enum, default_value_t = TaskWord::Binary)]
+    task: TaskWord,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let written = write(&args.dir)?;
+    let written = write_for(&args.dir, args.task.into())?;
     context.terminal.result(&serde_json::json!({ "dir": args.dir, "files": written }), || {
         let files = written.iter().map(|file| format!("  {file}\n")).collect::<String>();
         format!(
@@ -34,6 +38,11 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// Writes every template below `dir`, or none when one of the files is there already.
 pub fn write(dir: &Path) -> anyhow::Result<Vec<&'static str>> {
+    write_for(dir, LabelTask::Binary)
+}
+
+/// As [`write`], with an example whose label is for the task.
+fn write_for(dir: &Path, task: LabelTask) -> anyhow::Result<Vec<&'static str>> {
     check_folder(dir)?;
     let there: Vec<&str> =
         templates::FILES.iter().map(|f| f.path).filter(|path| dir.join(path).exists()).collect();
@@ -46,7 +55,7 @@ pub fn write(dir: &Path) -> anyhow::Result<Vec<&'static str>> {
     }
     for file in templates::FILES {
         let path = dir.join(file.path);
-        write_aside(&path, file.contents.as_bytes()).with_context(|| {
+        write_aside(&path, file.contents_for(task).as_bytes()).with_context(|| {
             format!(
                 "cannot write {}; choose a folder you may write to: `streamflow init DIR`",
                 path.display()

@@ -35,12 +35,30 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
-use streamflow_dataset::{CsvOptions, Period};
+use streamflow_dataset::{CsvOptions, LabelTask, Period};
 use streamflow_drift::Share;
 
 use crate::config::Config;
 use crate::terminal::Terminal;
 use crate::workspace::Workspace;
+
+/// What the label of an example is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TaskWord {
+    Binary,
+    Multiclass,
+    Regression,
+}
+
+impl From<TaskWord> for LabelTask {
+    fn from(word: TaskWord) -> Self {
+        match word {
+            TaskWord::Binary => Self::Binary,
+            TaskWord::Multiclass => Self::Multiclass,
+            TaskWord::Regression => Self::Regression,
+        }
+    }
+}
 
 /// What every command is given: the options that stand before its name.
 pub struct Context {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use streamflow_dataset::Period;
 
-use super::{Context, Usage, check_output_folder, date};
+use super::{Context, TaskWord, Usage, check_output_folder, date};
 use crate::sample::{self, SampleSettings};
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,9 @@ pub struct Args {
     /// The month, counted from 1, from which on other users churn than before, with the columns as they were
     #[arg(long, value_name = "N")]
     relation_month: Option<u32>,
+    /// What the label is for: churn (binary), the next plan (multiclass) or the amount spent (regression)
+    #[arg(long, value_enum, default_value_t = TaskWord::Binary)]
+    task: TaskWord,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -41,6 +44,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         start: args.start.date(),
         drift_month: args.drift_month,
         relation_month: args.relation_month,
+        task: args.task.into(),
     };
     // Wrong settings are the command line's, and no folder is made for them.
     settings.check().map_err(|error| Usage::error(format!("--{error}")))?;

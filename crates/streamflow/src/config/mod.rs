@@ -312,6 +312,15 @@ mod tests {
                 ("read_only = false", "proxy_login = { user_header = \"X User\" }"),
                 "console.proxy_login.user_header is \"X User\"",
             ),
+            (
+                ("untested = \"drifted\"", "performance = { min_growth = -0.1 }"),
+                "monitor.performance.min_growth is -0.1; expected a share of the validated error",
+            ),
+            (
+                ("# task = \"binary\"", "task = \"ranking\""),
+                "unknown variant `ranking`, expected one of `binary`, `multiclass`, `regression`",
+            ),
+            (("# task = \"binary\"", "task = \"regression\""), "label.column = \"churn_label\" is boolean"),
             (("name = \"churn\"", "name = \"a/b\""), "model.name is \"a/b\""),
             (
                 ("batch_limit = 1000", "cors_origins = [\"shop.example\"]"),

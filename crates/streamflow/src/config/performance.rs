@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
-use streamflow_performance::{FallRule, ValueMatrix};
+use streamflow_performance::{FallRule, GrowthRule, ValueMatrix};
 
 /// `[monitor.performance]`: when a model counts as wrong, and what a better one has to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,13 +10,17 @@ use streamflow_performance::{FallRule, ValueMatrix};
 pub struct PerformanceConfig {
     /// Fall of the AUC below that of the validation that counts.
     pub min_fall: f64,
+    /// Growth of the error over that of the validation, as a share of it, that counts: of a regression's RMSE and of the log
+    /// loss of several classes.
+    pub min_growth: f64,
     /// Labelled rows below which nothing is decided.
     pub min_labelled: u64,
     /// Labelled rows of each class below which nothing is decided.
     pub min_of_each_class: u64,
-    /// How much AUC a candidate may lack and still count as not worse.
+    /// How much AUC a candidate may lack and still count as not worse; of errors, by what share they may be larger.
     pub margin: f64,
-    /// Gain of AUC over production that the lower end of the interval has to exceed for a promotion.
+    /// Gain of AUC over production that the lower end of the interval has to exceed for a promotion; of errors, the share
+    /// by which they are smaller.
     pub min_gain: f64,
     /// What becomes of a better candidate.
     pub promote: Promote,
@@ -54,6 +58,7 @@ impl Default for PerformanceConfig {
         let FallRule { min_fall, min_labelled, min_of_each_class } = FallRule::default();
         Self {
             min_fall,
+            min_growth: GrowthRule::default().min_growth,
             min_labelled,
             min_of_each_class,
             margin: 0.01,
@@ -75,6 +80,12 @@ impl PerformanceConfig {
                     "monitor.performance.{name} is {value}; expected an AUC difference from 0 to 1, such as 0.03"
                 );
             }
+        }
+        if !(self.min_growth >= 0.0 && self.min_growth.is_finite()) {
+            bail!(
+                "monitor.performance.min_growth is {}; expected a share of the validated error of at least 0, such as 0.05",
+                self.min_growth
+            );
         }
         if self.approval_hours == 0 {
             bail!(
@@ -105,9 +116,9 @@ impl PerformanceConfig {
         ])
     }
 
-    /// When a realised AUC counts as fallen.
-    pub fn rule(&self) -> FallRule {
-        let Self { min_fall, min_labelled, min_of_each_class, .. } = *self;
-        FallRule { min_fall, min_labelled, min_of_each_class }
+    /// When a performance counts as fallen.
+    pub fn rules(&self) -> (FallRule, GrowthRule) {
+        let Self { min_fall, min_growth, min_labelled, min_of_each_class, .. } = *self;
+        (FallRule { min_fall, min_labelled, min_of_each_class }, GrowthRule { min_growth, min_labelled })
     }
 }

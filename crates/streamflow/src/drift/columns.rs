@@ -1,9 +1,11 @@
 //! Columns of the dataset as the drift and model crates take them.
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Column, Counts, Frame, RowFacts, ValueCounts, Values};
+use streamflow_dataset::{Column, Counts, Frame, Label, RowFacts, ValueCounts, Values};
 use streamflow_drift as drift;
-use streamflow_model::{FeatureColumn, Features};
+use streamflow_model::{FeatureColumn, Features, Labels};
+
+use super::labels::labels;
 
 /// Compares two tables, their rows as a whole too.
 pub fn compare_frames(
@@ -79,18 +81,17 @@ fn date_text(day: i32) -> String {
 /// What a model learns from: the configured columns of a point-in-time table, row by row aligned.
 pub struct TrainingTable {
     pub features: Features,
-    /// `None` where the label is missing.
-    pub labels: Vec<Option<bool>>,
+    pub labels: Labels,
     pub entities: Vec<String>,
 }
 
 impl TrainingTable {
     /// # Errors
-    /// A feature that is a date; a label that is neither boolean nor an integer of 0 and 1.
-    pub fn new(mut frame: Frame, entity: &str, label: &str) -> anyhow::Result<Self> {
-        let place = frame.columns.iter().position(|column| column.name == label);
-        let place = place.with_context(|| format!("the table has no column {label}"))?;
-        let labels = labels(frame.columns.remove(place))?;
+    /// A feature that is a date; a label that its task does not take.
+    pub fn new(mut frame: Frame, entity: &str, label: &Label) -> anyhow::Result<Self> {
+        let place = frame.columns.iter().position(|column| column.name == label.column);
+        let place = place.with_context(|| format!("the table has no column {}", label.column))?;
+        let labels = labels(frame.columns.remove(place), label)?;
         let entities = entity_ids(&frame, entity)?;
         let features = frame.columns.into_iter().filter(|column| column.name != entity);
         let features = features.map(feature).collect::<anyhow::Result<_>>()?;
@@ -124,33 +125,16 @@ fn feature(column: Column) -> anyhow::Result<(String, FeatureColumn)> {
     Ok((column.name, feature))
 }
 
-fn labels(column: Column) -> anyhow::Result<Vec<Option<bool>>> {
-    match column.values {
-        Values::Boolean(values) => Ok(values),
-        Values::Integer(values) => values
-            .into_iter()
-            .map(|value| match value {
-                None => Ok(None),
-                Some(0) => Ok(Some(false)),
-                Some(1) => Ok(Some(true)),
-                Some(other) => {
-                    bail!("label {} is {other} in a row; expected 0, 1, true or false", column.name)
-                }
-            })
-            .collect(),
-        _ => bail!(
-            "label {} is neither boolean nor an integer of 0 and 1; change its type in dataset.tables",
-            column.name
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn column(name: &str, values: Values) -> Column {
         Column { name: name.into(), values }
+    }
+
+    fn label(column: &str) -> Label {
+        toml::from_str(&format!("table = \"labels\"\ncolumn = {column:?}")).unwrap()
     }
 
     #[test]
@@ -164,9 +148,9 @@ mod tests {
                 column("churned", Values::Integer(vec![Some(1), None])),
             ],
         };
-        let table = TrainingTable::new(frame, "id", "churned").unwrap();
+        let table = TrainingTable::new(frame, "id", &label("churned")).unwrap();
         assert_eq!(table.entities, ["7", "8"]);
-        assert_eq!(table.labels, [Some(true), None]);
+        assert_eq!(table.labels, Labels::Binary(vec![Some(true), None]));
         let codes = vec![streamflow_model::MISSING, 1];
         let levels = vec!["false".to_owned(), "true".to_owned()];
         assert_eq!(table.features.column("tv"), Some(&FeatureColumn::Categorical { codes, levels }));
@@ -175,15 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_label_or_no_feature_is_named() {
-        for (label, feature, expected) in [
-            (Values::Integer(vec![Some(2)]), Values::Float(vec![1.0]), "label y is 2"),
-            (Values::Float(vec![1.0]), Values::Float(vec![1.0]), "label y is neither boolean"),
-            (Values::Boolean(vec![Some(true)]), Values::Date(vec![Some(1)]), "feature x is a date"),
-        ] {
-            let id = column("id", Values::Integer(vec![Some(1)]));
-            let frame = Frame { rows: 1, columns: vec![id, column("x", feature), column("y", label)] };
-            let error = TrainingTable::new(frame, "id", "y").err().unwrap().to_string();
+    fn what_is_no_feature_is_named() {
+        let id = column("id", Values::Integer(vec![Some(1)]));
+        let date = column("x", Values::Date(vec![Some(1)]));
+        let truth = column("y", Values::Boolean(vec![Some(true)]));
+        for (columns, expected) in
+            [(vec![id.clone(), date, truth], "feature x is a date"), (vec![id], "the table has no column y")]
+        {
+            let frame = Frame { rows: 1, columns };
+            let error = TrainingTable::new(frame, "id", &label("y")).err().unwrap().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

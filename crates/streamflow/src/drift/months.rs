@@ -8,6 +8,7 @@ use streamflow_dataset::{Period, PointInTime, Snapshots};
 use streamflow_drift::{Decision, DriftSettings, History, Report};
 
 use super::columns::drift_columns;
+use super::labels::with_label;
 use super::settings::{Rules, settings};
 use crate::config::ColumnRules;
 use crate::terminal::table;
@@ -34,7 +35,10 @@ pub fn compare(
 ) -> anyhow::Result<History> {
     let dates: Vec<Period> = snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect();
     let (reference, later) = months(&dates, request.reference)?;
-    let read = |as_of: Period| snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true });
+    let read = |as_of: Period| {
+        let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
+        with_label(frame, &snapshots.spec().label)
+    };
 
     progress.set_length(later.len() as u64);
     let frame = read(reference).with_context(|| format!("cannot read the reference {reference}"))?;

@@ -1,6 +1,8 @@
 //! What the newest evaluations of the version in production say, as numbers for `GET /metrics`.
 
+use serde::Deserialize as _;
 use serde_json::Value;
+use streamflow_model::Task;
 
 use crate::store::evaluations::StoredEvaluation;
 
@@ -10,12 +12,16 @@ use crate::store::evaluations::StoredEvaluation;
 pub struct NewestPerformance {
     pub model: String,
     pub version: String,
+    /// The metric that decides about a model of its task.
+    pub deciding: &'static str,
     pub realised: Option<Measures>,
     pub estimated: Option<Measures>,
     /// Whether the performance has fallen on the newest month that has labels.
     pub has_fallen: bool,
     /// AUC from which on the newest month that has labels is usual, where enough months before it say so.
     pub usual_lower: Option<f64>,
+    /// Error up to which it is usual, of a task that is judged by one.
+    pub usual_upper: Option<f64>,
 }
 
 /// The metrics of a month by name.
@@ -40,11 +46,16 @@ impl NewestPerformance {
         if realised.is_none() && estimated.is_none() {
             return None;
         }
+        let task = realised.as_ref().or(estimated.as_ref()).map(|month| &month["task"]);
+        // Evaluations from before there were other tasks say none.
+        let task: Task = task.and_then(|task| Task::deserialize(task).ok()).unwrap_or_default();
         Some(Self {
+            deciding: task.metric().name(),
             model: own.first()?.model.clone(),
             version: version.to_string(),
             has_fallen: realised.as_ref().is_some_and(|month| month["verdict"]["decision"] == "fallen"),
             usual_lower: realised.as_ref().and_then(|month| month["usual"]["lower"].as_f64()),
+            usual_upper: realised.as_ref().and_then(|month| month["usual"]["upper"].as_f64()),
             realised: realised.map(|month| Measures::new(&month, &month["realised"]["measured"]["metrics"])),
             estimated: estimated
                 .map(|month| Measures::new(&month, &month["estimated"]["estimated"]["metrics"])),
@@ -103,8 +114,12 @@ mod tests {
         let found = NewestPerformance::new(&all, 1).unwrap();
         assert_eq!(found.realised, Some(measures("2024-02-29", 0.5)));
         assert_eq!(found.estimated, Some(measures("2024-03-31", 0.85)));
+        assert_eq!(found.deciding, "roc_auc");
         assert!(found.has_fallen, "a month without labels takes nothing back");
         assert!(!NewestPerformance::new(&all, 2).unwrap().has_fallen);
         assert_eq!(NewestPerformance::new(&all, 3), None);
+        let mut regression = all;
+        regression[2].evaluation["task"] = json!("regression");
+        assert_eq!(NewestPerformance::new(&regression, 2).unwrap().deciding, "rmse");
     }
 }

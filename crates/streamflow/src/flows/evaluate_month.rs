@@ -8,7 +8,8 @@ use streamflow_model::Stored;
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
 use super::{Ended, Flow, FlowRun, blocking};
-use crate::performance::{Evaluation, Learning, Subject, Usual, Version};
+use crate::drift::task_of;
+use crate::performance::{Evaluation, Learning, Rules, Subject, Usual, Version};
 use crate::store::evaluations::NewEvaluation;
 use crate::workspace::Workspace;
 
@@ -78,9 +79,10 @@ pub async fn evaluate(
     let number = version.number;
     let (snapshots, model) = (workspace.snapshots.clone(), name.clone());
     let settings = &workspace.config.monitor.performance;
-    let (rule, values) = (settings.rule(), settings.value_matrix());
+    let ((fall, growth), values) = (settings.rules(), settings.value_matrix());
+    let rules = Rules { fall, growth };
     let mut evaluation = blocking(move || {
-        Subject { snapshots: &snapshots, model: &model, version: &version, rule, values }.evaluate(as_of)
+        Subject { snapshots: &snapshots, model: &model, version: &version, rules, values }.evaluate(as_of)
     })
     .await?;
     evaluation.usual = usual(&workspace, &evaluation).await?;
@@ -101,8 +103,9 @@ pub async fn evaluate(
 /// What is usual for the version, by its evaluations on the months before that are kept.
 async fn usual(workspace: &Workspace, evaluation: &Evaluation) -> anyhow::Result<Option<Usual>> {
     let Evaluation { model, version, period, .. } = evaluation;
-    let before = workspace.store.realised_aucs_before(model, *version, &period.to_string()).await?;
-    Ok(Usual::of(&before, evaluation.auc()))
+    let metric = evaluation.task.metric();
+    let before = workspace.store.realised_before(model, *version, &period.to_string(), metric.name()).await?;
+    Ok(Usual::of(metric, &before, evaluation.deciding()))
 }
 
 /// A version with all that is known of it: that of the number, or the one in production.
@@ -120,6 +123,7 @@ pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::R
         }
     };
     let Some(record) = record else { return Ok(None) };
+    record.check_task(task_of(&workspace.config.dataset.label))?;
     let stored = registry.stored(name, record.version).await?;
     let as_of =
         record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;

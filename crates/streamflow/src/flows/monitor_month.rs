@@ -131,7 +131,9 @@ pub struct MonitorOutcome {
     pub drift_decision: Decision,
     pub drift_share: f64,
     pub threshold: f64,
-    /// Absolute difference of the label's positive rates; none when a side has no labels.
+    /// Absolute difference of the label's positive rates; of several classes half the sum of the differences of their
+    /// shares; of numbers the difference of the means in standard deviations of the reference. None when a side has no
+    /// labels.
     pub target_drift: Option<f64>,
     pub drifted: Vec<String>,
     /// The columns without a test, with reasons.
@@ -148,7 +150,12 @@ pub struct MonitorOutcome {
 }
 
 impl MonitorOutcome {
-    fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
+    fn new(
+        report: &Report,
+        files: &ReportFiles,
+        target_drift: Option<f64>,
+        performance: Option<Evaluated>,
+    ) -> Self {
         let has_fallen = performance.as_ref().is_some_and(|found| found.evaluation.has_fallen());
         Self {
             decision: if has_fallen { Decision::RetrainingTriggered } else { report.decision },
@@ -156,10 +163,10 @@ impl MonitorOutcome {
             performance,
             drift_share: report.drift_share,
             threshold: report.drift_share_threshold,
-            target_drift: report.target_drift.as_ref().map(|target| target.difference),
+            target_drift,
             drifted: report.drifted().map(|column| column.name.clone()).collect(),
             not_tested: report.not_tested.clone(),
-            line: line(report, files),
+            line: line(report, files, target_drift),
             report: files.name.clone(),
             report_html: files.html.clone(),
             report_json: files.json.clone(),
@@ -228,7 +235,7 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
     let rows = format!("comparing {} reference rows with {} current rows", reference.rows, current.rows);
     run.log("info", &rows).await?;
 
-    let report = compare(run, request, reference, current).await?;
+    let Compared { report, target_drift } = compare(run, request, reference, current).await?;
     if let Some(reasons) = report.nothing_tested() {
         bail!("no column could be tested, so there is no verdict: {reasons}");
     }
@@ -240,7 +247,7 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
         blocking(move || {
             let addition = performance.as_ref().map(|found| section::addition(&found.evaluation));
             let files = reports.write(&report, &addition.unwrap_or_default())?;
-            Ok(MonitorOutcome::new(&report, &files, performance))
+            Ok(MonitorOutcome::new(&report, &files, target_drift, performance))
         })
     };
     let outcome: MonitorOutcome = run.step(WRITE, write).await?;
@@ -267,7 +274,18 @@ async fn performance(run: &mut FlowRun, month: Period) -> anyhow::Result<Option<
 /// The table of a month with its labels.
 async fn table(workspace: Workspace, as_of: Period) -> anyhow::Result<Frame> {
     let options = PointInTime { labels: true, exact: true };
-    blocking(move || Ok(workspace.snapshots.point_in_time(as_of, options)?)).await
+    blocking(move || {
+        let frame = workspace.snapshots.point_in_time(as_of, options)?;
+        drift::with_label(frame, &workspace.config.dataset.label)
+    })
+    .await
+}
+
+/// A comparison of two tables.
+struct Compared {
+    report: Report,
+    /// How far the labels lie apart; see [`MonitorOutcome::target_drift`].
+    target_drift: Option<f64>,
 }
 
 async fn compare(
@@ -275,7 +293,7 @@ async fn compare(
     request: &MonitorRequest,
     reference: Frame,
     current: Frame,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<Compared> {
     let config = &run.workspace.config;
     let settings = DriftSettings {
         reference_name: request.reference.to_string(),
@@ -286,6 +304,7 @@ async fn compare(
     let (workspace, months) = (run.workspace.clone(), (request.reference, request.current));
     run.read("compare_tables", move |_| {
         let (tables, settings, workspace) = (tables.clone(), settings.clone(), workspace.clone());
+        let config = workspace.config.clone();
         async move {
             let first = tables.lock().expect("no panic while held").take();
             let (reference, current) = match first {
@@ -293,20 +312,25 @@ async fn compare(
                 // The first try took them.
                 None => (table(workspace.clone(), months.0).await?, table(workspace, months.1).await?),
             };
-            blocking(move || drift::compare_frames(reference, current, settings)).await
+            blocking(move || {
+                let of_target = drift::target_change(&reference, &current, &config.dataset.label);
+                let report = drift::compare_frames(reference, current, settings)?;
+                let target_drift = report.target_drift.as_ref().map(|target| target.difference).or(of_target);
+                Ok(Compared { report, target_drift })
+            })
+            .await
         }
     })
     .await
 }
 
 /// `[drift] report_html=… -> NO_ACTION drift_share=0.07 < 0.30 (target_drift=0.0239)`.
-fn line(report: &Report, files: &ReportFiles) -> String {
+fn line(report: &Report, files: &ReportFiles, target_drift: Option<f64>) -> String {
     let relation = match report.decision {
         Decision::NoAction => "<",
         Decision::RetrainingTriggered => ">=",
     };
-    let target_drift =
-        report.target_drift.as_ref().map_or_else(|| "NaN".to_owned(), |t| format!("{:.4}", t.difference));
+    let target_drift = target_drift.map_or_else(|| "NaN".to_owned(), |drift| format!("{drift:.4}"));
     format!(
         "[drift] report_html={} report_json={} drift_share={share:.2} -> {} drift_share={share:.2} {relation} {:.2} (target_drift={target_drift})",
         files.html.display(),

@@ -156,11 +156,18 @@ pub async fn contest(
     .await
 }
 
+/// The gain of AUC, or the share by which the error is smaller, that the candidate has at the least.
+fn sure_gain(report: &PromotionReport) -> f64 {
+    let of_auc = report.auc.as_ref().and_then(|auc| auc.interval).map(|gain| gain.low);
+    let of_loss = report.loss.and_then(|loss| Some(loss.interval?.low / loss.production));
+    of_auc.or(of_loss).unwrap_or(f64::NEG_INFINITY)
+}
+
 /// Promotes a candidate that is better by more than the configuration asks for, after somebody has agreed where that is
 /// wanted.
 async fn promote(run: &mut FlowRun, candidate: i64, report: &PromotionReport) -> anyhow::Result<bool> {
     let config = &run.workspace.config.monitor.performance;
-    let gain = report.auc.as_ref().and_then(|auc| auc.interval).map_or(f64::NEG_INFINITY, |gain| gain.low);
+    let gain = sure_gain(report);
     if report.promotion != Promotion::Better || gain <= config.min_gain {
         return Ok(false);
     }

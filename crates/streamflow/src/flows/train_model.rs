@@ -3,13 +3,14 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, PointInTime};
-use streamflow_model::{Metrics, TrainSettings, Trained};
+use streamflow_model::{Metrics, Task, TaskMetrics, TrainSettings, Trained};
+use streamflow_performance::{Metric, significant};
 
 use super::cache::Inputs;
 use super::evaluate_month::version_of;
 use super::parameters::{Kind, optional, required};
 use super::{Ended, Flow, FlowRun, blocking};
-use crate::drift::TrainingTable;
+use crate::drift::{TrainingTable, task_of};
 use crate::registry::NewModel;
 use crate::workspace::Workspace;
 
@@ -41,6 +42,8 @@ pub struct TrainOutcome {
     pub version: i64,
     pub as_of: Period,
     pub production: bool,
+    #[serde(default)]
+    pub task: Task,
     pub metrics: Metrics,
 }
 
@@ -54,6 +57,7 @@ pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<TrainOutc
         let inputs = Inputs::of("train").add_tables(&reads, as_of)?;
         Ok(inputs
             .add(&(as_of, seed, reads.config.model.validation_share, &reads.config.model.name))?
+            .add(&reads.config.dataset.label)?
             .finish())
     };
     let still = async move |kept: TrainOutcome| still_registered(&keeps, kept).await;
@@ -73,21 +77,23 @@ async fn still_registered(workspace: &Workspace, kept: TrainOutcome) -> anyhow::
 /// Trains on the snapshot of exactly `as_of` and registers the result.
 async fn train(workspace: Workspace, as_of: Period, seed: u64, run: i64) -> anyhow::Result<TrainOutcome> {
     let Workspace { config, registry, .. } = &workspace;
+    let (name, task) = (config.model.name.clone(), task_of(&config.dataset.label));
+    registry.check_task(&name, task).await?;
     let settings =
         TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
     let trained = fit(&workspace, as_of, settings).await?;
-    let (name, metrics) = (config.model.name.clone(), trained.metrics.clone());
+    let metrics = trained.metrics.clone();
     let version = registry.register(&name, NewModel { as_of, seed, trained, run: Some(run) }).await?;
     let production =
         registry.production(&name).await?.is_some_and(|production| production.version == version);
-    Ok(TrainOutcome { name, version, as_of, production, metrics })
+    Ok(TrainOutcome { name, version, as_of, production, task, metrics })
 }
 
 async fn fit(workspace: &Workspace, as_of: Period, settings: TrainSettings) -> anyhow::Result<Trained> {
     let (snapshots, spec) = (workspace.snapshots.clone(), workspace.config.dataset.clone());
     blocking(move || {
         let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(table, spec.entity.column(), &spec.label.column)?;
+        let table = TrainingTable::new(table, spec.entity.column(), &spec.label)?;
         Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
     })
     .await
@@ -108,21 +114,40 @@ impl TrainOutcome {
         } else {
             format!("Promote it with `streamflow models promote {version}`.")
         };
+        let (train, held_out) = metrics.rows();
+        let lines = match metrics {
+            Metrics::Binary(metrics) => format!(
+                "  AUC                {:.4}\n  F1                 {:.4}   predicting 1 from a probability of {:.3}\n  \
+                 accuracy           {:.4}\n  log loss           {:.4}\n  Brier score        {:.4}\n  \
+                 calibration error  {:.4}\n  positive rate      {:.4}\n",
+                metrics.auc,
+                metrics.f1,
+                metrics.threshold,
+                metrics.accuracy,
+                metrics.log_loss,
+                metrics.brier_score,
+                metrics.expected_calibration_error,
+                metrics.positive_rate,
+            ),
+            Metrics::Other(metrics) => lines(self.task, metrics),
+        };
         format!(
-            "Trained {name} version {version} on {as_of}: {} rows to learn from, {} held out.\n\n  \
-             AUC                {:.4}\n  F1                 {:.4}   predicting 1 from a probability of {:.3}\n  \
-             accuracy           {:.4}\n  log loss           {:.4}\n  Brier score        {:.4}\n  \
-             calibration error  {:.4}\n  positive rate      {:.4}\n\n{stage}",
-            metrics.n_train,
-            metrics.n_validation,
-            metrics.auc,
-            metrics.f1,
-            metrics.threshold,
-            metrics.accuracy,
-            metrics.log_loss,
-            metrics.brier_score,
-            metrics.expected_calibration_error,
-            metrics.positive_rate,
+            "Trained {name} version {version} on {as_of}: {train} rows to learn from, {held_out} held out.\n\n{lines}\n{stage}"
         )
     }
+}
+
+/// The metrics with their intervals, the one that decides first.
+fn lines(task: Task, metrics: &TaskMetrics) -> String {
+    let all: &[Metric] = if task == Task::Multiclass { &Metric::MULTICLASS } else { &Metric::REGRESSION };
+    let mut text = String::new();
+    for metric in all {
+        let Some(value) = metrics.values.get(metric) else { continue };
+        let interval = metrics.intervals.get(metric).map_or_else(String::new, |interval| {
+            format!(" 95 % {} to {}", significant(interval.low), significant(interval.high))
+        });
+        text.push_str(format!("  {:<18} {:<9}{interval}", metric.name(), significant(*value)).trim_end());
+        text.push('\n');
+    }
+    text
 }

@@ -1,9 +1,13 @@
 //! A candidate held against production on the rows that neither was trained on.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use streamflow_dataset::{Period, Snapshots};
-use streamflow_performance::{PairedRows, PromotionReport, PromotionRule};
+use streamflow_model::Answers;
+use streamflow_performance::{
+    LossMetric, LossRule, PairedLosses, PairedRows, PromotionReport, PromotionRule,
+};
 
+use super::judged::{Classes, Judged, Numbers};
 use super::scored::{Version, learned, month};
 
 /// The two versions and the month on which they meet.
@@ -12,24 +16,26 @@ pub struct Contest<'a> {
     pub production: &'a Version,
     pub candidate: &'a Version,
     pub period: Period,
-    /// How much AUC a candidate may lack and still count as not worse.
+    /// How much AUC a candidate may lack and still count as not worse; of errors, by what share they may be larger.
     pub margin: f64,
 }
 
 /// Compares both versions on the labelled rows of the month that neither was trained on.
 ///
 /// # Errors
-/// A month that was not ingested, or that a version cannot score.
+/// A month that was not ingested, or that a version cannot score; versions of different tasks.
 pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
-    let Contest { snapshots, production, candidate, period, margin } = contest;
+    let Contest { snapshots, production, candidate, period, .. } = contest;
     let (of_production, _) = learned(snapshots, production)?;
     let (of_candidate, _) = learned(snapshots, candidate)?;
     let table = month(snapshots, *period)?;
-    let scores = |version: &Version| {
+    let answers = |version: &Version| {
         let predictions = version.model.predict(&table.features);
-        predictions.with_context(|| format!("version {} cannot score {period}", version.number))
+        let predictions =
+            predictions.with_context(|| format!("version {} cannot score {period}", version.number));
+        anyhow::Ok(predictions?.answers)
     };
-    let (old, new) = (scores(production)?.probabilities, scores(candidate)?.probabilities);
+    let (old, new) = (answers(production)?, answers(candidate)?);
     let is_unknown = candidate.may_know(*period);
     // What production may know of the rows speaks for production: a candidate that is better all the same is better.
     let is_fair = |row: &usize| {
@@ -37,15 +43,12 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
         !is_unknown && !of_production.contains(entity) && !of_candidate.contains(entity)
     };
     let rows: Vec<usize> = (0..table.entities.len()).filter(is_fair).collect();
-    let pick = |scores: &[f64]| rows.iter().map(|&row| scores[row]).collect::<Vec<f64>>();
-    let labels: Vec<Option<bool>> = rows.iter().map(|&row| table.labels[row]).collect();
-    let rule = PromotionRule {
-        production_threshold: production.model.threshold(),
-        candidate_threshold: candidate.model.threshold(),
-        margin: *margin,
+    let judged = |version: &Version, answers: &Answers| {
+        let (labels, answers) = (table.labels.select(&rows), answers.select(&rows));
+        Judged::new(labels, answers, version.model.classes(), version.model.threshold())
+            .with_context(|| format!("version {} is not judged by {period}", version.number))
     };
-    let (old, new) = (pick(&old), pick(&new));
-    let mut report = rule.compare(&PairedRows { labels: &labels, production: &old, candidate: &new })?;
+    let mut report = contest.report(&judged(production, &old)?, &judged(candidate, &new)?)?;
     if is_unknown {
         report.reason = format!(
             "Version {} was imported and may have been trained on {period}: no row is known to be new to it. `streamflow models import --trained-until DATE` says until when it was trained.",
@@ -53,4 +56,63 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
         );
     }
     Ok(report)
+}
+
+impl Contest<'_> {
+    fn report(&self, production: &Judged, candidate: &Judged) -> anyhow::Result<PromotionReport> {
+        let margin = self.margin;
+        match (production, candidate) {
+            (Judged::Binary(old), Judged::Binary(new)) => {
+                let rule = PromotionRule {
+                    production_threshold: self.production.model.threshold(),
+                    candidate_threshold: self.candidate.model.threshold(),
+                    margin,
+                };
+                let rows =
+                    PairedRows { labels: old.labels(), production: old.scores(), candidate: new.scores() };
+                Ok(rule.compare(&rows)?)
+            }
+            (Judged::Multiclass(old), Judged::Multiclass(new)) => {
+                self.by_loss(LossMetric::LogLoss, (production.losses(), candidate.losses()), &right(old, new))
+            }
+            (Judged::Regression(old), Judged::Regression(new)) => {
+                self.by_loss(LossMetric::Rmse, (squares(old), squares(new)), &[])
+            }
+            (production, candidate) => bail!(
+                "version {} is {}, and version {} is {}; only versions of the same task are compared",
+                self.production.number,
+                production.task().words(),
+                self.candidate.number,
+                candidate.task().words()
+            ),
+        }
+    }
+
+    fn by_loss(
+        &self,
+        metric: LossMetric,
+        (production, candidate): (Vec<f64>, Vec<f64>),
+        right: &[(bool, bool)],
+    ) -> anyhow::Result<PromotionReport> {
+        let unlabelled = production.iter().filter(|loss| loss.is_nan()).count();
+        let rule = LossRule { margin: self.margin, seed: self.candidate.seed() };
+        let losses =
+            PairedLosses { metric, production: &production, candidate: &candidate, unlabelled, right };
+        Ok(rule.compare(&losses)?)
+    }
+}
+
+fn squares(numbers: &Numbers) -> Vec<f64> {
+    let pairs = numbers.truths.iter().zip(&numbers.predictions);
+    pairs.map(|(truth, prediction)| (truth - prediction).powi(2)).collect()
+}
+
+/// Whether each row, with or without a label, is predicted right by both versions.
+fn right(production: &Classes, candidate: &Classes) -> Vec<(bool, bool)> {
+    let mut all = vec![(false, false); production.rows];
+    let right = production.labelled.are_right().zip(candidate.labelled.are_right());
+    for (row, right) in production.labelled.rows.iter().zip(right) {
+        all[*row] = right;
+    }
+    all
 }

@@ -3,21 +3,19 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::{Period, Snapshots};
-use streamflow_model::split_position;
+use streamflow_model::{Task, split_position};
 use streamflow_performance::{
-    Auc, CalibrationBin, Cbpe, CbpeSettings, Decomposition, Estimated, Fall, FallRule, Labelled, Measured,
-    Metric, OperatingPoint, ScoreBin, Segments, ValidationAuc, ValueMatrix,
+    Decomposition, Fall, FallRule, GrowthRule, MeasuredValue, Metric, Segments, Validated, ValueMatrix,
+    significant,
 };
 
+use super::judged::Judged;
+use super::realised::Realised;
 use super::scored::{Scored, TrainedOn, Version, learned, month};
-use super::{Usual, slices, why};
+use super::{Estimate, Usual, estimate, slices, why};
 use crate::drift::TrainingTable;
 use crate::terminal::one_line;
 
-/// Points of a drawn curve.
-const CURVE_POINTS: usize = 200;
-/// Bins of the calibration curve and of the histogram.
-const BINS: usize = 20;
 /// Parts of the reference that calibration is decided with.
 const FOLDS: f64 = 10.0;
 
@@ -27,6 +25,9 @@ const FOLDS: f64 = 10.0;
 pub struct Evaluation {
     pub model: String,
     pub version: i64,
+    /// What the version predicts.
+    #[serde(default)]
+    pub task: Task,
     /// The month that the version learned from.
     pub trained_on: Period,
     pub period: Period,
@@ -37,10 +38,11 @@ pub struct Evaluation {
     pub may_know: bool,
     /// What the labels say; none where the month has none.
     pub realised: Option<Realised>,
-    /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels.
+    /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels, and of several
+    /// classes, for which nothing is estimated.
     pub estimated: Option<Estimate>,
-    /// What the version promised on rows it was not trained on.
-    pub validation: Option<ValidationAuc>,
+    /// The deciding metric of the version on rows it was not trained on: what it promised.
+    pub validation: Option<Validated>,
     pub verdict: Fall,
     /// Where the version is most wrong; none without labels.
     #[serde(default)]
@@ -53,32 +55,23 @@ pub struct Evaluation {
     pub usual: Option<Usual>,
 }
 
-/// What labels say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Realised {
-    pub measured: Measured,
-    /// The curve of thresholds, for drawing.
-    pub curve: Vec<OperatingPoint>,
-    pub calibration: Vec<CalibrationBin>,
-    pub histogram: Vec<ScoreBin>,
-}
-
-/// What scores suggest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    pub estimated: Estimated,
-    /// How the scores were calibrated, in a sentence.
-    pub calibration: String,
-}
-
 /// What to evaluate.
 pub struct Subject<'a> {
     pub snapshots: &'a Snapshots,
     pub model: &'a str,
     pub version: &'a Version,
-    pub rule: FallRule,
+    pub rules: Rules,
     /// What right and wrong predictions are worth; none where nobody has said.
     pub values: Option<ValueMatrix>,
+}
+
+/// When the performance has fallen.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Of an AUC.
+    pub fall: FallRule,
+    /// Of an error that grows.
+    pub growth: GrowthRule,
 }
 
 impl Subject<'_> {
@@ -92,15 +85,15 @@ impl Subject<'_> {
         let (version, month) = (self.version, month(self.snapshots, period)?);
         let scored = Scored::new(month, version, &trained_on)
             .with_context(|| format!("cannot evaluate on {period}"))?;
-        let labelled = Labelled::new(&scored.rows);
-        let realised =
-            (scored.rows.labelled() > 0).then(|| Realised::new(&labelled, self.values.as_ref(), self.seed()));
-        let validation = reference.as_ref().and_then(|reference| reference.auc());
-        let verdict =
-            self.rule.decide(validation.as_ref(), labelled.auc().as_ref(), scored.rows.labelled() as u64)?;
+        let realised = Realised::new(&scored.judged, self.values.as_ref(), self.seed())?;
+        let task = scored.judged.task();
+        let validation = reference.as_ref().map(|reference| reference.validated(self.seed())).transpose()?;
+        let validation = validation.flatten();
+        let verdict = self.verdict(&scored.judged, validation.as_ref(), realised.as_ref())?;
         let mut evaluation = Evaluation {
             model: self.model.to_owned(),
             version: version.number,
+            task,
             trained_on: version.as_of,
             period,
             left_out: scored.trained_on,
@@ -117,6 +110,22 @@ impl Subject<'_> {
         Ok(evaluation)
     }
 
+    fn verdict(
+        &self,
+        judged: &Judged,
+        validation: Option<&Validated>,
+        realised: Option<&Realised>,
+    ) -> anyhow::Result<Fall> {
+        let labelled = judged.labelled() as u64;
+        if let Judged::Binary(rows) = judged {
+            let auc = streamflow_performance::Labelled::new(rows).auc();
+            return Ok(self.rules.fall.decide(validation, auc.as_ref(), labelled)?);
+        }
+        let metric = judged.task().metric();
+        let found = realised.and_then(|realised| realised.measured.metrics.get(&metric));
+        Ok(self.rules.growth.decide(metric, validation, found, labelled)?)
+    }
+
     /// Adds what stands beside the verdict.
     fn explain(
         &self,
@@ -127,7 +136,7 @@ impl Subject<'_> {
         let estimated = reference.map(|reference| reference.estimate(scored, self.seed())).transpose()?;
         evaluation.estimated = estimated.flatten();
         if evaluation.realised.is_some() {
-            let losses = slices::losses(&scored.rows);
+            let losses = scored.judged.losses();
             evaluation.segments = Some(slices::worst(&scored.features, &scored.places, &losses)?);
         }
         if let Some(reference) = reference.filter(|_| evaluation.has_fallen()) {
@@ -167,54 +176,66 @@ impl Reference {
         Ok(Self { scored, folds })
     }
 
-    fn auc(&self) -> Option<ValidationAuc> {
-        let Auc { value, interval, .. } = Labelled::new(&self.scored.rows).auc()?;
-        Some(ValidationAuc { value, interval: interval? })
+    /// The deciding metric on these rows.
+    fn validated(&self, seed: u64) -> anyhow::Result<Option<Validated>> {
+        let judged = &self.scored.judged;
+        let realised = Realised::new(judged, None, seed)?;
+        let found = realised.and_then(|found| found.measured.metrics.get(&judged.task().metric()).copied());
+        let validated =
+            |found: MeasuredValue| Some(Validated { value: found.value?, interval: found.interval? });
+        Ok(found.and_then(validated))
     }
 
     fn estimate(&self, scored: &Scored, seed: u64) -> anyhow::Result<Option<Estimate>> {
-        if Labelled::new(&self.scored.rows).auc().is_none() {
-            return Ok(None);
-        }
-        let settings = CbpeSettings { seed, ..CbpeSettings::default() };
-        let cbpe = Cbpe::fit(&self.scored.rows, &self.folds, settings)?;
-        let calibration = cbpe.calibration().reason.clone();
-        Ok(Some(Estimate { estimated: cbpe.estimate(&scored.rows), calibration }))
-    }
-}
-
-impl Realised {
-    fn new(labelled: &Labelled, values: Option<&ValueMatrix>, seed: u64) -> Self {
-        Self {
-            measured: labelled.measure(values, seed),
-            curve: labelled.operating_points(CURVE_POINTS),
-            calibration: labelled.calibration_curve(BINS),
-            histogram: labelled.score_histogram(BINS),
+        match (&self.scored.judged, &scored.judged) {
+            (Judged::Binary(reference), Judged::Binary(rows)) => {
+                estimate::of_scores(reference, &self.folds, rows, seed)
+            }
+            (Judged::Regression(reference), Judged::Regression(rows)) => {
+                let reference = (&self.scored, reference);
+                match estimate::of_errors(reference, (scored, rows), seed) {
+                    Ok(found) => Ok(Some(found)),
+                    Err(error) => {
+                        tracing::warn!("the errors are not estimated: {}", one_line(&error));
+                        Ok(None)
+                    }
+                }
+            }
+            _ => Ok(None),
         }
     }
 }
 
 impl Evaluation {
-    /// `[performance] auc=0.49 (validation 0.84, 95 % 0.46..0.52, n=1789) -> RETRAINING_TRIGGERED …`; none where the month
-    /// has no label.
+    /// `[performance] auc=0.49 (validation 0.84, 95 % 0.46..0.52, n=1789) -> RETRAINING_TRIGGERED …`, or with `log_loss` or
+    /// `rmse` in place of `auc`; none where the month has no label.
     pub fn line(&self) -> Option<String> {
         let realised = self.realised.as_ref()?;
-        let auc = realised.measured.metrics.get(&Metric::RocAuc);
-        let number =
-            |value: Option<f64>| value.map_or_else(|| "NaN".to_owned(), |value| format!("{value:.2}"));
-        let interval = auc.and_then(|auc| auc.interval);
+        let metric = self.task.metric();
+        let found = realised.measured.metrics.get(&metric);
+        let number = |value: Option<f64>| value.map_or_else(|| "NaN".to_owned(), |value| self.number(value));
+        let interval = found.and_then(|found| found.interval);
         let interval = interval.map_or_else(
             || "no interval".to_owned(),
-            |interval| format!("95 % {:.2}..{:.2}", interval.low, interval.high),
+            |interval| format!("95 % {}..{}", self.number(interval.low), self.number(interval.high)),
         );
         Some(format!(
-            "[performance] auc={} (validation {}, {interval}, n={}) -> {} {}",
-            number(auc.and_then(|auc| auc.value)),
+            "[performance] {}={} (validation {}, {interval}, n={}) -> {} {}",
+            if metric == Metric::RocAuc { "auc" } else { metric.name() },
+            number(found.and_then(|found| found.value)),
             number(self.validation.map(|validation| validation.value)),
             realised.measured.labelled,
             self.decision(),
             self.verdict.reason()
         ))
+    }
+
+    /// A number of the deciding metric: an AUC to two digits; errors may be of any size.
+    fn number(&self, value: f64) -> String {
+        match self.task {
+            Task::Binary => format!("{value:.2}"),
+            Task::Multiclass | Task::Regression => significant(value),
+        }
     }
 
     /// The verdict in a word, as logs and JSON have it.

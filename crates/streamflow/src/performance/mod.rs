@@ -3,14 +3,19 @@
 //! The statistics are the `streamflow-performance` crate; here is what reads, scores and keeps.
 
 mod comparison;
+mod estimate;
 mod evaluation;
+mod judged;
+mod realised;
 mod scored;
 pub mod section;
+mod section_of_task;
 mod slices;
 mod usual;
 mod why;
 
 pub use comparison::{Contest, compare};
-pub use evaluation::{Evaluation, Subject};
+pub use estimate::Estimate;
+pub use evaluation::{Evaluation, Rules, Subject};
 pub use scored::{Learning, Version};
 pub use usual::Usual;

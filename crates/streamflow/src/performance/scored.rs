@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
 use streamflow_model::{Features, Model, is_validation};
-use streamflow_performance::Rows;
 
+use super::judged::Judged;
 use crate::drift::TrainingTable;
 
 /// A version of the model and the month it learned from.
@@ -46,7 +46,7 @@ impl Version {
 
 /// The rows of a month that a version was not trained on, with its scores.
 pub struct Scored {
-    pub rows: Rows,
+    pub judged: Judged,
     /// The entity of each row.
     pub entities: Vec<String>,
     /// What the version was given, of all rows of the month.
@@ -61,7 +61,7 @@ pub struct Scored {
 pub fn month(snapshots: &Snapshots, as_of: Period) -> anyhow::Result<TrainingTable> {
     let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
     let spec = snapshots.spec();
-    TrainingTable::new(frame, spec.entity.column(), &spec.label.column)
+    TrainingTable::new(frame, spec.entity.column(), &spec.label)
 }
 
 /// Which entities a version was trained on.
@@ -99,8 +99,8 @@ pub fn learned(
         Err(error) => return Err(error.context(format!("cannot read {}", version.as_of))),
     };
     let trained_on = table.as_ref().map_or(TrainedOn::Split { seed, validation_share }, |table| {
-        let labelled = table.entities.iter().zip(&table.labels).filter(|(_, label)| label.is_some());
-        let entities = labelled.map(|(entity, _)| entity);
+        let labelled = (0..table.entities.len()).filter(|&row| table.labels.is_known(row));
+        let entities = labelled.map(|row| &table.entities[row]);
         let known = entities.filter(|entity| !is_validation(seed, entity, validation_share));
         TrainedOn::Known(known.cloned().collect())
     });
@@ -120,10 +120,9 @@ impl Scored {
         let TrainingTable { features, labels, entities } = table;
         let total = entities.len();
         let places: Vec<usize> = (0..total).filter(|&row| !trained.contains(&entities[row])).collect();
-        let labels = places.iter().map(|&row| labels[row]).collect();
-        let scores = places.iter().map(|&row| predictions.probabilities[row]).collect();
-        let rows = Rows::at_threshold(labels, scores, model.threshold())?;
+        let answers = predictions.answers.select(&places);
+        let judged = Judged::new(labels.select(&places), answers, model.classes(), model.threshold())?;
         let entities = places.iter().map(|&row| entities[row].clone()).collect();
-        Ok(Self { rows, entities, features, trained_on: total - places.len(), places })
+        Ok(Self { judged, entities, features, trained_on: total - places.len(), places })
     }
 }

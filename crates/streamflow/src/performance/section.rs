@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 
 use streamflow_drift::html::{Addition, Size, escape, framed};
+use streamflow_model::Task;
 use streamflow_performance::{
-    CalibrationBin, Condition, Interval, METRICS, Metric, OperatingPoint, ScoreBin, Segment, Segments,
+    CalibrationBin, Condition, Interval, Metric, OperatingPoint, ScoreBin, Segment, Segments, significant,
 };
 
-use super::evaluation::{Estimate, Evaluation, Realised};
+use super::evaluation::Evaluation;
+use super::judged::loss_words;
+use super::realised::{Details, Realised};
+use super::{Estimate, section_of_task};
 use crate::terminal::table;
 
-const SIZE: Size = Size { width: 240.0, height: 160.0 };
-/// The metrics that a reader sees first; the others stand in the JSON.
+pub(super) const SIZE: Size = Size { width: 240.0, height: 160.0 };
+/// The metrics of two classes that a reader sees first; the others stand in the JSON.
 const SHOWN: [Metric; 12] = [
     Metric::RocAuc,
     Metric::AveragePrecision,
@@ -27,7 +31,7 @@ const SHOWN: [Metric; 12] = [
     Metric::Mcc,
 ];
 
-const STYLE: &str = ".drawings{display:flex;flex-wrap:wrap;gap:24px 32px;margin-top:20px}.drawings figure{margin:0}.drawings figcaption{font-size:13px;color:var(--muted);margin-bottom:8px}.chance{stroke:var(--muted);stroke-dasharray:3 3;fill:none}.measured{max-width:620px}.estimate{color:var(--muted)}";
+const STYLE: &str = ".drawings{display:flex;flex-wrap:wrap;gap:24px 32px;margin-top:20px}.drawings figure{margin:0}.drawings figcaption{font-size:13px;color:var(--muted);margin-bottom:8px}.chance{stroke:var(--muted);stroke-dasharray:3 3;fill:none}.c-dot{fill:var(--cur)}.measured{max-width:620px}.estimate{color:var(--muted)}";
 
 /// What the report's page says of the performance.
 pub fn addition(evaluation: &Evaluation) -> Addition {
@@ -49,13 +53,24 @@ fn html(evaluation: &Evaluation) -> String {
             .as_ref()
             .map(|why| format!("<p>{}</p>", escape(&why.sentence)))
             .unwrap_or_default(),
-        usual = evaluation.usual.map(|usual| format!("<p>{}</p>", usual.words())).unwrap_or_default(),
-        segments = evaluation.segments.as_ref().map(segments).unwrap_or_default(),
+        usual = evaluation
+            .usual
+            .map(|usual| format!("<p>{}</p>", usual.words(evaluation.task.metric())))
+            .unwrap_or_default(),
+        segments = evaluation
+            .segments
+            .as_ref()
+            .map(|found| segments(found, loss_words(evaluation.task)))
+            .unwrap_or_default(),
         decision = evaluation.decision(),
         reason = escape(evaluation.verdict.reason()),
         subject = escape(&subject(evaluation)),
-        metrics = metrics(realised, estimated),
-        note = estimated.map(estimate_note).unwrap_or_default(),
+        metrics = metrics(evaluation),
+        note = match (estimated, evaluation.task) {
+            (Some(estimated), task) => estimate_note(estimated, task),
+            (None, Task::Multiclass) => format!(r#"<p class="estimate">{NO_ESTIMATE}</p>"#),
+            (None, _) => String::new(),
+        },
         drawings = realised.map(drawings).unwrap_or_default(),
     )
 }
@@ -79,48 +94,84 @@ fn subject(evaluation: &Evaluation) -> String {
     )
 }
 
+/// What stands where a task has no estimate.
+const NO_ESTIMATE: &str =
+    "Nothing is estimated for several classes: what the version is worth is known where labels are.";
+
 /// The metrics of the table: the business value is one where the configuration says what predictions are worth.
-fn shown(realised: Option<&Realised>) -> impl Iterator<Item = Metric> {
-    let worth = realised.and_then(|realised| realised.measured.metrics.get(&Metric::BusinessValue));
-    let worth = worth.filter(|worth| worth.value.is_some()).map(|_| Metric::BusinessValue);
-    SHOWN.into_iter().chain(worth)
+fn shown(evaluation: &Evaluation) -> Vec<Metric> {
+    match evaluation.task {
+        Task::Multiclass => Metric::MULTICLASS.to_vec(),
+        Task::Regression => Metric::REGRESSION.to_vec(),
+        Task::Binary => {
+            let measured = evaluation.realised.as_ref().map(|realised| &realised.measured.metrics);
+            let worth = measured.and_then(|metrics| metrics.get(&Metric::BusinessValue));
+            let worth = worth.filter(|worth| worth.value.is_some()).map(|_| Metric::BusinessValue);
+            SHOWN.into_iter().chain(worth).collect()
+        }
+    }
 }
 
-fn estimate_note(estimate: &Estimate) -> String {
+fn estimate_note(estimate: &Estimate, task: Task) -> String {
+    let what = match task {
+        Task::Regression => {
+            "An estimate is made of the features and the predictions alone, by what errors they had before"
+        }
+        _ => "An estimate is made of the scores alone and takes each for the truth",
+    };
     format!(
-        r#"<p class="estimate">An estimate is made of the scores alone and takes each for the truth: it sees changed inputs and is blind to a changed relation of inputs and label. {}</p>"#,
+        r#"<p class="estimate">{what}: it sees changed inputs and is blind to a changed relation of inputs and label. {}</p>"#,
         escape(&estimate.calibration)
     )
 }
 
-fn metrics(realised: Option<&Realised>, estimated: Option<&Estimate>) -> String {
+fn metrics(evaluation: &Evaluation) -> String {
+    let has_estimates = evaluation.task != Task::Multiclass;
     let mut rows = String::new();
-    for metric in shown(realised) {
-        let [measured, guessed] = cells(metric, realised, estimated);
-        let about = METRICS.iter().find(|about| about.metric == metric);
-        let (name, help) = about.map_or(("", ""), |about| (about.name, about.help));
+    for metric in shown(evaluation) {
+        let [measured, guessed] = cells(metric, evaluation);
+        let about = metric.about();
+        let guessed = match has_estimates {
+            true => format!(r#"<td class="estimate">{}</td>"#, escape(&guessed)),
+            false => String::new(),
+        };
         let _ = write!(
             rows,
-            r#"<tr><th scope="row">{name}<small>{}</small></th><td>{}</td><td class="estimate">{}</td></tr>"#,
-            escape(help),
+            r#"<tr><th scope="row">{}<small>{}</small></th><td>{}</td>{guessed}</tr>"#,
+            about.name,
+            escape(about.help),
             escape(&measured),
-            escape(&guessed)
         );
     }
+    let estimate = if has_estimates { r#"<th scope="col">Estimate</th>"# } else { "" };
     format!(
-        r#"<table class="plain measured"><thead><tr><th scope="col">Metric</th><th scope="col">Measured, 95 % interval</th><th scope="col">Estimate</th></tr></thead><tbody>{rows}</tbody></table>"#
+        r#"<table class="plain measured"><thead><tr><th scope="col">Metric</th><th scope="col">Measured, 95 % interval</th>{estimate}</tr></thead><tbody>{rows}</tbody></table>"#
     )
 }
 
+/// A number of a metric: shares to three digits, what has the label's unit to four significant ones.
+fn number(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Rmse | Metric::Mae | Metric::Medae | Metric::MeanError | Metric::MaxError => {
+            significant(value)
+        }
+        _ => format!("{value:.3}"),
+    }
+}
+
 /// The measured and the estimated value of a metric, with their intervals.
-fn cells(metric: Metric, realised: Option<&Realised>, estimated: Option<&Estimate>) -> [String; 2] {
+fn cells(metric: Metric, evaluation: &Evaluation) -> [String; 2] {
+    let Evaluation { realised, estimated, .. } = evaluation;
+    let number = |value: f64| number(metric, value);
     let shown = |value: Option<f64>, interval: Option<Interval>| match (value, interval) {
         (None, _) => "–".to_owned(),
-        (Some(value), None) => format!("{value:.3}"),
-        (Some(value), Some(Interval { low, high })) => format!("{value:.3} ({low:.3} to {high:.3})"),
+        (Some(value), None) => number(value),
+        (Some(value), Some(Interval { low, high })) => {
+            format!("{} ({} to {})", number(value), number(low), number(high))
+        }
     };
-    let measured = realised.and_then(|realised| realised.measured.metrics.get(&metric));
-    let guessed = estimated.and_then(|estimate| estimate.estimated.metrics.get(&metric));
+    let measured = realised.as_ref().and_then(|realised| realised.measured.metrics.get(&metric));
+    let guessed = estimated.as_ref().and_then(|estimate| estimate.estimated.metrics.get(&metric));
     [
         measured.map_or_else(|| "–".to_owned(), |found| shown(found.value, found.interval)),
         guessed.map_or_else(|| "–".to_owned(), |found| shown(found.value, found.band)),
@@ -128,27 +179,38 @@ fn cells(metric: Metric, realised: Option<&Realised>, estimated: Option<&Estimat
 }
 
 impl Evaluation {
-    /// The measured AUC and its estimate, in words.
-    pub fn auc_words(&self) -> [String; 2] {
-        cells(Metric::RocAuc, self.realised.as_ref(), self.estimated.as_ref())
+    /// The measured deciding metric and its estimate, in words.
+    pub fn deciding_words(&self) -> [String; 2] {
+        cells(self.task.metric(), self)
     }
 }
 
 fn drawings(realised: &Realised) -> String {
+    match &realised.details {
+        None => drawings_of_scores(realised),
+        Some(Details::Multiclass(table)) => section_of_task::classes(table),
+        Some(Details::Regression(drawings)) => section_of_task::errors(drawings),
+    }
+}
+
+fn drawings_of_scores(realised: &Realised) -> String {
     let figures = [
         ("ROC: positives found against negatives flagged", roc(&realised.curve)),
         ("Precision against recall", precision_recall(&realised.curve)),
         ("Calibration: share of positives against mean score", calibration(&realised.calibration)),
         ("Scores of positives and negatives", histogram(&realised.histogram)),
     ];
-    let figures = figures.map(|(title, body)| {
-        format!("<figure><figcaption>{title}</figcaption>{}</figure>", framed(SIZE, 0.0, title, &body))
-    });
+    let figures = figures.map(|(title, body)| figure(title, &body));
     format!(r#"<div class="drawings">{}{}</div>"#, figures.concat(), confusion(realised))
 }
 
+pub(super) fn figure(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!("<figure><figcaption>{title}</figcaption>{}</figure>", framed(SIZE, 0.0, &title, body))
+}
+
 /// The slices with the largest loss.
-fn segments(segments: &Segments) -> String {
+fn segments(segments: &Segments, loss: &str) -> String {
     if segments.worst.is_empty() {
         return String::new();
     }
@@ -165,8 +227,14 @@ fn segments(segments: &Segments) -> String {
         );
     }
     format!(
-        r#"<h3>Where it is most wrong</h3><table class="plain measured"><thead><tr><th scope="col">Slice</th><th scope="col">Rows</th><th scope="col">Log loss above the others (95 %)</th></tr></thead><tbody>{rows}</tbody></table>"#
+        r#"<h3>Where it is most wrong</h3><table class="plain measured"><thead><tr><th scope="col">Slice</th><th scope="col">Rows</th><th scope="col">{} above the others (95 %)</th></tr></thead><tbody>{rows}</tbody></table>"#,
+        capitalised(loss)
     )
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `contract_type is Two year and skips_7d is over 3`.
@@ -178,7 +246,7 @@ fn conditions(segment: &Segment) -> String {
 }
 
 /// A path through points of the unit square.
-fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+pub(super) fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     let mut path = String::new();
     for (x, y) in points {
         let step = if path.is_empty() { 'M' } else { 'L' };
@@ -187,7 +255,7 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     path
 }
 
-fn chance() -> String {
+pub(super) fn chance() -> String {
     format!(r#"<path class="chance" d="{}"/>"#, path([(0.0, 0.0), (1.0, 1.0)].into_iter()))
 }
 
@@ -237,29 +305,38 @@ fn confusion(realised: &Realised) -> String {
 
 /// The evaluation as a command prints it.
 pub fn text(evaluation: &Evaluation) -> String {
-    let mut table = table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]);
-    for metric in shown(evaluation.realised.as_ref()) {
-        let [measured, guessed] = cells(metric, evaluation.realised.as_ref(), evaluation.estimated.as_ref());
-        let name = METRICS.iter().find(|about| about.metric == metric).map_or("", |about| about.name);
-        table.add_row([name, &measured, &guessed]);
+    let has_estimates = evaluation.task != Task::Multiclass;
+    let mut table = match has_estimates {
+        true => table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]),
+        false => table(["METRIC", "MEASURED (95 %)"]),
+    };
+    for metric in shown(evaluation) {
+        let [measured, guessed] = cells(metric, evaluation);
+        match has_estimates {
+            true => table.add_row([metric.name(), &measured, &guessed]),
+            false => table.add_row([metric.name(), &measured]),
+        };
     }
     let line = evaluation.line().unwrap_or_else(|| {
         format!("[performance] not measured: no row of {} has a label", evaluation.period)
     });
     let mut text = format!("{}\n\n{table}\n", subject(evaluation));
     if let Some(segments) = evaluation.segments.as_ref().filter(|found| !found.worst.is_empty()) {
-        text.push_str("\nWhere it is most wrong (log loss above the other rows):\n");
+        let loss = loss_words(evaluation.task);
+        text.push_str(&format!("\nWhere it is most wrong ({loss} above the other rows):\n"));
         for segment in &segments.worst {
-            text.push_str(&format!(
-                "  +{:.3}  {} rows  {}\n",
-                segment.excess,
-                segment.rows,
-                conditions(segment)
-            ));
+            let excess = match evaluation.task {
+                Task::Regression => significant(segment.excess),
+                _ => format!("{:.3}", segment.excess),
+            };
+            text.push_str(&format!("  +{excess}  {} rows  {}\n", segment.rows, conditions(segment)));
         }
     }
+    if let Some(unknown) = evaluation.realised.as_ref().and_then(section_of_task::unknown) {
+        text.push_str(&format!("\n{unknown}\n"));
+    }
     if let Some(usual) = &evaluation.usual {
-        text.push_str(&format!("\n{}\n", usual.words()));
+        text.push_str(&format!("\n{}\n", usual.words(evaluation.task.metric())));
     }
     if let Some(why) = &evaluation.why {
         text.push_str(&format!("\n{}\n", why.sentence));

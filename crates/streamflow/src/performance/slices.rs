@@ -1,17 +1,10 @@
 //! Where a version is wrong: the slices of a month with the largest loss.
 
 use streamflow_model::{FeatureColumn, Features};
-use streamflow_performance::{MISSING, Rows, SegmentColumn, SegmentRule, Segments, row_log_loss};
+use streamflow_performance::{MISSING, SegmentColumn, SegmentRule, Segments};
 
 /// Parts of equal size that a number is cut into.
 const PARTS: usize = 5;
-
-/// The loss of each row; NaN where a label is missing.
-pub fn losses(rows: &Rows) -> Vec<f64> {
-    let loss =
-        |(label, &score): (&Option<bool>, &f64)| label.map_or(f64::NAN, |label| row_log_loss(label, score));
-    rows.labels().iter().zip(rows.scores()).map(loss).collect()
-}
 
 /// The worst slices of the rows at `places` of `features`.
 pub fn worst(features: &Features, places: &[usize], losses: &[f64]) -> anyhow::Result<Segments> {

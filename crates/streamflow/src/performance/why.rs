@@ -2,12 +2,12 @@
 
 use anyhow::Context as _;
 use streamflow_model::{
-    FeatureColumn, Features, MISSING, TrainSettings, is_validation, split_position, train,
+    FeatureColumn, Features, Labels, MISSING, Task, TrainSettings, is_validation, split_position, train,
 };
 use streamflow_performance::{Decomposition, DecompositionSettings, LabelledPeriod};
 
+use super::judged::{Judged, loss_words};
 use super::scored::Scored;
-use super::slices::losses;
 
 /// Rows of a month beyond which a part of its entities answers for all.
 const ROWS_MAX: f64 = 10_000.0;
@@ -22,17 +22,22 @@ struct Side<'a> {
     /// Places among the rows of `scored`.
     rows: Vec<usize>,
     losses: Vec<f64>,
+    /// Whether each is positive; false of a task without a positive class.
     labels: Vec<bool>,
 }
 
 impl<'a> Side<'a> {
     fn new(scored: &'a Scored, seed: u64) -> Self {
-        let all = losses(&scored.rows);
+        let all = scored.judged.losses();
         let share = ROWS_MAX / all.len().max(1) as f64;
         let is_chosen =
             |row: &usize| !all[*row].is_nan() && split_position(!seed, &scored.entities[*row]) < share;
         let rows: Vec<usize> = (0..all.len()).filter(is_chosen).collect();
-        let labels = rows.iter().map(|&row| scored.rows.labels()[row] == Some(true)).collect();
+        let is_positive = |row: &usize| match &scored.judged {
+            Judged::Binary(rows) => rows.labels()[*row] == Some(true),
+            Judged::Multiclass(_) | Judged::Regression(_) => false,
+        };
+        let labels = rows.iter().map(is_positive).collect();
         Self { losses: rows.iter().map(|&row| all[row]).collect(), labels, scored, rows }
     }
 
@@ -46,7 +51,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Splits the change of the mean log loss from the rows a version was validated on to those of a month.
+/// Splits the change of the mean loss from the rows a version was validated on to those of a month.
 ///
 /// # Errors
 /// Months whose features differ in kind; too few rows to tell the months apart.
@@ -55,17 +60,25 @@ pub fn decompose(reference: &Scored, current: &Scored, seed: u64) -> anyhow::Res
     let features = stacked(&sides)?;
     let entities: Vec<&str> = sides[0].entities().chain(sides[1].entities()).collect();
     let before = sides[0].rows.len();
-    let is_current: Vec<Option<bool>> = (0..entities.len()).map(|row| Some(row >= before)).collect();
+    let is_current = Labels::Binary((0..entities.len()).map(|row| Some(row >= before)).collect());
     let probabilities = probabilities(&features, &is_current, &entities, seed)?;
-    let settings = DecompositionSettings { seed, ..DecompositionSettings::default() };
+    let settings = DecompositionSettings {
+        loss: loss_words(current.judged.task()).to_owned(),
+        seed,
+        ..DecompositionSettings::default()
+    };
     let (old, new) = probabilities.split_at(before);
-    Ok(settings.decompose(&sides[0].period(old), &sides[1].period(new))?)
+    let mut found = settings.decompose(&sides[0].period(old), &sides[1].period(new))?;
+    if current.judged.task() != Task::Binary {
+        (found.reference_base_rate, found.current_base_rate, found.base_rate_change) = (None, None, None);
+    }
+    Ok(found)
 }
 
 /// For each row the probability of being current, by classifiers that did not see its entity; NaN where each saw it.
 fn probabilities(
     features: &Features,
-    is_current: &[Option<bool>],
+    is_current: &Labels,
     entities: &[&str],
     seed: u64,
 ) -> anyhow::Result<Vec<f64>> {
@@ -76,7 +89,8 @@ fn probabilities(
         let settings = small(seed);
         let trained = train(features, is_current, entities, &settings)
             .context("cannot tell the inputs of the two months apart")?;
-        let found = trained.model.predict(features)?.probabilities;
+        let predictions = trained.model.predict(features)?;
+        let found = predictions.probabilities();
         for (row, entity) in entities.iter().enumerate() {
             if is_validation(seed, entity, HELD_OUT) {
                 sums[row] += found[row];

@@ -81,17 +81,11 @@ impl Registry {
     pub async fn register_import(&self, name: &str, new: NewImport) -> anyhow::Result<i64> {
         let (metrics, as_of, record) = (new.metrics, new.as_of.to_string(), new.import.record.clone());
         let origin = Origin { file: record.file, format: record.format, trained_until: record.trained_until };
-        let dir = self.models_dir.join(name);
+        let (dir, task) = (self.models_dir.join(name), new.import.model.task());
         let save = move || Incoming::write(dir, |folder| new.import.save(folder));
         let written = tokio::task::spawn_blocking(save).await??;
-        let new = NewVersion {
-            as_of: &as_of,
-            task: Task::Binary,
-            seed: 0,
-            metrics: &metrics,
-            run: None,
-            origin: Some(&origin),
-        };
+        let new =
+            NewVersion { as_of: &as_of, task, seed: 0, metrics: &metrics, run: None, origin: Some(&origin) };
         self.place(name, written, &new).await
     }
 
@@ -113,6 +107,16 @@ impl Registry {
     /// All versions, by name and newest first.
     pub async fn versions(&self) -> anyhow::Result<Vec<ModelVersion>> {
         Ok(self.store.model_versions().await?)
+    }
+
+    /// # Errors
+    /// A version of `name` that predicts something else than the label is for: versions of one name are compared.
+    pub async fn check_task(&self, name: &str, expected: Task) -> anyhow::Result<()> {
+        let versions = self.versions().await?;
+        versions
+            .iter()
+            .filter(|version| version.name == name)
+            .try_for_each(|version| version.check_task(expected))
     }
 
     /// Reads the artefact of a version.

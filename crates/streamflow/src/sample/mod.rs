@@ -6,7 +6,7 @@
 //! - **People** keep hidden traits for life (engagement, network trouble, hardship, commitment, …) from which
 //!   their columns follow, so columns are correlated and a user looks alike from month to month.
 //! - **Months** add the season, the growing tenure and chance; the churn label is drawn from a
-//!   logistic model of the very columns that are written.
+//!   logistic model of the very columns that are written, and the labels of other tasks likewise.
 //! - **Turnover**: a fifth of the users labelled as churning are gone the next month; a new user takes each
 //!   place, so the number of rows is constant.
 //! - **Drift**: from the drift month on, a fibre roll-out has moved users and prices, and an overloaded network
@@ -18,6 +18,7 @@
 mod entity_id;
 mod folder;
 mod month;
+mod other_labels;
 mod person;
 mod random;
 mod tables;
@@ -26,6 +27,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, date};
+use streamflow_dataset::LabelTask;
 
 use folder::MonthFolder;
 pub use folder::as_of;
@@ -62,6 +64,8 @@ pub struct SampleSettings {
     /// The month, counted from 1, from which on other users churn than before, while the columns stay as they were;
     /// `None` is none.
     pub relation_month: Option<u32>,
+    /// What the label is for: churn, the plan that is chosen next, or what will be spent.
+    pub task: LabelTask,
 }
 
 impl Default for SampleSettings {
@@ -73,6 +77,7 @@ impl Default for SampleSettings {
             start: date(2024, 1, 31),
             drift_month: None,
             relation_month: None,
+            task: LabelTask::Binary,
         }
     }
 }
@@ -149,7 +154,7 @@ pub fn write(
         let relation = settings.relation_month.is_some_and(has_come);
         let month = Month::new(settings.start, index, Changes { drifted: has_come(drift_month), relation });
         let folder = MonthFolder::create(out, month.as_of())?;
-        let mut tables = TableWriters::create(folder.path())?;
+        let mut tables = TableWriters::create(folder.path(), settings.task)?;
         let before = settings.rows * u64::from(index);
         for place in 0..settings.rows {
             if place % PROGRESS_EVERY == 0 {

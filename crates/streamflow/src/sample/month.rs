@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::LEAVE_SHARE;
+use super::other_labels::{NextPlan, spend};
 use super::person::{NetService, Person};
 use super::random::{Draws, Seed};
 
@@ -56,6 +57,10 @@ pub struct UserMonth {
     pub churns: bool,
     /// Gone in the next month; only users who churn leave.
     pub leaves: bool,
+    /// What the user will spend in the shop, in two digits; another label.
+    pub spend: f64,
+    /// The plan that the user will choose next; another label.
+    pub next_plan: NextPlan,
 }
 
 /// One month of the sample.
@@ -191,12 +196,17 @@ impl Month {
             resolution_hours: resolution_hours.max(1.0),
             churns: false,
             leaves: false,
+            spend: 0.0,
+            next_plan: NextPlan::Basic,
             person,
         };
         let log_odds = if now.bought_out { bought_out_log_odds(&user) } else { churn_log_odds(&user) };
         let log_odds = log_odds + now.churn_log_odds;
         user.churns = draws.chance(1.0 / (1.0 + libm::exp(-log_odds)));
         user.leaves = draws.chance(LEAVE_SHARE) && user.churns;
+        // After all else: the columns are the same whatever the label is.
+        user.spend = spend(draws, &user, now.bought_out);
+        user.next_plan = NextPlan::chosen(draws, &user, now.bought_out);
         user
     }
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use streamflow_dataset::LabelTask;
+
 use super::Error;
 use super::folder::io_error;
 use super::month::UserMonth;
@@ -18,7 +20,35 @@ pub struct Table {
     fields: fn(&mut dyn Write, &UserMonth) -> std::io::Result<()>,
 }
 
-/// All tables; every user has one line in each.
+/// The label of a regression, in place of churn.
+static SPEND: Table = Table {
+    name: "labels",
+    header: "user_id,spend_next_30d",
+    fields: |file, user| write!(file, ",{:.2}", user.spend),
+};
+
+/// The label of several classes, in place of churn.
+static NEXT_PLAN: Table = Table {
+    name: "labels",
+    header: "user_id,next_plan",
+    fields: |file, user| write!(file, ",{}", user.next_plan.name()),
+};
+
+/// The tables of a drop whose label is for the task.
+pub fn tables(task: LabelTask) -> [&'static Table; 6] {
+    let mut tables = TABLES.each_ref();
+    match task {
+        LabelTask::Binary => {}
+        LabelTask::Multiclass => tables[LABELS] = &NEXT_PLAN,
+        LabelTask::Regression => tables[LABELS] = &SPEND,
+    }
+    tables
+}
+
+/// The place of the labels among the tables.
+const LABELS: usize = 5;
+
+/// All tables, with churn for the label; every user has one line in each.
 pub static TABLES: [Table; 6] = [
     Table {
         name: "users",
@@ -81,26 +111,27 @@ fn spelled(flag: bool) -> &'static str {
 
 /// The open files of one month.
 pub struct TableWriters {
+    tables: [&'static Table; 6],
     files: Vec<(PathBuf, BufWriter<File>)>,
 }
 
 impl TableWriters {
     /// Creates all tables in `folder`, each with its header.
-    pub fn create(folder: &Path) -> Result<Self, Error> {
-        let mut files = Vec::new();
-        for table in &TABLES {
+    pub fn create(folder: &Path, task: LabelTask) -> Result<Self, Error> {
+        let (tables, mut files) = (tables(task), Vec::new());
+        for table in tables {
             let path = folder.join(format!("{}.csv", table.name));
             let file = File::create_new(&path).map_err(io_error(&path))?;
             let mut file = BufWriter::with_capacity(1 << 16, file);
             writeln!(file, "{}", table.header).map_err(io_error(&path))?;
             files.push((path, file));
         }
-        Ok(Self { files })
+        Ok(Self { tables, files })
     }
 
     /// Appends one user to every table.
     pub fn write(&mut self, user: &UserMonth) -> Result<(), Error> {
-        for (table, (path, file)) in TABLES.iter().zip(&mut self.files) {
+        for (table, (path, file)) in self.tables.iter().zip(&mut self.files) {
             file.write_all(&user.person.id)
                 .and_then(|()| (table.fields)(file, user))
                 .and_then(|()| file.write_all(b"\n"))

@@ -111,6 +111,41 @@ fn same_seed_same_bytes_on_every_machine() {
 }
 
 #[test]
+fn other_labels_leave_the_other_tables_alone() {
+    let of = |task| digests(&sample(&SampleSettings { task, ..settings(2, 300, 42) }).1);
+    let churn = of(LabelTask::Binary);
+    for task in [LabelTask::Multiclass, LabelTask::Regression] {
+        let other = of(task);
+        for (name, digest) in &churn {
+            assert_eq!(digest == &other[name], !name.ends_with("labels.csv"), "{task:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn other_labels_hang_on_the_columns_and_turn_with_the_relation() {
+    let users = |task, relation_month| {
+        let settings = SampleSettings { task, relation_month, drift_month: Some(2), ..settings(2, 4000, 7) };
+        read_month(&sample(&settings).1[0])
+    };
+    let with_watch = |relation| {
+        let users = users(LabelTask::Regression, relation);
+        correlation(&column(&users, "spend_next_30d"), &column(&users, "watch_hours_30d"))
+    };
+    assert!(
+        with_watch(None) > 0.5 && with_watch(Some(1)) < 0.1,
+        "{} {}",
+        with_watch(None),
+        with_watch(Some(1))
+    );
+    let plans = users(LabelTask::Multiclass, None);
+    for plan in ["basic", "plus", "premium"] {
+        let share = plans.values().filter(|user| user["next_plan"] == plan).count() as f64 / 4000.0;
+        assert!((0.15..0.6).contains(&share), "{plan}: {share}");
+    }
+}
+
+#[test]
 fn seeds_differ_in_every_file() {
     let (_a, first) = sample(&settings(1, 100, 1));
     let (_b, second) = sample(&settings(1, 100, 2));

@@ -7,6 +7,7 @@ use streamflow_dataset::Snapshot;
 use tokio::sync::watch;
 
 use super::{OnlineFeatures, Served, Serving};
+use crate::drift::task_of;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
@@ -42,7 +43,8 @@ impl Loader {
     /// same inputs are not tried again.
     pub async fn refresh(&mut self) -> anyhow::Result<()> {
         let name = &self.workspace.config.model.name;
-        let version = self.workspace.registry.production(name).await?.map(|production| production.version);
+        let production = self.workspace.registry.production(name).await?;
+        let version = production.as_ref().map(|production| production.version);
         let snapshots = self.workspace.snapshots.clone();
         let snapshots = tokio::task::spawn_blocking(move || snapshots.snapshots()).await??;
         let inputs = Inputs { version, snapshots };
@@ -51,6 +53,9 @@ impl Loader {
         }
         self.loaded = inputs;
         let Some(version) = version else { return Ok(()) };
+        if let Some(production) = &production {
+            production.check_task(task_of(&self.workspace.config.dataset.label))?;
+        }
         if let Some(serving) = serving(&self.workspace, version).await? {
             tracing::info!(model = %name, version, as_of = %serving.as_of, "serving");
             self.served.store(Some(Arc::new(serving)));

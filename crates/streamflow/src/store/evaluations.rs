@@ -75,26 +75,28 @@ impl Store {
         sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM evaluations").fetch_one(&self.pool).await
     }
 
-    /// The AUC of the newest realised measurement of each period before one, oldest first; none where it is undefined.
+    /// A metric of the newest realised measurement of each period before one, oldest first; none where it is undefined.
     /// The month that the version was trained on is left out.
-    pub async fn realised_aucs_before(
+    pub async fn realised_before(
         &self,
         model: &str,
         version: i64,
         period: &str,
+        metric: &str,
     ) -> sqlx::Result<Vec<Option<f64>>> {
         // As the JSON has it: a measurement is read by one parser, to the last digit.
-        let aucs: Vec<Option<String>> = sqlx::query_scalar(
-            "SELECT evaluation -> '$.realised.measured.metrics.roc_auc.value' FROM evaluations WHERE id IN
+        let values: Vec<Option<String>> = sqlx::query_scalar(
+            "SELECT evaluation -> ('$.realised.measured.metrics.' || ? || '.value') FROM evaluations WHERE id IN
              (SELECT MAX(id) FROM evaluations WHERE model = ? AND version = ? AND kind = 'realised' GROUP BY period)
              AND period < ? AND period <> evaluation ->> '$.trained_on' ORDER BY period",
         )
+        .bind(metric)
         .bind(model)
         .bind(version)
         .bind(period)
         .fetch_all(&self.pool)
         .await?;
-        Ok(aucs.into_iter().map(|auc| auc?.parse().ok()).collect())
+        Ok(values.into_iter().map(|value| value?.parse().ok()).collect())
     }
 
     /// The newest measurement of each version, period and kind of a model, oldest period first.
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_aucs_before_a_period_are_those_of_its_version_and_other_months() {
+    async fn the_values_before_a_period_are_those_of_its_version_and_other_months() {
         let (_dir, store) = temporary().await;
         for (version, period, kind, auc) in [
             (1, "2024-01-31", "realised", json!(0.84)),
@@ -165,7 +167,7 @@ mod tests {
                 NewEvaluation { model: "churn", version, period, kind, run: None, evaluation: &evaluation };
             store.add_evaluation(&new).await.unwrap();
         }
-        let before = async |period| store.realised_aucs_before("churn", 1, period).await.unwrap();
+        let before = async |period| store.realised_before("churn", 1, period, "roc_auc").await.unwrap();
         assert_eq!(before("2024-05-31").await, [Some(0.8125000000000001), None]);
         assert_eq!(before("2024-02-29").await, []);
     }

@@ -59,6 +59,21 @@ impl FromRow<'_, SqliteRow> for ModelVersion {
     }
 }
 
+impl ModelVersion {
+    /// # Errors
+    /// A version that predicts something else than the label is for.
+    pub fn check_task(&self, expected: Task) -> anyhow::Result<()> {
+        let Self { name, version, task, .. } = self;
+        if task == expected.name() {
+            return Ok(());
+        }
+        anyhow::bail!(
+            "version {version} of {name} is of the task {task:?}, and dataset.label.task is {:?}; give model.name another name for models of this task, or set the task back",
+            expected.name()
+        )
+    }
+}
+
 fn origin_of(row: &SqliteRow) -> sqlx::Result<Option<Origin>> {
     let text: Option<String> = row.try_get("origin")?;
     let origin = text.map(|text| serde_json::from_str(&text)).transpose();

@@ -9,7 +9,7 @@ use streamflow::config::ApiConfig;
 use streamflow::drift::watcher::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
 use streamflow_dataset::{Column, Frame, Values};
-use streamflow_model::{FeatureColumn, Features, Model, TrainSettings, train};
+use streamflow_model::{FeatureColumn, Features, Labels, Model, TrainSettings, train};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -77,7 +77,7 @@ fn model() -> Model {
         let table = table();
         let columns = FEATURES.iter().map(|&name| (name.to_owned(), feature_column(&table, name))).collect();
         let features = Features::new(columns).unwrap();
-        let labels: Vec<Option<bool>> = (0..USERS).map(|row| Some(row * 7 % 60 < 24)).collect();
+        let labels = Labels::Binary((0..USERS).map(|row| Some(row * 7 % 60 < 24)).collect());
         let users: Vec<String> = (0..USERS).map(user_id).collect();
         train(&features, &labels, &users, &TrainSettings::default()).unwrap().model
     });

@@ -413,10 +413,13 @@ fn six_months_say_what_is_usual_and_the_configuration_what_it_is_worth() {
         assert!((worth - 10.0 * count("true_positive") + count("false_positive")).abs() < 1e-9);
     }
     assert_eq!(
-        (&history[7]["usual"]["months"], &history[7]["usual"]["is_below"]),
+        (&history[7]["usual"]["months"], &history[7]["usual"]["is_unusual"]),
         (&6.into(), &false.into())
     );
-    assert_eq!((&history[8]["usual"]["months"], &history[8]["usual"]["is_below"]), (&7.into(), &true.into()));
+    assert_eq!(
+        (&history[8]["usual"]["months"], &history[8]["usual"]["is_unusual"]),
+        (&7.into(), &true.into())
+    );
     let told = project.ok(&["evaluate", "--history"]);
     assert!(told.contains("USUAL FROM"), "{told}");
     let told = project.ok(&["evaluate"]);

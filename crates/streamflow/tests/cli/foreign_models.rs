@@ -92,7 +92,7 @@ fn what_is_no_model_is_refused_with_the_reason() {
             &["linear.txt"],
             "LightGBM text model with linear trees (is_linear=1): train with linear_tree=false",
         ),
-        (&["regression.txt"], "the model is one of regression, and only binary classifiers are registered"),
+        (&["regression.txt"], "the model is a regression, and the label is for a classifier of two classes"),
         (&["text.txt"], "this is no model file that is known here"),
         (&["large.onnx"], "has 2147483648 bytes; a model file may have 268435456"),
         (&["none.onnx"], "cannot read none.onnx"),

@@ -25,5 +25,6 @@ mod prometheus;
 mod prune;
 mod serve;
 mod server;
+mod tasks;
 mod tls;
 mod up;

@@ -91,7 +91,27 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
+impl fmt::Display for Scalar {
+    /// As the configuration has it.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Scalar::Text(text) => write!(f, "{text:?}"),
+            other => f.write_str(&other.name()),
+        }
+    }
+}
+
 impl Scalar {
+    /// The value as a column of a frame says it in text.
+    pub fn name(&self) -> String {
+        match self {
+            Scalar::Boolean(value) => value.to_string(),
+            Scalar::Integer(value) => value.to_string(),
+            Scalar::Float(value) => value.to_string(),
+            Scalar::Text(text) => text.clone(),
+        }
+    }
+
     /// The number that it is, dates as days since 1970-01-01; `None` for other text and booleans.
     pub(crate) fn number(&self) -> Option<f64> {
         match self {

@@ -1,6 +1,7 @@
 //! Turns a drop into the snapshot of a date: everything is read and checked first, and then committed
 //! whole or not at all.
 
+mod label_check;
 mod reading;
 mod source;
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Progress;
+use super::label_check::LabelCheck;
 use super::source::Source;
 use crate::cell::Cell;
 use crate::error::Error;
@@ -91,6 +92,7 @@ impl DropReading<'_> {
         let target = Target { table: name, file: &file, entity: dataset.entity.column(), spec };
         let mut check = TableCheck::new(name, spec, entities);
         let mut entities = FirstRows::default();
+        let mut labels = LabelCheck::new(&dataset.label, name);
         let mut writer = SnapshotWriter::new(disk, staging.table_path(name));
         let mut forgotten_rows = 0;
         let mut sink = |rows: Rows, bytes: u64, problems: &mut Problems| {
@@ -103,6 +105,9 @@ impl DropReading<'_> {
                 rows.filtered(&kept)?
             };
             entities.add(&rows, &target, problems);
+            if let Some(labels) = &mut labels {
+                labels.add(&rows, &target, problems);
+            }
             check.update(&rows);
             writer.write(&rows.batch)?;
             let rows = last_row;

@@ -1,4 +1,4 @@
-//! `streamflow models import`: a classifier that was trained elsewhere becomes a version of the registry.
+//! `streamflow models import`: a model that was trained elsewhere becomes a version of the registry.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,11 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 use streamflow_dataset::{Period, PointInTime};
-use streamflow_model::{Import, ImportSettings, ImportedFeature, Predictions, metrics};
+use streamflow_model::{
+    Answers, ClassRows, Import, ImportSettings, ImportedFeature, Labels, Predictions, Task, TaskMetrics,
+    largest, metrics,
+};
+use streamflow_performance::{MeasuredClasses, MeasuredValues, significant};
 
 use super::super::{Context, date};
 use crate::drift::TrainingTable;
@@ -39,7 +43,7 @@ pub struct Args {
     /// The last date of the data that it was trained on; without it, it may have been trained on every month
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     trained_until: Option<Period>,
-    /// The probability from which a row is predicted positive
+    /// The probability from which a row is predicted positive, by a classifier of two classes
     #[arg(long, value_name = "PROBABILITY", default_value_t = 0.5)]
     threshold: f64,
 }
@@ -76,16 +80,22 @@ struct Imported {
     evaluation: Option<Evaluation>,
 }
 
-/// The scores of the newest month.
+/// What the model says of the newest month.
 #[derive(Serialize)]
 struct Scores {
     as_of: Period,
     rows: usize,
-    positive_share: f64,
+    /// Of two classes: the share of rows that are predicted positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positive_share: Option<f64>,
+    /// Of several classes: the share of rows that are predicted to be of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class_shares: Option<Vec<(String, f64)>>,
     mean: f64,
     quantiles: Vec<(f64, f64)>,
-    /// Rows by score in tenths.
+    /// Rows in ten bins of equal width, and where the first begins and the last ends.
     histogram: Vec<usize>,
+    range: (f64, f64),
     /// Columns with rows of levels that training did not have, and how many.
     unseen: Vec<(String, u64)>,
 }
@@ -97,10 +107,16 @@ async fn import(args: &Args, file: ModelFile, workspace: &Workspace) -> anyhow::
     let (as_of, table) = (month.as_of, month.table);
     let settings = ImportSettings {
         file: file.name(),
+        task: table.labels.task(),
+        classes: match &table.labels {
+            Labels::Multiclass { classes, .. } => classes.clone(),
+            Labels::Binary(_) | Labels::Regression(_) => Vec::new(),
+        },
         mapping: args.map.clone(),
         threshold: args.threshold,
         trained_until: args.trained_until.map(|date| date.to_string()),
     };
+    registry.check_task(&name, table.labels.task()).await?;
     let shown = file.path.display().to_string();
     let import = Import::new(file.bytes, table.features.names(), settings);
     let import = import.with_context(|| format!("cannot import {shown}"))?;
@@ -108,8 +124,11 @@ async fn import(args: &Args, file: ModelFile, workspace: &Workspace) -> anyhow::
     let predictions = predictions.with_context(|| format!("{shown} cannot score the month {as_of}"))?;
     let scores = Scores::new(&import, &predictions, as_of)?;
     let is_new = args.trained_until.is_some_and(|until| until < as_of);
-    let metrics = if is_new { measured(&import, &predictions, &table) } else { None };
-    let metrics = metrics.unwrap_or_else(|| json!({ "threshold": args.threshold }));
+    let metrics = if is_new { measured(&import, &predictions, &table)? } else { None };
+    let metrics = metrics.unwrap_or_else(|| match import.model.task() {
+        Task::Binary => json!({ "threshold": args.threshold }),
+        Task::Multiclass | Task::Regression => json!({}),
+    });
     let record = import.record.clone();
     let new = NewImport { as_of: args.trained_until.unwrap_or(as_of), import, metrics };
     let version = registry.register_import(&name, new).await?;
@@ -138,18 +157,41 @@ async fn newest(workspace: &Workspace) -> anyhow::Result<Month> {
             bail!("no month was ingested, so the model cannot be checked against the dataset; see `streamflow ingest`");
         };
         let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(frame, spec.entity.column(), &spec.label.column)?;
+        let table = TrainingTable::new(frame, spec.entity.column(), &spec.label)?;
         Ok(Month { as_of, table })
     })
     .await?
 }
 
-/// The metrics that training records, on labelled rows that the model was not trained on.
-fn measured(import: &Import, predictions: &Predictions, table: &TrainingTable) -> Option<Value> {
-    let labelled = table.labels.iter().zip(&predictions.probabilities);
+/// The metrics that training records, on labelled rows that the model was not trained on; none where there is none.
+fn measured(
+    import: &Import,
+    predictions: &Predictions,
+    table: &TrainingTable,
+) -> anyhow::Result<Option<Value>> {
+    let measured = match (&table.labels, &predictions.answers) {
+        (Labels::Binary(labels), Answers::Probability(scores)) => {
+            return Ok(measured_binary(labels, scores, import.record.threshold));
+        }
+        (Labels::Multiclass { codes, classes }, Answers::Probabilities(rows)) => {
+            let found = ClassRows::new(import.model.classes(), rows, codes, classes);
+            let measured = MeasuredClasses::measure(&found.actual, &found.probabilities, 0)?;
+            (measured.metrics, measured.rows)
+        }
+        (Labels::Regression(truths), Answers::Value(values)) => {
+            let measured = MeasuredValues::measure(truths, values)?;
+            (measured.metrics, measured.rows)
+        }
+        _ => return Ok(None),
+    };
+    let (metrics, rows) = measured;
+    Ok((rows > 0).then(|| serde_json::to_value(TaskMetrics::new(&metrics, 0, rows))).transpose()?)
+}
+
+fn measured_binary(labels: &[Option<bool>], scores: &[f64], threshold: f64) -> Option<Value> {
+    let labelled = labels.iter().zip(scores);
     let (labels, scores): (Vec<bool>, Vec<f64>) =
         labelled.filter_map(|(label, score)| Some(((*label)?, *score))).unzip();
-    let threshold = import.record.threshold;
     let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
     let bins = metrics::CALIBRATION_BINS;
     Some(json!({
@@ -167,47 +209,82 @@ fn measured(import: &Import, predictions: &Predictions, table: &TrainingTable) -
 
 impl Scores {
     fn new(import: &Import, predictions: &Predictions, as_of: Period) -> anyhow::Result<Scores> {
-        let mut sorted = predictions.probabilities.clone();
-        if let Some(row) = sorted.iter().position(|score| !(0.0..=1.0).contains(score)) {
-            let score = sorted[row];
-            bail!(
-                "the model gives {score} for a row of {as_of}, which is no probability; expected numbers from 0 to 1 (a classifier without its last step gives raw scores)"
-            );
-        }
+        let (mut positive_share, mut class_shares) = (None, None);
+        let mut sorted = match &predictions.answers {
+            Answers::Probability(all) => {
+                check_probabilities(all.iter().copied(), as_of)?;
+                let positive = all.iter().filter(|score| **score >= import.record.threshold).count();
+                positive_share = Some(positive as f64 / all.len().max(1) as f64);
+                all.clone()
+            }
+            Answers::Probabilities(all) => {
+                check_probabilities(all.iter().flatten().copied(), as_of)?;
+                class_shares = Some(shares(import.model.classes(), all));
+                all.iter().map(|row| row[largest(row)]).collect()
+            }
+            Answers::Value(all) => {
+                if let Some(value) = all.iter().find(|value| !value.is_finite()) {
+                    bail!("the model gives {value} for a row of {as_of}; expected finite numbers");
+                }
+                all.clone()
+            }
+        };
         sorted.sort_by(f64::total_cmp);
         let rows = sorted.len();
+        let range = match (&predictions.answers, sorted.first(), sorted.last()) {
+            (Answers::Value(_), Some(&low), Some(&high)) if low < high => (low, high),
+            (Answers::Value(_), Some(&low), _) => (low, low + 1.0),
+            _ => (0.0, 1.0),
+        };
+        let width = (range.1 - range.0) / BINS as f64;
         let mut histogram = vec![0; BINS];
-        sorted.iter().for_each(|score| histogram[((score * BINS as f64) as usize).min(BINS - 1)] += 1);
+        sorted.iter().for_each(|score| histogram[(((score - range.0) / width) as usize).min(BINS - 1)] += 1);
         let at = |quantile: f64| sorted.get(((rows.max(1) - 1) as f64 * quantile).round() as usize).copied();
-        let positive = sorted.iter().filter(|score| **score >= import.record.threshold).count();
         let columns = import.record.features.iter().map(|feature| feature.column.clone());
         let unseen = columns.zip(predictions.unseen.iter().copied()).filter(|(_, rows)| *rows > 0);
         Ok(Scores {
             as_of,
             rows,
-            positive_share: positive as f64 / rows.max(1) as f64,
+            positive_share,
+            class_shares,
             mean: sorted.iter().sum::<f64>() / rows.max(1) as f64,
             quantiles: QUANTILES.iter().filter_map(|&quantile| Some((quantile, at(quantile)?))).collect(),
             histogram,
+            range,
             unseen: unseen.collect(),
         })
     }
 
     fn text(&self) -> String {
         let most = self.histogram.iter().copied().max().unwrap_or(0).max(1);
-        let mut chart = table(["SCORE", "ROWS", ""]);
+        let mut chart = table([if self.range == (0.0, 1.0) { "SCORE" } else { "VALUE" }, "ROWS", ""]);
         for (bin, rows) in self.histogram.iter().enumerate() {
-            let range = format!("{:.1} to {:.1}", bin as f64 / 10.0, (bin + 1) as f64 / 10.0);
+            let (low, width) = (self.range.0, (self.range.1 - self.range.0) / BINS as f64);
+            let (from, to) = (low + bin as f64 * width, low + (bin + 1) as f64 * width);
+            let range = match self.range {
+                (0.0, 1.0) => format!("{from:.1} to {to:.1}"),
+                _ => format!("{} to {}", significant(from), significant(to)),
+            };
             chart.add_row([range, rows.to_string(), "█".repeat(rows * 30 / most)]);
         }
         let quantiles: Vec<String> =
             self.quantiles.iter().map(|(at, score)| format!("{score:.3} ({:.0} %)", at * 100.0)).collect();
+        let (what, predicted) = match (self.positive_share, &self.class_shares) {
+            (Some(share), _) => ("Scores", format!(", {:.1} % predicted positive", share * 100.0)),
+            (_, Some(shares)) => {
+                let of = |(class, share): &(String, f64)| format!("{:.1} % {class}", share * 100.0);
+                (
+                    "Probabilities of the predicted class",
+                    format!(", predicted {}", shares.iter().map(of).collect::<Vec<_>>().join(", ")),
+                )
+            }
+            (None, None) => ("Predictions", String::new()),
+        };
         let mut text = format!(
-            "Scores of {} rows of {}: mean {:.3}, {:.1} % predicted positive; quantiles {}\n{chart}",
+            "{what} of {} rows of {}: mean {:.3}{predicted}; quantiles {}\n{chart}",
             self.rows,
             self.as_of,
             self.mean,
-            self.positive_share * 100.0,
             quantiles.join(", ")
         );
         for (column, rows) in &self.unseen {
@@ -217,6 +294,24 @@ impl Scores {
         }
         text
     }
+}
+
+fn check_probabilities(mut scores: impl Iterator<Item = f64>, as_of: Period) -> anyhow::Result<()> {
+    match scores.find(|score| !(0.0..=1.0).contains(score)) {
+        None => Ok(()),
+        Some(score) => bail!(
+            "the model gives {score} for a row of {as_of}, which is no probability; expected numbers from 0 to 1 (a classifier without its last step gives raw scores)"
+        ),
+    }
+}
+
+/// The share of rows that are predicted to be of each class.
+fn shares(classes: &[String], rows: &[Vec<f64>]) -> Vec<(String, f64)> {
+    let share = |(class, name): (usize, &String)| {
+        let predicted = rows.iter().filter(|row| largest(row) == class).count();
+        (name.clone(), predicted as f64 / rows.len().max(1) as f64)
+    };
+    classes.iter().enumerate().map(share).collect()
 }
 
 impl Imported {

@@ -5,6 +5,7 @@ pub mod import;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use streamflow_performance::significant;
 
 use super::{Context, actor, block_on};
 use crate::notify::Outbox;
@@ -17,7 +18,7 @@ use crate::terminal::table;
 pub enum Args {
     /// All versions with their validation metrics
     Ls,
-    /// Register a classifier that was trained elsewhere, after checking it on the newest month
+    /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
@@ -79,23 +80,36 @@ fn trained_on(version: &ModelVersion) -> String {
     }
 }
 
+/// The validation metrics that a reader compares versions by, the one that decides first.
+fn metrics(version: &ModelVersion) -> String {
+    let names: &[(&str, &str)] = match version.task.as_str() {
+        "regression" => &[("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²")],
+        "multiclass" => &[("log_loss", "log loss"), ("accuracy", "accuracy"), ("macro_f1", "macro F1")],
+        _ => &[("auc", "AUC"), ("f1", "F1"), ("log_loss", "log loss")],
+    };
+    let known = names.iter().filter_map(|(key, name)| {
+        let value = version.metrics[*key].as_f64()?;
+        Some(match version.task.as_str() {
+            "regression" => format!("{name} {}", significant(value)),
+            _ => format!("{name} {value:.4}"),
+        })
+    });
+    known.collect::<Vec<_>>().join(", ")
+}
+
 fn list(versions: &[ModelVersion]) -> String {
     if versions.is_empty() {
         return "No model has been trained yet; `streamflow train --as-of DATE` trains one.".to_owned();
     }
-    let mut table = table(["MODEL", "VERSION", "STAGE", "TRAINED ON", "AUC", "F1", "LOG LOSS", "CREATED"]);
+    let mut table = table(["MODEL", "VERSION", "STAGE", "TASK", "TRAINED ON", "METRICS", "CREATED"]);
     for version in versions {
-        let metric = |name: &str| {
-            version.metrics[name].as_f64().map_or_else(String::new, |value| format!("{value:.4}"))
-        };
         table.add_row([
             version.name.clone(),
             version.version.to_string(),
             if version.production { "production".into() } else { String::new() },
+            version.task.clone(),
             trained_on(version),
-            metric("auc"),
-            metric("f1"),
-            metric("log_loss"),
+            metrics(version),
             version.created_at.clone(),
         ]);
     }

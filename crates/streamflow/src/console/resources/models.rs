@@ -25,6 +25,8 @@ pub struct Models {
 #[schema(as = ModelVersion)]
 struct Version {
     version: i64,
+    /// What it predicts: `binary`, `multiclass` or `regression`.
+    task: String,
     created: String,
     /// The snapshot it was trained on; of an imported one the last date of its training data, where that is known.
     trained_on: Option<String>,
@@ -50,6 +52,7 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
         .filter(|version| version.name == name)
         .map(|version| Version {
             version: version.version,
+            task: version.task,
             created: version.created_at,
             trained_on: match &version.origin {
                 None => Some(version.as_of),

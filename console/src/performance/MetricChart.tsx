@@ -1,11 +1,11 @@
-/** AUC by month and version: what was measured as a line in its interval, what was estimated dashed and hollow. */
+/** The deciding metric by month and version: what was measured as a line in its interval, what was estimated dashed and hollow. */
 
 import { Fragment } from 'preact';
 import { useWidth } from '../chart/useWidth';
 import { PALETTE } from '../legend';
 import { linkTo } from '../location';
 import { formatNumber } from '../units';
-import { aucRange, type AucLine, type AucPoint } from './evaluation';
+import { decidingOf, isError, rangeOf, stepOf, type Line, type Point as MetricPoint, type Task } from './evaluation';
 
 const HEIGHT = 268;
 const LEFT = 44;
@@ -18,9 +18,10 @@ interface Scale {
   y: (value: number) => number;
 }
 
-export function AucChart({ lines, selected }: { lines: readonly AucLine[]; selected: string | null }) {
+export function MetricChart({ lines, task, selected }: { lines: readonly Line[]; task: Task; selected: string | null }) {
   const { box, width } = useWidth<HTMLDivElement>();
-  const [low, high] = aucRange(lines);
+  const [low, high] = rangeOf(lines, task);
+  const { title } = decidingOf(task);
   const times = [...new Set(lines.flatMap(({ realised, estimated }) => [...realised, ...estimated].map(({ time }) => time)))].sort((a, b) => a - b);
   const [first = 0, last = 0] = [times[0], times.at(-1)];
   const inner = Math.max(40, width - LEFT - RIGHT);
@@ -29,31 +30,33 @@ export function AucChart({ lines, selected }: { lines: readonly AucLine[]; selec
     x: (time) => LEFT + (last > first ? inner * (0.04 + (0.92 * (time - first)) / (last - first)) : inner / 2),
     y: (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low)),
   };
-  const ticks = Array.from({ length: Math.round((high - low) / 0.1) + 1 }, (_, i) => Math.ceil(low * 10 - 1e-9) / 10 + i * 0.1).filter((tick) => tick <= high + 1e-9);
+  const step = isError(task) ? stepOf(high) : 0.1;
+  const ticks = Array.from({ length: Math.round((high - low) / step) + 1 }, (_, i) => (Math.ceil(low / step - 1e-9) + i) * step).filter((tick) => tick <= high + step * 1e-9);
+  const chance = !isError(task);
   return (
     <div class="auc-chart" ref={box}>
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="group" aria-label={`AUC of ${lines.length} ${lines.length === 1 ? 'version' : 'versions'} over ${times.length} ${times.length === 1 ? 'month' : 'months'}`}>
+        <svg width={width} height={HEIGHT} role="group" aria-label={`${title} of ${lines.length} ${lines.length === 1 ? 'version' : 'versions'} over ${times.length} ${times.length === 1 ? 'month' : 'months'}`}>
           {ticks.map((tick) => (
             <Fragment key={tick}>
-              <line class={Math.abs(tick - 0.5) < 1e-9 ? 'chance' : 'grid-line'} x1={LEFT} x2={width - RIGHT} y1={scale.y(tick)} y2={scale.y(tick)} />
+              <line class={chance && Math.abs(tick - 0.5) < 1e-9 ? 'chance' : 'grid-line'} x1={LEFT} x2={width - RIGHT} y1={scale.y(tick)} y2={scale.y(tick)} />
               <text x={LEFT - 8} y={scale.y(tick) + 4} text-anchor="end">
-                {tick.toFixed(1)}
+                {chance ? tick.toFixed(1) : formatNumber(tick, 3)}
               </text>
             </Fragment>
           ))}
-          {low < 0.5 && (
+          {chance && low < 0.5 && (
             <text x={width - RIGHT} y={scale.y(0.5) - 5} text-anchor="end" class="quiet-text">
               0.5 is chance
             </text>
           )}
           <MonthTexts times={times} scale={scale} />
           {lines.map((line, i) => (
-            <Line key={line.version} line={line} colour={i % PALETTE} scale={scale} selected={selected} />
+            <VersionLine key={line.version} line={line} title={title} colour={i % PALETTE} scale={scale} selected={selected} />
           ))}
         </svg>
       )}
-      <Legend lines={lines} />
+      <Legend lines={lines} task={task} />
     </div>
   );
 }
@@ -78,9 +81,9 @@ function MonthTexts({ times, scale }: { times: readonly number[]; scale: Scale }
   );
 }
 
-function Line({ line, colour, scale, selected }: { line: AucLine; colour: number; scale: Scale; selected: string | null }) {
+function VersionLine({ line, title, colour, scale, selected }: { line: Line; title: string; colour: number; scale: Scale; selected: string | null }) {
   const { version, realised, estimated } = line;
-  const path = (points: readonly AucPoint[]): string => points.map(({ time, value }, i) => `${i ? 'L' : 'M'}${scale.x(time).toFixed(1)} ${scale.y(value).toFixed(1)}`).join('');
+  const path = (points: readonly MetricPoint[]): string => points.map(({ time, value }, i) => `${i ? 'L' : 'M'}${scale.x(time).toFixed(1)} ${scale.y(value).toFixed(1)}`).join('');
   return (
     <g class={`auc-line s-${colour}`}>
       <path class="band" d={bandOf(realised, scale)} />
@@ -88,17 +91,17 @@ function Line({ line, colour, scale, selected }: { line: AucLine; colour: number
       <path class="estimate" d={path(estimated)} />
       <path class="measured" d={path(realised)} />
       {estimated.map((point) => (
-        <Point key={point.period} point={point} version={version} kind="estimate" scale={scale} selected={selected} />
+        <Point key={point.period} point={point} title={title} version={version} kind="estimate" scale={scale} selected={selected} />
       ))}
       {realised.map((point) => (
-        <Point key={point.period} point={point} version={version} kind="measured" scale={scale} selected={selected} />
+        <Point key={point.period} point={point} title={title} version={version} kind="measured" scale={scale} selected={selected} />
       ))}
     </g>
   );
 }
 
 /** The intervals as one area; a month alone is an area of some width. */
-function bandOf(points: readonly AucPoint[], { x, y }: Scale): string {
+function bandOf(points: readonly MetricPoint[], { x, y }: Scale): string {
   const known = points.flatMap(({ time, interval }) => (interval ? [{ left: x(time), ...interval }] : []));
   const [only] = known;
   if (!only) return '';
@@ -108,8 +111,8 @@ function bandOf(points: readonly AucPoint[], { x, y }: Scale): string {
   return `M${[...upper, ...lower].join('L')}Z`;
 }
 
-/** A tick under each month that has enough months before it to say from which AUC on it is usual. */
-function usualOf(points: readonly AucPoint[], { x, y }: Scale): string {
+/** A tick under each month that has enough months before it to say what is usual. */
+function usualOf(points: readonly MetricPoint[], { x, y }: Scale): string {
   return points.map(({ time, usual }) => (usual === null ? '' : `M${(x(time) - 12).toFixed(1)} ${y(usual).toFixed(1)}h24`)).join('');
 }
 
@@ -118,16 +121,17 @@ export function sayInterval(interval: { low: number; high: number } | null): str
 }
 
 interface PointProps {
-  point: AucPoint;
+  point: MetricPoint;
+  title: string;
   version: number;
   kind: 'measured' | 'estimate';
   scale: Scale;
   selected: string | null;
 }
 
-function Point({ point: { period, time, value, interval }, version, kind, scale, selected }: PointProps) {
+function Point({ point: { period, time, value, interval }, title, version, kind, scale, selected }: PointProps) {
   const here = selected === `${period}/${version}`;
-  const said = `Version ${version} on ${period}: AUC ${formatNumber(value, 3)} ${kind === 'measured' ? 'by its labels' : 'estimated, without labels'}, ${sayInterval(interval)}`;
+  const said = `Version ${version} on ${period}: ${title} ${formatNumber(value, 3)} ${kind === 'measured' ? 'by its labels' : 'estimated, without labels'}, ${sayInterval(interval)}`;
   return (
     <a href={linkTo(`performance/${period}/${version}`)} aria-label={said} aria-current={here ? 'true' : undefined}>
       <title>{said}</title>
@@ -137,7 +141,7 @@ function Point({ point: { period, time, value, interval }, version, kind, scale,
   );
 }
 
-function Legend({ lines }: { lines: readonly AucLine[] }) {
+function Legend({ lines, task }: { lines: readonly Line[]; task: Task }) {
   return (
     <ul class="auc-legend">
       {lines.map(({ version }, i) => (
@@ -153,12 +157,14 @@ function Legend({ lines }: { lines: readonly AucLine[] }) {
           <svg width="30" height="12" class="auc-line sample" aria-hidden="true">
             <path class="usual" d="M3 6H27" />
           </svg>{' '}
-          from here on usual: the mean of at least six months before, less three standard deviations
+          {isError(task) ? 'up to here usual: the mean of at least six months before and three standard deviations' : 'from here on usual: the mean of at least six months before, less three standard deviations'}
         </li>
       )}
-      <li>
-        <Sample kind="estimate" /> estimate from scores alone: no label stands behind it
-      </li>
+      {task !== 'multiclass' && (
+        <li>
+          <Sample kind="estimate" /> estimate without labels: no label stands behind it
+        </li>
+      )}
     </ul>
   );
 }

@@ -1,0 +1,109 @@
+//! What a version's scores suggest of its performance where labels are missing.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use streamflow_model::{Answers, FeatureColumn, Features, Labels, TrainSettings, train};
+use streamflow_performance::{
+    Cbpe, CbpeSettings, Dle, ErrorMetric, Estimated, EstimatedValue, Labelled, MIN_REFERENCE_CHUNKS, Metric,
+    Rows,
+};
+
+use super::judged::Numbers;
+use super::scored::Scored;
+
+/// The column of a learner of errors that holds the model's prediction.
+const PREDICTION: &str = "streamflow_prediction";
+
+/// What scores suggest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub estimated: Estimated,
+    /// How the scores were calibrated or the errors learned, in a sentence.
+    pub calibration: String,
+}
+
+/// Of a classifier of two classes: each calibrated score is taken for the chance of a positive row. None where the
+/// reference has not both classes.
+pub fn of_scores(
+    reference: &Rows,
+    folds: &[u32],
+    rows: &Rows,
+    seed: u64,
+) -> anyhow::Result<Option<Estimate>> {
+    if Labelled::new(reference).auc().is_none() {
+        return Ok(None);
+    }
+    let settings = CbpeSettings { seed, ..CbpeSettings::default() };
+    let cbpe = Cbpe::fit(reference, folds, settings)?;
+    let calibration = cbpe.calibration().reason.clone();
+    Ok(Some(Estimate { estimated: cbpe.estimate(rows), calibration }))
+}
+
+/// Of a regression: a learner learns the size of the errors on the reference from the features and the prediction, and is
+/// asked about the month.
+///
+/// # Errors
+/// A reference of which nothing can be learned, such as too few rows.
+pub fn of_errors(
+    (reference, of_reference): (&Scored, &Numbers),
+    (scored, of_month): (&Scored, &Numbers),
+    seed: u64,
+) -> anyhow::Result<Estimate> {
+    let learned_from = features(reference, of_reference)?;
+    let asked = features(scored, of_month)?;
+    let mut metrics = BTreeMap::new();
+    for (metric, error) in [(Metric::Rmse, ErrorMetric::Rmse), (Metric::Mae, ErrorMetric::Mae)] {
+        let both = (of_reference.truths.as_slice(), of_reference.predictions.as_slice());
+        let dle = Dle::new(error, both, &[], MIN_REFERENCE_CHUNKS)?;
+        let losses = dle.losses().iter().map(|loss| loss.unwrap_or(f64::NAN)).collect();
+        let learner = train(&learned_from, &Labels::Regression(losses), &reference.entities, &settings(seed))
+            .context("nothing can be learned of the errors on the rows of the validation")?;
+        let Answers::Value(predicted) = learner.model.predict(&asked)?.answers else { continue };
+        let found = dle.estimate(&predicted);
+        let (value, sampling_error, band) = (found.value, found.sampling_error, found.band);
+        metrics.insert(metric, EstimatedValue { value, sampling_error, band, reason: None });
+    }
+    let rows = of_month.predictions.len();
+    let estimated = Estimated { rows, scored: rows, used: rows, expected_positives: 0.0, metrics };
+    let learned = of_reference.truths.iter().filter(|truth| !truth.is_nan()).count();
+    let calibration = format!(
+        "The size of the errors was learned from {learned} rows that the version was not trained on."
+    );
+    Ok(Estimate { estimated, calibration })
+}
+
+/// Few and small trees: the reference is a quarter of a month, and the monitoring of a month waits for them. By another
+/// split than the version's own, by which all rows of the reference are held out.
+fn settings(seed: u64) -> TrainSettings {
+    TrainSettings {
+        seed: !seed,
+        validation_share: 0.1,
+        folds: 2,
+        selection_rows: 10_000,
+        max_depths: vec![2],
+        max_rounds: 100,
+        early_stopping_rounds: 10,
+        max_bins: 64,
+        ..TrainSettings::default()
+    }
+}
+
+/// The features of the rows that judge, and what the model said of them.
+fn features(scored: &Scored, numbers: &Numbers) -> anyhow::Result<Features> {
+    let pick = |column: &FeatureColumn| match column {
+        FeatureColumn::Numerical(values) => {
+            FeatureColumn::Numerical(scored.places.iter().map(|&place| values[place]).collect())
+        }
+        FeatureColumn::Categorical { codes, levels } => FeatureColumn::Categorical {
+            codes: scored.places.iter().map(|&place| codes[place]).collect(),
+            levels: levels.clone(),
+        },
+    };
+    let own = scored.features.names().iter().zip(scored.features.columns());
+    let mut columns: Vec<(String, FeatureColumn)> =
+        own.map(|(name, column)| (name.clone(), pick(column))).collect();
+    columns.push((PREDICTION.to_owned(), FeatureColumn::Numerical(numbers.predictions.clone())));
+    Ok(Features::new(columns)?)
+}
