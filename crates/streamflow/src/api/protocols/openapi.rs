@@ -35,7 +35,7 @@ const V2: &[Route] = &[
     post("/v2/models/{model}/versions/{version}/infer", "Predict by a version from tensors", OF_PREDICTIONS),
     post("/v2/repository/index", "The models, loaded or not", OF_REPOSITORY),
     empty("/v2/repository/models/{model}/load", "Read the model's file and serve it"),
-    empty("/v2/repository/models/{model}/unload", "Serve the model no longer"),
+    empty("/v2/repository/models/{model}/unload", "Take the model out of service"),
 ];
 
 const KSERVE: &[Route] = &[
