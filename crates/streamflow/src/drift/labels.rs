@@ -30,7 +30,7 @@ pub fn labels(column: Column, label: &Label) -> anyhow::Result<Labels> {
 /// The table with its label as the task has it, for a comparison: truth values, classes as texts, or numbers.
 ///
 /// # Errors
-/// As [`labels`].
+/// A value of the label that the task does not take.
 pub fn with_label(mut frame: Frame, label: &Label) -> anyhow::Result<Frame> {
     // A boolean label is what it looks like, and so is one of numbers.
     let is_plain =
