@@ -2,12 +2,11 @@
 
 use std::ops::AddAssign;
 
-use crate::forest::{BLOCK_ROWS, Forest};
+use rayon::prelude::*;
+
+use crate::forest::{Forest, ROWS_OF_A_THREAD};
 use crate::link::Width;
 use crate::predictions::Matrix;
-
-/// From so many rows on, all rows walk through one tree before the next.
-const BLOCK_FROM_ROWS: usize = 4;
 
 /// A forest whose leaves are added up.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,37 +34,26 @@ impl Sum {
     }
 
     /// Adds in the order of the trees, as every library does, in the width that `narrow` gives.
-    fn add_up<T: Copy + AddAssign>(
+    fn add_up<T: Copy + AddAssign + Send + Sync>(
         &self,
         rows: &[f64],
         features: usize,
-        narrow: impl Fn(f64) -> T,
+        narrow: impl Fn(f64) -> T + Sync,
     ) -> Vec<T> {
         let base: Vec<T> = self.base.iter().map(|&base| narrow(base)).collect();
         let count = rows.len() / features;
         let mut sums = Vec::with_capacity(count * base.len());
         (0..count).for_each(|_| sums.extend_from_slice(&base));
-        if count < BLOCK_FROM_ROWS {
-            let mut leaves = vec![0; self.forest.trees()];
-            for (row, sums) in rows.chunks_exact(features).zip(sums.chunks_exact_mut(base.len())) {
-                self.forest.leaves_of_row(row, &mut leaves);
-                for (&leaf, &output) in leaves.iter().zip(&self.outputs) {
-                    sums[output as usize] += narrow(self.values[leaf as usize]);
+        let chunks = rows.par_chunks(ROWS_OF_A_THREAD * features);
+        chunks.zip(sums.par_chunks_mut(ROWS_OF_A_THREAD * base.len())).for_each(|(rows, sums)| {
+            self.forest.leaves(rows, features, |first, tree, leaves| {
+                let output = self.outputs[tree] as usize;
+                let sums = sums[first * base.len()..].chunks_exact_mut(base.len());
+                for (&leaf, sums) in leaves.iter().zip(sums) {
+                    sums[output] += narrow(self.values[leaf as usize]);
                 }
-            }
-            return sums;
-        }
-        let mut leaves = [0; BLOCK_ROWS];
-        let blocks = rows.chunks(BLOCK_ROWS * features).zip(sums.chunks_mut(BLOCK_ROWS * base.len()));
-        for (rows, sums) in blocks {
-            let leaves = &mut leaves[..rows.len() / features];
-            for (tree, &output) in self.outputs.iter().enumerate() {
-                self.forest.leaves_of_tree(tree, rows, features, leaves);
-                for (&leaf, sums) in leaves.iter().zip(sums.chunks_exact_mut(base.len())) {
-                    sums[output as usize] += narrow(self.values[leaf as usize]);
-                }
-            }
-        }
+            });
+        });
         sums
     }
 }

@@ -3,16 +3,26 @@
 //! A walk has no branch that depends on the row where a tree compares numbers only: a leaf leads to itself, so all rows
 //! of a block take as many steps as the tree is deep, and the processor works on several at once.
 
-/// Rows that walk through a tree side by side.
-pub(crate) const BLOCK_ROWS: usize = 32;
+use std::sync::OnceLock;
+
+use crate::dense::{self, Block, Dense};
+
+/// From so many rows on, all rows walk through one tree before the next.
+const BLOCK_FROM_ROWS: usize = 4;
+
+/// From so many rows on it is worth to make a second form of the trees.
+const DENSE_FROM_ROWS: usize = 256;
+
+/// Rows that one thread works on at a time.
+pub(crate) const ROWS_OF_A_THREAD: usize = 4096;
 
 /// Trees that a single row walks through side by side.
 const SIDE_BY_SIDE: usize = 8;
 
 /// Bits of [`Node::feature`] beside the number of the feature.
-const MISSING_RIGHT: u32 = 1 << 31;
+pub(crate) const MISSING_RIGHT: u32 = 1 << 31;
 const HAS_TEST: u32 = 1 << 30;
-const FEATURE: u32 = HAS_TEST - 1;
+pub(crate) const FEATURE: u32 = HAS_TEST - 1;
 
 /// Below this magnitude LightGBM takes a number for zero (`kZeroThreshold`, a 32-bit constant).
 const LIGHTGBM_ZERO: f64 = 1e-35_f32 as f64;
@@ -68,27 +78,29 @@ impl CodeSet {
 
 /// A node: left unless the value is above the threshold. 16 bytes, so that four share a cache line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Node {
+pub(crate) struct Node {
     /// The threshold; where there is a test, its number.
-    threshold: f64,
+    pub threshold: f64,
     /// The feature with the bits above.
-    feature: u32,
+    pub feature: u32,
     /// The left child; the right one follows it. A leaf's is the leaf.
-    left: u32,
+    pub left: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Tree {
-    root: u32,
-    depth: u32,
+pub(crate) struct Tree {
+    pub root: u32,
+    pub depth: u32,
 }
 
 /// Trees over rows of numbers, NaN being missing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Forest {
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     tests: Vec<Test>,
-    trees: Vec<Tree>,
+    pub(crate) trees: Vec<Tree>,
+    /// Made when many rows are scored for the first time.
+    dense: OnceLock<Option<Dense>>,
 }
 
 impl Forest {
@@ -208,8 +220,60 @@ impl Forest {
         }
     }
 
-    /// The leaf of a row in each tree, in the order of the trees.
-    pub fn leaves_of_row(&self, row: &[f64], leaves: &mut [u32]) {
+    /// The nodes of a tree that ask something.
+    pub(crate) fn splits(&self, tree: &Tree) -> impl Iterator<Item = &Node> {
+        let mut waiting = vec![tree.root];
+        std::iter::from_fn(move || {
+            loop {
+                let at = waiting.pop()?;
+                let node = &self.nodes[at as usize];
+                if node.left != at {
+                    waiting.extend([node.left, node.left + 1]);
+                    return Some(node);
+                }
+            }
+        })
+    }
+
+    pub(crate) fn has_tests(&self, tree: &Tree) -> bool {
+        !self.tests.is_empty() && self.splits(tree).any(|node| node.feature & HAS_TEST != 0)
+    }
+
+    /// The leaves of rows, which lie one after another, `width` numbers each. `each` is given the number of the first of
+    /// some rows, a tree and the leaf of each of these rows in it; for each row the trees come in their order.
+    pub fn leaves(&self, rows: &[f64], width: usize, mut each: impl FnMut(usize, usize, &[u32])) {
+        let count = rows.len() / width;
+        if count < BLOCK_FROM_ROWS {
+            return self.leaves_row_by_row(rows, width, each);
+        }
+        let dense = if count < DENSE_FROM_ROWS {
+            None
+        } else {
+            self.dense.get_or_init(|| Dense::of(self, width)).as_ref()
+        };
+        let (mut block, mut leaves) = (Block::default(), [0; dense::ROWS]);
+        for (number, rows) in rows.chunks(dense::ROWS * width).enumerate() {
+            if let Some(dense) = dense {
+                dense.fill(&mut block, rows, width);
+            }
+            for tree in 0..self.trees.len() {
+                if !dense.is_some_and(|dense| dense.leaves_of_tree(tree, &block, &mut leaves)) {
+                    self.leaves_of_tree(tree, rows, width, &mut leaves[..rows.len() / width]);
+                }
+                each(number * dense::ROWS, tree, &leaves[..rows.len() / width]);
+            }
+        }
+    }
+
+    fn leaves_row_by_row(&self, rows: &[f64], width: usize, mut each: impl FnMut(usize, usize, &[u32])) {
+        let mut leaves = vec![0; self.trees.len()];
+        for (number, row) in rows.chunks_exact(width).enumerate() {
+            self.leaves_of_row(row, &mut leaves);
+            leaves.iter().enumerate().for_each(|(tree, leaf)| each(number, tree, &[*leaf]));
+        }
+    }
+
+    fn leaves_of_row(&self, row: &[f64], leaves: &mut [u32]) {
         for (trees, leaves) in self.trees.chunks(SIDE_BY_SIDE).zip(leaves.chunks_mut(SIDE_BY_SIDE)) {
             for (leaf, tree) in leaves.iter_mut().zip(trees) {
                 *leaf = tree.root;
@@ -223,8 +287,7 @@ impl Forest {
         }
     }
 
-    /// The leaf of each row of a block in one tree; rows lie one after another, `width` numbers each.
-    pub fn leaves_of_tree(&self, tree: usize, rows: &[f64], width: usize, leaves: &mut [u32]) {
+    fn leaves_of_tree(&self, tree: usize, rows: &[f64], width: usize, leaves: &mut [u32]) {
         let Tree { root, depth } = self.trees[tree];
         leaves.fill(root);
         for _ in 0..depth {
@@ -243,15 +306,26 @@ mod tests {
         vec![Source::Split { feature: 0, test, missing_left, left: 1, right: 2 }, Source::Leaf, Source::Leaf]
     }
 
+    /// The leaf of each row in each tree, row by row.
+    fn all_leaves(forest: &Forest, rows: &[f64], width: usize) -> Vec<u32> {
+        let mut all = vec![u32::MAX; rows.len() / width * forest.trees()];
+        forest.leaves(rows, width, |first, tree, leaves| {
+            for (row, leaf) in leaves.iter().enumerate() {
+                all[(first + row) * forest.trees() + tree] = *leaf;
+            }
+        });
+        all
+    }
+
     /// Whether a value goes left.
     fn left(test: &Test, missing_left: bool, value: f64) -> bool {
         let mut forest = Forest::default();
         forest.push(&split(test.clone(), missing_left), 0, 1).unwrap();
-        let (mut one, mut block) = ([0], [0; 3]);
-        forest.leaves_of_row(&[value], &mut one);
-        forest.leaves_of_tree(0, &[value; 3], 1, &mut block);
-        assert_eq!(block, [one[0]; 3]);
-        one[0] == 1
+        let one = all_leaves(&forest, &[value], 1)[0];
+        for rows in [BLOCK_FROM_ROWS, DENSE_FROM_ROWS, DENSE_FROM_ROWS + 1] {
+            assert_eq!(all_leaves(&forest, &vec![value; rows], 1), vec![one; rows]);
+        }
+        one == 1
     }
 
     #[test]
@@ -304,8 +378,8 @@ mod tests {
         };
         let source: Vec<Source> = (0..2000).map(|i| if i < 999 { chain(i) } else { Source::Leaf }).collect();
         let leaves = forest.push(&source, 0, 1).unwrap();
-        let mut found = [0; 2];
-        forest.leaves_of_row(&[500.5], &mut found);
+        let found = all_leaves(&forest, &[500.5], 1);
+        assert!(all_leaves(&forest, &[500.5; DENSE_FROM_ROWS], 1).chunks(2).all(|leaves| leaves == found));
         assert!(leaves.contains(&(1501, found[1])));
         assert_eq!(found[0], 0);
     }
@@ -367,16 +441,18 @@ mod tests {
             let sources: Vec<Vec<Source>> = trees.iter().map(|numbers| tree(numbers)).collect();
             let places: Vec<Vec<(usize, u32)>> =
                 sources.iter().map(|source| forest.push(source, 0, 3).unwrap()).collect();
-            let mut of_row = vec![0; sources.len()];
-            for (number, source) in sources.iter().enumerate() {
-                let mut block = [0; 40];
-                forest.leaves_of_tree(number, &rows, 3, &mut block);
-                for (row, leaf) in rows.chunks_exact(3).zip(block) {
-                    let expected = naive(source, row);
-                    proptest::prop_assert!(places[number].contains(&(expected, leaf)));
-                    forest.leaves_of_row(row, &mut of_row);
-                    proptest::prop_assert_eq!(of_row[number], leaf);
+            // Enough rows for every way to walk.
+            let many = rows.repeat(DENSE_FROM_ROWS.div_ceil(rows.len() / 3));
+            let all = all_leaves(&forest, &many, 3);
+            for (row, leaves) in many.chunks_exact(3).zip(all.chunks(sources.len())) {
+                for ((source, places), leaf) in sources.iter().zip(&places).zip(leaves) {
+                    proptest::prop_assert!(places.contains(&(naive(source, row), *leaf)));
                 }
+            }
+            let of_block = all_leaves(&forest, &rows, 3);
+            proptest::prop_assert_eq!(&all[..of_block.len()], &of_block[..]);
+            for (row, leaves) in rows.chunks_exact(3).zip(of_block.chunks(sources.len())) {
+                proptest::prop_assert_eq!(all_leaves(&forest, row, 3), leaves);
             }
         }
     }

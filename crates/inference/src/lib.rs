@@ -27,6 +27,7 @@
 
 mod additive;
 mod catboost;
+mod dense;
 mod error;
 mod forest;
 mod format;

@@ -16,8 +16,14 @@ type Waits = BTreeMap<u16, Vec<Duration>>;
 /// Answers of the first seconds are left out: connecting is not what is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+/// One thread that serves the clients in turn: what a client waits for here is not what is measured.
+fn main() -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().max_io_events_per_tick(32).global_queue_interval(1);
+    runtime.build()?.block_on(crowd())
+}
+
+async fn crowd() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, address, body, connections, seconds] = &arguments[..] else {
         anyhow::bail!("expected ADDRESS BODY CONNECTIONS SECONDS");

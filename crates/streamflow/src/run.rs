@@ -25,14 +25,22 @@ use crate::serving::Loader;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
-/// Requests that are taken from the poller at once, about as many as are answered before it is asked again.
-const EVENTS_AT_ONCE: usize = 64;
+/// Requests that are taken from the poller at once: fewer than are answered before it is asked again, or the queues of the
+/// threads overflow.
+const EVENTS_AT_ONCE: usize = 24;
+
+/// Requests answered between two looks at the queue that all threads share.
+const SHARED_QUEUE_INTERVAL: u32 = 1;
 
 /// What runs a server. Under more connections than the processors keep up with, requests wait at the poller in the order
-/// in which they came: more of them at once would overflow the queues of the threads into one that those seldom look at,
-/// where some wait for seconds.
+/// in which they came, where the measured wait is everybody's: more of them at once would overflow the queues of the
+/// threads into the one that all share, and as long as that were looked at seldom, some would wait for seconds.
 pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().max_io_events_per_tick(EVENTS_AT_ONCE).build()
+    Builder::new_multi_thread()
+        .enable_all()
+        .max_io_events_per_tick(EVENTS_AT_ONCE)
+        .global_queue_interval(SHARED_QUEUE_INTERVAL)
+        .build()
 }
 
 /// The address of a plane.

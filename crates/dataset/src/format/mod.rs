@@ -6,10 +6,12 @@ pub(crate) mod arrow;
 pub(crate) mod coding;
 pub(crate) mod columnar;
 pub(crate) mod csv;
-mod ending;
+mod known_fields;
 mod pages;
 pub(crate) mod parquet;
 pub(crate) mod plain_array;
+mod thrift;
+mod vetting;
 
 use std::fmt;
 use std::fs::File;

@@ -4,6 +4,7 @@
 //! where the system has not got them the process would end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::{Encoding, Type};
@@ -14,7 +15,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::ending::Ending;
+use super::vetting::Vetting;
 
 /// Largest value of a column whose values are all of one length; of those that are read, decimals have up to 32 bytes.
 const MAX_FIXED_BYTES: i32 = 1 << 10;
@@ -67,9 +68,10 @@ impl<R: ChunkReader + 'static> Iterator for Chunks<R> {
         let chunk = group.column(self.column);
         let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         let column = chunk.column_descr_ptr();
-        let source = Arc::new(Ending(Arc::clone(&self.source)));
+        let has_header = Arc::new(AtomicBool::new(false));
+        let source = Arc::new(Vetting::new(Arc::clone(&self.source), Arc::clone(&has_header)));
         let pages = SerializedPageReader::new(source, chunk, rows, None);
-        Some(pages.map(|pages| Box::new(Vetted { pages, column }) as Box<dyn PageReader>))
+        Some(pages.map(|pages| Box::new(Vetted { pages, column, has_header }) as Box<dyn PageReader>))
     }
 }
 
@@ -77,8 +79,10 @@ impl<R: ChunkReader + 'static> PageIterator for Chunks<R> {}
 
 /// The pages of a column in a row group.
 struct Vetted<R: ChunkReader> {
-    pages: SerializedPageReader<Ending<R>>,
+    pages: SerializedPageReader<Vetting<R>>,
     column: Arc<ColumnDescriptor>,
+    /// Whether the header of the next page has been read and its data have not.
+    has_header: Arc<AtomicBool>,
 }
 
 impl<R: ChunkReader> Iterator for Vetted<R> {
@@ -91,22 +95,23 @@ impl<R: ChunkReader> Iterator for Vetted<R> {
 
 impl<R: ChunkReader> PageReader for Vetted<R> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        let page = self.pages.get_next_page()?;
+        let page = self.pages.get_next_page();
+        self.has_header.store(false, Ordering::Relaxed);
+        let page = page?;
         page.iter()
             .try_for_each(|page| vet(page, self.column.max_rep_level(), self.column.max_def_level()))?;
         Ok(page)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.pages.peek_next_page()
+        let page = self.pages.peek_next_page()?;
+        self.has_header.store(page.is_some(), Ordering::Relaxed);
+        Ok(page)
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
+        self.has_header.store(false, Ordering::Relaxed);
         self.pages.skip_next_page()
-    }
-
-    fn at_record_boundary(&mut self) -> Result<bool> {
-        self.pages.at_record_boundary()
     }
 }
 

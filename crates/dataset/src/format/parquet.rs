@@ -10,6 +10,7 @@ use parquet::file::reader::ChunkReader;
 use crate::format::Format;
 use crate::format::columnar::{Batches, guarded};
 use crate::format::pages::Pages;
+use crate::format::vetting::vet_footer;
 use crate::problem::ProblemKind;
 
 const BATCH_ROWS: usize = 8192;
@@ -20,7 +21,10 @@ pub(crate) struct Footer(ArrowReaderMetadata);
 
 impl Footer {
     pub(crate) fn read(source: &impl ChunkReader) -> Result<Self, ProblemKind> {
-        let load = || ArrowReaderMetadata::load(source, ArrowReaderOptions::default());
+        let load = || {
+            vet_footer(source)?;
+            ArrowReaderMetadata::load(source, ArrowReaderOptions::default())
+        };
         let footer = guarded(Format::Parquet, load).map(Footer)?;
         let (rows, all) = (footer.rows(), footer.0.metadata().file_metadata().num_rows());
         if u64::try_from(all) != Ok(rows) {

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::linear::class_labels;
 use super::operators::{Kernel, Node, input};
 use super::tensor::{Data, Tensor, elements};
-use crate::forest::{BLOCK_ROWS, Forest, Source, Test};
+use rayon::prelude::*;
+
+use crate::forest::{Forest, ROWS_OF_A_THREAD, Source, Test};
 use crate::link::{Width, arg_max, sigmoid, softmax};
 
 /// What is done to the scores of a row.
@@ -189,22 +191,20 @@ impl Ensemble {
         let width = if is_double { Width::Double } else { Width::Single };
         let mut scores = vec![0.0; rows * self.outputs];
         let mut has = vec![false; rows * self.outputs];
-        let mut leaves = [0; BLOCK_ROWS];
-        for (block, rows) in values.chunks(BLOCK_ROWS * columns).enumerate() {
-            let leaves = &mut leaves[..rows.len() / columns];
-            for tree in 0..self.forest.trees() {
-                self.forest.leaves_of_tree(tree, rows, columns, leaves);
-                for (row, &leaf) in leaves.iter().enumerate() {
+        let of_a_thread = ROWS_OF_A_THREAD * self.outputs;
+        let scored = scores.par_chunks_mut(of_a_thread).zip(has.par_chunks_mut(of_a_thread));
+        values.par_chunks(ROWS_OF_A_THREAD * columns).zip(scored).for_each(|(rows, (scores, has))| {
+            self.forest.leaves(rows, columns, |row, _, leaves| {
+                for (row, &leaf) in (row..).zip(leaves) {
                     let (start, end) = self.ranges[leaf as usize];
-                    let first = (block * BLOCK_ROWS + row) * self.outputs;
                     for &(output, weight) in &self.weights[start as usize..end as usize] {
-                        let place = first + output as usize;
+                        let place = row * self.outputs + output as usize;
                         scores[place] = self.with(scores[place], has[place], weight, width);
                         has[place] = true;
                     }
                 }
-            }
-        }
+            });
+        });
         for row in scores.chunks_exact_mut(self.outputs) {
             self.finish(row, width);
         }

@@ -66,7 +66,7 @@ impl Default for ApiConfig {
             timeout_ms: milliseconds(5_000),
             idle_timeout_ms: milliseconds(75_000),
             write_timeout_ms: milliseconds(30_000),
-            max_wait_ms: milliseconds(20),
+            max_wait_ms: milliseconds(10),
             max_in_flight: size(1024),
             max_connections: size(16_384),
             drain_timeout_ms: milliseconds(10_000),
