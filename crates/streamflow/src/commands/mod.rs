@@ -102,6 +102,15 @@ impl Context {
     }
 }
 
+/// A name of the registry and perhaps a version, as `NAME` or `NAME:VERSION`.
+fn named_version(text: &str) -> anyhow::Result<(String, Option<i64>)> {
+    let Some((name, number)) = text.rsplit_once(':') else { return Ok((text.to_owned(), None)) };
+    let number = number.parse().ok().with_context(|| {
+        format!("{text:?} is no version; expected NAME or NAME:VERSION, see `streamflow models ls`")
+    })?;
+    Ok((name.to_owned(), Some(number)))
+}
+
 /// A command line that contradicts itself in a way that its parser does not see.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

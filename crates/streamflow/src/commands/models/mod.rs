@@ -1,5 +1,6 @@
 //! `streamflow models`: the versions of the registry and which of them is served.
 
+mod export;
 pub mod import;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ pub enum Args {
     Ls,
     /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
+    /// Write a version as a file for other programs: ONNX, or the file that it was imported from
+    Export(export::Args),
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
         /// Number of the version, as `models ls` lists it
@@ -31,9 +34,9 @@ pub enum Args {
 }
 
 impl Args {
-    /// Everything but listing.
+    /// Everything but listing and exporting.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Self::Ls)
+        !matches!(self, Self::Ls | Self::Export(_))
     }
 }
 
@@ -44,7 +47,7 @@ fn version_number(text: &str) -> Result<i64, String> {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let (data_dir, name) = (context.data_dir(&config), &config.model.name);
-    if matches!(args, Args::Ls) {
+    if !args.changes_something() {
         context.check_data_dir(&data_dir)?;
     }
     let actor = actor();
@@ -60,6 +63,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
+            Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Import(args) => return import::run(&args, context).await,
             Args::Rollback => registry.rollback(name, by).await?,
