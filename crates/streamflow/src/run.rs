@@ -17,6 +17,8 @@ use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
+use crate::imports;
+use crate::imports::remote::Remote;
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
 use crate::prefect;
@@ -101,6 +103,7 @@ pub async fn serve(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
         );
     }
+    let followed = workspace.clone();
     let Workspace { config, store, reports, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
@@ -108,6 +111,7 @@ pub async fn serve(
     let entity = config.dataset.entity.to_string();
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
+    let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
     let own =
         plane.own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
@@ -116,17 +120,26 @@ pub async fn serve(
         own.await.context("the prediction API's own listener panicked")??;
     }
     watching.await.context("the watcher of reports panicked")?;
+    following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
 }
 
-/// Serves a model file on its plane until `shutdown` says so, then drains.
+/// Serves a model file on its plane until `shutdown` says so, then drains. Where it comes from an MLflow server, that is
+/// asked again for the one to be served.
 pub async fn serve_file(
     plane: Plane,
     settings: ApiConfig,
     model: FileModel,
+    remote: Option<Remote>,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    api::serve(plane.listener, ApiState::of_file(settings, model), stopped(shutdown)).await
+    let state = ApiState::of_file(settings, model);
+    let Some(remote) = remote else { return api::serve(plane.listener, state, stopped(shutdown)).await };
+    let replaced = state.clone();
+    let replace = move |name, model| replaced.replace_file(FileModel::new(name, model));
+    let following = tokio::spawn(remote.follow(state.mlflow(), replace, shutdown.clone()));
+    api::serve(plane.listener, state, stopped(shutdown)).await?;
+    following.await.context("what speaks with MLflow panicked")
 }
 
 /// The two addresses of a whole server, taken before anything else so that a port in use costs nothing.

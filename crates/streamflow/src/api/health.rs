@@ -11,6 +11,7 @@ use super::ApiState;
 use super::error::{ApiError, ErrorBody};
 use super::features::VERSION;
 use super::predict::{ServedModel, served_model};
+use crate::mlflow::Status;
 
 /// The body of a good answer.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +30,9 @@ pub struct Ready<'a> {
     /// The snapshot the features were read from.
     #[schema(value_type = String, format = Date)]
     as_of: Period,
+    /// How it goes with the MLflow server, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a Status>,
 }
 
 /// The body of `GET /ready` where a model file is served.
@@ -36,6 +40,8 @@ pub struct Ready<'a> {
 struct ReadyFile<'a> {
     status: &'static str,
     model: ServedModel<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a Status>,
 }
 
 /// The process lives. Always 200.
@@ -50,11 +56,15 @@ pub async fn health() -> Json<Health> {
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
 ))]
 pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    let mlflow = state.0.mlflow.load();
+    let mlflow = mlflow.as_ref().as_ref();
     if let Some(file) = &state.0.file {
+        let file = file.load();
         let model = ServedModel { name: &file.name, version: VERSION };
-        return Ok(Json(ReadyFile { status: "ready", model }).into_response());
+        return Ok(Json(ReadyFile { status: "ready", model, mlflow }).into_response());
     }
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of }).into_response())
+    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of, mlflow })
+        .into_response())
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -31,6 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ApiConfig;
 use crate::drift::watcher::Monitoring;
+use crate::mlflow::Watched;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Tls};
 use crate::serving::Served;
@@ -53,7 +55,9 @@ struct ApiParts {
     entity: String,
     served: Served,
     /// A model file that answers in place of what is served.
-    file: Option<FileModel>,
+    file: Option<ArcSwap<FileModel>>,
+    /// What is known of an MLflow server.
+    mlflow: Watched,
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
@@ -77,6 +81,18 @@ impl ApiState {
         Self::of(settings, String::new(), Served::default(), Monitoring::default(), Some(file))
     }
 
+    /// What is known of an MLflow server, to be kept up to date by whoever asks it.
+    pub(crate) fn mlflow(&self) -> Watched {
+        self.0.mlflow.clone()
+    }
+
+    /// Puts a model file in the place of the one that answers; requests in flight end with the old one.
+    pub(crate) fn replace_file(&self, model: FileModel) {
+        if let Some(file) = &self.0.file {
+            file.store(Arc::new(model));
+        }
+    }
+
     fn of(
         settings: ApiConfig,
         entity: String,
@@ -96,7 +112,8 @@ impl ApiState {
             settings,
             entity,
             served,
-            file,
+            file: file.map(ArcSwap::from_pointee),
+            mlflow: Watched::default(),
             monitoring,
         }))
     }

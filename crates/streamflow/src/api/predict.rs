@@ -194,7 +194,7 @@ async fn answer_one(state: &ApiState, request: Request) -> Result<Vec<u8>, ApiEr
     }
     catch_panic(|| {
         if let Some(file) = &state.0.file {
-            return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
+            return Ok(written(&file.load().answer(&body, &state.0.metrics)?, 1024));
         }
         let value = request::parse_predict(&body, &state.0.entity)?;
         let serving = state.0.served.load();

@@ -82,6 +82,15 @@ impl Context {
         config.data_dir(self.data_dir.as_deref())
     }
 
+    /// The same where there may be no configuration: then of the current folder.
+    fn data_dir_of(&self, config: Option<&Config>) -> PathBuf {
+        match (config, &self.data_dir) {
+            (Some(config), flag) => config.data_dir(flag.as_deref()),
+            (None, Some(flag)) => flag.clone(),
+            (None, None) => "data".into(),
+        }
+    }
+
     /// Refuses a data directory that was named and is not there, for commands that only read: what was mistyped is made
     /// by none of them.
     fn check_data_dir(&self, data_dir: &Path) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Context, actor, block_on};
+use crate::mlflow;
 use crate::notify::Outbox;
 use crate::performance::significant;
 use crate::registry::Registry;
@@ -57,7 +58,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let store = Store::open(&data_dir).await?;
         let outbox = Outbox::new(&store, &config);
         outbox.begin().await;
-        let registry = Registry::new(store, &data_dir);
+        let registry = Registry::new(store.clone(), &data_dir);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;
@@ -69,6 +70,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             Args::Rollback => registry.rollback(name, by).await?,
         };
         outbox.tell_within_budget().await;
+        mlflow::tell_within_budget(&config, &store, &registry).await;
         let value = serde_json::json!({ "name": name, "production": version });
         context.terminal.result(&value, || format!("Version {version} of {name} is in production."))
     })?;
