@@ -35,12 +35,7 @@ import json, sys
 import mlflow, numpy, pandas
 uri, table = sys.argv[1:]
 model = mlflow.pyfunc.load_model(uri)
-inputs = model.metadata.signature.inputs
-frame = pandas.read_csv(table, dtype=str, keep_default_na=False)[inputs.input_names()]
-for column in inputs:
-    if column.type.name == "double":
-        frame[column.name] = pandas.to_numeric(frame[column.name]).astype("float64")
-answer = model.predict(frame)
+answer = model.predict(pandas.read_csv(table))
 print(json.dumps({name: numpy.asarray(value).tolist() for name, value in answer.items()}))
 """
 
@@ -212,17 +207,10 @@ def served_there(tools: Tools, project: Path, ours: list) -> int:
     words = [tools.mlflow, "models", "serve", "-m", "models:/streamflow_churn@champion", "--env-manager", "local",
              "--host", "127.0.0.1", "--port", str(port)]
     code = (
-        "import sys, json, pandas; f = pandas.read_csv('table.csv', dtype=str, keep_default_na=False).head(50);"
-        "t = json.loads(sys.argv[1]);"
-        "f = f[list(t)];\nfor c in t:\n  f[c] = pandas.to_numeric(f[c]).astype('float64') if t[c] == 'double' else f[c]\n"
-        "print(json.dumps({'dataframe_split': json.loads(f.to_json(orient='split', index=False))}))"
+        "import json, pandas; frame = pandas.read_csv('table.csv').head(50);"
+        "print(json.dumps({'dataframe_split': json.loads(frame.to_json(orient='split', index=False))}))"
     )
-    version = tools.api("model-versions/get-download-uri?name=streamflow_churn&version=1")["artifact_uri"]
-    path = version.removeprefix("mlflow-artifacts:/")
-    with urllib.request.urlopen(f"{tools.uri}/api/2.0/mlflow-artifacts/artifacts/{path}/MLmodel", timeout=20) as answer:
-        inputs = json.loads(re.search(r"inputs: '(.*)'", answer.read().decode())[1])
-    types = json.dumps({column["name"]: column["type"] for column in inputs})
-    body = json.loads(tools.run([tools.python, "-c", code, types], project))
+    body = json.loads(tools.run([tools.python, "-c", code], project))
     with Process(*words, log=tools.folder / "serve.log", cwd=project, env=tools.environment):
         until("MLflow serves the model", lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).status == 200)
         answer = ask(f"http://127.0.0.1:{port}/invocations", body)["predictions"]

@@ -97,7 +97,8 @@ fn answers(file: &[u8]) -> streamflow_inference::Predictions {
     let value = |value: &FeatureValue<'static>| match value {
         FeatureValue::Missing => Value::Missing,
         FeatureValue::Number(number) => Value::Number(*number),
-        FeatureValue::Boolean(truth) => Value::Text(if *truth { "true" } else { "false" }),
+        // As we and as Python write it.
+        FeatureValue::Boolean(truth) => Value::Text(if *truth { "True" } else { "false" }),
         FeatureValue::Text(text) => Value::Text(text),
     };
     let values: Vec<Value> = rows().iter().flatten().map(value).collect();

@@ -183,10 +183,17 @@ impl Graph<'_> {
             return Err(Error::Export { reason });
         }
         // A feature that was always missing has no level; an encoder has one key at least, and no value is empty.
-        let (names, positions): (Vec<&str>, Vec<f32>) = match levels {
+        let (mut names, mut positions): (Vec<&str>, Vec<f32>) = match levels {
             [] => (vec![""], vec![f32::NAN]),
             levels => levels.iter().map(|level| (level.name.as_str(), level.position as f32)).unzip(),
         };
+        // Truth values as Python writes them.
+        for (own, python) in [("true", "True"), ("false", "False")] {
+            if let (Some(at), false) = (names.iter().position(|name| *name == own), names.contains(&python)) {
+                names.push(python);
+                positions.push(positions[at]);
+            }
+        }
         let attributes = [
             attribute::texts("keys_strings", names),
             attribute::floats("values_floats", &positions),

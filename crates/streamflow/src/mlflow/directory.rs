@@ -47,13 +47,14 @@ fn example(feature: &Feature) -> Value {
     }
 }
 
-/// The signature: columns in, tensors out.
+/// The signature, of tensors: MLflow makes one of each column of a frame, whatever type pandas gave it, and hands all
+/// outputs on as they are.
 fn signature(model: &Model) -> [Value; 2] {
-    let input = |feature: &Feature| {
-        let kind = if matches!(feature.kind, Kind::Numerical) { "double" } else { "string" };
-        json!({ "type": kind, "name": feature.name, "required": true })
-    };
     let tensor = |name: &str, element: &str, shape: &[i64]| json!({ "type": "tensor", "name": name, "tensor-spec": { "dtype": element, "shape": shape } });
+    let input = |feature: &Feature| {
+        let element = if matches!(feature.kind, Kind::Numerical) { "float64" } else { "str" };
+        tensor(&feature.name, element, &[-1])
+    };
     let outputs = match model.task() {
         Task::Binary => {
             vec![tensor("label", "int64", &[-1]), tensor("probabilities", "float32", &[-1, 2])]

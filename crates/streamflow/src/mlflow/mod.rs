@@ -85,3 +85,6 @@ pub async fn tell_within_budget(config: &Config, store: &Store, registry: &Regis
         Err(_) => tracing::warn!("MLflow was not told of everything within {COMMAND_BUDGET:?}; {rest}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
