@@ -92,12 +92,33 @@ fn a_version_is_exported_and_scores_the_same() {
     assert!(written.starts_with("Wrote version 1 of churn to churn.onnx: ONNX, "), "{written}");
     let imported = project.json(&["models", "import", "churn.onnx"]);
     assert_eq!((&imported["version"], &imported["format"]), (&2.into(), &"ONNX".into()));
+    let table = "months_active,monthly_fee,paperless_billing,plan_stream_tv,plan_stream_movies,net_service,\
+        watch_hours_30d,avg_session_mins_7d,unique_devices_30d,skips_7d,rebuffer_events_7d,failed_payments_90d,\
+        support_tickets_90d,ticket_avg_resolution_hrs_90d\n\
+        2,90.5,true,true,false,Fiber optic,4,12.5,1,9,7,2,3,40\n\
+        60,20.25,false,,,DSL,60,55,3,1,0,0,0,\n\
+        ,,,,,nowhere,,,,,,,,\n";
+    std::fs::write(project.path("table.csv"), table).unwrap();
     let scores = |model: &str| {
-        let metrics = project.json(&["evaluate", "--model", model]);
-        metrics["realised"]["measured"]["metrics"].clone()
+        let args = ["predict", "table.csv", "--model", model, "--out", "-"];
+        project.json(&args)["outputs"].clone()
     };
-    let auc = |model: &str| scores(model)["auc"]["value"].as_f64().unwrap_or(f64::NAN);
-    assert!((auc("1") - auc("2")).abs() < 1e-6, "{} {}", scores("1"), scores("2"));
+    let (own, onnx, imported) = (scores("churn:1"), scores("churn.onnx"), scores("churn:2"));
+    assert_eq!(own["label"], onnx["label"], "the threshold is in the file");
+    let mut seen = std::collections::BTreeSet::new();
+    for row in 0..3 {
+        let of = |scores: &serde_json::Value| {
+            let given = &scores["probability"][row];
+            given.as_f64().or_else(|| given[1].as_f64()).unwrap()
+        };
+        let (own, onnx, imported) = (of(&own), of(&onnx), of(&imported));
+        assert!(
+            (own - onnx).abs() < 1e-6 && (own - imported).abs() < 1e-6,
+            "row {row}: {own} {onnx} {imported}"
+        );
+        seen.insert((own * 1e6) as i64);
+    }
+    assert_eq!(seen.len(), 3, "the rows are told apart");
     // An imported version is the file that it came in.
     project.ok(&["models", "export", "churn:2", "--out", "again.onnx"]);
     let read = |name: &str| std::fs::read(project.path(name)).unwrap();
