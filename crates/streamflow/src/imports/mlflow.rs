@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Request, import};
 use crate::config::ModelSource;
 use crate::mlflow::download::download;
-use crate::mlflow::reference::{Found, Reference};
+use crate::mlflow::reference::{Found, Reference, tag};
 use crate::mlflow::{Connection, Sender, Status, Watched};
 use crate::store::models::By;
 use crate::workspace::Workspace;
@@ -168,14 +168,24 @@ impl Follower {
     }
 
     async fn import(&self, found: &Found) -> anyhow::Result<i64> {
+        let said = |tag: &str| found.tags.get(tag).map(|text| (text.as_str(), tag.to_owned()));
+        let threshold = said(tag::THRESHOLD).map_or(Ok(THRESHOLD), |(text, tag)| {
+            text.parse().with_context(|| {
+                format!("{tag} of {} is {text:?}; expected a number from 0 to 1", found.identity)
+            })
+        })?;
+        let trained_until = said(tag::SNAPSHOT).map(|(text, tag)| {
+            let parsed = text.parse().map_err(|_| anyhow::anyhow!("it is no date"));
+            parsed.with_context(|| format!("{tag} of {} is {text:?}; expected YYYY-MM-DD", found.identity))
+        });
         let file = download(&self.sender.server, found, &self.workspace.data_dir.join("mlflow")).await?;
         let request = Request {
             origin: format!("{}/{}", found.identity, file.name()),
             file,
             name: None,
             mapping: Vec::new(),
-            trained_until: None,
-            threshold: THRESHOLD,
+            trained_until: trained_until.transpose()?,
+            threshold,
         };
         Ok(import(request, &self.workspace).await?.version)
     }

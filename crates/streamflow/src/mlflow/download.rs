@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use streamflow_inference::MAX_FILE_BYTES;
 
-use super::reference::Found;
+use super::reference::{Found, tag};
 use super::server::{CallError, Entry, Server};
 use crate::files::write_aside;
 use crate::model_file::ModelFile;
@@ -47,7 +47,7 @@ pub async fn download(server: &Server, found: &Found, folder: &Path) -> Result<M
     }
     let bytes = server.download(&found.root, &path, MAX_FILE_BYTES).await?;
     let sum = hex(&Sha256::digest(&bytes));
-    if found.sha256.as_ref().is_some_and(|expected| *expected != sum) {
+    if found.tags.get(tag::SHA256).is_some_and(|expected| *expected != sum) {
         return Err(CallError::Refused(format!(
             "{path} of {} has the SHA-256 {sum}, and was registered with another; register the model again",
             found.identity

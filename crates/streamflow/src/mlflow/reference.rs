@@ -1,8 +1,10 @@
 //! What names a model of an MLflow server: `models:/NAME/3`, `models:/NAME/Production`, `models:/NAME@champion` or
 //! `runs:/RUN_ID/PATH`.
 
+use std::collections::BTreeMap;
+
 use anyhow::bail;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::sender::text;
 use super::server::{CallError, Server, is_safe};
@@ -26,8 +28,18 @@ pub struct Found {
     /// The address of its artefacts and the path there.
     pub root: String,
     pub path: String,
-    /// The SHA-256 of the model file, where it was said when it was registered.
-    pub sha256: Option<String>,
+    /// The tags of the version.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Tags that say of a version what its file does not.
+pub mod tag {
+    /// The SHA-256 of the model file.
+    pub const SHA256: &str = "streamflow.sha256";
+    /// The probability from which a row is predicted positive.
+    pub const THRESHOLD: &str = "streamflow.threshold";
+    /// The last date of the training data.
+    pub const SNAPSHOT: &str = "streamflow.snapshot";
 }
 
 /// Whether a text names a model of a server rather than a file.
@@ -128,8 +140,8 @@ pub async fn of_alias(server: &Server, name: &str, alias: &str) -> Result<Option
 async fn of_version(server: &Server, name: &str, number: &str) -> Result<Found, CallError> {
     let query = [("name", name), ("version", number)];
     let version = server.get("model-versions/get", &query).await?;
-    let tags = version["model_version"]["tags"].as_array();
-    let sum = tags.into_iter().flatten().find(|tag| tag["key"] == "streamflow.sha256");
+    let tags = version["model_version"]["tags"].as_array().into_iter().flatten();
+    let tag = |tag: &Value| Some((tag["key"].as_str()?.to_owned(), tag["value"].as_str()?.to_owned()));
     // Newer clients register `models:/m-ID`, of which only this call says where it is.
     let root = server.get("model-versions/get-download-uri", &query).await?;
     Ok(Found {
@@ -137,7 +149,7 @@ async fn of_version(server: &Server, name: &str, number: &str) -> Result<Found, 
         version: Some((name.to_owned(), number.to_owned())),
         root: text(&root["artifact_uri"], "model-versions/get-download-uri")?,
         path: String::new(),
-        sha256: sum.and_then(|tag| tag["value"].as_str()).map(str::to_owned),
+        tags: tags.filter_map(tag).collect(),
     })
 }
 
@@ -148,7 +160,7 @@ async fn of_run(server: &Server, run: &str, path: &str) -> Result<Found, CallErr
         version: None,
         root: text(&answer["run"]["info"]["artifact_uri"], "runs/get")?,
         path: path.to_owned(),
-        sha256: None,
+        tags: BTreeMap::new(),
     };
     // MLflow 3 keeps models beside the run, which names them among its outputs.
     let outputs = answer["run"]["outputs"]["model_outputs"].as_array();

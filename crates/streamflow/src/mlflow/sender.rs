@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use streamflow_model::{Stored, Trained};
 
+use super::reference::tag;
 use super::server::{CallError, Server};
 use super::{CHAMPION, Connection, directory};
 use crate::random::hex;
@@ -204,7 +205,10 @@ impl Sender {
             return text(&before["version"], "model-versions/search");
         }
         let mut tags = tags(found);
-        tags.push(("streamflow.sha256".to_owned(), sum.to_owned()));
+        tags.push((tag::SHA256.to_owned(), sum.to_owned()));
+        if let Some(threshold) = found.metrics["threshold"].as_f64() {
+            tags.push((tag::THRESHOLD.to_owned(), threshold.to_string()));
+        }
         let body = json!({ "name": model, "source": source, "run_id": run, "tags": pairs(&tags) });
         let made = self.server.post("model-versions/create", &body).await?;
         text(&made["model_version"]["version"], "model-versions/create")
@@ -263,7 +267,7 @@ fn tags(found: &ModelVersion) -> Vec<(String, String)> {
     let mut tags = vec![
         ("streamflow.model".to_owned(), found.name.clone()),
         ("streamflow.version".to_owned(), found.version.to_string()),
-        ("streamflow.snapshot".to_owned(), found.as_of.clone()),
+        (tag::SNAPSHOT.to_owned(), found.as_of.clone()),
         ("streamflow.release".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ];
     tags.extend(found.run_id.map(|run| ("streamflow.run".to_owned(), run.to_string())));

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::connection::Limits;
 use super::download::download;
-use super::reference::{Found, Reference};
+use super::reference::{Found, Reference, tag};
 use super::*;
 use crate::random::hex;
 use crate::registry::NewModel;
@@ -60,7 +60,8 @@ const FILES: &str = "mlflow-artifacts/artifacts/1/models/m-1/artifacts";
 
 fn found(sha256: Option<String>) -> Found {
     let (root, path) = (ROOT.to_owned(), String::new());
-    Found { identity: "models:/churn/3".to_owned(), version: None, root, path, sha256 }
+    let tags = sha256.map(|sum| (tag::SHA256.to_owned(), sum)).into_iter().collect();
+    Found { identity: "models:/churn/3".to_owned(), version: None, root, path, tags }
 }
 
 /// Downloads from a server that lists `files` and has `mlmodel`; the file is eight bytes.
