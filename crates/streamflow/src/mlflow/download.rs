@@ -114,7 +114,8 @@ fn file_of(mlmodel: &str, identity: &str) -> Result<String, CallError> {
             ),
         };
     }
-    let names: Vec<&str> = flavors.iter().map(|flavor| flavor.name.as_str()).collect();
+    let names = flavors.iter().map(|flavor| flavor.name.as_str());
+    let names: Vec<&str> = names.filter(|name| *name != "python_function").collect();
     refused(
         &format!("a model of the flavours {}", names.join(", ")),
         "mlflow.onnx.log_model(skl2onnx.to_onnx(model, X[:1].astype(\"float32\"), options={\"zipmap\": False}), name=\"model\")",
