@@ -174,6 +174,12 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The model has no ONNX form.
+    #[error("the model cannot be written as ONNX: {reason}")]
+    Export {
+        /// What keeps it from it, with the remedy.
+        reason: String,
+    },
     /// The model was imported, and this is known of trained ones alone.
     #[error("this model was imported, not trained here; expected one of `streamflow train`")]
     NotTrainedHere,

@@ -158,6 +158,11 @@ impl Import {
             file,
         })
     }
+
+    /// The model file as it came.
+    pub fn file(&self) -> &[u8] {
+        &self.file
+    }
 }
 
 /// The names of the model's classes: its own where the label has them; where the model counts its classes from 0, those of

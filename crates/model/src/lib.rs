@@ -48,6 +48,7 @@ mod level_order;
 pub mod metrics;
 mod model;
 mod model_file;
+mod onnx;
 mod profile;
 mod schema;
 mod selection;

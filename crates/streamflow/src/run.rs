@@ -17,6 +17,8 @@ use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
+use crate::imports;
+use crate::imports::remote::Remote;
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
 use crate::prefect;
@@ -118,6 +120,7 @@ pub async fn serve(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
         );
     }
+    let followed = workspace.clone();
     let Workspace { config, store, reports, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
@@ -125,6 +128,7 @@ pub async fn serve(
     let entity = config.dataset.entity.to_string();
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
+    let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
     let Plane { listener, own, grpc, .. } = plane;
     let own = own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
@@ -133,16 +137,25 @@ pub async fn serve(
         own.await.context("the prediction API's own listener panicked")??;
     }
     watching.await.context("the watcher of reports panicked")?;
+    following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
 }
 
-/// Serves model files on their plane until `shutdown` says so, then drains.
+/// Serves model files on their plane until `shutdown` says so, then drains. MLflow servers are asked again for those that
+/// come from them.
 pub async fn serve_files(
     plane: Plane,
     state: ApiState,
+    remotes: Vec<Remote>,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    predictions(plane.listener, plane.grpc, state, shutdown).await
+    let follow = |remote: Remote| tokio::spawn(remote.follow(state.clone(), shutdown.clone()));
+    let following: Vec<_> = remotes.into_iter().map(follow).collect();
+    predictions(plane.listener, plane.grpc, state, shutdown).await?;
+    for followed in following {
+        followed.await.context("what speaks with MLflow panicked")?;
+    }
+    Ok(())
 }
 
 /// Answers requests for predictions, over gRPC too where there is a listener.

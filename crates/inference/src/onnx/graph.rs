@@ -259,8 +259,9 @@ fn columns(info: &ValueInfo) -> Result<(usize, bool), Error> {
     }
 }
 
-/// The names of classes that the last classifier or ZipMap has.
+/// The names of classes that the last classifier or ZipMap has, or an encoder whose result is an output.
 fn classes(graph: &GraphProto) -> Option<Labels> {
+    let is_output = |name: &&str| graph.outputs.iter().any(|info| info.name == *name);
     graph.nodes.iter().rev().find_map(|node| {
         let find = |names: [&str; 2]| {
             node.attributes.iter().find(|(name, _)| names.contains(name)).map(|(_, attribute)| attribute)
@@ -269,7 +270,9 @@ fn classes(graph: &GraphProto) -> Option<Labels> {
         if let Some(integers) = integers.filter(|integers| !integers.is_empty()) {
             return Some(Labels::Integers(integers.clone()));
         }
-        let texts = find(["classlabels_strings", "classlabels_strings"]).map(|found| &found.texts)?;
+        let encoded =
+            if node.outputs.iter().any(is_output) { "values_strings" } else { "classlabels_strings" };
+        let texts = find(["classlabels_strings", encoded]).map(|found| &found.texts)?;
         let text = |bytes: &&[u8]| String::from_utf8_lossy(bytes).into_owned();
         (!texts.is_empty()).then(|| Labels::Texts(texts.iter().map(text).collect()))
     })

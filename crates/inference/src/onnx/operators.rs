@@ -44,6 +44,7 @@ static OPERATORS: &[Operator] = &[
     op("", "Div", |_| binary(Arithmetic::Div)),
     op("", "Exp", |_| unary(f64::exp)),
     op("", "Gather", shaping::gather),
+    op("", "GreaterOrEqual", |_| greater_or_equal()),
     op("", "Identity", |_| identity()),
     op("", "MatMul", |_| linear::matmul()),
     op("", "Mul", |_| binary(Arithmetic::Mul)),
@@ -213,6 +214,19 @@ fn sum() -> Result<Kernel, String> {
             sum = Arithmetic::Add.apply(&sum, input(inputs, index)?)?;
         }
         Ok(vec![sum])
+    }))
+}
+
+/// Compares numbers; nothing is greater than NaN, or equal to it.
+fn greater_or_equal() -> Result<Kernel, String> {
+    Ok(Box::new(|inputs, _| {
+        let (left, right) = (input(inputs, 0)?, input(inputs, 1)?);
+        let shape = broadcast(&left.shape, &right.shape)?;
+        let count = elements(&shape)?;
+        let (a, b) = (strides(&left.shape, &shape), strides(&right.shape, &shape));
+        let (x, y) = (left.numbers()?, right.numbers()?);
+        let compare = |place| x[source(place, &shape, &a)] >= y[source(place, &shape, &b)];
+        Ok(vec![Tensor { data: Data::Boolean((0..count).map(compare).collect()), shape }])
     }))
 }
 

@@ -11,6 +11,7 @@ use super::ApiState;
 use super::error::{ApiError, ErrorBody};
 use super::features::VERSION;
 use super::predict::{ServedModel, served_model};
+use crate::mlflow::Status;
 
 /// The body of a good answer.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +30,9 @@ pub struct Ready<'a> {
     /// The snapshot the features were read from.
     #[schema(value_type = String, format = Date)]
     as_of: Period,
+    /// How it goes with the MLflow server, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a Status>,
 }
 
 /// The body of `GET /ready` where a model file is served.
@@ -36,6 +40,8 @@ pub struct Ready<'a> {
 struct ReadyFile<'a> {
     status: &'static str,
     model: ServedModel<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a Status>,
 }
 
 /// The body of `GET /ready` where several are.
@@ -43,6 +49,8 @@ struct ReadyFile<'a> {
 struct ReadyFiles<'a> {
     status: &'static str,
     models: &'a [ServedModel<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlflow: Option<&'a Status>,
 }
 
 /// The process lives. Always 200.
@@ -57,6 +65,8 @@ pub async fn health() -> Json<Health> {
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
 ))]
 pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
+    let mlflow = state.0.mlflow.load();
+    let mlflow = mlflow.as_ref().as_ref();
     if state.0.models.are_files() {
         let loaded = state.0.models.loaded();
         let models: Vec<ServedModel> =
@@ -66,12 +76,13 @@ pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> 
             [] => Err(ApiError::NotReady),
             [ServedModel { name, version }] => {
                 let model = ServedModel { name, version };
-                Ok(Json(ReadyFile { status, model }).into_response())
+                Ok(Json(ReadyFile { status, model, mlflow }).into_response())
             }
-            models => Ok(Json(ReadyFiles { status, models }).into_response()),
+            models => Ok(Json(ReadyFiles { status, models, mlflow }).into_response()),
         };
     }
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of }).into_response())
+    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of, mlflow })
+        .into_response())
 }

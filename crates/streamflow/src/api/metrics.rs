@@ -20,6 +20,7 @@ use super::ApiState;
 use super::features::{FileModel, VERSION};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
+use crate::mlflow::Status;
 use crate::serving::Serving;
 use crate::store::State as RunState;
 
@@ -70,6 +71,8 @@ pub struct Now<'a> {
     pub wait: Duration,
     /// The model files that answer.
     pub files: &'a [Arc<FileModel>],
+    /// What is known of an MLflow server, where one is named.
+    pub mlflow: Option<&'a Status>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -225,6 +228,12 @@ impl Metrics {
         text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
         let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
         text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
+        if let Some(mlflow) = now.mlflow {
+            let help = "Trained versions that the MLflow server was not told of yet.";
+            text.gauge("streamflow_mlflow_backlog", help, &[], mlflow.backlog as f64);
+            let help = "Whether the MLflow server answers and what is to be served of it is served.";
+            text.gauge("streamflow_mlflow_up", help, &[], f64::from(u8::from(mlflow.trouble.is_none())));
+        }
         let files = now.files.iter();
         let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
         text.gauges("model_info", "The served model; the value is always 1.", files);
@@ -376,10 +385,15 @@ fn render_flows(text: &mut Writer, monitoring: &MonitoringStatus) {
 pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl IntoResponse {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
-    let files = state.0.models.loaded();
+    let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
     let text = state.0.metrics.render(
         format,
-        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), files: &files },
+        Now {
+            in_flight: state.in_flight(),
+            wait: state.0.load.wait(),
+            files: &files,
+            mlflow: mlflow.as_ref().as_ref(),
+        },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );

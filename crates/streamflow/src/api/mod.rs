@@ -37,6 +37,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
+use crate::mlflow::Watched;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
 use crate::serving::Served;
@@ -62,6 +63,8 @@ struct ApiParts {
     entity: String,
     served: Served,
     models: Models,
+    /// What is known of an MLflow server.
+    mlflow: Watched,
     monitoring: Monitoring,
     metrics: Metrics,
     slots: Arc<Semaphore>,
@@ -91,6 +94,16 @@ impl ApiState {
         Ok(Self::of(settings, String::new(), Served::default(), Monitoring::default(), models))
     }
 
+    /// What is known of an MLflow server, to be kept up to date by whoever asks it.
+    pub(crate) fn mlflow(&self) -> Watched {
+        self.0.mlflow.clone()
+    }
+
+    /// Puts a model file in the place of the one of this name; requests in flight end with the old one.
+    pub(crate) fn replace_file(&self, name: &str, model: FileModel) {
+        self.0.models.replace(name, model);
+    }
+
     fn of(
         settings: ApiConfig,
         entity: String,
@@ -111,6 +124,7 @@ impl ApiState {
             entity,
             served,
             models,
+            mlflow: Watched::default(),
             monitoring,
         }))
     }

@@ -39,6 +39,7 @@ struct Named {
 /// A model file and the name that it is asked for by.
 #[derive(Debug)]
 pub struct NamedFile {
+    pub name: String,
     pub model: FileModel,
     /// Where it is read again from.
     pub path: Option<PathBuf>,
@@ -59,7 +60,8 @@ impl NamedFile {
         let name =
             name.unwrap_or_else(|| file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
         check_name(&name)?;
-        Ok(Self { model: FileModel::new(name, file.model(ReadOptions::default())?), path: Some(path) })
+        let model = FileModel::new(name.clone(), file.model(ReadOptions::default())?);
+        Ok(Self { name, model, path: Some(path) })
     }
 }
 
@@ -101,8 +103,7 @@ impl Models {
     /// Two of one name.
     pub fn of_files(files: Vec<NamedFile>) -> anyhow::Result<Self> {
         let mut named: Vec<Named> = Vec::new();
-        for NamedFile { model, path } in files {
-            let name = model.name.clone();
+        for NamedFile { name, model, path } in files {
             if named.iter().any(|known| known.name == name) {
                 bail!("two models have the name {name:?}; give one of them another: --model NAME=FILE");
             }
@@ -186,6 +187,14 @@ impl Models {
         match version {
             Some(version) if target.version() != Some(version) => Err(unknown(Some(version))),
             _ => Ok(target),
+        }
+    }
+
+    /// Puts another model in the place of the one of this name, unless that is unloaded.
+    pub fn replace(&self, name: &str, model: FileModel) {
+        let named = self.files.iter().find(|named| named.name == name);
+        if let Some(named) = named.filter(|named| named.current.load().is_some()) {
+            named.current.store(Some(Arc::new(model)));
         }
     }
 

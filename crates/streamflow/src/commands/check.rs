@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::Context;
 use crate::flows::catalog;
+use crate::imports;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -13,6 +14,7 @@ pub fn run(_: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     config.api.read_key_file()?;
     catalog::check(&config)?;
     config.console.check_proxy_login()?;
+    imports::mlflow::check(&config)?;
     let dataset = &config.dataset;
     context.terminal.result(&config, || {
         format!(

@@ -11,6 +11,7 @@ use super::{Context, Usage, actor, block_on, date};
 use crate::flows::catalog::Description;
 use crate::flows::parameters;
 use crate::flows::{self, Ended, Finished, Range, TaskRecord};
+use crate::mlflow;
 use crate::prefect;
 use crate::store::approvals::Answer;
 use crate::store::runs::{Run, RunFilter};
@@ -187,7 +188,9 @@ impl<'a> Invocation<'a> {
         let Finished { run, tasks, outcome } = block_on(async {
             let workspace = context.workspace(config.clone(), self.report_dir).await?;
             let start = flows::Start { afresh: self.afresh, ..flows::Start::now(&parameters, "command") };
-            flows::run_here(&workspace, flow, &start, bar).await
+            let finished = flows::run_here(&workspace, flow, &start, bar).await;
+            mlflow::tell_within_budget(&config, &workspace.store, &workspace.registry).await;
+            finished
         })?;
         let ended = match outcome {
             // What waits for an answer has not failed, and a worker of Prefect takes any other exit code for a crash.

@@ -82,6 +82,15 @@ impl Context {
         config.data_dir(self.data_dir.as_deref())
     }
 
+    /// The same where there may be no configuration: then of the current folder.
+    fn data_dir_of(&self, config: Option<&Config>) -> PathBuf {
+        match (config, &self.data_dir) {
+            (Some(config), flag) => config.data_dir(flag.as_deref()),
+            (None, Some(flag)) => flag.clone(),
+            (None, None) => "data".into(),
+        }
+    }
+
     /// Refuses a data directory that was named and is not there, for commands that only read: what was mistyped is made
     /// by none of them.
     fn check_data_dir(&self, data_dir: &Path) -> anyhow::Result<()> {
@@ -100,6 +109,15 @@ impl Context {
         check_folder(&report_dir)?;
         Workspace::open(Arc::new(config), data_dir, report_dir).await
     }
+}
+
+/// A name of the registry and perhaps a version, as `NAME` or `NAME:VERSION`.
+fn named_version(text: &str) -> anyhow::Result<(String, Option<i64>)> {
+    let Some((name, number)) = text.rsplit_once(':') else { return Ok((text.to_owned(), None)) };
+    let number = number.parse().ok().with_context(|| {
+        format!("{text:?} is no version; expected NAME or NAME:VERSION, see `streamflow models ls`")
+    })?;
+    Ok((name.to_owned(), Some(number)))
 }
 
 /// A command line that contradicts itself in a way that its parser does not see.

@@ -11,7 +11,7 @@ use streamflow_inference::{Labels, ReadOptions};
 use streamflow_model::ImportedFeature;
 
 use super::models::import::mapping;
-use super::{Context, CsvArgs, Usage, block_on, check_outputs};
+use super::{Context, CsvArgs, Usage, block_on, check_outputs, named_version};
 use crate::model_file::ModelFile;
 use crate::registry::Registry;
 use crate::scoring::{Answers, Numbers, Scorer};
@@ -82,33 +82,12 @@ fn scorer(args: &Args, context: &Context) -> anyhow::Result<Scorer> {
     let config = context.config()?;
     let (name, version) = match named {
         None => (config.model.name.clone(), None),
-        Some(named) => match named.rsplit_once(':') {
-            None => (named.to_owned(), None),
-            Some((name, number)) => {
-                let number = number.parse().ok();
-                let number = number.with_context(|| {
-                    format!(
-                        "--model {named:?} is neither a file nor NAME:VERSION; see `streamflow models ls`"
-                    )
-                })?;
-                (name.to_owned(), Some(number))
-            }
-        },
+        Some(named) => named_version(named)?,
     };
     let data_dir = context.data_dir(&config);
     block_on(async {
         let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
-        let version = match version {
-            Some(version) => version,
-            None => {
-                let production = registry.production(&name).await?;
-                production
-                    .with_context(|| {
-                        format!("there is no file and no model {name:?}; see `streamflow models ls`")
-                    })?
-                    .version
-            }
-        };
+        let version = registry.resolve(&name, version).await?;
         Ok(Scorer::Version(Box::new(registry.load(&name, version).await?)))
     })
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use super::Context;
 use crate::api::{ApiState, NamedFile};
 use crate::config::ApiConfig;
+use crate::imports::remote::Remote;
+use crate::mlflow::reference::is_reference;
 use crate::run;
 
 #[derive(Debug, clap::Args)]
@@ -19,8 +21,9 @@ pub struct Args {
     report_dir: Option<PathBuf>,
     /// A model file of XGBoost, LightGBM, CatBoost or ONNX, served as it is: requests bring {"features": {...}}, and
     /// neither a dataset nor a registry is needed. May be given several times; the name is that of the file without its
-    /// ending, or the one before `=`
-    #[arg(long = "model", value_name = "[NAME=]FILE", conflicts_with = "report_dir")]
+    /// ending, or the one before `=`. Also a model of the MLflow server of MLFLOW_TRACKING_URI, as models:/NAME@ALIAS,
+    /// models:/NAME/STAGE, models:/NAME/VERSION or runs:/RUN_ID/PATH
+    #[arg(long = "model", value_name = "[NAME=]FILE|URI", conflicts_with = "report_dir")]
     models: Vec<String>,
     /// Address at which the Open Inference Protocol is answered over gRPC [default: from the configuration, none]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -62,17 +65,28 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// Serves model files, each under its own name.
 fn serve_files(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let mut api = context.config_if_any()?.map(|config| config.api).unwrap_or_default();
+    let config = context.config_if_any()?;
+    let mut api = config.as_ref().map(|config| config.api.clone()).unwrap_or_default();
     args.over(&mut api)?;
-    let files: Vec<NamedFile> =
-        args.models.iter().map(|text| NamedFile::read(text)).collect::<Result<_, _>>()?;
+    let settings = config.as_ref().map(|config| config.mlflow.clone()).unwrap_or_default();
+    let folder = context.data_dir_of(config.as_ref()).join("mlflow");
     run::runtime()?.block_on(async {
+        let (mut files, mut remotes) = (Vec::new(), Vec::new());
+        for text in &args.models {
+            if is_reference(text) {
+                let (remote, file) = Remote::open(text, &settings, folder.clone()).await?;
+                remotes.push(remote);
+                files.push(file);
+            } else {
+                files.push(NamedFile::read(text)?);
+            }
+        }
         let plane = run::Plane::of_predictions(&api).await?;
         let (url, grpc) = (plane.url()?, plane.grpc_line()?);
         let state = ApiState::of_files(api, files)?;
         let shutdown = run::shutdown_signal()?;
         context.terminal.stdout(&format!("listening on {}{grpc}", url.as_str().trim_end_matches('/')))?;
-        run::serve_files(plane, state, shutdown).await
+        run::serve_files(plane, state, remotes, shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

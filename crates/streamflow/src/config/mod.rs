@@ -6,6 +6,7 @@ mod api_key;
 mod console;
 mod flows;
 mod metrics;
+mod mlflow;
 mod model;
 mod monitor;
 mod network;
@@ -32,6 +33,7 @@ pub use api_key::{
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use metrics::MetricsConfig;
+pub use mlflow::{MlflowConfig, ModelSource};
 pub use model::ModelConfig;
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
@@ -63,6 +65,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// The MLflow server that is told of trainings.
+    #[serde(default)]
+    pub mlflow: MlflowConfig,
     /// How long ingested months are kept.
     #[serde(default)]
     pub snapshots: SnapshotsConfig,

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
+use super::ModelSource;
+
 /// `[model]`: what is trained and under which name it is registered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,8 @@ pub struct ModelConfig {
     pub seed: u64,
     /// Share of the entities held out for validation, above 0 and below 1.
     pub validation_share: f64,
+    /// Where the model that is served comes from.
+    pub source: ModelSource,
     /// Age after which a version is deleted; none: at no age.
     pub keep_days: Option<NonZeroU32>,
     /// Versions over which the oldest are deleted; none: any number is kept.
@@ -23,8 +27,8 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        let (keep_days, keep_versions) = (None, None);
-        Self { name: "model".into(), seed: 42, validation_share: 0.25, keep_days, keep_versions }
+        let (source, keep_days, keep_versions) = (ModelSource::Local, None, None);
+        Self { name: "model".into(), seed: 42, validation_share: 0.25, source, keep_days, keep_versions }
     }
 }
 

@@ -11,6 +11,7 @@ use super::evaluate_month::version_of;
 use super::parameters::{Kind, optional, required};
 use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::{TrainingTable, task_of};
+use crate::mlflow;
 use crate::registry::NewModel;
 use crate::workspace::Workspace;
 
@@ -84,6 +85,7 @@ async fn train(workspace: Workspace, as_of: Period, seed: u64, run: i64) -> anyh
     let trained = fit(&workspace, as_of, settings).await?;
     let metrics = trained.metrics.clone();
     let version = registry.register(&name, NewModel { as_of, seed, trained, run: Some(run) }).await?;
+    mlflow::trained(config, &workspace.store, &name, version).await;
     let production =
         registry.production(&name).await?.is_some_and(|production| production.version == version);
     Ok(TrainOutcome { name, version, as_of, production, task, metrics })

@@ -104,6 +104,29 @@ impl Registry {
         Ok(self.store.production(name).await?)
     }
 
+    /// The number of a version; that of production where none is given.
+    ///
+    /// # Errors
+    /// A name or a number that the registry does not have.
+    pub async fn resolve(&self, name: &str, version: Option<i64>) -> anyhow::Result<i64> {
+        let versions = self.versions().await?;
+        let mut of_name = versions.iter().filter(|found| found.name == name);
+        let found =
+            of_name.clone().find(|found| version.map_or(found.production, |number| found.version == number));
+        match (found, version, of_name.next()) {
+            (Some(found), ..) => Ok(found.version),
+            (None, _, None) => {
+                bail!("there is no model {name:?} in the registry; see `streamflow models ls`")
+            }
+            (None, Some(version), _) => {
+                bail!("model {name} has no version {version}; see `streamflow models ls`")
+            }
+            (None, None, _) => {
+                bail!("model {name} has no version in production; name one, see `streamflow models ls`")
+            }
+        }
+    }
+
     /// All versions, by name and newest first.
     pub async fn versions(&self) -> anyhow::Result<Vec<ModelVersion>> {
         Ok(self.store.model_versions().await?)

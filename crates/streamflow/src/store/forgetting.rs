@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 26] = [
+const TEXTS: [(&str, &str); 27] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -25,6 +25,7 @@ const TEXTS: [(&str, &str); 26] = [
     ("notifications", "subject"),
     ("notifications", "body"),
     ("notifications", "outcome"),
+    ("mlflow_versions", "outcome"),
     ("evaluations", "evaluation"),
     ("audit", "subject"),
     ("audit", "detail"),
@@ -220,7 +221,7 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 50] = [
+    const OURS: [&str; 57] = [
         "approvals.answer",
         "approvals.answered_at",
         "approvals.asked_at",
@@ -240,6 +241,13 @@ mod tests {
         "logs.at",
         "logs.level",
         "mirrored.prefect_id",
+        "mlflow_production.name",
+        "mlflow_versions.at",
+        "mlflow_versions.name",
+        "mlflow_versions.registered",
+        "mlflow_versions.run_uuid",
+        "mlflow_versions.state",
+        "mlflow_versions.taken_until",
         "notifications.at",
         "notifications.channel",
         "notifications.ended_at",

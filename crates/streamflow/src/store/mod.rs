@@ -9,6 +9,7 @@ pub mod inspect;
 pub mod leases;
 pub mod logs;
 pub mod mirror;
+pub mod mlflow;
 pub mod models;
 pub mod notifications;
 mod process;
@@ -41,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 11;
+pub const NEWEST: i64 = 12;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -131,6 +132,7 @@ fn migrator() -> Migrator {
         step(9, "audit of requests", include_str!("migrations/0009_audit_of_requests.sql")),
         step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
         step(11, "origin of a version", include_str!("migrations/0011_origin.sql")),
+        step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
     ])
 }
 

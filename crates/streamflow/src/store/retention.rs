@@ -82,6 +82,12 @@ impl Store {
         if deleted.rows_affected() == 0 {
             return Ok(false);
         }
+        // Its number may be given to another one.
+        sqlx::query("DELETE FROM mlflow_versions WHERE name = ? AND version = ?")
+            .bind(name)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
         let subject = format!("{name} version {version}");
         let By { actor, run } = by;
         let entry = NewEntry { actor, action: "prune", subject: &subject, run, ..NewEntry::default() };

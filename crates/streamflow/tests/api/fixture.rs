@@ -148,7 +148,7 @@ impl Server {
 
     /// With model files of these names: `price` is a regression, the others are classifiers.
     pub async fn of_files(settings: ApiConfig, names: &[&str]) -> Server {
-        let file = |name: &&str| NamedFile { model: file_model(name), path: None };
+        let file = |name: &&str| NamedFile { name: (*name).to_owned(), model: file_model(name), path: None };
         Server::of_named(settings, names.iter().map(file).collect()).await
     }
 

@@ -273,7 +273,7 @@ fn a_table_is_scored_into_a_file_of_every_format_and_by_a_version_of_the_registr
     let by_file = project.json(&["predict", "in.csv", "--model", "model.txt", "--out", "-"]);
     assert_eq!(by_name["outputs"]["probability"], by_file["outputs"]["probability"]);
     let none = project.run(&["predict", "in.csv", "--model", "other", "--out", "-"]);
-    assert!(none.stderr.contains("there is no file and no model \"other\""), "{}", none.stderr);
+    assert!(none.stderr.contains("there is no model \"other\" in the registry"), "{}", none.stderr);
 }
 
 #[test]

@@ -38,9 +38,14 @@ impl Project {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_streamflow"));
         command.args(args).current_dir(self.dir.path());
-        for inherited in
-            ["STREAMFLOW_CONFIG", "STREAMFLOW_DATA_DIR", "REPORT_DIR", "PREFECT_API_URL", "RUST_LOG"]
-        {
+        for inherited in [
+            "STREAMFLOW_CONFIG",
+            "STREAMFLOW_DATA_DIR",
+            "REPORT_DIR",
+            "PREFECT_API_URL",
+            "MLFLOW_TRACKING_URI",
+            "RUST_LOG",
+        ] {
             command.env_remove(inherited);
         }
         command

@@ -1,5 +1,6 @@
 //! `streamflow models`: the versions of the registry and which of them is served.
 
+mod export;
 pub mod import;
 
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use streamflow_performance::significant;
 
 use super::{Context, actor, block_on};
+use crate::mlflow;
 use crate::notify::Outbox;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -20,6 +22,8 @@ pub enum Args {
     Ls,
     /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
+    /// Write a version as a file for other programs: ONNX, or the file that it was imported from
+    Export(export::Args),
     /// Make a version the production version; a running server swaps to it without dropping a request
     Promote {
         /// Number of the version, as `models ls` lists it
@@ -31,9 +35,9 @@ pub enum Args {
 }
 
 impl Args {
-    /// Everything but listing.
+    /// Everything but listing and exporting.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Self::Ls)
+        !matches!(self, Self::Ls | Self::Export(_))
     }
 }
 
@@ -44,7 +48,7 @@ fn version_number(text: &str) -> Result<i64, String> {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let (data_dir, name) = (context.data_dir(&config), &config.model.name);
-    if matches!(args, Args::Ls) {
+    if !args.changes_something() {
         context.check_data_dir(&data_dir)?;
     }
     let actor = actor();
@@ -54,17 +58,19 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let store = Store::open(&data_dir).await?;
         let outbox = Outbox::new(&store, &config);
         outbox.begin().await;
-        let registry = Registry::new(store, &data_dir);
+        let registry = Registry::new(store.clone(), &data_dir);
         let version = match args {
             Args::Ls => {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
+            Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Import(args) => return import::run(&args, context).await,
             Args::Rollback => registry.rollback(name, by).await?,
         };
         outbox.tell_within_budget().await;
+        mlflow::tell_within_budget(&config, &store, &registry).await;
         let value = serde_json::json!({ "name": name, "production": version });
         context.terminal.result(&value, || format!("Version {version} of {name} is in production."))
     })?;

@@ -1,0 +1,98 @@
+//! A model of an MLflow server that is served as a file: neither a dataset nor a registry is needed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use streamflow_inference::ReadOptions;
+use tokio::sync::watch;
+
+use crate::api::{ApiState, FileModel, NamedFile};
+use crate::config::MlflowConfig;
+use crate::mlflow::download::download;
+use crate::mlflow::reference::Reference;
+use crate::mlflow::{Connection, Server, Status};
+
+/// How often the server is asked which model it is.
+const LOOK_INTERVAL: Duration = Duration::from_secs(15);
+
+/// A model of a server, and which one it was at the last look.
+pub struct Remote {
+    server: Server,
+    reference: Reference,
+    folder: PathBuf,
+    /// Which model is served, or was refused.
+    identity: String,
+}
+
+impl Remote {
+    /// Finds the model that a text names and reads it; files are kept in `folder`.
+    ///
+    /// # Errors
+    /// No server; a server, model or file that is of no use.
+    pub async fn open(
+        text: &str,
+        settings: &MlflowConfig,
+        folder: PathBuf,
+    ) -> anyhow::Result<(Self, NamedFile)> {
+        let reference: Reference = text.parse()?;
+        let connection = Connection::of_settings(settings, "model")?.with_context(|| {
+            format!("{text} is a model of MLflow, and no server is named; set MLFLOW_TRACKING_URI to http://HOST:PORT")
+        })?;
+        let server = Server::new(&connection)?;
+        let mut remote = Self { server, reference, folder, identity: String::new() };
+        let model = remote.look().await?.context("the first look finds a model")?;
+        let file = NamedFile { name: remote.reference.name().to_owned(), model, path: None };
+        Ok((remote, file))
+    }
+
+    /// The model where it is another one than at the last look.
+    async fn look(&mut self) -> anyhow::Result<Option<FileModel>> {
+        let found = self.reference.resolve(&self.server).await?;
+        if found.identity == self.identity {
+            return Ok(None);
+        }
+        let file = download(&self.server, &found, &self.folder).await?;
+        self.identity = found.identity.clone();
+        let model = tokio::task::spawn_blocking(move || file.model(ReadOptions::default())).await??;
+        tracing::info!("serving {}", found.identity);
+        Ok(Some(FileModel::new(found.identity, model)))
+    }
+
+    /// Looks again every fifteen seconds until `shutdown`, and replaces the model where it is another one. What is served goes on
+    /// while the server is away or has what cannot be read.
+    pub async fn follow(mut self, state: ApiState, mut shutdown: watch::Receiver<bool>) {
+        let watched = state.mlflow();
+        let mut trouble: Option<String> = None;
+        loop {
+            let status = Status {
+                server: self.server.shown(),
+                backlog: 0,
+                follows: Some(self.reference.to_string()),
+                trouble: trouble.clone(),
+            };
+            watched.store(Arc::new(Some(status)));
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                _ = shutdown.wait_for(|stop| *stop) => return,
+            }
+            let looked = tokio::select! {
+                looked = self.look() => looked,
+                _ = shutdown.wait_for(|stop| *stop) => return,
+            };
+            let before = trouble.take();
+            match looked {
+                Ok(Some(model)) => state.replace_file(self.reference.name(), model),
+                Ok(None) => {}
+                Err(error) => {
+                    let reason = format!("{error:#}");
+                    if before.as_ref() != Some(&reason) {
+                        tracing::warn!("what is loaded goes on being served: {reason}");
+                    }
+                    trouble = Some(reason);
+                }
+            }
+        }
+    }
+}
