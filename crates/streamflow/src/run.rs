@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::watcher::Watcher;
@@ -149,7 +149,11 @@ pub async fn serve_files(
     remotes: Vec<Remote>,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let follow = |remote: Remote| tokio::spawn(remote.follow(state.clone(), shutdown.clone()));
+    let follow = |remote: Remote| {
+        let (name, of_plane) = (remote.name().to_owned(), state.clone());
+        let replace = move |identity, model| of_plane.replace_file(&name, FileModel::new(identity, model));
+        tokio::spawn(remote.follow(state.mlflow(), replace, shutdown.clone()))
+    };
     let following: Vec<_> = remotes.into_iter().map(follow).collect();
     predictions(plane.listener, plane.grpc, state, shutdown).await?;
     for followed in following {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Context;
-use crate::api::{ApiState, NamedFile};
+use crate::api::{ApiState, FileModel, NamedFile};
 use crate::config::ApiConfig;
 use crate::imports::remote::Remote;
 use crate::mlflow::reference::is_reference;
@@ -74,9 +74,10 @@ fn serve_files(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         let (mut files, mut remotes) = (Vec::new(), Vec::new());
         for text in &args.models {
             if is_reference(text) {
-                let (remote, file) = Remote::open(text, &settings, folder.clone()).await?;
+                let (remote, identity, model) = Remote::open(text, &settings, folder.clone()).await?;
+                let name = remote.name().to_owned();
+                files.push(NamedFile { name, model: FileModel::new(identity, model), path: None });
                 remotes.push(remote);
-                files.push(file);
             } else {
                 files.push(NamedFile::read(text)?);
             }

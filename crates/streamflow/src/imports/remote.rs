@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use streamflow_inference::ReadOptions;
+use streamflow_inference::{Model, ReadOptions};
 use tokio::sync::watch;
 
-use crate::api::{ApiState, FileModel, NamedFile};
 use crate::config::MlflowConfig;
 use crate::mlflow::download::download;
 use crate::mlflow::reference::Reference;
-use crate::mlflow::{Connection, Server, Status};
+use crate::mlflow::{Connection, Server, Status, Watched};
 
 /// How often the server is asked which model it is.
 const LOOK_INTERVAL: Duration = Duration::from_secs(15);
@@ -35,20 +34,24 @@ impl Remote {
         text: &str,
         settings: &MlflowConfig,
         folder: PathBuf,
-    ) -> anyhow::Result<(Self, NamedFile)> {
+    ) -> anyhow::Result<(Self, String, Model)> {
         let reference: Reference = text.parse()?;
         let connection = Connection::of_settings(settings, "model")?.with_context(|| {
             format!("{text} is a model of MLflow, and no server is named; set MLFLOW_TRACKING_URI to http://HOST:PORT")
         })?;
         let server = Server::new(&connection)?;
         let mut remote = Self { server, reference, folder, identity: String::new() };
-        let model = remote.look().await?.context("the first look finds a model")?;
-        let file = NamedFile { name: remote.reference.name().to_owned(), model, path: None };
-        Ok((remote, file))
+        let (identity, model) = remote.look().await?.context("the first look finds a model")?;
+        Ok((remote, identity, model))
     }
 
-    /// The model where it is another one than at the last look.
-    async fn look(&mut self) -> anyhow::Result<Option<FileModel>> {
+    /// The name by which the model is asked for.
+    pub fn name(&self) -> &str {
+        self.reference.name()
+    }
+
+    /// What the model is called and the model, where it is another one than at the last look.
+    async fn look(&mut self) -> anyhow::Result<Option<(String, Model)>> {
         let found = self.reference.resolve(&self.server).await?;
         if found.identity == self.identity {
             return Ok(None);
@@ -57,13 +60,17 @@ impl Remote {
         self.identity = found.identity.clone();
         let model = tokio::task::spawn_blocking(move || file.model(ReadOptions::default())).await??;
         tracing::info!("serving {}", found.identity);
-        Ok(Some(FileModel::new(found.identity, model)))
+        Ok(Some((found.identity, model)))
     }
 
-    /// Looks again every fifteen seconds until `shutdown`, and replaces the model where it is another one. What is served goes on
+    /// Looks again every fifteen seconds until `shutdown`, and hands on what is another model. What is served goes on
     /// while the server is away or has what cannot be read.
-    pub async fn follow(mut self, state: ApiState, mut shutdown: watch::Receiver<bool>) {
-        let watched = state.mlflow();
+    pub async fn follow(
+        mut self,
+        watched: Watched,
+        replace: impl Fn(String, Model) + Send,
+        mut shutdown: watch::Receiver<bool>,
+    ) {
         let mut trouble: Option<String> = None;
         loop {
             let status = Status {
@@ -83,7 +90,7 @@ impl Remote {
             };
             let before = trouble.take();
             match looked {
-                Ok(Some(model)) => state.replace_file(self.reference.name(), model),
+                Ok(Some((identity, model))) => replace(identity, model),
                 Ok(None) => {}
                 Err(error) => {
                     let reason = format!("{error:#}");
