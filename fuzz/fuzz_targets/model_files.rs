@@ -9,7 +9,9 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 use streamflow_fuzz::Damage;
-use streamflow_model::{FeatureColumn, FeatureValue, Features, Model, TrainSettings, Trained, train};
+use streamflow_model::{
+    Answer, FeatureColumn, FeatureValue, Features, Labels, Model, TrainSettings, Trained, train,
+};
 
 const SUMS: &str = "SHA256SUMS";
 const FILES: [&str; 5] = ["model.bin", "schema.json", "metrics.json", "profile.json", "training.json"];
@@ -31,7 +33,8 @@ fn trained() -> Trained {
     let columns = vec![("x".to_owned(), FeatureColumn::Numerical(x)), ("net".to_owned(), net)];
     let users: Vec<String> = (0..rows).map(|row| row.to_string()).collect();
     let settings = TrainSettings { max_depths: vec![2], folds: 2, max_rounds: 3, ..TrainSettings::default() };
-    train(&Features::new(columns).expect("a table"), &labels, &users, &settings).expect("a model")
+    train(&Features::new(columns).expect("a table"), &Labels::Binary(labels), &users, &settings)
+        .expect("a model")
 }
 
 fn write(directory: &Path, files: &[Vec<u8>]) {
@@ -49,9 +52,15 @@ fn predict(model: &Model) {
     let values = [FeatureValue::Missing, FeatureValue::Number(50.0), FeatureValue::Text("No")];
     for x in values {
         for net in values {
-            let Ok(row) = model.encode(&[x, net]) else { continue };
-            let probability = model.predict_row(&row.values);
-            assert!((0.0..=1.0).contains(&probability), "{probability}");
+            let Ok(answer) = model.answer(&[x, net]) else { continue };
+            // A damaged file may say that it is of another task.
+            match answer {
+                Answer::Probability(probability) => assert!((0.0..=1.0).contains(&probability), "{answer:?}"),
+                Answer::Probabilities(all) => {
+                    assert!((all.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{all:?}")
+                }
+                Answer::Value(value) => assert!(value.is_finite(), "{value}"),
+            }
         }
     }
 }

@@ -14,13 +14,16 @@ use streamflow::drift::watcher::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
 use streamflow_dataset::{Column, Frame, Values};
 use streamflow_fuzz::{answer, runtime};
-use streamflow_model::{FeatureColumn, Features, TrainSettings, train};
+use streamflow_model::{FeatureColumn, Features, Labels, TrainSettings, train};
 use tokio::runtime::Runtime;
 
 const USERS: u32 = 200;
 
 static SERVICES: LazyLock<(Runtime, [Router; 2])> = LazyLock::new(|| {
-    let text = Values::Text { codes: (0..USERS).collect(), levels: (0..USERS).map(|row| format!("U{row}")).collect() };
+    let text = Values::Text {
+        codes: (0..USERS).collect(),
+        levels: (0..USERS).map(|row| format!("U{row}")).collect(),
+    };
     let integers = Values::Integer((0..i64::from(USERS)).map(Some).collect());
     (runtime(), [text, integers].map(service))
 });
@@ -32,9 +35,11 @@ fn service(users: Values) -> Router {
     let labels: Vec<Option<bool>> = hours.iter().map(|hours| Some(*hours < 24.0)).collect();
     let names: Vec<String> = (0..USERS).map(|row| row.to_string()).collect();
     let features = Features::new(features).expect("a table");
-    let model = train(&features, &labels, &names, &TrainSettings::default()).expect("a model").model;
+    let model =
+        train(&features, &Labels::Binary(labels), &names, &TrainSettings::default()).expect("a model").model;
     let columns = [("user_id", users), ("hours", Values::Float(hours))];
-    let columns = columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect();
+    let columns =
+        columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect();
     let frame = Frame { columns, rows: USERS as usize };
     let serving = Serving {
         features: OnlineFeatures::for_model(&model, frame, "user_id").expect("the model's table"),

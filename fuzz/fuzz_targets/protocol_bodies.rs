@@ -20,7 +20,7 @@ const FILE: &str = "tree\nversion=v4\nnum_tree_per_iteration=1\nobjective=binary
 
 static SERVICE: LazyLock<(Runtime, Router, Router)> = LazyLock::new(|| {
     let model = FileModel::new("churn".to_owned(), Model::read(FILE.as_bytes()).expect("a model"));
-    let files = vec![NamedFile { model, path: None }];
+    let files = vec![NamedFile { name: "churn".to_owned(), model, path: None }];
     let state = ApiState::of_files(ApiConfig::default(), files).expect("one name");
     (runtime(), api::router(state.clone()), api::grpc_router(state))
 });
@@ -37,13 +37,15 @@ fuzz_target!(|bytes: &[u8]| {
         ("/invocations", (header::CONTENT_TYPE.as_str(), "text/csv")),
         ("/predict/batch", json),
     ] {
-        let request = Request::post(path).header(name, value).body(Body::from(bytes.to_vec())).expect("a request");
+        let request =
+            Request::post(path).header(name, value).body(Body::from(bytes.to_vec())).expect("a request");
         let (status, _) = answer(runtime, rest, request);
         assert!(matches!(status.as_u16(), 200 | 400 | 413 | 422), "{path}: {status}");
     }
     let framed = [&[0][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
     for body in [framed, bytes.to_vec()] {
-        let request = Request::post("/inference.GRPCInferenceService/ModelInfer").header(header::CONTENT_TYPE, "application/grpc");
+        let request = Request::post("/inference.GRPCInferenceService/ModelInfer")
+            .header(header::CONTENT_TYPE, "application/grpc");
         let (status, _) = answer(runtime, grpc, request.body(Body::from(body)).expect("a request"));
         assert_eq!(status.as_u16(), 200);
     }
