@@ -42,6 +42,12 @@ pub fn document(entity: &str, models: &Models, protocols: &[Protocol]) -> Bytes 
         for schema in schemas.values_mut() {
             name_entity(schema, entity);
         }
+        // Forms are told apart by the fields that they have; one that has more is also the one that has fewer.
+        if let Some(Value::Object(result)) = schemas.get_mut("BatchResult")
+            && let Some(forms) = result.remove("oneOf")
+        {
+            result.insert("anyOf".to_owned(), forms);
+        }
     }
     if models.are_files() {
         let files = models.loaded();
