@@ -33,7 +33,7 @@ TABLES = ["subscriptions", "usage_agg_30d", "payments_agg_90d", "support_agg_90d
 SEEDS = range(5)
 
 
-def load(directory):
+def load(directory, label="churn_label"):
     table = None
     for name in TABLES:
         part = pd.read_csv(directory / f"{name}.csv")
@@ -42,7 +42,7 @@ def load(directory):
     for flag in ["paperless_billing", "plan_stream_tv", "plan_stream_movies"]:
         x[flag] = x[flag].map({True: 1.0, False: 0.0, "True": 1.0, "False": 0.0}).astype(float)
     x["net_service"] = x["net_service"].astype("category")
-    return table["user_id"], x, table["churn_label"].astype(int).to_numpy()
+    return table["user_id"], x, table[label].to_numpy()
 
 
 def validation(users, seed):
@@ -82,6 +82,7 @@ def main():
         sys.exit(__doc__)
     shared = Path(sys.argv[1]).resolve()
     users, x, y = load(shared / "data/course/month_000")
+    y = y.astype(int)
     splits = [validation(users, seed) for seed in SEEDS]
     print(f"{'AUC by seed':42} {' '.join(f'{seed:6}' for seed in SEEDS)}    mean  logloss   Brier     fit s")
     for name, classifier, features in peers(x):

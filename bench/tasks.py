@@ -23,22 +23,10 @@ from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, root_
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model import FEATURES, SEEDS, TABLES, validation
+from model import SEEDS, load, validation
 
 MONTH = "2024-01-31"
 LABELS = {"multiclass": "next_plan", "regression": "spend_next_30d"}
-
-
-def load(directory, label):
-    table = None
-    for name in TABLES:
-        part = pd.read_csv(directory / f"{name}.csv")
-        table = part if table is None else table.merge(part, on="user_id")
-    x = table[FEATURES].copy()
-    for flag in ["paperless_billing", "plan_stream_tv", "plan_stream_movies"]:
-        x[flag] = x[flag].map({True: 1.0, False: 0.0, "True": 1.0, "False": 0.0}).astype(float)
-    x["net_service"] = x["net_service"].astype("category")
-    return table["user_id"], x, table[label].to_numpy()
 
 
 def ours(binary, task, folder):

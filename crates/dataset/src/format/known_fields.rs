@@ -12,7 +12,7 @@ pub(super) const FILE: Fields = &[
     (5, List(&Structure(KEY_VALUE))),
     (6, Bytes),
     (7, List(&Structure(&[(1, EMPTY), (2, EMPTY)]))),
-    (8, Structure(&[])),
+    (8, EMPTY),
     (9, Bytes),
 ];
 
@@ -97,7 +97,7 @@ const COLUMN_CHUNK: Fields = &[
     (5, Number),
     (6, Number),
     (7, Number),
-    (8, Structure(&[])),
+    (8, EMPTY),
     (9, Bytes),
 ];
 

@@ -61,12 +61,11 @@ fn reference(
 
 /// Tells and follows until `shutdown`. Ends at once where no server is named.
 pub async fn run(workspace: Workspace, watched: Watched, mut shutdown: watch::Receiver<bool>) {
-    let follower = match Follower::new(workspace) {
+    let mut follower = match Follower::new(workspace) {
         Ok(Some(follower)) => follower,
         Ok(None) => return,
         Err(error) => return tracing::error!("MLflow is neither told nor followed: {error:#}"),
     };
-    let mut follower = follower;
     let mut ticks = tokio::time::interval(TELL_INTERVAL);
     loop {
         tokio::select! {
