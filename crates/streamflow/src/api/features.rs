@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json, json};
 use streamflow_inference::{self as inference, Labels, Model, Predictions, Value};
+use streamflow_model::largest;
 
 use super::error::{ApiError, Invalid};
 use super::json_fault::fault;
@@ -124,6 +125,7 @@ impl FileModel {
                 let name = |class: usize| {
                     classes.and_then(|classes| classes.text(class)).unwrap_or_else(|| class.to_string())
                 };
+                metrics.count_class(&name(largest(&probabilities)));
                 let named =
                     probabilities.iter().enumerate().map(|(class, value)| (name(class), json!(value)));
                 answer.insert("probabilities".to_owned(), Json::Object(named.collect()));
@@ -132,6 +134,9 @@ impl FileModel {
         for (name, matrix) in [("value", &predictions.value), ("margin", &predictions.margin)] {
             let Some(matrix) = matrix else { continue };
             let values = values(matrix);
+            if let ("value", [one], None) = (name, &values[..], &predictions.probability) {
+                metrics.count_value(*one);
+            }
             answer.insert(name.to_owned(), if let [one] = values[..] { json!(one) } else { json!(values) });
         }
         answer

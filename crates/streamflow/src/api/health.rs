@@ -49,8 +49,9 @@ struct ReadyFile<'a> {
 struct ReadyFiles<'a> {
     status: &'static str,
     models: &'a [ServedModel<'a>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mlflow: Option<&'a Status>,
+    /// One for each of those that come from a server.
+    #[serde(skip_serializing_if = "<[Status]>::is_empty")]
+    mlflow: &'a [Status],
 }
 
 /// The process lives. Always 200.
@@ -65,8 +66,8 @@ pub async fn health() -> Json<Health> {
     (status = 503, body = ErrorBody, description = "No model or no features are loaded yet"),
 ))]
 pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> {
-    let mlflow = state.0.mlflow.load();
-    let mlflow = mlflow.as_ref().as_ref();
+    let watched = state.0.mlflow.load();
+    let mlflow = watched.first();
     if state.0.models.are_files() {
         let loaded = state.0.models.loaded();
         let models: Vec<ServedModel> =
@@ -78,7 +79,7 @@ pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> 
                 let model = ServedModel { name, version };
                 Ok(Json(ReadyFile { status, model, mlflow }).into_response())
             }
-            models => Ok(Json(ReadyFiles { status, models, mlflow }).into_response()),
+            models => Ok(Json(ReadyFiles { status, models, mlflow: &watched }).into_response()),
         };
     }
     let serving = state.0.served.load();

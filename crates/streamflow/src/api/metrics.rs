@@ -72,7 +72,7 @@ pub struct Now<'a> {
     /// The model files that answer.
     pub files: &'a [Arc<FileModel>],
     /// What is known of an MLflow server, where one is named.
-    pub mlflow: Option<&'a Status>,
+    pub mlflow: &'a [Status],
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -228,11 +228,13 @@ impl Metrics {
         text.gauge("api_requests_in_flight", "Predictions being answered now.", &[], now.in_flight as f64);
         let help = "Time that a request waits for a thread now, measured while more connections than max_in_flight are open.";
         text.gauge("api_request_wait_seconds", help, &[], now.wait.as_secs_f64());
-        if let Some(mlflow) = now.mlflow {
+        if !now.mlflow.is_empty() {
+            let backlog: i64 = now.mlflow.iter().map(|status| status.backlog).sum();
+            let is_up = now.mlflow.iter().all(|status| status.trouble.is_none());
             let help = "Trained versions that the MLflow server was not told of yet.";
-            text.gauge("streamflow_mlflow_backlog", help, &[], mlflow.backlog as f64);
+            text.gauge("streamflow_mlflow_backlog", help, &[], backlog as f64);
             let help = "Whether the MLflow server answers and what is to be served of it is served.";
-            text.gauge("streamflow_mlflow_up", help, &[], f64::from(u8::from(mlflow.trouble.is_none())));
+            text.gauge("streamflow_mlflow_up", help, &[], f64::from(u8::from(is_up)));
         }
         let files = now.files.iter();
         let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
@@ -388,12 +390,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
     let text = state.0.metrics.render(
         format,
-        Now {
-            in_flight: state.in_flight(),
-            wait: state.0.load.wait(),
-            files: &files,
-            mlflow: mlflow.as_ref().as_ref(),
-        },
+        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), files: &files, mlflow: &mlflow },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );

@@ -3,7 +3,6 @@
 //! The same loop tells the server what is left to tell, so that a promotion that was made here goes there before what was
 //! promoted there is taken.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -29,6 +28,7 @@ const ACTOR: &str = "mlflow";
 /// The model of a server that is served.
 struct Follower {
     workspace: Workspace,
+    connection: Connection,
     sender: Sender,
     /// What is followed; none where the own registry says what is served.
     reference: Option<Reference>,
@@ -72,19 +72,11 @@ pub async fn run(workspace: Workspace, watched: Watched, mut shutdown: watch::Re
             _ = ticks.tick() => {}
             _ = shutdown.wait_for(|stop| *stop) => return,
         }
-        let before = watched.load().as_ref().as_ref().and_then(|status| status.trouble.clone());
         let trouble = tokio::select! {
             worked = follower.work() => worked.err().map(|error| format!("{error:#}")),
             _ = shutdown.wait_for(|stop| *stop) => return,
         };
-        match &trouble {
-            Some(reason) if before.as_ref() != Some(reason) => {
-                tracing::warn!("what is loaded goes on being served: {reason}");
-            }
-            None if before.is_some() => tracing::info!("MLflow answers again"),
-            _ => {}
-        }
-        watched.store(Arc::new(Some(follower.status(trouble).await)));
+        watched.tell(follower.status(trouble).await);
     }
 }
 
@@ -95,7 +87,7 @@ impl Follower {
         let reference = reference(&config, connection.as_ref())?;
         let Some(connection) = connection else { return Ok(None) };
         let sender = Sender::new(&connection, &workspace.store, &workspace.registry, &config.model.name)?;
-        Ok(Some(Self { workspace, sender, reference, looked: None, refused: None }))
+        Ok(Some(Self { workspace, connection, sender, reference, looked: None, refused: None }))
     }
 
     async fn status(&self, trouble: Option<String>) -> Status {
@@ -153,7 +145,7 @@ impl Follower {
         let versions = registry.versions().await?;
         let of_name = || versions.iter().filter(|version| version.name == *name);
         if let Some((model, number)) = &found.version
-            && Connection::of(config)?.is_some_and(|connection| connection.model == *model)
+            && self.connection.model == *model
             && let Some(version) = store.mlflow_version(name, number).await?
             && of_name().any(|known| known.version == version)
         {

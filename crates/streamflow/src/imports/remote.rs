@@ -1,7 +1,6 @@
 //! A model of an MLflow server that is served as a file: neither a dataset nor a registry is needed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -71,15 +70,10 @@ impl Remote {
         replace: impl Fn(String, Model) + Send,
         mut shutdown: watch::Receiver<bool>,
     ) {
-        let mut trouble: Option<String> = None;
+        let mut trouble = None;
         loop {
-            let status = Status {
-                server: self.server.shown(),
-                backlog: 0,
-                follows: Some(self.reference.to_string()),
-                trouble: trouble.clone(),
-            };
-            watched.store(Arc::new(Some(status)));
+            let follows = Some(self.reference.to_string());
+            watched.tell(Status { server: self.server.shown(), backlog: 0, follows, trouble });
             tokio::select! {
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
                 _ = shutdown.wait_for(|stop| *stop) => return,
@@ -88,17 +82,9 @@ impl Remote {
                 looked = self.look() => looked,
                 _ = shutdown.wait_for(|stop| *stop) => return,
             };
-            let before = trouble.take();
-            match looked {
-                Ok(Some((identity, model))) => replace(identity, model),
-                Ok(None) => {}
-                Err(error) => {
-                    let reason = format!("{error:#}");
-                    if before.as_ref() != Some(&reason) {
-                        tracing::warn!("what is loaded goes on being served: {reason}");
-                    }
-                    trouble = Some(reason);
-                }
+            trouble = looked.as_ref().err().map(|error| format!("{error:#}"));
+            if let Ok(Some((identity, model))) = looked {
+                replace(identity, model);
             }
         }
     }

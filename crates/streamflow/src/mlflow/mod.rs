@@ -10,17 +10,14 @@ pub mod download;
 pub mod reference;
 mod sender;
 mod server;
+mod watched;
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 pub use connection::Connection;
 pub use sender::Sender;
 pub use server::{CallError, Server};
+pub use watched::{Status, Watched};
 
 use crate::config::Config;
 use crate::registry::Registry;
@@ -30,25 +27,6 @@ use crate::store::Store;
 pub const CHAMPION: &str = "champion";
 /// Longest time that a command gives to what it has to tell.
 const COMMAND_BUDGET: Duration = Duration::from_secs(10);
-
-/// What is known of the server; nothing where none is named.
-pub type Watched = Arc<ArcSwap<Option<Status>>>;
-
-/// How it goes with the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Mlflow)]
-pub struct Status {
-    /// Its address without secrets.
-    pub server: String,
-    /// Versions that it was not told of yet.
-    pub backlog: i64,
-    /// What is served of it, where something is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub follows: Option<String>,
-    /// Why it is not reached, or why what is asked of it cannot be served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
-}
 
 /// The server of the environment or the configuration. What makes no sense there is logged and counts as none: a run does
 /// not fail for it.

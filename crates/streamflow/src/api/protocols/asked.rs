@@ -12,6 +12,7 @@ use super::table::Table;
 use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::json::Json;
+use crate::api::metrics::Metrics;
 use crate::api::models::Target;
 use crate::scoring::{Answers, Numbers, Refused, Rows};
 
@@ -131,7 +132,7 @@ impl Target {
                 None => error.to_string(),
             })
         })?;
-        count(&answers, state);
+        count(&answers, &state.0.metrics);
         Ok(answers)
     }
 }
@@ -146,16 +147,30 @@ fn check_rows(rows: usize, state: &ApiState) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Counts what was answered with two classes, as for `POST /predict`.
-fn count(answers: &Answers, state: &ApiState) {
-    let Some(Numbers { columns, .. }) = &answers.probability else { return };
-    let [_, positive] = &columns[..] else { return };
-    for (row, probability) in positive.iter().enumerate() {
-        let is_positive = match &answers.label {
-            Some(Labels::Integers(labels)) if matches!(labels.get(row), Some(0 | 1)) => labels[row] == 1,
-            _ => *probability > 0.5,
-        };
-        state.0.metrics.count_prediction(*probability, is_positive);
+/// Counts what was answered by its task, as for `POST /predict`.
+fn count(answers: &Answers, metrics: &Metrics) {
+    match (&answers.probability, &answers.value, &answers.label) {
+        (Some(Numbers { columns, .. }), _, label) if columns.len() == 2 => {
+            for (row, probability) in columns[1].iter().enumerate() {
+                let is_positive = match label {
+                    Some(Labels::Integers(labels)) if matches!(labels.get(row), Some(0 | 1)) => {
+                        labels[row] == 1
+                    }
+                    _ => *probability > 0.5,
+                };
+                metrics.count_prediction(*probability, is_positive);
+            }
+        }
+        (Some(_), _, Some(Labels::Texts(labels))) => {
+            labels.iter().for_each(|class| metrics.count_class(class))
+        }
+        (Some(_), _, Some(Labels::Integers(labels))) => {
+            labels.iter().for_each(|class| metrics.count_class(&class.to_string()));
+        }
+        (None, Some(Numbers { columns, .. }), _) if columns.len() == 1 => {
+            columns[0].iter().for_each(|value| metrics.count_value(*value));
+        }
+        _ => {}
     }
 }
 
