@@ -128,6 +128,9 @@ pub enum ProblemKind {
         /// What it looks like.
         found: &'static str,
     },
+    /// Neither Parquet nor Arrow, where nothing else is read.
+    #[error("is neither Parquet nor Arrow")]
+    NotColumnar,
     /// Named as Parquet without being it.
     #[error("is named .parquet but does not start as a Parquet file does; name CSV text .csv")]
     NotParquet,

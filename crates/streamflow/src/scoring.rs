@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Batch, Cell, Position};
+use streamflow_dataset::{Batch, Cell, OutputColumn, Position};
 use streamflow_inference::{self as inference, Kind, Labels, Matrix, Value};
 use streamflow_model::{Answer, FeatureValue, ImportedFeature, Model, Task, largest};
 
@@ -24,6 +24,50 @@ pub struct Answers {
     pub label: Option<Labels>,
     /// For each feature, the rows with a level that training did not have.
     pub unseen: Vec<u64>,
+}
+
+impl Answers {
+    /// Columns of a table: `probability` of the second of two classes, else one for each class.
+    pub fn into_columns(self, classes: Option<&Labels>) -> Vec<(String, OutputColumn)> {
+        let mut columns = Vec::new();
+        let mut add = |name: String, values: Vec<f64>, is_single: bool| {
+            let column = if is_single {
+                OutputColumn::Single(values.into_iter().map(|value| value as f32).collect())
+            } else {
+                OutputColumn::Double(values)
+            };
+            columns.push((name, column));
+        };
+        if let Some(Numbers { columns: mut of_classes, is_single }) = self.probability {
+            if of_classes.len() == 2 {
+                add("probability".to_owned(), of_classes.swap_remove(1), is_single);
+            } else {
+                for (class, values) in of_classes.into_iter().enumerate() {
+                    let name =
+                        classes.and_then(|classes| classes.text(class)).unwrap_or_else(|| class.to_string());
+                    add(format!("probability_{name}"), values, is_single);
+                }
+            }
+        }
+        for (name, numbers) in [("value", self.value), ("margin", self.margin)] {
+            let Some(Numbers { columns: outputs, is_single }) = numbers else { continue };
+            let is_one = outputs.len() == 1;
+            for (output, values) in outputs.into_iter().enumerate() {
+                add(if is_one { name.to_owned() } else { format!("{name}_{output}") }, values, is_single);
+            }
+        }
+        match self.label {
+            Some(Labels::Integers(labels)) => {
+                columns.push(("label".to_owned(), OutputColumn::Integer(labels)))
+            }
+            Some(Labels::Texts(labels)) => {
+                columns
+                    .push(("label".to_owned(), OutputColumn::Text(labels.into_iter().map(Some).collect())));
+            }
+            None => {}
+        }
+        columns
+    }
 }
 
 /// Columns of numbers.
@@ -49,11 +93,7 @@ impl Scorer {
     pub fn classes(&self) -> Option<Labels> {
         match self {
             Scorer::File(model) => model.classes().cloned(),
-            Scorer::Version(model) => match model.task() {
-                Task::Binary => Some(Labels::Integers(vec![0, 1])),
-                Task::Multiclass => Some(Labels::Texts(model.classes().to_vec())),
-                Task::Regression => None,
-            },
+            Scorer::Version(model) => classes(model),
         }
     }
 
@@ -107,6 +147,15 @@ impl Scorer {
             Scorer::File(model) => of_file(model, batch),
             Scorer::Version(model) => of_version(model, batch),
         }
+    }
+}
+
+/// The names of the classes of a version; none where its label is a number.
+pub fn classes(model: &Model) -> Option<Labels> {
+    match model.task() {
+        Task::Binary => Some(Labels::Integers(vec![0, 1])),
+        Task::Multiclass => Some(Labels::Texts(model.classes().to_vec())),
+        Task::Regression => None,
     }
 }
 

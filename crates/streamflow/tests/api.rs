@@ -10,6 +10,8 @@ mod fixture;
 mod front;
 #[path = "api/protocols.rs"]
 mod protocols;
+#[path = "api/tables.rs"]
+mod tables;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;

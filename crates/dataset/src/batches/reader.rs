@@ -1,14 +1,16 @@
 //! Reads tables batch by batch.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringBuilder;
+use bytes::Bytes;
 
 use crate::cell::{Cell, Cells};
 use crate::error::Error;
+use crate::format::allowance::Allowance;
 use crate::format::columnar::Columnar;
 use crate::format::csv::records::{Records, Step};
 use crate::format::csv::separator::sniff;
@@ -34,7 +36,14 @@ pub struct TableRows {
 
 enum Source {
     Csv(Box<Records<Box<dyn Read + Send>>>),
-    Columnar { columns: Box<Columnar>, path: std::path::PathBuf },
+    Columnar { columns: Box<Columnar>, file: Kept },
+}
+
+/// Where the bytes of a file lie.
+enum Kept {
+    Disk(PathBuf),
+    /// What they may unpack to is beside them.
+    Memory(Bytes, u64),
 }
 
 /// Rows of the columns that were asked for.
@@ -95,13 +104,43 @@ impl TableRows {
                 }
                 Format::Parquet | Format::Arrow => {
                     let columns = Columnar::read(format, &file)?;
-                    let path = path.to_path_buf();
-                    (columns.header(), Source::Columnar { columns: Box::new(columns), path })
+                    let file = Kept::Disk(path.to_path_buf());
+                    (columns.header(), Source::Columnar { columns: Box::new(columns), file })
                 }
             };
             Ok(TableRows { name: name.clone(), header, size_bytes, source })
         };
         open().map_err(|fault| Error::of_file(&name, fault))
+    }
+
+    /// Looks at a file that is in memory; `name` stands for it in messages, and its values may take `limit_bytes`.
+    ///
+    /// # Errors
+    /// [`Error::Table`] naming what is wrong and where; text is refused.
+    pub fn of_bytes(name: &str, bytes: Bytes, limit_bytes: u64) -> Result<TableRows, Error> {
+        let open = || -> Result<TableRows, Fault> {
+            if bytes.is_empty() {
+                return Err(ProblemKind::NotColumnar.into());
+            }
+            let (format, _) = format::of_bytes(&bytes)?;
+            if format == Format::Csv {
+                return Err(ProblemKind::NotColumnar.into());
+            }
+            let columns = Columnar::read(format, &bytes)?;
+            let size_bytes = bytes.len() as u64;
+            let (header, file) = (columns.header(), Kept::Memory(bytes, limit_bytes));
+            let source = Source::Columnar { columns: Box::new(columns), file };
+            Ok(TableRows { name: name.to_owned(), header, size_bytes, source })
+        };
+        open().map_err(|fault| Error::of_file(name, fault))
+    }
+
+    /// The number of rows, where the file says it.
+    pub fn rows(&self) -> Option<u64> {
+        match &self.source {
+            Source::Csv(_) => None,
+            Source::Columnar { columns, .. } => Some(columns.rows()),
+        }
     }
 
     /// The names of the columns.
@@ -140,14 +179,24 @@ impl TableRows {
                     first_row += batch.rows as u64;
                 }
             }
-            Source::Columnar { columns: file, path } => {
+            Source::Columnar { columns: table, file } => {
                 // The file's order, and from it the order asked for.
                 let mut places: Vec<usize> = columns.to_vec();
                 places.sort_unstable();
                 places.dedup();
-                let source = std::fs::File::open(&path).map_err(Fault::io("open")).map_err(fault)?;
-                let mut batches = file.batches(source, &places).map_err(|kind| fault(kind.into()))?;
-                let share = self.size_bytes / file.rows().max(1);
+                let _allowance = match file {
+                    Kept::Memory(_, limit_bytes) => Some(Allowance::of(limit_bytes)),
+                    Kept::Disk(_) => None,
+                };
+                let batches = match file {
+                    Kept::Memory(bytes, _) => table.batches(bytes, &places),
+                    Kept::Disk(path) => {
+                        let source = std::fs::File::open(&path).map_err(Fault::io("open")).map_err(fault)?;
+                        table.batches(source, &places)
+                    }
+                };
+                let mut batches = batches.map_err(|kind| fault(kind.into()))?;
+                let share = self.size_bytes / table.rows().max(1);
                 while let Some((rows, arrays)) = batches.advance().map_err(|kind| fault(kind.into()))? {
                     let at = |column: &usize| places.binary_search(column).ok().and_then(|at| arrays.get(at));
                     let arrays: Option<Vec<ArrayRef>> =
@@ -186,4 +235,74 @@ fn of_text(
     }
     let arrays = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
     Ok(Batch { rows: lines.len(), arrays, first_row, lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{DictionaryArray, Float64Array, RecordBatch, StringArray, StringViewArray};
+    use arrow_ipc::writer::FileWriter;
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{Compression, Encoding, ZstdLevel};
+    use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+
+    use super::*;
+
+    const ROWS: usize = 1000;
+
+    fn table(column: ArrayRef) -> RecordBatch {
+        RecordBatch::try_from_iter([("c", column)]).unwrap()
+    }
+
+    fn parquet(
+        column: ArrayRef,
+        set: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder,
+    ) -> Bytes {
+        let batch = table(column);
+        let zstd = Compression::ZSTD(ZstdLevel::default());
+        let properties = set(WriterProperties::builder().set_compression(zstd)).build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes.into()
+    }
+
+    fn arrow(column: ArrayRef) -> Bytes {
+        let batch = table(column);
+        let mut bytes = Vec::new();
+        let mut writer = FileWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        bytes.into()
+    }
+
+    fn read(bytes: &Bytes, limit_bytes: u64) -> Result<u64, Error> {
+        TableRows::of_bytes("it", bytes.clone(), limit_bytes)?.read(&[0], |_, _| Ok(()))
+    }
+
+    #[test]
+    fn a_small_file_in_memory_unpacks_to_no_more_than_allowed() {
+        let text = "x".repeat(50_000);
+        let same = || -> ArrayRef { Arc::new(StringArray::from(vec![text.as_str(); ROWS])) };
+        let plain = |builder: WriterPropertiesBuilder| builder.set_dictionary_enabled(false);
+        let prefixes = |builder| plain(builder).set_encoding(Encoding::DELTA_BYTE_ARRAY);
+        let numbers = Arc::new(Float64Array::from(vec![1.5; ROWS * ROWS]));
+        let shared: DictionaryArray<Int32Type> = vec![text.as_str(); ROWS].into_iter().collect();
+        let cases = [
+            ("zstd", parquet(same(), plain)),
+            ("a dictionary of Parquet", parquet(same(), |builder| builder)),
+            ("prefixes", parquet(same(), prefixes)),
+            ("packed numbers", parquet(numbers, plain)),
+            ("a dictionary of Arrow", arrow(Arc::new(shared))),
+            ("views", arrow(Arc::new(StringViewArray::from_iter_values(vec![text.as_str(); ROWS])))),
+        ];
+        for (name, bytes) in cases {
+            let unpacked = read(&bytes, 1 << 30);
+            assert!(unpacked.is_ok(), "{name}: {}", unpacked.unwrap_err());
+            let error = read(&bytes, 1 << 20).unwrap_err().to_string();
+            assert!(error.contains("more memory than a table of its size may"), "{name}: {error}");
+        }
+    }
 }

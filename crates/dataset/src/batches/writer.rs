@@ -106,10 +106,12 @@ pub struct TableWriter {
 }
 
 enum Sink {
-    Csv(Box<csv::Writer<Box<dyn Write>>>),
-    Parquet(Box<ArrowWriter<File>>),
-    Arrow(Box<FileWriter<BufWriter<File>>>),
+    Csv(Box<csv::Writer<Output>>),
+    Parquet(Box<ArrowWriter<Output>>),
+    Arrow(Box<FileWriter<Output>>),
 }
+
+type Output = Box<dyn Write + Send>;
 
 impl TableWriter {
     /// Begins a file beside its place.
@@ -126,41 +128,49 @@ impl TableWriter {
         name.push(".partial");
         let partial = path.with_file_name(name);
         let file = File::create(&partial).map_err(Error::io("create", &partial))?;
+        let mut writer = Self::of(BufWriter::new(file), partial, format, columns)?;
+        writer.path = Some(path.to_path_buf());
+        Ok(writer)
+    }
+
+    /// Writes to something that is open; `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(
+        output: impl Write + Send + 'static,
+        name: &str,
+        format: OutputFormat,
+        columns: &[(String, OutputType)],
+    ) -> Result<TableWriter, Error> {
+        Self::of(output, PathBuf::from(name), format, columns)
+    }
+
+    fn of(
+        output: impl Write + Send + 'static,
+        partial: PathBuf,
+        format: OutputFormat,
+        columns: &[(String, OutputType)],
+    ) -> Result<TableWriter, Error> {
+        let output: Output = Box::new(output);
         let schema = schema(columns);
         let failed = |reason: String| Error::io("create", &partial)(io::Error::other(reason));
         let sink = match format {
-            OutputFormat::Csv => {
-                text(Box::new(BufWriter::new(file)), columns).map_err(Error::io("write", &partial))?
-            }
+            OutputFormat::Csv => text(output, columns).map_err(Error::io("write", &partial))?,
             OutputFormat::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                     .build();
-                let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
+                let writer = ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties));
                 Sink::Parquet(Box::new(writer.map_err(|error| failed(error.to_string()))?))
             }
             OutputFormat::Arrow => {
-                let writer = FileWriter::try_new(BufWriter::new(file), &schema);
+                let writer = FileWriter::try_new(output, &schema);
                 Sink::Arrow(Box::new(writer.map_err(|error| failed(error.to_string()))?))
             }
         };
-        Ok(TableWriter { path: Some(path.to_path_buf()), partial, schema, sink: Some(sink) })
-    }
-
-    /// Writes CSV to something that is open, such as standard output.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn csv(output: impl Write + 'static, columns: &[(String, OutputType)]) -> Result<TableWriter, Error> {
-        let place = Path::new("standard output");
-        let sink = text(Box::new(output), columns).map_err(Error::io("write", place))?;
-        Ok(TableWriter {
-            path: None,
-            partial: place.to_path_buf(),
-            schema: schema(columns),
-            sink: Some(sink),
-        })
+        Ok(TableWriter { path: None, partial, schema, sink: Some(sink) })
     }
 
     /// Writes rows; the columns are those that the table began with.
@@ -227,7 +237,7 @@ impl Drop for TableWriter {
     }
 }
 
-fn text(output: Box<dyn Write>, columns: &[(String, OutputType)]) -> io::Result<Sink> {
+fn text(output: Output, columns: &[(String, OutputType)]) -> io::Result<Sink> {
     let mut writer = csv::Writer::from_writer(output);
     writer.write_record(columns.iter().map(|(name, _)| name)).map_err(io::Error::other)?;
     Ok(Sink::Csv(Box::new(writer)))

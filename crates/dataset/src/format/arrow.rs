@@ -14,6 +14,7 @@ use bytes::Bytes;
 use parquet::file::reader::ChunkReader;
 
 use crate::format::Format;
+use crate::format::allowance::charge;
 use crate::format::columnar::{Batches, guarded};
 use crate::problem::ProblemKind;
 
@@ -235,6 +236,7 @@ fn claims(head: &[u8], body: &[u8]) -> Result<(), ArrowError> {
         if buffer.length() > 0 && length > MAX_BUFFER_BYTES {
             return Err(ArrowError::IpcError(format!("a buffer claims {length} bytes")));
         }
+        charge(|| u64::try_from(length).unwrap_or(0)).map_err(ArrowError::IpcError)?;
     }
     Ok(())
 }

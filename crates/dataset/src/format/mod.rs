@@ -2,6 +2,7 @@
 //!
 //! What a file is is decided by its first bytes, since names lie.
 
+pub(crate) mod allowance;
 pub(crate) mod arrow;
 pub(crate) mod coding;
 pub(crate) mod columnar;

@@ -15,6 +15,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::allowance::charge;
 use super::vetting::Vetting;
 
 /// Largest value of a column whose values are all of one length; of those that are read, decimals have up to 32 bytes.
@@ -71,7 +72,7 @@ impl<R: ChunkReader + 'static> Iterator for Chunks<R> {
         let has_header = Arc::new(AtomicBool::new(false));
         let source = Arc::new(Vetting::new(Arc::clone(&self.source), Arc::clone(&has_header)));
         let pages = SerializedPageReader::new(source, chunk, rows, None);
-        Some(pages.map(|pages| Box::new(Vetted { pages, column, has_header }) as Box<dyn PageReader>))
+        Some(pages.map(|pages| Box::new(Vetted { pages, column, rows, has_header }) as Box<dyn PageReader>))
     }
 }
 
@@ -81,6 +82,8 @@ impl<R: ChunkReader + 'static> PageIterator for Chunks<R> {}
 struct Vetted<R: ChunkReader> {
     pages: SerializedPageReader<Vetting<R>>,
     column: Arc<ColumnDescriptor>,
+    /// Rows of the row group.
+    rows: usize,
     /// Whether the header of the next page has been read and its data have not.
     has_header: Arc<AtomicBool>,
 }
@@ -100,6 +103,9 @@ impl<R: ChunkReader> PageReader for Vetted<R> {
         let page = page?;
         page.iter()
             .try_for_each(|page| vet(page, self.column.max_rep_level(), self.column.max_def_level()))?;
+        if let Some(page) = &page {
+            charge(|| repeated_bytes(page, self.rows)).map_err(ParquetError::General)?;
+        }
         Ok(page)
     }
 
@@ -113,6 +119,31 @@ impl<R: ChunkReader> PageReader for Vetted<R> {
         self.has_header.store(false, Ordering::Relaxed);
         self.pages.skip_next_page()
     }
+}
+
+/// Bytes that the values of a page may become beside its own: each row may be the longest text of a dictionary, and a text
+/// may begin as the one before it.
+fn repeated_bytes(page: &Page, rows: usize) -> u64 {
+    let (times, length) = match page {
+        Page::DictionaryPage { buf, .. } => (rows, longest_text(buf)),
+        Page::DataPage { buf, num_values, encoding: Encoding::DELTA_BYTE_ARRAY, .. }
+        | Page::DataPageV2 { buf, num_values, encoding: Encoding::DELTA_BYTE_ARRAY, .. } => {
+            (*num_values as usize, buf.len())
+        }
+        _ => (0, 0),
+    };
+    (times as u64).saturating_mul(length as u64)
+}
+
+/// The most bytes of a text in a dictionary; each has its length in front.
+fn longest_text(mut bytes: &[u8]) -> usize {
+    let mut longest = 0;
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(rest) = rest.get(length..) else { break };
+        (longest, bytes) = (longest.max(length), rest);
+    }
+    longest
 }
 
 /// Refuses a page of a column with these highest levels when it claims more values than it can hold.

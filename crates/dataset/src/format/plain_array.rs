@@ -16,6 +16,7 @@ use arrow_array::{Array, ArrayRef, StringArray, new_null_array};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::column_type::ColumnType;
+use crate::format::allowance::charge;
 use crate::problem::ProblemKind;
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -84,7 +85,11 @@ pub(crate) fn plain(array: &ArrayRef) -> Result<ArrayRef, String> {
             value.to_string().parse().expect("the digits of an integer are a number")
         }),
         LargeUtf8 => Arc::new(StringArray::from_iter(array.as_string::<i64>())),
-        Utf8View => Arc::new(StringArray::from_iter(array.as_string_view())),
+        Utf8View => {
+            let texts = array.as_string_view();
+            charge(|| texts.iter().flatten().map(|text| text.len() as u64).sum())?;
+            Arc::new(StringArray::from_iter(texts))
+        }
         Null => new_null_array(&Utf8, array.len()),
         Date64 => dates::<Date64Type>(array, SECONDS_PER_DAY * 1000, 0)?,
         Timestamp(unit, zone) => {
@@ -93,11 +98,23 @@ pub(crate) fn plain(array: &ArrayRef) -> Result<ArrayRef, String> {
         }
         Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
+            charge(|| (array.len() as u64).saturating_mul(longest(dictionary.values())))?;
             let rows = arrow_select::take::take(dictionary.values(), dictionary.keys(), None);
             plain(&rows.map_err(|error| error.to_string())?)?
         }
         other => return Err(format!("values of the type {other} have no place in a flat table")),
     })
+}
+
+/// The most bytes of a text.
+fn longest(texts: &ArrayRef) -> u64 {
+    let lengths = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0) as u64;
+    match texts.data_type() {
+        DataType::Utf8 => lengths(&mut texts.as_string::<i32>().iter().flatten().map(str::len)),
+        DataType::LargeUtf8 => lengths(&mut texts.as_string::<i64>().iter().flatten().map(str::len)),
+        DataType::Utf8View => lengths(&mut texts.as_string_view().iter().flatten().map(str::len)),
+        _ => 0,
+    }
 }
 
 fn integers<T>(array: &ArrayRef) -> ArrayRef

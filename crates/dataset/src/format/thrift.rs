@@ -41,17 +41,23 @@ impl Known {
     }
 }
 
-/// Reads one structure of at most `left` bytes and forgets it.
+/// Reads one structure of at most `left` bytes and forgets it but for the number in its second field.
 ///
 /// # Errors
 /// What is no structure, ends early, claims more than there is, or is not of a known field's type; errors of the reader.
-pub(super) fn walk(bytes: impl Read, left: u64, known: Structure) -> io::Result<()> {
-    Walk { bytes, left }.structure(known, MAX_DEPTH)
+pub(super) fn walk(bytes: impl Read, left: u64, known: Structure) -> io::Result<i64> {
+    let mut walk = Walk { bytes, left, number: 0, second: 0 };
+    walk.structure(known, MAX_DEPTH)?;
+    Ok(walk.second)
 }
 
 struct Walk<R> {
     bytes: R,
     left: u64,
+    /// The last number that was read.
+    number: i64,
+    /// The number in the second field of the outermost structure.
+    second: i64,
 }
 
 impl<R: Read> Walk<R> {
@@ -70,6 +76,9 @@ impl<R: Read> Walk<R> {
             };
             let known = known.iter().find(|(of, _)| *of == number).map(|(_, known)| *known);
             self.value(tag, known, depth)?;
+            if number == 2 && depth == MAX_DEPTH - 1 && matches!(tag, 4..=6) {
+                self.second = self.number;
+            }
         }
     }
 
@@ -81,7 +90,11 @@ impl<R: Read> Walk<R> {
         match tag {
             1 | 2 => Ok(()),
             3 => self.skip(1),
-            4..=6 => self.unsigned().map(drop),
+            4..=6 => {
+                let number = self.unsigned()?;
+                self.number = (number >> 1).cast_signed() ^ -(number & 1).cast_signed();
+                Ok(())
+            }
             7 => self.skip(8),
             8 => {
                 let length = self.claim()?;

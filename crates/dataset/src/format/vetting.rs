@@ -9,6 +9,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::FooterTail;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::allowance::charge;
 use super::known_fields::{FILE, PAGE};
 use super::thrift::walk;
 
@@ -30,7 +31,8 @@ pub(super) fn vet_footer(file: &impl ChunkReader) -> Result<()> {
         return Ok(());
     }
     let metadata = file.get_bytes(start, tail.metadata_length())?;
-    Ok(walk(Cursor::new(&metadata), metadata.len() as u64, FILE)?)
+    walk(Cursor::new(&metadata), metadata.len() as u64, FILE)?;
+    Ok(())
 }
 
 /// A file of which page headers are read where the decoder begins to read.
@@ -58,7 +60,9 @@ impl<R: ChunkReader> ChunkReader for Vetting<R> {
     fn get_read(&self, start: u64) -> Result<R::T> {
         if !self.has_header.swap(false, Ordering::Relaxed) {
             let left = self.file.len().saturating_sub(start);
-            walk(self.file.get_read(start)?, left, PAGE).map_err(ParquetError::from)?;
+            // The second field of a page's header is how many bytes it unpacks to.
+            let unpacked = walk(self.file.get_read(start)?, left, PAGE).map_err(ParquetError::from)?;
+            charge(|| u64::try_from(unpacked).unwrap_or(0)).map_err(ParquetError::General)?;
         }
         self.file.get_read(start)
     }

@@ -125,7 +125,7 @@ impl FileModel {
                 let name = |class: usize| {
                     classes.and_then(|classes| classes.text(class)).unwrap_or_else(|| class.to_string())
                 };
-                metrics.count_class(&name(largest(&probabilities)));
+                metrics.count_class_of_file(&name(largest(&probabilities)));
                 let named =
                     probabilities.iter().enumerate().map(|(class, value)| (name(class), json!(value)));
                 answer.insert("probabilities".to_owned(), Json::Object(named.collect()));

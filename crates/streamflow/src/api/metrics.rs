@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use jiff::tz::TimeZone;
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
 use streamflow_exposition::{Format, Writer};
 use streamflow_model::Task;
@@ -196,6 +197,37 @@ impl Metrics {
         self.value.observe(value);
     }
 
+    /// Counts a prediction of one of several classes of a model file.
+    pub fn count_class_of_file(&self, class: &str) {
+        match class {
+            "0" => self.predictions[0].inc(),
+            "1" => self.predictions[1].inc(),
+            _ => self.count_class(class),
+        }
+    }
+
+    /// What was predicted: of one task, or of all those that model files have.
+    fn answered(&self, task: Option<Task>) -> Vec<MetricFamily> {
+        let mut of_two = self.predictions_by_class.collect();
+        match task {
+            Some(Task::Multiclass) => return self.predictions_of_classes.collect(),
+            Some(Task::Regression) => return self.value.collect(),
+            Some(Task::Binary) => {}
+            None => {
+                let of_several = self.predictions_of_classes.collect();
+                let of_several = of_several.into_iter().flat_map(|mut family| family.take_metric());
+                if let Some(family) = of_two.first_mut() {
+                    family.mut_metric().extend(of_several);
+                }
+            }
+        }
+        of_two.extend(self.score.collect());
+        if task.is_none() && self.value.get_sample_count() > 0 {
+            of_two.extend(self.value.collect());
+        }
+        of_two
+    }
+
     /// Everything as text.
     pub fn render(
         &self,
@@ -206,7 +238,7 @@ impl Metrics {
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let mut own: Vec<&dyn Collector> = vec![
+        let own: [&dyn Collector; 7] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
@@ -215,12 +247,8 @@ impl Metrics {
             &self.key_responses,
             &self.protocol_responses,
         ];
-        match serving.map_or(Task::Binary, |serving| serving.model.task()) {
-            Task::Binary => own.extend([&self.predictions_by_class as &dyn Collector, &self.score]),
-            Task::Multiclass => own.push(&self.predictions_of_classes),
-            Task::Regression => own.push(&self.value),
-        }
-        for family in own.iter().flat_map(|collector| collector.collect()) {
+        let own = own.iter().flat_map(|collector| collector.collect());
+        for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
             if !family.get_metric().is_empty() {
                 text.family(&family, created);
             }

@@ -22,6 +22,7 @@ mod predict_rows;
 mod protocols;
 mod request;
 mod request_id;
+mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;

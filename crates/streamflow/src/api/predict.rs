@@ -17,6 +17,7 @@ use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
 use super::metrics::Metrics;
 use super::request::{self, BATCH_FIELD};
+use super::tables;
 use crate::serving::{Entity, FeaturesUsed, Serving};
 
 /// A model by its place in the registry.
@@ -252,20 +253,35 @@ async fn predicted_batch(state: &ApiState, model: Option<String>, request: Reque
         Ok(()) => answer_many(state, model, request).await,
         Err(error) => Err(error),
     };
-    let response = answer.map_or_else(ApiError::into_response, json);
+    let response = answer.unwrap_or_else(ApiError::into_response);
     let code = response.status().as_u16();
     state.0.metrics.count_batch(code);
     state.count(key.as_ref(), code);
     response
 }
 
-async fn answer_many(state: &ApiState, model: Option<String>, request: Request) -> Result<Vec<u8>, ApiError> {
+async fn answer_many(
+    state: &ApiState,
+    model: Option<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if let Some(format) = tables::declared(request.headers()) {
+        let work = move |state: &ApiState, body: &Bytes| {
+            let target = match &model {
+                Some(name) => state.0.models.find(name, None)?,
+                None => state.0.models.only()?,
+            };
+            tables::answer(&target, body, format, state)
+        };
+        let body = exchange::of_many(state, request, work).await?;
+        return Ok(answered(body, tables::content_type(format)));
+    }
     request::check_content_type(request.headers())?;
     let work = move |state: &ApiState, body: &Bytes| match state.0.models.file(model.as_deref())? {
         Some(file) => file.answer_rows(body, state),
         None => batch(state, body),
     };
-    exchange::of_many(state, request, work).await
+    exchange::of_many(state, request, work).await.map(json)
 }
 
 fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
@@ -323,7 +339,11 @@ fn written(body: &impl Serialize, size_bytes: usize) -> Vec<u8> {
 }
 
 fn json(body: Vec<u8>) -> Response {
+    answered(body, "application/json")
+}
+
+fn answered(body: Vec<u8>, content_type: &'static str) -> Response {
     let mut response = (StatusCode::OK, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -147,7 +147,7 @@ impl Scoring<'_> {
             }
             Out::Table { args, format, writer } => {
                 let mut columns: Vec<(String, OutputColumn)> = kept.collect();
-                columns.extend(into_columns(answers, self.scorer.classes().as_ref()));
+                columns.extend(answers.into_columns(self.scorer.classes().as_ref()));
                 if writer.is_none() {
                     *writer = Some(begin(args, *format, &columns)?);
                 }
@@ -198,47 +198,8 @@ fn begin(
     }
     Ok(match format {
         Some(format) => TableWriter::create(&args.out, format, &types)?,
-        None => TableWriter::csv(io::stdout(), &types)?,
+        None => TableWriter::open(io::stdout(), "standard output", OutputFormat::Csv, &types)?,
     })
-}
-
-/// Answers as columns of a table: `probability` of the second of two classes, else one for each class.
-fn into_columns(answers: Answers, classes: Option<&Labels>) -> Vec<(String, OutputColumn)> {
-    let mut columns = Vec::new();
-    let mut add = |name: String, values: Vec<f64>, is_single: bool| {
-        let column = if is_single {
-            OutputColumn::Single(values.into_iter().map(|value| value as f32).collect())
-        } else {
-            OutputColumn::Double(values)
-        };
-        columns.push((name, column));
-    };
-    if let Some(Numbers { columns: mut of_classes, is_single }) = answers.probability {
-        if of_classes.len() == 2 {
-            add("probability".to_owned(), of_classes.swap_remove(1), is_single);
-        } else {
-            for (class, values) in of_classes.into_iter().enumerate() {
-                let name =
-                    classes.and_then(|classes| classes.text(class)).unwrap_or_else(|| class.to_string());
-                add(format!("probability_{name}"), values, is_single);
-            }
-        }
-    }
-    for (name, numbers) in [("value", answers.value), ("margin", answers.margin)] {
-        let Some(Numbers { columns: outputs, is_single }) = numbers else { continue };
-        let is_one = outputs.len() == 1;
-        for (output, values) in outputs.into_iter().enumerate() {
-            add(if is_one { name.to_owned() } else { format!("{name}_{output}") }, values, is_single);
-        }
-    }
-    match answers.label {
-        Some(Labels::Integers(labels)) => columns.push(("label".to_owned(), OutputColumn::Integer(labels))),
-        Some(Labels::Texts(labels)) => {
-            columns.push(("label".to_owned(), OutputColumn::Text(labels.into_iter().map(Some).collect())));
-        }
-        None => {}
-    }
-    columns
 }
 
 /// Answers as lists of rows: a number, or a list of them where there are several.

@@ -14,7 +14,7 @@ use crate::api::error::ApiError;
 use crate::api::json::Json;
 use crate::api::metrics::Metrics;
 use crate::api::models::Target;
-use crate::scoring::{Answers, Numbers, Refused, Rows};
+use crate::scoring::{Answers, Numbers, Refused, Rows, classes};
 
 /// The answer of one value or class a row.
 pub const PREDICT: &str = "predict";
@@ -84,10 +84,18 @@ impl Target {
         Table::of_records(records, what, 2 * declared.len(), is_wanted)
     }
 
+    /// The names of the classes, in the order of the probabilities, where they are known.
+    pub fn classes(&self) -> Option<Labels> {
+        match self {
+            Target::File(file) => file.model().classes().cloned(),
+            Target::Version(serving) => classes(&serving.model),
+        }
+    }
+
     /// The column of each feature.
     fn columns(&self, table: &Table) -> Result<Vec<usize>, ApiError> {
-        let declared = self.declared();
         let Some(names) = table.names() else {
+            let declared = self.declared();
             let (expected, given) = (declared.len(), table.width());
             if expected == given || table.rows() == 0 && given == 0 {
                 return Ok((0..expected).collect());
@@ -97,6 +105,15 @@ impl Target {
                 listed(&declared)
             )));
         };
+        self.named_columns(names)
+    }
+
+    /// The column of each feature among these names.
+    ///
+    /// # Errors
+    /// A feature without a column.
+    pub fn named_columns(&self, names: &[&str]) -> Result<Vec<usize>, ApiError> {
+        let declared = self.declared();
         if let Target::File(file) = self {
             return file.model().columns(names).map_err(|error| ApiError::Input(error.to_string()));
         }
@@ -132,12 +149,45 @@ impl Target {
                 None => error.to_string(),
             })
         })?;
-        count(&answers, &state.0.metrics);
+        self.count(&answers, &state.0.metrics);
         Ok(answers)
+    }
+
+    /// Counts what was answered by its task, as for `POST /predict`.
+    pub fn count(&self, answers: &Answers, metrics: &Metrics) {
+        let of_class = |class: &str| match self {
+            Target::File(_) => metrics.count_class_of_file(class),
+            Target::Version(_) => metrics.count_class(class),
+        };
+        match (&answers.probability, &answers.value, &answers.label) {
+            (Some(Numbers { columns, .. }), _, label) if columns.len() == 2 => {
+                for (row, probability) in columns[1].iter().enumerate() {
+                    let is_positive = match label {
+                        Some(Labels::Integers(labels)) if matches!(labels.get(row), Some(0 | 1)) => {
+                            labels[row] == 1
+                        }
+                        _ => *probability > 0.5,
+                    };
+                    metrics.count_prediction(*probability, is_positive);
+                }
+            }
+            (Some(_), _, Some(Labels::Texts(labels))) => labels.iter().for_each(|class| of_class(class)),
+            (Some(_), _, Some(Labels::Integers(labels))) => {
+                labels.iter().for_each(|class| of_class(&class.to_string()));
+            }
+            (None, Some(Numbers { columns, .. }), _) if columns.len() == 1 => {
+                columns[0].iter().for_each(|value| metrics.count_value(*value));
+            }
+            _ => {}
+        }
     }
 }
 
-fn check_rows(rows: usize, state: &ApiState) -> Result<(), ApiError> {
+/// Refuses more rows than configured.
+///
+/// # Errors
+/// The number and the limit.
+pub fn check_rows(rows: usize, state: &ApiState) -> Result<(), ApiError> {
     let limit = state.0.settings.batch_limit.get();
     if rows > limit {
         return Err(ApiError::Input(format!(
@@ -145,33 +195,6 @@ fn check_rows(rows: usize, state: &ApiState) -> Result<(), ApiError> {
         )));
     }
     Ok(())
-}
-
-/// Counts what was answered by its task, as for `POST /predict`.
-fn count(answers: &Answers, metrics: &Metrics) {
-    match (&answers.probability, &answers.value, &answers.label) {
-        (Some(Numbers { columns, .. }), _, label) if columns.len() == 2 => {
-            for (row, probability) in columns[1].iter().enumerate() {
-                let is_positive = match label {
-                    Some(Labels::Integers(labels)) if matches!(labels.get(row), Some(0 | 1)) => {
-                        labels[row] == 1
-                    }
-                    _ => *probability > 0.5,
-                };
-                metrics.count_prediction(*probability, is_positive);
-            }
-        }
-        (Some(_), _, Some(Labels::Texts(labels))) => {
-            labels.iter().for_each(|class| metrics.count_class(class))
-        }
-        (Some(_), _, Some(Labels::Integers(labels))) => {
-            labels.iter().for_each(|class| metrics.count_class(&class.to_string()));
-        }
-        (None, Some(Numbers { columns, .. }), _) if columns.len() == 1 => {
-            columns[0].iter().for_each(|value| metrics.count_value(*value));
-        }
-        _ => {}
-    }
 }
 
 fn listed(declared: &[Declared]) -> String {

@@ -3,7 +3,7 @@
 //! A protocol reads its request as a table, and writes the answers in its own form. Between the two there is one way:
 //! [`answer`] admits the request, [`Target::score`](crate::api::models::Target) scores and counts.
 
-mod asked;
+pub mod asked;
 mod csv;
 mod datatype;
 pub mod grpc;
