@@ -72,7 +72,7 @@ pub use count::left_out::{LeftOut, Reason};
 pub use count::row_facts::RowFacts;
 pub use count::table_file::{Counted, Reading, TableFile};
 pub use count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
-pub use entity_key::EntityKey;
+pub use entity_key::{EntityKey, KeyPart};
 pub use error::Error;
 pub use format::columnar::is_decoding;
 pub use format::{CsvOptions, Format};
