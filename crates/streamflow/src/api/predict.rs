@@ -48,8 +48,8 @@ pub struct PredictionOfTwoClasses<'a> {
     /// The features the prediction was made from; null where missing.
     #[schema(value_type = Object)]
     features_used: FeaturesUsed<'a>,
-    /// The snapshot the features were read from.
-    #[schema(value_type = String, format = Date)]
+    /// The snapshot the features were read from: its date, or its time in UTC, `YYYY-MM-DDTHH:MM`.
+    #[schema(value_type = String)]
     as_of: Period,
     /// The model that made the prediction.
     model: ServedModel<'a>,
@@ -78,8 +78,8 @@ pub struct BatchRequest {
 pub struct BatchPredictions<'a> {
     /// One result for each entity.
     predictions: Vec<BatchResult<'a>>,
-    /// The snapshot the features were read from.
-    #[schema(value_type = String, format = Date)]
+    /// The snapshot the features were read from: its date, or its time in UTC, `YYYY-MM-DDTHH:MM`.
+    #[schema(value_type = String)]
     as_of: Period,
     /// The model that made the predictions.
     model: ServedModel<'a>,

@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "evidently_json")]
     history: bool,
     /// The reference month of --history without files [default: the first ingested]
-    #[arg(long = "reference", id = "reference_date", value_name = "YYYY-MM-DD", value_parser = date, requires = "history", conflicts_with_all = ["reference", "current"])]
+    #[arg(long = "reference", id = "reference_date", value_name = "YYYY-MM-DD[THH:MM]", value_parser = date, requires = "history", conflicts_with_all = ["reference", "current"])]
     reference_date: Option<Period>,
     /// How a column is judged: calibrated (significant and large) or evidently (Evidently 0.7's defaults)
     /// [default: calibrated; with --history from the configuration]
