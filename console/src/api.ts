@@ -281,6 +281,7 @@ export interface PauseBody {
 }
 
 export interface PredictBody {
+  /** A value of the entity's column; `store=s1 sku=17` where the entity has several columns. */
   entity: string;
 }
 

@@ -19,7 +19,7 @@ test.each([
 ])('%s', (_, given: Record<string, string>, expected) => expect(readParameters(TABLE, (name) => given[name] ?? '')).toEqual(expected));
 
 test('each kind has its field', () => {
-  expect(TABLE.map((one) => fieldOf(one)?.type ?? wordsOf(one).join())).toEqual(['date', 'text', 'number', 'number', 'true,false', 'yes,ask,no']);
+  expect(TABLE.map((one) => fieldOf(one)?.type ?? wordsOf(one).join())).toEqual(['text', 'text', 'number', 'number', 'true,false', 'yes,ask,no']);
 });
 
 test.each([

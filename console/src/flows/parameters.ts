@@ -3,10 +3,10 @@
 import type { Flow, Parameter } from '../resources';
 
 /** What a field of the kind accepts; null for a choice among words. */
-export function fieldOf({ kind }: Parameter): { type: 'date' } | { type: 'number'; step: string } | { type: 'text'; placeholder: string } | null {
+export function fieldOf({ kind }: Parameter): { type: 'number'; step: string } | { type: 'text'; placeholder: string } | null {
   switch (kind.type) {
     case 'date':
-      return { type: 'date' };
+      return { type: 'text', placeholder: '2024-01-31 or 2024-01-31T13:00' };
     case 'number':
       return { type: 'number', step: 'any' };
     case 'integer':

@@ -76,7 +76,7 @@ function NoEntity() {
   return (
     <Empty title="Whom shall the model look at?">
       <p>
-        Type an id of the entity column, as in <code>POST /predict</code>. The prediction is answered by the running service and counts in its metrics.
+        Type an id of the entity column, as in <code>POST /predict</code>, or <code>store=s1 sku=17</code> where the entity has several columns. The prediction is answered by the running service and counts in its metrics.
       </p>
       {recent().length > 0 && (
         <p>

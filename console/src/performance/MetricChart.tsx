@@ -74,7 +74,7 @@ function MonthTexts({ times, scale }: { times: readonly number[]; scale: Scale }
     <>
       {shown.map((time) => (
         <text key={time} x={scale.x(time)} y={HEIGHT - 7} text-anchor="middle">
-          {new Date(time).toISOString().slice(0, 10)}
+          {time % 86_400_000 === 0 ? new Date(time).toISOString().slice(0, 10) : new Date(time).toISOString().slice(5, 16)}
         </text>
       ))}
     </>

@@ -273,7 +273,8 @@ export function linesOf(evaluations: readonly StoredEvaluation[]): Line[] {
   for (const { version, period, evaluation } of evaluations) {
     const line = lines.get(version) ?? { version, realised: [], estimated: [] };
     lines.set(version, line);
-    const time = Date.parse(period);
+    // A time is in UTC, which a date is without being told.
+    const time = Date.parse(period.includes('T') ? `${period}Z` : period);
     const { name } = decidingOf(taskOf(evaluation));
     const [measured, guessed] = [realisedOf(evaluation, name), estimatedOf(evaluation, name)];
     const usual = evaluation.usual?.lower ?? evaluation.usual?.upper ?? null;

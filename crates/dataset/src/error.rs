@@ -99,8 +99,28 @@ pub enum Error {
     Entity {
         /// What was given.
         value: String,
-        /// The column that names an entity.
+        /// The column that names an entity, or a part of it.
         column: String,
+    },
+    /// A text that does not name an entity whose key has several columns.
+    #[error("{given:?} names no entity, because of {part}: {reason}; name it as {form}")]
+    EntityPart {
+        /// What was given.
+        given: String,
+        /// The column, or what is none.
+        part: String,
+        /// What is wrong with it.
+        reason: &'static str,
+        /// How an entity is named.
+        form: String,
+    },
+    /// A table in memory that does not say which entity a row is of.
+    #[error("{}", no_key(.column, *.row))]
+    NoKey {
+        /// The column of the key.
+        column: String,
+        /// The row without a value, from 0; none where there is no such column.
+        row: Option<usize>,
     },
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", .path.display())]
@@ -168,6 +188,13 @@ impl Error {
                 kind,
             })),
         }
+    }
+}
+
+fn no_key(column: &str, row: Option<usize>) -> String {
+    match row {
+        Some(row) => format!("row {row} of the table has no {column}"),
+        None => format!("the table has no column {column}"),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! # Vocabulary
 //! - **drop**: a directory with one CSV or Parquet file for each table, as it was delivered;
-//! - **as_of**: the date that a drop describes; nothing in it was known later;
+//! - **as_of**: the date, or the time in UTC, that a drop describes; nothing in it was known later;
 //! - **snapshot**: an ingested drop; the **ledger** lists them, one manifest for each date;
 //! - **entity**: what a row is about, such as a user; one row in each table;
 //! - **feature**, **label**: a column that the model sees, and the one that it predicts;
@@ -72,7 +72,7 @@ pub use count::left_out::{LeftOut, Reason};
 pub use count::row_facts::RowFacts;
 pub use count::table_file::{Counted, Reading, TableFile};
 pub use count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
-pub use entity_key::EntityKey;
+pub use entity_key::{EntityKey, KeyPart};
 pub use error::Error;
 pub use format::columnar::is_decoding;
 pub use format::{CsvOptions, Format};

@@ -100,7 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reference = month(7043, 1, 0.0);
     let settings = |current: &str| DriftSettings {
         profile,
-        entity: Some("user_id".into()),
+        entity: vec!["user_id".into()],
         target: Some("churn_label".into()),
         reference_name: "2024-01-31".into(),
         current_name: current.into(),

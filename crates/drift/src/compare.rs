@@ -295,7 +295,7 @@ fn is_left_out(name: &str, settings: &DriftSettings) -> bool {
 }
 
 fn is_key(name: &str, settings: &DriftSettings) -> bool {
-    settings.profile == RuleSet::Calibrated && settings.entity.as_deref() == Some(name)
+    settings.profile == RuleSet::Calibrated && settings.entity.iter().any(|of_key| of_key == name)
 }
 
 /// Tells whether the reference alone could be tested and the pair cannot: the current table lacks the column, has no

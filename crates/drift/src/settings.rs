@@ -94,8 +94,8 @@ pub struct DriftSettings {
     pub thresholds: BTreeMap<String, f64>,
     /// Declared types by column name; undeclared ones are inferred.
     pub types: BTreeMap<String, ColumnType>,
-    /// The entity key. It is no feature: the calibrated profile leaves it out.
-    pub entity: Option<String>,
+    /// The columns of the entity key. They are no features: the calibrated profile leaves them out.
+    pub entity: Vec<String>,
     /// The label, whose positive rates are compared besides.
     pub target: Option<String>,
     /// What the reference side is called in the report.
@@ -116,7 +116,7 @@ impl Default for DriftSettings {
             methods: BTreeMap::new(),
             thresholds: BTreeMap::new(),
             types: BTreeMap::new(),
-            entity: None,
+            entity: Vec::new(),
             target: None,
             reference_name: "reference".into(),
             current_name: "current".into(),

@@ -223,7 +223,7 @@ fn course(profile: RuleSet) -> Option<Report> {
     let settings = DriftSettings {
         profile,
         types: declared.map(|(name, kind)| (name.to_owned(), kind)).collect(),
-        entity: Some("user_id".into()),
+        entity: vec!["user_id".into()],
         target: Some("churn_label".into()),
         ..DriftSettings::default()
     };

@@ -29,7 +29,7 @@ fn table(shift: f64, holes: i32, positive: usize) -> Vec<Column> {
 fn settings(profile: RuleSet, current: &str) -> DriftSettings {
     DriftSettings {
         profile,
-        entity: Some("id".into()),
+        entity: vec!["id".into()],
         target: Some("label".into()),
         reference_name: "2024-01-31".into(),
         current_name: current.into(),

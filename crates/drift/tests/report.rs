@@ -60,7 +60,7 @@ fn tables() -> [Vec<Column>; 2] {
 fn settings(profile: RuleSet) -> DriftSettings {
     DriftSettings {
         profile,
-        entity: Some("id".into()),
+        entity: vec!["id".into()],
         target: Some("label".into()),
         reference_name: "January".into(),
         current_name: "February".into(),
@@ -231,7 +231,7 @@ fn a_column_that_cannot_be_tested_any_more_counts_as_drifted() {
     check_verdict(&[still()], &ignored, (0.0, 1, NoAction, not_counted.clone()));
     let evidently = DriftSettings { profile: RuleSet::Evidently, ..DriftSettings::default() };
     check_verdict(&[still()], &evidently, (0.0, 1, NoAction, not_counted));
-    let left_out = DriftSettings { entity: Some("amount".into()), ..DriftSettings::default() };
+    let left_out = DriftSettings { entity: vec!["amount".into()], ..DriftSettings::default() };
     check_verdict(&[still()], &left_out, (0.0, 1, NoAction, vec![]));
 }
 

@@ -125,8 +125,8 @@ pub async fn serve(
     let ages = catalog::success_ages(&config)?;
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
     let watcher = watcher.with_success_ages(ages);
-    let entity = config.dataset.entity.to_string();
-    let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
+    let key = config.dataset.entity.clone();
+    let state = ApiState::new(config.api.clone(), key, loader.served(), watcher.status());
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));

@@ -18,11 +18,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use client::{Client, request_bytes};
-use fixture::{Server, serving, table, table_of_integers, user_id};
+use fixture::{Server, serving, table, table_of_integers, table_of_stores, user_id};
 use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use streamflow::config::{ApiConfig, Protocol};
+use streamflow_dataset::{EntityKey, KeyPart};
 
 /// Small limits, so that scenarios reach them.
 fn settings() -> ApiConfig {
@@ -75,6 +76,9 @@ async fn scenarios() {
             "users by all protocols" => Server::start(with_protocols(), users()).await,
             "integers" => {
                 Server::start(settings(), Some(serving(&table_of_integers(), "1", date(2024, 1, 31)))).await
+            }
+            "stores" => {
+                Server::start(settings(), Some(serving(&table_of_stores(), "1", date(2024, 1, 31)))).await
             }
             "nothing" => Server::start(settings(), None).await,
             "file" => Server::of_files(settings(), &["churn"]).await,
@@ -154,7 +158,10 @@ async fn a_prediction_is_the_models_own() {
     let mut positives = 0;
     for row in 0..fixture::USERS {
         let response = client.post("/predict", &json!({ "user_id": user_id(row) }).to_string()).await.json();
-        let entity = streamflow::serving::Entity::Text(user_id(row).into());
+        let entity = streamflow::serving::Entity {
+            key: &serving.key,
+            parts: vec![KeyPart::Text(user_id(row).into())],
+        };
         let answer = serving.predict(serving.features.find(&entity).unwrap()).unwrap();
         let streamflow_model::Answer::Probability(probability) = answer else { panic!("{answer:?}") };
         assert_eq!(response["probability"], json!(probability), "{response}");
@@ -241,18 +248,26 @@ fn a_table_of_other_types_than_the_models_is_refused() {
     let serving = serving(&table(), "1", date(2024, 1, 31));
     let mut changed = table();
     changed.columns[1].values = streamflow_dataset::Values::Boolean(vec![None; fixture::USERS]);
-    let error = streamflow::serving::OnlineFeatures::for_model(&serving.model, changed.clone(), "user_id")
-        .err()
-        .unwrap();
+    let error = streamflow::serving::OnlineFeatures::for_model(
+        &serving.model,
+        changed.clone(),
+        &EntityKey::new("user_id"),
+    )
+    .err()
+    .unwrap();
     assert_eq!(
         error.to_string(),
         "the table does not fit the model: feature \"tenure_months\" is a boolean, \
          but the model was trained with it as numerical"
     );
     changed.columns.remove(1);
-    let error = streamflow::serving::OnlineFeatures::for_model(&serving.model, changed.clone(), "user_id")
-        .err()
-        .unwrap();
+    let error = streamflow::serving::OnlineFeatures::for_model(
+        &serving.model,
+        changed.clone(),
+        &EntityKey::new("user_id"),
+    )
+    .err()
+    .unwrap();
     assert_eq!(error.to_string(), "the table has no column \"tenure_months\"");
 }
 

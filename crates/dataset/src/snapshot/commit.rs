@@ -148,7 +148,7 @@ impl<'a> Staging<'a> {
 /// Puts another manifest in the place of a date's, when its files are in their places.
 pub(crate) fn rewrite_manifest(disk: &Disk, snapshots: &Path, manifest: &Snapshot) -> Result<(), Error> {
     let json = serde_json::to_value(manifest).expect("a manifest has text keys");
-    replace(disk, &snapshots.join(LEDGER), &format!("as_of={}.json", manifest.as_of), &json)
+    replace(disk, &snapshots.join(LEDGER), &format!("{}.json", ledger::folder(manifest.as_of)), &json)
 }
 
 /// Puts a file of JSON in the place of one of that name, at once.
@@ -201,7 +201,7 @@ fn remove_tables(
         if name.starts_with(['.', '_']) || is_kept(name) {
             continue;
         }
-        let left_behind = snapshots.join(name).join(format!("as_of={as_of}"));
+        let left_behind = snapshots.join(name).join(ledger::folder(as_of));
         if exists(&left_behind)? {
             disk.remove_dir(&left_behind)?;
             disk.sync_dir(&snapshots.join(name))?;
@@ -213,7 +213,7 @@ fn remove_tables(
 /// Takes a date out of the snapshots: a mark says so, the manifest is removed (**the commit point**), then the files.
 /// A crash before the commit point leaves the date as it was, one after it what [`recover`] removes.
 pub(crate) fn remove(disk: &Disk, snapshots: &Path, as_of: Period) -> Result<(), Error> {
-    let mark = snapshots.join(format!("{REMOVED}{as_of}"));
+    let mark = snapshots.join(format!("{REMOVED}{}", as_of.file_name()));
     disk.write(&mark, &[])?;
     disk.sync_dir(snapshots)?;
     disk.remove_file(&ledger::manifest_path(snapshots, as_of))?;
@@ -232,7 +232,7 @@ fn sweep(disk: &Disk, snapshots: &Path, as_of: Period, mark: &Path) -> Result<()
 
 /// Ends a removal that was stopped: one that was committed is finished, another is given up.
 fn recover_removal(disk: &Disk, snapshots: &Path, as_of: Period) -> Result<(), Error> {
-    let mark = snapshots.join(format!("{REMOVED}{as_of}"));
+    let mark = snapshots.join(format!("{REMOVED}{}", as_of.file_name()));
     if exists(&ledger::manifest_path(snapshots, as_of))? {
         disk.remove_file(&mark)?;
         return disk.sync_dir(snapshots);
@@ -244,7 +244,7 @@ fn recover_removal(disk: &Disk, snapshots: &Path, as_of: Period) -> Result<(), E
 pub(crate) fn recover(disk: &Disk, snapshots: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(snapshots).map_err(Error::io("list", snapshots))? {
         let name = entry.map_err(Error::io("list", snapshots))?.file_name();
-        let removed = name.to_str().and_then(|name| name.strip_prefix(REMOVED)?.parse().ok());
+        let removed = name.to_str().and_then(|name| Period::from_file_name(name.strip_prefix(REMOVED)?));
         if let Some(as_of) = removed {
             recover_removal(disk, snapshots, as_of)?;
             continue;
@@ -252,7 +252,7 @@ pub(crate) fn recover(disk: &Disk, snapshots: &Path) -> Result<(), Error> {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let staging = snapshots.join(name);
         let manifests = ledger::read_each(snapshots)?;
-        let of_date = |as_of: &Period| name.starts_with(&format!("{PREFIX}{as_of}-r"));
+        let of_date = |as_of: &Period| name.starts_with(&format!("{PREFIX}{}-r", as_of.file_name()));
         // Whether it was committed is not known where the manifest cannot be read.
         if manifests.iter().any(|(as_of, read)| read.is_err() && of_date(as_of)) {
             continue;
@@ -287,7 +287,7 @@ pub(crate) fn locate_validation(snapshots: &Path, manifest: &Snapshot) -> PathBu
 }
 
 fn staging_dir(snapshots: &Path, as_of: Period, revision: u64) -> PathBuf {
-    snapshots.join(format!("{PREFIX}{as_of}-r{revision}"))
+    snapshots.join(format!("{PREFIX}{}-r{revision}", as_of.file_name()))
 }
 
 pub(crate) fn exists(path: &Path) -> Result<bool, Error> {

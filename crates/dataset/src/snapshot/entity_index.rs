@@ -105,9 +105,9 @@ fn keys<'a>(array: &'a ArrayRef) -> Result<impl Fn(usize) -> Key<'a>, String> {
 
 impl EntityIndex {
     /// An index without entities; they are integers or text.
-    pub(crate) fn new(column_type: Option<ColumnType>) -> Self {
+    pub(crate) fn new(column_type: ColumnType) -> Self {
         let keys = match column_type {
-            Some(ColumnType::Integer) => Keys::Integer(Vec::new()),
+            ColumnType::Integer => Keys::Integer(Vec::new()),
             _ => Keys::Text { bytes: String::new(), ends: Vec::new() },
         };
         EntityIndex { keys, ranks: Vec::new(), table: OnceLock::new(), hasher: DefaultHashBuilder::default() }

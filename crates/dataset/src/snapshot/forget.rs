@@ -9,13 +9,15 @@ use arrow_select::filter::filter_record_batch;
 use serde_json::Value;
 
 use crate::cell::{Cell, Cells};
+use crate::column_type::ColumnType;
+use crate::entity_key::{EntityKey, KeyCells};
 use crate::error::Error;
 use crate::format::columnar::header;
 use crate::format::parquet::Footer;
 use crate::period::Period;
 use crate::snapshot::checksums::{CHANGED, sha256};
 use crate::snapshot::commit::{self, Staging, locate, locate_validation};
-use crate::snapshot::forgotten::{Forgotten, entity_cell};
+use crate::snapshot::forgotten::Forgotten;
 use crate::snapshot::ledger::{self, Snapshot};
 use crate::snapshot::snapshots::Snapshots;
 use crate::snapshot::writer::SnapshotWriter;
@@ -35,12 +37,14 @@ pub struct EntityRows {
 }
 
 impl Snapshots {
-    /// Where the snapshots name an entity, which is written as in CSV. Changes nothing.
+    /// Where the snapshots name an entity, which is written as in CSV, or as [`EntityKey::text`] has it where its key has
+    /// several columns. Changes nothing.
     ///
     /// # Errors
     /// [`Error::Entity`] for a text that names none; [`Error::Damaged`], [`Error::Io`], [`Error::Ledger`].
     pub fn find_entity(&self, entity: &str) -> Result<Vec<EntityRows>, Error> {
-        let entity = self.entity(entity)?;
+        let entity = self.entity_text(entity)?;
+        let entity = self.cell(&entity);
         let mut found = Vec::new();
         for snapshot in ledger::read_all(&self.snapshots)?.values() {
             found.extend(self.rows_of(snapshot, entity)?);
@@ -48,15 +52,22 @@ impl Snapshots {
         Ok(found)
     }
 
-    /// An entity as texts spell it that name a value of its column: a number without a sign, blanks or zeros before it.
+    /// An entity as texts spell it that name a value of its key: a number without a sign, blanks or zeros before it.
     ///
     /// # Errors
-    /// [`Error::Entity`] for a text that names none.
+    /// [`Error::Entity`] or [`Error::EntityPart`] for a text that names none.
     pub fn entity_text(&self, entity: &str) -> Result<String, Error> {
-        Ok(match self.entity(entity)? {
-            Cell::Integer(number) => number.to_string(),
-            _ => entity.to_string(),
-        })
+        let key = &self.spec.entity;
+        Ok(key.text(&key.parts(entity, &self.spec.key_types())?))
+    }
+
+    /// The same of an entity that words name: its text, or `COLUMN=VALUE` for each column of its key.
+    ///
+    /// # Errors
+    /// As [`Snapshots::entity_text`].
+    pub fn entity_of_words(&self, words: &[String]) -> Result<String, Error> {
+        let key = &self.spec.entity;
+        Ok(key.text(&key.parts_of_words(words, &self.spec.key_types())?))
     }
 
     /// The salted hash under which an entity is known to be forgotten, and whether it is. `salt` is taken where none is yet.
@@ -64,7 +75,8 @@ impl Snapshots {
     /// # Errors
     /// [`Error::Entity`], [`Error::Forgotten`] or [`Error::Io`].
     pub fn forgotten(&self, entity: &str, salt: &str) -> Result<(String, bool), Error> {
-        let entity = self.entity(entity)?;
+        let entity = self.entity_text(entity)?;
+        let entity = self.cell(&entity);
         let forgotten = Forgotten::read(&self.snapshots, salt)?;
         Ok((forgotten.hash(entity), forgotten.has(entity)))
     }
@@ -78,7 +90,8 @@ impl Snapshots {
     pub fn forget_entity(&self, entity: &str, salt: &str) -> Result<(), Error> {
         let _lock = self.lock()?;
         commit::recover(&self.disk, &self.snapshots)?;
-        let entity = self.entity(entity)?;
+        let entity = self.entity_text(entity)?;
+        let entity = self.cell(&entity);
         // First: what is ingested from here on comes without it.
         Forgotten::read(&self.snapshots, salt)?.add(&self.disk, &self.snapshots, entity)?;
         for snapshot in ledger::read_all(&self.snapshots)?.into_values() {
@@ -95,11 +108,11 @@ impl Snapshots {
         Ok(())
     }
 
-    fn entity<'a>(&self, text: &'a str) -> Result<Cell<'a>, Error> {
-        let column = self.spec.entity.column();
-        let column_type = self.spec.column_type(&self.spec.entity_table, column);
-        entity_cell(text, column_type)
-            .ok_or_else(|| Error::Entity { value: text.to_string(), column: column.to_string() })
+    /// What names an entity in a row, of the text that [`Snapshots::entity_text`] gives.
+    fn cell<'a>(&self, entity: &'a str) -> Cell<'a> {
+        let is_integer = self.spec.key_types() == [ColumnType::Integer];
+        let number = if is_integer { entity.parse().ok() } else { None };
+        number.map_or(Cell::Text(entity), Cell::Integer)
     }
 
     fn rows_of(&self, snapshot: &Snapshot, entity: Cell<'_>) -> Result<Vec<EntityRows>, Error> {
@@ -114,16 +127,25 @@ impl Snapshots {
                 found.push(EntityRows { as_of: snapshot.as_of, table: Some(table.clone()), rows });
             }
         }
-        let rows = masked(&mut self.validation(snapshot)?, entity, self.key(snapshot));
+        let rows =
+            masked(&mut self.validation(snapshot)?, entity, self.key(snapshot, &self.spec.entity_table));
         if rows > 0 {
             found.push(EntityRows { as_of: snapshot.as_of, table: None, rows });
         }
         Ok(found)
     }
 
-    /// The column that names entities in the files of a date.
-    fn key<'a>(&'a self, snapshot: &'a Snapshot) -> &'a str {
-        snapshot.entity.as_ref().unwrap_or(&self.spec.entity).column()
+    /// The columns that name entities in a table of a date: those of then, under whatever name, or those of today where
+    /// there are more or fewer of them and the table has them.
+    fn key<'a>(&'a self, snapshot: &'a Snapshot, table: &str) -> &'a EntityKey {
+        let (of_then, of_today) = (snapshot.entity.as_ref(), &self.spec.entity);
+        let columns = snapshot.tables.get(table).map(|table| &table.columns);
+        let has = |column: &String| columns.is_some_and(|columns| columns.contains_key(column));
+        match of_then {
+            Some(key) if key.columns().len() == of_today.columns().len() => key,
+            Some(key) if !of_today.columns().iter().all(has) => key,
+            _ => of_today,
+        }
     }
 
     fn validation(&self, snapshot: &Snapshot) -> Result<Value, Error> {
@@ -135,7 +157,7 @@ impl Snapshots {
     /// Commits a date anew without the entity; tables that do not have it keep their files.
     fn rewrite(&self, mut snapshot: Snapshot, found: &[EntityRows], entity: Cell<'_>) -> Result<(), Error> {
         let mut validation = self.validation(&snapshot)?;
-        masked(&mut validation, entity, self.key(&snapshot));
+        masked(&mut validation, entity, self.key(&snapshot, &self.spec.entity_table));
         let revision = snapshot.revision + 1;
         let staging = Staging::create(&self.disk, &self.snapshots, snapshot.as_of, revision)?;
         for rows in found {
@@ -183,12 +205,17 @@ impl Snapshots {
         let file = File::open(&path).map_err(Error::io("read", &path))?;
         let footer = Footer::read(&file).map_err(|kind| damaged(kind.to_string()))?;
         let header = header(footer.schema());
-        let key = self.key(snapshot);
-        let Some(place) = header.iter().position(|name| name == key) else {
-            return Err(damaged(format!("it has no column {key}")));
-        };
-        let columns: Vec<usize> = if entities_only { vec![place] } else { (0..header.len()).collect() };
-        let key_column = columns.iter().position(|column| *column == place).unwrap_or_default();
+        let key = self.key(snapshot, table);
+        let mut places = Vec::new();
+        for name in key.columns() {
+            let place = header.iter().position(|column| column == name);
+            places.push(place.ok_or_else(|| damaged(format!("it has no column {name}")))?);
+        }
+        let mut columns: Vec<usize> =
+            if entities_only { places.clone() } else { (0..header.len()).collect() };
+        columns.sort_unstable();
+        let in_batch = |place: &usize| columns.binary_search(place).unwrap_or_default();
+        let key_columns: Vec<usize> = places.iter().map(in_batch).collect();
         let mut batches = footer.batches(file, &columns).map_err(|kind| damaged(kind.to_string()))?;
         while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
             let fields = columns.iter().zip(&arrays);
@@ -197,10 +224,17 @@ impl Snapshots {
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             let batch = RecordBatch::try_new(schema, arrays.clone());
             let batch = batch.map_err(|error| Error::Engine(error.to_string()))?;
-            let cells = Cells::new(&arrays[key_column])
-                .ok_or_else(|| damaged(format!("its entities are {}", arrays[key_column].data_type())))?;
+            let mut cells = Vec::new();
+            for array in key_columns.iter().map(|column| &arrays[*column]) {
+                let of_array = Cells::new(array);
+                cells.push(
+                    of_array.ok_or_else(|| damaged(format!("its entities are {}", array.data_type())))?,
+                );
+            }
+            let cells = KeyCells { key, cells };
             let kept = |entity: Cell<'_>| -> BooleanArray {
-                (0..batch.num_rows()).map(|row| Some(!is_same(cells.get(row), entity))).collect()
+                let is_kept = |row| Some(!cells.with(row, |found| is_same(found, entity)));
+                (0..batch.num_rows()).map(is_kept).collect()
             };
             sink(&batch, &kept)?;
         }
@@ -220,13 +254,15 @@ fn is_same(found: Cell<'_>, entity: Cell<'_>) -> bool {
     }
 }
 
-/// Takes an entity out of the values that a validation result lists as not expected in the column `key`, which are cut as
+/// Takes an entity out of the values that a validation result lists as not expected in the column of `key`, which are cut as
 /// messages cut them; how often it stood there.
-fn masked(validation: &mut Value, entity: Cell<'_>, key: &str) -> u64 {
+fn masked(validation: &mut Value, entity: Cell<'_>, key: &EntityKey) -> u64 {
+    // A value of one of several columns names no entity.
+    let Some(column) = key.single() else { return 0 };
     let entity = entity.to_json();
     let mut count = 0;
     for result in validation["results"].as_array_mut().into_iter().flatten() {
-        if result["expectation_config"]["kwargs"]["column"] != key {
+        if result["expectation_config"]["kwargs"]["column"] != column {
             continue;
         }
         let listed = result["result"]["partial_unexpected_list"].as_array_mut();

@@ -9,8 +9,8 @@ use arrow_array::BooleanArray;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cell::{Cell, Cells};
-use crate::column_type::ColumnType;
+use crate::cell::Cell;
+use crate::entity_key::KeyCells;
 use crate::error::Error;
 use crate::snapshot::commit::{self, Disk};
 use crate::snapshot::fingerprint::hex;
@@ -129,10 +129,10 @@ impl Forgotten {
     }
 
     /// Which rows are of entities that are not forgotten.
-    pub(crate) fn kept(&self, entities: &Cells<'_>, rows: usize) -> BooleanArray {
+    pub(crate) fn kept(&self, entities: &KeyCells<'_>, rows: usize) -> BooleanArray {
         // As bytes: a row is too often none of them to spell its hash out.
         let hashes: HashSet<Vec<u8>> = self.hashes.iter().filter_map(|hash| decoded(hash)).collect();
-        let is_kept = |row| !hashes.contains(&self.hasher(entities.get(row)).finalize()[..]);
+        let is_kept = |row| entities.with(row, |cell| !hashes.contains(&self.hasher(cell).finalize()[..]));
         (0..rows).map(|row| Some(is_kept(row))).collect()
     }
 }
@@ -144,13 +144,4 @@ fn decoded(digits: &str) -> Option<Vec<u8>> {
     }
     let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
-}
-
-/// An entity as its column has it; none where the text is no value of the column.
-pub(crate) fn entity_cell(text: &str, column_type: Option<ColumnType>) -> Option<Cell<'_>> {
-    match column_type {
-        Some(ColumnType::Integer) => text.trim().parse().ok().map(Cell::Integer),
-        _ if text.is_empty() => None,
-        _ => Some(Cell::Text(text)),
-    }
 }

@@ -85,12 +85,12 @@ impl Snapshot {
 
     /// The Parquet file of a table, relative to the directory of the snapshots.
     pub(crate) fn table_path(table: &str, as_of: Period) -> String {
-        format!("{table}/as_of={as_of}/part-0.parquet")
+        format!("{table}/{}/part-0.parquet", folder(as_of))
     }
 
     /// The validation result, relative to the directory of the snapshots.
     pub(crate) fn validation_path(as_of: Period) -> String {
-        format!("{LEDGER}/as_of={as_of}.validation.json")
+        format!("{LEDGER}/{}.validation.json", folder(as_of))
     }
 }
 
@@ -110,9 +110,14 @@ fn first_format() -> u32 {
     1
 }
 
+/// The folder of a date, and how the names of its files in the ledger begin.
+pub(crate) fn folder(as_of: Period) -> String {
+    format!("as_of={}", as_of.file_name())
+}
+
 /// The manifest of a date, whether it exists or not.
 pub(crate) fn manifest_path(snapshots: &Path, as_of: Period) -> PathBuf {
-    snapshots.join(LEDGER).join(format!("as_of={as_of}.json"))
+    snapshots.join(LEDGER).join(format!("{}.json", folder(as_of)))
 }
 
 /// The manifest of a date; `None` when the date is not ingested.
@@ -148,7 +153,7 @@ pub(crate) fn read_each(snapshots: &Path) -> Result<BTreeMap<Period, Result<Snap
     for entry in fs::read_dir(&directory).map_err(Error::io("list", &directory))? {
         let name = entry.map_err(Error::io("list", &directory))?.file_name();
         let date = name.to_str().and_then(|name| name.strip_prefix("as_of=")?.strip_suffix(".json"));
-        let Some(as_of) = date.and_then(|date| date.parse::<Period>().ok()) else { continue };
+        let Some(as_of) = date.and_then(Period::from_file_name) else { continue };
         if let Some(read) = read(snapshots, as_of).transpose() {
             all.insert(as_of, read);
         }

@@ -7,11 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array as _, ArrayRef, StringArray};
 use rayon::prelude::*;
 
+use crate::cell::Cells;
 use crate::column_type::ColumnType;
+use crate::entity_key::{EntityKey, KeyCells};
 use crate::error::Error;
 use crate::format::columnar::header;
 use crate::format::parquet::Footer;
@@ -40,9 +43,9 @@ const ATTEMPTS: usize = 32;
 
 impl Snapshots {
     /// What was known at the end of `as_of`: one row for each entity of the entity table in the last
-    /// snapshot at or before the date, ascending by entity.
+    /// snapshot at or before the date, ascending by entity, or by its text where its key has several columns.
     ///
-    /// The columns are the entity, the features in the configured order and, if asked for, the label.
+    /// The columns are those of the key, the features in the configured order and, if asked for, the label.
     /// A feature has the value of the entity's last row at or before the date in the feature's table,
     /// so an entity that a later snapshot of that table leaves out keeps its older row; without any
     /// row it is missing. The label is that of the snapshot of exactly `as_of`, else missing.
@@ -124,9 +127,10 @@ fn check_columns(spec: &DatasetSpec, newest: &Snapshot) -> Result<(), Error> {
     let label = [(spec.label.table.as_str(), spec.label.column.as_str())];
     let features =
         spec.features.iter().filter_map(|feature| Some((spec.table_of(feature)?, feature.as_str())));
-    let entity = spec.entity.column();
-    let needed = features.chain(label).flat_map(|(table, column)| [(table, column), (table, entity)]);
-    for (table, column) in needed.chain([(spec.entity_table.as_str(), entity)]) {
+    let needed: Vec<(&str, &str)> = features.chain(label).collect();
+    let tables = needed.iter().map(|(table, _)| *table).chain([spec.entity_table.as_str()]);
+    let keys = tables.flat_map(|table| spec.entity.columns().iter().map(move |part| (table, part.as_str())));
+    for (table, column) in needed.iter().copied().chain(keys) {
         if !has(newest, spec, table, column) {
             let (table, column) = (table.to_string(), column.to_string());
             return Err(Error::SnapshotColumn { table, as_of: newest.as_of, column });
@@ -162,6 +166,11 @@ impl Tables<'_> {
         let spec = self.spec;
         let index = self.entities()?;
         let mut wanted = self.features();
+        let key = &spec.entity;
+        if key.single().is_none() {
+            let columns = key.columns().iter().map(String::as_str).collect();
+            wanted.push(Wanted { table: &spec.entity_table, columns, older: false });
+        }
         let labelled = options.labels && self.newest.as_of == as_of;
         if labelled {
             let Label { table, column, .. } = &spec.label;
@@ -172,9 +181,14 @@ impl Tables<'_> {
         let names = wanted.iter().flat_map(|wanted| &wanted.columns).map(|name| name.to_string());
         let mut found: BTreeMap<String, Values> = names.zip(filled.into_iter().flatten()).collect();
         let rows = index.len();
-        let mut columns = vec![Column { name: spec.entity.to_string(), values: index.into_values() }];
-        for feature in spec.features.iter().chain(labelled.then_some(&spec.label.column)) {
-            let values = found.remove(feature).expect("each feature belongs to a table, which was read");
+        let mut columns = Vec::with_capacity(found.len() + 2);
+        if let Some(column) = key.single() {
+            found.insert(column.to_string(), index.into_values());
+        }
+        for feature in
+            key.columns().iter().chain(&spec.features).chain(labelled.then_some(&spec.label.column))
+        {
+            let values = found.remove(feature).expect("each column belongs to a table, which was read");
             columns.push(Column { name: feature.clone(), values });
         }
         if options.labels && !labelled {
@@ -203,7 +217,7 @@ impl Tables<'_> {
                 }
                 places.restart();
                 self.read(snapshot, wanted.table, &[], |rows| {
-                    let taken = places.take(rows.entities).map_err(|reason| rows.damaged(reason))?;
+                    let taken = places.take(&rows.entities).map_err(|reason| rows.damaged(reason))?;
                     if taken.iter().any(|row| *row != NOWHERE) {
                         sources.insert(snapshot.as_of);
                     }
@@ -216,9 +230,9 @@ impl Tables<'_> {
 
     /// The snapshots in which the values of a table are looked for, the newest first.
     fn snapshots_of(&self, wanted: &Wanted) -> impl Iterator<Item = &Snapshot> {
-        let entity = self.spec.entity.column();
+        let key = self.spec.entity.columns();
         let has_all = move |snapshot: &&Snapshot| {
-            let mut needed = wanted.columns.iter().copied().chain([entity]);
+            let mut needed = wanted.columns.iter().copied().chain(key.iter().map(String::as_str));
             needed.all(|column| has(snapshot, self.spec, wanted.table, column))
         };
         let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
@@ -233,9 +247,10 @@ impl Tables<'_> {
 
     fn entities(&self) -> Result<EntityIndex, Error> {
         let table = self.spec.entity_table.as_str();
-        let mut index = EntityIndex::new(self.spec.column_type(table, self.spec.entity.column()));
+        let types = self.spec.key_types();
+        let mut index = EntityIndex::new(if let [single] = types[..] { single } else { ColumnType::String });
         self.read(self.newest, table, &[], |rows| {
-            index.push(rows.entities).map_err(|reason| rows.damaged(reason))
+            index.push(&rows.entities).map_err(|reason| rows.damaged(reason))
         })?;
         index.sort().map_err(|reason| self.damaged(self.newest, table, reason))
     }
@@ -252,7 +267,7 @@ impl Tables<'_> {
             }
             places.restart();
             self.read(snapshot, wanted.table, &wanted.columns, |rows| {
-                let taken = places.take(rows.entities).map_err(|reason| rows.damaged(reason))?;
+                let taken = places.take(&rows.entities).map_err(|reason| rows.damaged(reason))?;
                 for (slots, array) in slots.iter_mut().zip(&rows.columns) {
                     slots.fill(taken, array).map_err(|reason| rows.damaged(reason))?;
                 }
@@ -285,18 +300,22 @@ impl Tables<'_> {
             let found = header.iter().position(|column| column == name);
             found.ok_or_else(|| damaged(format!("it has no column {name}")))
         };
-        let mut wanted = vec![position(self.spec.entity.column())?];
-        for column in columns {
+        let key = &self.spec.entity;
+        let mut wanted = Vec::new();
+        for column in key.columns().iter().map(String::as_str).chain(columns.iter().copied()) {
             wanted.push(position(column)?);
         }
         let mut read: Vec<usize> = wanted.clone();
         read.sort_unstable();
+        read.dedup();
         let order = wanted.iter().map(|column| read.binary_search(column).unwrap_or_default());
         let order: Vec<usize> = order.collect();
         let mut batches = footer.batches(file, &read).map_err(|kind| damaged(kind.to_string()))?;
         while let Some((_, arrays)) = batches.advance().map_err(|kind| damaged(kind.to_string()))? {
-            let columns = order[1..].iter().map(|place| arrays[*place].clone()).collect();
-            sink(Batch { entities: &arrays[order[0]], columns, damaged: &damaged })?;
+            let mut parts: Vec<ArrayRef> = order.iter().map(|place| arrays[*place].clone()).collect();
+            let columns = parts.split_off(key.columns().len());
+            let entities = entities(key, parts).map_err(damaged)?;
+            sink(Batch { entities, columns, damaged: &damaged })?;
         }
         Ok(())
     }
@@ -307,9 +326,23 @@ impl Tables<'_> {
     }
 }
 
+/// What names the entity of each row: the column of the key, or the texts of its parts.
+fn entities(key: &EntityKey, mut parts: Vec<ArrayRef>) -> Result<ArrayRef, String> {
+    if key.single().is_some() {
+        return parts.pop().ok_or_else(|| "it has no entities".to_string());
+    }
+    let rows = parts.first().map_or(0, |part| part.len());
+    let cells = parts
+        .iter()
+        .map(|part| Cells::new(part).ok_or_else(|| format!("its entities are {}", part.data_type())));
+    let cells = KeyCells { key, cells: cells.collect::<Result<_, _>>()? };
+    let text = |row| cells.with(row, |cell| cell.text());
+    Ok(Arc::new((0..rows).map(text).collect::<StringArray>()))
+}
+
 /// Rows of a snapshot's file.
 struct Batch<'a> {
-    entities: &'a ArrayRef,
+    entities: ArrayRef,
     /// The columns that were asked for, in that order.
     columns: Vec<ArrayRef>,
     damaged: &'a dyn Fn(String) -> Error,

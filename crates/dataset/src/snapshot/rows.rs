@@ -11,6 +11,7 @@ use arrow_select::filter::filter_record_batch;
 
 use crate::cell::{Cell, Cells, arrow_type, shorten};
 use crate::column_type::ColumnType;
+use crate::entity_key::{EntityKey, KeyCells};
 use crate::error::Error;
 use crate::problem::{Fault, Position, Problem, ProblemKind, nearest};
 use crate::snapshot::spec::{ColumnSpec, TableSpec};
@@ -50,6 +51,11 @@ impl Rows {
         array.and_then(Cells::new).expect("a batch has every configured column in its array type")
     }
 
+    /// The columns of the key.
+    pub(crate) fn key_cells<'a>(&'a self, key: &'a EntityKey) -> KeyCells<'a> {
+        KeyCells { key, cells: key.columns().iter().map(|column| self.cells(column)).collect() }
+    }
+
     pub(crate) fn position(&self, row: usize) -> Position {
         let row = self.kept.as_ref().and_then(|kept| kept.get(row).copied()).unwrap_or(row);
         match self.lines.get(row) {
@@ -85,7 +91,7 @@ impl Problems {
 pub(crate) struct Target<'a> {
     pub(crate) table: &'a str,
     pub(crate) file: &'a str,
-    pub(crate) entity: &'a str,
+    pub(crate) key: &'a EntityKey,
     pub(crate) spec: &'a TableSpec,
 }
 
@@ -194,7 +200,7 @@ impl<'a> RowsBuilder<'a> {
         let spec = self.specs[column];
         let name = &self.header[column];
         let kind = match &cell {
-            Ok(Cell::Missing) if name == self.target.entity => ProblemKind::MissingEntity,
+            Ok(Cell::Missing) if self.target.key.has(name) => ProblemKind::MissingEntity,
             Ok(Cell::Missing) if !spec.nullable => ProblemKind::MissingValue,
             Ok(cell) => {
                 if let Cell::Text(text) = cell {

@@ -87,6 +87,12 @@ impl DatasetSpec {
         holders.next().map(|(name, _)| name.as_str())
     }
 
+    /// The types of the key's columns, in their order; text where the configuration lacks one.
+    pub fn key_types(&self) -> Vec<ColumnType> {
+        let types = self.entity.columns().iter().map(|column| self.column_type(&self.entity_table, column));
+        types.map(|found| found.unwrap_or(ColumnType::String)).collect()
+    }
+
     /// The type of a configured column.
     pub fn column_type(&self, table: &str, column: &str) -> Option<ColumnType> {
         Some(self.tables.get(table)?.columns.get(column)?.column_type)

@@ -30,22 +30,30 @@ impl DatasetSpec {
                 "tables.{name}: a table name is a letter followed by letters, digits, _ or -, because it names a directory"
             ));
         }
-        if let Some(entity) = table.columns.get(self.entity.column()) {
-            if !matches!(entity.column_type, ColumnType::String | ColumnType::Integer) {
-                problems.push(format!(
-                    "tables.{name}.columns.{}: the entity is {}; expected string or integer",
-                    self.entity,
-                    entity.column_type.name()
-                ));
+        for column in self.entity.columns() {
+            let part = if self.entity.single().is_some() { "the entity" } else { "a part of the entity" };
+            match table.columns.get(column) {
+                None => problems.push(format!(
+                    "tables.{name}.columns has no {column}, {part}{}",
+                    hint(column, table.columns.keys())
+                )),
+                Some(found) if !matches!(found.column_type, ColumnType::String | ColumnType::Integer) => {
+                    problems.push(format!(
+                        "tables.{name}.columns.{column}: {part} is {}; expected string or integer",
+                        found.column_type.name()
+                    ));
+                }
+                Some(_) => {}
             }
-        } else {
-            problems.push(format!(
-                "tables.{name}.columns has no {}, the entity{}",
-                self.entity,
-                hint(self.entity.column(), table.columns.keys())
-            ));
         }
         for (index, expectation) in table.expectations.iter().enumerate() {
+            if expectation.table.is_some() && self.entity.single().is_none() {
+                problems.push(format!(
+                    "tables.{name}.expectations[{index}]: {} looks for entities in one column, and the entity has several \
+                     ({}); remove it",
+                    expectation.expect, self.entity
+                ));
+            }
             for problem in problems::of_expectation(expectation, name, table, &self.entity_table) {
                 problems.push(format!("tables.{name}.expectations[{index}]: {problem}"));
             }
@@ -65,17 +73,16 @@ impl DatasetSpec {
                 hint(&self.entity_table, self.tables.keys())
             ));
         }
-        let mut types = self
-            .tables
-            .values()
-            .filter_map(|table| Some(table.columns.get(self.entity.column())?.column_type));
-        if let Some(first) = types.next()
-            && types.any(|other| other != first)
-        {
-            problems.push(format!(
-                "the entity {} has different types in different tables; expected one",
-                self.entity
-            ));
+        for column in self.entity.columns() {
+            let types = self.tables.values().filter_map(|table| table.columns.get(column));
+            let mut types = types.map(|found| found.column_type);
+            if let Some(first) = types.next()
+                && types.any(|other| other != first)
+            {
+                problems.push(format!(
+                    "the entity {column} has different types in different tables; expected one"
+                ));
+            }
         }
     }
 
@@ -106,10 +113,16 @@ impl DatasetSpec {
                 problems.push(format!("features lists {feature:?} twice"));
                 continue;
             }
-            if feature == self.entity.column() {
-                problems.push(format!(
-                    "features lists the entity {feature:?}, from which a model only learns names"
-                ));
+            if self.entity.has(feature) {
+                problems.push(match self.entity.single() {
+                    Some(_) => format!(
+                        "features lists the entity {feature:?}, from which a model only learns names"
+                    ),
+                    None => format!(
+                        "features lists {feature:?}, a part of the entity; a model that is to learn from it takes a copy \
+                         of the column under another name"
+                    ),
+                });
                 continue;
             }
             let holders: Vec<_> =

@@ -59,7 +59,7 @@ fn a_month_of_format_1_is_known_again_and_replaced_by_one_of_format_2() {
     let replaced = snapshots.ingest(month("2024-02-29").path(), as_of, true, &mut |_| {}).unwrap();
     let manifest = replaced.snapshot;
     assert_eq!((replaced.outcome, manifest.format, manifest.revision), (Outcome::Replaced, 2, 2));
-    assert_eq!(manifest.entity.unwrap().column(), "user_id");
+    assert_eq!(manifest.entity.unwrap().single(), Some("user_id"));
     for table in manifest.tables.values() {
         let bytes = fs::read(data.path().join("snapshots").join(&table.path)).unwrap();
         assert_eq!((table.size_bytes, table.sha256.as_deref()), (bytes.len() as u64, Some(&*sha256(&bytes))));

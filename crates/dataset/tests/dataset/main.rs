@@ -9,6 +9,7 @@ mod damage;
 mod everyday_files;
 mod expectations;
 mod formats;
+mod keys;
 mod labels;
 mod left_out;
 mod point_in_time;

@@ -258,3 +258,36 @@ fn months_under_another_entity_are_not_older_rows() {
     ingest(&store, drop.path(), "2024-04-30").unwrap();
     assert_eq!(rows(&read(&store, "2024-04-30", false)), ["u1 - - - 12"]);
 }
+
+#[test]
+fn snapshots_of_hours_are_in_the_order_of_time() {
+    let (data, store) = store_of(SPEC);
+    let usage = |hours: &str| format!("user_id,hours,premium,plan\nu1,{hours},,\n");
+    for (as_of, hours) in [("2026-01-05", "24"), ("2026-01-05T13:00", "13"), ("2026-01-06T00:30", "0.5")] {
+        let drop = drop_of(&[("usage.csv", Some(usage(hours).as_bytes()))]);
+        ingest(&store, drop.path(), as_of).unwrap();
+    }
+    let dates: Vec<String> = store.snapshots().unwrap().iter().map(|found| found.as_of.to_string()).collect();
+    assert_eq!(dates, ["2026-01-05T13:00", "2026-01-05", "2026-01-06T00:30"]);
+    let hours = |as_of: &str| read(&store, as_of, false).column("hours").unwrap().values.text(0).unwrap();
+    for (as_of, expected) in [
+        ("2026-01-05T13:00", "13"),
+        // The date is its end: nothing of it is known at an hour of its day.
+        ("2026-01-05T23:59", "13"),
+        ("2026-01-05", "24"),
+        ("2026-01-06T00:29", "24"),
+        ("2026-01-06", "0.5"),
+    ] {
+        assert_eq!(hours(as_of), expected, "{as_of}");
+    }
+    assert_eq!(store.newest().unwrap(), Some(date("2026-01-06T00:30")));
+    // No name has a colon, and a Hive reader turns %3A into one.
+    let folder = data.path().join("snapshots/usage/as_of=2026-01-05T13%3A00");
+    assert!(folder.join("part-0.parquet").is_file());
+    assert!(data.path().join("snapshots/_ledger/as_of=2026-01-05T13%3A00.json").is_file());
+    assert!(store.verify().unwrap().is_intact());
+    let again = Snapshots::open(data.path(), spec(SPEC)).unwrap();
+    assert!(again.remove(date("2026-01-05T13:00")).unwrap());
+    assert!(!folder.exists() && again.verify().unwrap().is_intact());
+    assert_eq!(again.snapshots().unwrap().len(), 2);
+}

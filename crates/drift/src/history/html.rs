@@ -35,7 +35,11 @@ impl History {
 
     /// What is compared with the reference, as a heading has it.
     pub(super) fn unit_heading(&self) -> &'static str {
-        if self.unit() == "month" { "Month" } else { "File" }
+        match self.unit() {
+            "month" => "Month",
+            "snapshot" => "Snapshot",
+            _ => "File",
+        }
     }
 
     /// How often retraining was due, as a sentence.

@@ -156,8 +156,8 @@ impl History {
         serde_json::from_str(json)
     }
 
-    /// What is compared with the reference, in a word: months, whose names are dates such as `2024-01-31` or `2024-01`, or
-    /// else files.
+    /// What is compared with the reference, in a word: months, whose names are dates such as `2024-01-31` or `2024-01`,
+    /// snapshots, some of which have times such as `2024-01-31T13:00`, or else files.
     #[must_use]
     pub fn unit(&self) -> &'static str {
         let is_date = |name: &str| {
@@ -165,7 +165,21 @@ impl History {
             let digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
             (2..=3).contains(&parts.len()) && parts[0].len() == 4 && parts.iter().all(digits)
         };
-        if self.months.iter().all(|month| is_date(&month.current.name)) { "month" } else { "file" }
+        // `2026-01-05T13:00`
+        let is_time = |name: &str| {
+            name.split_once('T').is_some_and(|(date, time)| {
+                let is_clock = |c: char| c.is_ascii_digit() || c == ':';
+                is_date(date) && time.starts_with(|c: char| c.is_ascii_digit()) && time.chars().all(is_clock)
+            })
+        };
+        let names = || self.months.iter().map(|month| month.current.name.as_str());
+        if names().all(is_date) {
+            "month"
+        } else if names().all(|name| is_date(name) || is_time(name)) {
+            "snapshot"
+        } else {
+            "file"
+        }
     }
 
     /// The months in which retraining was due.

@@ -120,7 +120,7 @@ fn all(details: &[Detail]) -> String {
 }
 
 /// What is wrong with a body, and where.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Invalid {
     /// The kind of mistake, in pydantic's word.
     pub kind: &'static str,
@@ -128,6 +128,8 @@ pub struct Invalid {
     pub field: Option<String>,
     /// The position inside the field when it is a list, or the byte of a syntax error when it is the body.
     pub index: Option<usize>,
+    /// The field at fault of the object at that position.
+    pub part: Option<String>,
     /// What was expected.
     pub message: String,
 }
@@ -135,6 +137,9 @@ pub struct Invalid {
 impl std::fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.field, self.index) {
+            (Some(field), Some(index)) if let Some(part) = &self.part => {
+                write!(formatter, "{field}[{index}].{part}: {}", self.message)
+            }
             (Some(field), Some(index)) => write!(formatter, "{field}[{index}]: {}", self.message),
             (Some(field), None) => write!(formatter, "{field}: {}", self.message),
             (None, Some(index)) => write!(formatter, "body: {} at byte {index}", self.message),
@@ -202,6 +207,7 @@ impl InvalidBody {
         let mut loc = vec![json!("body")];
         loc.extend(invalid.field.as_deref().map(Value::from));
         loc.extend(invalid.index.map(Value::from));
+        loc.extend(invalid.part.as_deref().map(Value::from));
         InvalidBody {
             error,
             field: invalid.field.unwrap_or_else(|| "body".to_owned()),

@@ -191,13 +191,13 @@ pub fn document(document: &mut Json, file: Option<&FileModel>) {
 
 fn invalid(kind: &'static str, feature: Option<&str>, message: String) -> ApiError {
     let field = Some(feature.map_or_else(|| FIELD.to_owned(), |feature| format!("{FIELD}.{feature}")));
-    Invalid { kind, field, index: None, message }.into()
+    Invalid { kind, field, message, ..Invalid::default() }.into()
 }
 
 /// The features of a body.
 fn features(body: &[u8]) -> Result<Map<String, Json>, ApiError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
+    let whole = |kind, index, message| ApiError::from(Invalid { kind, index, message, ..Invalid::default() });
     let value: Json = serde_json::from_slice(body).map_err(|error| {
         let (at, message) = fault(body, &error);
         whole("json_invalid", Some(at), message)

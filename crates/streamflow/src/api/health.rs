@@ -28,7 +28,7 @@ pub struct Ready<'a> {
     /// The model that is served.
     model: ServedModel<'a>,
     /// The snapshot the features were read from.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     as_of: Period,
     /// How it goes with the MLflow server, where one is named.
     #[serde(skip_serializing_if = "Option::is_none")]

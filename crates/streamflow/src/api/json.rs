@@ -35,7 +35,7 @@ impl<'a> Json<'a> {
         }
         serde_json::from_slice(body).map(Some).map_err(|error| {
             let (at, message) = fault(body, &error);
-            Invalid { kind: "json_invalid", field: None, index: Some(at), message }.into()
+            Invalid { kind: "json_invalid", index: Some(at), message, ..Invalid::default() }.into()
         })
     }
 

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
-use jiff::tz::TimeZone;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
@@ -270,10 +269,9 @@ impl Metrics {
         if let Some(serving) = serving {
             let labels = [("name", serving.model_name.as_str()), ("version", serving.model_version.as_str())];
             text.gauge("model_info", "The served model; the value is always 1.", &labels, 1.0);
-            let help = "Midnight UTC of the snapshot the served features were read from.";
-            if let Ok(midnight) = serving.as_of.date().to_zoned(TimeZone::UTC) {
-                let seconds = midnight.timestamp().as_second() as f64;
-                text.gauge("features_as_of_timestamp_seconds", help, &[], seconds);
+            let help = "Time of the snapshot the served features were read from; of a date its midnight UTC.";
+            if let Some(time) = serving.as_of.timestamp() {
+                text.gauge("features_as_of_timestamp_seconds", help, &[], time.as_second() as f64);
             }
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);

@@ -33,6 +33,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use streamflow_dataset::EntityKey;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -61,7 +62,7 @@ pub struct ApiState(Arc<ApiParts>);
 
 struct ApiParts {
     settings: ApiConfig,
-    entity: String,
+    key: EntityKey,
     served: Served,
     models: Models,
     /// What is known of an MLflow server.
@@ -76,12 +77,12 @@ struct ApiParts {
 }
 
 impl ApiState {
-    /// The state of one prediction API: its limits, the name of the entity's field, what is served, and what is
+    /// The state of one prediction API: its limits, the columns that name an entity, what is served, and what is
     /// known of its drift.
     #[must_use]
-    pub fn new(settings: ApiConfig, entity: String, served: Served, monitoring: Monitoring) -> Self {
+    pub fn new(settings: ApiConfig, key: EntityKey, served: Served, monitoring: Monitoring) -> Self {
         let models = Models::of_registry(served.clone());
-        Self::of(settings, entity, served, monitoring, models)
+        Self::of(settings, key, served, monitoring, models)
     }
 
     /// The state of a prediction API whose requests bring the features of model files with them.
@@ -92,7 +93,7 @@ impl ApiState {
         // Whoever serves a file asks for a model server; a project that is served has its own way to ask.
         settings.protocols.get_or_insert_with(|| Protocol::ALL.to_vec());
         let models = Models::of_files(files)?;
-        Ok(Self::of(settings, String::new(), Served::default(), Monitoring::default(), models))
+        Ok(Self::of(settings, EntityKey::new(""), Served::default(), Monitoring::default(), models))
     }
 
     /// What is known of an MLflow server, to be kept up to date by whoever asks it.
@@ -107,7 +108,7 @@ impl ApiState {
 
     fn of(
         settings: ApiConfig,
-        entity: String,
+        key: EntityKey,
         served: Served,
         monitoring: Monitoring,
         models: Models,
@@ -115,14 +116,14 @@ impl ApiState {
         let protocols = settings.protocols.clone().unwrap_or_default();
         let slots = settings.max_in_flight.get().min(Semaphore::MAX_PERMITS);
         ApiState(Arc::new(ApiParts {
-            openapi: openapi::document(&entity, &models, &protocols),
+            openapi: openapi::document(&key, &models, &protocols),
             slots: Arc::new(Semaphore::new(slots)),
             bodies: BodyReader::new(settings.timeout()),
             load: Load::new(settings.max_in_flight.get()),
             keys: KeyRing::new(&settings),
             metrics: Metrics::default(),
             settings,
-            entity,
+            key,
             served,
             models,
             mlflow: Watched::default(),

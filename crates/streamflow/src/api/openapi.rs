@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
+use streamflow_dataset::EntityKey;
 use streamflow_model::Task;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -21,7 +22,7 @@ const PLACEHOLDER: &str = "entity";
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documents a body that request.rs reads")]
 pub struct PredictRequest {
-    /// The entity; an integer where the entity's column holds integers.
+    /// The entity: a field for each column of its key; an integer where the column holds integers.
     entity: String,
 }
 
@@ -34,13 +35,21 @@ pub struct PredictRequest {
 )]
 struct Document;
 
-/// The OpenAPI document with the entity's field under its configured name, or with the features of a model file, and
+/// The OpenAPI document with the entity's fields under the names of its key's columns, or with the features of a model file, and
 /// with the routes of the protocols that are on.
-pub fn document(entity: &str, models: &Models, protocols: &[Protocol]) -> Bytes {
+pub fn document(key: &EntityKey, models: &Models, protocols: &[Protocol]) -> Bytes {
     let mut document = serde_json::to_value(Document::openapi()).expect("the document is plain data");
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         for schema in schemas.values_mut() {
-            name_entity(schema, entity);
+            name_entity(schema, key);
+        }
+        if key.single().is_none()
+            && let Some(listed) = schemas.get("PredictRequest").cloned()
+            && let Some(items) = schemas
+                .get_mut("BatchRequest")
+                .and_then(|batch| batch.pointer_mut("/properties/entities/items"))
+        {
+            *items = listed;
         }
         // Forms are told apart by the fields that they have; one that has more is also the one that has fewer.
         if let Some(Value::Object(result)) = schemas.get_mut("BatchResult")
@@ -75,18 +84,22 @@ fn name_models(document: &mut Value) {
     }
 }
 
-fn name_entity(schema: &mut Value, entity: &str) {
+/// Puts a field for each column of the key in the place of the entity's.
+fn name_entity(schema: &mut Value, key: &EntityKey) {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        let renamed = |name: String| if name == PLACEHOLDER { entity.to_owned() } else { name };
-        *properties = std::mem::take(properties)
-            .into_iter()
-            .map(|(name, value)| (renamed(name), value))
-            .collect::<Map<_, _>>();
-    }
-    if let Some(Value::Array(required)) = schema.get_mut("required") {
-        for name in required.iter_mut().filter(|name| *name == PLACEHOLDER) {
-            *name = entity.into();
+        let mut named = Map::new();
+        for (name, value) in std::mem::take(properties) {
+            match name == PLACEHOLDER {
+                true => named.extend(key.columns().iter().map(|column| (column.clone(), value.clone()))),
+                false => drop(named.insert(name, value)),
+            }
         }
+        *properties = named;
+    }
+    if let Some(Value::Array(required)) = schema.get_mut("required")
+        && let Some(place) = required.iter().position(|name| name == PLACEHOLDER)
+    {
+        required.splice(place..=place, key.columns().iter().map(|column| column.as_str().into()));
     }
 }
 

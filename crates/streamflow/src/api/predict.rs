@@ -16,7 +16,7 @@ use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
 use super::metrics::Metrics;
-use super::request::{self, BATCH_FIELD};
+use super::request;
 use super::tables;
 use crate::serving::{Entity, FeaturesUsed, Serving};
 
@@ -37,9 +37,9 @@ pub struct ServedModel<'a> {
     reason = "documents what is written of a model of two classes; `answer::describe` has the others"
 )]
 pub struct PredictionOfTwoClasses<'a> {
-    /// The entity asked for; the field bears its configured name.
+    /// The entity asked for: a field for each column of its key, under the column's name.
     #[schema(value_type = String)]
-    entity: (&'a str, Entity<'a>),
+    entity: Entity<'a>,
     /// 1 when the probability is at or over the model's decision threshold.
     #[schema(minimum = 0, maximum = 1)]
     prediction: u8,
@@ -49,8 +49,8 @@ pub struct PredictionOfTwoClasses<'a> {
     /// The features the prediction was made from; null where missing.
     #[schema(value_type = Object)]
     features_used: FeaturesUsed<'a>,
-    /// The snapshot the features were read from.
-    #[schema(value_type = String, format = Date)]
+    /// The snapshot the features were read from: its date, or its time in UTC, `YYYY-MM-DDTHH:MM`.
+    #[schema(value_type = String)]
     as_of: Period,
     /// The model that made the prediction.
     model: ServedModel<'a>,
@@ -58,7 +58,7 @@ pub struct PredictionOfTwoClasses<'a> {
 
 /// A prediction for one entity.
 pub struct Prediction<'a> {
-    entity: (&'a str, Entity<'a>),
+    entity: Entity<'a>,
     said: Said<'a>,
     features_used: FeaturesUsed<'a>,
     as_of: Period,
@@ -69,7 +69,8 @@ pub struct Prediction<'a> {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documents a body that request.rs reads")]
 pub struct BatchRequest {
-    /// Entities, in any order; their number is limited by the configuration.
+    /// Entities, in any order, as objects where the key has several columns; their number is limited by the
+    /// configuration.
     entities: Vec<String>,
 }
 
@@ -78,8 +79,8 @@ pub struct BatchRequest {
 pub struct BatchPredictions<'a> {
     /// One result for each entity.
     predictions: Vec<BatchResult<'a>>,
-    /// The snapshot the features were read from.
-    #[schema(value_type = String, format = Date)]
+    /// The snapshot the features were read from: its date, or its time in UTC, `YYYY-MM-DDTHH:MM`.
+    #[schema(value_type = String)]
     as_of: Period,
     /// The model that made the predictions.
     model: ServedModel<'a>,
@@ -101,9 +102,9 @@ pub enum BatchResult<'a> {
 /// An entity of a batch without features.
 #[derive(ToSchema)]
 pub struct UnknownEntity<'a> {
-    /// The entity asked for; the field bears its configured name.
+    /// The entity asked for: a field for each column of its key, under the column's name.
     #[schema(value_type = String)]
-    entity: (&'a str, Entity<'a>),
+    entity: Entity<'a>,
     /// What is missing.
     error: String,
     /// Names of the features that are not known for the entity.
@@ -113,17 +114,17 @@ pub struct UnknownEntity<'a> {
 /// An entity of a batch whose features an imported model does not take.
 #[derive(ToSchema)]
 pub struct UnpredictableEntity<'a> {
-    /// The entity asked for; the field bears its configured name.
+    /// The entity asked for: a field for each column of its key, under the column's name.
     #[schema(value_type = String)]
-    entity: (&'a str, Entity<'a>),
+    entity: Entity<'a>,
     /// Which feature it is, and what the model takes.
     error: String,
 }
 
 impl Serialize for UnpredictableEntity<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        let mut map = serializer.serialize_map(None)?;
+        self.entity.write(&mut map)?;
         map.serialize_entry("error", &self.error)?;
         map.end()
     }
@@ -132,7 +133,7 @@ impl Serialize for UnpredictableEntity<'_> {
 impl Serialize for Prediction<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        self.entity.write(&mut map)?;
         self.said.write(&mut map)?;
         map.serialize_entry("features_used", &self.features_used)?;
         map.serialize_entry("as_of", &self.as_of)?;
@@ -143,8 +144,8 @@ impl Serialize for Prediction<'_> {
 
 impl Serialize for UnknownEntity<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry(self.entity.0, &self.entity.1)?;
+        let mut map = serializer.serialize_map(None)?;
+        self.entity.write(&mut map)?;
         map.serialize_entry("error", &self.error)?;
         map.serialize_entry("missing_features", self.missing_features)?;
         map.end()
@@ -205,10 +206,10 @@ async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> 
         if let Some(file) = state.0.models.file(model)? {
             return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
         }
-        let value = request::parse_predict(&body, &state.0.entity)?;
+        let values = request::parse_predict(&body, &state.0.key)?;
         let serving = state.0.served.load();
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-        let entity = value.entity(serving, &state.0.entity, None)?;
+        let entity = request::entity(values, serving)?;
         match result(serving, &state.0.metrics, entity) {
             BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
             BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
@@ -285,13 +286,13 @@ async fn answer_many(
 }
 
 fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
-    let values = request::parse_batch(body, state.0.settings.batch_limit.get())?;
+    let values = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
     let entities = values
         .into_iter()
         .enumerate()
-        .map(|(index, value)| value.entity(serving, BATCH_FIELD, Some(index)))
+        .map(|(index, value)| request::listed_entity(value, serving, index))
         .collect::<Result<Vec<_>, _>>()?;
     let results: Vec<_> =
         entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
@@ -301,25 +302,24 @@ fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
 }
 
 fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> BatchResult<'a> {
-    let name = serving.entity_name.as_str();
     let Some(row) = serving.features.find(&entity) else {
-        let error = format!("Missing features for {name}={entity}");
+        let error = format!("Missing features for {entity}");
         let missing_features = serving.features.names();
-        return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
+        return BatchResult::Unknown(UnknownEntity { entity, error, missing_features });
     };
     let answer = match serving.predict(row) {
         Ok(answer) => answer,
         Err(error) => {
-            let error = format!("The features of {name}={entity} do not fit the model: {error}");
-            return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+            let error = format!("The features of {entity} do not fit the model: {error}");
+            return BatchResult::Unpredictable(UnpredictableEntity { entity, error });
         }
     };
     let Some(said) = Said::of(serving, answer, metrics) else {
-        let error = format!("The model says no finite number for {name}={entity}");
-        return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+        let error = format!("The model says no finite number for {entity}");
+        return BatchResult::Unpredictable(UnpredictableEntity { entity, error });
     };
     BatchResult::Predicted(Prediction {
-        entity: (name, entity),
+        entity,
         said,
         features_used: serving.features.used(row),
         as_of: serving.as_of,

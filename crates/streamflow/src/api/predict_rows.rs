@@ -37,7 +37,7 @@ impl FileModel {
             _ => {
                 let message =
                     "expected either features, a list of objects, or columns, an object of lists".to_owned();
-                return Err(Invalid { kind: "missing", field: None, index: None, message }.into());
+                return Err(Invalid { kind: "missing", message, ..Invalid::default() }.into());
             }
         };
         self.answer_values(&rows, state)
@@ -152,5 +152,5 @@ fn check_rows(rows: usize, limit: usize, field: &str) -> Result<(), ApiError> {
 }
 
 fn invalid(kind: &'static str, field: &str, index: Option<usize>, message: String) -> ApiError {
-    Invalid { kind, field: Some(field.to_owned()), index, message }.into()
+    Invalid { kind, field: Some(field.to_owned()), index, message, ..Invalid::default() }.into()
 }

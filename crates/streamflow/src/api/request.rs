@@ -1,4 +1,4 @@
-//! What a prediction's request says: its content type, and the one field of its body that matters.
+//! What a prediction's request says: its content type, and the fields of its body that matter.
 //!
 //! Other fields are skipped without being kept, so a body costs the memory of its bytes.
 
@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use streamflow_dataset::{EntityKey, KeyPart};
 
 use super::error::{ApiError, Invalid};
 use super::json_fault::fault;
@@ -58,50 +59,114 @@ pub fn unpack(body: &[u8], limit: usize) -> Result<Bytes, ApiError> {
     Ok(unpacked.into())
 }
 
-/// The value that names the entity of a `POST /predict`, from a sound body.
-pub fn parse_predict<'a>(body: &'a [u8], field: &str) -> Result<JsonValue<'a>, ApiError> {
-    parse_field(body, field, 0)
+/// The values that name the entity of a `POST /predict`, from a sound body: one for each column of the key.
+pub fn parse_predict<'a>(body: &'a [u8], key: &EntityKey) -> Result<Vec<JsonValue<'a>>, ApiError> {
+    let values = parse_fields(body, &Reader { fields: key.columns(), ..Reader::default() })?;
+    let fields = values.into_iter().zip(key.columns());
+    fields.map(|(value, column)| value.ok_or_else(|| missing(Place::of(column)))).collect()
 }
 
-/// The values that name the entities of a `POST /predict/batch`, in their order.
-pub fn parse_batch(body: &[u8], limit: usize) -> Result<Vec<JsonValue<'_>>, ApiError> {
-    let invalid = |kind, message| Invalid { kind, field: Some(BATCH_FIELD.to_owned()), index: None, message };
-    let (values, length) = match parse_field(body, BATCH_FIELD, limit)? {
+/// The values that name the entities of a `POST /predict/batch`, in their order: objects where the key has several columns.
+pub fn parse_batch<'a>(
+    body: &'a [u8],
+    key: &EntityKey,
+    limit: usize,
+) -> Result<Vec<JsonValue<'a>>, ApiError> {
+    let of_parts = if key.single().is_some() { &[] } else { key.columns() };
+    let field = [BATCH_FIELD.to_owned()];
+    let value =
+        parse_fields(body, &Reader { fields: &field, keep: limit, of_listed: of_parts })?.pop().flatten();
+    let (values, length) = match value.ok_or_else(|| missing(Place::of(BATCH_FIELD)))? {
         JsonValue::List { values, length } => (values, length),
-        other => return Err(invalid("list_type", format!("expected a list, got {}", other.name())).into()),
+        other => {
+            let message = format!("expected a list, got {}", other.name());
+            return Err(Place::of(BATCH_FIELD).invalid("list_type", message));
+        }
     };
     if length > limit {
-        return Err(invalid("too_long", format!("expected at most {limit} entities, got {length}")).into());
+        let message = format!("expected at most {limit} entities, got {length}");
+        return Err(Place::of(BATCH_FIELD).invalid("too_long", message));
     }
     Ok(values)
 }
 
-/// The value of one field of a JSON object; when it occurs twice the last one counts, as in Python.
-fn parse_field<'a>(body: &'a [u8], field: &str, keep: usize) -> Result<JsonValue<'a>, ApiError> {
-    let whole = |kind, index, message| ApiError::from(Invalid { kind, field: None, index, message });
+/// The values of some fields of a JSON object; of a field that occurs twice the last one counts, as in Python.
+fn parse_fields<'a>(body: &'a [u8], reader: &Reader<'_>) -> Result<Vec<Option<JsonValue<'a>>>, ApiError> {
+    let whole = |kind, index, message| ApiError::from(Invalid { kind, index, message, ..Invalid::default() });
     // Python's json, which FastAPI reads bodies with, skips a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.trim_ascii().is_empty() {
         return Err(whole("missing", None, "field required".to_owned()));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = Reader { field: Some(field), keep }
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| {
+    let value =
+        reader.deserialize(&mut json).and_then(|value| json.end().map(|()| value)).map_err(|error| {
             let (at, message) = fault(body, &error);
             whole("json_invalid", Some(at), message)
         })?;
     match value {
-        JsonValue::Object(Some(value)) => Ok(*value),
-        JsonValue::Object(None) => {
-            let message = "field required".to_owned();
-            Err(Invalid { kind: "missing", field: Some(field.to_owned()), index: None, message }.into())
-        }
+        JsonValue::Object(values) => Ok(values),
         other => {
             Err(whole("model_attributes_type", None, format!("expected an object, got {}", other.name())))
         }
     }
+}
+
+fn missing(place: Place<'_>) -> ApiError {
+    place.invalid("missing", "field required".to_owned())
+}
+
+/// Where in a body a value stands.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    field: &'a str,
+    index: Option<usize>,
+    part: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn of(field: &'a str) -> Self {
+        Place { field, index: None, part: None }
+    }
+
+    fn invalid(self, kind: &'static str, message: String) -> ApiError {
+        let (field, part) = (Some(self.field.to_owned()), self.part.map(str::to_owned));
+        Invalid { kind, field, index: self.index, part, message }.into()
+    }
+}
+
+/// The entity that the fields of a request name.
+pub fn entity<'a>(values: Vec<JsonValue<'a>>, serving: &'a Serving) -> Result<Entity<'a>, ApiError> {
+    let columns = serving.key.columns().iter().zip(serving.features.key_is_integer());
+    let parts = values.into_iter().zip(columns);
+    let parts = parts.map(|(value, (column, is_integer))| value.part(*is_integer, Place::of(column)));
+    Ok(Entity { key: &serving.key, parts: parts.collect::<Result<_, _>>()? })
+}
+
+/// The entity that a value of a batch names; `index` is its place there.
+pub fn listed_entity<'a>(
+    value: JsonValue<'a>,
+    serving: &'a Serving,
+    index: usize,
+) -> Result<Entity<'a>, ApiError> {
+    let place = Place { index: Some(index), ..Place::of(BATCH_FIELD) };
+    let (key, types) = (&serving.key, serving.features.key_is_integer());
+    let values = match value {
+        value if let [is_integer] = types => {
+            return Ok(Entity { key, parts: vec![value.part(*is_integer, place)?] });
+        }
+        JsonValue::Object(values) => values,
+        other => {
+            let message = format!("expected an object with {key}, got {}", other.name());
+            return Err(place.invalid("model_attributes_type", message));
+        }
+    };
+    let mut parts = Vec::with_capacity(values.len());
+    for (value, (column, is_integer)) in values.into_iter().zip(key.columns().iter().zip(types)) {
+        let place = Place { part: Some(column), ..place };
+        parts.push(value.ok_or_else(|| missing(place))?.part(*is_integer, place)?);
+    }
+    Ok(Entity { key, parts })
 }
 
 /// What a JSON value is, as far as a request can use it.
@@ -114,8 +179,8 @@ pub enum JsonValue<'a> {
         values: Vec<JsonValue<'a>>,
         length: usize,
     },
-    /// The wanted field's value; `None` when it is absent or no field is wanted.
-    Object(Option<Box<JsonValue<'a>>>),
+    /// The values of the wanted fields, in their order; `None` for one that is absent.
+    Object(Vec<Option<JsonValue<'a>>>),
     /// Any other value, by its name.
     Other(&'static str),
 }
@@ -131,35 +196,29 @@ impl<'a> JsonValue<'a> {
         }
     }
 
-    /// The entity, when it is of the type of the served table's entity column. `field` and `index` are where in the
-    /// body it stands.
-    pub fn entity(
-        self,
-        serving: &Serving,
-        field: &str,
-        index: Option<usize>,
-    ) -> Result<Entity<'a>, ApiError> {
-        let is_integer = serving.features.entity_is_integer();
+    /// A part of a key, when it is of the type of its column.
+    fn part(self, is_integer: bool, place: Place<'_>) -> Result<KeyPart<'a>, ApiError> {
         let name = self.name();
         match self {
-            JsonValue::Text(text) if !is_integer => return Ok(Entity::Text(text)),
-            JsonValue::Integer(number) if is_integer => return Ok(Entity::Integer(number)),
+            JsonValue::Text(text) if !is_integer => return Ok(KeyPart::Text(text)),
+            JsonValue::Integer(number) if is_integer => return Ok(KeyPart::Integer(number)),
             _ => {}
         }
         let (kind, expected) =
             if is_integer { ("int_type", "an integer") } else { ("string_type", "a string") };
-        let message = format!("expected {expected}, got {name}");
-        Err(Invalid { kind, field: Some(field.to_owned()), index, message }.into())
+        Err(place.invalid(kind, format!("expected {expected}, got {name}")))
     }
 }
 
-/// Reads a [`JsonValue`]: one field of an object, and of a list at most `keep` values.
+/// Reads a [`JsonValue`]: some fields of an object, and of a list at most `keep` values, with some fields of each.
+#[derive(Debug, Clone, Copy, Default)]
 struct Reader<'n> {
-    field: Option<&'n str>,
+    fields: &'n [String],
     keep: usize,
+    of_listed: &'n [String],
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for &Reader<'_> {
     type Value = JsonValue<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<JsonValue<'de>, D::Error> {
@@ -167,7 +226,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for &Reader<'_> {
     type Value = JsonValue<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,8 +263,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<JsonValue<'de>, A::Error> {
         let (mut values, mut length) = (Vec::new(), 0);
+        let listed = Reader { fields: self.of_listed, ..Reader::default() };
         while length < self.keep {
-            let Some(value) = list.next_element_seed(Reader { field: None, keep: 0 })? else {
+            let Some(value) = list.next_element_seed(&listed)? else {
                 return Ok(JsonValue::List { values, length });
             };
             values.push(value);
@@ -218,37 +278,38 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonValue<'de>, A::Error> {
-        let mut value = None;
-        while let Some(is_wanted) = map.next_key_seed(KeyIs(self.field))? {
-            if is_wanted {
-                value = Some(Box::new(map.next_value_seed(Reader { field: None, keep: self.keep })?));
-            } else {
-                map.next_value::<IgnoredAny>()?;
+        let mut values = Vec::new();
+        values.resize_with(self.fields.len(), || None);
+        let of_field = Reader { fields: &[], ..*self };
+        while let Some(wanted) = map.next_key_seed(KeyOf(self.fields))? {
+            match wanted.and_then(|place| values.get_mut(place)) {
+                Some(value) => *value = Some(map.next_value_seed(&of_field)?),
+                None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(JsonValue::Object(value))
+        Ok(JsonValue::Object(values))
     }
 }
 
-/// Compares a key with the wanted one, without keeping it.
-struct KeyIs<'n>(Option<&'n str>);
+/// The place of a key among the wanted ones, without keeping it.
+struct KeyOf<'n>(&'n [String]);
 
-impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
-    type Value = bool;
+impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
+    type Value = Option<usize>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeyIs<'_> {
-    type Value = bool;
+impl Visitor<'_> for KeyOf<'_> {
+    type Value = Option<usize>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(self.0 == Some(key))
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.iter().position(|wanted| wanted == key))
     }
 }

@@ -121,12 +121,12 @@ impl Demo {
 
     /// The bodies that the built-in client sends in turn: known users, and one that nobody knows.
     fn requests(&self) -> anyhow::Result<Vec<String>> {
-        let entity = self.workspace.config.dataset.entity.column();
+        let key = &self.workspace.config.dataset.entity;
         let (_, table) = self.workspace.snapshots.online_features()?.context("no month was ingested")?;
-        let known = entity_ids(&table, entity)?;
+        let known = entity_ids(&table, key)?;
         let spread = (known.len() / 49).max(1);
         let ids = known.into_iter().step_by(spread).take(49).chain(["U0001".to_owned()]);
-        Ok(ids.map(|id| serde_json::json!({ entity: id }).to_string()).collect())
+        Ok(ids.map(|id| serde_json::json!({ key.to_string(): id }).to_string()).collect())
     }
 
     /// What the second month brings, whose labels changed, and the third, whose columns did: from the drop to a better

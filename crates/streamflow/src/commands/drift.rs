@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "evidently_json")]
     history: bool,
     /// The reference month of --history without files [default: the first ingested]
-    #[arg(long = "reference", id = "reference_date", value_name = "YYYY-MM-DD", value_parser = date, requires = "history", conflicts_with_all = ["reference", "current"])]
+    #[arg(long = "reference", id = "reference_date", value_name = "YYYY-MM-DD[THH:MM]", value_parser = date, requires = "history", conflicts_with_all = ["reference", "current"])]
     reference_date: Option<Period>,
     /// How a column is judged: calibrated (significant and large) or evidently (Evidently 0.7's defaults)
     /// [default: calibrated; with --history from the configuration]
@@ -63,9 +63,9 @@ pub struct Args {
     /// Type of one column: numerical, categorical, text or ignore; may be repeated
     #[arg(long = "type", value_parser = |text: &str| assignment(text, str::parse::<ColumnType>), value_name = "COLUMN=TYPE")]
     types: Vec<(String, ColumnType)>,
-    /// The column that names a row's entity: it is no feature, and the calibrated profile leaves it out
+    /// The column that names a row's entity: it is no feature, and the calibrated profile leaves it out; may be repeated
     #[arg(long, value_name = "COLUMN")]
-    entity: Option<String>,
+    entity: Vec<String>,
     /// The label column, for the target drift
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
@@ -285,7 +285,7 @@ impl Args {
 
     /// Whether there are flags that say nothing of ingested months.
     fn has_flags_of_files(&self) -> bool {
-        let texts = [&self.csv.separator, &self.csv.encoding, &self.entity, &self.target];
+        let texts = [&self.csv.separator, &self.csv.encoding, &self.target];
         let sides = [
             &self.reference_separator,
             &self.current_separator,
@@ -293,6 +293,7 @@ impl Args {
             &self.current_encoding,
         ];
         !self.method.is_empty()
+            || !self.entity.is_empty()
             || !self.types.is_empty()
             || !self.column_threshold.is_empty()
             || [self.num_method, self.cat_method].iter().any(Option::is_some)

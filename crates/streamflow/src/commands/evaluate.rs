@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month [default: the newest]
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date, conflicts_with = "history")]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date, conflicts_with = "history")]
     as_of: Option<Period>,
     /// The version, as VERSION or NAME:VERSION [default: the one in production]
     #[arg(long, value_name = "[NAME:]VERSION")]
@@ -91,7 +91,15 @@ fn text(evaluations: &[Evaluation]) -> String {
         Metric::RocAuc => ("AUC (95 %)".to_owned(), "USUAL FROM"),
         error => (format!("{} (95 %)", error.name().to_uppercase()), "USUAL UP TO"),
     };
-    let mut table = table(["MONTH", "LABELLED", &name, usual, "ESTIMATE", "DECISION"]);
+    let is_month = evaluations.iter().all(|evaluation| evaluation.period.day().is_some());
+    let mut table = table([
+        if is_month { "MONTH" } else { "SNAPSHOT" },
+        "LABELLED",
+        &name,
+        usual,
+        "ESTIMATE",
+        "DECISION",
+    ]);
     for evaluation in evaluations {
         let [measured, estimate] = evaluation.deciding_words();
         let labelled = evaluation.realised.as_ref().map_or(0, |realised| realised.measured.labelled);

@@ -101,10 +101,10 @@ pub enum Args {
     Backfill {
         flow: String,
         /// The first month
-        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
         from: Period,
         /// The last month
-        #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+        #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
         to: Period,
         /// Leave out months of which a run has completed
         #[arg(long)]

@@ -10,8 +10,10 @@ use crate::keep::forget::{Found, Receipt, Wish, find, forget};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Who or what is to be forgotten: a value of the entity's column, such as a user's id
-    entity: String,
+    /// Who or what is to be forgotten: a value of the entity's column, such as a user's id; where the entity has several
+    /// columns, COLUMN=VALUE for each of them
+    #[arg(required = true, value_name = "ENTITY")]
+    entity: Vec<String>,
     /// Why, for the receipt; without the entity's name
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
@@ -24,7 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
-    if args.entity.trim().is_empty() {
+    if args.entity.iter().any(|word| word.trim().is_empty()) {
         return Err(Usage::error(
             "an empty text names nobody; name a value of the entity's column, such as a user's id",
         ));
@@ -33,8 +35,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let actor = actor();
     block_on(async {
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
+        let entity = workspace.snapshots.entity_of_words(&args.entity)?;
         if args.dry_run {
-            let found = find(&workspace, &args.entity).await?;
+            let found = find(&workspace, &entity).await?;
             let value = json!({ "dry_run": true, "found": found });
             return context.terminal.result(&value, || match found.is_nothing() {
                 true => "Nothing names this entity.".to_owned(),
@@ -45,7 +48,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
                 false => format!("Nothing was changed. The entity is named in:\n{}", places(&found)),
             });
         }
-        let wish = Wish { entity: &args.entity, reason: &args.reason, actor: &actor };
+        let wish = Wish { entity: &entity, reason: &args.reason, actor: &actor };
         let receipt = forget(&workspace, wish).await?;
         context.terminal.result(&receipt, || text(&receipt))
     })?;

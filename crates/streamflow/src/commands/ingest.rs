@@ -14,7 +14,7 @@ use crate::terminal::OutputFormat;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The date that the drop describes: nothing in it was known later
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     as_of: Period,
     /// Folder with one file a table: TABLE.csv, TABLE.csv.gz, TABLE.csv.zst or TABLE.parquet
     dir: PathBuf,

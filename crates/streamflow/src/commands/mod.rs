@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use jiff::civil::Date;
 use reqwest::Url;
 use streamflow_dataset::{CsvOptions, LabelTask, Period};
 use streamflow_drift::Share;
@@ -215,7 +216,7 @@ fn check_parent(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parses a date of the command line.
+/// Parses the date or the time of a snapshot on the command line.
 fn date(text: &str) -> Result<Period, String> {
     let is_date = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
@@ -223,8 +224,15 @@ fn date(text: &str) -> Result<Period, String> {
     };
     text.parse().map_err(|_| match text.len() == 10 && text.bytes().enumerate().all(is_date) {
         true => format!("there is no day {text} in the calendar"),
-        false => "expected YYYY-MM-DD, such as 2024-01-31".to_owned(),
+        false => {
+            "expected YYYY-MM-DD, such as 2024-01-31, or a time in UTC such as 2024-01-31T13:00".to_owned()
+        }
     })
+}
+
+/// Parses a day of the command line.
+fn day(text: &str) -> Result<Date, String> {
+    date(text)?.day().ok_or_else(|| "expected a day without a time, such as 2024-01-31".to_owned())
 }
 
 /// Parses a share of the command line.

@@ -14,10 +14,10 @@ use crate::flows::monitor_month::{self, MonitorRequest};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month that the model learned from
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     reference: Period,
     /// The month to compare with it
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     current: Period,
     /// How a column is judged [default: from the configuration, which says calibrated]
     #[arg(long, value_parser = super::drift::profile)]

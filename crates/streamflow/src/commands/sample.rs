@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use streamflow_dataset::Period;
+use jiff::civil::Date;
 
-use super::{Context, TaskWord, Usage, check_output_folder, date};
+use super::{Context, TaskWord, Usage, check_output_folder, day};
 use crate::sample::{self, SampleSettings};
 
 #[derive(Debug, clap::Args)]
@@ -23,8 +23,8 @@ pub struct Args {
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// A day of the first month; every month is dated by its last day
-    #[arg(long, default_value = "2024-01-31", value_name = "YYYY-MM-DD", value_parser = date)]
-    start: Period,
+    #[arg(long, default_value = "2024-01-31", value_name = "YYYY-MM-DD", value_parser = day)]
+    start: Date,
     /// The month, counted from 1, from which on some columns drift [default: the last of several]
     #[arg(long, value_name = "N")]
     drift_month: Option<u32>,
@@ -41,7 +41,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         months: args.months,
         rows: args.rows,
         seed: args.seed,
-        start: args.start.date(),
+        start: args.start,
         drift_month: args.drift_month,
         relation_month: args.relation_month,
         task: args.task.into(),

@@ -12,7 +12,7 @@ use crate::flows::train_model;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The month to learn from: its features and its labels
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     as_of: Period,
     /// Seed of the fit and of the validation split [default: from the configuration, 42]
     #[arg(long)]

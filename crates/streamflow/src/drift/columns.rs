@@ -1,7 +1,7 @@
 //! Columns of the dataset as the drift and model crates take them.
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{Column, Counts, Frame, Label, RowFacts, ValueCounts, Values};
+use streamflow_dataset::{Column, Counts, EntityKey, Frame, Label, RowFacts, ValueCounts, Values};
 use streamflow_drift as drift;
 use streamflow_model::{FeatureColumn, Features, Labels};
 
@@ -88,22 +88,20 @@ pub struct TrainingTable {
 impl TrainingTable {
     /// # Errors
     /// A feature that is a date; a label that its task does not take.
-    pub fn new(mut frame: Frame, entity: &str, label: &Label) -> anyhow::Result<Self> {
+    pub fn new(mut frame: Frame, key: &EntityKey, label: &Label) -> anyhow::Result<Self> {
         let place = frame.columns.iter().position(|column| column.name == label.column);
         let place = place.with_context(|| format!("the table has no column {}", label.column))?;
         let labels = labels(frame.columns.remove(place), label)?;
-        let entities = entity_ids(&frame, entity)?;
-        let features = frame.columns.into_iter().filter(|column| column.name != entity);
+        let entities = entity_ids(&frame, key)?;
+        let features = frame.columns.into_iter().filter(|column| !key.has(&column.name));
         let features = features.map(feature).collect::<anyhow::Result<_>>()?;
         Ok(Self { features: Features::new(features)?, labels, entities })
     }
 }
 
 /// The entity of every row, as text.
-pub fn entity_ids(frame: &Frame, entity: &str) -> anyhow::Result<Vec<String>> {
-    let column = frame.column(entity).with_context(|| format!("the table has no column {entity}"))?;
-    let id = |row| column.values.text(row).with_context(|| format!("row {row} of the table has no {entity}"));
-    (0..frame.rows).map(id).collect()
+pub fn entity_ids(frame: &Frame, key: &EntityKey) -> anyhow::Result<Vec<String>> {
+    Ok((0..frame.rows).map(|row| key.text_of_row(frame, row)).collect::<Result<_, _>>()?)
 }
 
 fn feature(column: Column) -> anyhow::Result<(String, FeatureColumn)> {
@@ -148,7 +146,7 @@ mod tests {
                 column("churned", Values::Integer(vec![Some(1), None])),
             ],
         };
-        let table = TrainingTable::new(frame, "id", &label("churned")).unwrap();
+        let table = TrainingTable::new(frame, &EntityKey::new("id"), &label("churned")).unwrap();
         assert_eq!(table.entities, ["7", "8"]);
         assert_eq!(table.labels, Labels::Binary(vec![Some(true), None]));
         let codes = vec![streamflow_model::MISSING, 1];
@@ -167,7 +165,8 @@ mod tests {
             [(vec![id.clone(), date, truth], "feature x is a date"), (vec![id], "the table has no column y")]
         {
             let frame = Frame { rows: 1, columns };
-            let error = TrainingTable::new(frame, "id", &label("y")).err().unwrap().to_string();
+            let error =
+                TrainingTable::new(frame, &EntityKey::new("id"), &label("y")).err().unwrap().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

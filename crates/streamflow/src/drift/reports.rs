@@ -107,7 +107,8 @@ impl ReportFolder {
     /// The name of a report: that of its files without the ending. Reports made otherwise than configured have profile
     /// and threshold in it, so that none takes the place of another.
     pub fn report_name(&self, report: &Report) -> String {
-        let sides = format!("{PREFIX}{}{VERSUS}{}", report.reference.name, report.current.name);
+        let sides =
+            format!("{PREFIX}{}{VERSUS}{}", plain(&report.reference.name), plain(&report.current.name));
         if self.is_configured(report) {
             return sides;
         }
@@ -133,11 +134,14 @@ impl ReportFolder {
         mut names: Vec<(String, Timestamp)>,
         learned: Option<&str>,
     ) -> anyhow::Result<Option<Report>> {
+        let learned = learned.map(plain);
         let own = format!(".{}", judgement_word(self.configured.profile, self.configured.threshold.get()));
         names.retain(|(name, _)| !name.contains('.') || name.ends_with(&own));
         let rank = |name: &str| {
             let (reference, current) = sides(name);
-            (current.to_owned(), learned == Some(reference))
+            // A date comes after the times of its day.
+            let end = if current.contains('T') { "" } else { "T24" };
+            (format!("{current}{end}"), learned.as_deref() == Some(reference))
         };
         names.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
         for (name, _) in names {
@@ -252,6 +256,11 @@ fn judgement_word(profile: RuleSet, threshold: f64) -> String {
     format!("{}-{exact}", profile.as_str())
 }
 
+/// A side as names of files have it, which have no colons: `2026-01-05T1300`.
+fn plain(side: &str) -> String {
+    side.replace(':', "")
+}
+
 /// The reference and the current side in a report's name. Dates written year first are in the order of time.
 fn sides(name: &str) -> (&str, &str) {
     let sides = name.split('.').next().unwrap_or(name);
@@ -336,6 +345,19 @@ mod tests {
         // A comparison with another month than the model learned from says nothing of the model.
         let newest = write_from("2024-02-29", "2024-03-31", RuleSet::Calibrated, 0.3).unwrap();
         assert_eq!(newest.reference.name, "2024-01-31");
+        // A date comes after its times, and no name of a file has a colon.
+        for (current, expected) in [
+            ("2024-06-30T13:00", "2024-06-30T13:00"),
+            ("2024-06-30T09:00", "2024-06-30T13:00"),
+            ("2024-06-30", "2024-06-30"),
+            ("2024-06-30T23:59", "2024-06-30"),
+            ("2024-07-01T00:00", "2024-07-01T00:00"),
+        ] {
+            assert_eq!(write(current, RuleSet::Calibrated, 0.3).as_deref(), Some(expected));
+        }
+        assert!(
+            folder.names().unwrap().iter().any(|(name, _)| name == "drift_2024-01-31_vs_2024-06-30T1300")
+        );
     }
 
     #[test]

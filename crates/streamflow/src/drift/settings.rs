@@ -29,7 +29,7 @@ pub fn settings(
     rules: Rules,
     columns: &BTreeMap<String, ColumnRules>,
 ) -> DriftSettings {
-    let declared = table.columns.iter().filter(|column| column.name != spec.entity.column());
+    let declared = table.columns.iter().filter(|column| !spec.entity.has(&column.name));
     let declared = declared.filter_map(|column| {
         let kind = match column.values {
             Values::Integer(_) | Values::Float(_) => ColumnType::Numerical,
@@ -44,7 +44,7 @@ pub fn settings(
         drift_share_threshold: rules.threshold,
         untested: rules.untested,
         types: declared.collect(),
-        entity: Some(spec.entity.to_string()),
+        entity: spec.entity.columns().to_vec(),
         target: Some(spec.label.column.clone()),
         ..DriftSettings::default()
     };

@@ -38,14 +38,14 @@ pub async fn backfill(
     let Some(name) = flow.period_parameter() else { bail!("runs of flow {} are about no month", flow.name) };
     let Range { from, to, failed_only } = range;
     if from > to {
-        bail!("the first month, {from}, is after the last, {to}; the first month comes first");
+        bail!("the first, {from}, is after the last, {to}; the first comes first");
     }
     let snapshots = workspace.snapshots.clone();
     let months: Vec<Period> =
         blocking(move || Ok(snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect())).await?;
     let months: Vec<Period> = months.into_iter().filter(|month| (from..=to).contains(month)).collect();
     if months.is_empty() {
-        bail!("no month from {from} to {to} was ingested");
+        bail!("no snapshot from {from} to {to} was ingested");
     }
     let mut runs = Vec::new();
     for month in months {

@@ -1,19 +1,25 @@
-//! Days that configured parameters stand for.
+//! Days and hours that configured parameters stand for.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Map, Value};
 
-/// Parameters with the days that `{date}`, `{month_end}` and `{last_month_end}` stand for at `time`, in UTC.
+/// Parameters with the days that `{date}`, `{month_end}` and `{last_month_end}` stand for at `time`, in UTC, and with the
+/// hour that has begun for `{hour}`.
 pub fn filled(parameters: &Map<String, Value>, time: Timestamp) -> Map<String, Value> {
-    let date = time.to_zoned(TimeZone::UTC).date();
-    let words =
-        [("{date}", date), ("{month_end}", date.last_of_month()), ("{last_month_end}", before_month(date))];
+    let now = time.to_zoned(TimeZone::UTC).datetime();
+    let date = now.date();
+    let words = [
+        ("{date}", date.to_string()),
+        ("{month_end}", date.last_of_month().to_string()),
+        ("{last_month_end}", before_month(date).to_string()),
+        ("{hour}", format!("{date}T{:02}:00", now.hour())),
+    ];
     let fill = |value: &Value| match value {
-        Value::String(text) => Value::String(
-            words.iter().fold(text.clone(), |text, (word, day)| text.replace(word, &day.to_string())),
-        ),
+        Value::String(text) => {
+            Value::String(words.iter().fold(text.clone(), |text, (word, day)| text.replace(word, day)))
+        }
         other => other.clone(),
     };
     parameters.iter().map(|(name, value)| (name.clone(), fill(value))).collect()
@@ -21,7 +27,7 @@ pub fn filled(parameters: &Map<String, Value>, time: Timestamp) -> Map<String, V
 
 /// The first `{word}` in the parameters that stands for no day.
 pub fn unknown_word(parameters: &Map<String, Value>) -> Option<&str> {
-    const KNOWN: [&str; 3] = ["date", "month_end", "last_month_end"];
+    const KNOWN: [&str; 4] = ["date", "month_end", "last_month_end", "hour"];
     let texts = parameters.values().filter_map(Value::as_str);
     texts.flat_map(words).find(|word| !KNOWN.contains(word))
 }
@@ -63,11 +69,11 @@ mod tests {
     #[test]
     fn words_become_days() {
         let given = json!({
-            "as_of": "{last_month_end}", "drop": "drops/month_{month_end}", "note": "{date}", "share": 0.3
+            "as_of": "{last_month_end}", "drop": "drops/month_{month_end}", "note": "{date} {hour}", "share": 0.3
         });
         let time: Timestamp = "2024-03-01T06:00:00Z".parse().unwrap();
         let expected = json!({
-            "as_of": "2024-02-29", "drop": "drops/month_2024-03-31", "note": "2024-03-01", "share": 0.3
+            "as_of": "2024-02-29", "drop": "drops/month_2024-03-31", "note": "2024-03-01 2024-03-01T06:00", "share": 0.3
         });
         assert_eq!(Value::Object(filled(given.as_object().unwrap(), time)), expected);
     }

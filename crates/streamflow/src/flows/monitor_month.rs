@@ -95,7 +95,7 @@ impl MonitorRequest {
 
 /// Why a month is not compared with itself.
 pub fn same_month(month: Period) -> String {
-    format!("{month} is named as the reference and as the current month; a month is always like itself")
+    format!("{month} is named as the reference and as the current snapshot; a snapshot is always like itself")
 }
 
 /// The newest ingested month.
@@ -118,7 +118,9 @@ async fn learned(workspace: &Workspace, current: Period) -> anyhow::Result<Perio
     let snapshots = workspace.snapshots.clone();
     let first = blocking(move || Ok(snapshots.snapshots()?.first().map(|snapshot| snapshot.as_of))).await?;
     first.filter(|first| *first != current).ok_or_else(|| {
-        anyhow::anyhow!("no other month than {current} was ingested, so there is nothing to compare it with")
+        anyhow::anyhow!(
+            "no other snapshot than {current} was ingested, so there is nothing to compare it with"
+        )
     })
 }
 

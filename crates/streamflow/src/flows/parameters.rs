@@ -25,7 +25,7 @@ pub struct Parameter {
 #[serde(rename_all = "snake_case", tag = "type", content = "values")]
 #[schema(as = ParameterKind)]
 pub enum Kind {
-    /// `YYYY-MM-DD`.
+    /// `YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM` in UTC.
     Date,
     /// A file or folder; relative ones start beside the configuration.
     Path,
@@ -56,7 +56,8 @@ impl Kind {
         };
         match self {
             Kind::Date => {
-                let date: Period = text.parse().map_err(|_| "a date, YYYY-MM-DD")?;
+                let date: Period =
+                    text.parse().map_err(|_| "a date, YYYY-MM-DD, or a time in UTC, YYYY-MM-DDTHH:MM")?;
                 Ok(Value::String(date.to_string()))
             }
             Kind::Number => {

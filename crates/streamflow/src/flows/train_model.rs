@@ -95,7 +95,7 @@ async fn fit(workspace: &Workspace, as_of: Period, settings: TrainSettings) -> a
     let (snapshots, spec) = (workspace.snapshots.clone(), workspace.config.dataset.clone());
     blocking(move || {
         let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(table, spec.entity.column(), &spec.label)?;
+        let table = TrainingTable::new(table, &spec.entity, &spec.label)?;
         Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
     })
     .await

@@ -248,11 +248,27 @@ fn folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The first date in the name of a folder: `month_2024-02-29`, `2024-02-29`.
+/// The first date in the name of a folder, with the time after it: `month_2024-02-29`, `2024-02-29`, `2024-02-29T13-00`.
 fn date_in_name(folder: &Path) -> Option<Period> {
     const LENGTH: usize = 10;
     let name = folder.file_name()?.to_str()?;
-    (0..name.len()).find_map(|start| name.get(start..start + LENGTH)?.parse().ok())
+    let is_date =
+        |start: &usize| name.get(*start..start + LENGTH).is_some_and(|date| date.parse::<Period>().is_ok());
+    let (date, rest) = name[(0..name.len()).find(is_date)?..].split_at(LENGTH);
+    match rest.strip_prefix('T').filter(|time| time.starts_with(|c: char| c.is_ascii_digit())) {
+        None => date.parse().ok(),
+        // A time that is none must not pass for its day.
+        Some(time) => format!("{date}T{}", minute(time)?).parse().ok(),
+    }
+}
+
+/// `HH:MM` of a text that begins with it, with a colon, what stands for one in names, or nothing between its parts.
+fn minute(text: &str) -> Option<String> {
+    let (hours, rest) = text.split_at_checked(2)?;
+    let rest = ["%3A", ":", "-", "_"].iter().find_map(|colon| rest.strip_prefix(colon)).unwrap_or(rest);
+    let (minutes, rest) = rest.split_at_checked(2)?;
+    let is_over = !rest.trim_start_matches([':', '-', '_']).starts_with(|c: char| c.is_ascii_digit());
+    is_over.then(|| format!("{hours}:{minutes}"))
 }
 
 impl Seen {
@@ -320,6 +336,16 @@ mod tests {
             ("2024-02-30", None),
             ("february", None),
             ("ä2024-02-29", Some("2024-02-29")),
+            ("2024-02-29T13-00", Some("2024-02-29T13:00")),
+            ("drop_2024-02-29T1300Z", Some("2024-02-29T13:00")),
+            ("2024-02-29T13:00.tmp", Some("2024-02-29T13:00")),
+            ("as_of=2024-02-29T13%3A00", Some("2024-02-29T13:00")),
+            ("2024-02-29Tuesday", Some("2024-02-29")),
+            ("2024-02-29T24-00", None),
+            ("2024-02-29T13", None),
+            ("2024-02-29T13-00-30", None),
+            ("2024-02-29Té", Some("2024-02-29")),
+            ("2024-02-29T1é", None),
         ] {
             let found = date_in_name(&Path::new("drops").join(name)).map(|date| date.to_string());
             assert_eq!(found.as_deref(), expected, "{name}");

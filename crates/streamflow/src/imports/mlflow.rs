@@ -166,8 +166,10 @@ impl Follower {
             })
         })?;
         let trained_until = said(tag::SNAPSHOT).map(|(text, tag)| {
-            let parsed = text.parse().map_err(|_| anyhow::anyhow!("it is no date"));
-            parsed.with_context(|| format!("{tag} of {} is {text:?}; expected YYYY-MM-DD", found.identity))
+            let parsed = text.parse().map_err(|_| anyhow::anyhow!("it is no date or time"));
+            parsed.with_context(|| {
+                format!("{tag} of {} is {text:?}; expected YYYY-MM-DD or YYYY-MM-DDTHH:MM", found.identity)
+            })
         });
         let file = download(&self.sender.server, found, &self.workspace.data_dir.join("mlflow")).await?;
         let request = Request {

@@ -138,7 +138,7 @@ async fn newest(workspace: &Workspace) -> anyhow::Result<Month> {
             bail!("no month was ingested, so the model cannot be checked against the dataset; see `streamflow ingest`");
         };
         let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(frame, spec.entity.column(), &spec.label)?;
+        let table = TrainingTable::new(frame, &spec.entity, &spec.label)?;
         Ok(Month { as_of, table })
     })
     .await?

@@ -223,7 +223,7 @@ impl Receipt {
 }
 
 fn named(workspace: &Workspace, entity: &str) -> Named {
-    Named::new(entity, workspace.config.dataset.entity.column())
+    Named::new(entity, &workspace.config.dataset.entity)
 }
 
 fn clear_files(workspace: &Workspace, named: &Named) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::de::IgnoredAny;
+use streamflow_dataset::EntityKey;
 
 use crate::store::forgetting::Mask;
 
@@ -14,14 +15,15 @@ const MASK: &str = "(forgotten)";
 pub struct Named {
     /// The entity itself, and as JSON and HTML write it.
     spellings: Vec<String>,
-    /// The column that names entities.
-    column: String,
+    /// The column that names entities, where the key has one only.
+    column: Option<String>,
     /// A number alone names an entity only where the column's name stands before it: `user_id=12`, `"user_id": 12`.
     is_number: bool,
 }
 
 impl Named {
-    pub fn new(entity: &str, column: &str) -> Self {
+    /// Of a key of several columns, an entity is spelled as [`EntityKey::text`] spells it: one of its values names nobody.
+    pub fn new(entity: &str, key: &EntityKey) -> Self {
         let json = serde_json::to_string(entity).expect("a text is JSON");
         let html =
             entity.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
@@ -29,7 +31,7 @@ impl Named {
         spellings.dedup();
         // An empty text would be found everywhere.
         spellings.retain(|spelling| !spelling.is_empty());
-        Self { spellings, column: column.to_owned(), is_number: entity.parse::<i64>().is_ok() }
+        Self { spellings, column: key.single().map(str::to_owned), is_number: entity.parse::<i64>().is_ok() }
     }
 
     /// The first place at which a text names it, and how many bytes long it is there.
@@ -50,7 +52,8 @@ impl Named {
             return false;
         }
         let led = before.trim_end_matches(['"', '\'', '\\', ' ', ':', '=']);
-        !self.is_number || (led.len() < before.len() && led.ends_with(&self.column))
+        !self.is_number
+            || (led.len() < before.len() && self.column.as_ref().is_some_and(|column| led.ends_with(column)))
     }
 
     /// Whether a text, of whatever form, names it.
@@ -132,7 +135,8 @@ impl Named {
 
     /// Whether a value is the entity, under the name of its column: a number is nobody elsewhere.
     fn is_keyed(&self, key: &str, token: &str) -> bool {
-        key == self.column && self.spellings.iter().any(|spelling| token.trim_matches('"') == spelling)
+        self.column.as_deref() == Some(key)
+            && self.spellings.iter().any(|spelling| token.trim_matches('"') == spelling)
     }
 
     fn replaced(&self, text: &str, by: impl Fn(usize) -> String) -> Option<String> {
@@ -253,11 +257,29 @@ mod tests {
             ("a&b", "<td>a&amp;b</td>", Some("<td>(forgotten)</td>")),
             ("é", "(é)", Some("((forgotten))")),
         ] {
-            let named = Named::new(entity, "user_id");
+            let named = Named::new(entity, &EntityKey::new("user_id"));
             assert_eq!(named.masked(text).as_deref(), expected, "{entity} in {text}");
             assert_eq!(named.is_in(text), expected.is_some(), "{entity} in {text}");
             let blanked = named.blanked(text);
             assert_eq!(blanked.as_ref().map(String::len), expected.map(|_| text.len()), "{entity} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_one_of_several_columns_names_nobody() {
+        let key: EntityKey = serde_json::from_str("[\"store\",\"sku\"]").unwrap();
+        for (entity, text, expected) in [
+            ("store=s1 sku=7", "no store=s1 sku=7 here", Some("no (forgotten) here")),
+            ("store=s1 sku=7", "store=s1 sku=77 xstore=s1 sku=7", None),
+            ("store=s1 sku=7", "sku=7 of store=s1, {\"store\":\"s1\"}", None),
+            ("store=s1 sku=7", "{\"store\": \"s1\", \"sku\": 7}", None),
+            (
+                "store=\"a b\" sku=7",
+                "{\"said\": \"of store=\\\"a b\\\" sku=7\"}",
+                Some("{\"said\": \"of (forgotten)\"}"),
+            ),
+        ] {
+            assert_eq!(Named::new(entity, &key).masked(text).as_deref(), expected, "{entity} in {text}");
         }
     }
 
@@ -279,10 +301,10 @@ mod tests {
             ("é", r#"["\u00e9"]"#, Some(r#"["(forgotten)"]"#)),
             ("a", "{not JSON: a}", Some("{not JSON: (forgotten)}")),
         ] {
-            let masked = Named::new(entity, "id").masked(json);
+            let masked = Named::new(entity, &EntityKey::new("id")).masked(json);
             assert_eq!(masked.as_deref(), expected, "{entity} in {json}");
         }
-        let blanked = |entity: &str, json: &str| Named::new(entity, "id").blanked(json);
+        let blanked = |entity: &str, json: &str| Named::new(entity, &EntityKey::new("id")).blanked(json);
         let line = "{\"status\":200,\"path\":\"/users/status\"}\n";
         let expected = "{\"status\":200,\"path\":\"/users/xxxxxx\"}\n";
         assert_eq!(blanked("status", line).as_deref(), Some(expected));
@@ -291,7 +313,7 @@ mod tests {
 
     #[test]
     fn of_a_page_only_what_is_shown_names_an_entity() {
-        let named = Named::new("div", "id");
+        let named = Named::new("div", &EntityKey::new("id"));
         let page = "<div class=\"div\"><style>div { a: b }</style>a div<SCRIPT>div > 1</script>div</div>";
         let expected = "<div class=\"div\"><style>div { a: b }</style>a (forgotten)<SCRIPT>div > 1</script>(forgotten)</div>";
         assert_eq!(named.masked_html(page).as_deref(), Some(expected));
@@ -301,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_word_of_ours_stays_where_a_document_cannot_be_read_without_it() {
-        let named = Named::new("psi", "id");
+        let named = Named::new("psi", &EntityKey::new("id"));
         let json = r#"{"method": "psi", "values": ["psi", "x"]}"#;
         let is_readable = |json: &str| json.contains(r#""method": "psi""#);
         let expected = r#"{"method": "psi", "values": ["(forgotten)", "x"]}"#;
@@ -311,12 +333,12 @@ mod tests {
 
     #[test]
     fn an_empty_text_names_nobody() {
-        assert_eq!(Named::new("", "id").masked("any text"), None);
+        assert_eq!(Named::new("", &EntityKey::new("id")).masked("any text"), None);
     }
 
     #[test]
     fn a_name_alone_is_an_entity_whatever_it_is_made_of() {
-        let masked = |entity: &str, name: &str| Named::new(entity, "id").masked_name(name);
+        let masked = |entity: &str, name: &str| Named::new(entity, &EntityKey::new("id")).masked_name(name);
         assert_eq!(masked("12", "12").as_deref(), Some(MASK));
         assert_eq!(masked("ada", "token ada").as_deref(), Some("token (forgotten)"));
         assert_eq!(masked("12", "token 12"), None);

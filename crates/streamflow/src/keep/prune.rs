@@ -330,9 +330,9 @@ impl Needs {
     }
 
     fn age_of_date(&self, as_of: Period) -> i64 {
-        let midnight = format!("{as_of}T00:00:00Z").parse::<Timestamp>();
-        // The day itself has not passed before its end.
-        midnight.map_or(0, |midnight| self.age(midnight.saturating_add(24.hours()).unwrap_or(midnight)))
+        // A day has not passed before its end.
+        let length = if as_of.day().is_some() { 24 } else { 0 };
+        as_of.timestamp().map_or(0, |time| self.age(time.saturating_add(length.hours()).unwrap_or(time)))
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Scored {
 pub fn month(snapshots: &Snapshots, as_of: Period) -> anyhow::Result<TrainingTable> {
     let frame = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
     let spec = snapshots.spec();
-    TrainingTable::new(frame, spec.entity.column(), &spec.label)
+    TrainingTable::new(frame, &spec.entity, &spec.label)
 }
 
 /// Which entities a version was trained on.

@@ -87,18 +87,11 @@ async fn serving(workspace: &Workspace, version: i64) -> anyhow::Result<Option<S
     let newest = tokio::task::spawn_blocking(move || snapshots.online_features()).await??;
     let Some((as_of, table)) = newest else { return Ok(None) };
     let model_name = workspace.config.model.name.clone();
-    let entity_name = workspace.config.dataset.entity.to_string();
+    let key = workspace.config.dataset.entity.clone();
     let model = workspace.registry.load(&model_name, version).await?;
     let packed = tokio::task::spawn_blocking(move || {
-        let features = OnlineFeatures::for_model(&model, table, &entity_name)?;
-        anyhow::Ok(Serving {
-            model,
-            model_name,
-            model_version: version.to_string(),
-            as_of,
-            entity_name,
-            features,
-        })
+        let features = OnlineFeatures::for_model(&model, table, &key)?;
+        anyhow::Ok(Serving { model, model_name, model_version: version.to_string(), as_of, key, features })
     });
     Ok(Some(packed.await??))
 }

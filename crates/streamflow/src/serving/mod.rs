@@ -10,7 +10,7 @@ mod packed;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use streamflow_dataset::Period;
+use streamflow_dataset::{EntityKey, Period};
 use streamflow_model::{Answer, Model};
 
 pub use loader::Loader;
@@ -30,8 +30,8 @@ pub struct Serving {
     pub model_version: String,
     /// The snapshot the features were read from.
     pub as_of: Period,
-    /// The name of the entity's column, which is also the field of a request.
-    pub entity_name: String,
+    /// The columns that name an entity, which are also the fields of a request.
+    pub key: EntityKey,
     /// The newest features of every entity.
     pub features: OnlineFeatures,
 }

@@ -1,11 +1,10 @@
 //! The newest features of every entity, in memory, found by the entity's name.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use streamflow_dataset::{Frame, Values};
+use streamflow_dataset::{EntityKey, Frame, KeyPart, Values};
 use streamflow_model::{FeatureValue, Model};
 
 use super::packed::{Error, Packed};
@@ -25,23 +24,23 @@ pub struct OnlineFeatures {
 
 impl OnlineFeatures {
     /// Takes the features that `model` was trained on, in its order, out of a point-in-time table keyed by
-    /// column `entity`. Other columns of the table are dropped. A missing feature stays missing.
+    /// the columns of `key`. Other columns of the table are dropped. A missing feature stays missing.
     ///
     /// # Errors
     /// A column is absent or of another type than the model was trained on; an entity is missing, occurs
     /// twice or is neither text nor integer.
-    pub fn for_model(model: &Model, table: Frame, entity: &str) -> Result<Self, Error> {
+    pub fn for_model(model: &Model, table: Frame, key: &EntityKey) -> Result<Self, Error> {
         let names: Vec<String> = model.schema().features.iter().map(|feature| feature.name.clone()).collect();
-        let features = Self::new(table, entity, names)?;
+        let features = Self::new(table, key, names)?;
         model.check_types(&features.columns.iter().map(Packed::example).collect::<Vec<_>>())?;
         Ok(features)
     }
 
-    fn new(mut table: Frame, entity: &str, names: Vec<String>) -> Result<Self, Error> {
+    fn new(mut table: Frame, key: &EntityKey, names: Vec<String>) -> Result<Self, Error> {
         if u32::try_from(table.rows).is_err() {
             return Err(Error::TooManyRows(table.rows));
         }
-        let entities = EntityIndex::new(entity, take(&mut table, entity)?)?;
+        let entities = EntityIndex::new(key, &mut table)?;
         let pack = |name: &String| Packed::new(name, take(&mut table, name)?);
         let columns = names.iter().map(pack).collect::<Result<_, _>>()?;
         Ok(OnlineFeatures { entities, names, columns })
@@ -65,19 +64,22 @@ impl OnlineFeatures {
         &self.names
     }
 
-    /// True when entities are integers; otherwise they are strings.
+    /// For each column of the key whether it holds integers; otherwise it holds strings.
     #[must_use]
-    pub fn entity_is_integer(&self) -> bool {
-        self.entities.is_integer
+    pub fn key_is_integer(&self) -> &[bool] {
+        &self.entities.is_integer
     }
 
     /// The row of an entity's features; `None` when it is unknown or of the other type.
     #[must_use]
     pub fn find(&self, entity: &Entity<'_>) -> Option<Row> {
-        match entity {
-            Entity::Text(text) if !self.entities.is_integer => self.entities.find(text),
-            Entity::Integer(number) if self.entities.is_integer => self.entities.find(&number.to_string()),
-            _ => None,
+        let is_integer = |part: &KeyPart<'_>| matches!(part, KeyPart::Integer(_));
+        if !entity.parts.iter().map(is_integer).eq(self.entities.is_integer.iter().copied()) {
+            return None;
+        }
+        match entity.parts.as_slice() {
+            [KeyPart::Text(text)] => self.entities.find(text),
+            parts => self.entities.find(&entity.key.text(parts)),
         }
     }
 
@@ -101,29 +103,33 @@ fn take(table: &mut Frame, name: &str) -> Result<Values, Error> {
     place.map(|place| table.columns.swap_remove(place).values).ok_or_else(|| Error::NoColumn(name.to_owned()))
 }
 
-/// What a request names an entity by; it has to be of the entity column's type.
+/// What a request names an entity by: a part for each column of the key, of that column's type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entity<'a> {
-    /// A string.
-    Text(Cow<'a, str>),
-    /// An integer.
-    Integer(i64),
+pub struct Entity<'a> {
+    /// The columns.
+    pub key: &'a EntityKey,
+    /// In their order.
+    pub parts: Vec<KeyPart<'a>>,
 }
 
-impl std::fmt::Display for Entity<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Entity::Text(text) => text.fmt(formatter),
-            Entity::Integer(number) => number.fmt(formatter),
-        }
+impl Entity<'_> {
+    /// Writes each part under the name of its column.
+    pub fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.key
+            .columns()
+            .iter()
+            .zip(&self.parts)
+            .try_for_each(|(column, part)| map.serialize_entry(column, part))
     }
 }
 
-impl Serialize for Entity<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Entity::Text(text) => serializer.serialize_str(text),
-            Entity::Integer(number) => serializer.serialize_i64(*number),
+/// `user_id=ada`, or `store=s1 sku=17`.
+impl std::fmt::Display for Entity<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = self.key.text(&self.parts);
+        match self.key.single() {
+            Some(column) => write!(formatter, "{column}={text}"),
+            None => formatter.write_str(&text),
         }
     }
 }
@@ -148,7 +154,7 @@ impl Serialize for FeaturesUsed<'_> {
 /// Ids end to end in one allocation, found through a table of row numbers: an id costs its bytes and
 /// about 15 more, where a map of strings costs 60.
 struct EntityIndex {
-    is_integer: bool,
+    is_integer: Vec<bool>,
     bytes: String,
     ends: Vec<usize>,
     rows: HashTable<u32>,
@@ -156,33 +162,30 @@ struct EntityIndex {
 }
 
 impl EntityIndex {
-    fn new(column: &str, values: Values) -> Result<Self, Error> {
-        let no_entity = |row| Error::NoEntity { column: column.to_owned(), row };
-        let wrong_type = |found| Err(Error::EntityType { column: column.to_owned(), found });
+    fn new(key: &EntityKey, table: &mut Frame) -> Result<Self, Error> {
         let mut index = EntityIndex {
-            is_integer: false,
+            is_integer: Vec::new(),
             bytes: String::new(),
             ends: Vec::new(),
             rows: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
         };
-        match values {
-            Values::Text { codes, levels } => {
-                index.reserve(codes.len());
-                for (row, &code) in codes.iter().enumerate() {
-                    index.push(levels.get(code as usize).ok_or_else(|| no_entity(row))?)?;
-                }
-            }
-            Values::Integer(numbers) => {
-                index.is_integer = true;
-                index.reserve(numbers.len());
-                for (row, number) in numbers.iter().enumerate() {
-                    index.push(&number.ok_or_else(|| no_entity(row))?.to_string())?;
-                }
-            }
-            Values::Float(_) => return wrong_type("float"),
-            Values::Boolean(_) => return wrong_type("boolean"),
-            Values::Date(_) => return wrong_type("date"),
+        for column in key.columns() {
+            let found = table.column(column).ok_or_else(|| Error::NoColumn(column.clone()))?;
+            index.is_integer.push(match found.values {
+                Values::Integer(_) => true,
+                Values::Text { .. } => false,
+                Values::Float(_) => return Err(wrong_type(column, "float")),
+                Values::Boolean(_) => return Err(wrong_type(column, "boolean")),
+                Values::Date(_) => return Err(wrong_type(column, "date")),
+            });
+        }
+        index.reserve(table.rows);
+        for row in 0..table.rows {
+            index.push(&key.text_of_row(table, row)?)?;
+        }
+        for column in key.columns() {
+            take(table, column)?;
         }
         index.bytes.shrink_to_fit();
         Ok(index)
@@ -212,6 +215,10 @@ impl EntityIndex {
     }
 }
 
+fn wrong_type(column: &str, found: &'static str) -> Error {
+    Error::EntityType { column: column.to_owned(), found }
+}
+
 fn id_at<'a>(bytes: &'a str, ends: &[usize], row: u32) -> &'a str {
     let row = row as usize;
     let start = if row == 0 { 0 } else { ends[row - 1] };
@@ -239,8 +246,17 @@ mod tests {
         }
     }
 
+    fn id() -> EntityKey {
+        EntityKey::new("id")
+    }
+
+    fn named(part: KeyPart<'_>) -> Entity<'_> {
+        static KEY: std::sync::LazyLock<EntityKey> = std::sync::LazyLock::new(id);
+        Entity { key: &KEY, parts: vec![part] }
+    }
+
     fn used(features: &OnlineFeatures, id: &str) -> String {
-        let row = features.find(&Entity::Text(id.into())).unwrap();
+        let row = features.find(&named(KeyPart::Text(id.into()))).unwrap();
         serde_json::to_string(&features.used(row)).unwrap()
     }
 
@@ -256,7 +272,7 @@ mod tests {
             ("id", text(&["x", "y"])),
         ]);
         let names = ["text", "integer", "float", "boolean", "infinite"].map(String::from);
-        let features = OnlineFeatures::new(frame, "id", names.into()).unwrap();
+        let features = OnlineFeatures::new(frame, &id(), names.into()).unwrap();
         assert_eq!(
             used(&features, "x"),
             r#"{"text":"a \"b\"","integer":3,"float":29.85,"boolean":false,"infinite":null}"#
@@ -269,28 +285,28 @@ mod tests {
 
     #[test]
     fn an_entity_is_found_by_its_own_type_only() {
-        let texts = OnlineFeatures::new(frame(vec![("id", text(&["7", ""]))]), "id", vec![]).unwrap();
-        assert!(texts.find(&Entity::Text("7".into())).is_some());
-        assert!(texts.find(&Entity::Text("".into())).is_some());
-        assert!(texts.find(&Entity::Integer(7)).is_none());
+        let texts = OnlineFeatures::new(frame(vec![("id", text(&["7", ""]))]), &id(), vec![]).unwrap();
+        assert!(texts.find(&named(KeyPart::Text("7".into()))).is_some());
+        assert!(texts.find(&named(KeyPart::Text("".into()))).is_some());
+        assert!(texts.find(&named(KeyPart::Integer(7))).is_none());
         let integers = Values::Integer(vec![Some(7), Some(i64::MIN)]);
-        let integers = OnlineFeatures::new(frame(vec![("id", integers)]), "id", vec![]).unwrap();
-        assert!(integers.find(&Entity::Integer(i64::MIN)).is_some());
-        assert!(integers.find(&Entity::Text("7".into())).is_none());
+        let integers = OnlineFeatures::new(frame(vec![("id", integers)]), &id(), vec![]).unwrap();
+        assert!(integers.find(&named(KeyPart::Integer(i64::MIN))).is_some());
+        assert!(integers.find(&named(KeyPart::Text("7".into()))).is_none());
     }
 
     #[test]
     fn an_empty_table_knows_nobody() {
-        let features = OnlineFeatures::new(frame(vec![("id", text(&[]))]), "id", vec![]).unwrap();
+        let features = OnlineFeatures::new(frame(vec![("id", text(&[]))]), &id(), vec![]).unwrap();
         assert!(features.is_empty());
-        assert!(features.find(&Entity::Text("".into())).is_none());
+        assert!(features.find(&named(KeyPart::Text("".into()))).is_none());
     }
 
     #[test]
     fn tables_that_cannot_be_served_are_refused() {
         let check = |values: Values, feature: &[&str], expected: &str| {
             let names: Vec<String> = feature.iter().map(|&name| name.into()).collect();
-            let error = OnlineFeatures::new(frame(vec![("id", values)]), "id", names).err().unwrap();
+            let error = OnlineFeatures::new(frame(vec![("id", values)]), &id(), names).err().unwrap();
             assert_eq!(error.to_string(), expected);
         };
         check(text(&["a"]), &["age"], "the table has no column \"age\"");
@@ -299,21 +315,17 @@ mod tests {
             &[],
             "entity column \"id\" holds float values, expected string or integer",
         );
-        check(
-            Values::Integer(vec![Some(1), None]),
-            &[],
-            "row 1 of the table has no value in entity column \"id\"",
-        );
+        check(Values::Integer(vec![Some(1), None]), &[], "row 1 of the table has no id");
         check(
             Values::Integer(vec![Some(1), Some(1)]),
             &[],
             "entity \"1\" occurs in two rows of the table, expected one",
         );
         let dated = frame(vec![("id", text(&["a"])), ("day", Values::Date(vec![None]))]);
-        let error = OnlineFeatures::new(dated, "id", vec!["day".into()]).err().unwrap();
+        let error = OnlineFeatures::new(dated, &id(), vec!["day".into()]).err().unwrap();
         assert_eq!(error.to_string(), "feature \"day\" is a date, expected a number, boolean or text");
         let missing = Values::Text { codes: vec![u32::MAX], levels: vec![] };
-        check(missing, &[], "row 0 of the table has no value in entity column \"id\"");
+        check(missing, &[], "row 0 of the table has no id");
     }
 
     proptest! {
@@ -321,7 +333,7 @@ mod tests {
         fn every_entity_is_found_in_its_own_row(ids in prop::collection::hash_set(".{0,12}", 0..200)) {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let position = Values::Integer((0..ids.len() as i64).map(Some).collect());
-            let features = OnlineFeatures::new(frame(vec![("id", text(&ids)), ("at", position)]), "id", vec!["at".into()]).unwrap();
+            let features = OnlineFeatures::new(frame(vec![("id", text(&ids)), ("at", position)]), &id(), vec!["at".into()]).unwrap();
             for (position, id) in ids.iter().enumerate() {
                 prop_assert_eq!(used(&features, id), format!("{{\"at\":{position}}}"));
             }

@@ -27,13 +27,8 @@ pub enum Error {
     #[error("the table does not fit the model: {0}")]
     Model(#[from] streamflow_model::Error),
     /// A row without an entity could never be asked for.
-    #[error("row {row} of the table has no value in entity column {column:?}")]
-    NoEntity {
-        /// The column.
-        column: String,
-        /// The row, from 0.
-        row: usize,
-    },
+    #[error("{0}")]
+    NoEntity(#[from] streamflow_dataset::Error),
     /// Two rows for one entity leave its features undefined.
     #[error("entity {0:?} occurs in two rows of the table, expected one")]
     DuplicateEntity(String),

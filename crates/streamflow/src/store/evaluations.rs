@@ -84,11 +84,12 @@ impl Store {
         period: &str,
         metric: &str,
     ) -> sqlx::Result<Vec<Option<f64>>> {
-        // As the JSON has it: a measurement is read by one parser, to the last digit.
+        // A date comes after the times of its day. As the JSON has it: a measurement is read by one parser, to the last digit.
         let values: Vec<Option<String>> = sqlx::query_scalar(
             "SELECT evaluation -> ('$.realised.measured.metrics.' || ? || '.value') FROM evaluations WHERE id IN
              (SELECT MAX(id) FROM evaluations WHERE model = ? AND version = ? AND kind = 'realised' GROUP BY period)
-             AND period < ? AND period <> evaluation ->> '$.trained_on' ORDER BY period",
+             AND period || iif(length(period) = 10, 'T24', '') < ?4 || iif(length(?4) = 10, 'T24', '')
+             AND period <> evaluation ->> '$.trained_on' ORDER BY period || iif(length(period) = 10, 'T24', '')",
         )
         .bind(metric)
         .bind(model)
@@ -104,7 +105,7 @@ impl Store {
         sqlx::query_as(
             "SELECT * FROM evaluations WHERE id IN
              (SELECT MAX(id) FROM evaluations WHERE model = ? GROUP BY version, period, kind)
-             ORDER BY period, version, kind",
+             ORDER BY period || iif(length(period) = 10, 'T24', ''), version, kind",
         )
         .bind(model)
         .fetch_all(&self.pool)
@@ -170,5 +171,8 @@ mod tests {
         let before = async |period| store.realised_before("churn", 1, period, "roc_auc").await.unwrap();
         assert_eq!(before("2024-05-31").await, [Some(0.8125000000000001), None]);
         assert_eq!(before("2024-02-29").await, []);
+        // A date comes after the times of its day.
+        assert_eq!(before("2024-02-29T13:00").await, []);
+        assert_eq!(before("2024-03-01T00:00").await, [Some(0.8125000000000001)]);
     }
 }

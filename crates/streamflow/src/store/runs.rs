@@ -14,7 +14,7 @@ use super::{Store, json_of, now};
 
 const LAST_SUCCESS: &str = "\
     WITH monitored AS (
-        SELECT ended_at, parameters ->> '$.current' AS current FROM runs
+        SELECT ended_at, parameters ->> '$.current' || iif(length(parameters ->> '$.current') = 10, 'T24', '') AS current FROM runs
         WHERE flow = ? AND state = 'completed' AND parameters ->> '$.profile' = ? AND parameters ->> '$.threshold' = ?
     )
     SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
+use serde_json::json;
 use streamflow::api::{self, ApiState, FileModel, NamedFile};
 use streamflow::config::ApiConfig;
 use streamflow::drift::watcher::Monitoring;
 use streamflow::serving::{OnlineFeatures, Served, Serving};
-use streamflow_dataset::{Column, Frame, Values};
+use streamflow_dataset::{Column, EntityKey, Frame, Values};
 use streamflow_model::{FeatureColumn, Features, Labels, Model, TrainSettings, train};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -58,15 +59,34 @@ pub fn table_of_integers() -> Frame {
     table
 }
 
+/// The table keyed by a text and an integer: `s0` to `s9`, each with 0 to 19.
+pub fn table_of_stores() -> Frame {
+    let mut table = table();
+    let stores = Values::Text {
+        codes: (0..USERS).map(|row| (row / 20) as u32).collect(),
+        levels: (0..USERS / 20).map(|store| format!("s{store}")).collect(),
+    };
+    let skus = Values::Integer((0..USERS as i64).map(|row| Some(row % 20)).collect());
+    table.columns[0] = Column { name: "store".into(), values: stores };
+    table.columns.insert(1, Column { name: "sku".into(), values: skus });
+    table
+}
+
+/// What names a row of the table.
+fn key_of(table: &Frame) -> EntityKey {
+    let key = if table.column("sku").is_some() { json!(["store", "sku"]) } else { json!("user_id") };
+    serde_json::from_value(key).unwrap()
+}
+
 pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
     let model = model();
-    let features = OnlineFeatures::for_model(&model, table.clone(), "user_id").unwrap();
+    let features = OnlineFeatures::for_model(&model, table.clone(), &key_of(table)).unwrap();
     Serving {
         model,
         model_name: "churn".into(),
         model_version: version.into(),
         as_of: as_of.into(),
-        entity_name: "user_id".into(),
+        key: key_of(table),
         features,
     }
 }
@@ -125,8 +145,9 @@ pub struct Server {
 
 impl Server {
     pub async fn start(settings: ApiConfig, served: Option<Serving>) -> Server {
+        let key = served.as_ref().map_or_else(|| EntityKey::new("user_id"), |served| served.key.clone());
         let served = Served::new(served.map(Arc::new).into());
-        let state = ApiState::new(settings, "user_id".into(), served.clone(), Monitoring::default());
+        let state = ApiState::new(settings, key, served.clone(), Monitoring::default());
         Server::of_state(state, served).await
     }
 

@@ -89,7 +89,7 @@ impl DropReading<'_> {
         let name = source.file.table.as_str();
         let spec = &dataset.tables[name];
         let file = source.name();
-        let target = Target { table: name, file: &file, entity: dataset.entity.column(), spec };
+        let target = Target { table: name, file: &file, key: &dataset.entity, spec };
         let mut check = TableCheck::new(name, spec, entities);
         let mut entities = FirstRows::default();
         let mut labels = LabelCheck::new(&dataset.label, name);
@@ -100,7 +100,7 @@ impl DropReading<'_> {
             let rows = if forgotten.is_empty() {
                 rows
             } else {
-                let kept = forgotten.kept(&rows.cells(target.entity), rows.batch.num_rows());
+                let kept = forgotten.kept(&rows.key_cells(target.key), rows.batch.num_rows());
                 forgotten_rows += kept.false_count() as u64;
                 rows.filtered(&kept)?
             };
@@ -146,18 +146,19 @@ struct FirstRows {
 
 impl FirstRows {
     fn add(&mut self, rows: &Rows, target: &Target, problems: &mut Problems) {
-        let cells = rows.cells(target.entity);
+        let cells = rows.key_cells(target.key);
         for row in 0..rows.batch.num_rows() {
-            let cell = cells.get(row);
-            if cell == Cell::Missing {
-                continue;
-            }
-            let position = rows.position(row);
-            let first = *self.first.entry(fingerprint(cell)).or_insert(position);
-            if first != position {
-                let kind = ProblemKind::DuplicateEntity { value: cell.to_text(), first };
-                problems.push(target.problem(Some(position), Some(target.entity), kind));
-            }
+            cells.with(row, |cell| {
+                if cell == Cell::Missing {
+                    return;
+                }
+                let position = rows.position(row);
+                let first = *self.first.entry(fingerprint(cell)).or_insert(position);
+                if first != position {
+                    let kind = ProblemKind::DuplicateEntity { value: cell.to_text(), first };
+                    problems.push(target.problem(Some(position), Some(&target.key.to_string()), kind));
+                }
+            });
         }
     }
 }

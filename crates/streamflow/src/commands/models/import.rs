@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "FEATURE=COLUMN", value_parser = mapping)]
     map: Vec<ImportedFeature>,
     /// The last date of the data that it was trained on; without it, it may have been trained on every month
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     trained_until: Option<Period>,
     /// The probability from which a row is predicted positive, by a classifier of two classes
     #[arg(long, value_name = "PROBABILITY", default_value_t = 0.5)]

@@ -59,7 +59,7 @@ impl Annotation {
     }
 
     fn of_ingest((month, at): (String, String)) -> Self {
-        Self { at, kind: Kind::Ingest, text: format!("month {month} ingested"), run_id: None }
+        Self { at, kind: Kind::Ingest, text: format!("snapshot {month} ingested"), run_id: None }
     }
 }
 

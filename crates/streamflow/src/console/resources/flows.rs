@@ -178,10 +178,10 @@ pub async fn pause(
 #[serde(deny_unknown_fields)]
 pub struct BackfillBody {
     /// The first month.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     from: Period,
     /// The last month.
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     to: Period,
     /// Leave out months of which a run has completed.
     #[serde(default)]

@@ -25,7 +25,7 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<StoredE
 pub struct Contest {
     production: i64,
     candidate: i64,
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     as_of: Period,
 }
 

@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use streamflow_dataset::{ColumnType, Frame, MISSING, PointInTime, Values};
+use serde_json::{Map, Value, json};
+use streamflow_dataset::{ColumnType, EntityKey, Frame, MISSING, PointInTime, Values};
 use utoipa::ToSchema;
 
 use super::{ResourceError, Resources};
@@ -38,6 +39,7 @@ pub enum Distribution {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PredictBody {
+    /// A value of the entity's column; `store=s1 sku=17` where the entity has several columns.
     entity: String,
 }
 
@@ -61,20 +63,28 @@ pub async fn predict(
     let Json(PredictBody { entity }) = body?;
     let parts = &resources.0.parts;
     let spec = &parts.workspace.config.dataset;
-    let id = match spec.column_type(&spec.entity_table, spec.entity.column()) {
-        Some(ColumnType::Integer) => {
-            entity.trim().parse::<i64>().map_or_else(|_| json!(entity), |id| json!(id))
-        }
-        _ => json!(entity),
-    };
+    let named = request_of(&spec.entity, &entity, &spec.key_types())?;
     let url = parts.api_url.join("predict").context("the prediction API's address is no URL")?;
     let request = resources.0.client.post(url).bearer_auth(parts.own_key);
-    let answer = request.json(&json!({ spec.entity.column(): id })).send().await;
+    let answer = request.json(&named).send().await;
     let answer = answer.context("the prediction API of this server does not answer")?;
     let status = answer.status().as_u16();
     let response: Value = answer.json().await.context("the prediction API's answer is not JSON")?;
     let distributions = distributions(&resources).await?;
     Ok(Json(Prediction { status, response, distributions }))
+}
+
+/// The body of a request about the entity that a text names. What is no value of a key of one column is for the prediction
+/// API to refuse.
+fn request_of(key: &EntityKey, entity: &str, types: &[ColumnType]) -> Result<Value, ResourceError> {
+    match (key.parts(entity, types), key.single()) {
+        (Ok(parts), _) => {
+            let fields = key.columns().iter().zip(parts);
+            Ok(fields.map(|(column, part)| (column.clone(), json!(part))).collect::<Map<_, _>>().into())
+        }
+        (Err(_), Some(column)) => Ok(json!({ column: entity })),
+        (Err(error), None) => Err(ResourceError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())),
+    }
 }
 
 /// The distributions of the production version; empty before there is one.

@@ -83,9 +83,9 @@ async fn file(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompareBody {
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     reference: Period,
-    #[schema(value_type = String, format = Date)]
+    #[schema(value_type = String)]
     current: Period,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
