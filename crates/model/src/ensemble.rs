@@ -2,9 +2,6 @@
 
 use streamflow_inference::{TreeNode, TreeSum};
 
-/// From so many rows on, another form of the trees is worth making.
-const MANY_ROWS: usize = 1000;
-
 /// A sum of decision trees over encoded rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ensemble {
@@ -40,34 +37,51 @@ impl Ensemble {
     pub fn score(&self, row: &[f64]) -> f64 {
         let mut score = self.base_score;
         for &root in &self.roots {
-            let mut at = root as usize;
-            loop {
-                match self.nodes[at] {
-                    Node::Leaf(value) => {
-                        score += value;
-                        break;
-                    }
-                    Node::Split { feature, threshold, left, missing_left } => {
-                        let value = row.get(feature as usize).copied().unwrap_or(f64::NAN);
-                        let go_left = value < threshold || (missing_left && value.is_nan());
-                        at = left as usize + usize::from(!go_left);
-                    }
-                }
-            }
+            score += self.leaf(root, |feature| row.get(feature).copied());
         }
         score
     }
 
-    /// The scores of rows, which lie one after another.
-    pub fn scores(&self, rows: &[f64]) -> Vec<f64> {
-        let width = self.n_features as usize;
-        let row_by_row = || rows.chunks_exact(width).map(|row| self.score(row)).collect();
-        if rows.len() / width < MANY_ROWS {
-            return row_by_row();
+    /// Adds what the last tree says to the scores of rows, whose values are in one vector per feature.
+    pub fn add_last_tree(&self, columns: &[Vec<f64>], scores: &mut [f64]) {
+        let Some(&root) = self.roots.last() else { return };
+        for (row, score) in scores.iter_mut().enumerate() {
+            *score += self.leaf(root, |feature| columns[feature].get(row).copied());
         }
+    }
+
+    /// The scores of so many rows, whose values are in one vector per feature.
+    pub fn column_scores(&self, columns: &[Vec<f64>], rows: usize) -> Vec<f64> {
+        let add = |row: usize, score: f64, root: &u32| {
+            score + self.leaf(*root, |feature| columns[feature].get(row).copied())
+        };
+        (0..rows)
+            .map(|row| self.roots.iter().fold(self.base_score, |score, root| add(row, score, root)))
+            .collect()
+    }
+
+    /// What a tree adds for a row; a value that the row lacks is missing.
+    fn leaf(&self, root: u32, value: impl Fn(usize) -> Option<f64>) -> f64 {
+        let mut at = root as usize;
+        loop {
+            match self.nodes[at] {
+                Node::Leaf(value) => return value,
+                Node::Split { feature, threshold, left, missing_left } => {
+                    let value = value(feature as usize).unwrap_or(f64::NAN);
+                    let go_left = value < threshold || (missing_left && value.is_nan());
+                    at = left as usize + usize::from(!go_left);
+                }
+            }
+        }
+    }
+
+    /// The same trees in the form that scores many rows at once.
+    ///
+    /// # Errors
+    /// A sentence, of an ensemble that [`Ensemble::check`] refuses.
+    pub fn sum(&self) -> Result<TreeSum, String> {
         let trees: Vec<Vec<TreeNode>> = self.roots.iter().map(|root| self.tree(*root)).collect();
-        // A checked ensemble has no node that is refused.
-        TreeSum::new(self.base_score, width, &trees).map_or_else(|_| row_by_row(), |trees| trees.scores(rows))
+        TreeSum::new(self.base_score, self.n_features as usize, &trees)
     }
 
     /// The nodes of a tree, the root first.
@@ -150,9 +164,9 @@ mod tests {
             assert_eq!(stump(true).score(&row), missing_left, "{row:?}");
             assert_eq!(stump(false).score(&row), missing_right, "{row:?}");
             if row.len() == 2 {
-                let rows = row.repeat(MANY_ROWS);
-                assert_eq!(stump(true).scores(&rows), [missing_left; MANY_ROWS], "{row:?}");
-                assert_eq!(stump(false).scores(&rows), [missing_right; MANY_ROWS], "{row:?}");
+                let scores = |of: Ensemble| of.sum().unwrap().scores(&row.repeat(1000));
+                assert_eq!(scores(stump(true)), [missing_left; 1000], "{row:?}");
+                assert_eq!(scores(stump(false)), [missing_right; 1000], "{row:?}");
             }
         }
     }

@@ -137,9 +137,41 @@ pub enum Error {
         /// The accepted range.
         expected: &'static str,
     },
-    /// The boosting library refused its input.
+    /// Trees came out that cannot be walked.
     #[error("boosting failed: {0}")]
     Boosting(String),
+    /// A setting that the task has no use for.
+    #[error("{setting} is set, and is not for {}; leave it out, or change dataset.label.task", .task.words())]
+    NotForTask {
+        /// The setting.
+        setting: &'static str,
+        /// What is predicted.
+        task: crate::Task,
+    },
+    /// A class weight of a class that no training row has.
+    #[error("class_weight names the class {class:?}; expected one of those of the training rows: {classes}")]
+    UnknownClass {
+        /// The class.
+        class: String,
+        /// Those that there are.
+        classes: String,
+    },
+    /// A monotone constraint on something that has no order.
+    #[error("monotone names {feature:?}, which {reason}; expected numerical features: {expected}")]
+    NotMonotone {
+        /// The feature.
+        feature: String,
+        /// Why it cannot be.
+        reason: &'static str,
+        /// Those that may be named.
+        expected: String,
+    },
+    /// A validation by time without rows that are held out, or the other way round.
+    #[error("validation is \"time\", which needs {expected}")]
+    NoNewest {
+        /// What is missing.
+        expected: &'static str,
+    },
     /// The model needs a feature that was not given.
     #[error(
         "feature {feature:?} is not among the given columns; the model was trained with it as {expected}"

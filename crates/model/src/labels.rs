@@ -105,17 +105,6 @@ impl Target {
         };
         Target { values, classes, task: labels.task() }
     }
-
-    /// The numbers that tell the boosters of these rows what to learn: one list for each booster.
-    pub fn of_boosters(&self, rows: &[usize]) -> Vec<Vec<f64>> {
-        let of = |value: &dyn Fn(f64) -> f64| rows.iter().map(|&row| value(self.values[row])).collect();
-        match self.task {
-            Task::Binary | Task::Regression => vec![of(&|value| value)],
-            Task::Multiclass => (0..self.classes.len())
-                .map(|class| of(&|value| f64::from(u8::from(value == class as f64))))
-                .collect(),
-        }
-    }
 }
 
 /// The labelled rows of a table, as a model of several classes is judged on them.
@@ -193,7 +182,6 @@ mod tests {
         assert_eq!(target.classes, ["a", "c"]);
         assert!(target.values[1].is_nan());
         assert_eq!([target.values[0], target.values[2], target.values[3]], [1.0, 0.0, 1.0]);
-        assert_eq!(target.of_boosters(&[0, 2, 3]), [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]);
         assert!(labels.is_known(0) && !labels.is_known(1));
         let Labels::Multiclass { codes, .. } = labels.select(&[3, 1]) else { panic!() };
         assert_eq!(codes, [2, MISSING]);

@@ -39,6 +39,7 @@
 mod artifact;
 mod boosters;
 mod boosting;
+mod calibration;
 mod ensemble;
 mod error;
 mod features;
@@ -51,14 +52,19 @@ mod model_file;
 mod onnx;
 mod profile;
 mod schema;
+mod search;
 mod selection;
 mod settings;
 mod split;
 mod task;
 mod train;
+mod trees;
+mod weights;
 
 pub use artifact::Stored;
 pub use boosters::{Answer, Answers, largest};
+pub use boosting::{Direction, TreeSettings};
+pub use calibration::Calibrated;
 pub use error::Error;
 pub use features::{FeatureColumn, FeatureValue, Features, MISSING};
 pub use import::{Import, ImportRecord, ImportSettings, ImportedFeature};
@@ -70,11 +76,13 @@ pub use profile::{
     ValueHistogram,
 };
 pub use schema::{EncodedRow, Feature, Kind, Level, Schema};
-pub use selection::{Candidate, Selection};
-pub use settings::TrainSettings;
+pub use search::Progress;
+pub use selection::{Candidate, Searched, Selection};
+pub use settings::{Calibration, ClassWeight, Search, TrainSettings, Validation, WeightRule};
 pub use split::{is_validation, split_position};
 pub use task::Task;
 pub use train::{
-    Importance, MAX_CLASSES, MAX_LABEL, MIN_TRAINING_ROWS, MIN_VALIDATION_ROWS, Trained, TrainingRecord,
-    train,
+    Importance, MAX_CLASSES, MAX_LABEL, MIN_TRAINING_ROWS, MIN_VALIDATION_ROWS, Table, Trained,
+    TrainingRecord, train, train_table,
 };
+pub use trees::Trees;

@@ -18,25 +18,30 @@
 //! ```text
 //! magic          8 bytes  "SFMODEL\n"
 //! format_version u32      2
-//! task           u8       1 of several classes, 2 of numbers
+//! task           u8       1 of several classes, each against all others, 2 of numbers
 //! n_boosters     u32      then for each, of a classifier one a class in the order of schema.json:
 //!   n_features u32, base_score f64, then trees and nodes as above
 //! ```
+//! Version 3 holds a classifier of several classes by softmax: as version 2, and its task is 3.
+//!
 //! A split's right child is the node after its left child; both lie behind the split.
 
 use std::path::Path;
 
-use crate::boosters::Boosters;
+use crate::Error;
+use crate::boosters::{Boosters, Link};
 use crate::ensemble::{Ensemble, Node};
-use crate::{Error, Task};
 
 const MAGIC: &[u8; 8] = b"SFMODEL\n";
-/// The version of classifiers of two classes, and that of other models, which is the newest that is read.
+/// The version of classifiers of two classes, that of numbers and of classes against all others, and that of softmax, which
+/// is the newest that is read.
 const BINARY_VERSION: u32 = 1;
-const FORMAT_VERSION: u32 = 2;
-/// Written for the task.
-const MULTICLASS: u8 = 1;
+const OTHER_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
+/// Written for the task and the link.
+const ONE_VERSUS_REST: u8 = 1;
 const REGRESSION: u8 = 2;
+const SOFTMAX: u8 = 3;
 /// The fewest bytes of a booster: features, base score, no trees and no nodes.
 const BOOSTER_BYTES: usize = 20;
 
@@ -61,19 +66,21 @@ impl DecodeError {
 
 pub(crate) fn encode(boosters: &Boosters, threshold: f64) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    let (task, ensembles) = match boosters {
-        Boosters::Binary(ensemble) => {
+    let ensembles = boosters.ensembles();
+    let (version, task) = match boosters.link() {
+        Link::LogOdds => {
             out.extend(BINARY_VERSION.to_le_bytes());
-            out.extend(ensemble.n_features.to_le_bytes());
-            out.extend(ensemble.base_score.to_le_bytes());
+            out.extend(ensembles[0].n_features.to_le_bytes());
+            out.extend(ensembles[0].base_score.to_le_bytes());
             out.extend(threshold.to_le_bytes());
-            encode_trees(ensemble, &mut out);
+            encode_trees(&ensembles[0], &mut out);
             return out;
         }
-        Boosters::Multiclass(ensembles) => (MULTICLASS, ensembles.as_slice()),
-        Boosters::Regression(ensemble) => (REGRESSION, std::slice::from_ref(ensemble)),
+        Link::OneVersusRest => (OTHER_VERSION, ONE_VERSUS_REST),
+        Link::Identity => (OTHER_VERSION, REGRESSION),
+        Link::Softmax => (FORMAT_VERSION, SOFTMAX),
     };
-    out.extend(FORMAT_VERSION.to_le_bytes());
+    out.extend(version.to_le_bytes());
     out.push(task);
     out.extend((ensembles.len() as u32).to_le_bytes());
     for ensemble in ensembles {
@@ -113,14 +120,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Boosters, f64), DecodeError> {
     }
     let decoded = match input.u32()? {
         BINARY_VERSION => input.binary()?,
-        FORMAT_VERSION => (input.boosters()?, 0.5),
+        version @ (OTHER_VERSION | FORMAT_VERSION) => (input.boosters(version)?, 0.5),
         other => return Err(DecodeError::Version(other)),
     };
     if !input.bytes.is_empty() {
         return Err(DecodeError::Damaged(format!("{} bytes follow its end", input.bytes.len())));
-    }
-    for ensemble in decoded.0.ensembles() {
-        ensemble.check().map_err(DecodeError::Damaged)?;
     }
     Ok(decoded)
 }
@@ -162,13 +166,15 @@ impl Input<'_> {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(DecodeError::Damaged(format!("the threshold is {threshold}, not a probability")));
         }
-        Ok((Boosters::Binary(self.trees(n_features, base_score)?), threshold))
+        let ensemble = self.trees(n_features, base_score)?;
+        Ok((Boosters::new(Link::LogOdds, vec![ensemble]).map_err(DecodeError::Damaged)?, threshold))
     }
 
-    fn boosters(&mut self) -> Result<Boosters, DecodeError> {
-        let task = match self.take::<1>()? {
-            [MULTICLASS] => Task::Multiclass,
-            [REGRESSION] => Task::Regression,
+    fn boosters(&mut self, version: u32) -> Result<Boosters, DecodeError> {
+        let link = match self.take::<1>()? {
+            [ONE_VERSUS_REST] => Link::OneVersusRest,
+            [REGRESSION] => Link::Identity,
+            [SOFTMAX] if version == FORMAT_VERSION => Link::Softmax,
             [other] => return Err(DecodeError::Damaged(format!("its task has the number {other}"))),
         };
         let count = self.count(BOOSTER_BYTES)?;
@@ -177,8 +183,7 @@ impl Input<'_> {
             self.trees(n_features, base_score)
         };
         let ensembles = (0..count).map(|_| booster()).collect::<Result<Vec<_>, _>>()?;
-        let wrong = || DecodeError::Damaged(format!("{count} boosters are none of {}", task.words()));
-        Boosters::new(task, ensembles).ok_or_else(wrong)
+        Boosters::new(link, ensembles).map_err(DecodeError::Damaged)
     }
 
     fn trees(&mut self, n_features: u32, base_score: f64) -> Result<Ensemble, DecodeError> {
@@ -206,6 +211,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn of(link: Link, ensembles: Vec<Ensemble>) -> Boosters {
+        Boosters::new(link, ensembles).unwrap()
+    }
+
     fn two_trees() -> Ensemble {
         let split = |feature, left| Node::Split { feature, threshold: 0.5, left, missing_left: feature == 1 };
         Ensemble {
@@ -229,10 +238,11 @@ mod tests {
     fn what_is_written_is_read() {
         let constant = Ensemble { base_score: 0.5, n_features: 0, roots: vec![], nodes: vec![] };
         for (boosters, threshold, version) in [
-            (Boosters::Binary(two_trees()), 0.3, 1),
-            (Boosters::Binary(constant.clone()), 1.0, 1),
-            (Boosters::Regression(two_trees()), 0.5, 2),
-            (Boosters::Multiclass(vec![two_trees(), constant, two_trees()]), 0.5, 2),
+            (of(Link::LogOdds, vec![two_trees()]), 0.3, 1),
+            (of(Link::LogOdds, vec![constant.clone()]), 1.0, 1),
+            (of(Link::Identity, vec![two_trees()]), 0.5, 2),
+            (of(Link::OneVersusRest, vec![two_trees(), constant.clone(), two_trees()]), 0.5, 2),
+            (of(Link::Softmax, vec![two_trees(), constant, two_trees()]), 0.5, 3),
         ] {
             let bytes = encode(&boosters, threshold);
             assert_eq!(bytes[8..12], u32::to_le_bytes(version));
@@ -242,7 +252,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        let good = encode(&Boosters::Binary(two_trees()), 0.3);
+        let good = encode(&of(Link::LogOdds, vec![two_trees()]), 0.3);
         let damaged = |reason: &str| Err(DecodeError::Damaged(reason.to_string()));
         assert_eq!(decode(&[]), damaged("it ends after 0 bytes"));
         assert_eq!(
@@ -256,8 +266,8 @@ mod tests {
             bytes[at..at + value.len()].copy_from_slice(value);
             decode(&bytes)
         };
-        assert_eq!(with(8, &3_u32.to_le_bytes()), Err(DecodeError::Version(3)));
-        let mut regression = encode(&Boosters::Regression(two_trees()), 0.5);
+        assert_eq!(with(8, &4_u32.to_le_bytes()), Err(DecodeError::Version(4)));
+        let mut regression = encode(&of(Link::Identity, vec![two_trees()]), 0.5);
         regression[12] = 7;
         assert_eq!(decode(&regression), damaged("its task has the number 7"));
         regression[12] = 1;
@@ -273,8 +283,8 @@ mod tests {
             start in 0..3,
         ) {
             match start {
-                1 => drop(bytes.splice(..0, encode(&Boosters::Binary(two_trees()), 0.3)[..40].to_vec())),
-                2 => drop(bytes.splice(..0, encode(&Boosters::Regression(two_trees()), 0.5)[..33].to_vec())),
+                1 => drop(bytes.splice(..0, encode(&of(Link::LogOdds, vec![two_trees()]), 0.3)[..40].to_vec())),
+                2 => drop(bytes.splice(..0, encode(&of(Link::Identity, vec![two_trees()]), 0.5)[..33].to_vec())),
                 _ => {}
             }
             let _ = decode(&bytes);
@@ -289,8 +299,8 @@ mod tests {
             several: bool,
         ) {
             let boosters = match several {
-                true => Boosters::Multiclass(vec![two_trees(), two_trees()]),
-                false => Boosters::Binary(two_trees()),
+                true => of(Link::Softmax, vec![two_trees(), two_trees()]),
+                false => of(Link::LogOdds, vec![two_trees()]),
             };
             let mut bytes = encode(&boosters, 0.3);
             let at = at % bytes.len();

@@ -1,8 +1,65 @@
 //! How to train, with the defaults that were chosen by measurement (docs/model.md).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::boosting::{Direction, TreeSettings};
 use crate::{Error, Task};
+
+/// How much the rows of a class weigh.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", untagged)]
+pub enum ClassWeight {
+    /// As much as those of any other.
+    #[default]
+    Equal,
+    /// By a rule.
+    Rule(WeightRule),
+    /// So much as is said, and 1 where nothing is; of two classes, `true` and `false`.
+    Of(BTreeMap<String, f64>),
+}
+
+/// A rule for the weights of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightRule {
+    /// All classes weigh the same together: rows / (classes × rows of the class), as scikit-learn has it.
+    Balanced,
+}
+
+/// Which rows judge a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Validation {
+    /// Those of a share of the entities.
+    #[default]
+    Entity,
+    /// Those that the caller holds out, which are the newest.
+    Time,
+}
+
+/// How probabilities are corrected by those of rows that were held out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Calibration {
+    /// Not at all.
+    #[default]
+    None,
+    /// The log-odds by a slope and an intercept (Platt 1999); of several classes, their scores by one slope and an intercept
+    /// each.
+    Sigmoid,
+}
+
+/// How long better settings of trees are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Search {
+    /// So many settings are tried beside the defaults, 1 to 1,000: the same input gives the same model.
+    Trials(usize),
+    /// Until the caller stops it.
+    UntilStopped,
+}
 
 /// The settings of [`crate::train`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,10 +87,20 @@ pub struct TrainSettings {
     pub min_leaf_weight: f64,
     /// L2 penalty on the values of leaves, at least 0.
     pub l2: f64,
-    /// Histogram bins of a feature, in 2..=1024.
+    /// Histogram bins of the values of a feature, in 2..=255.
     pub max_bins: u16,
     /// Levels of a categorical feature with fewer training rows share one position.
     pub min_level_rows: u64,
+    /// How much the rows of a class weigh in the fit; not of a regression.
+    pub class_weight: ClassWeight,
+    /// How the answer may change with a numerical feature, by its name; not of several classes.
+    pub monotone: BTreeMap<String, Direction>,
+    /// Which rows judge the model.
+    pub validation: Validation,
+    /// How probabilities are corrected; not of a regression.
+    pub calibration: Calibration,
+    /// Whether depth, learning rate and regularisation are searched for beyond `max_depths`.
+    pub search: Option<Search>,
 }
 
 impl Default for TrainSettings {
@@ -50,13 +117,24 @@ impl Default for TrainSettings {
             early_stopping_rounds: 30,
             min_leaf_weight: 5.0,
             l2: 1.0,
-            max_bins: 256,
+            max_bins: 255,
             min_level_rows: 10,
+            class_weight: ClassWeight::Equal,
+            monotone: BTreeMap::new(),
+            validation: Validation::Entity,
+            calibration: Calibration::None,
+            search: None,
         }
     }
 }
 
 impl TrainSettings {
+    /// The settings of trees of a depth.
+    pub(crate) fn tree(&self, max_depth: usize) -> TreeSettings {
+        let TrainSettings { learning_rate, l2, min_leaf_weight, .. } = *self;
+        TreeSettings { max_depth, learning_rate, l2, min_leaf_weight }
+    }
+
     /// # Errors
     /// [`Error::InvalidSetting`], naming the first setting that is outside its range.
     pub fn check(&self) -> Result<(), Error> {
@@ -86,9 +164,26 @@ impl TrainSettings {
                 self.min_leaf_weight >= 0.0 && self.min_leaf_weight.is_finite()
             }),
             ("l2", self.l2.to_string(), "a finite number, at least 0", self.l2 >= 0.0 && self.l2.is_finite()),
-            ("max_bins", self.max_bins.to_string(), "2 to 1024", (2..=1024).contains(&self.max_bins)),
+            ("max_bins", self.max_bins.to_string(), "2 to 255", (2..=255).contains(&self.max_bins)),
         ];
-        match checks.into_iter().find(|(.., valid)| !valid) {
+        let trials = match self.search {
+            Some(Search::Trials(trials)) => trials,
+            _ => 1,
+        };
+        let weights: &[f64] = match &self.class_weight {
+            ClassWeight::Of(weights) => &weights.values().copied().collect::<Vec<_>>(),
+            _ => &[],
+        };
+        let more = [
+            ("search trials", trials.to_string(), "1 to 1000", (1..=1000).contains(&trials)),
+            (
+                "class_weight",
+                format!("{weights:?}"),
+                "weights that are finite and above 0",
+                weights.iter().all(|weight| weight.is_finite() && *weight > 0.0),
+            ),
+        ];
+        match checks.into_iter().chain(more).find(|(.., valid)| !valid) {
             None => Ok(()),
             Some((name, value, expected, _)) => Err(Error::InvalidSetting { name, value, expected }),
         }
@@ -103,7 +198,7 @@ mod tests {
     fn each_range_is_checked() {
         TrainSettings::default().check().unwrap();
         type Change = fn(&mut TrainSettings);
-        let broken: [(&str, Change); 12] = [
+        let broken: [(&str, Change); 14] = [
             ("validation_share is 0", |s| s.validation_share = 0.0),
             ("validation_share is NaN", |s| s.validation_share = f64::NAN),
             ("folds is 1", |s| s.folds = 1),
@@ -116,6 +211,10 @@ mod tests {
             ("min_leaf_weight is -1", |s| s.min_leaf_weight = -1.0),
             ("l2 is inf", |s| s.l2 = f64::INFINITY),
             ("max_bins is 1", |s| s.max_bins = 1),
+            ("search trials is 0", |s| s.search = Some(Search::Trials(0))),
+            ("class_weight is [0.0]", |s| {
+                s.class_weight = ClassWeight::Of([("true".to_owned(), 0.0)].into());
+            }),
         ];
         for (expected, break_it) in broken {
             let mut settings = TrainSettings::default();

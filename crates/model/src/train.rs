@@ -1,17 +1,24 @@
 //! Training from a table: split, choose, fit, measure.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 
 use streamflow_performance::{MeasuredClasses, MeasuredValues};
 
-use crate::boosters::Boosters;
-use crate::boosting::{self, Loss, Rounds};
+use crate::boosters::{Boosters, Link};
+use crate::boosting::{self, BinnedRows, Direction, Rounds};
 use crate::labels::{ClassRows, Target};
 use crate::metrics::{self, BinaryMetrics, CALIBRATION_BINS, Metrics, TaskMetrics};
 use crate::model::Predictor;
+use crate::search::Progress;
 use crate::selection::{self, Encoded, Selection, TrainingRows};
+use crate::settings::{Calibration, Validation};
 use crate::split::is_validation;
-use crate::{Answers, Error, Features, Labels, Model, ReferenceProfile, Task, TrainSettings};
+use crate::{
+    Answers, Error, FeatureColumn, Features, Labels, Model, ReferenceProfile, Task, TrainSettings, weights,
+};
 
 /// The least labelled rows of the training part.
 pub const MIN_TRAINING_ROWS: usize = 20;
@@ -75,9 +82,9 @@ struct Parts {
 /// entity's rows are either all trained on or all held out ([`is_validation`]). Same input, same
 /// model, bit by bit, on any number of threads.
 ///
-/// Rows are not weighted by class, so the probabilities are those of the data; with two classes the imbalance is met
-/// by the threshold, which maximises F1 in cross-validation on training rows. Several classes are learned by trees of each
-/// against all others; a class without a training row is none of the model.
+/// Unless weights are asked for, the probabilities are those of the data; with two classes the imbalance is met by the
+/// threshold, which maximises F1 in cross-validation on training rows. Several classes are learned by softmax, with a tree
+/// of each in every round; a class without a training row is none of the model.
 ///
 /// # Errors
 /// Misaligned or empty input, all labels missing, one class only or too few rows in either part, more than
@@ -89,21 +96,56 @@ pub fn train<S: AsRef<str>>(
     entities: &[S],
     settings: &TrainSettings,
 ) -> Result<Trained, Error> {
+    let entities: Vec<&str> = entities.iter().map(AsRef::as_ref).collect();
+    let table = Table { features, labels, entities: &entities, held_out: None };
+    train_table(&table, settings, &mut |_| ControlFlow::Continue(()))
+}
+
+/// What a model is trained and judged on.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    /// One row each.
+    pub features: &'a Features,
+    /// One per row.
+    pub labels: &'a Labels,
+    /// The entity of each row.
+    pub entities: &'a [&'a str],
+    /// Whether each row judges and is not learned from; for [`Validation::Time`] alone.
+    pub held_out: Option<&'a [bool]>,
+}
+
+/// As [`train`]; a search tells `watch` how far it is, and ends where that breaks off.
+///
+/// # Errors
+/// As [`train`]; [`Error::NoNewest`] where rows are held out by time and none are named, or the other way round.
+pub fn train_table(
+    table: &Table,
+    settings: &TrainSettings,
+    watch: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Trained, Error> {
     settings.check()?;
+    let Table { features, labels, entities, .. } = *table;
     let settings = TrainSettings { task: labels.task(), ..settings.clone() };
-    let entity = |row: usize| entities[row].as_ref();
-    check_alignment(features, labels.len(), entities.len())?;
-    let parts = split(labels, |row| is_validation(settings.seed, entity(row), settings.validation_share))?;
+    check_alignment(table)?;
+    let parts = table.split(&settings)?;
     let target = Target::of_training(labels, &parts.training);
     check_parts(&target, &parts)?;
-
-    let training = TrainingRows { features, target: &target, rows: &parts.training };
+    if settings.calibration != Calibration::None && target.task == Task::Regression {
+        return Err(Error::NotForTask { setting: "calibration", task: target.task });
+    }
+    let training = TrainingRows {
+        features,
+        target: &target,
+        rows: &parts.training,
+        weights: weights::of_classes(&target, &parts.training, &settings.class_weight)?,
+        monotone: directions(features, target.task, &settings.monotone)?,
+    };
     let (schema, data) = training.encode(&parts.training, &settings)?;
     if !data.columns.iter().any(|column| boosting::is_informative(column)) {
         return Err(Error::NoVariation { features: data.columns.len(), rows: parts.training.len() });
     }
-    let selection = selection::select(&training, entity, &settings)?;
-    let (boosters, importance) = fit(features.names(), &data, &selection, &settings)?;
+    let selection = selection::select(&training, |row| entities[row], &settings, watch)?;
+    let (boosters, importance) = fit(&training, &data, &selection, &settings)?;
     let threshold = selection.threshold.unwrap_or(0.5);
     let model = Model { schema, predictor: Predictor::Trained(boosters), threshold };
 
@@ -123,30 +165,59 @@ pub fn train<S: AsRef<str>>(
 
 /// All boosters on all training rows.
 fn fit(
-    names: &[String],
+    training: &TrainingRows,
     data: &Encoded,
     selection: &Selection,
     settings: &TrainSettings,
 ) -> Result<(Boosters, Vec<Importance>), Error> {
-    let mut ensembles = Vec::with_capacity(data.labels.len());
-    let (mut gain, mut splits) = (vec![0.0; names.len()], vec![0; names.len()]);
-    for booster in 0..data.labels.len() {
-        let rounds = selection.rounds_by_class.get(booster).copied().unwrap_or(selection.rounds);
-        let (data, loss) = (data.of_booster(booster), Loss::of(settings.task));
-        let fit = boosting::fit(data, loss, selection.max_depth, &Rounds::Exactly(rounds), settings)?;
-        gain.iter_mut().zip(&fit.gain).for_each(|(sum, gain)| *sum += gain);
-        splits.iter_mut().zip(&fit.splits).for_each(|(sum, splits)| *sum += splits);
-        ensembles.push(fit.ensemble);
+    let bins = BinnedRows::new(&data.columns, usize::from(settings.max_bins));
+    let rounds = Rounds::Exactly(selection.rounds_of_output());
+    let tree = selection.tree(settings);
+    let mut fit = boosting::fit(training.data(data, &bins), training.loss(), &tree, &rounds);
+    if let Some(calibration) = &selection.calibration {
+        for (output, ensemble) in fit.ensembles.iter_mut().enumerate() {
+            calibration.apply_to(output, ensemble);
+        }
     }
-    let boosters = Boosters::new(settings.task, ensembles).expect("classes were checked to be several");
-    Ok((boosters, importance(names, &gain, &splits)))
+    let boosters = Boosters::new(Link::of(settings.task), fit.ensembles).map_err(Error::Boosting)?;
+    Ok((boosters, importance(training.features.names(), &fit.gain, &fit.splits)))
 }
 
-fn check_alignment(features: &Features, labels: usize, entities: usize) -> Result<(), Error> {
+/// The direction of each feature; empty where none has one.
+///
+/// # Errors
+/// [`Error::NotForTask`] of several classes, and [`Error::NotMonotone`] of a feature that is none or has no order.
+fn directions(
+    features: &Features,
+    task: Task,
+    monotone: &BTreeMap<String, Direction>,
+) -> Result<Vec<Option<Direction>>, Error> {
+    if monotone.is_empty() {
+        return Ok(Vec::new());
+    }
+    if task == Task::Multiclass {
+        return Err(Error::NotForTask { setting: "monotone", task });
+    }
+    let is_number = |name: &String| matches!(features.column(name), Some(FeatureColumn::Numerical(_)));
+    if let Some(name) = monotone.keys().find(|name| !is_number(name)) {
+        let is_feature = features.column(name).is_some();
+        let reason = if is_feature { "is a category and has no order" } else { "is no feature" };
+        let numbers: Vec<&str> =
+            features.names().iter().filter(|name| is_number(name)).map(String::as_str).collect();
+        return Err(Error::NotMonotone { feature: name.clone(), reason, expected: numbers.join(", ") });
+    }
+    Ok(features.names().iter().map(|name| monotone.get(name).copied()).collect())
+}
+
+fn check_alignment(table: &Table) -> Result<(), Error> {
+    let features = table.features;
     if features.columns().is_empty() {
         return Err(Error::NoFeatures);
     }
-    for (what, given) in [("labels", labels), ("entities", entities)] {
+    let held_out = table.held_out.map_or(features.rows(), <[bool]>::len);
+    for (what, given) in
+        [("labels", table.labels.len()), ("entities", table.entities.len()), ("held out", held_out)]
+    {
         if given != features.rows() {
             return Err(Error::RowCount { what: what.to_string(), expected: features.rows(), given });
         }
@@ -154,13 +225,27 @@ fn check_alignment(features: &Features, labels: usize, entities: usize) -> Resul
     if features.rows() == 0 { Err(Error::NoRows) } else { Ok(()) }
 }
 
-fn split(labels: &Labels, held_out: impl Fn(usize) -> bool) -> Result<Parts, Error> {
-    let labelled = (0..labels.len()).filter(|&row| labels.is_known(row));
-    let (validation, training): (Vec<usize>, Vec<usize>) = labelled.partition(|&row| held_out(row));
-    if validation.is_empty() && training.is_empty() {
-        return Err(Error::NoLabels { rows: labels.len(), expected: expected(labels.task()) });
+impl Table<'_> {
+    fn split(&self, settings: &TrainSettings) -> Result<Parts, Error> {
+        let labels = self.labels;
+        let is_held_out = |row: usize| match (settings.validation, self.held_out) {
+            (Validation::Entity, None) => {
+                Ok(is_validation(settings.seed, self.entities[row], settings.validation_share))
+            }
+            (Validation::Time, Some(held_out)) => Ok(held_out[row]),
+            (Validation::Time, None) => Err(Error::NoNewest { expected: "rows that are held out" }),
+            (Validation::Entity, Some(_)) => Err(Error::NoNewest { expected: "the setting validation" }),
+        };
+        let mut parts = Parts { training: Vec::new(), validation: Vec::new() };
+        for row in (0..labels.len()).filter(|&row| labels.is_known(row)) {
+            let part = if is_held_out(row)? { &mut parts.validation } else { &mut parts.training };
+            part.push(row);
+        }
+        if parts.validation.is_empty() && parts.training.is_empty() {
+            return Err(Error::NoLabels { rows: labels.len(), expected: expected(labels.task()) });
+        }
+        Ok(parts)
     }
-    Ok(Parts { training, validation })
 }
 
 fn expected(task: Task) -> &'static str {

@@ -82,7 +82,7 @@ fn a_later_format_and_foreign_contents_are_refused() {
     let model = |bytes: &mut Vec<u8>| bytes[8] = 9;
     type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
     let cases: [(&str, Change, &str); 3] = [
-        ("model.bin", &model, "has format version 9, but this program reads version 2"),
+        ("model.bin", &model, "has format version 9, but this program reads version 3"),
         (
             "schema.json",
             &|bytes| *bytes = br#"{"features":[]}"#.to_vec(),

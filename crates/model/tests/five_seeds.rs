@@ -2,34 +2,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod course;
+mod two_classes;
 
 use std::collections::HashSet;
 
-use streamflow_model::{
-    Answer, BinaryMetrics, Error, FeatureColumn, FeatureValue, Features, Model, TrainSettings, Trained,
-    is_validation,
-};
-
-/// Trains on labels of two classes.
-fn train(
-    features: &Features,
-    labels: &[Option<bool>],
-    users: &[String],
-    settings: &TrainSettings,
-) -> Result<Trained, Error> {
-    streamflow_model::train(features, &labels.to_vec().into(), users, settings)
-}
-
-fn metrics(trained: &Trained) -> BinaryMetrics {
-    trained.metrics.binary().expect("a classifier of two classes").clone()
-}
-
-fn probability(model: &Model, row: &[f64]) -> f64 {
-    match model.predict_row(row) {
-        Some(Answer::Probability(probability)) => probability,
-        other => panic!("{other:?}"),
-    }
-}
+use streamflow_model::{BinaryMetrics, FeatureColumn, FeatureValue, Model, TrainSettings, is_validation};
+use two_classes::{metrics, probability, train};
 
 #[test]
 fn auc_and_calibration_hold_over_five_seeds() {

@@ -1,21 +1,14 @@
 //! Training from made-up tables: every refusal, determinism, and what odd columns do.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
+mod two_classes;
+
 use proptest::prelude::*;
 use streamflow_model::{
-    Answer, Answers, Error, FeatureColumn, FeatureValue, Features, Labels, MISSING, Metrics, Model, Task,
+    Answers, Error, FeatureColumn, FeatureValue, Features, Labels, MISSING, Metrics, Model, Task,
     TrainSettings, Trained, is_validation,
 };
-
-/// Trains on labels of two classes.
-fn train(
-    features: &Features,
-    labels: &[Option<bool>],
-    users: &[String],
-    settings: &TrainSettings,
-) -> Result<Trained, Error> {
-    streamflow_model::train(features, &labels.to_vec().into(), users, settings)
-}
+use two_classes::{metrics, probability, train};
 
 /// Numbers in [0, 1) that look random and are the same everywhere.
 fn noise(n: usize, salt: u64) -> Vec<f64> {
@@ -41,17 +34,6 @@ fn number(name: &str, values: Vec<f64>) -> (String, FeatureColumn) {
 fn category(name: &str, codes: Vec<u32>, levels: &[&str]) -> (String, FeatureColumn) {
     let levels = levels.iter().map(|level| level.to_string()).collect();
     (name.to_string(), FeatureColumn::Categorical { codes, levels })
-}
-
-fn probability(model: &Model, row: &[f64]) -> f64 {
-    match model.predict_row(row) {
-        Some(Answer::Probability(probability)) => probability,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn metrics(trained: &Trained) -> streamflow_model::BinaryMetrics {
-    trained.metrics.binary().expect("a classifier of two classes").clone()
 }
 
 fn quick() -> TrainSettings {

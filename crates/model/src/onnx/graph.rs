@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::trees::regressor;
-use crate::boosters::Boosters;
+use crate::boosters::{Boosters, Link};
 use crate::schema::{Feature, Kind, Level};
 use crate::{Error, Schema};
 
@@ -113,24 +113,15 @@ pub(super) fn write(schema: &Schema, boosters: &Boosters, threshold: f64) -> Res
     let columns = features.iter().map(|feature| graph.column(feature)).collect::<Result<Vec<_>, _>>()?;
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     graph.push("Concat", &columns, "streamflow/row", [attribute::integer("axis", 1)]);
-    match boosters {
-        Boosters::Regression(ensemble) => {
-            let output = graph.free("variable");
-            graph.nodes.push(regressor(std::slice::from_ref(ensemble), "streamflow/row", &output)?);
-            graph.outputs.push(value(&output, FLOAT, Some(1)));
-        }
-        Boosters::Binary(ensemble) => {
-            graph.nodes.push(regressor(
-                std::slice::from_ref(ensemble),
-                "streamflow/row",
-                "streamflow/score",
-            )?);
-            graph.of_two(threshold);
-        }
-        Boosters::Multiclass(ensembles) => {
-            graph.nodes.push(regressor(ensembles, "streamflow/row", "streamflow/score")?);
-            graph.of_several(&schema.classes);
-        }
+    let output = match boosters.link() {
+        Link::Identity => graph.free("variable"),
+        _ => "streamflow/score".to_owned(),
+    };
+    graph.nodes.push(regressor(boosters.ensembles(), "streamflow/row", &output)?);
+    match boosters.link() {
+        Link::Identity => graph.outputs.push(value(&output, FLOAT, Some(1))),
+        Link::LogOdds => graph.of_two(threshold),
+        link @ (Link::OneVersusRest | Link::Softmax) => graph.of_several(&schema.classes, link),
     }
     Ok(graph.file())
 }
@@ -228,9 +219,28 @@ impl Graph<'_> {
         self.outputs.extend([value(&label, INT64, None), value(&probabilities, FLOAT, Some(2))]);
     }
 
-    /// The outputs of several classes: each against all others, divided by their sum.
-    fn of_several(&mut self, classes: &[String]) {
+    /// The outputs of several classes.
+    fn of_several(&mut self, classes: &[String], link: Link) {
         let (label, probabilities) = (self.free("label"), self.free("probabilities"));
+        if link == Link::Softmax {
+            let axis = [attribute::integer("axis", 1)];
+            self.push("Softmax", &["streamflow/score"], &probabilities, axis);
+        } else {
+            self.normalised(&probabilities);
+        }
+        let largest = [attribute::integer("axis", 1), attribute::integer("keepdims", 0)];
+        self.push("ArgMax", &[&probabilities], "streamflow/largest", largest);
+        let names = [
+            attribute::integers("keys_int64s", &(0..classes.len() as i64).collect::<Vec<_>>()),
+            attribute::texts("values_strings", classes.iter().map(String::as_str)),
+        ];
+        self.nodes.push(node("ai.onnx.ml", "LabelEncoder", &["streamflow/largest"], &label, names));
+        let columns = Some(classes.len() as i64);
+        self.outputs.extend([value(&label, STRING, None), value(&probabilities, FLOAT, columns)]);
+    }
+
+    /// Each class against all others, divided by their sum.
+    fn normalised(&mut self, probabilities: &str) {
         self.push("Sigmoid", &["streamflow/score"], "streamflow/each", []);
         // Where every class is denied beyond the smallest number, none is more likely than another.
         self.constant("streamflow/least", f32::MIN_POSITIVE);
@@ -242,16 +252,7 @@ impl Graph<'_> {
             "streamflow/all",
             [attribute::integer("keepdims", 1)],
         );
-        self.push("Div", &["streamflow/some", "streamflow/all"], &probabilities, []);
-        let largest = [attribute::integer("axis", 1), attribute::integer("keepdims", 0)];
-        self.push("ArgMax", &[&probabilities], "streamflow/largest", largest);
-        let names = [
-            attribute::integers("keys_int64s", &(0..classes.len() as i64).collect::<Vec<_>>()),
-            attribute::texts("values_strings", classes.iter().map(String::as_str)),
-        ];
-        self.nodes.push(node("ai.onnx.ml", "LabelEncoder", &["streamflow/largest"], &label, names));
-        let columns = Some(classes.len() as i64);
-        self.outputs.extend([value(&label, STRING, None), value(&probabilities, FLOAT, columns)]);
+        self.push("Div", &["streamflow/some", "streamflow/all"], probabilities, []);
     }
 
     fn file(self) -> Vec<u8> {
