@@ -8,6 +8,8 @@ mod client;
 mod fixture;
 #[path = "api/front.rs"]
 mod front;
+#[path = "api/observed.rs"]
+mod observed;
 #[path = "api/protocols.rs"]
 mod protocols;
 
@@ -153,7 +155,8 @@ async fn a_prediction_is_the_models_own() {
     for row in 0..fixture::USERS {
         let response = client.post("/predict", &json!({ "user_id": user_id(row) }).to_string()).await.json();
         let entity = streamflow::serving::Entity::Text(user_id(row).into());
-        let answer = serving.predict(serving.features.find(&entity).unwrap()).unwrap();
+        let answer =
+            serving.model.answer(&serving.features.values(serving.features.find(&entity).unwrap())).unwrap();
         let streamflow_model::Answer::Probability(probability) = answer else { panic!("{answer:?}") };
         assert_eq!(response["probability"], json!(probability), "{response}");
         assert_eq!(
