@@ -8,6 +8,8 @@ mod client;
 mod fixture;
 #[path = "api/front.rs"]
 mod front;
+#[path = "api/observed.rs"]
+mod observed;
 #[path = "api/protocols.rs"]
 mod protocols;
 #[path = "api/tables.rs"]
@@ -162,7 +164,8 @@ async fn a_prediction_is_the_models_own() {
             key: &serving.key,
             parts: vec![KeyPart::Text(user_id(row).into())],
         };
-        let answer = serving.predict(serving.features.find(&entity).unwrap()).unwrap();
+        let row_of = serving.features.find(&entity).unwrap();
+        let answer = serving.model.answer(&serving.features.values(row_of)).unwrap();
         let streamflow_model::Answer::Probability(probability) = answer else { panic!("{answer:?}") };
         assert_eq!(response["probability"], json!(probability), "{response}");
         assert_eq!(

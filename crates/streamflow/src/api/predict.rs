@@ -9,13 +9,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use streamflow_dataset::Period;
+use streamflow_model::{Answer, FeatureValue};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
-use super::metrics::Metrics;
+use super::observed::{Asked, ObservedRow};
 use super::request;
 use super::tables;
 use crate::serving::{Entity, FeaturesUsed, Serving};
@@ -182,18 +183,25 @@ pub async fn predict_named(
 
 async fn predicted(state: &ApiState, model: Option<&str>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
+    let asked = Asked::of(&request, "predict");
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_one(state, model, request).await,
+        Ok(()) => answer_one(state, model, request, &asked).await,
         Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     observation.code = response.status().as_u16();
     state.count(key.as_ref(), observation.code);
+    state.tell_of_request(&asked, observation.code);
     response
 }
 
-async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> Result<Vec<u8>, ApiError> {
+async fn answer_one(
+    state: &ApiState,
+    model: Option<&str>,
+    request: Request,
+    asked: &Asked,
+) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
     let is_packed = request::is_packed(request.headers())?;
     let limit = state.0.settings.body_limit_bytes.get();
@@ -210,7 +218,7 @@ async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> 
         let serving = state.0.served.load();
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
         let entity = request::entity(values, serving)?;
-        match result(serving, &state.0.metrics, entity) {
+        match result(serving, state, entity, asked) {
             BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
             BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
                 error: unknown.error,
@@ -249,15 +257,17 @@ pub async fn predict_batch_named(
 }
 
 async fn predicted_batch(state: &ApiState, model: Option<String>, request: Request) -> Response {
+    let asked = Asked::of(&request, "batch");
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_many(state, model, request).await,
+        Ok(()) => answer_many(state, model, request, asked.clone()).await,
         Err(error) => Err(error),
     };
     let response = answer.unwrap_or_else(ApiError::into_response);
     let code = response.status().as_u16();
     state.0.metrics.count_batch(code);
     state.count(key.as_ref(), code);
+    state.tell_of_request(&asked, code);
     response
 }
 
@@ -265,6 +275,7 @@ async fn answer_many(
     state: &ApiState,
     model: Option<String>,
     request: Request,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     if let Some(format) = tables::declared(request.headers()) {
         let work = move |state: &ApiState, body: &Bytes| {
@@ -272,7 +283,7 @@ async fn answer_many(
                 Some(name) => state.0.models.find(name, None)?,
                 None => state.0.models.only()?,
             };
-            tables::answer(&target, body, format, state)
+            tables::answer(&target, body, format, state, &asked)
         };
         let body = exchange::of_many(state, request, work).await?;
         return Ok(answered(body, tables::content_type(format)));
@@ -280,12 +291,12 @@ async fn answer_many(
     request::check_content_type(request.headers())?;
     let work = move |state: &ApiState, body: &Bytes| match state.0.models.file(model.as_deref())? {
         Some(file) => file.answer_rows(body, state),
-        None => batch(state, body),
+        None => batch(state, body, &asked),
     };
     exchange::of_many(state, request, work).await.map(json)
 }
 
-fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
+fn batch(state: &ApiState, body: &Bytes, asked: &Asked) -> Result<Vec<u8>, ApiError> {
     let values = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
@@ -294,30 +305,41 @@ fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
         .enumerate()
         .map(|(index, value)| request::listed_entity(value, serving, index))
         .collect::<Result<Vec<_>, _>>()?;
-    let results: Vec<_> =
-        entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
+    let results: Vec<_> = entities.into_iter().map(|entity| result(serving, state, entity, asked)).collect();
     let size_bytes = 256 + 768 * results.len();
     let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
     Ok(written(&body, size_bytes))
 }
 
-fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> BatchResult<'a> {
+fn result<'a>(serving: &'a Serving, state: &ApiState, entity: Entity<'a>, asked: &Asked) -> BatchResult<'a> {
+    let tell = |entity: &Entity, features: Option<&[FeatureValue]>, answer: Option<&Answer>, status: u16| {
+        if let Some(observers) = state.observers() {
+            observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
+        }
+    };
     let Some(row) = serving.features.find(&entity) else {
+        tell(&entity, None, None, 404);
         let error = format!("Missing features for {entity}");
         let missing_features = serving.features.names();
         return BatchResult::Unknown(UnknownEntity { entity, error, missing_features });
     };
-    let answer = match serving.predict(row) {
+    let features = serving.features.values(row);
+    let unpredictable = |entity: Entity<'a>, error: String| {
+        tell(&entity, Some(&features), None, 422);
+        BatchResult::Unpredictable(UnpredictableEntity { entity, error })
+    };
+    let answer = match serving.model.answer(&features) {
         Ok(answer) => answer,
         Err(error) => {
             let error = format!("The features of {entity} do not fit the model: {error}");
-            return BatchResult::Unpredictable(UnpredictableEntity { entity, error });
+            return unpredictable(entity, error);
         }
     };
-    let Some(said) = Said::of(serving, answer, metrics) else {
+    let Some(said) = Said::of(serving, &answer, &state.0.metrics) else {
         let error = format!("The model says no finite number for {entity}");
-        return BatchResult::Unpredictable(UnpredictableEntity { entity, error });
+        return unpredictable(entity, error);
     };
+    tell(&entity, Some(&features), Some(&answer), 200);
     BatchResult::Predicted(Prediction {
         entity,
         said,

@@ -11,6 +11,7 @@ use streamflow_inference::Labels;
 use super::ApiState;
 use super::error::ApiError;
 use super::models::Target;
+use super::observed::Asked;
 use super::protocols::asked::check_rows;
 use crate::scoring::{Answers, Refused, Rows};
 
@@ -49,6 +50,7 @@ pub fn answer(
     body: &Bytes,
     format: OutputFormat,
     state: &ApiState,
+    asked: &Asked,
 ) -> Result<Vec<u8>, ApiError> {
     let limit_bytes = EXPANSION.saturating_mul(state.0.settings.batch_body_limit_bytes.get() as u64);
     let table = TableRows::of_bytes(NAME, body.clone(), limit_bytes).map_err(input)?;
@@ -61,7 +63,7 @@ pub fn answer(
     let columns = target.named_columns(&names)?;
     let mut answered = Vec::new();
     table.read(&columns, |batch, _| -> Result<(), Fault> {
-        answered.push(scored(target, batch)?);
+        answered.push(scored(target, batch, state, asked)?);
         Ok(())
     })?;
     answered.iter().for_each(|answers| target.count(answers, &state.0.metrics));
@@ -89,13 +91,9 @@ fn written(
     Ok(output.take())
 }
 
-fn scored(target: &Target, batch: &Batch) -> Result<Answers, ApiError> {
+fn scored(target: &Target, batch: &Batch, state: &ApiState, asked: &Asked) -> Result<Answers, ApiError> {
     let rows = Rows { number: batch.rows(), is_text: false };
-    let cell = |row, column| batch.cell(column, row);
-    let answers = match target {
-        Target::File(file) => rows.of_file(file.model(), cell),
-        Target::Version(serving) => rows.of_version(&serving.model, cell),
-    };
+    let answers = target.answers(rows, |row, column| batch.cell(column, row), state, asked);
     answers.map_err(|Refused { row, error }| {
         ApiError::Input(match row {
             Some(row) => format!("{}: {error}", batch.position(row)),

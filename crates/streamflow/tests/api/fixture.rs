@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
 use serde_json::json;
+use streamflow::api::observed::{Observer, Observers};
 use streamflow::api::{self, ApiState, FileModel, NamedFile};
 use streamflow::config::ApiConfig;
 use streamflow::drift::watcher::Monitoring;
@@ -148,6 +149,17 @@ impl Server {
         let key = served.as_ref().map_or_else(|| EntityKey::new("user_id"), |served| served.key.clone());
         let served = Served::new(served.map(Arc::new).into());
         let state = ApiState::new(settings, key, served.clone(), Monitoring::default());
+        Server::of_state(state, served).await
+    }
+
+    /// As [`Server::loaded`], with all protocols and an observer.
+    pub async fn observed(settings: ApiConfig, observer: Arc<dyn Observer>) -> Server {
+        let served =
+            Served::new(Some(Arc::new(serving(&table(), "1", jiff::civil::date(2024, 1, 31)))).into());
+        let state = ApiState::new(settings, EntityKey::new("user_id"), served.clone(), Monitoring::default());
+        let mut observers = Observers::default();
+        observers.push(observer);
+        state.tell(observers);
         Server::of_state(state, served).await
     }
 

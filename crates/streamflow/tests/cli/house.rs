@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
+    ("live", &["streamflow-stats"]),
     ("dataset", &[]),
     ("performance", &["streamflow-stats"]),
     ("inference", &[]),
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "streamflow-exposition",
             "streamflow-gotext",
             "streamflow-inference",
+            "streamflow-live",
             "streamflow-model",
             "streamflow-onnxruntime",
             "streamflow-outbound",
@@ -85,6 +87,7 @@ fn dependencies_point_down_only() {
             "exposition",
             "gotext",
             "inference",
+            "live",
             "model",
             "onnxruntime",
             "oracles",
