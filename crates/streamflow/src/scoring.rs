@@ -147,6 +147,9 @@ impl Refused {
     }
 }
 
+/// Takes the features of a row, in the order of the model, and its answer.
+pub type Show<'a> = &'a mut dyn FnMut(&[FeatureValue<'_>], &Answer);
+
 /// Rows whose values are in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows {
@@ -197,15 +200,37 @@ impl Rows {
         model: &Model,
         cell: impl Fn(usize, usize) -> Cell<'a>,
     ) -> Result<Answers, Refused> {
+        self.of_version_shown(model, cell, None)
+    }
+
+    /// The same; once all rows are answered, each is shown with its features in the order of the model.
+    ///
+    /// # Errors
+    /// As [`Rows::of_file`]; then no row is shown.
+    pub fn of_version_shown<'a>(
+        self,
+        model: &Model,
+        cell: impl Fn(usize, usize) -> Cell<'a>,
+        show: Option<Show<'_>>,
+    ) -> Result<Answers, Refused> {
         let features = &model.schema().features;
-        let mut found = Vec::with_capacity(self.number);
         let mut values = Vec::with_capacity(features.len());
-        for row in 0..self.number {
+        let read = |row: usize, values: &mut Vec<_>| {
             values.clear();
             for (column, feature) in features.iter().enumerate() {
                 values.push(feature_value(cell(row, column), &feature.kind, self.is_text));
             }
+        };
+        let mut found = Vec::with_capacity(self.number);
+        for row in 0..self.number {
+            read(row, &mut values);
             found.push(model.answer(&values).map_err(|error| Refused::new(Some(row), error))?);
+        }
+        if let Some(show) = show {
+            for (row, answer) in found.iter().enumerate() {
+                read(row, &mut values);
+                show(&values, answer);
+            }
         }
         Ok(Answers { unseen: vec![0; features.len()], ..answers(model, found) })
     }

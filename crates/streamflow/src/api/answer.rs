@@ -31,9 +31,9 @@ impl Serialize for Named<'_> {
 
 impl<'a> Said<'a> {
     /// What the model says, counted. None where it is no finite number, which an imported model may say.
-    pub fn of(serving: &'a Serving, answer: Answer, metrics: &Metrics) -> Option<Self> {
+    pub fn of(serving: &'a Serving, answer: &Answer, metrics: &Metrics) -> Option<Self> {
         Some(match answer {
-            Answer::Probability(probability) => {
+            &Answer::Probability(probability) => {
                 let is_positive = serving.is_positive(probability);
                 metrics.count_prediction(probability, is_positive);
                 Self::Binary { prediction: u8::from(is_positive), probability }
@@ -43,12 +43,15 @@ impl<'a> Said<'a> {
                 if probabilities.len() != classes.len() || probabilities.iter().any(|p| !p.is_finite()) {
                     return None;
                 }
-                let prediction = classes.get(largest(&probabilities))?;
+                let prediction = classes.get(largest(probabilities))?;
                 metrics.count_class(prediction);
-                Self::Multiclass { prediction, probabilities: Named { classes, probabilities } }
+                Self::Multiclass {
+                    prediction,
+                    probabilities: Named { classes, probabilities: probabilities.clone() },
+                }
             }
             Answer::Value(value) if !value.is_finite() => return None,
-            Answer::Value(value) => {
+            &Answer::Value(value) => {
                 metrics.count_value(value);
                 Self::Regression { value }
             }

@@ -11,6 +11,7 @@ use hyper::Request;
 
 use super::access_log::{AccessLog, Entry};
 use super::cors::Cors;
+use super::observed::RequestId;
 use super::request_id::{self, REQUEST_ID};
 use crate::server::{self, Peer, RequestBody};
 
@@ -22,12 +23,17 @@ pub struct Front {
     pub router: Router,
     pub cors: Option<Cors>,
     pub log: Option<AccessLog>,
+    /// Whether handlers need the names of requests.
+    pub names_requests: bool,
 }
 
 impl Front {
     /// Answers a request.
-    pub async fn answer(self: Arc<Self>, request: Request<RequestBody>) -> Response {
+    pub async fn answer(self: Arc<Self>, mut request: Request<RequestBody>) -> Response {
         let id = request_id::of(request.headers());
+        if self.names_requests {
+            request.extensions_mut().insert(RequestId(id.clone()));
+        }
         let logged = self.log.as_ref().filter(|log| log.is_due()).map(|log| Logged::new(log, &request));
         let mut response = self.route(request).await;
         if let Some(logged) = logged {

@@ -16,6 +16,7 @@ mod json_fault;
 mod keys;
 pub mod metrics;
 mod models;
+pub mod observed;
 mod openapi;
 mod predict;
 mod predict_rows;
@@ -23,7 +24,7 @@ mod protocols;
 mod request;
 mod request_id;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -48,6 +49,7 @@ use front::Front;
 use keys::{Key, KeyRing};
 use metrics::Metrics;
 use models::Models;
+use observed::{Asked, Observers};
 
 pub use features::FileModel;
 pub use keys::{new_key, own_key};
@@ -72,6 +74,8 @@ struct ApiParts {
     load: Arc<Load>,
     keys: KeyRing,
     openapi: Bytes,
+    /// Who is told of answers; set before the first request.
+    observers: OnceLock<Observers>,
 }
 
 impl ApiState {
@@ -92,6 +96,23 @@ impl ApiState {
         settings.protocols.get_or_insert_with(|| Protocol::ALL.to_vec());
         let models = Models::of_files(files)?;
         Ok(Self::of(settings, String::new(), Served::default(), Monitoring::default(), models))
+    }
+
+    /// Tells these of every answer from here on. Whoever came first stays.
+    pub fn tell(&self, observers: Observers) {
+        let _ = self.0.observers.set(observers);
+    }
+
+    /// Who is told of answers; none where nobody is.
+    fn observers(&self) -> Option<&Observers> {
+        self.0.observers.get().filter(|observers| !observers.is_empty())
+    }
+
+    /// Tells of a request that has its status.
+    fn tell_of_request(&self, asked: &Asked, status: u16) {
+        if let Some(observers) = self.observers() {
+            observers.request(asked, status);
+        }
     }
 
     /// What is known of an MLflow server, to be kept up to date by whoever asks it.
@@ -126,6 +147,7 @@ impl ApiState {
             models,
             mlflow: Watched::default(),
             monitoring,
+            observers: OnceLock::new(),
         }))
     }
 
@@ -207,7 +229,7 @@ async fn listen(
     let (log, writing) = log.transpose()?.unzip();
     let cors = Cors::of(&settings.cors_origins);
     let tls = settings.tls.as_ref().map(|files| Tls::open_for(files.into(), speaks)).transpose()?;
-    let front = Arc::new(Front { router, cors, log });
+    let front = Arc::new(Front { router, cors, log, names_requests: state.observers().is_some() });
     let listening = Listening { load, tls, speaks, ..Listening::new(listener, limits) };
     server::serve(listening, move |request| front.clone().answer(request), shutdown).await?;
     match writing {

@@ -9,13 +9,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use streamflow_dataset::Period;
+use streamflow_model::{Answer, FeatureValue};
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
-use super::metrics::Metrics;
+use super::observed::{Asked, ObservedRow};
 use super::request::{self, BATCH_FIELD};
 use crate::serving::{Entity, FeaturesUsed, Serving};
 
@@ -180,18 +181,25 @@ pub async fn predict_named(
 
 async fn predicted(state: &ApiState, model: Option<&str>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
+    let asked = Asked::of(&request, "predict");
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_one(state, model, request).await,
+        Ok(()) => answer_one(state, model, request, &asked).await,
         Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     observation.code = response.status().as_u16();
     state.count(key.as_ref(), observation.code);
+    state.tell_of_request(&asked, observation.code);
     response
 }
 
-async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> Result<Vec<u8>, ApiError> {
+async fn answer_one(
+    state: &ApiState,
+    model: Option<&str>,
+    request: Request,
+    asked: &Asked,
+) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
     let is_packed = request::is_packed(request.headers())?;
     let limit = state.0.settings.body_limit_bytes.get();
@@ -208,7 +216,7 @@ async fn answer_one(state: &ApiState, model: Option<&str>, request: Request) -> 
         let serving = state.0.served.load();
         let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
         let entity = value.entity(serving, &state.0.entity, None)?;
-        match result(serving, &state.0.metrics, entity) {
+        match result(serving, state, entity, asked) {
             BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
             BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
                 error: unknown.error,
@@ -247,28 +255,35 @@ pub async fn predict_batch_named(
 }
 
 async fn predicted_batch(state: &ApiState, model: Option<String>, request: Request) -> Response {
+    let asked = Asked::of(&request, "batch");
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
-        Ok(()) => answer_many(state, model, request).await,
+        Ok(()) => answer_many(state, model, request, asked.clone()).await,
         Err(error) => Err(error),
     };
     let response = answer.map_or_else(ApiError::into_response, json);
     let code = response.status().as_u16();
     state.0.metrics.count_batch(code);
     state.count(key.as_ref(), code);
+    state.tell_of_request(&asked, code);
     response
 }
 
-async fn answer_many(state: &ApiState, model: Option<String>, request: Request) -> Result<Vec<u8>, ApiError> {
+async fn answer_many(
+    state: &ApiState,
+    model: Option<String>,
+    request: Request,
+    asked: Asked,
+) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
     let work = move |state: &ApiState, body: &Bytes| match state.0.models.file(model.as_deref())? {
         Some(file) => file.answer_rows(body, state),
-        None => batch(state, body),
+        None => batch(state, body, &asked),
     };
     exchange::of_many(state, request, work).await
 }
 
-fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
+fn batch(state: &ApiState, body: &Bytes, asked: &Asked) -> Result<Vec<u8>, ApiError> {
     let values = request::parse_batch(body, state.0.settings.batch_limit.get())?;
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
@@ -277,31 +292,42 @@ fn batch(state: &ApiState, body: &Bytes) -> Result<Vec<u8>, ApiError> {
         .enumerate()
         .map(|(index, value)| value.entity(serving, BATCH_FIELD, Some(index)))
         .collect::<Result<Vec<_>, _>>()?;
-    let results: Vec<_> =
-        entities.into_iter().map(|entity| result(serving, &state.0.metrics, entity)).collect();
+    let results: Vec<_> = entities.into_iter().map(|entity| result(serving, state, entity, asked)).collect();
     let size_bytes = 256 + 768 * results.len();
     let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
     Ok(written(&body, size_bytes))
 }
 
-fn result<'a>(serving: &'a Serving, metrics: &Metrics, entity: Entity<'a>) -> BatchResult<'a> {
+fn result<'a>(serving: &'a Serving, state: &ApiState, entity: Entity<'a>, asked: &Asked) -> BatchResult<'a> {
     let name = serving.entity_name.as_str();
+    let tell = |entity: &Entity, features: Option<&[FeatureValue]>, answer: Option<&Answer>, status: u16| {
+        if let Some(observers) = state.observers() {
+            observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
+        }
+    };
     let Some(row) = serving.features.find(&entity) else {
+        tell(&entity, None, None, 404);
         let error = format!("Missing features for {name}={entity}");
         let missing_features = serving.features.names();
         return BatchResult::Unknown(UnknownEntity { entity: (name, entity), error, missing_features });
     };
-    let answer = match serving.predict(row) {
+    let features = serving.features.values(row);
+    let unpredictable = |entity: Entity<'a>, error: String| {
+        tell(&entity, Some(&features), None, 422);
+        BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error })
+    };
+    let answer = match serving.model.answer(&features) {
         Ok(answer) => answer,
         Err(error) => {
             let error = format!("The features of {name}={entity} do not fit the model: {error}");
-            return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+            return unpredictable(entity, error);
         }
     };
-    let Some(said) = Said::of(serving, answer, metrics) else {
+    let Some(said) = Said::of(serving, &answer, &state.0.metrics) else {
         let error = format!("The model says no finite number for {name}={entity}");
-        return BatchResult::Unpredictable(UnpredictableEntity { entity: (name, entity), error });
+        return unpredictable(entity, error);
     };
+    tell(&entity, Some(&features), Some(&answer), 200);
     BatchResult::Predicted(Prediction {
         entity: (name, entity),
         said,

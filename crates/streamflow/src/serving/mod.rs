@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use streamflow_dataset::Period;
-use streamflow_model::{Answer, Model};
+use streamflow_model::Model;
 
 pub use loader::Loader;
 pub use online_features::{Entity, FeaturesUsed, OnlineFeatures, Row};
@@ -37,15 +37,6 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// What the model says of the entity at `row`.
-    ///
-    /// # Errors
-    /// A value that an imported model does not take, such as a missing one where it has no place for it. A model that
-    /// was trained here takes all values of its features' types.
-    pub fn predict(&self, row: Row) -> Result<Answer, streamflow_model::Error> {
-        self.model.answer(&self.features.values(row))
-    }
-
     /// True when a probability is at or over the model's decision threshold.
     #[must_use]
     pub fn is_positive(&self, probability: f64) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use streamflow_dataset::Cell;
 use streamflow_inference::{self as inference, Kind, Labels, Level};
-use streamflow_model::Kind as VersionKind;
+use streamflow_model::{Answer, FeatureValue, Kind as VersionKind};
 
 use super::datatype::Datatype;
 use super::table::Table;
@@ -13,6 +13,7 @@ use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::json::Json;
 use crate::api::models::Target;
+use crate::api::observed::{Asked, ObservedRow};
 use crate::scoring::{Answers, Numbers, Refused, Rows};
 
 /// The answer of one value or class a row.
@@ -116,14 +117,22 @@ impl Target {
     ///
     /// # Errors
     /// More rows than configured, a feature without a column, a value that the model does not take.
-    pub fn score(&self, table: &Table, state: &ApiState) -> Result<Answers, ApiError> {
+    pub fn score(&self, table: &Table, state: &ApiState, asked: &Asked) -> Result<Answers, ApiError> {
         check_rows(table.rows(), state)?;
         let columns = self.columns(table)?;
         let rows = Rows { number: table.rows(), is_text: table.is_text };
         let cell = |row, column: usize| -> Cell { table.cell(row, columns[column]) };
         let answers = match self {
             Target::File(file) => rows.of_file(file.model(), cell),
-            Target::Version(serving) => rows.of_version(&serving.model, cell),
+            Target::Version(serving) => {
+                let mut tell = |features: &[FeatureValue], answer: &Answer| {
+                    let (features, answer) = (Some(features), Some(answer));
+                    let row = ObservedRow { asked, serving, entity: None, features, answer, status: 200 };
+                    state.observers().into_iter().for_each(|observers| observers.row(&row));
+                };
+                let is_told = state.observers().is_some();
+                rows.of_version_shown(&serving.model, cell, is_told.then_some(&mut tell))
+            }
         };
         let answers = answers.map_err(|Refused { row, error }| {
             ApiError::Input(match row {

@@ -13,6 +13,7 @@ use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::json::Json as Value;
 use crate::api::models::Target;
+use crate::api::observed::Asked;
 
 /// What metrics call it.
 const PROTOCOL: &str = "kserve";
@@ -48,9 +49,9 @@ async fn ask(State(state): State<ApiState>, Path(path): Path<String>, request: R
         return ApiError::NoSuchPath(format!("/v1/models/{path}")).into_response();
     }
     let model = model.to_owned();
-    let answer = super::answer(&state, PROTOCOL, request, move |state, _, body| {
+    let answer = super::answer(&state, PROTOCOL, request, move |state, asked, _, body| {
         let target = state.0.models.find(&model, None)?;
-        predicted(state, &target, body)
+        predicted(state, asked, &target, body)
     });
     match answer.await {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
@@ -61,7 +62,7 @@ async fn ask(State(state): State<ApiState>, Path(path): Path<String>, request: R
     }
 }
 
-fn predicted(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+fn predicted(state: &ApiState, asked: &Asked, target: &Target, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let input = |message: &str| ApiError::Input(message.to_owned());
     let read = Value::read(body)?;
     let read = read.ok_or_else(|| input("Unrecognized request format: the body is empty"))?;
@@ -75,6 +76,6 @@ fn predicted(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, 
         Some(Value::Object(_)) => target.records(rows, what, state)?,
         _ => Table::of_lists(rows, None, what)?,
     };
-    let answers = target.score(&table, state)?;
+    let answers = target.score(&table, state, asked)?;
     Predictions::new(&answers, table.rows()).written(serde_json::ser::CompactFormatter)
 }

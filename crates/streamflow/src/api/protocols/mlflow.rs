@@ -18,6 +18,7 @@ use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::json::{Json as Value, shortened};
 use crate::api::models::Target;
+use crate::api::observed::Asked;
 
 /// What metrics call it.
 const PROTOCOL: &str = "mlflow";
@@ -36,14 +37,14 @@ async fn ping(State(state): State<ApiState>) -> Result<&'static str, ApiError> {
 }
 
 async fn invocations(State(state): State<ApiState>, request: Request) -> Response {
-    let answer = super::answer(&state, PROTOCOL, request, |state, headers, body| {
+    let answer = super::answer(&state, PROTOCOL, request, |state, asked, headers, body| {
         let target = state.0.models.only()?;
         match media_type(headers).as_str() {
             "text/csv" => {
                 let records = csv::records(body)?;
-                scored(state, &target, csv::table(&records)?, PREDICT)
+                scored(state, asked, &target, csv::table(&records)?, PREDICT)
             }
-            "application/json" => of_json(state, &target, body),
+            "application/json" => of_json(state, asked, &target, body),
             other => Err(ApiError::ContentType(other.to_owned())),
         }
     });
@@ -59,7 +60,7 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn of_json(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+fn of_json(state: &ApiState, asked: &Asked, target: &Target, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let read = Value::read(body)?;
     let members = read.as_ref().and_then(Value::object).unwrap_or_default();
     let given: Vec<&str> =
@@ -98,7 +99,7 @@ fn of_json(state: &ApiState, target: &Target, body: &[u8]) -> Result<Vec<u8>, Ap
         }
     };
     table.is_text = true;
-    scored(state, target, table, output)
+    scored(state, asked, target, table, output)
 }
 
 fn of_split<'a>(split: &'a Value<'a>) -> Result<Table<'a>, ApiError> {
@@ -138,8 +139,14 @@ fn of_columns<'a>(columns: &'a [(std::borrow::Cow<'a, str>, Value<'a>)]) -> Resu
     Table::of_columns(blocks)
 }
 
-fn scored(state: &ApiState, target: &Target, table: Table, output: &str) -> Result<Vec<u8>, ApiError> {
-    let answers = target.score(&table, state)?;
+fn scored(
+    state: &ApiState,
+    asked: &Asked,
+    target: &Target,
+    table: Table,
+    output: &str,
+) -> Result<Vec<u8>, ApiError> {
+    let answers = target.score(&table, state, asked)?;
     Predictions::named(&answers, output, table.rows()).written(Spaced)
 }
 

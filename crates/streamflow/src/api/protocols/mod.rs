@@ -22,6 +22,7 @@ use axum::http::HeaderMap;
 
 use super::error::ApiError;
 use super::keys::Key;
+use super::observed::Asked;
 use super::{ApiState, exchange};
 use crate::config::Protocol;
 
@@ -40,18 +41,24 @@ pub async fn answer<T: Send + 'static>(
     state: &ApiState,
     protocol: &'static str,
     request: Request,
-    work: impl FnOnce(&ApiState, &HeaderMap, &Bytes) -> Result<T, ApiError> + Send + 'static,
+    work: impl FnOnce(&ApiState, &Asked, &HeaderMap, &Bytes) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let mut observation = state.0.metrics.observe_request();
+    let asked = Asked::of(&request, protocol);
+    let asked_by_work = asked.clone();
     let headers = request.headers().clone();
     let (key, admitted) = state.admit(&headers);
     let answered = match admitted {
-        Ok(()) => exchange::of_many(state, request, move |state, body| work(state, &headers, body)).await,
+        Ok(()) => {
+            let work = move |state: &ApiState, body: &Bytes| work(state, &asked_by_work, &headers, body);
+            exchange::of_many(state, request, work).await
+        }
         Err(error) => Err(error),
     };
     observation.code = answered.as_ref().map_or_else(|error| error.status().as_u16(), |_| 200);
     state.0.metrics.count_protocol(protocol, observation.code);
     state.count(key.as_ref(), observation.code);
+    state.tell_of_request(&asked, observation.code);
     answered
 }
 

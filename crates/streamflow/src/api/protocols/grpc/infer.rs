@@ -10,6 +10,7 @@ use crate::api::ApiState;
 use crate::api::error::ApiError;
 use crate::api::json::{Json, shortened};
 use crate::api::models::Target;
+use crate::api::observed::Asked;
 use crate::api::protocols::asked::Output;
 use crate::api::protocols::datatype::{Datatype, decode_base64, of_integer, utf8};
 use crate::api::protocols::table::Block;
@@ -24,7 +25,7 @@ const MOST_TENSORS: usize = 10_000;
 ///
 /// # Errors
 /// What is no sound message, and what the model does not take.
-pub fn answer(state: &ApiState, message: Bytes) -> Result<ModelInferResponse, ApiError> {
+pub fn answer(state: &ApiState, asked: &Asked, message: Bytes) -> Result<ModelInferResponse, ApiError> {
     let unsound =
         |error: prost::DecodeError| ApiError::Input(format!("the message is no sound protobuf: {error}"));
     let tensors = count_tensors(message.clone()).map_err(unsound)?;
@@ -44,7 +45,7 @@ pub fn answer(state: &ApiState, message: Bytes) -> Result<ModelInferResponse, Ap
     let tensors = read_tensors(&request)?;
     let table = tensor::table(tensors, Content::of(content_type(&request.parameters))?, &target)?;
     let rows = table.rows();
-    let answers = target.score(&table, state)?;
+    let answers = target.score(&table, state, asked)?;
     let id = if request.id.is_empty() { new_id()? } else { request.id.clone() };
     written(&target, id, rows, &answers, &wanted)
 }

@@ -18,6 +18,7 @@ use super::v2::metadata::{IndexEntry, ModelMetadata, ServerMetadata};
 use super::{Change, answer};
 use crate::api::ApiState;
 use crate::api::error::ApiError;
+use crate::api::observed::Asked;
 use crate::api::request::unpack;
 
 /// What metrics call it.
@@ -66,10 +67,10 @@ async fn call(State(state): State<ApiState>, Path(method): Path<String>, request
 }
 
 async fn infer_one(state: &ApiState, request: Request) -> Result<Response, Refusal> {
-    let work = |state: &ApiState, headers: &HeaderMap, body: &Bytes| {
+    let work = |state: &ApiState, asked: &Asked, headers: &HeaderMap, body: &Bytes| {
         let limit = state.0.settings.batch_body_limit_bytes.get();
         let message = unframed(headers, body, limit)?;
-        infer::answer(state, message).map(|answer| framed(&answer))
+        infer::answer(state, asked, message).map(|answer| framed(&answer))
     };
     Ok(answered(answer(state, PROTOCOL, request, work).await?))
 }

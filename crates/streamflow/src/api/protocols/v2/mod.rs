@@ -20,6 +20,7 @@ use super::{Change, change, tensor};
 use crate::api::ApiState;
 use crate::api::error::{ApiError, Detail};
 use crate::api::json::Json as Value;
+use crate::api::observed::Asked;
 pub use answer::{Wanted, new_id};
 use metadata::{IndexEntry, ModelMetadata, ServerMetadata};
 
@@ -96,14 +97,15 @@ async fn infer_version(
 }
 
 async fn answered(state: &ApiState, model: String, version: Option<String>, request: Request) -> Response {
-    let answer = super::answer(state, PROTOCOL, request, move |state, headers, body| {
-        inferred(state, headers, body, &model, version.as_deref())
+    let answer = super::answer(state, PROTOCOL, request, move |state, asked, headers, body| {
+        inferred(state, asked, headers, body, &model, version.as_deref())
     });
     answer.await.unwrap_or_else(error)
 }
 
 fn inferred(
     state: &ApiState,
+    asked: &Asked,
     headers: &HeaderMap,
     body: &Bytes,
     model: &str,
@@ -120,7 +122,7 @@ fn inferred(
     let wanted = Wanted::of(&request.outputs, request.is_binary, &target)?;
     let table: Table = tensor::table(request.tensors, request.content, &target)?;
     let rows = table.rows();
-    let answers = target.score(&table, state)?;
+    let answers = target.score(&table, state, asked)?;
     answer::written(&target, request.id, rows, &answers, &wanted)
 }
 
