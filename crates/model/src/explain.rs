@@ -197,6 +197,17 @@ impl Model {
         Ok(Explanation { scale: self.contribution_scale(), outputs: outputs(&found) })
     }
 
+    /// Whether answers can be explained; it is looked at once.
+    ///
+    /// # Errors
+    /// As [`Model::explain`].
+    pub fn check_explained(&self) -> Result<(), Error> {
+        match &self.predictor {
+            Predictor::Trained(boosters) => self.explaining.trees(boosters).map(|_| ()),
+            Predictor::Imported(imported) => Ok(imported.model.check_explained()?),
+        }
+    }
+
     /// What contributions are in: see [`Explanation::scale`].
     pub fn contribution_scale(&self) -> &'static str {
         match &self.predictor {

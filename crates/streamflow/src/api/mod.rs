@@ -8,6 +8,7 @@ mod answer;
 mod cors;
 mod error;
 mod exchange;
+mod explained;
 mod features;
 mod front;
 mod health;

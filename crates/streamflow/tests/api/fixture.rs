@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use jiff::civil::{Date, date};
+use streamflow::api::observed::{Observer, Observers};
 use streamflow::api::{self, ApiState, FileModel, NamedFile};
 use streamflow::config::ApiConfig;
 use streamflow::drift::watcher::Monitoring;
@@ -127,6 +128,17 @@ impl Server {
     pub async fn start(settings: ApiConfig, served: Option<Serving>) -> Server {
         let served = Served::new(served.map(Arc::new).into());
         let state = ApiState::new(settings, "user_id".into(), served.clone(), Monitoring::default());
+        Server::of_state(state, served).await
+    }
+
+    /// As [`Server::loaded`], with all protocols and an observer.
+    pub async fn observed(settings: ApiConfig, observer: Arc<dyn Observer>) -> Server {
+        let served =
+            Served::new(Some(Arc::new(serving(&table(), "1", jiff::civil::date(2024, 1, 31)))).into());
+        let state = ApiState::new(settings, "user_id".into(), served.clone(), Monitoring::default());
+        let mut observers = Observers::default();
+        observers.push(observer);
+        state.tell(observers);
         Server::of_state(state, served).await
     }
 
