@@ -4,6 +4,7 @@
 //! dashboards that exist: they do not change.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -21,6 +22,7 @@ use super::features::{FileModel, VERSION};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::mlflow::Status;
+use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
 use crate::store::State as RunState;
 
@@ -73,6 +75,8 @@ pub struct Now<'a> {
     pub files: &'a [Arc<FileModel>],
     /// What is known of an MLflow server, where one is named.
     pub mlflow: Option<&'a Status>,
+    /// What becomes of answers that are kept, where they are.
+    pub log: Option<&'a Counts>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -248,6 +252,9 @@ impl Metrics {
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
+        if let Some(log) = now.log {
+            render_log(&mut text, log);
+        }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
         text.finish()
@@ -300,6 +307,20 @@ fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
             text.gauge("streamflow_model_performance_usual_upper", help, &labels, *upper);
         }
     }
+}
+
+fn render_log(text: &mut Writer, log: &Counts) {
+    let of = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+    let help = "Answers that were written to the log of predictions.";
+    text.counters("prediction_log_rows_total", help, [(Vec::new(), of(&log.written))].into_iter());
+    let dropped = [("queue", of(&log.dropped_by_queue)), ("disk", of(&log.dropped_by_disk))];
+    text.counters(
+        "prediction_log_dropped_total",
+        "Answers that the log of predictions lacks: the queue was full, or the disk took nothing.",
+        dropped.into_iter().map(|(reason, count)| (vec![("reason", reason)], count)),
+    );
+    let help = "Bytes of the log of predictions, as of the last look a minute ago at most.";
+    text.gauge("prediction_log_size_bytes", help, &[], of(&log.size_bytes));
 }
 
 /// What the newest drift report, the newest evaluation and the recorded runs say.
@@ -393,6 +414,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             wait: state.0.load.wait(),
             files: &files,
             mlflow: mlflow.as_ref().as_ref(),
+            log: state.0.log.get().map(Sink::counts),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

@@ -15,6 +15,7 @@ mod health;
 mod json;
 mod json_fault;
 mod keys;
+pub mod logged;
 pub mod metrics;
 mod models;
 pub mod observed;
@@ -40,6 +41,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
 use crate::mlflow::Watched;
+use crate::predictions::Sink;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
 use crate::serving::Served;
@@ -77,6 +79,8 @@ struct ApiParts {
     openapi: Bytes,
     /// Who is told of answers; set before the first request.
     observers: OnceLock<Observers>,
+    /// Where answers are kept, where they are.
+    log: OnceLock<Sink>,
 }
 
 impl ApiState {
@@ -102,6 +106,11 @@ impl ApiState {
     /// Tells these of every answer from here on. Whoever came first stays.
     pub fn tell(&self, observers: Observers) {
         let _ = self.0.observers.set(observers);
+    }
+
+    /// Tells in the metrics what becomes of answers that are kept there.
+    pub fn watch_log(&self, sink: Sink) {
+        let _ = self.0.log.set(sink);
     }
 
     /// Who is told of answers; none where nobody is.
@@ -149,6 +158,7 @@ impl ApiState {
             mlflow: Watched::default(),
             monitoring,
             observers: OnceLock::new(),
+            log: OnceLock::new(),
         }))
     }
 
