@@ -12,11 +12,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::labels::Desk;
 use crate::api::logged::Logging;
 use crate::api::observed::Observers;
 use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
+use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
@@ -28,6 +30,7 @@ use crate::predictions::{self, Naming, Writing};
 use crate::prefect;
 use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
+use crate::store::Store;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
@@ -127,12 +130,13 @@ pub async fn serve(
     let followed = workspace.clone();
     let Workspace { config, store, reports, data_dir, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
+    let labels = store.clone();
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
     let watcher = watcher.with_success_ages(ages);
     let entity = config.dataset.entity.to_string();
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let mut observers = Observers::default();
-    let logging = log_of(&config, &data_dir, &state, &mut observers)?;
+    let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
     state.tell(observers);
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
@@ -155,6 +159,7 @@ pub async fn serve(
 fn log_of(
     config: &Config,
     data_dir: &Path,
+    store: &Store,
     state: &ApiState,
     observers: &mut Observers,
 ) -> anyhow::Result<Option<Writing>> {
@@ -164,6 +169,8 @@ fn log_of(
     let naming = Naming::of(config.log.entity)?;
     let (sink, writing) = predictions::open(&predictions::folder(data_dir), &config.log)?;
     state.watch_log(sink.clone());
+    let task = task_of(&config.dataset.label);
+    state.take_labels(Desk { store: store.clone(), task, naming: naming.clone() });
     observers.push(Arc::new(Logging::new(sink, naming, config.log.share)));
     Ok(Some(writing))
 }

@@ -25,6 +25,7 @@ use crate::mlflow::Status;
 use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
 use crate::store::State as RunState;
+use crate::store::labels::Added;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -55,6 +56,7 @@ pub struct Metrics {
     batch_responses: Responses,
     key_responses: IntCounterVec,
     protocol_responses: IntCounterVec,
+    labels: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
@@ -138,6 +140,11 @@ impl Default for Metrics {
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
             ),
+            labels: counters(
+                "api_labels_total",
+                "Labels of earlier answers that were sent, by what they changed.",
+                &["outcome"],
+            ),
             key_responses: counters(
                 "api_key_responses_total",
                 "Answers to requests for predictions, by key and status code.",
@@ -179,6 +186,15 @@ impl Metrics {
         self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
     }
 
+    /// Counts what labels changed.
+    pub fn count_labels(&self, added: &Added) {
+        for (outcome, count) in
+            [("new", added.new), ("corrected", added.corrected), ("unchanged", added.unchanged)]
+        {
+            self.labels.with_label_values(&[outcome]).inc_by(count);
+        }
+    }
+
     /// Counts the answer to a request in a protocol of other model servers.
     pub fn count_protocol(&self, protocol: &str, code: u16) {
         self.protocol_responses.with_label_values(&[protocol, &code.to_string()]).inc();
@@ -218,6 +234,7 @@ impl Metrics {
             &self.batch_responses.by_code,
             &self.key_responses,
             &self.protocol_responses,
+            &self.labels,
         ];
         match serving.map_or(Task::Binary, |serving| serving.model.task()) {
             Task::Binary => own.extend([&self.predictions_by_class as &dyn Collector, &self.score]),

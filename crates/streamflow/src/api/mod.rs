@@ -15,6 +15,7 @@ mod health;
 mod json;
 mod json_fault;
 mod keys;
+pub mod labels;
 pub mod logged;
 pub mod metrics;
 mod models;
@@ -81,6 +82,8 @@ struct ApiParts {
     observers: OnceLock<Observers>,
     /// Where answers are kept, where they are.
     log: OnceLock<Sink>,
+    /// Where labels go, where answers are kept.
+    desk: OnceLock<labels::Desk>,
 }
 
 impl ApiState {
@@ -111,6 +114,11 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Takes labels from here on.
+    pub fn take_labels(&self, desk: labels::Desk) {
+        let _ = self.0.desk.set(desk);
     }
 
     /// Who is told of answers; none where nobody is.
@@ -159,6 +167,7 @@ impl ApiState {
             monitoring,
             observers: OnceLock::new(),
             log: OnceLock::new(),
+            desk: OnceLock::new(),
         }))
     }
 
@@ -267,6 +276,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/predict/batch", post(predict::predict_batch))
         .route("/predict/{model}", post(predict::predict_named))
         .route("/predict/{model}/batch", post(predict::predict_batch_named))
+        .route("/labels", post(labels::labels))
         .merge(protocols::routes(&protocols))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -282,7 +292,8 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// The paths that are answered with a slash too many as Starlette does.
-const PATHS: [&str; 6] = ["/predict", "/predict/batch", "/health", "/ready", "/metrics", "/openapi.json"];
+const PATHS: [&str; 7] =
+    ["/predict", "/predict/batch", "/labels", "/health", "/ready", "/metrics", "/openapi.json"];
 
 /// 307 to the path without the slashes at its end, where there is one; else 404.
 async fn no_such_path(uri: Uri) -> Response {

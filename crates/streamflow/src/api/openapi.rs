@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::models::Models;
 use super::protocols::openapi::add_routes;
-use super::{ApiState, answer, explained, features, health, metrics, predict};
+use super::{ApiState, answer, explained, features, health, labels, metrics, predict};
 use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
@@ -29,8 +29,8 @@ pub struct PredictRequest {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "StreamFlow predictions", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    paths(predict::predict, predict::predict_batch, health::health, health::ready, metrics::metrics),
-    tags((name = "predictions", description = "Ask the served model"), (name = "service", description = "Health and metrics")),
+    paths(predict::predict, predict::predict_batch, labels::labels, health::health, health::ready, metrics::metrics),
+    tags((name = "predictions", description = "Ask the served model"), (name = "labels", description = "Say what came true"), (name = "service", description = "Health and metrics")),
 )]
 struct Document;
 

@@ -42,6 +42,9 @@ pub struct Found {
     /// Rows of the log of predictions.
     #[serde(default)]
     pub predictions: u64,
+    /// Labels that came after answers.
+    #[serde(default)]
+    pub labels: u64,
     /// Files of models. They are left as they are.
     pub models: Vec<String>,
     /// Whether a table of a snapshot has it, or it was forgotten before: other words are none of anybody.
@@ -89,6 +92,7 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
     let entity = workspace.snapshots.entity_text(entity)?;
     let named = named(workspace, &entity);
     let of_log = entity.clone();
+    let labels = workspace.store.labels_of(&label_names(workspace, &entity)?).await?;
     let database = workspace.store.texts_naming(&named).await?;
     let snapshots = workspace.snapshots.clone();
     let (rows, is_forgotten) = tokio::task::spawn_blocking(move || {
@@ -100,7 +104,7 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
         (format!("{} {}", rows.as_of, rows.table.as_deref().unwrap_or("validation result")), rows.rows)
     };
     let snapshots = rows.into_iter().map(shown).collect();
-    let mut found = Found { snapshots, database, is_known, ..Found::default() };
+    let mut found = Found { snapshots, database, labels, is_known, ..Found::default() };
     let workspace = workspace.clone();
     tokio::task::spawn_blocking(move || {
         found.reports = reports(&workspace, &named)?.into_iter().map(|(name, _, _)| name).collect();
@@ -187,6 +191,7 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     clear_snapshots(workspace, wish).await?;
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
+    workspace.store.forget_labels(&label_names(workspace, &wish.entity)?).await?;
     let (of, in_files) = (workspace.clone(), named.clone());
     let entity = wish.entity.clone();
     tokio::task::spawn_blocking(move || clear_files(&of, &in_files, &entity)).await??;
@@ -236,6 +241,13 @@ fn named(workspace: &Workspace, entity: &str) -> Named {
 /// How entities stand in the log of predictions. Without the key of hashed ones, those in clear are found.
 fn naming(workspace: &Workspace) -> anyhow::Result<Naming> {
     Naming::of(workspace.config.log.entity)
+}
+
+/// How labels may name an entity.
+fn label_names(workspace: &Workspace, entity: &str) -> anyhow::Result<Vec<String>> {
+    let kept = naming(workspace)?.of_entity(entity).map(String::from);
+    let other = kept.filter(|kept| kept != entity);
+    Ok([Some(entity.to_owned()), other].into_iter().flatten().collect())
 }
 
 fn log(workspace: &Workspace) -> PathBuf {

@@ -2,7 +2,7 @@
 
 mod export;
 pub mod import;
-mod show;
+pub mod show;
 
 use std::process::ExitCode;
 
