@@ -118,6 +118,18 @@ export interface ErrorBody {
   error: string;
 }
 
+/** What one feature contributes. */
+export interface FeatureImportance {
+  /** The column that it is taken from. */
+  feature: string;
+  /** Its share of the loss reduction by all splits; none of an imported version. */
+  gain_share: number | null;
+  /** The mean size of what it adds to an answer, over at most 500 rows: held-out ones of a trained version, those of the month that an imported one was checked on. */
+  mean_abs_contribution: number | null;
+  /** Splits on it; none of an imported version. */
+  splits: number | null;
+}
+
 /** A flow as lists show it. */
 export interface FlowDescription {
   doc: string;
@@ -499,3 +511,13 @@ export interface Transition {
 
 /** What a panel's numbers are. */
 export type Unit = "short" | "reqps" | "ops" | "percentunit" | "seconds" | "bytes" | "string";
+
+/** What the features of a version contribute. */
+export interface VersionImportance {
+  /** The features, the one that contributes most first. */
+  features: FeatureImportance[];
+  /** What `mean_abs_contribution` is in: `log_odds`, `log`, `value` or `margin`. */
+  scale: string;
+  /** Why no mean contributions are known; none where they are. */
+  unexplained: string | null;
+}

@@ -50,6 +50,7 @@ export const fetchReports = (signal?: AbortSignal): Promise<api.Report[]> => get
 export const fetchReport = (name: string, signal?: AbortSignal): Promise<ReportDetail> => get(`reports/${encodeURIComponent(name)}`, signal);
 export const runReport = (request: { reference: string; current: string; profile?: string; threshold?: number }): Promise<api.Report> => post('reports', request);
 export const fetchModels = (signal?: AbortSignal): Promise<api.Models> => get('models', signal);
+export const fetchImportance = (version: number, signal?: AbortSignal): Promise<api.VersionImportance> => get(`models/${version}/importance`, signal);
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
 export const rollBack = (): Promise<unknown> => post('models/rollback', {});
 export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);

@@ -4,6 +4,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { linkTo, place } from '../location';
 import { Changes } from '../models/Changes';
 import { Compare } from '../models/Compare';
+import { Importance } from '../models/Importance';
 import { Lineage } from '../models/Lineage';
 import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
@@ -88,7 +89,14 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
         )}
       </div>
       <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
-      {shown ? <Lineage version={shown} /> : rest !== '' && <Empty title="There is no such version">{rest} is not a version of {list.name}.</Empty>}
+      {shown ? (
+        <>
+          <Lineage version={shown} />
+          <Importance version={shown} />
+        </>
+      ) : (
+        rest !== '' && <Empty title="There is no such version">{rest} is not a version of {list.name}.</Empty>
+      )}
       <Compare list={list} />
       <Changes shown={list.production} />
       {intent && <Ask intent={intent} production={production} close={finish} />}

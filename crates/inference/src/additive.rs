@@ -9,7 +9,7 @@ use crate::link::Width;
 use crate::predictions::Matrix;
 
 /// A forest whose leaves are added up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Sum {
     pub forest: Forest,
     /// What each leaf adds, by its place in the forest.
@@ -19,6 +19,8 @@ pub(crate) struct Sum {
     /// The margin before any tree, for each output.
     pub base: Vec<f64>,
     pub width: Width,
+    /// The training rows of each leaf, or their weight, by its place in the forest, where the file has them.
+    pub covers: Option<Vec<f64>>,
 }
 
 impl Sum {
@@ -64,6 +66,8 @@ pub(crate) struct Symmetric {
     pub trees: Vec<SymmetricTree>,
     /// For each tree, each leaf and each output, one after another.
     pub leaf_values: Vec<f64>,
+    /// For each tree and each leaf, the weight of its training rows, where the file has them.
+    pub leaf_rows: Option<Vec<f64>>,
     pub scale: f64,
     pub bias: Vec<f64>,
 }

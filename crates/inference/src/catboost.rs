@@ -3,6 +3,7 @@
 //! Inputs are rounded to 32 bits and compared with `>`, leaves are added up in 64 bits.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -84,6 +85,8 @@ struct ClassParams {
 struct Tree {
     splits: Option<Vec<Split>>,
     leaf_values: Vec<f64>,
+    #[serde(default)]
+    leaf_weights: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +145,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Model, Error> {
         has_names: named,
         classes,
         engine: Engine::Symmetric(symmetric, objective),
+        explainer: OnceLock::new(),
     })
 }
 
@@ -221,7 +225,8 @@ fn symmetric(
         };
         Some(Border { feature: feature.flat_feature_index, border: f64::from(border), missing })
     };
-    let mut symmetric = Symmetric { trees: Vec::new(), leaf_values: Vec::new(), scale, bias };
+    let mut symmetric =
+        Symmetric { trees: Vec::new(), leaf_values: Vec::new(), leaf_rows: Some(Vec::new()), scale, bias };
     for (number, tree) in trees.iter().enumerate() {
         let splits = tree.splits.as_deref().unwrap_or_default();
         let leaves = 1_usize << splits.len().min(MAX_DEPTH);
@@ -234,6 +239,11 @@ fn symmetric(
             splits.ok_or_else(|| malformed(format!("tree {number} has a split without its feature")))?;
         symmetric.trees.push(SymmetricTree { splits, first: symmetric.leaf_values.len() });
         symmetric.leaf_values.extend_from_slice(&tree.leaf_values);
+        symmetric.leaf_rows =
+            symmetric.leaf_rows.filter(|_| tree.leaf_weights.len() == leaves).map(|mut rows| {
+                rows.extend_from_slice(&tree.leaf_weights);
+                rows
+            });
     }
     Ok(symmetric)
 }

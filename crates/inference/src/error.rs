@@ -53,6 +53,14 @@ pub enum Error {
         /// What is accepted.
         expected: String,
     },
+    /// What its features add to an answer is not known.
+    #[error("{format} model without explanations: {reason}")]
+    Unexplained {
+        /// The format of the file.
+        format: Format,
+        /// Why not.
+        reason: String,
+    },
     /// The graph cannot be computed for these rows.
     #[error("ONNX operator {operator}: {reason}")]
     Operator {

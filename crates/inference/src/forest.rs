@@ -195,7 +195,14 @@ impl Forest {
         }
     }
 
-    fn step(&self, at: u32, row: &[f64]) -> u32 {
+    /// The feature that a node asks, and its left child; nothing of a leaf.
+    pub fn split(&self, at: u32) -> Option<(u32, u32)> {
+        let node = &self.nodes[at as usize];
+        (node.left != at).then_some((node.feature & FEATURE, node.left))
+    }
+
+    /// The child to which a row goes.
+    pub fn step(&self, at: u32, row: &[f64]) -> u32 {
         let node = &self.nodes[at as usize];
         let value = row[(node.feature & FEATURE) as usize];
         let missing_right = node.feature & MISSING_RIGHT != 0;

@@ -4,6 +4,7 @@
 //! value is differs by node: nothing (it is 0.0), zero, or NaN. In a categorical split the codes of the set go left.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use crate::additive::Sum;
 use crate::forest::{CodeSet, Forest, Source, Test};
@@ -57,6 +58,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Model, Error> {
         has_names: true,
         classes,
         engine: Engine::Sum(sum, objective),
+        explainer: OnceLock::new(),
     })
 }
 
@@ -225,6 +227,7 @@ fn sum(trees: &[Block], outputs: usize, features: usize) -> Result<Sum, Error> {
         outputs: Vec::new(),
         base: vec![0.0; outputs],
         width: Width::Double,
+        covers: Some(Vec::new()),
     };
     for (number, tree) in trees.iter().enumerate() {
         if tree.find("is_linear") == Some("1") {
@@ -239,8 +242,15 @@ fn sum(trees: &[Block], outputs: usize, features: usize) -> Result<Sum, Error> {
         let places = sum.forest.push(&nodes(tree, leaves)?, 0, features);
         let places = places.map_err(|reason| malformed(format!("{}: {reason}", tree.name)))?;
         sum.values.resize(sum.forest.nodes(), 0.0);
+        // A tree of one leaf has none of them to weigh.
+        let rows: Vec<f64> = if leaves == 1 { vec![1.0] } else { tree.numbers("leaf_count")? };
+        sum.covers = sum.covers.filter(|_| rows.len() == leaves);
         for (node, place) in places {
             sum.values[place as usize] = values[node - (leaves - 1)];
+            if let Some(covers) = &mut sum.covers {
+                covers.resize(sum.forest.nodes(), 0.0);
+                covers[place as usize] = rows[node - (leaves - 1)];
+            }
         }
         sum.outputs.push((number % outputs) as u32);
     }

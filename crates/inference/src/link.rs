@@ -6,9 +6,10 @@ use crate::predictions::{Labels, Matrix};
 ///
 /// Sums, products and quotients of two 32-bit numbers that are computed in 64 bits and rounded are those that 32 bits
 /// give, so everything is a double here and is rounded where the library rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Width {
     Single,
+    #[default]
     Double,
 }
 

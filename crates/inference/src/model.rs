@@ -1,8 +1,10 @@
 //! A model read from its file: its features, its kind of answer, and the answers.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use crate::additive::{Sum, Symmetric};
+use crate::explain::Explainer;
 use crate::input::Encoded;
 use crate::link::{Objective, Role, Width};
 use crate::onnx::Graph;
@@ -50,6 +52,8 @@ pub struct Model {
     pub(crate) has_names: bool,
     pub(crate) classes: Option<Labels>,
     pub(crate) engine: Engine,
+    /// Made when a row is explained for the first time.
+    pub(crate) explainer: OnceLock<Result<Explainer, String>>,
 }
 
 /// What computes the answers.
@@ -203,7 +207,7 @@ impl Model {
         }
     }
 
-    fn refuses_infinity(&self) -> bool {
+    pub(crate) fn refuses_infinity(&self) -> bool {
         self.format.library() == "XGBoost"
     }
 
@@ -220,7 +224,12 @@ impl Model {
     }
 
     /// Rows as numbers of the library's width, and the rows of each feature with an unseen level.
-    fn encode(&self, values: &[Value], width: Width, finite: bool) -> Result<(Vec<f64>, Vec<u64>), Error> {
+    pub(crate) fn encode(
+        &self,
+        values: &[Value],
+        width: Width,
+        finite: bool,
+    ) -> Result<(Vec<f64>, Vec<u64>), Error> {
         let mut unseen = vec![0; self.inputs.len()];
         let mut rows = Vec::with_capacity(values.len());
         for row in values.chunks_exact(self.inputs.len()) {

@@ -1,6 +1,7 @@
 //! Trees of other makers, in the form that scores many rows at once.
 
 use crate::additive::Sum;
+use crate::explain::{self, Explainer, Explanations};
 use crate::forest::{Forest, Source, Test};
 use crate::link::Width;
 
@@ -27,6 +28,29 @@ pub enum TreeNode {
 pub struct TreeSum {
     sum: Sum,
     features: usize,
+    /// Nodes of each tree.
+    lengths: Vec<usize>,
+    /// Each leaf's place among the nodes of its tree and in the forest.
+    leaves: Vec<Vec<(usize, u32)>>,
+}
+
+/// Trees whose sums can be explained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExplainedSum {
+    trees: TreeSum,
+    explainer: Explainer,
+}
+
+impl ExplainedSum {
+    /// The mean of the sum over the training rows, and what each feature adds to it, row after row. Rows lie one after
+    /// another, NaN is missing.
+    ///
+    /// # Panics
+    /// Where the number of values is no multiple of the number of features.
+    pub fn explain(&self, rows: &[f64]) -> Explanations {
+        assert_eq!(rows.len() % self.trees.features.max(1), 0, "rows are as wide as the trees ask");
+        explain::rows(&self.explainer, &self.trees.sum, rows)
+    }
 }
 
 impl TreeSum {
@@ -41,18 +65,42 @@ impl TreeSum {
             outputs: vec![0; trees.len()],
             base: vec![base],
             width: Width::Double,
+            covers: None,
         };
+        let mut of_trees = Vec::with_capacity(trees.len());
         for nodes in trees {
             let source: Vec<Source> = nodes.iter().map(source).collect();
             let leaves = sum.forest.push(&source, 0, features)?;
             sum.values.resize(sum.forest.nodes(), 0.0);
-            for (from, to) in leaves {
+            for &(from, to) in &leaves {
                 if let TreeNode::Leaf(value) = nodes[from] {
                     sum.values[to as usize] = value;
                 }
             }
+            of_trees.push(leaves);
         }
-        Ok(TreeSum { sum, features })
+        let lengths = trees.iter().map(Vec::len).collect();
+        Ok(TreeSum { sum, features, lengths, leaves: of_trees })
+    }
+
+    /// What each feature adds to the sum of each row, one output; `covers` has for each tree the training rows that came
+    /// to each of its nodes, of which those of the leaves are looked at.
+    ///
+    /// # Errors
+    /// A sentence: covers are not as many as nodes, or no numbers of rows.
+    pub fn explained(mut self, covers: &[Vec<f64>]) -> Result<ExplainedSum, String> {
+        let mut places = Vec::with_capacity(self.sum.forest.nodes());
+        let lengths = self.lengths.iter().copied().zip(covers.iter().map(Vec::len));
+        if covers.len() != self.lengths.len() || lengths.into_iter().any(|(nodes, covers)| nodes != covers) {
+            return Err("the numbers of training rows are not those of its nodes".to_owned());
+        }
+        places.resize(self.sum.forest.nodes(), 0.0);
+        for (leaves, covers) in self.leaves.iter().zip(covers) {
+            leaves.iter().for_each(|&(node, place)| places[place as usize] = covers[node]);
+        }
+        self.sum.covers = Some(places);
+        let explainer = Explainer::new(&self.sum, self.features)?;
+        Ok(ExplainedSum { trees: self, explainer })
     }
 
     /// The sum for each row; rows lie one after another, NaN is missing. Large tables are scored on all processors.

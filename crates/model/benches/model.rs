@@ -49,6 +49,9 @@ fn model(criterion: &mut Criterion) {
     criterion.bench_function(&format!("predict_row ({trees} trees of depth 3)"), |b| {
         b.iter(|| model.predict_row(black_box(&row)))
     });
+    criterion.bench_function(&format!("explain ({trees} trees of depth 3)"), |b| {
+        b.iter(|| model.explain(black_box(&values)))
+    });
     criterion.bench_function("encode", |b| b.iter(|| model.encode(black_box(&values))));
     criterion.bench_function("predict 5,000 rows", |b| b.iter(|| model.predict(black_box(&features))));
     let mut slow = criterion.benchmark_group("train 5,000 rows");

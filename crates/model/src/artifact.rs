@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::explain::{Cover, Explaining};
 use crate::import::{Import, ImportRecord};
 use crate::model::Predictor;
 use crate::{Error, Metrics, Model, Schema, Task, Trained, TrainingRecord, model_file};
@@ -26,8 +27,10 @@ const IMPORT: &str = "import.json";
 /// An imported model as its library wrote it.
 const FILE: &str = "model.file";
 
-/// The files of a trained model; `SHA256SUMS` lists exactly these.
+/// The files of a trained model; `SHA256SUMS` lists exactly these, and [`COVER`] where there is one.
 const TRAINED: &[&str] = &[MODEL, SCHEMA, METRICS, PROFILE, TRAINING];
+/// A file that versions have since they can be explained.
+const COVER: &str = "cover.bin";
 /// The files of an imported model, likewise.
 const IMPORTED: &[&str] = &[FILE, IMPORT];
 
@@ -42,13 +45,14 @@ impl Trained {
     /// directory (`.NAME.partial`) is removed.
     pub fn save(&self, directory: &Path) -> Result<(), Error> {
         let Predictor::Trained(boosters) = &self.model.predictor else { return Err(Error::NotTrainedHere) };
-        let contents = [
+        let mut contents = vec![
             (MODEL, model_file::encode(boosters, self.model.threshold)),
             (SCHEMA, json(&self.model.schema)),
             (METRICS, json(&self.metrics)),
             (PROFILE, json(&self.profile)),
             (TRAINING, json(&self.record)),
         ];
+        contents.extend(self.model.explaining.cover().map(|cover| (COVER, cover.encode())));
         save(directory, &contents)
     }
 
@@ -159,14 +163,16 @@ impl Files {
         let sums =
             String::from_utf8(read_file(&sums_path)?).map_err(|error| Error::damaged(&sums_path, error))?;
         let listed: Vec<(&str, &str)> = sums.lines().filter_map(|line| line.split_once("  ")).collect();
-        if listed.len() != names.len() || sums.lines().count() != names.len() {
+        let has_cover = names == TRAINED && listed.iter().any(|(_, name)| *name == COVER);
+        let expected = names.len() + usize::from(has_cover);
+        if listed.len() != expected || sums.lines().count() != expected {
             return Err(Error::damaged(
                 &sums_path,
                 format!("expected one line for each of {}", names.join(", ")),
             ));
         }
         let mut contents = Vec::with_capacity(names.len());
-        for &name in names {
+        for &name in names.iter().chain(has_cover.then_some(&COVER)) {
             let sum = listed.iter().find(|(_, listed)| *listed == name).map(|(sum, _)| *sum);
             let sum = sum.ok_or_else(|| Error::damaged(&sums_path, format!("it does not list {name}")))?;
             let path = directory.join(name);
@@ -228,7 +234,12 @@ impl Files {
                 format!("it has trees for {expected} classes, {SCHEMA} names {named}"),
             ));
         }
-        Ok(Model { schema, predictor: Predictor::Trained(boosters), threshold })
+        let cover = self.contents.iter().find(|(path, _)| path.ends_with(COVER));
+        let decode = |(path, bytes): &(PathBuf, Vec<u8>)| {
+            Cover::decode(bytes, &boosters).map_err(|e| Error::damaged(path, e))
+        };
+        let explaining = Explaining::new(cover.map(decode).transpose()?);
+        Ok(Model { schema, predictor: Predictor::Trained(boosters), threshold, explaining })
     }
 }
 

@@ -28,6 +28,9 @@ pub enum Error {
         /// The repeated name.
         feature: String,
     },
+    /// What its features add to an answer is not known.
+    #[error("the model cannot be explained: {0}")]
+    Unexplained(String),
     /// A code of a categorical column names no level.
     #[error(
         "feature {feature:?} has code {code} at row {row}, but only {levels} levels (use MISSING for no value)"

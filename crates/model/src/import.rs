@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use streamflow_inference::{self as inference, Value};
 
+use crate::explain::Explaining;
 use crate::model::{Predictions, Predictor};
 use crate::schema::{Feature, Kind, Level, Schema};
 use crate::{Answer, Answers, Error, FeatureColumn, FeatureValue, Features, MISSING, Model, Task};
@@ -65,6 +66,10 @@ pub struct ImportRecord {
     pub classes: Vec<String>,
     /// The last date of its training data, where somebody has said it.
     pub trained_until: Option<String>,
+    /// The mean size of what each feature adds to an answer, in the order of the features, over at most 500 rows of the
+    /// month that the model was checked on; none of a model that cannot be explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_abs_contributions: Option<Vec<f64>>,
 }
 
 /// A feature of an imported model.
@@ -128,6 +133,7 @@ impl Import {
             threshold: settings.threshold,
             classes,
             trained_until: settings.trained_until,
+            mean_abs_contributions: None,
         };
         Import::of(file, model, record)
     }
@@ -153,7 +159,12 @@ impl Import {
         let threshold = record.threshold;
         let imported = Imported { model: Arc::new(model), file: file.clone().into() };
         Ok(Import {
-            model: Model { schema, predictor: Predictor::Imported(imported), threshold },
+            model: Model {
+                schema,
+                predictor: Predictor::Imported(imported),
+                threshold,
+                explaining: Explaining::default(),
+            },
             record,
             file,
         })
@@ -251,6 +262,27 @@ impl Imported {
         }))
     }
 
+    /// What each feature adds to the margins of values in the order of the model.
+    pub fn explain(&self, values: &[FeatureValue]) -> Result<inference::Explanations, Error> {
+        let values: Vec<Value> = values.iter().map(|value| of_value(*value)).collect();
+        Ok(self.model.explain(&values)?)
+    }
+
+    /// The same of rows of a table.
+    pub fn explain_rows(
+        &self,
+        schema: &Schema,
+        features: &Features,
+        rows: &[usize],
+    ) -> Result<inference::Explanations, Error> {
+        let columns = columns(schema, features)?;
+        let cells = rows.iter().flat_map(|&row| {
+            let cells = columns.iter().zip(self.model.inputs());
+            cells.map(move |(column, input)| of_column(column, row, &input.kind))
+        });
+        Ok(self.model.explain(&cells.collect::<Vec<_>>())?)
+    }
+
     fn answers<'a>(&self, predictions: &'a inference::Predictions) -> Box<dyn Iterator<Item = Answer> + 'a> {
         let rows = |matrix: &'a Option<inference::Matrix>| matrix.iter().flat_map(inference::Matrix::rows);
         match self.task() {
@@ -264,13 +296,7 @@ impl Imported {
 
     /// The answers to all rows; the columns are those of the schema, by name.
     pub fn predict(&self, schema: &Schema, features: &Features) -> Result<Predictions, Error> {
-        let column = |feature: &Feature| {
-            features.column(&feature.name).ok_or_else(|| Error::MissingFeature {
-                feature: feature.name.clone(),
-                expected: feature.kind_name(),
-            })
-        };
-        let columns = schema.features.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let columns = columns(schema, features)?;
         let mut predictions = Predictions {
             answers: Answers::of(self.task(), features.rows()),
             unseen: vec![0; columns.len()],
@@ -288,6 +314,17 @@ impl Imported {
         }
         Ok(predictions)
     }
+}
+
+/// The columns of a table that the schema names, in its order.
+fn columns<'a>(schema: &Schema, features: &'a Features) -> Result<Vec<&'a FeatureColumn>, Error> {
+    let column = |feature: &Feature| {
+        features.column(&feature.name).ok_or_else(|| Error::MissingFeature {
+            feature: feature.name.clone(),
+            expected: feature.kind_name(),
+        })
+    };
+    schema.features.iter().map(column).collect()
 }
 
 fn of_value(value: FeatureValue<'_>) -> Value<'_> {

@@ -1,6 +1,7 @@
 //! A model: from typed values to answers.
 
 use crate::boosters::{Answer, Answers, Boosters};
+use crate::explain::Explaining;
 use crate::import::Imported;
 use crate::{EncodedRow, Error, FeatureValue, Features, Schema, Task};
 
@@ -15,6 +16,7 @@ pub struct Model {
     pub(crate) schema: Schema,
     pub(crate) predictor: Predictor,
     pub(crate) threshold: f64,
+    pub(crate) explaining: Explaining,
 }
 
 /// What gives answers.

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use streamflow_model::{Error, FeatureColumn, Features, Labels, Model, TrainSettings, Trained, train};
+use streamflow_model::{
+    Answer, Error, FeatureColumn, FeatureValue, Features, Labels, Model, TrainSettings, Trained, train,
+};
 
 fn trained() -> Trained {
     let n = 300;
@@ -24,8 +26,8 @@ fn trained() -> Trained {
     train(&features, &labels, &users, &settings).unwrap()
 }
 
-const FILES: [&str; 6] =
-    ["SHA256SUMS", "metrics.json", "model.bin", "profile.json", "schema.json", "training.json"];
+const FILES: [&str; 7] =
+    ["SHA256SUMS", "cover.bin", "metrics.json", "model.bin", "profile.json", "schema.json", "training.json"];
 
 #[test]
 fn what_is_saved_is_loaded() {
@@ -42,6 +44,57 @@ fn what_is_saved_is_loaded() {
     let beside: Vec<_> =
         fs::read_dir(directory.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(beside, ["churn-1"]);
+}
+
+/// Versions that were stored before there were explanations.
+#[test]
+fn a_model_without_covers_is_loaded_and_says_why_it_is_not_explained() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("churn-1");
+    let trained = trained();
+    trained.save(&directory).unwrap();
+    fs::remove_file(directory.join("cover.bin")).unwrap();
+    let sums = fs::read_to_string(directory.join("SHA256SUMS")).unwrap();
+    let kept: Vec<&str> = sums.lines().filter(|line| !line.ends_with("cover.bin")).collect();
+    fs::write(directory.join("SHA256SUMS"), kept.join("\n") + "\n").unwrap();
+    let model = Model::load(&directory).unwrap();
+    let values = [FeatureValue::Number(3.0), FeatureValue::Missing];
+    assert_eq!(model.answer(&values).unwrap(), trained.model.answer(&values).unwrap());
+    let error = model.explain(&values).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the model cannot be explained: it was trained before the training rows of its trees' nodes were kept; train it again"
+    );
+    assert!(Trained::load(&directory).is_ok());
+}
+
+#[test]
+fn contributions_of_a_loaded_model_sum_to_its_log_odds() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("churn-1");
+    let trained = trained();
+    trained.save(&directory).unwrap();
+    let model = Model::load(&directory).unwrap();
+    for values in [
+        [FeatureValue::Number(3.0), FeatureValue::Text("DSL")],
+        [FeatureValue::Number(99.0), FeatureValue::Text("satellite")],
+        [FeatureValue::Missing, FeatureValue::Missing],
+    ] {
+        let Answer::Probability(p) = model.answer(&values).unwrap() else { panic!("two classes") };
+        let found = model.explain(&values).unwrap();
+        let [one] = &found.outputs[..] else { panic!("one margin") };
+        let sum = one.base + one.of_features.iter().sum::<f64>();
+        assert!((sum - (p / (1.0 - p)).ln()).abs() < 1e-6, "{values:?}: {sum}");
+        assert_eq!((found.scale, one.of_features.len()), ("log_odds", 2));
+    }
+    // The label follows from x alone.
+    let mean = |feature: &str| {
+        let found = trained.record.importance.iter().find(|found| found.feature == feature).unwrap();
+        found.mean_abs_contribution.unwrap()
+    };
+    assert!(mean("x") > 1.0 && mean("net") < 0.1 * mean("x"), "{} {}", mean("x"), mean("net"));
+    let error = model.explain(&[FeatureValue::Missing]).unwrap_err().to_string();
+    assert_eq!(error, model.answer(&[FeatureValue::Missing]).unwrap_err().to_string());
 }
 
 #[test]

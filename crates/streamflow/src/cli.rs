@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
-    forget, hash_password, ingest, init, models, monitor, notify, predict, prefect, profile, promql, query,
-    restore, sample, serve, train, tsdb, up,
+    forget, hash_password, ingest, init, models, monitor, notify, performance, predict, prefect, profile,
+    promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -69,6 +69,10 @@ enum Command {
     Monitor(monitor::Args),
     /// Tell how right a version of the model was on a month: measured where labels are, estimated where not
     Evaluate(evaluate::Args),
+    /// Tell how right answers of the server were, by labels that came after them (POST /labels)
+    Performance(performance::Args),
+    /// Score kept answers again with another version, and compare
+    Replay(replay::Args),
     /// Compare any two CSV, Parquet or Arrow files, or many with one (--history)
     Drift(Box<drift::Args>),
     /// Summarise a table in a small file: drift takes it in place of the table, and those of parts merge
@@ -191,6 +195,8 @@ impl Command {
             | Command::Drift(_)
             | Command::Profile(_)
             | Command::Notify(_)
+            | Command::Performance(_)
+            | Command::Replay(_)
             | Command::Predict(_)
             | Command::Audit(_)
             | Command::Query(_)
@@ -214,6 +220,8 @@ impl Command {
             Command::Serve(args) => serve::run(args, context),
             Command::Monitor(args) => monitor::run(args, context),
             Command::Evaluate(args) => evaluate::run(&args, context),
+            Command::Performance(args) => performance::run(&args, context),
+            Command::Replay(args) => replay::run(&args, context),
             Command::Drift(args) => drift::run(&args, context),
             Command::Profile(args) => profile::run(&args, context),
             Command::Flows(args) => flows::run(args, context),

@@ -24,6 +24,7 @@ mod model_file;
 mod notify;
 mod panels;
 mod performance;
+pub mod predictions;
 mod prefect;
 mod random;
 mod registry;

@@ -1,6 +1,7 @@
 //! The long-lived tasks of a server: started together, stopped in order.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -11,9 +12,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::labels::Desk;
+use crate::api::logged::Logging;
+use crate::api::observed::Observers;
 use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
+use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
@@ -21,9 +26,11 @@ use crate::imports;
 use crate::imports::remote::Remote;
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
+use crate::predictions::{self, Naming, Writing};
 use crate::prefect;
 use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
+use crate::store::Store;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
@@ -121,24 +128,51 @@ pub async fn serve(
         );
     }
     let followed = workspace.clone();
-    let Workspace { config, store, reports, .. } = workspace;
+    let Workspace { config, store, reports, data_dir, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
+    let labels = store.clone();
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
     let watcher = watcher.with_success_ages(ages);
     let key = config.dataset.entity.clone();
     let state = ApiState::new(config.api.clone(), key, loader.served(), watcher.status());
+    let mut observers = Observers::default();
+    let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
+    state.tell(observers);
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
     let Plane { listener, own, grpc, .. } = plane;
     let own = own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
-    predictions(listener, grpc, state, shutdown).await?;
+    answer_all(listener, grpc, state, shutdown).await?;
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
+    }
+    if let Some(logging) = logging {
+        tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;
     }
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// The log of predictions, where the configuration has one; the handle writes what waits in the end.
+fn log_of(
+    config: &Config,
+    data_dir: &Path,
+    store: &Store,
+    state: &ApiState,
+    observers: &mut Observers,
+) -> anyhow::Result<Option<Writing>> {
+    if !config.log.enabled {
+        return Ok(None);
+    }
+    let naming = Naming::of(config.log.entity)?;
+    let (sink, writing) = predictions::open(&predictions::folder(data_dir), &config.log)?;
+    state.watch_log(sink.clone());
+    let task = task_of(&config.dataset.label);
+    state.take_labels(Desk { store: store.clone(), task, naming: naming.clone() });
+    observers.push(Arc::new(Logging::new(sink, naming, config.log.share)));
+    Ok(Some(writing))
 }
 
 /// Serves model files on their plane until `shutdown` says so, then drains. MLflow servers are asked again for those that
@@ -155,7 +189,7 @@ pub async fn serve_files(
         tokio::spawn(remote.follow(state.mlflow(), replace, shutdown.clone()))
     };
     let following: Vec<_> = remotes.into_iter().map(follow).collect();
-    predictions(plane.listener, plane.grpc, state, shutdown).await?;
+    answer_all(plane.listener, plane.grpc, state, shutdown).await?;
     for followed in following {
         followed.await.context("what speaks with MLflow panicked")?;
     }
@@ -163,7 +197,7 @@ pub async fn serve_files(
 }
 
 /// Answers requests for predictions, over gRPC too where there is a listener.
-async fn predictions(
+async fn answer_all(
     listener: TcpListener,
     grpc: Option<TcpListener>,
     state: ApiState,

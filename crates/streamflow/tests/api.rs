@@ -24,6 +24,7 @@ use fixture::{Server, serving, table, table_of_integers, table_of_stores, user_i
 use jiff::civil::date;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use streamflow::api::{FileModel, NamedFile};
 use streamflow::config::{ApiConfig, Protocol};
 use streamflow_dataset::{EntityKey, KeyPart};
 
@@ -137,6 +138,47 @@ fn matches(expected: &Value, found: &Value) -> Result<(), String> {
         _ if expected == found => Ok(()),
         _ => Err(format!("expected {expected}, got {found}")),
     }
+}
+
+#[tokio::test]
+async fn contributions_sum_to_the_log_odds_of_the_answer() {
+    let server = Server::loaded(settings()).await;
+    let body = json!({ "entities": (0..3).map(user_id).collect::<Vec<_>>() }).to_string();
+    let headers = [("content-type", "application/json")];
+    let response = Client::new(server.address)
+        .await
+        .send("POST /predict/batch?explain=true", &headers, body.as_bytes())
+        .await
+        .json();
+    for prediction in response["predictions"].as_array().unwrap() {
+        let contributions = prediction["contributions"].as_object().unwrap().values();
+        let sum: f64 = contributions.map(|value| value.as_f64().unwrap()).sum();
+        let margin = prediction["base_value"].as_f64().unwrap() + sum;
+        let probability = prediction["probability"].as_f64().unwrap();
+        assert!((margin - (probability / (1.0 - probability)).ln()).abs() < 1e-6, "{prediction}");
+    }
+    server.stop().await;
+}
+
+/// A file that has the training rows of its leaves.
+#[tokio::test]
+async fn a_model_file_is_explained() {
+    let text = fixture::MODEL_FILE.replace("leaf_value=1 -1\n", "leaf_value=1 -1\nleaf_count=30 10\n");
+    let model = streamflow_inference::Model::read(text.as_bytes()).unwrap();
+    let file = NamedFile { name: "churn".into(), model: FileModel::new("churn".into(), model), path: None };
+    let server = Server::of_named(settings(), vec![file]).await;
+    let headers = [("content-type", "application/json")];
+    let one = br#"{"features": {"hours": 12, "plan": "yearly"}}"#;
+    let response = Client::new(server.address).await.send("POST /predict?explain=true", &headers, one).await;
+    let expected = json!({
+        "margin": 1.0, "base_value": 0.5, "contributions": {"hours": 0.5, "plan": 0.0}, "contributions_scale": "log_odds",
+    });
+    assert_eq!(matches(&expected, &response.json()), Ok(()));
+    let many = br#"{"columns": {"hours": [40], "plan": [null]}}"#;
+    let response =
+        Client::new(server.address).await.send("POST /predict/batch?explain=true", &headers, many).await;
+    assert_eq!(response.json()["predictions"][0]["contributions"], json!({"hours": -1.5, "plan": 0.0}));
+    server.stop().await;
 }
 
 /// The value of a sample without labels in the classic format.
@@ -530,6 +572,7 @@ async fn answers_have_the_fields_the_document_names() {
     let document = client.get("/openapi.json").await.json();
     for (path, body, status) in [
         ("/predict", r#"{"user_id":"U0001"}"#, "200"),
+        ("/predict?explain=true", r#"{"user_id":"U0001"}"#, "200"),
         ("/predict", r#"{"user_id":"?"}"#, "404"),
         ("/predict", r#"{"user_id":1}"#, "422"),
         ("/predict/batch", r#"{"entities":["U0001"]}"#, "200"),
@@ -537,6 +580,7 @@ async fn answers_have_the_fields_the_document_names() {
     ] {
         let answer = client.post(path, body).await;
         assert_eq!(answer.status.to_string(), status);
+        let (path, is_explained) = (path.trim_end_matches("?explain=true"), path.contains('?'));
         let schema =
             &document["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"];
         let name = schema["$ref"].as_str().unwrap().trim_start_matches("#/components/schemas/");
@@ -546,12 +590,14 @@ async fn answers_have_the_fields_the_document_names() {
             names.sort();
             names
         };
-        assert_eq!(fields(&answer.json()), fields(&schema["properties"]), "{path} {status}");
-        assert_eq!(
-            schema["required"].as_array().unwrap().len(),
-            fields(&answer.json()).len(),
-            "{path} {status}"
-        );
+        let mut required: Vec<String> =
+            schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect();
+        required.sort();
+        let all = fields(&schema["properties"]);
+        let more = ["base_value", "contributions", "contributions_scale"].map(str::to_owned);
+        let optional: Vec<String> = all.iter().filter(|name| !required.contains(name)).cloned().collect();
+        assert!(optional.is_empty() || optional == more, "{path} {status}: {optional:?}");
+        assert_eq!(fields(&answer.json()), if is_explained { all } else { required }, "{path} {status}");
     }
     let request = &document["components"]["schemas"]["PredictRequest"];
     assert_eq!(request["required"], json!(["user_id"]));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::operators::{Kernel, build};
 use super::proto::{self, GraphProto, ValueInfo};
@@ -105,7 +105,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Model, Error> {
     let classes =
         classes.filter(|classes| graph.task() != Task::Regression && classes.len() == graph.columns);
     let engine = Engine::Graph(Box::new(graph));
-    Ok(Model { format: Format::Onnx, objective: operators, inputs, has_names, classes, engine })
+    let explainer = OnceLock::new();
+    Ok(Model { format: Format::Onnx, objective: operators, inputs, has_names, classes, engine, explainer })
 }
 
 /// The graph as the offered runtime computes it, where it is refused for an operator.

@@ -8,6 +8,7 @@ mod ubj;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -111,6 +112,8 @@ struct Tree {
     split_indices: Vec<u32>,
     split_conditions: Vec<Real>,
     default_left: Vec<Flag>,
+    #[serde(default)]
+    sum_hessian: Vec<Real>,
     #[serde(default)]
     split_type: Vec<u8>,
     #[serde(default)]
@@ -253,6 +256,7 @@ impl Reader {
             inputs,
             classes,
             engine: Engine::Sum(sum, objective),
+            explainer: OnceLock::new(),
         })
     }
 
@@ -361,6 +365,7 @@ impl Reader {
             outputs: Vec::new(),
             base,
             width: Width::Single,
+            covers: Some(Vec::new()),
         };
         for (number, tree) in trees.trees.iter().enumerate() {
             let output = trees.tree_info.get(number).copied().unwrap_or(0);
@@ -372,8 +377,13 @@ impl Reader {
             let named = |reason| self.malformed(format!("tree {number}: {reason}"));
             let leaves = sum.forest.push(&self.nodes(tree, number)?, 0, features).map_err(named)?;
             sum.values.resize(sum.forest.nodes(), 0.0);
+            sum.covers = sum.covers.filter(|_| tree.sum_hessian.len() == tree.left_children.len());
             for (node, place) in leaves {
                 sum.values[place as usize] = f64::from(tree.split_conditions[node].0 * weight);
+                if let Some(covers) = &mut sum.covers {
+                    covers.resize(sum.forest.nodes(), 0.0);
+                    covers[place as usize] = f64::from(tree.sum_hessian[node].0);
+                }
             }
             sum.outputs.push(output);
         }

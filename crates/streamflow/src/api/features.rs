@@ -7,6 +7,7 @@ use streamflow_inference::{self as inference, Labels, Model, Predictions, Value}
 use streamflow_model::largest;
 
 use super::error::{ApiError, Invalid};
+use super::explained;
 use super::json_fault::fault;
 use super::metrics::Metrics;
 
@@ -39,7 +40,7 @@ impl FileModel {
     }
 
     /// Answers a body.
-    pub fn answer(&self, body: &[u8], metrics: &Metrics) -> Result<Json, ApiError> {
+    pub fn answer(&self, body: &[u8], metrics: &Metrics, explains: bool) -> Result<Json, ApiError> {
         let features = features(body)?;
         let values = self.values(&features)?;
         let predictions = self.model.predict(&values).map_err(|error| match error {
@@ -48,7 +49,11 @@ impl FileModel {
             }
             other => ApiError::Unpredictable(other.to_string()),
         })?;
+        let explained = if explains { Some(self.explain(&values)?) } else { None };
         let mut answer = self.row(&predictions, 0, metrics);
+        if let Some(found) = &explained {
+            explained::add(&mut answer, &self.model, found, 0);
+        }
         let unseen = self.unseen(&predictions).map(|(name, _)| name);
         let unseen: Vec<&str> = unseen.collect();
         if !unseen.is_empty() {
@@ -57,6 +62,13 @@ impl FileModel {
         answer.insert("features_used".to_owned(), Json::Object(features));
         answer.insert("model".to_owned(), json!({ "name": self.name, "version": VERSION }));
         Ok(Json::Object(answer))
+    }
+
+    /// What each feature adds to the margins of values that the model takes.
+    pub fn explain(&self, values: &[Value]) -> Result<inference::Explanations, ApiError> {
+        self.model.explain(values).map_err(|error| {
+            ApiError::Unpredictable(format!("Model {} gives no contributions: {error}", self.name))
+        })
     }
 
     /// The features with levels that training did not have, and in how many rows.
@@ -224,7 +236,7 @@ mod tests {
     fn answer(objective: &str, body: &str) -> Result<Json, String> {
         let model = Model::read(FILE.replace("OBJECTIVE", objective).as_bytes()).unwrap();
         let file = FileModel::new("churn".to_owned(), model);
-        file.answer(body.as_bytes(), &Metrics::default()).map_err(|error| error.to_string())
+        file.answer(body.as_bytes(), &Metrics::default(), false).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl KeyRing {
             return;
         }
         let known = self.current.load();
-        let own = ApiKey { sha256: KeyDigest::of(own_key().as_bytes()), per_second: None, may_load: false };
+        let sha256 = KeyDigest::of(own_key().as_bytes());
+        let own = ApiKey { sha256, per_second: None, may_load: false, may_label: false };
         let all = configured.into_iter().chain([(OWN_KEY_NAME.to_owned(), own)]);
         let keys = all.map(|(name, key)| {
             let same = |old: &&Arc<Key>| old.name == name && old.configured == key;
@@ -129,6 +130,11 @@ impl Key {
     }
 
     /// Whether it may load and unload models.
+    pub fn may_label(&self) -> bool {
+        self.configured.may_label
+    }
+
+    /// Whether it may load and unload models.
     pub fn may_load(&self) -> bool {
         self.configured.may_load
     }
@@ -158,7 +164,7 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> ApiKey {
-        ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None, may_load: false }
+        ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None, may_load: false, may_label: false }
     }
 
     fn ring(names: &[&str], file: Option<&str>) -> KeyRing {

@@ -4,6 +4,7 @@
 //! dashboards that exist: they do not change.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -21,8 +22,10 @@ use super::features::{FileModel, VERSION};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::mlflow::Status;
+use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
 use crate::store::State as RunState;
+use crate::store::labels::Added;
 
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -53,6 +56,7 @@ pub struct Metrics {
     batch_responses: Responses,
     key_responses: IntCounterVec,
     protocol_responses: IntCounterVec,
+    labels: IntCounterVec,
     predictions: [IntCounter; 2],
     predictions_by_class: IntCounterVec,
     score: Histogram,
@@ -73,6 +77,8 @@ pub struct Now<'a> {
     pub files: &'a [Arc<FileModel>],
     /// What is known of an MLflow server, where one is named.
     pub mlflow: &'a [Status],
+    /// What becomes of answers that are kept, where they are.
+    pub log: Option<&'a Counts>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -134,6 +140,11 @@ impl Default for Metrics {
                 "api_batch_responses_total",
                 "Answers to POST /predict/batch, by status code.",
             ),
+            labels: counters(
+                "api_labels_total",
+                "Labels of earlier answers that were sent, by what they changed.",
+                &["outcome"],
+            ),
             key_responses: counters(
                 "api_key_responses_total",
                 "Answers to requests for predictions, by key and status code.",
@@ -173,6 +184,15 @@ impl Metrics {
     /// Counts the answer to a request with a key.
     pub fn count_key(&self, name: &str, code: u16) {
         self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
+    }
+
+    /// Counts what labels changed.
+    pub fn count_labels(&self, added: &Added) {
+        for (outcome, count) in
+            [("new", added.new), ("corrected", added.corrected), ("unchanged", added.unchanged)]
+        {
+            self.labels.with_label_values(&[outcome]).inc_by(count);
+        }
     }
 
     /// Counts the answer to a request in a protocol of other model servers.
@@ -237,7 +257,7 @@ impl Metrics {
     ) -> String {
         let mut text = Writer::new(format);
         let created = Some(self.created_seconds);
-        let own: [&dyn Collector; 7] = [
+        let own: [&dyn Collector; 8] = [
             &self.requests,
             &self.latency_seconds,
             &self.duration_seconds,
@@ -245,6 +265,7 @@ impl Metrics {
             &self.batch_responses.by_code,
             &self.key_responses,
             &self.protocol_responses,
+            &self.labels,
         ];
         let own = own.iter().flat_map(|collector| collector.collect());
         for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
@@ -275,6 +296,9 @@ impl Metrics {
             }
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
+        }
+        if let Some(log) = now.log {
+            render_log(&mut text, log);
         }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
@@ -328,6 +352,20 @@ fn render_performance(text: &mut Writer, performance: &NewestPerformance) {
             text.gauge("streamflow_model_performance_usual_upper", help, &labels, *upper);
         }
     }
+}
+
+fn render_log(text: &mut Writer, log: &Counts) {
+    let of = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+    let help = "Answers that were written to the log of predictions.";
+    text.counters("prediction_log_rows_total", help, [(Vec::new(), of(&log.written))].into_iter());
+    let dropped = [("queue", of(&log.dropped_by_queue)), ("disk", of(&log.dropped_by_disk))];
+    text.counters(
+        "prediction_log_dropped_total",
+        "Answers that the log of predictions lacks: the queue was full, or the disk took nothing.",
+        dropped.into_iter().map(|(reason, count)| (vec![("reason", reason)], count)),
+    );
+    let help = "Bytes of the log of predictions, as of the last look a minute ago at most.";
+    text.gauge("prediction_log_size_bytes", help, &[], of(&log.size_bytes));
 }
 
 /// What the newest drift report, the newest evaluation and the recorded runs say.
@@ -416,7 +454,13 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
     let text = state.0.metrics.render(
         format,
-        Now { in_flight: state.in_flight(), wait: state.0.load.wait(), files: &files, mlflow: &mlflow },
+        Now {
+            in_flight: state.in_flight(),
+            wait: state.0.load.wait(),
+            files: &files,
+            mlflow: &mlflow,
+            log: state.0.log.get().map(Sink::counts),
+        },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),
     );

@@ -8,12 +8,15 @@ mod answer;
 mod cors;
 mod error;
 mod exchange;
+mod explained;
 mod features;
 mod front;
 mod health;
 mod json;
 mod json_fault;
 mod keys;
+pub mod labels;
+pub mod logged;
 pub mod metrics;
 mod models;
 pub mod observed;
@@ -41,6 +44,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
 use crate::mlflow::Watched;
+use crate::predictions::Sink;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
 use crate::serving::Served;
@@ -78,6 +82,10 @@ struct ApiParts {
     openapi: Bytes,
     /// Who is told of answers; set before the first request.
     observers: OnceLock<Observers>,
+    /// Where answers are kept, where they are.
+    log: OnceLock<Sink>,
+    /// Where labels go, where answers are kept.
+    desk: OnceLock<labels::Desk>,
 }
 
 impl ApiState {
@@ -103,6 +111,16 @@ impl ApiState {
     /// Tells these of every answer from here on. Whoever came first stays.
     pub fn tell(&self, observers: Observers) {
         let _ = self.0.observers.set(observers);
+    }
+
+    /// Tells in the metrics what becomes of answers that are kept there.
+    pub fn watch_log(&self, sink: Sink) {
+        let _ = self.0.log.set(sink);
+    }
+
+    /// Takes labels from here on.
+    pub fn take_labels(&self, desk: labels::Desk) {
+        let _ = self.0.desk.set(desk);
     }
 
     /// Who is told of answers; none where nobody is.
@@ -150,6 +168,8 @@ impl ApiState {
             mlflow: Watched::default(),
             monitoring,
             observers: OnceLock::new(),
+            log: OnceLock::new(),
+            desk: OnceLock::new(),
         }))
     }
 
@@ -258,6 +278,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/predict/batch", post(predict::predict_batch))
         .route("/predict/{model}", post(predict::predict_named))
         .route("/predict/{model}/batch", post(predict::predict_batch_named))
+        .route("/labels", post(labels::labels))
         .merge(protocols::routes(&protocols))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -273,7 +294,8 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// The paths that are answered with a slash too many as Starlette does.
-const PATHS: [&str; 6] = ["/predict", "/predict/batch", "/health", "/ready", "/metrics", "/openapi.json"];
+const PATHS: [&str; 7] =
+    ["/predict", "/predict/batch", "/labels", "/health", "/ready", "/metrics", "/openapi.json"];
 
 /// 307 to the path without the slashes at its end, where there is one; else 404.
 async fn no_such_path(uri: Uri) -> Response {

@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::models::Models;
 use super::protocols::openapi::add_routes;
-use super::{ApiState, answer, features, health, metrics, predict};
+use super::{ApiState, answer, explained, features, health, labels, metrics, predict};
 use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
@@ -30,8 +30,8 @@ pub struct PredictRequest {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "StreamFlow predictions", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    paths(predict::predict, predict::predict_batch, health::health, health::ready, metrics::metrics),
-    tags((name = "predictions", description = "Ask the served model"), (name = "service", description = "Health and metrics")),
+    paths(predict::predict, predict::predict_batch, labels::labels, health::health, health::ready, metrics::metrics),
+    tags((name = "predictions", description = "Ask the served model"), (name = "labels", description = "Say what came true"), (name = "service", description = "Health and metrics")),
 )]
 struct Document;
 
@@ -62,6 +62,7 @@ pub fn document(key: &EntityKey, models: &Models, protocols: &[Protocol]) -> Byt
         let files = models.loaded();
         features::document(&mut document, if let [one] = &files[..] { Some(one) } else { None });
     }
+    explained::describe(&mut document);
     name_models(&mut document);
     add_routes(&mut document, protocols);
     serde_json::to_vec(&document).expect("a JSON value can be written").into()
@@ -74,9 +75,11 @@ fn name_models(document: &mut Value) {
         let Some(mut route) = paths.get(path).cloned() else { continue };
         let id = format!("{}_named", route["post"]["operationId"].as_str().unwrap_or_default());
         route["post"]["operationId"] = id.into();
-        route["post"]["parameters"] = json!([
-            { "name": "model", "in": "path", "required": true, "schema": { "type": "string" } },
-        ]);
+        let model =
+            json!({ "name": "model", "in": "path", "required": true, "schema": { "type": "string" } });
+        if let Value::Array(parameters) = &mut route["post"]["parameters"] {
+            parameters.insert(0, model);
+        }
         let error = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/ErrorBody" } } });
         route["post"]["responses"]["404"] =
             json!({ "description": "No such model; or nothing is known about the entity", "content": error });

@@ -16,6 +16,7 @@ use super::ApiState;
 use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
+use super::explained::{self, Explained};
 use super::observed::{Asked, ObservedRow};
 use super::request;
 use super::tables;
@@ -64,6 +65,7 @@ pub struct Prediction<'a> {
     features_used: FeaturesUsed<'a>,
     as_of: Period,
     model: ServedModel<'a>,
+    explained: Option<Explained<'a>>,
 }
 
 /// The entities to predict for.
@@ -139,6 +141,9 @@ impl Serialize for Prediction<'_> {
         map.serialize_entry("features_used", &self.features_used)?;
         map.serialize_entry("as_of", &self.as_of)?;
         map.serialize_entry("model", &self.model)?;
+        if let Some(explained) = &self.explained {
+            explained.write(&mut map)?;
+        }
         map.end()
     }
 }
@@ -203,30 +208,48 @@ async fn answer_one(
     asked: &Asked,
 ) -> Result<Vec<u8>, ApiError> {
     request::check_content_type(request.headers())?;
+    let explains = explained::asked_for(request.uri().query())?;
     let is_packed = request::is_packed(request.headers())?;
     let limit = state.0.settings.body_limit_bytes.get();
     let mut body = state.0.bodies.read(request.into_body(), limit).await?;
-    let _slot = state.slot()?;
+    let slot = state.slot()?;
     if is_packed {
         body = request::unpack(&body, limit)?;
     }
-    catch_panic(|| {
-        if let Some(file) = state.0.models.file(model)? {
-            return Ok(written(&file.answer(&body, &state.0.metrics)?, 1024));
-        }
-        let values = request::parse_predict(&body, &state.0.key)?;
-        let serving = state.0.served.load();
-        let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-        let entity = request::entity(values, serving)?;
-        match result(serving, state, entity, asked) {
-            BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
-            BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
-                error: unknown.error,
-                missing_features: unknown.missing_features.to_vec(),
-            }),
-            BatchResult::Unpredictable(found) => Err(ApiError::Unpredictable(found.error)),
-        }
-    })
+    if !explains {
+        return catch_panic(|| one(state, model, &body, asked, false));
+    }
+    // Contributions take longer than a thread that reads requests may be kept.
+    let (state, model, asked) = (state.clone(), model.map(str::to_owned), asked.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        catch_panic(|| one(&state, model.as_deref(), &body, &asked, true))
+    });
+    work.await.map_err(|_| ApiError::Internal)?
+}
+
+fn one(
+    state: &ApiState,
+    model: Option<&str>,
+    body: &Bytes,
+    asked: &Asked,
+    explains: bool,
+) -> Result<Vec<u8>, ApiError> {
+    if let Some(file) = state.0.models.file(model)? {
+        return Ok(written(&file.answer(body, &state.0.metrics, explains)?, 1024));
+    }
+    let values = request::parse_predict(body, &state.0.key)?;
+    let serving = state.0.served.load();
+    let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+    let entity = request::entity(values, serving)?;
+    match result(serving, state, entity, asked, explains)? {
+        BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
+        BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
+            error: unknown.error,
+            missing_features: unknown.missing_features.to_vec(),
+        }),
+        BatchResult::Unpredictable(found) => Err(ApiError::Unpredictable(found.error)),
+    }
 }
 
 /// Predict for many entities.
@@ -289,14 +312,15 @@ async fn answer_many(
         return Ok(answered(body, tables::content_type(format)));
     }
     request::check_content_type(request.headers())?;
+    let explains = explained::asked_for(request.uri().query())?;
     let work = move |state: &ApiState, body: &Bytes| match state.0.models.file(model.as_deref())? {
-        Some(file) => file.answer_rows(body, state),
-        None => batch(state, body, &asked),
+        Some(file) => file.answer_rows(body, state, explains),
+        None => batch(state, body, &asked, explains),
     };
     exchange::of_many(state, request, work).await.map(json)
 }
 
-fn batch(state: &ApiState, body: &Bytes, asked: &Asked) -> Result<Vec<u8>, ApiError> {
+fn batch(state: &ApiState, body: &Bytes, asked: &Asked, explains: bool) -> Result<Vec<u8>, ApiError> {
     let values = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
@@ -305,13 +329,22 @@ fn batch(state: &ApiState, body: &Bytes, asked: &Asked) -> Result<Vec<u8>, ApiEr
         .enumerate()
         .map(|(index, value)| request::listed_entity(value, serving, index))
         .collect::<Result<Vec<_>, _>>()?;
-    let results: Vec<_> = entities.into_iter().map(|entity| result(serving, state, entity, asked)).collect();
+    let results = entities.into_iter().map(|entity| result(serving, state, entity, asked, explains));
+    let results = results.collect::<Result<Vec<_>, _>>()?;
     let size_bytes = 256 + 768 * results.len();
     let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
     Ok(written(&body, size_bytes))
 }
 
-fn result<'a>(serving: &'a Serving, state: &ApiState, entity: Entity<'a>, asked: &Asked) -> BatchResult<'a> {
+/// # Errors
+/// Contributions are asked for, and the version has none to give.
+fn result<'a>(
+    serving: &'a Serving,
+    state: &ApiState,
+    entity: Entity<'a>,
+    asked: &Asked,
+    explains: bool,
+) -> Result<BatchResult<'a>, ApiError> {
     let tell = |entity: &Entity, features: Option<&[FeatureValue]>, answer: Option<&Answer>, status: u16| {
         if let Some(observers) = state.observers() {
             observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
@@ -321,12 +354,12 @@ fn result<'a>(serving: &'a Serving, state: &ApiState, entity: Entity<'a>, asked:
         tell(&entity, None, None, 404);
         let error = format!("Missing features for {entity}");
         let missing_features = serving.features.names();
-        return BatchResult::Unknown(UnknownEntity { entity, error, missing_features });
+        return Ok(BatchResult::Unknown(UnknownEntity { entity, error, missing_features }));
     };
     let features = serving.features.values(row);
     let unpredictable = |entity: Entity<'a>, error: String| {
         tell(&entity, Some(&features), None, 422);
-        BatchResult::Unpredictable(UnpredictableEntity { entity, error })
+        Ok(BatchResult::Unpredictable(UnpredictableEntity { entity, error }))
     };
     let answer = match serving.model.answer(&features) {
         Ok(answer) => answer,
@@ -339,14 +372,16 @@ fn result<'a>(serving: &'a Serving, state: &ApiState, entity: Entity<'a>, asked:
         let error = format!("The model says no finite number for {entity}");
         return unpredictable(entity, error);
     };
+    let explained = if explains { Some(Explained::of(serving, &features)?) } else { None };
     tell(&entity, Some(&features), Some(&answer), 200);
-    BatchResult::Predicted(Prediction {
+    Ok(BatchResult::Predicted(Prediction {
         entity,
         said,
         features_used: serving.features.used(row),
         as_of: serving.as_of,
         model: served_model(serving),
-    })
+        explained,
+    }))
 }
 
 /// The model that answers.

@@ -6,6 +6,7 @@ use streamflow_inference::{self as inference, Value};
 
 use super::ApiState;
 use super::error::{ApiError, Invalid};
+use super::explained;
 use super::features::{FileModel, VERSION};
 use super::json::{Json, shortened};
 
@@ -19,7 +20,7 @@ impl FileModel {
     ///
     /// # Errors
     /// 422 with the row and the feature at fault: features must all be there and no others, as in a single prediction.
-    pub fn answer_rows(&self, body: &Bytes, state: &ApiState) -> Result<Vec<u8>, ApiError> {
+    pub fn answer_rows(&self, body: &Bytes, state: &ApiState, explains: bool) -> Result<Vec<u8>, ApiError> {
         let limit = state.0.settings.batch_limit.get();
         let read = Json::read(body)?;
         let given = |name: &str| read.as_ref().and_then(|body| body.get(name));
@@ -40,10 +41,10 @@ impl FileModel {
                 return Err(Invalid { kind: "missing", message, ..Invalid::default() }.into());
             }
         };
-        self.answer_values(&rows, state)
+        self.answer_values(&rows, state, explains)
     }
 
-    fn answer_values(&self, values: &[Value], state: &ApiState) -> Result<Vec<u8>, ApiError> {
+    fn answer_values(&self, values: &[Value], state: &ApiState, explains: bool) -> Result<Vec<u8>, ApiError> {
         let width = self.model().inputs().len();
         let predictions = self.model().predict(values).map_err(|error| {
             let of_row = |(row, values): (usize, &[Value])| Some((row, self.model().predict(values).err()?));
@@ -55,8 +56,15 @@ impl FileModel {
                 None => ApiError::Unpredictable(error.to_string()),
             }
         })?;
-        let metrics = &state.0.metrics;
-        let rows = (0..values.len() / width).map(|row| Answer::Object(self.row(&predictions, row, metrics)));
+        let explained = if explains { Some(self.explain(values)?) } else { None };
+        let row = |row| {
+            let mut answer = self.row(&predictions, row, &state.0.metrics);
+            if let Some(found) = &explained {
+                explained::add(&mut answer, self.model(), found, row);
+            }
+            Answer::Object(answer)
+        };
+        let rows = (0..values.len() / width).map(row);
         let mut answer = json!({ "predictions": rows.collect::<Vec<_>>() });
         let unseen: serde_json::Map<_, _> =
             self.unseen(&predictions).map(|(name, rows)| (name.to_owned(), json!(rows))).collect();

@@ -79,6 +79,12 @@ fn places(found: &Found) -> String {
     lines.extend(found.snapshots.iter().map(|(place, rows)| format!("  snapshot {place}: {rows}")));
     lines.extend(found.database.iter().map(|(place, texts)| format!("  database {place}: {texts}")));
     lines.extend(found.reports.iter().map(|name| format!("  report {name}")));
+    if found.labels > 0 {
+        lines.push(format!("  labels: {}", found.labels));
+    }
+    if found.predictions > 0 {
+        lines.push(format!("  log of predictions: {} rows", found.predictions));
+    }
     if found.access_log > 0 {
         lines.push(format!("  access log: {} lines", found.access_log));
     }

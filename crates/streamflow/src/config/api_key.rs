@@ -31,6 +31,9 @@ pub struct ApiKey {
     /// Whether it may load and unload models.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_load: bool,
+    /// Whether it may say what came true of answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_label: bool,
 }
 
 /// The SHA-256 of a key. Keys are random, so that no slow hash is needed to keep one from being found again.

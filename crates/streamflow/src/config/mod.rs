@@ -5,6 +5,7 @@ mod api;
 mod api_key;
 mod console;
 mod flows;
+mod log;
 mod metrics;
 mod mlflow;
 mod model;
@@ -32,6 +33,7 @@ pub use api_key::{
 };
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
+pub use log::{EntityForm, LogConfig};
 pub use metrics::MetricsConfig;
 pub use mlflow::{MlflowConfig, ModelSource};
 pub use model::ModelConfig;
@@ -65,6 +67,9 @@ pub struct Config {
     pub console: ConsoleConfig,
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// Answers that are kept.
+    #[serde(default)]
+    pub log: LogConfig,
     /// The MLflow server that is told of trainings.
     #[serde(default)]
     pub mlflow: MlflowConfig,
@@ -174,6 +179,7 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
         self.model.check()?;
+        self.log.check()?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
         self.console.check()?;

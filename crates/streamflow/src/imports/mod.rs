@@ -100,9 +100,12 @@ pub async fn import(request: Request, workspace: &Workspace) -> anyhow::Result<I
     registry.check_task(&name, table.labels.task()).await?;
     let shown = file.path.display().to_string();
     let import = Import::new(file.bytes, table.features.names(), settings);
-    let import = import.with_context(|| format!("cannot import {shown}"))?;
+    let mut import = import.with_context(|| format!("cannot import {shown}"))?;
     let predictions = import.model.predict(&table.features);
     let predictions = predictions.with_context(|| format!("{shown} cannot score the month {as_of}"))?;
+    // A model that cannot be explained is imported all the same; it says why when it is asked.
+    let rows: Vec<usize> = (0..table.features.rows()).collect();
+    import.record.mean_abs_contributions = import.model.mean_contributions(&table.features, &rows).ok();
     let scores = Scores::new(&import, &predictions, as_of)?;
     let is_new = trained_until.is_some_and(|until| until < as_of);
     let metrics = if is_new { measured(&import, &predictions, &table)? } else { None };

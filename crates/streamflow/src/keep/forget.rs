@@ -19,6 +19,7 @@ use super::digest;
 use super::lock::Upkeep;
 use super::named::Named;
 use crate::files::{below, write_aside};
+use crate::predictions::{self, Naming};
 use crate::random::random_hex;
 use crate::store::forgetting::{Forgetting, Mask as _, NewForgetting};
 use crate::store::now;
@@ -38,6 +39,12 @@ pub struct Found {
     pub reports: Vec<String>,
     /// Lines of the access log.
     pub access_log: u64,
+    /// Rows of the log of predictions.
+    #[serde(default)]
+    pub predictions: u64,
+    /// Labels that came after answers.
+    #[serde(default)]
+    pub labels: u64,
     /// Files of models. They are left as they are.
     pub models: Vec<String>,
     /// Whether a table of a snapshot has it, or it was forgotten before: other words are none of anybody.
@@ -84,6 +91,8 @@ pub struct Wish<'a> {
 pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> {
     let entity = workspace.snapshots.entity_text(entity)?;
     let named = named(workspace, &entity);
+    let of_log = entity.clone();
+    let labels = workspace.store.labels_of(&label_names(workspace, &entity)?).await?;
     let database = workspace.store.texts_naming(&named).await?;
     let snapshots = workspace.snapshots.clone();
     let (rows, is_forgotten) = tokio::task::spawn_blocking(move || {
@@ -95,11 +104,12 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
         (format!("{} {}", rows.as_of, rows.table.as_deref().unwrap_or("validation result")), rows.rows)
     };
     let snapshots = rows.into_iter().map(shown).collect();
-    let mut found = Found { snapshots, database, is_known, ..Found::default() };
+    let mut found = Found { snapshots, database, labels, is_known, ..Found::default() };
     let workspace = workspace.clone();
     tokio::task::spawn_blocking(move || {
         found.reports = reports(&workspace, &named)?.into_iter().map(|(name, _, _)| name).collect();
         found.access_log = access_log(&workspace, |text| named.blanked(text).is_some(), |_, _, _| Ok(()))?;
+        found.predictions = predictions::count_entity(&log(&workspace), &of_log, &naming(&workspace)?)?;
         found.models = models(&workspace, &named)?;
         Ok(found)
     })
@@ -181,8 +191,10 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     clear_snapshots(workspace, wish).await?;
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
+    workspace.store.forget_labels(&label_names(workspace, &wish.entity)?).await?;
     let (of, in_files) = (workspace.clone(), named.clone());
-    tokio::task::spawn_blocking(move || clear_files(&of, &in_files)).await??;
+    let entity = wish.entity.clone();
+    tokio::task::spawn_blocking(move || clear_files(&of, &in_files, &entity)).await??;
     let receipt = Receipt::of(wish, &named);
     workspace.store.end_forgetting(wish, &serde_json::to_value(&receipt)?).await?;
     Ok(receipt)
@@ -226,7 +238,24 @@ fn named(workspace: &Workspace, entity: &str) -> Named {
     Named::new(entity, &workspace.config.dataset.entity)
 }
 
-fn clear_files(workspace: &Workspace, named: &Named) -> anyhow::Result<()> {
+/// How entities stand in the log of predictions. Without the key of hashed ones, those in clear are found.
+fn naming(workspace: &Workspace) -> anyhow::Result<Naming> {
+    Naming::of(workspace.config.log.entity)
+}
+
+/// How labels may name an entity.
+fn label_names(workspace: &Workspace, entity: &str) -> anyhow::Result<Vec<String>> {
+    let kept = naming(workspace)?.of_entity(entity).map(String::from);
+    let other = kept.filter(|kept| kept != entity);
+    Ok([Some(entity.to_owned()), other].into_iter().flatten().collect())
+}
+
+fn log(workspace: &Workspace) -> PathBuf {
+    predictions::folder(&workspace.data_dir)
+}
+
+fn clear_files(workspace: &Workspace, named: &Named, entity: &str) -> anyhow::Result<()> {
+    predictions::forget_entity(&log(workspace), entity, &naming(workspace)?)?;
     for (_, path, text) in reports(workspace, named)? {
         write_aside(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     }

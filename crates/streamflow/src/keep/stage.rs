@@ -17,6 +17,7 @@ use super::manifest::{CONFIG, DATA, REPORTS};
 use crate::config::Config;
 use crate::drift::{ReportFolder, Rules};
 use crate::files::{below, link_or_copy};
+use crate::predictions::{self, Window};
 use crate::registry::{SUMS, missing, sums};
 use crate::store::{self, DATABASE, copy::Copied};
 use crate::workspace::snapshots;
@@ -91,6 +92,7 @@ impl Stage {
             stage.snapshots(&origin, &copied)?;
             stage.models(&origin, &copied)?;
             metrics(&origin.data_dir.join(METRICS), &data.join(METRICS))?;
+            predictions_log(&predictions::folder(&origin.data_dir), &predictions::folder(&data))?;
             stage.reports(&origin, copied.reports)?;
             if let Some(file) = &origin.config.file {
                 // Not linked: an editor may write to it.
@@ -196,6 +198,18 @@ fn metrics(from: &Path, to: &Path) -> anyhow::Result<()> {
     streamflow_tsdb::copy_in_use(from, to)?;
     if !positions.is_empty() {
         fs::rename(&kept, to.join(SENT)).with_context(|| format!("cannot rename {}", kept.display()))?;
+    }
+    Ok(())
+}
+
+/// The log of predictions: its files never change in their place. What is deleted meanwhile for its age is left out.
+fn predictions_log(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for file in predictions::files(from, Window::ALL)? {
+        let Ok(path) = file.strip_prefix(from) else { continue };
+        match link_or_copy(&file, &to.join(path)) {
+            Err(_) if !file.exists() => {}
+            linked => linked?,
+        }
     }
     Ok(())
 }

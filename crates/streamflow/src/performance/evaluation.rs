@@ -157,9 +157,9 @@ impl Subject<'_> {
 }
 
 /// The rows that a version was validated on.
-struct Reference {
-    scored: Scored,
-    folds: Vec<u32>,
+pub struct Reference {
+    pub scored: Scored,
+    pub folds: Vec<u32>,
 }
 
 /// One of ten parts, by the entity's place in the split: the digits after those that decided where it belongs.
@@ -169,6 +169,12 @@ fn fold(seed: u64, entity: &str) -> u32 {
 }
 
 impl Reference {
+    /// That of a version; none where its month is gone.
+    pub fn of(snapshots: &Snapshots, version: &Version) -> anyhow::Result<Option<Self>> {
+        let (trained_on, table) = learned(snapshots, version)?;
+        table.map(|table| Self::new(table, version, &trained_on)).transpose()
+    }
+
     fn new(table: TrainingTable, version: &Version, trained_on: &TrainedOn) -> anyhow::Result<Self> {
         let scored = Scored::new(table, version, trained_on)?;
         let seed = version.seed();

@@ -6,6 +6,7 @@ mod comparison;
 mod estimate;
 mod evaluation;
 mod judged;
+pub mod later;
 mod realised;
 mod scored;
 pub mod section;
@@ -16,6 +17,6 @@ mod why;
 
 pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
-pub use evaluation::{Evaluation, Rules, Subject};
+pub use evaluation::{Evaluation, Reference, Rules, Subject};
 pub use scored::{Learning, Version};
 pub use usual::Usual;

@@ -113,6 +113,11 @@ pub struct Entity<'a> {
 }
 
 impl Entity<'_> {
+    /// The one text that names it, as [`EntityKey::text`] writes it.
+    pub fn text(&self) -> String {
+        self.key.text(&self.parts)
+    }
+
     /// Writes each part under the name of its column.
     pub fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         self.key
@@ -126,7 +131,7 @@ impl Entity<'_> {
 /// `user_id=ada`, or `store=s1 sku=17`.
 impl std::fmt::Display for Entity<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = self.key.text(&self.parts);
+        let text = self.text();
         match self.key.single() {
             Some(column) => write!(formatter, "{column}={text}"),
             None => formatter.write_str(&text),

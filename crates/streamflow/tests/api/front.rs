@@ -114,8 +114,12 @@ async fn the_access_log_has_a_line_for_a_request_and_no_entity() {
 
 #[tokio::test]
 async fn where_keys_are_configured_a_prediction_takes_one() {
-    let key =
-        |key: &str, per_second| ApiKey { sha256: KeyDigest::of(key.as_bytes()), per_second, may_load: false };
+    let key = |key: &str, per_second| ApiKey {
+        sha256: KeyDigest::of(key.as_bytes()),
+        per_second,
+        may_load: false,
+        may_label: false,
+    };
     let keys = [
         ("shop".to_owned(), key("sfk_shop", None)),
         ("batch".to_owned(), key("sfk_batch", Some(NonZeroU32::new(2).unwrap()))),

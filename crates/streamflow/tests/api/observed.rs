@@ -18,7 +18,7 @@ impl Observer for Told {
             "row {} {} entity={} features={} class={} version={} id={}",
             row.asked.protocol,
             row.status,
-            row.entity.map_or("none".to_owned(), ToString::to_string),
+            row.entity.map_or("none".to_owned(), streamflow::serving::Entity::text),
             row.features.map_or(0, <[_]>::len),
             row.class().unwrap_or("none"),
             row.serving.model_version,

@@ -428,8 +428,12 @@ async fn the_registrys_version_is_not_unloaded() {
 
 #[tokio::test]
 async fn keys_are_those_of_the_other_routes_and_one_of_them_may_load() {
-    let key =
-        |text: &str, may_load| ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None, may_load };
+    let key = |text: &str, may_load| ApiKey {
+        sha256: KeyDigest::of(text.as_bytes()),
+        per_second: None,
+        may_load,
+        may_label: false,
+    };
     let slow = ApiKey { per_second: NonZeroU32::new(1), ..key("slow", false) };
     let keys = [("shop", key("shop", false)), ("ops", key("ops", true)), ("slow", slow)];
     let keys = keys.map(|(name, key)| (name.to_owned(), key)).into();

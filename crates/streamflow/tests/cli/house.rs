@@ -130,7 +130,7 @@ const LAYERS: [&[&str]; 14] = [
     &["performance"],
     &["mlflow"],
     &["drift", "notify", "prefect", "registry"],
-    &["store"],
+    &["predictions", "store"],
     &["config", "panels", "sample", "scoring", "traffic"],
     &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];

@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use streamflow_model::Stored;
 
-use super::super::{Context, Usage, named_version};
+use super::super::{Context, Usage};
+use super::show;
 use crate::files::write_aside;
 use crate::registry::Registry;
 
@@ -31,13 +32,7 @@ struct Exported {
 }
 
 pub async fn run(args: &Args, registry: &Registry, model: &str, context: &Context) -> anyhow::Result<()> {
-    let (name, version) = match args.version.as_deref() {
-        None => (model.to_owned(), None),
-        Some(text) => match text.parse() {
-            Ok(version) => (model.to_owned(), Some(version)),
-            Err(_) => named_version(text)?,
-        },
-    };
+    let (name, version) = show::asked(args.version.as_deref(), model)?;
     let version = registry.resolve(&name, version).await?;
     let stored = registry.stored(&name, version).await?;
     let (format, bytes) = written(&stored, &args.out)?;

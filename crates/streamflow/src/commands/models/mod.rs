@@ -2,6 +2,7 @@
 
 mod export;
 pub mod import;
+pub mod show;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ use crate::terminal::table;
 pub enum Args {
     /// All versions with their validation metrics
     Ls,
+    /// One version: its metrics, and what its features contribute to its answers
+    Show(show::Args),
     /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
     /// Write a version as a file for other programs: ONNX, or the file that it was imported from
@@ -35,9 +38,9 @@ pub enum Args {
 }
 
 impl Args {
-    /// Everything but listing and exporting.
+    /// Everything but listing, showing and exporting.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Self::Ls | Self::Export(_))
+        !matches!(self, Self::Ls | Self::Show(_) | Self::Export(_))
     }
 }
 
@@ -64,6 +67,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
+            Args::Show(args) => return show::run(&args, &registry, name, context).await,
             Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Import(args) => return import::run(&args, context).await,

@@ -24,6 +24,7 @@ use super::{
         reports::json,
         reports::html,
         models::list,
+        models::importance,
         models::promote,
         models::rollback,
         data::snapshots,

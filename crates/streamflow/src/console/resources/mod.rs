@@ -88,7 +88,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 31] {
+pub fn routes() -> [Route<Resources>; 32] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -100,6 +100,7 @@ pub fn routes() -> [Route<Resources>; 31] {
         console("/api/streamflow/reports/{name}", Read, get(reports::json)),
         Route { path: "/reports/{file}", access: Access::program(Read), methods: get(reports::html) },
         console("/api/streamflow/models", Read, get(models::list)),
+        console("/api/streamflow/models/{version}/importance", Read, get(models::importance)),
         console("/api/streamflow/models/promote", WORK, post(models::promote)),
         console("/api/streamflow/models/rollback", WORK, post(models::rollback)),
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),

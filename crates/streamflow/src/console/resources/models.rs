@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{ResourceError, Resources};
+use super::extract::Path;
+use super::{ErrorBody, ResourceError, Resources};
 use crate::console::guard::Actor;
+use crate::registry::VersionImportance;
 use crate::store::models::{By, Origin};
 use crate::workspace::Workspace;
 
@@ -67,6 +69,23 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
         .collect();
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
     Ok(Json(Models { name, production, versions }))
+}
+
+/// What the features of a version contribute to its answers.
+#[utoipa::path(get, path = "/api/streamflow/models/{version}/importance", tag = "models",
+    responses((status = 200, body = VersionImportance), (status = 404, body = ErrorBody)))]
+pub async fn importance(
+    State(resources): State<Resources>,
+    Path(version): Path<i64>,
+) -> Result<Json<VersionImportance>, ResourceError> {
+    let Workspace { config, registry, .. } = resources.workspace();
+    let name = &config.model.name;
+    let known = registry.versions().await?;
+    if !known.iter().any(|found| found.name == *name && found.version == version) {
+        return Err(ResourceError::not_found(format!("model {name} has no version {version}")));
+    }
+    let stored = registry.stored(name, version).await?;
+    Ok(Json(VersionImportance::of(&stored)))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -1,0 +1,277 @@
+//! `POST /labels`: what came true of answers that were given before.
+//!
+//! A label can make a candidate the production version, so that a key with `may_label` is needed even where everybody may
+//! ask for predictions.
+
+use axum::Json as Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use streamflow_dataset::{EntityKey, KeyPart};
+use streamflow_model::Task;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ErrorBody, Invalid, InvalidBody};
+use super::json::Json;
+use super::keys::Key;
+use super::{ApiState, exchange, request};
+use crate::predictions::Naming;
+use crate::store::Store;
+use crate::store::labels::{Added, Label};
+
+/// Most labels of one request; more come in several.
+const MOST_LABELS: usize = 20_000;
+const LABELS: &str = "labels";
+const KNOWN: [&str; 3] = ["request_id", "time", "label"];
+
+/// Where labels go, and how they are read.
+pub struct Desk {
+    pub store: Store,
+    pub task: Task,
+    pub naming: Naming,
+}
+
+/// The labels of a request.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "documents a body that is read here")]
+pub struct LabelsRequest {
+    /// At most 20,000 labels, each `{"request_id", "label"}`, with the entity too where the request was a batch, or the
+    /// entity and a `time`: then it is for the newest answer about the entity up to that time.
+    #[schema(value_type = Vec<Object>)]
+    labels: Vec<()>,
+}
+
+/// What became of the labels of a request.
+#[derive(Serialize, ToSchema)]
+pub struct LabelsTaken {
+    /// Labels of requests or entities that had none.
+    new: u64,
+    /// Labels that say otherwise than the one before, which is kept with its time.
+    corrected: u64,
+    /// Labels that say the same.
+    unchanged: u64,
+}
+
+/// Take labels of earlier answers, all or none.
+#[utoipa::path(post, path = "/labels", tag = "labels", request_body = LabelsRequest, responses(
+    (status = 200, body = LabelsTaken),
+    (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
+    (status = 401, body = ErrorBody, description = "Keys are configured, and the request has none of them"),
+    (status = 403, body = ErrorBody, description = "The key may not label, or no keys are configured"),
+    (status = 404, body = ErrorBody, description = "Answers are not kept here, so that labels are of nothing"),
+    (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
+    (status = 413, body = ErrorBody, description = "The body is too large: send labels in several requests"),
+    (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
+    (status = 422, body = InvalidBody, description = "A label is malformed; none was taken"),
+    (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Overload: then with Retry-After"),
+))]
+pub async fn labels(State(state): State<ApiState>, request: Request) -> Response {
+    let (key, admitted) = state.admit(request.headers());
+    let taken = match admitted {
+        Ok(()) => take(&state, key.as_deref(), request).await,
+        Err(error) => Err(error),
+    };
+    let response = taken.map_or_else(ApiError::into_response, |taken| Body(taken).into_response());
+    state.count(key.as_ref(), response.status().as_u16());
+    response
+}
+
+async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<LabelsTaken, ApiError> {
+    let key = allowed(key)?;
+    let Some(desk) = state.0.desk.get() else {
+        return Err(ApiError::NoSuchPath("/labels; answers are not kept here, see [log] enabled".to_owned()));
+    };
+    request::check_content_type(request.headers())?;
+    let read = |state: &ApiState, body: &axum::body::Bytes| {
+        let desk = state.0.desk.get().ok_or(ApiError::Internal)?;
+        desk.read(body, &state.0.key)
+    };
+    let labels = exchange::of_many(state, request, read).await?;
+    let added = desk.store.add_labels(&labels, &format!("key {}", key.name)).await.map_err(|error| {
+        tracing::error!("labels cannot be kept: {error}");
+        ApiError::Internal
+    })?;
+    state.0.metrics.count_labels(&added);
+    let Added { new, corrected, unchanged } = added;
+    Ok(LabelsTaken { new, corrected, unchanged })
+}
+
+fn allowed(key: Option<&Key>) -> Result<&Key, ApiError> {
+    match key {
+        Some(key) if key.may_label() => Ok(key),
+        Some(key) => Err(ApiError::Forbidden(format!(
+            "the key {} may not label; may_label = true beside it in [api.keys] lets it",
+            key.name
+        ))),
+        None => Err(ApiError::Forbidden(
+            "labels need a key, since they decide which version is served: `streamflow api-key new NAME` makes one, and \
+             may_label = true beside it in [api.keys] lets it label"
+                .to_owned(),
+        )),
+    }
+}
+
+impl Desk {
+    /// The labels of a body, all or none.
+    fn read(&self, body: &[u8], key: &EntityKey) -> Result<Vec<Label>, ApiError> {
+        if self.task == Task::Multiclass {
+            return Err(ApiError::Unpredictable(
+                "labels of several classes are not taken: the log keeps the probability of the predicted class alone; \
+                 ingest them with their month"
+                    .to_owned(),
+            ));
+        }
+        let read = Json::read(body)?;
+        let given = read.as_ref().and_then(|body| body.get(LABELS));
+        let list = match given {
+            Some(Json::List(list)) => list,
+            Some(other) => {
+                return Err(invalid("list_type", None, format!("expected a list, got {}", other.shown())));
+            }
+            None => return Err(invalid("missing", None, "field required".to_owned())),
+        };
+        if list.len() > MOST_LABELS {
+            let message = format!("expected at most {MOST_LABELS} labels in a request, got {}", list.len());
+            return Err(invalid("too_long", None, message));
+        }
+        let one = |(place, label): (usize, &Json)| {
+            self.label(label, key).map_err(|message| invalid("value_error", Some(place), message))
+        };
+        list.iter().enumerate().map(one).collect()
+    }
+
+    fn label(&self, given: &Json, key: &EntityKey) -> Result<Label, String> {
+        let columns = key.columns().join(", ");
+        let members = given.object().ok_or_else(|| format!("expected an object, got {}", given.shown()))?;
+        if let Some((name, _)) = members.iter().find(|(name, _)| !key.has(name) && !KNOWN.contains(&&**name))
+        {
+            return Err(format!("{name:?} is no field; expected request_id, {columns}, time and label"));
+        }
+        let text = |name: &str| match given.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Text(text)) if !text.is_empty() => Ok(Some(text.to_string())),
+            Some(other) => Err(format!("{name} is {}; expected a text", other.shown())),
+        };
+        let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
+        let value = self.value(given.get("label"))?;
+        let named = named.map(|name| {
+            let kept = self.naming.of_entity(&name);
+            kept.ok_or(
+                "entities are not kept (log.entity is \"none\"), so that a label needs a request_id alone",
+            )
+        });
+        let named: Option<String> = named.transpose()?.map(Into::into);
+        match (request_id, named, time) {
+            (Some(request_id), named, None) => {
+                Ok(Label { request_id, entity: named.unwrap_or_default(), time_us: 0, value })
+            }
+            (None, Some(named), Some(time)) => {
+                let at: jiff::Timestamp = time.parse().map_err(|_| {
+                    format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
+                })?;
+                Ok(Label { request_id: String::new(), entity: named, time_us: at.as_microsecond(), value })
+            }
+            _ => Err(format!("expected either request_id, or {columns} and time")),
+        }
+    }
+
+    fn value(&self, given: Option<&Json>) -> Result<f64, String> {
+        let expected = if self.task == Task::Binary { "true, false, 1 or 0" } else { "a finite number" };
+        match (self.task, given) {
+            (_, None) => Err("label is missing".to_owned()),
+            (Task::Binary, Some(Json::Bool(value))) => Ok(f64::from(u8::from(*value))),
+            (Task::Binary, Some(Json::Integer(0))) => Ok(0.0),
+            (Task::Binary, Some(Json::Integer(1))) => Ok(1.0),
+            (Task::Regression, Some(Json::Integer(number))) => Ok(*number as f64),
+            (Task::Regression, Some(Json::Number(number))) if number.is_finite() => Ok(*number),
+            (_, Some(other)) => Err(format!("label is {}; expected {expected}", other.shown())),
+        }
+    }
+}
+
+/// The text that names the entity of a label; none where it has no column of the key.
+fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
+    let mut parts = Vec::new();
+    for column in key.columns() {
+        parts.push(match given.get(column) {
+            None | Some(Json::Null) => continue,
+            Some(Json::Text(text)) if !text.is_empty() => KeyPart::Text(text.to_string().into()),
+            Some(Json::Integer(number)) => KeyPart::Integer(*number),
+            Some(other) => {
+                return Err(format!("{column} is {}; expected a text or an integer", other.shown()));
+            }
+        });
+    }
+    match parts.len() {
+        0 => Ok(None),
+        given if given == key.columns().len() => Ok(Some(key.text(&parts))),
+        _ => Err(format!("expected all of {}", key.columns().join(", "))),
+    }
+}
+
+fn invalid(kind: &'static str, index: Option<usize>, message: String) -> ApiError {
+    Invalid { kind, field: Some(LABELS.to_owned()), index, message, ..Invalid::default() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::temporary;
+
+    #[tokio::test]
+    async fn labels_are_read_or_named() {
+        let (_dir, store) = temporary().await;
+        let desk = Desk { store, task: Task::Binary, naming: Naming::Clear };
+        let read = |body: &str| {
+            desk.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
+        };
+        let of_request = Label { request_id: "r".into(), entity: String::new(), time_us: 0, value: 1.0 };
+        assert_eq!(read(r#"{"labels":[{"request_id":"r","label":true}]}"#), Ok(vec![of_request]));
+        let of_entity =
+            Label { request_id: String::new(), entity: "7".into(), time_us: 1_000_000, value: 0.0 };
+        let body = r#"{"labels":[{"user_id":7,"time":"1970-01-01T00:00:01Z","label":0}]}"#;
+        assert_eq!(read(body), Ok(vec![of_entity]));
+        for (label, expected) in [
+            (r#"{"request_id":"r"}"#, "label is missing"),
+            (r#"{"request_id":"r","label":2}"#, "label is the integer 2; expected true, false, 1 or 0"),
+            (
+                r#"{"request_id":"r","label":"yes"}"#,
+                "label is the text \"yes\"; expected true, false, 1 or 0",
+            ),
+            (r#"{"label":1}"#, "expected either request_id, or user_id and time"),
+            (r#"{"user_id":"a","label":1}"#, "expected either request_id, or user_id and time"),
+            (
+                r#"{"request_id":"r","time":"1970-01-01T00:00:01Z","label":1}"#,
+                "expected either request_id, or user_id and time",
+            ),
+            (
+                r#"{"user_id":"a","time":"yesterday","label":1}"#,
+                "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
+            ),
+            (r#"{"request_id":5,"label":1}"#, "request_id is the integer 5; expected a text"),
+            (
+                r#"{"request":"r","label":1}"#,
+                "\"request\" is no field; expected request_id, user_id, time and label",
+            ),
+            ("7", "expected an object, got the integer 7"),
+        ] {
+            let body = format!(r#"{{"labels":[{{"request_id":"q","label":1}},{label}]}}"#);
+            assert_eq!(read(&body), Err(format!("labels[1]: {expected}")), "{label}");
+        }
+        assert_eq!(read("{}"), Err("labels: field required".to_owned()));
+        let many = format!(r#"{{"labels":[{}]}}"#, vec!["1"; MOST_LABELS + 1].join(","));
+        assert_eq!(
+            read(&many),
+            Err("labels: expected at most 20000 labels in a request, got 20001".to_owned())
+        );
+        let numbers = Desk { task: Task::Regression, naming: Naming::Left, store: desk.store.clone() };
+        let read = |body: &str| {
+            numbers.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(r#"{"labels":[{"request_id":"r","label":1.5}]}"#).unwrap()[0].value, 1.5);
+        let error =
+            read(r#"{"labels":[{"user_id":"a","time":"1970-01-01T00:00:01Z","label":1}]}"#).unwrap_err();
+        assert!(error.contains("log.entity is \"none\""), "{error}");
+    }
+}

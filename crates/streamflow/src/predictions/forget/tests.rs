@@ -1,0 +1,136 @@
+use super::*;
+use crate::config::LogConfig;
+use crate::predictions::{self, read, writer};
+
+const HOUR_US: i64 = 3_600_000_000;
+/// 2024-03-01T07:30:00Z.
+const TIME_US: i64 = 1_709_278_200_000_000;
+
+fn shape() -> Arc<Shape> {
+    Arc::new(Shape {
+        model: "churn".into(),
+        version: "3".into(),
+        as_of: "2024-02-29".into(),
+        features: vec![("hours".into(), true), ("plan".into(), false), ("_score".into(), true)],
+    })
+}
+
+fn row(shape: &Arc<Shape>, time_us: i64, entity: &str) -> Record {
+    Record {
+        shape: shape.clone(),
+        time_us,
+        request_id: Some("r1".into()),
+        entity: Some(entity.into()),
+        protocol: "predict",
+        latency_us: 12,
+        score: 0.25,
+        prediction: Some("0".into()),
+        values: vec![Cell::Number(1.5), Cell::Missing, Cell::Missing],
+    }
+}
+
+fn rows(folder: &Path, window: Window) -> Vec<(i64, String)> {
+    let mut found = Vec::new();
+    predictions::read(folder, window, |row| {
+        found.push((row.time_us, row.entity.unwrap_or_default().into()));
+        Ok(())
+    })
+    .unwrap();
+    found
+}
+
+fn written(config: &LogConfig, times: &[(i64, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (sink, writing) = writer::open(dir.path(), config).unwrap();
+    let shape = shape();
+    times.iter().for_each(|(time, entity)| sink.send(row(&shape, *time, entity)));
+    writing.end();
+    assert_eq!(sink.counts().written.load(std::sync::atomic::Ordering::Relaxed), times.len() as u64);
+    dir
+}
+
+fn forever() -> LogConfig {
+    LogConfig { keep_days: std::num::NonZeroU32::MAX, ..LogConfig::default() }
+}
+
+#[test]
+fn rows_lie_by_the_hour_and_are_read_by_time() {
+    let dir = written(&forever(), &[(TIME_US, "a"), (TIME_US + 1, "b"), (TIME_US + HOUR_US, "c")]);
+    let files = files(dir.path(), Window::ALL).unwrap();
+    assert_eq!(files.len(), 2, "a file each hour");
+    assert!(files[0].starts_with(dir.path().join("date=2024-03-01/hour=07")), "{}", files[0].display());
+    let all = rows(dir.path(), Window::ALL);
+    assert_eq!(all, [(TIME_US, "a".into()), (TIME_US + 1, "b".into()), (TIME_US + HOUR_US, "c".into())]);
+    let window = Window { from_us: TIME_US + 1, to_us: TIME_US + HOUR_US };
+    assert_eq!(rows(dir.path(), window), [(TIME_US + 1, "b".to_owned())]);
+    let mut found = Vec::new();
+    read_file(&files[0], &mut |row: Record| {
+        found.push(row);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(found[0].values, [Cell::Number(1.5), Cell::Missing, Cell::Missing]);
+    assert_eq!((found[0].score, found[0].latency_us, &*found[0].shape.version), (0.25, 12, "3"));
+    assert_eq!(found[0].shape.features[2].0, "__score", "a column of the log's own keeps its name");
+}
+
+#[test]
+fn what_a_killed_process_was_writing_is_never_read() {
+    let dir = written(&forever(), &[(TIME_US, "a")]);
+    let hour = dir.path().join("date=2024-03-01/hour=07");
+    std::fs::write(hour.join(".part-1-4000000-0.parquet.partial"), b"PAR1 half").unwrap();
+    std::fs::write(hour.join(format!(".part-1-{}-0.parquet.partial", std::process::id())), b"mine").unwrap();
+    assert_eq!(rows(dir.path(), Window::ALL).len(), 1);
+    read::remove_unfinished(dir.path());
+    assert!(!hour.join(".part-1-4000000-0.parquet.partial").exists());
+    assert!(hour.join(format!(".part-1-{}-0.parquet.partial", std::process::id())).exists());
+    // A file that is damaged is named.
+    std::fs::write(hour.join("part-2-1-0.parquet"), b"PAR1 half").unwrap();
+    let error = predictions::read(dir.path(), Window::ALL, |_| Ok(())).unwrap_err();
+    assert!(format!("{error:#}").contains("part-2-1-0.parquet"), "{error:#}");
+}
+
+#[test]
+fn an_entity_leaves_in_clear_and_hashed() {
+    let key = Naming::Hashed(b"0123456789abcdef".to_vec());
+    let hashed = key.of_entity("a").unwrap().to_string();
+    let dir = written(
+        &forever(),
+        &[(TIME_US, "a"), (TIME_US + 1, "b"), (TIME_US + 2, &hashed), (TIME_US + HOUR_US, "a")],
+    );
+    assert_eq!(count(dir.path(), "a", &key).unwrap(), 3);
+    assert_eq!(count(dir.path(), "a", &Naming::Left).unwrap(), 2);
+    assert_eq!(forget(dir.path(), "a", &key).unwrap(), 3);
+    assert_eq!(rows(dir.path(), Window::ALL), [(TIME_US + 1, "b".to_owned())]);
+    assert_eq!(forget(dir.path(), "a", &key).unwrap(), 0);
+}
+
+#[test]
+fn old_hours_and_those_over_the_size_go() {
+    let dir = written(&forever(), &[(TIME_US, "a"), (TIME_US + HOUR_US, "b"), (TIME_US + 2 * HOUR_US, "c")]);
+    let now = jiff::Timestamp::from_microsecond(TIME_US + 24 * HOUR_US + HOUR_US).unwrap();
+    let day = LogConfig { keep_days: std::num::NonZeroU32::MIN, ..LogConfig::default() };
+    let bytes = crate::predictions::bounds::keep(dir.path(), &day, now).unwrap();
+    assert_eq!(rows(dir.path(), Window::ALL).len(), 2);
+    assert!(bytes > 100);
+    let small = LogConfig { max_bytes: std::num::NonZeroU64::MIN, ..forever() };
+    crate::predictions::bounds::keep(dir.path(), &small, now).unwrap();
+    assert_eq!(rows(dir.path(), Window::ALL), [(TIME_US + 2 * HOUR_US, "c".to_owned())]);
+}
+
+#[test]
+fn a_full_queue_and_a_disk_that_takes_nothing_drop_and_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("predictions");
+    let (sink, writing) = writer::open(&folder, &forever()).unwrap();
+    // Where the day's folder should be is a file.
+    std::fs::write(folder.join("date=2024-03-01"), b"in the way").unwrap();
+    let shape = shape();
+    sink.send(row(&shape, TIME_US, "a"));
+    writing.end();
+    let of = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!((of(&sink.counts().written), of(&sink.counts().dropped_by_disk)), (0, 1));
+    // Nobody takes rows any more.
+    sink.send(row(&shape, TIME_US, "a"));
+    assert_eq!(of(&sink.counts().dropped_by_queue), 1);
+}

@@ -1,0 +1,27 @@
+//! The log of predictions: answers with the features they were made from, as Parquet by the hour.
+//!
+//! ```text
+//! DATA/predictions/date=2024-03-01/hour=07/part-TIME-PROCESS-NUMBER.parquet    UTC; Hive layout
+//! ```
+//! A file is written aside and renamed when it is whole, so a folder never holds one that cannot be read. Rows wait in
+//! a bounded queue and never hold up an answer: what finds the queue full, or the disk, is dropped and counted.
+
+mod bounds;
+mod entity;
+mod forget;
+mod read;
+mod record;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+pub use entity::Naming;
+pub use forget::{count as count_entity, forget as forget_entity};
+pub use read::{Logged, Window, files, read};
+pub use record::{Cell, Record, Shape};
+pub use writer::{Counts, Sink, Writing, open};
+
+/// The folder of the log in a data directory.
+pub fn folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("predictions")
+}

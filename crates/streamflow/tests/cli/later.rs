@@ -1,0 +1,205 @@
+//! Answers that are kept, labels that come after them, and what both say.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::http::user_ids;
+use crate::project::{Project, course};
+use crate::server::Server;
+
+/// A project that keeps answers, with a key that may label and one that may not.
+fn keeping(project: &Project) -> [String; 2] {
+    let made = ["shop", "guest"].map(|name| project.json(&["api-key", "new", name]));
+    let line = |made: &Value, more: &str| {
+        let name = made["name"].as_str().unwrap();
+        format!("{name} = {{ sha256 = \"{}\"{more} }}", made["sha256"].as_str().unwrap())
+    };
+    let config = std::fs::read_to_string(project.path("streamflow.toml")).unwrap();
+    let config = config.replace("# enabled = false", "enabled = true");
+    let config = config.replace("# flush_seconds = 10", "flush_seconds = 1");
+    let keys = format!("{}\n{}", line(&made[0], ", may_label = true"), line(&made[1], ""));
+    std::fs::write(project.path("streamflow.toml"), format!("{config}\n[api.keys]\n{keys}\n")).unwrap();
+    made.map(|made| made["key"].as_str().unwrap().to_owned())
+}
+
+fn serving(project: &Project) -> Server {
+    Server::start(project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://")
+}
+
+/// The status and the body of an answer.
+fn post(server: &Server, path: &str, key: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let answer = server.send(&format!(
+        "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n\
+         X-Request-ID: request-{}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len() % 1000,
+        body.len()
+    ));
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+fn periods(project: &Project) -> Value {
+    project.json(&["performance", "--by", "month"])
+}
+
+#[test]
+fn answers_are_kept_labelled_scored_again_and_forgotten() {
+    let project = Project::with_sample(300);
+    let [shop, guest] = keeping(&project);
+    for month in ["2024-01-31", "2024-02-29"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+        project.ok(&["train", "--as-of", month]);
+    }
+    let users = user_ids(&project, "2024-02-29");
+    let nothing = project.ok(&["performance"]);
+    assert!(nothing.contains("No answer is kept"), "{nothing}");
+    let refused = project.run(&["replay", "2"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("no answer of that time is kept"),
+        "{}",
+        refused.stderr
+    );
+
+    let server = serving(&project);
+    let (status, answer) = post(&server, "/predict/batch", &shop, &json!({ "entities": users }));
+    assert_eq!(status, 200, "{answer}");
+    let one = json!({ "user_id": users[0] });
+    assert_eq!(post(&server, "/predict", &guest, &one).0, 200);
+    server.wait_for_metric("prediction_log_rows_total", users.len() as f64 + 1.0);
+    assert_eq!(periods(&project)["periods"][0]["state"], "pending");
+
+    // Who may ask for predictions may not say what came true.
+    let labels =
+        json!({ "labels": [{ "user_id": users[1], "time": "2100-01-01T00:00:00Z", "label": true }] });
+    for (key, expected) in [(&shop, 200), (&guest, 403), (&"sfk_other".to_owned(), 401)] {
+        assert_eq!(post(&server, "/labels", key, &labels).0, expected);
+    }
+    let (_, again) = post(&server, "/labels", &shop, &labels);
+    assert_eq!(again, json!({ "new": 0, "corrected": 0, "unchanged": 1 }));
+    let others = |value: usize| {
+        let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": (place + value) % 2 });
+        let unknown = [json!({ "request_id": "nobody-asked-this", "label": 0 })];
+        json!({ "labels": users.iter().enumerate().skip(2).map(label).chain(unknown).collect::<Vec<_>>() })
+    };
+    post(&server, "/labels", &shop, &others(0));
+    let (_, corrected) = post(&server, "/labels", &shop, &others(1));
+    assert_eq!(corrected, json!({ "new": 0, "corrected": users.len() - 2, "unchanged": 1 }));
+    let broken = json!({ "labels": [{ "user_id": users[0], "time": "2100-01-01T00:00:00Z", "label": 1 }, { "label": 1 }] });
+    assert_eq!(post(&server, "/labels", &shop, &broken).0, 422);
+    // One was labelled twice, by its entity: the newest answer about it has it.
+    let found = periods(&project);
+    let period = &found["periods"][0];
+    assert_eq!(
+        (&period["rows"], &period["labelled"]),
+        (&json!(users.len() + 1), &json!(users.len() - 1)),
+        "{found:#}"
+    );
+    assert_eq!((&period["state"], &found["unknown_labels"]), (&json!("partial"), &json!(1)));
+    assert!(period["realised"]["roc_auc"]["value"].is_number(), "{found:#}");
+    // The request of one answer.
+    let id = format!("request-{}", one.to_string().len() % 1000);
+    post(&server, "/labels", &shop, &json!({ "labels": [{ "request_id": id, "label": 0 }] }));
+    assert_eq!(periods(&project)["periods"][0]["labelled"], users.len());
+    let text = project.ok(&["performance"]);
+    assert!(text.contains("partial") && text.contains("1 labels are of no answer that is kept."), "{text}");
+
+    let same = project.json(&["replay", "1"]);
+    assert_eq!(
+        (&same["rows"], &same["max_abs_difference"]),
+        (&json!(users.len() + 1), &json!(0.0)),
+        "{same:#}"
+    );
+    let other = project.json(&["replay", "2", "--last", "1h"]);
+    assert!(other["mean_abs_difference"].as_f64().unwrap() > 0.0, "{other:#}");
+
+    let backup = project.path("backup");
+    project.ok(&["backup", backup.to_str().unwrap()]);
+    let dry = project.json(&["forget", &users[1], "--dry-run"]);
+    assert_eq!((&dry["found"]["predictions"], &dry["found"]["labels"]), (&json!(1), &json!(1)), "{dry:#}");
+    project.ok(&["forget", &users[1], "--reason", "they asked for it"]);
+    assert_eq!(periods(&project)["periods"][0]["rows"], users.len());
+    server.stop("-TERM");
+}
+
+#[test]
+fn a_killed_server_leaves_a_log_that_is_read() {
+    let project = Project::with_sample(300);
+    let [shop, _] = keeping(&project);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let users = user_ids(&project, "2024-01-31");
+    let mut asked = 0;
+    for pause_ms in [0, 700, 990, 1010, 1100] {
+        let server = serving(&project);
+        assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
+        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
+        server.kill();
+        asked += users.len();
+        // Whole answers of the batches that were written, and nothing half.
+        let text = project.run(&["performance"]);
+        assert_eq!(text.code, 0, "{}", text.stderr);
+    }
+    let rows = periods(&project)["periods"][0]["rows"].as_u64().unwrap_or(0) as usize;
+    assert!(rows <= asked && rows % users.len() == 0 && rows > 0, "{rows} of {asked}");
+    // What is stopped in order loses nothing.
+    let server = serving(&project);
+    assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
+    server.stop("-TERM");
+    assert_eq!(periods(&project)["periods"][0]["rows"], rows + users.len());
+}
+
+/// The labels of the second month say that the model is no better than chance there, which no estimate sees.
+#[test]
+fn labels_of_the_course_say_what_scores_cannot() {
+    let Some(course) = course() else { return };
+    let project = Project::new();
+    let [shop, _] = keeping(&project);
+    let month = |name: &str| course.join(name).to_str().unwrap().to_owned();
+    project.ok(&["ingest", "--as-of", "2024-01-31", &month("month_000")]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    project.ok(&["ingest", "--as-of", "2024-02-29", &month("month_001")]);
+    let server = serving(&project);
+    server.wait_for("\"status\":\"ready\"", || server.get("/ready"));
+    let labels = churned(&course.join("month_001/labels.csv"));
+    for users in labels.chunks(1000) {
+        let entities: Vec<&str> = users.iter().map(|(user, _)| user.as_str()).collect();
+        let (status, answer) = post(&server, "/predict/batch", &shop, &json!({ "entities": entities }));
+        assert_eq!((status, &answer["as_of"]), (200, &json!("2024-02-29")));
+    }
+    server.wait_for_metric("prediction_log_rows_total", labels.len() as f64);
+    let auc = |value: &Value| value["value"].as_f64().unwrap();
+    let pending = periods(&project)["periods"][0].clone();
+    assert_eq!(pending["state"], "pending");
+    assert!((0.82..0.88).contains(&auc(&pending["estimated"])), "{pending:#}");
+
+    let label = |(user, label): &(String, bool)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": label });
+    let sent = json!({ "labels": labels.iter().map(label).collect::<Vec<_>>() });
+    let (status, taken) = post(&server, "/labels", &shop, &sent);
+    assert_eq!((status, &taken["new"]), (200, &json!(7043)), "{taken}");
+    let found = periods(&project)["periods"][0].clone();
+    assert_eq!((&found["state"], &found["labelled"]), (&json!("final"), &json!(7043)));
+    assert!((0.47..0.53).contains(&auc(&found["realised"]["roc_auc"])), "{found:#}");
+    let said = project.ok(&["performance"]);
+    for part in [
+        "The labels say roc_auc 0.",
+        "where the scores alone suggested 0.8",
+        "which no estimate sees",
+        "about 0.8",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in\n{said}");
+    }
+    server.stop("-TERM");
+}
+
+/// The users of a file of labels, and whether they left.
+fn churned(file: &Path) -> Vec<(String, bool)> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let label = |line: &str| {
+        let (user, label) = line.split_once(',').unwrap();
+        (user.to_owned(), label.trim() == "True")
+    };
+    text.lines().skip(1).map(label).collect()
+}
