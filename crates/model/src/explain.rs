@@ -269,12 +269,13 @@ mod tests {
 
     fn boosters() -> Boosters {
         let split = Node::Split { feature: 0, threshold: 2.0, left: 1, missing_left: true };
-        Boosters::Regression(Ensemble {
+        let ensemble = Ensemble {
             base_score: 0.5,
             n_features: 1,
             roots: vec![0],
             nodes: vec![split, Node::Leaf(1.0), Node::Leaf(-1.0)],
-        })
+        };
+        Boosters::new(Link::Identity, vec![ensemble]).unwrap()
     }
 
     #[test]
