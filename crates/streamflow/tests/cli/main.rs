@@ -18,6 +18,7 @@ mod forget;
 mod golden_drift;
 mod house;
 mod http;
+mod keys;
 mod mlflow;
 mod notify;
 mod outside;
