@@ -55,7 +55,7 @@ pub enum Error {
     },
     /// A snapshot lacks a configured column, because it was ingested under another configuration.
     #[error(
-        "the snapshot of {table} as of {as_of} has no column {column}: it was ingested under another configuration; ingest that month again (--replace)"
+        "the snapshot of {table} as of {as_of} has no column {column}: it was ingested under another configuration; ingest that month again (--replace), or say with `since` and `until` at which dates the column is there"
     )]
     SnapshotColumn {
         /// The table.

@@ -91,4 +91,4 @@ pub use snapshot::ledger::{Snapshot, SnapshotTable};
 pub use snapshot::point_in_time::PointInTime;
 pub use snapshot::rows::PROBLEMS_SHOWN;
 pub use snapshot::snapshots::Snapshots;
-pub use snapshot::spec::{ColumnSpec, DatasetSpec, TableSpec};
+pub use snapshot::spec::{ColumnForms, ColumnSpec, DatasetSpec, TableSpec};

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The time that a snapshot describes: the end of a date, or a minute in UTC for snapshots that come more often. It is
@@ -27,6 +27,20 @@ impl Period {
     /// The date, where it has no time.
     pub fn day(self) -> Option<Date> {
         self.time.is_none().then_some(self.date)
+    }
+
+    /// The first minute of a date; a time itself.
+    pub(crate) fn beginning(self) -> Self {
+        Period { time: self.time.or(Some(Time::midnight())), ..self }
+    }
+
+    /// The first minute after it; none after the last there is.
+    pub(crate) fn next(self) -> Option<Self> {
+        let next = match self.time {
+            None => self.date.tomorrow().ok()?.to_datetime(Time::midnight()),
+            Some(time) => self.date.to_datetime(time).checked_add(1.minute()).ok()?,
+        };
+        Some(Period { date: next.date(), time: Some(next.time()) })
     }
 
     /// Its time in UTC; of a date the midnight at which it begins. None beyond what a timestamp can say.

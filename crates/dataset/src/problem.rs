@@ -5,6 +5,7 @@ use std::io;
 
 use crate::cell::shorten;
 use crate::format::Format;
+use crate::period::Period;
 
 /// One thing that is wrong with one file, and where.
 ///
@@ -245,6 +246,18 @@ pub enum ProblemKind {
         table: String,
         /// A configured name that is close.
         nearest: Option<String>,
+    },
+    /// A column of the file that its table has at other dates.
+    #[error(
+        "is a column of {table} {dates}, and the drop is as of {as_of}; remove it from the file or change its dates under [dataset.tables.{table}.columns]"
+    )]
+    ColumnOfOtherDates {
+        /// The configured table.
+        table: String,
+        /// When the table has it, such as `since 2026-03-01`.
+        dates: String,
+        /// The date of the drop.
+        as_of: Period,
     },
     /// A column without a name, as pandas writes its index.
     #[error("column {index} has no name; if pandas wrote the file, write it with index=False")]

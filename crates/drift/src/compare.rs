@@ -257,8 +257,9 @@ pub fn compare_column(
         (None, Some(column)) => one_side(column, &settings.current_name, settings),
         (None, None) => return Err(Error::NoColumn),
     };
+    // A share of missing values, which is tested of any column, says nothing of values that cannot be compared.
     if let Some(reference) = reference
-        && report.status != Status::Tested
+        && (report.status != Status::Tested || settings.counts_untested())
         && !is_left_out(&report.name, settings)
         && is_lost(reference, current, report.column_type, settings)
     {

@@ -219,7 +219,12 @@ fn a_column_that_cannot_be_tested_any_more_counts_as_drifted() {
     check_verdict(&empty, &plain, (0.5, 1, RetrainingTriggered, lost));
     let retyped = [labels("amount", 200, &["low", "high"]), still()];
     let lost = vec![("amount", "tested as numerical, but one side holds strings", true)];
-    check_verdict(&retyped, &plain, (0.5, 1, RetrainingTriggered, lost));
+    check_verdict(&retyped, &plain, (0.5, 1, RetrainingTriggered, lost.clone()));
+    let mut with_holes = labels("amount", 200, &["low", "high"]);
+    if let Values::Text { codes, .. } = &mut with_holes.values {
+        codes[0] = u32::MAX;
+    }
+    check_verdict(&[with_holes, still()], &plain, (0.5, 1, RetrainingTriggered, lost));
     let dated = vec![("amount", "dates are not tested", true)];
     check_verdict(&[days("amount"), still()], &plain, (0.5, 1, RetrainingTriggered, dated));
     // What no test takes on either side is listed only.

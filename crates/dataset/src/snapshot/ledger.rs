@@ -80,7 +80,7 @@ impl Snapshot {
 
     /// The columns of a table as a manifest records them.
     pub(crate) fn columns(spec: &TableSpec) -> BTreeMap<String, ColumnType> {
-        spec.columns.iter().map(|(name, column)| (name.clone(), column.column_type)).collect()
+        spec.columns.iter().map(|(name, column)| (name.clone(), column.last().column_type)).collect()
     }
 
     /// The Parquet file of a table, relative to the directory of the snapshots.

@@ -10,6 +10,7 @@
 pub(crate) mod checksums;
 mod commit;
 pub(crate) mod copy;
+pub(crate) mod dated;
 mod drop_files;
 mod drop_table;
 mod entity_index;

@@ -4,6 +4,7 @@
 //! result are the sorted entities of the newest snapshot, and each table writes the values of its
 //! newest rows into their places, the newest snapshot first, until no place is left.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -116,8 +117,9 @@ impl Snapshots {
             let available = ledger.keys().copied().collect();
             return Err(Error::NoSnapshot { as_of, exact, available });
         };
-        check_columns(&self.spec, newest)?;
-        let Self { snapshots, spec, checked, .. } = self;
+        let spec = self.spec.at(newest.as_of);
+        check_columns(&spec, newest)?;
+        let Self { snapshots, checked, .. } = self;
         Ok(Tables { snapshots, spec, ledger, newest, checked })
     }
 }
@@ -147,7 +149,8 @@ fn has(snapshot: &Snapshot, spec: &DatasetSpec, table: &str, column: &str) -> bo
 /// The snapshots that one read sees.
 struct Tables<'a> {
     snapshots: &'a Path,
-    spec: &'a DatasetSpec,
+    /// As of the newest.
+    spec: Cow<'a, DatasetSpec>,
     ledger: &'a BTreeMap<Period, Snapshot>,
     newest: &'a Snapshot,
     checked: &'a Checked,
@@ -163,7 +166,7 @@ struct Wanted<'a> {
 
 impl Tables<'_> {
     fn frame(&self, as_of: Period, options: PointInTime) -> Result<Frame, Error> {
-        let spec = self.spec;
+        let spec = &*self.spec;
         let index = self.entities()?;
         let mut wanted = self.features();
         let key = &spec.entity;
@@ -233,7 +236,7 @@ impl Tables<'_> {
         let key = self.spec.entity.columns();
         let has_all = move |snapshot: &&Snapshot| {
             let mut needed = wanted.columns.iter().copied().chain(key.iter().map(String::as_str));
-            needed.all(|column| has(snapshot, self.spec, wanted.table, column))
+            needed.all(|column| has(snapshot, &self.spec, wanted.table, column))
         };
         let older = self.ledger.range(..self.newest.as_of).rev().map(|(_, snapshot)| snapshot);
         let older = older.filter(has_all).take(if wanted.older { usize::MAX } else { 0 });

@@ -13,6 +13,7 @@ use crate::cell::{Cell, Cells, arrow_type, shorten};
 use crate::column_type::ColumnType;
 use crate::entity_key::{EntityKey, KeyCells};
 use crate::error::Error;
+use crate::period::Period;
 use crate::problem::{Fault, Position, Problem, ProblemKind, nearest};
 use crate::snapshot::spec::{ColumnSpec, TableSpec};
 
@@ -92,7 +93,10 @@ pub(crate) struct Target<'a> {
     pub(crate) table: &'a str,
     pub(crate) file: &'a str,
     pub(crate) key: &'a EntityKey,
+    /// As of the date of the drop.
     pub(crate) spec: &'a TableSpec,
+    pub(crate) at_all_dates: &'a TableSpec,
+    pub(crate) as_of: Period,
 }
 
 impl Target<'_> {
@@ -127,8 +131,15 @@ impl Target<'_> {
                 _ if name.is_empty() => ProblemKind::UnnamedColumn { index: index + 1 },
                 _ if header[..index].contains(name) => ProblemKind::DuplicateColumn,
                 Some(spec) => {
-                    specs.push(*spec);
+                    specs.push(spec.last());
                     continue;
+                }
+                None if let Some(forms) = self.at_all_dates.columns.get(name) => {
+                    ProblemKind::ColumnOfOtherDates {
+                        table: self.table.to_string(),
+                        dates: forms.dates(),
+                        as_of: self.as_of,
+                    }
                 }
                 None => ProblemKind::UnknownColumn {
                     table: self.table.to_string(),

@@ -3,6 +3,7 @@
 use crate::column_type::ColumnType;
 use crate::error::Error;
 use crate::problem::nearest;
+use crate::snapshot::dated::Span;
 use crate::snapshot::expectations::problems;
 use crate::snapshot::label::Label;
 use crate::snapshot::spec::{DatasetSpec, TableSpec};
@@ -13,6 +14,56 @@ impl DatasetSpec {
     /// # Errors
     /// [`Error::Spec`] with all contradictions, each naming the key, the value and the likely remedy.
     pub fn validate(&self) -> Result<(), Error> {
+        let mut problems = self.check_dates();
+        let epochs = self.epochs();
+        let found: Vec<Vec<String>> = epochs.iter().map(|epoch| self.at(epoch.first).problems()).collect();
+        for (place, of_epoch) in found.iter().enumerate() {
+            for problem in of_epoch {
+                let is_told = found[..place].iter().any(|earlier| earlier.contains(problem));
+                let is_of_all = found.iter().all(|other| other.contains(problem));
+                // A problem of some dates alone says of which.
+                match (&epochs[place].since, epochs.get(place + 1).and_then(|next| next.since.as_ref())) {
+                    _ if is_told => {}
+                    (Some(since), _) => problems.push(format!("{since}: {problem}")),
+                    (None, Some(next)) if !is_of_all => {
+                        problems.push(format!("until it changes {next}: {problem}"))
+                    }
+                    (None, _) => problems.push(problem.clone()),
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::Spec(problems)) }
+    }
+
+    /// What is wrong with the dates of tables and columns.
+    fn check_dates(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, table) in &self.tables {
+            if table.span().is_empty() {
+                problems.push(format!("tables.{name}: until is before since ({})", table.span()));
+            }
+            for (column, forms) in &table.columns {
+                let spans: Vec<Span> = forms.all().iter().map(|form| form.span()).collect();
+                let of = format!("tables.{name}.columns.{column}");
+                for span in spans.iter().filter(|span| span.is_empty()) {
+                    problems.push(format!("{of}: until is before since ({span})"));
+                }
+                for pair in spans.windows(2) {
+                    let follows = pair[0].until.zip(pair[1].since).is_some();
+                    if !follows || pair[0].overlaps(&pair[1]) {
+                        problems.push(format!(
+                            "{of}: a form {} is followed by one {}; a form needs an until before the since of the next",
+                            pair[0], pair[1]
+                        ));
+                    }
+                }
+            }
+        }
+        problems
+    }
+
+    /// What is wrong with it at a date at which all of it is there.
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, table) in &self.tables {
             self.check_table(name, table, &mut problems);
@@ -20,7 +71,7 @@ impl DatasetSpec {
         self.check_entity(&mut problems);
         self.check_label(&mut problems);
         self.check_features(&mut problems);
-        if problems.is_empty() { Ok(()) } else { Err(Error::Spec(problems)) }
+        problems
     }
 
     fn check_table(&self, name: &str, table: &TableSpec, problems: &mut Vec<String>) {
@@ -37,10 +88,12 @@ impl DatasetSpec {
                     "tables.{name}.columns has no {column}, {part}{}",
                     hint(column, table.columns.keys())
                 )),
-                Some(found) if !matches!(found.column_type, ColumnType::String | ColumnType::Integer) => {
+                Some(found)
+                    if !matches!(found.last().column_type, ColumnType::String | ColumnType::Integer) =>
+                {
                     problems.push(format!(
                         "tables.{name}.columns.{column}: {part} is {}; expected string or integer",
-                        found.column_type.name()
+                        found.last().column_type.name()
                     ));
                 }
                 Some(_) => {}
@@ -75,7 +128,7 @@ impl DatasetSpec {
         }
         for column in self.entity.columns() {
             let types = self.tables.values().filter_map(|table| table.columns.get(column));
-            let mut types = types.map(|found| found.column_type);
+            let mut types = types.map(|found| found.last().column_type);
             if let Some(first) = types.next()
                 && types.any(|other| other != first)
             {
@@ -99,7 +152,10 @@ impl DatasetSpec {
                 hint(column, spec.columns.keys())
             )),
             Some(spec) => problems.extend(
-                self.label.problems(spec.column_type).into_iter().map(|found| format!("label.{found}")),
+                self.label
+                    .problems(spec.last().column_type)
+                    .into_iter()
+                    .map(|found| format!("label.{found}")),
             ),
         }
     }
@@ -150,7 +206,7 @@ impl DatasetSpec {
     fn check_feature(&self, feature: &str, name: &str, table: &TableSpec, problems: &mut Vec<String>) {
         if name == self.label.table && feature == self.label.column {
             problems.push(format!("features lists the label {feature:?}"));
-        } else if table.columns[feature].column_type == ColumnType::Date {
+        } else if table.columns[feature].last().column_type == ColumnType::Date {
             problems.push(format!(
                 "features lists {feature:?}, a date; a model takes numbers, booleans and text"
             ));

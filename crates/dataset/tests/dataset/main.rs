@@ -3,6 +3,7 @@
 
 mod bad_drops;
 mod bad_tables;
+mod changes;
 mod codings;
 mod course;
 mod damage;

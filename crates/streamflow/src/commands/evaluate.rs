@@ -11,7 +11,7 @@ use super::flows::Invocation;
 use super::{Context, block_on, date};
 use crate::flows::evaluate_month::{self, FLOW};
 use crate::performance::Evaluation;
-use crate::terminal::table;
+use crate::terminal::{one_line, stderr, table};
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -73,13 +73,31 @@ async fn evaluate_all(workspace: &Workspace, version: Option<i64>) -> anyhow::Re
         anyhow::Ok(snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).collect())
     })
     .await??;
-    let mut evaluations = Vec::new();
+    let (mut evaluations, mut left_out) = (Vec::new(), None);
     for month in months {
-        let evaluated = evaluate_month::evaluate(workspace.clone(), month, version, None).await?;
+        let evaluated = match evaluate_month::evaluate(workspace.clone(), month, version, None).await {
+            Err(error) if is_of_other_columns(&error) => {
+                stderr(&format!("left out: {}", one_line(&error)));
+                left_out = Some(error);
+                continue;
+            }
+            evaluated => evaluated?,
+        };
         let evaluated = evaluated.context("no model was trained yet; see `streamflow train`")?;
         evaluations.push(evaluated.evaluation);
     }
-    Ok(evaluations)
+    match left_out.filter(|_| evaluations.is_empty()) {
+        Some(error) => Err(error),
+        None => Ok(evaluations),
+    }
+}
+
+/// Whether the tables of a month lack a feature of the version, or have it in another type: they changed since or before.
+fn is_of_other_columns(error: &anyhow::Error) -> bool {
+    use streamflow_model::Error::{KindMismatch, MissingFeature};
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(MissingFeature { .. } | KindMismatch { .. })))
 }
 
 fn text(evaluations: &[Evaluation]) -> String {

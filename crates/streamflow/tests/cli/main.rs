@@ -19,6 +19,7 @@ mod golden_drift;
 mod house;
 mod http;
 mod later;
+mod keys;
 mod mlflow;
 mod notify;
 mod outside;

@@ -81,6 +81,7 @@ fn value_problems(expectation: &Expectation, table: &TableSpec) -> Vec<String> {
         problems.push(format!("column = {column:?} is not a column of this table{hint}"));
         return problems;
     };
+    let spec = spec.last();
     let name = spec.column_type.name();
     for (key, bound) in bounds(expectation) {
         if bound.number().is_none() || !bound.fits(spec.column_type) {

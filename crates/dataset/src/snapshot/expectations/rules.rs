@@ -150,7 +150,7 @@ fn row_count(expectation: &Expectation, facts: &Facts) -> Observed {
 
 fn of_type(expectation: &Expectation, facts: &Facts) -> Observed {
     let column = expectation.column.as_ref().and_then(|column| facts.spec.columns.get(column));
-    let found = column.map(|column| column.column_type);
+    let found = column.map(|column| column.last().column_type);
     let expected = expectation.type_.as_deref().and_then(named_type);
     let value = found.map_or(serde_json::Value::Null, |found| found.name().into());
     Observed { success: found.is_some() && found == expected, value, details: None }

@@ -16,6 +16,7 @@ use crate::snapshot::forgotten::Forgotten;
 use crate::snapshot::ledger::{self, FORMAT, Snapshot};
 use crate::snapshot::rows::Problems;
 use crate::snapshot::snapshots::Snapshots;
+use crate::snapshot::spec::DatasetSpec;
 use reading::DropReading;
 use source::Source;
 
@@ -80,14 +81,15 @@ impl Snapshots {
     ) -> Result<IngestReport, Error> {
         let _lock = self.lock()?;
         commit::recover(&self.disk, &self.snapshots)?;
-        let found = drop_files::find(directory, &self.spec)?;
+        let spec = self.spec.at(as_of);
+        let found = drop_files::find(directory, &spec)?;
         let sources = found.files.into_iter().map(Source::open).collect::<Result<Vec<_>, _>>()?;
         let mut problems = Problems::default();
         found.problems.into_iter().for_each(|problem| problems.push(problem));
 
         let current = self.current(as_of, replace)?;
         if let Some(current) = current.as_ref().filter(|_| problems.count == 0) {
-            let differences = self.differences(current, &sources);
+            let differences = differences(&spec, current, &sources);
             if differences.is_empty() && self.is_whole(current, replace)? {
                 let snapshot = current.clone();
                 let (outcome, ignored_files) = (Outcome::Unchanged, found.ignored);
@@ -99,11 +101,13 @@ impl Snapshots {
         }
         let revision = current.as_ref().map_or(1, |current| current.revision + 1);
         let staging = Staging::create(&self.disk, &self.snapshots, as_of, revision)?;
-        let (spec, disk) = (&self.spec, &self.disk);
+        let (spec, disk) = (&*spec, &self.disk);
         // Without one nothing is forgotten, and no hash is asked for.
         let forgotten = Forgotten::read(&self.snapshots, "")?;
         let reading = DropReading {
             spec,
+            at_all_dates: &self.spec,
+            as_of,
             disk,
             directory,
             staging: &staging,
@@ -121,7 +125,7 @@ impl Snapshots {
         };
         let outcome = match &current {
             None => Outcome::Created,
-            Some(current) if self.differences(current, &sources).is_empty() => Outcome::Mended,
+            Some(current) if differences(&spec, current, &sources).is_empty() => Outcome::Mended,
             Some(_) => Outcome::Replaced,
         };
         Ok(IngestReport { outcome, snapshot, validation: Some(validation), ignored_files: found.ignored })
@@ -143,7 +147,7 @@ impl Snapshots {
         as_of: Period,
         revision: u64,
     ) -> Result<(Snapshot, Validation), Error> {
-        let (tables, validation) = reading.tables(sources, as_of)?;
+        let (tables, validation) = reading.tables(sources)?;
         let snapshot = Snapshot {
             format: FORMAT,
             as_of,
@@ -155,26 +159,26 @@ impl Snapshots {
         reading.staging.commit(&snapshot, &validation.to_json())?;
         Ok((snapshot, validation))
     }
+}
 
-    /// What a drop would change, in words; nothing when it is the one ingested.
-    fn differences(&self, current: &Snapshot, sources: &[Source]) -> Vec<String> {
-        let mut differences = Vec::new();
-        for source in sources {
-            let name = &source.file.table;
-            let Some(table) = current.tables.get(name) else {
-                differences.push(format!("{name} (not ingested then)"));
-                continue;
-            };
-            if table.source_sha256 != source.sha256 {
-                differences.push(format!("{name} (other content)"));
-            } else if table.columns != Snapshot::columns(&self.spec.tables[name]) {
-                differences.push(format!("{name} (columns declared otherwise)"));
-            }
+/// What a drop would change, in words; nothing when it is the one ingested.
+fn differences(spec: &DatasetSpec, current: &Snapshot, sources: &[Source]) -> Vec<String> {
+    let mut differences = Vec::new();
+    for source in sources {
+        let name = &source.file.table;
+        let Some(table) = current.tables.get(name) else {
+            differences.push(format!("{name} (not ingested then)"));
+            continue;
+        };
+        if table.source_sha256 != source.sha256 {
+            differences.push(format!("{name} (other content)"));
+        } else if table.columns != Snapshot::columns(&spec.tables[name]) {
+            differences.push(format!("{name} (columns declared otherwise)"));
         }
-        let dropped = current.tables.keys().filter(|name| !self.spec.tables.contains_key(*name));
-        differences.extend(dropped.map(|name| format!("{name} (not configured any more)")));
-        differences
     }
+    let dropped = current.tables.keys().filter(|name| !spec.tables.contains_key(*name));
+    differences.extend(dropped.map(|name| format!("{name} (not configured any more)")));
+    differences
 }
 
 #[cfg(test)]

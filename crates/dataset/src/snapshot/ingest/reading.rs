@@ -22,7 +22,10 @@ use crate::snapshot::writer::{SnapshotWriter, Written};
 
 /// The reading of a drop into its staging directory.
 pub(super) struct DropReading<'a> {
+    /// As of the date.
     pub(super) spec: &'a DatasetSpec,
+    pub(super) at_all_dates: &'a DatasetSpec,
+    pub(super) as_of: Period,
     pub(super) disk: &'a Disk,
     pub(super) directory: &'a Path,
     pub(super) staging: &'a Staging<'a>,
@@ -36,7 +39,6 @@ impl DropReading<'_> {
     pub(super) fn tables(
         &mut self,
         sources: &[Source],
-        as_of: Period,
     ) -> Result<(BTreeMap<String, SnapshotTable>, Validation), Error> {
         let mut tables = BTreeMap::new();
         let mut results = Vec::new();
@@ -57,7 +59,7 @@ impl DropReading<'_> {
                 source_size_bytes: source.size_bytes,
                 rows: outcome.rows,
                 forgotten_rows: outcome.forgotten_rows,
-                path: Snapshot::table_path(name, as_of),
+                path: Snapshot::table_path(name, self.as_of),
                 size_bytes: outcome.written.size_bytes,
                 sha256: Some(outcome.written.sha256),
                 columns: Snapshot::columns(&self.spec.tables[name]),
@@ -85,11 +87,22 @@ impl DropReading<'_> {
         done_bytes: u64,
         total_bytes: u64,
     ) -> Result<TableOutcome, Error> {
-        let DropReading { spec: dataset, disk, staging, forgotten, problems, progress, .. } = self;
+        let DropReading {
+            spec: dataset,
+            at_all_dates,
+            as_of,
+            disk,
+            staging,
+            forgotten,
+            problems,
+            progress,
+            ..
+        } = self;
         let name = source.file.table.as_str();
         let spec = &dataset.tables[name];
         let file = source.name();
-        let target = Target { table: name, file: &file, key: &dataset.entity, spec };
+        let (at_all_dates, as_of) = (&at_all_dates.tables[name], *as_of);
+        let target = Target { table: name, file: &file, key: &dataset.entity, spec, at_all_dates, as_of };
         let mut check = TableCheck::new(name, spec, entities);
         let mut entities = FirstRows::default();
         let mut labels = LabelCheck::new(&dataset.label, name);
