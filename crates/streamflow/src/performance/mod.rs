@@ -17,5 +17,5 @@ mod why;
 pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Rules, Subject};
-pub use scored::{Learning, Version};
+pub use scored::{Learning, Version, month};
 pub use usual::Usual;

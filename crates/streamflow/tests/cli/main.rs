@@ -28,4 +28,5 @@ mod serve;
 mod server;
 mod tasks;
 mod tls;
+mod training;
 mod up;

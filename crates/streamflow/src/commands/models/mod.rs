@@ -2,6 +2,7 @@
 
 mod export;
 pub mod import;
+mod show;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,12 @@ use crate::terminal::table;
 pub enum Args {
     /// All versions with their validation metrics
     Ls,
+    /// How a version was trained, what was tried, and its metrics
+    Show {
+        /// Number of the version, as `models ls` lists it [default: that in production]
+        #[arg(value_parser = version_number)]
+        version: Option<i64>,
+    },
     /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
     /// Write a version as a file for other programs: ONNX, or the file that it was imported from
@@ -35,9 +42,9 @@ pub enum Args {
 }
 
 impl Args {
-    /// Everything but listing and exporting.
+    /// Everything but listing, showing and exporting.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Self::Ls | Self::Export(_))
+        !matches!(self, Self::Ls | Self::Show { .. } | Self::Export(_))
     }
 }
 
@@ -64,6 +71,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 let versions = registry.versions().await?;
                 return context.terminal.result(&versions, || list(&versions));
             }
+            Args::Show { version } => return show::run(version, &registry, name, context).await,
             Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Import(args) => return import::run(&args, context).await,
