@@ -204,8 +204,9 @@ mod tests {
         // The classes have 1, 2 and 7 rows of ten, and the scores of every third row are right.
         let labels: Vec<f64> =
             (0..90).map(|row| [0.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0][row % 10]).collect();
-        let score =
-            |class: usize, row: usize| f64::from(u8::from(row % 3 == 0 && labels[row] == class as f64));
+        let score = |class: usize, row: usize| {
+            f64::from(u8::from(row.is_multiple_of(3) && labels[row] == class as f64))
+        };
         let scores: Vec<Vec<f64>> =
             (0..3).map(|class| (0..90).map(|row| score(class, row)).collect()).collect();
         let found = Calibrated::fit(&scores, &labels).unwrap();

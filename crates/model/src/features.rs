@@ -1,6 +1,6 @@
 //! The input of training and prediction: named, typed columns and typed single values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Error;
 
@@ -30,6 +30,43 @@ impl FeatureColumn {
             FeatureColumn::Categorical { codes, .. } => codes.len(),
         }
     }
+
+    /// "numerical" or "categorical".
+    fn kind_name(&self) -> &'static str {
+        match self {
+            FeatureColumn::Numerical(_) => "numerical",
+            FeatureColumn::Categorical { .. } => "categorical",
+        }
+    }
+
+    /// Adds the rows of another column; none where that is of another kind.
+    fn append(&mut self, other: &FeatureColumn) -> Option<()> {
+        match (self, other) {
+            (FeatureColumn::Numerical(all), FeatureColumn::Numerical(more)) => all.extend(more),
+            (
+                FeatureColumn::Categorical { codes: all, levels },
+                FeatureColumn::Categorical { codes, levels: names },
+            ) => append_codes((all, levels), (codes, names)),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Adds codes of other names to codes, and names that are not among those that there are.
+pub(crate) fn append_codes(
+    (all, levels): (&mut Vec<u32>, &mut Vec<String>),
+    (codes, names): (&[u32], &[String]),
+) {
+    let mut places: HashMap<String, u32> = levels.iter().cloned().zip(0..).collect();
+    let mut place = |name: &String| {
+        *places.entry(name.clone()).or_insert_with(|| {
+            levels.push(name.clone());
+            levels.len() as u32 - 1
+        })
+    };
+    let of_names: Vec<u32> = names.iter().map(&mut place).collect();
+    all.extend(codes.iter().map(|&code| if code == MISSING { MISSING } else { of_names[code as usize] }));
 }
 
 /// One value of one feature, as a request or an online feature store carries it.
@@ -94,6 +131,28 @@ impl Features {
         self.rows
     }
 
+    /// The rows of several tables, one after another, with the columns of the first; they are found by name.
+    ///
+    /// # Errors
+    /// [`Error::MissingFeature`] and [`Error::KindMismatch`] of a later table.
+    pub fn concat(tables: &[Features]) -> Result<Features, Error> {
+        let Some(first) = tables.first() else { return Features::new(Vec::new()) };
+        let column = |name: &String, of_first: &FeatureColumn| {
+            let expected = of_first.kind_name();
+            let mut all = of_first.clone();
+            for table in &tables[1..] {
+                let missing = || Error::MissingFeature { feature: name.clone(), expected };
+                let more = table.column(name).ok_or_else(missing)?;
+                let given = more.kind_name();
+                let mismatch = || Error::KindMismatch { feature: name.clone(), expected, given };
+                all.append(more).ok_or_else(mismatch)?;
+            }
+            Ok((name.clone(), all))
+        };
+        let columns = first.names.iter().zip(&first.columns).map(|(name, values)| column(name, values));
+        Features::new(columns.collect::<Result<_, Error>>()?)
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&FeatureColumn> {
         self.names.iter().position(|n| n == name).map(|i| &self.columns[i])
@@ -116,6 +175,27 @@ fn check_codes(name: &str, column: &FeatureColumn) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_follow_one_another_and_levels_keep_their_names() {
+        let text = |codes: Vec<u32>, levels: &[&str]| FeatureColumn::Categorical {
+            codes,
+            levels: levels.iter().map(|level| level.to_string()).collect(),
+        };
+        let number = |values: &[f64]| ("x".to_string(), FeatureColumn::Numerical(values.to_vec()));
+        let first = Features::new(vec![number(&[1.0]), ("t".into(), text(vec![1], &["a", "b"]))]).unwrap();
+        let second = vec![("t".into(), text(vec![0, MISSING, 1], &["b", "c"])), number(&[2.0, 3.0, 4.0])];
+        let second = Features::new(second).unwrap();
+        let both = Features::concat(&[first.clone(), second.clone()]).unwrap();
+        assert_eq!(both.columns()[0], number(&[1.0, 2.0, 3.0, 4.0]).1);
+        assert_eq!(both.columns()[1], text(vec![1, 1, MISSING, 2], &["a", "b", "c"]));
+        let other = Features::new(vec![("t".into(), text(vec![], &[]))]).unwrap();
+        let error = Features::concat(&[second, other]).unwrap_err().to_string();
+        assert!(error.starts_with("feature \"x\" is not among the given columns"), "{error}");
+        let other = Features::new(vec![("x".into(), text(vec![], &[]))]).unwrap();
+        let error = Features::concat(&[Features::new(vec![number(&[1.0])]).unwrap(), other]).unwrap_err();
+        assert!(error.to_string().starts_with("feature \"x\" is categorical"), "{error}");
+    }
 
     #[test]
     fn refuses_what_is_not_a_table() {

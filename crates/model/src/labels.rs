@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use streamflow_performance::row_class_loss;
 
+use crate::features::append_codes;
 use crate::{MISSING, Task, largest};
 
 /// The labels of a table, one per row.
@@ -59,6 +60,24 @@ impl Labels {
             Labels::Multiclass { codes, .. } => codes[row] != MISSING,
             Labels::Regression(numbers) => !numbers[row].is_nan(),
         }
+    }
+
+    /// The labels of several tables, one after another; none of different tasks, or of no table.
+    pub fn concat(tables: &[Labels]) -> Option<Labels> {
+        let (first, others) = tables.split_first()?;
+        let mut all = first.clone();
+        for more in others {
+            match (&mut all, more) {
+                (Labels::Binary(all), Labels::Binary(more)) => all.extend(more),
+                (Labels::Regression(all), Labels::Regression(more)) => all.extend(more),
+                (
+                    Labels::Multiclass { codes: all, classes },
+                    Labels::Multiclass { codes, classes: names },
+                ) => append_codes((all, classes), (codes, names)),
+                _ => return None,
+            }
+        }
+        Some(all)
     }
 
     /// The labels of these rows, in their order.
@@ -172,6 +191,18 @@ mod tests {
         assert_eq!(found.classes, ["a", "c", "b"]);
         assert_eq!((found.rows, found.actual), (vec![0, 2, 3], vec![2, 0, 1]));
         assert_eq!(found.probabilities[0], [0.9, 0.1, 0.0]);
+    }
+
+    #[test]
+    fn tables_follow_one_another() {
+        let of = |codes: &[u32], classes: &[&str]| Labels::Multiclass {
+            codes: codes.to_vec(),
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
+        };
+        let both = Labels::concat(&[of(&[0, 1], &["a", "b"]), of(&[0, MISSING], &["c"])]);
+        assert_eq!(both, Some(of(&[0, 1, 2, MISSING], &["a", "b", "c"])));
+        assert_eq!(Labels::concat(&[of(&[], &[]), Labels::Regression(vec![])]), None);
+        assert_eq!(Labels::concat(&[]), None);
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod artifact;
 mod boosters;
 mod boosting;
 mod calibration;
+mod description;
 mod ensemble;
 mod error;
 mod explain;

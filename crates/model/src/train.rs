@@ -57,6 +57,9 @@ pub struct TrainingRecord {
     pub unseen_in_validation: Vec<u64>,
     /// What each feature contributed, the largest first.
     pub importance: Vec<Importance>,
+    /// The snapshots that were learned from, the oldest first, where the caller has said them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<String>,
 }
 
 /// What one feature contributed to the trees.
@@ -169,6 +172,7 @@ pub fn train_table(
         unseen_in_validation: predictions.unseen,
         importance,
         settings,
+        months: Vec::new(),
     };
     Ok(Trained { model, metrics, profile, record })
 }

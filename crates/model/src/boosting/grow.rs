@@ -284,7 +284,7 @@ mod tests {
     fn parting_keeps_the_order_on_any_number_of_threads() {
         for length in [0, 1, 1000, 3 * ROWS_AT_ONCE + 7] {
             let mut rows: Vec<u32> = (0..length as u32).collect();
-            let goes_left = |row: u32| row.wrapping_mul(2_654_435_761) % 3 == 0;
+            let goes_left = |row: u32| row.wrapping_mul(2_654_435_761).is_multiple_of(3);
             let expected: Vec<u32> = rows
                 .iter()
                 .filter(|row| goes_left(**row))

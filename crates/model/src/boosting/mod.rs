@@ -292,3 +292,6 @@ impl<'a> Boosting<'a> {
         fit
     }
 }
+
+#[cfg(test)]
+mod tests;

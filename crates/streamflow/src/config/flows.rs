@@ -195,7 +195,7 @@ impl FlowConfig {
     }
 }
 
-fn length(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn length(text: &str) -> anyhow::Result<Duration> {
     let ms = parse_duration_ms(text).ok().and_then(|ms| u64::try_from(ms).ok());
     ms.map(Duration::from_millis)
         .with_context(|| format!("{text:?} is no length of time; expected such as 30s or 2h"))

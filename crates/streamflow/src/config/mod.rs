@@ -17,6 +17,7 @@ mod proxy_login;
 mod retention;
 mod role;
 mod tls;
+mod training;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -373,6 +374,20 @@ mod tests {
                 "max_age_of_success takes a length of time in quotes",
             ),
             (("validation_share = 0.25", "validation_share = 1"), "model.validation_share is 1; expected"),
+            (("seed = 42", "validation = \"tiem\""), "did you mean `time`?"),
+            (("seed = 42", "calibration = \"sigmiod\""), "did you mean `sigmoid`?"),
+            (
+                ("seed = 42", "class_weight = \"balance\""),
+                "model.class_weight is \"balance\"; expected \"balanced\"",
+            ),
+            (("seed = 42", "class_weight = { true = 0 }"), "model.class_weight.true is 0; expected"),
+            (
+                ("seed = 42", "monotone = { months_active = \"down\" }"),
+                "expected `increasing` or `decreasing`",
+            ),
+            (("seed = 42", "search = { trials = 0 }"), "model.search.trials is 0; expected 1 to 1000"),
+            (("seed = 42", "search = { budget = \"soon\" }"), "\"soon\" is no length of time"),
+            (("seed = 42", "search = { budget = \"2m\", trials = 3 }"), "model.search takes either trials"),
         ] {
             let message = error(replace);
             assert!(message.contains(expected), "{message}\nshould contain: {expected}");

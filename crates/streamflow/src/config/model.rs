@@ -1,11 +1,16 @@
 //! The `[model]` section of the configuration.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
+use streamflow_model::{Calibration, ClassWeight, Direction, TrainSettings, Validation};
+
 use super::ModelSource;
+use super::training::{ClassWeightConfig, SearchConfig};
 
 /// `[model]`: what is trained and under which name it is registered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +22,16 @@ pub struct ModelConfig {
     pub seed: u64,
     /// Share of the entities held out for validation, above 0 and below 1.
     pub validation_share: f64,
+    /// What judges a version: a share of the entities, or the newest month.
+    pub validation: Validation,
+    /// How much the rows of a class weigh; none: as much as any other.
+    pub class_weight: Option<ClassWeightConfig>,
+    /// How the answer may change with a numerical feature; none: in any way.
+    pub monotone: Option<BTreeMap<String, Direction>>,
+    /// How probabilities are corrected by those of rows that were held out.
+    pub calibration: Calibration,
+    /// How long better settings of the trees are searched for; none: only their depth is chosen.
+    pub search: Option<SearchConfig>,
     /// Where the model that is served comes from.
     pub source: ModelSource,
     /// Age after which a version is deleted; none: at no age.
@@ -27,8 +42,19 @@ pub struct ModelConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        let (source, keep_days, keep_versions) = (ModelSource::Local, None, None);
-        Self { name: "model".into(), seed: 42, validation_share: 0.25, source, keep_days, keep_versions }
+        Self {
+            name: "model".into(),
+            seed: 42,
+            validation_share: 0.25,
+            validation: Validation::Entity,
+            class_weight: None,
+            monotone: None,
+            calibration: Calibration::None,
+            search: None,
+            source: ModelSource::Local,
+            keep_days: None,
+            keep_versions: None,
+        }
     }
 }
 
@@ -44,6 +70,26 @@ impl ModelConfig {
                 "model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder"
             );
         }
-        Ok(())
+        self.training(self.seed).map(drop)
+    }
+
+    /// How a model is trained with a seed, and when a search ends.
+    ///
+    /// # Errors
+    /// A value out of range, by its key.
+    pub fn training(&self, seed: u64) -> anyhow::Result<(TrainSettings, Option<Duration>)> {
+        let class_weight = self.class_weight.as_ref().map(ClassWeightConfig::read).transpose()?;
+        let search = self.search.as_ref().map(SearchConfig::read).transpose()?;
+        let settings = TrainSettings {
+            seed,
+            validation_share: self.validation_share,
+            validation: self.validation,
+            class_weight: class_weight.unwrap_or(ClassWeight::Equal),
+            monotone: self.monotone.clone().unwrap_or_default(),
+            calibration: self.calibration,
+            search: search.map(|(search, _)| search),
+            ..TrainSettings::default()
+        };
+        Ok((settings, search.and_then(|(_, budget)| budget)))
     }
 }

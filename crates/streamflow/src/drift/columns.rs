@@ -97,6 +97,21 @@ impl TrainingTable {
         let features = features.map(feature).collect::<anyhow::Result<_>>()?;
         Ok(Self { features: Features::new(features)?, labels, entities })
     }
+
+    /// The rows of several months, one after another.
+    ///
+    /// # Errors
+    /// No month; months whose columns are of different kinds.
+    pub fn concat(mut tables: Vec<Self>) -> anyhow::Result<Self> {
+        if tables.len() < 2 {
+            return tables.pop().context("there is no month to learn from");
+        }
+        let entities = tables.iter_mut().flat_map(|table| std::mem::take(&mut table.entities)).collect();
+        let (features, labels): (Vec<_>, Vec<_>) =
+            tables.into_iter().map(|table| (table.features, table.labels)).unzip();
+        let labels = Labels::concat(&labels).context("the months have labels of different tasks")?;
+        Ok(Self { features: Features::concat(&features)?, labels, entities })
+    }
 }
 
 /// The entity of every row, as text.

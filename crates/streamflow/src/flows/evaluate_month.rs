@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::Period;
-use streamflow_model::Stored;
+use streamflow_model::{Stored, TrainSettings, TrainingRecord, Validation};
 
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
@@ -128,14 +128,26 @@ pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::R
     let as_of =
         record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
     let learning = match &stored {
-        Stored::Trained(trained) => Learning::Split {
-            seed: trained.record.settings.seed,
-            validation_share: trained.record.settings.validation_share,
-        },
+        Stored::Trained(trained) => learning(&trained.record)?,
         Stored::Imported(import) => {
             let until = import.record.trained_until.as_deref().map(str::parse).transpose();
             Learning::Elsewhere { until: until.context("the date until which it was trained")? }
         }
     };
     Ok(Some(Version { number: record.version, as_of, model: stored.into_model(), learning }))
+}
+
+/// Which rows taught a version that was trained here.
+fn learning(record: &TrainingRecord) -> anyhow::Result<Learning> {
+    let TrainSettings { seed, validation_share, validation, .. } = record.settings;
+    Ok(match validation {
+        Validation::Entity => Learning::Split { seed, validation_share },
+        Validation::Time => {
+            let newest = record
+                .months
+                .last()
+                .context("a version that time validates names no month that it learned from")?;
+            Learning::Time { seed, until: newest.parse().context("the month that it learned from")? }
+        }
+    })
 }

@@ -1,17 +1,22 @@
 //! Training: fit on one month, evaluate on entities never trained on, register.
 
-use anyhow::Context as _;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
-use streamflow_dataset::{Period, PointInTime};
-use streamflow_model::{Metrics, Task, TaskMetrics, TrainSettings, Trained};
+use streamflow_dataset::{Period, Snapshots};
+use streamflow_model::{Metrics, Progress, Table, Task, TaskMetrics, Trained, Validation};
 use streamflow_performance::{Metric, significant};
 
 use super::cache::Inputs;
 use super::evaluate_month::version_of;
 use super::parameters::{Kind, optional, required};
-use super::{Ended, Flow, FlowRun, blocking};
+
+use super::{Ended, Flow, FlowRun, StepContext, blocking};
 use crate::drift::{TrainingTable, task_of};
 use crate::mlflow;
+use crate::performance;
 use crate::registry::NewModel;
 use crate::workspace::Workspace;
 
@@ -46,6 +51,9 @@ pub struct TrainOutcome {
     #[serde(default)]
     pub task: Task,
     pub metrics: Metrics,
+    /// How it was trained, as names and values.
+    #[serde(default)]
+    pub training: Vec<(String, String)>,
 }
 
 /// The steps, for this flow and for those that contain it.
@@ -56,13 +64,10 @@ pub async fn steps(run: &mut FlowRun, as_of: Period) -> anyhow::Result<TrainOutc
     let (reads, keeps) = (workspace.clone(), workspace.clone());
     let inputs = move || {
         let inputs = Inputs::of("train").add_tables(&reads, as_of)?;
-        Ok(inputs
-            .add(&(as_of, seed, reads.config.model.validation_share, &reads.config.model.name))?
-            .add(&reads.config.dataset.label)?
-            .finish())
+        Ok(inputs.add(&(as_of, seed, &reads.config.model))?.add(&reads.config.dataset.label)?.finish())
     };
     let still = async move |kept: TrainOutcome| still_registered(&keeps, kept).await;
-    run.cached("train", inputs, still, move |_| train(workspace.clone(), as_of, seed, id)).await
+    run.cached("train", inputs, still, move |step| train(workspace.clone(), as_of, (seed, id), step)).await
 }
 
 /// A kept result as it is today; none where its version is gone.
@@ -75,30 +80,100 @@ async fn still_registered(workspace: &Workspace, kept: TrainOutcome) -> anyhow::
     Ok(Some(TrainOutcome { production, ..kept }))
 }
 
-/// Trains on the snapshot of exactly `as_of` and registers the result.
-async fn train(workspace: Workspace, as_of: Period, seed: u64, run: i64) -> anyhow::Result<TrainOutcome> {
+/// Trains on the snapshot of exactly `as_of`, or validates on it what was trained on those before, and registers the result.
+async fn train(
+    workspace: Workspace,
+    as_of: Period,
+    (seed, run): (u64, i64),
+    step: StepContext,
+) -> anyhow::Result<TrainOutcome> {
     let Workspace { config, registry, .. } = &workspace;
     let (name, task) = (config.model.name.clone(), task_of(&config.dataset.label));
     registry.check_task(&name, task).await?;
-    let settings =
-        TrainSettings { seed, validation_share: config.model.validation_share, ..TrainSettings::default() };
-    let trained = fit(&workspace, as_of, settings).await?;
+    let trained = fit(&workspace, as_of, seed, step.clone()).await?;
     let metrics = trained.metrics.clone();
+    let training: Vec<(String, String)> =
+        trained.record.describe().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    for (name, value) in &training {
+        step.log("info", &format!("{name}: {value}")).await;
+    }
     let version = registry.register(&name, NewModel { as_of, seed, trained, run: Some(run) }).await?;
     mlflow::trained(config, &workspace.store, &name, version).await;
     let production =
         registry.production(&name).await?.is_some_and(|production| production.version == version);
-    Ok(TrainOutcome { name, version, as_of, production, task, metrics })
+    Ok(TrainOutcome { name, version, as_of, production, task, metrics, training })
 }
 
-async fn fit(workspace: &Workspace, as_of: Period, settings: TrainSettings) -> anyhow::Result<Trained> {
-    let (snapshots, spec) = (workspace.snapshots.clone(), workspace.config.dataset.clone());
+async fn fit(workspace: &Workspace, as_of: Period, seed: u64, step: StepContext) -> anyhow::Result<Trained> {
+    let (snapshots, model) = (workspace.snapshots.clone(), workspace.config.model.clone());
     blocking(move || {
-        let table = snapshots.point_in_time(as_of, PointInTime { labels: true, exact: true })?;
-        let table = TrainingTable::new(table, &spec.entity, &spec.label)?;
-        Ok(streamflow_model::train(&table.features, &table.labels, &table.entities, &settings)?)
+        let (settings, budget) = model.training(seed)?;
+        let months = match settings.validation {
+            Validation::Entity => vec![as_of],
+            Validation::Time => until(&snapshots, as_of)?,
+        };
+        let tables = months
+            .iter()
+            .map(|month| performance::month(&snapshots, *month))
+            .collect::<Result<Vec<_>, _>>()?;
+        let newest = tables.last().map_or(0, |table| table.entities.len());
+        let table = TrainingTable::concat(tables)?;
+        let learned_from = table.entities.len() - newest;
+        let held_out: Vec<bool> = (0..table.entities.len()).map(|row| row >= learned_from).collect();
+        let entities: Vec<&str> = table.entities.iter().map(String::as_str).collect();
+        let is_by_time = settings.validation == Validation::Time;
+        let rows = Table {
+            features: &table.features,
+            labels: &table.labels,
+            entities: &entities,
+            held_out: is_by_time.then_some(held_out.as_slice()),
+        };
+        let mut trained = streamflow_model::train_table(&rows, &settings, &mut watch(budget, &step))?;
+        let months = if is_by_time { &months[..months.len() - 1] } else { &months[..] };
+        trained.record.months = months.iter().map(Period::to_string).collect();
+        Ok(trained)
     })
     .await
+}
+
+/// The months up to one, which judges what the others teach.
+fn until(snapshots: &Snapshots, as_of: Period) -> anyhow::Result<Vec<Period>> {
+    let months = snapshots.snapshots()?.into_iter().map(|snapshot| snapshot.as_of);
+    let months: Vec<Period> = months.filter(|month| *month <= as_of).collect();
+    if months.last() == Some(&as_of) && months.len() < 2 {
+        bail!(
+            "model.validation is \"time\", and no month before {as_of} was ingested to learn from; ingest an earlier one, or train on a later one"
+        );
+    }
+    if months.last() != Some(&as_of) {
+        // Reading it says so, and which months there are.
+        return Ok(vec![as_of]);
+    }
+    Ok(months)
+}
+
+/// Shows how far a search is, and ends it when its time is up or the run is cancelled.
+fn watch(budget: Option<Duration>, step: &StepContext) -> impl FnMut(&Progress) -> ControlFlow<()> {
+    let (started, bar, stop) = (Instant::now(), step.bar.clone(), step.stop.clone());
+    move |progress| {
+        let Progress { trials, of, best_loss, best } = progress;
+        match (of, budget) {
+            (Some(of), _) => {
+                bar.set_length(*of as u64);
+                bar.set_position(*trials as u64);
+            }
+            (None, budget) => {
+                bar.set_length(budget.unwrap_or_default().as_secs());
+                bar.set_position(started.elapsed().as_secs());
+            }
+        }
+        bar.set_message(format!(
+            "searching: {trials} tried, loss {best_loss:.5} at depth {}",
+            best.max_depth
+        ));
+        let is_over = stop.is_set() || budget.is_some_and(|budget| started.elapsed() >= budget);
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 impl TrainOutcome {
@@ -133,8 +208,10 @@ impl TrainOutcome {
             ),
             Metrics::Other(metrics) => lines(self.task, metrics),
         };
+        let how: String =
+            self.training.iter().map(|(name, value)| format!("  {name:<18} {value}\n")).collect();
         format!(
-            "Trained {name} version {version} on {as_of}: {train} rows to learn from, {held_out} held out.\n\n{lines}\n{stage}"
+            "Trained {name} version {version} on {as_of}: {train} rows to learn from, {held_out} held out.\n\n{lines}\n{how}\n{stage}"
         )
     }
 }

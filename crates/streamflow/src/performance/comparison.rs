@@ -40,7 +40,7 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
     // What production may know of the rows speaks for production: a candidate that is better all the same is better.
     let is_fair = |row: &usize| {
         let entity = &table.entities[*row];
-        !is_unknown && !of_production.contains(entity) && !of_candidate.contains(entity)
+        !is_unknown && !of_production.contains(*period, entity) && !of_candidate.contains(*period, entity)
     };
     let rows: Vec<usize> = (0..table.entities.len()).filter(is_fair).collect();
     let judged = |version: &Version, answers: &Answers| {

@@ -28,7 +28,7 @@ pub struct Evaluation {
     /// What the version predicts.
     #[serde(default)]
     pub task: Task,
-    /// The month that the version learned from.
+    /// The newest month that the version learned from.
     pub trained_on: Period,
     pub period: Period,
     /// Rows of the month that the version was trained on, and that are left out.
@@ -83,7 +83,7 @@ impl Subject<'_> {
         let (trained_on, table) = learned(self.snapshots, self.version)?;
         let reference = table.map(|table| Reference::new(table, self.version, &trained_on)).transpose()?;
         let (version, month) = (self.version, month(self.snapshots, period)?);
-        let scored = Scored::new(month, version, &trained_on)
+        let scored = Scored::new((period, month), version, &trained_on)
             .with_context(|| format!("cannot evaluate on {period}"))?;
         let realised = Realised::new(&scored.judged, self.values.as_ref(), self.seed())?;
         let task = scored.judged.task();
@@ -94,7 +94,7 @@ impl Subject<'_> {
             model: self.model.to_owned(),
             version: version.number,
             task,
-            trained_on: version.as_of,
+            trained_on: version.trained_on(),
             period,
             left_out: scored.trained_on,
             may_know: version.may_know(period),
@@ -176,7 +176,7 @@ impl Reference {
     }
 
     fn new(table: TrainingTable, version: &Version, trained_on: &TrainedOn) -> anyhow::Result<Self> {
-        let scored = Scored::new(table, version, trained_on)?;
+        let scored = Scored::new((version.as_of, table), version, trained_on)?;
         let seed = version.seed();
         let folds = scored.entities.iter().map(|entity| fold(seed, entity)).collect();
         Ok(Self { scored, folds })

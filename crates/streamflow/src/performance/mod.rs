@@ -18,5 +18,5 @@ mod why;
 pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Reference, Rules, Subject};
-pub use scored::{Learning, Version};
+pub use scored::{Learning, Version, month};
 pub use usual::Usual;

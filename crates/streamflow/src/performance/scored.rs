@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
 use streamflow_model::{Features, Model, is_validation};
 
@@ -22,6 +22,8 @@ pub struct Version {
 pub enum Learning {
     /// It was trained here: a share of the entities was held out.
     Split { seed: u64, validation_share: f64 },
+    /// It was trained here on all months until this one; the month of the version judged it.
+    Time { seed: u64, until: Period },
     /// It was trained elsewhere, on data up to this date where somebody has said it.
     Elsewhere { until: Option<Period> },
 }
@@ -30,15 +32,23 @@ impl Version {
     /// The seed of what is drawn to judge it.
     pub fn seed(&self) -> u64 {
         match self.learning {
-            Learning::Split { seed, .. } => seed,
+            Learning::Split { seed, .. } | Learning::Time { seed, .. } => seed,
             Learning::Elsewhere { .. } => 0,
+        }
+    }
+
+    /// The newest month that it learned from, as far as that is known.
+    pub fn trained_on(&self) -> Period {
+        match self.learning {
+            Learning::Time { until, .. } => until,
+            Learning::Split { .. } | Learning::Elsewhere { .. } => self.as_of,
         }
     }
 
     /// Whether it was trained elsewhere and may know the rows of this month, of which none can be told apart.
     pub fn may_know(&self, month: Period) -> bool {
         match self.learning {
-            Learning::Split { .. } => false,
+            Learning::Split { .. } | Learning::Time { .. } => false,
             Learning::Elsewhere { until } => until.is_none_or(|until| month <= until),
         }
     }
@@ -70,14 +80,17 @@ pub enum TrainedOn {
     Known(HashSet<String>),
     /// The month is gone; those that the split would have left to train on.
     Split { seed: u64, validation_share: f64 },
+    /// All of the months until this one, and none of a later month.
+    Until(Period),
     /// Nobody can say it of single entities: see [`Version::may_know`].
     Elsewhere,
 }
 
 impl TrainedOn {
-    /// True for an entity that the version was trained on, or may have been where that can no longer be known.
-    pub fn contains(&self, entity: &str) -> bool {
+    /// True for a row of a month whose entity the version was trained on, or may have been where that can no longer be known.
+    pub fn contains(&self, month: Period, entity: &str) -> bool {
         match self {
+            TrainedOn::Until(until) => month <= *until,
             TrainedOn::Known(known) => known.contains(entity),
             TrainedOn::Split { seed, validation_share } => !is_validation(*seed, entity, *validation_share),
             TrainedOn::Elsewhere => false,
@@ -90,13 +103,18 @@ pub fn learned(
     snapshots: &Snapshots,
     version: &Version,
 ) -> anyhow::Result<(TrainedOn, Option<TrainingTable>)> {
-    let Learning::Split { seed, validation_share } = version.learning else {
+    if let Learning::Elsewhere { .. } = version.learning {
         return Ok((TrainedOn::Elsewhere, None));
-    };
+    }
     let table = match month(snapshots, version.as_of) {
         Ok(table) => Some(table),
         Err(error) if matches!(error.downcast_ref(), Some(Error::NoSnapshot { .. })) => None,
         Err(error) => return Err(error.context(format!("cannot read {}", version.as_of))),
+    };
+    let (seed, validation_share) = match version.learning {
+        Learning::Split { seed, validation_share } => (seed, validation_share),
+        Learning::Time { until, .. } => return Ok((TrainedOn::Until(until), table)),
+        Learning::Elsewhere { .. } => return Ok((TrainedOn::Elsewhere, table)),
     };
     let trained_on = table.as_ref().map_or(TrainedOn::Split { seed, validation_share }, |table| {
         let labelled = (0..table.entities.len()).filter(|&row| table.labels.is_known(row));
@@ -111,15 +129,27 @@ impl Scored {
     /// Scores a month with a version and leaves out the entities that it was trained on.
     ///
     /// # Errors
-    /// A feature that the month lacks, or has in another type than the version learned.
-    pub fn new(table: TrainingTable, version: &Version, trained: &TrainedOn) -> anyhow::Result<Self> {
+    /// A month whose rows the version was trained on, all of them. A feature that the month lacks, or has in another type than the version learned.
+    pub fn new(
+        (month, table): (Period, TrainingTable),
+        version: &Version,
+        trained: &TrainedOn,
+    ) -> anyhow::Result<Self> {
+        if let TrainedOn::Until(until) = trained
+            && month <= *until
+        {
+            bail!(
+                "version {} was trained on all rows of the months until {until}; expected a later month, which may judge it",
+                version.number
+            );
+        }
         let model = &version.model;
         let predictions = model
             .predict(&table.features)
             .with_context(|| format!("version {} cannot score this month", version.number))?;
         let TrainingTable { features, labels, entities } = table;
         let total = entities.len();
-        let places: Vec<usize> = (0..total).filter(|&row| !trained.contains(&entities[row])).collect();
+        let places: Vec<usize> = (0..total).filter(|&row| !trained.contains(month, &entities[row])).collect();
         let answers = predictions.answers.select(&places);
         let judged = Judged::new(labels.select(&places), answers, model.classes(), model.threshold())?;
         let entities = places.iter().map(|&row| entities[row].clone()).collect();

@@ -58,10 +58,9 @@ const ARROWS: [(&str, &[&str]); 19] = [
         ],
     ),
 ];
-const LIVES_IN: [(&str, &[&str]); 5] = [
+const LIVES_IN: [(&str, &[&str]); 4] = [
     ("ort", &["onnxruntime"]),
     ("parquet", &["dataset"]),
-    ("forust-ml", &["model"]),
     ("axum", &["prometheus", "streamflow"]),
     ("sqlx", &["streamflow"]),
 ];

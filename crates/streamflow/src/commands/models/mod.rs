@@ -21,7 +21,7 @@ use crate::terminal::table;
 pub enum Args {
     /// All versions with their validation metrics
     Ls,
-    /// One version: its metrics, and what its features contribute to its answers
+    /// One version: how it was trained, what was tried, its metrics, and what its features contribute
     Show(show::Args),
     /// Register a model that was trained elsewhere, after checking it on the newest month
     Import(import::Args),
