@@ -16,10 +16,11 @@ use streamflow_exposition::{Format, Writer};
 use streamflow_model::Task;
 use streamflow_prometheus::render_process;
 
-use super::ApiState;
 use super::features::{FileModel, VERSION};
+use super::{ApiState, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
+use crate::live::{Live, LiveStatus};
 use crate::mlflow::Status;
 use crate::serving::Serving;
 use crate::store::State as RunState;
@@ -73,6 +74,8 @@ pub struct Now<'a> {
     pub files: &'a [Arc<FileModel>],
     /// What is known of an MLflow server, where one is named.
     pub mlflow: Option<&'a Status>,
+    /// What is known of live traffic, where it is looked at.
+    pub live: Option<&'a LiveStatus>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -248,6 +251,9 @@ impl Metrics {
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
         }
+        if let Some(status) = now.live {
+            live::render(&mut text, status);
+        }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
         text.finish()
@@ -386,6 +392,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
+    let live = state.0.live.get().map(Live::status);
     let text = state.0.metrics.render(
         format,
         Now {
@@ -393,6 +400,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             wait: state.0.load.wait(),
             files: &files,
             mlflow: mlflow.as_ref().as_ref(),
+            live: live.as_deref(),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

@@ -14,6 +14,7 @@ mod health;
 mod json;
 mod json_fault;
 mod keys;
+mod live;
 pub mod metrics;
 mod models;
 pub mod observed;
@@ -38,6 +39,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
+use crate::live::Live;
 use crate::mlflow::Watched;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
@@ -76,6 +78,8 @@ struct ApiParts {
     openapi: Bytes,
     /// Who is told of answers; set before the first request.
     observers: OnceLock<Observers>,
+    /// What is known of live traffic, where it is looked at.
+    live: OnceLock<Live>,
 }
 
 impl ApiState {
@@ -101,6 +105,11 @@ impl ApiState {
     /// Tells these of every answer from here on. Whoever came first stays.
     pub fn tell(&self, observers: Observers) {
         let _ = self.0.observers.set(observers);
+    }
+
+    /// Shows in the metrics what is known of live traffic.
+    pub(crate) fn show_live(&self, live: Live) {
+        let _ = self.0.live.set(live);
     }
 
     /// Who is told of answers; none where nobody is.
@@ -148,6 +157,7 @@ impl ApiState {
             mlflow: Watched::default(),
             monitoring,
             observers: OnceLock::new(),
+            live: OnceLock::new(),
         }))
     }
 

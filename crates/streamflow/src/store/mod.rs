@@ -7,6 +7,7 @@ pub mod evaluations;
 pub mod forgetting;
 pub mod inspect;
 pub mod leases;
+pub mod live;
 pub mod logs;
 pub mod mirror;
 pub mod mlflow;
@@ -42,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 12;
+pub const NEWEST: i64 = 15;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -133,6 +134,7 @@ fn migrator() -> Migrator {
         step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
         step(11, "origin of a version", include_str!("migrations/0011_origin.sql")),
         step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
+        step(15, "live", include_str!("migrations/0015_live.sql")),
     ])
 }
 
