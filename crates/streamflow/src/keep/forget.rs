@@ -181,6 +181,7 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     clear_snapshots(workspace, wish).await?;
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
+    workspace.store.forget_live_entity(&wish.entity).await?;
     let (of, in_files) = (workspace.clone(), named.clone());
     tokio::task::spawn_blocking(move || clear_files(&of, &in_files)).await??;
     let receipt = Receipt::of(wish, &named);

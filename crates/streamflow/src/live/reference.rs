@@ -65,7 +65,7 @@ fn table(workspace: &Workspace, as_of: &str) -> anyhow::Result<(String, Frame)> 
     ))
 }
 
-fn of_rows(model: &Model, rows: &OnlineFeatures) -> Reference {
+pub(super) fn of_rows(model: &Model, rows: &OnlineFeatures) -> Reference {
     let schema = &model.schema().features;
     let mut columns: Vec<Column> =
         schema.iter().map(|feature| Column::new(matches!(feature.kind, Kind::Numerical))).collect();

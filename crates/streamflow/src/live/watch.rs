@@ -300,3 +300,189 @@ impl Followed {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use streamflow_dataset::{Column, Frame, Values};
+    use streamflow_model::{FeatureColumn, Features, Labels, Model, TrainSettings, train};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::serving::{Entity, OnlineFeatures, Serving};
+
+    const USERS: usize = 2_000;
+
+    fn id(user: usize) -> String {
+        format!("user {user}")
+    }
+
+    /// The hours of a user are spread evenly, whatever the number of the user.
+    fn hours() -> Vec<f64> {
+        (0..USERS).map(|user| (user * 7 % USERS) as f64).collect()
+    }
+
+    fn plans() -> (Vec<u32>, Vec<String>) {
+        ((0..USERS as u32).map(|user| user % 3 % 2).collect(), vec!["monthly".into(), "yearly".into()])
+    }
+
+    fn model() -> Model {
+        let (codes, levels) = plans();
+        let features = Features::new(vec![
+            ("hours".into(), FeatureColumn::Numerical(hours())),
+            ("plan".into(), FeatureColumn::Categorical { codes, levels }),
+        ]);
+        let labels = hours().into_iter().enumerate().map(|(at, hours)| Some(hours > 900.0 || at % 5 == 0));
+        let ids: Vec<String> = (0..USERS).map(id).collect();
+        let settings = TrainSettings::default();
+        train(&features.unwrap(), &Labels::Binary(labels.collect()), &ids, &settings).unwrap().model
+    }
+
+    fn serving(version: &str) -> Serving {
+        let (codes, levels) = plans();
+        let ids = Values::Text { codes: (0..USERS as u32).collect(), levels: (0..USERS).map(id).collect() };
+        let columns =
+            [("user_id", ids), ("hours", Values::Float(hours())), ("plan", Values::Text { codes, levels })];
+        let columns = columns.map(|(name, values)| Column { name: name.into(), values });
+        let frame = Frame { rows: USERS, columns: columns.into() };
+        let model = model();
+        Serving {
+            features: OnlineFeatures::for_model(&model, frame, "user_id").unwrap(),
+            model,
+            model_name: "churn".into(),
+            model_version: version.into(),
+            as_of: "2024-01-31".parse().unwrap(),
+            entity_name: "user_id".into(),
+        }
+    }
+
+    /// A server of one data directory, whose clock the test moves.
+    struct Server {
+        live: Live,
+        watch: Watch,
+    }
+
+    impl Server {
+        async fn start(dir: &std::path::Path, served: &Served, minute: i64) -> Self {
+            let config = Arc::new(Config::example().unwrap());
+            let workspace = Workspace::open(config, dir.to_path_buf(), dir.join("reports")).await.unwrap();
+            for version in [1, 2] {
+                let made = reference::of_rows(&model(), &serving("1").features);
+                let made = serde_json::to_value(made).unwrap();
+                workspace.store.add_live_reference("churn", version, "training", &made).await.unwrap();
+            }
+            let live = Live::default();
+            let mut watch = Watch::new(workspace, served.clone(), live.clone()).unwrap();
+            watch.minute = minute;
+            watch.follow_served(minute).await.unwrap();
+            Self { live, watch }
+        }
+
+        /// These users ask, each twice.
+        fn ask(&self, serving: &Serving, users: impl Iterator<Item = usize> + Clone) {
+            for user in users.clone().chain(users) {
+                let entity = Entity::Text(id(user).into());
+                let values = serving.features.values(serving.features.find(&entity).unwrap());
+                let answer = serving.model.answer(&values).unwrap();
+                self.live.row(serving, Some(&entity), &values, &answer);
+                self.live.request(200);
+            }
+        }
+
+        fn entities(&self) -> Vec<(String, u64)> {
+            let status = self.live.status();
+            let of = |version: &VersionStatus| {
+                (version.version.clone(), version.look.as_ref().unwrap().windows[0].entities)
+            };
+            status.versions.iter().map(of).collect()
+        }
+    }
+
+    fn one(version: &str, entities: u64) -> (String, u64) {
+        (version.to_owned(), entities)
+    }
+
+    #[tokio::test]
+    async fn a_restart_goes_on_and_loses_the_open_minute_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        // Those with many hours.
+        let many = |of: usize| (0..USERS).filter(|user| user * 7 % USERS > 1_200).take(of);
+        server.ask(&serving, many(300));
+        server.watch.close(now).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 300)]);
+        let status = server.live.status();
+        let quarter = status.versions[0].look.as_ref().unwrap().windows[0].clone();
+        assert_eq!(quarter.requests, 600);
+        assert!(quarter.features[0].is_detected() && !quarter.features[1].is_detected(), "{quarter:?}");
+        let since = quarter.features[0].detected_since();
+
+        // Killed: nothing is closed.
+        server.ask(&serving, many(500));
+        drop(server);
+        let mut server = Server::start(dir.path(), &served, now + 1).await;
+        assert_eq!(server.entities(), [one("1", 300)]);
+        let found = server.live.status().versions[0].look.clone().unwrap();
+        assert_eq!(found.windows[0].features[0].detected_since(), since);
+        server.ask(&serving, many(400));
+        server.watch.close(now + 1).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 400)]);
+    }
+
+    #[tokio::test]
+    async fn two_servers_of_a_directory_see_each_others_minutes() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut first = Server::start(dir.path(), &served, now).await;
+        let mut second = Server::start(dir.path(), &served, now).await;
+        first.ask(&serving, 0..200);
+        second.ask(&serving, 150..250);
+        first.watch.close(now).await.unwrap();
+        second.watch.close(now).await.unwrap();
+        first.watch.close(now + 1).await.unwrap();
+        assert_eq!((first.entities(), second.entities()), (vec![one("1", 250)], vec![one("1", 250)]));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_no_longer_served_is_looked_at_for_an_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (Arc::new(serving("1")), Arc::new(serving("2")));
+        let served = Served::new(Some(old.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        server.ask(&old, 0..220);
+        server.watch.close(now).await.unwrap();
+        served.store(Some(new.clone()));
+        server.watch.follow_served(now + 1).await.unwrap();
+        server.ask(&new, 0..240);
+        server.watch.close(now + 1).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 240), one("1", 240)]);
+        let status = server.live.status();
+        assert_eq!(status.versions.iter().map(|of| of.is_served).collect::<Vec<_>>(), [true, false]);
+        // It does not see what the other one says.
+        let outputs = &status.versions[1].look.as_ref().unwrap().windows[0].features[2..];
+        assert_eq!(outputs[0].live.iter().rev().skip(1).sum::<u64>(), 0, "{outputs:?}");
+
+        server.watch.follow_served(now + 1 + AFTERWARDS).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 240)]);
+        server.ask(&old, 300..400);
+        server.watch.close(now + 2).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 340)], "the features are the same");
+    }
+
+    #[tokio::test]
+    async fn without_a_model_or_a_reference_the_reason_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let served = Served::default();
+        let mut server = Server::start(dir.path(), &served, this_minute()).await;
+        assert_eq!(server.live.status().idle, Idle::NoModel);
+        served.store(Some(Arc::new(serving("3"))));
+        server.watch.follow_served(this_minute()).await.unwrap();
+        let why = server.live.status().idle.why().unwrap();
+        assert!(why.contains("churn has no version 3"), "{why}");
+    }
+}

@@ -238,6 +238,13 @@ mod tests {
         "evaluations.kind",
         "evaluations.model",
         "evaluations.period",
+        "live_minutes.model",
+        "live_minutes.origin",
+        // Categories of features, thirty at most, and names of features.
+        "live_references.alarms",
+        "live_references.model",
+        "live_references.reference",
+        "live_references.source",
         "logs.at",
         "logs.level",
         "mirrored.prefect_id",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, Sqlite, Transaction};
-use streamflow_live::{BLOCK_MINUTES, Minute};
+use streamflow_live::{BLOCK_MINUTES, Minute, entity_hash};
 
 use super::{Store, json_of};
 
@@ -66,14 +66,6 @@ impl Store {
             .bind(model)
             .bind(version)
             .fetch_optional(&self.pool)
-            .await
-    }
-
-    /// The versions whose traffic was looked at, oldest first.
-    pub async fn live_versions(&self, model: &str) -> sqlx::Result<Vec<i64>> {
-        sqlx::query_scalar("SELECT version FROM live_references WHERE model = ? ORDER BY version")
-            .bind(model)
-            .fetch_all(&self.pool)
             .await
     }
 
@@ -208,8 +200,13 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Drops an entity from all samples; how many had it.
-    pub async fn forget_live_entity(&self, hash: u64) -> sqlx::Result<usize> {
+    /// Drops an entity, as the tables spell it, from all samples; how many had it.
+    pub async fn forget_live_entity(&self, entity: &str) -> sqlx::Result<usize> {
+        let seed: Option<i64> =
+            sqlx::query_scalar("SELECT seed FROM live_secret").fetch_optional(&self.pool).await?;
+        // Without a seed nothing was ever sampled.
+        let Some(seed) = seed else { return Ok(0) };
+        let hash = entity_hash(seed.cast_unsigned(), entity.as_bytes());
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let all: Vec<StoredMinute> =
             sqlx::query_as("SELECT id, body FROM live_minutes").fetch_all(&mut *transaction).await?;
@@ -295,7 +292,8 @@ mod tests {
         let reference = Reference::new(vec![x], vec![]);
         let mut open = reference.open_minute();
         users.for_each(|user| {
-            open.add(&reference, user + 1, start.unsigned_abs() * 60_000, &[Of::Number(1.0)])
+            let hash = entity_hash(5, user.to_string().as_bytes());
+            open.add(&reference, hash, start.unsigned_abs() * 60_000, &[Of::Number(1.0)]);
         });
         open.close(start)
     }
@@ -335,13 +333,15 @@ mod tests {
         store.fold_live_minutes("churn", 1_110).await.unwrap();
         assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 3)]);
 
-        assert_eq!(store.forget_live_entity(10).await.unwrap(), 1);
+        assert_eq!(store.forget_live_entity("9").await.unwrap(), 0, "there is no seed");
+        assert_eq!(store.live_seed(5).await.unwrap(), 5);
+        assert_eq!(store.forget_live_entity("9").await.unwrap(), 1);
         assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
         store.fold_live_minutes("churn", 1_000 + 8 * 1440 + 16).await.unwrap();
         assert_eq!(entities(&store).await, [(1_005, 15, 2)]);
         store.fold_live_minutes("churn", 1_000 + 9 * 1440).await.unwrap();
         assert_eq!(entities(&store).await, []);
-        assert_eq!(store.live_versions("churn").await.unwrap(), Vec::<i64>::new());
+        assert_eq!(store.live_reference("churn", 1).await.unwrap(), None);
     }
 
     #[tokio::test]
