@@ -40,7 +40,7 @@ function Traffic({ all }: { all: Document }) {
       <Windows version={version} selected={window.window} />
       <section class="block">
         <h2>
-          The last {spanOf(window.window)} <small>{againstOf(window.basis)}</small>
+          Last {spanOf(window.window)} <small>{againstOf(window.basis)}</small>
         </h2>
         {window.why !== null && <p class="live-note">{window.why}</p>}
         <Features version={version} window={window} />
@@ -86,9 +86,9 @@ const COLUMNS: readonly Column<Row>[] = [
     title: 'Feature',
     value: (row) => row.column.name,
     cell: (row) => (
-      <span class="stacked">
+      <>
         <b>{row.column.name}</b> {!row.column.is_feature && <small>what the model says</small>}
-      </span>
+      </>
     ),
   },
   { key: '', title: 'Live and reference', className: 'shape', value: () => null, cell: (row) => <ShapePair column={row.column} live={row.drift.live} reference={row.drift.basis} /> },

@@ -41,7 +41,7 @@ export function shownWindow(version: LiveVersion, asked: string | null): LiveWin
   return shown;
 }
 
-const SPANS: Record<string, string> = { '15m': '15 minutes', '1h': 'hour', '6h': '6 hours', '24h': '24 hours' };
+const SPANS: Record<string, string> = { '15m': '15 minutes', '1h': '1 hour', '6h': '6 hours', '24h': '24 hours' };
 
 export const spanOf = (window: string): string => SPANS[window] ?? window;
 

@@ -1,5 +1,6 @@
 //! `streamflow live`: drift of live traffic, by what the servers of this data directory have stored.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -167,11 +168,11 @@ fn certify(context: &Context, config: Config, version: Option<i64>) -> anyhow::R
 
 fn certified(found: &Certificate) -> String {
     let mut text = format!(
-        "Version {}: {} quarters of an hour with traffic, from {} to {}.\n\n",
+        "Version {}, from {} to {}. Quarters of an hour with traffic: {}.\n\n",
         found.version,
-        found.quarters,
         found.from.as_deref().unwrap_or("?"),
-        found.until.as_deref().unwrap_or("?")
+        found.until.as_deref().unwrap_or("?"),
+        found.quarters
     );
     let mut windows = table(["WINDOW", "MEDIAN ENTITIES", "LOOKS JUDGED"]);
     for size in &found.windows {
@@ -181,14 +182,17 @@ fn certified(found: &Certificate) -> String {
     if found.alarms.is_empty() {
         text.push_str("\n\nThe rule raises no alarm on this traffic.\n\n");
     } else {
-        let alarms = found.alarms.len();
-        text.push_str(&format!(
-            "\n\nThe rule raises {alarms} alarms on this traffic; they are false where nothing had changed.\n\n"
-        ));
-        let mut rows = table(["SINCE", "COLUMN", "WINDOW", "STATISTIC"]);
+        text.push_str(
+            "\n\nThe rule raises these alarms on this traffic; they are false where nothing had changed.\n\n",
+        );
+        let mut windows = BTreeMap::<_, Vec<&str>>::new();
         for alarm in &found.alarms {
-            let since = alarm.since.clone().unwrap_or_default();
-            rows.add_row([since.as_str(), &alarm.feature, alarm.window, alarm.statistic]);
+            let key = (alarm.since.as_deref().unwrap_or("?"), alarm.feature.as_str(), alarm.statistic);
+            windows.entry(key).or_default().push(alarm.window);
+        }
+        let mut rows = table(["SINCE", "COLUMN", "STATISTIC", "WINDOWS"]);
+        for ((since, feature, statistic), windows) in windows {
+            rows.add_row([since, feature, statistic, &windows.join(", ")]);
         }
         text.push_str(&format!("{rows}\n\n"));
     }
