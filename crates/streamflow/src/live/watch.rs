@@ -30,8 +30,8 @@ pub struct Watch {
     /// The name of this process in the store.
     origin: String,
     followed: Vec<Followed>,
-    /// A version without a reference, which is not tried again.
-    refused: Option<String>,
+    /// A version without a reference, and the minute in which it was tried.
+    refused: Option<(String, i64)>,
     minute: i64,
     folded: i64,
     idle: Idle,
@@ -119,9 +119,10 @@ impl Watch {
             .followed
             .first()
             .is_some_and(|first| first.open.version == serving.model_version && first.until.is_none());
-        if is_followed || self.refused.as_ref() == Some(&serving.model_version) {
+        let tried = (serving.model_version.clone(), now);
+        if is_followed || self.refused.as_ref() == Some(&tried) {
             if self.followed.len() != before {
-                self.publish();
+                self.reopen();
             }
             return Ok(());
         }
@@ -137,15 +138,23 @@ impl Watch {
                 self.idle = Idle::Looking;
             }
             Err(error) => {
-                tracing::warn!(version, "live traffic is not looked at: {}", one_line(&error));
-                self.refused = Some(serving.model_version.clone());
-                self.idle = Idle::NoReference(one_line(&error));
+                let why = Idle::NoReference(one_line(&error));
+                if self.idle != why {
+                    tracing::warn!(version, "live traffic is not looked at: {}", one_line(&error));
+                }
+                self.refused = Some(tried);
+                self.idle = why;
             }
         }
+        self.reopen();
+        Ok(())
+    }
+
+    /// Rows go into the minutes of those that are looked at now.
+    fn reopen(&self) {
         let open = self.followed.iter().map(|followed| followed.open.clone()).collect();
         self.live.0.open.store(Arc::new(open));
         self.publish();
-        Ok(())
     }
 
     async fn begin(&self, version: i64, features: &[String]) -> anyhow::Result<Followed> {
@@ -187,8 +196,11 @@ impl Watch {
             let closed = followed.open.close(minute);
             let version = followed.version;
             if !closed.is_empty() {
-                store.add_live_minute(&model, version, &origin, &closed).await?;
-                followed.add(closed);
+                followed.add(closed.clone());
+                // The windows have it; what the store has not is lost with a restart.
+                if let Err(error) = store.add_live_minute(&model, version, &origin, &closed).await {
+                    tracing::error!("a minute of live traffic was not stored: {error}");
+                }
             }
             for row in store.live_minutes_of_others(&model, version, &origin, followed.newest).await? {
                 followed.newest = followed.newest.max(row.id);
@@ -469,6 +481,7 @@ mod tests {
 
         server.watch.follow_served(now + 1 + AFTERWARDS).await.unwrap();
         assert_eq!(server.entities(), [one("2", 240)]);
+        assert_eq!(server.live.0.open.load().len(), 1);
         server.ask(&old, 300..400);
         server.watch.close(now + 2).await.unwrap();
         assert_eq!(server.entities(), [one("2", 340)], "the features are the same");
