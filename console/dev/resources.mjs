@@ -51,6 +51,7 @@ export class Resources {
     if (path === 'models') return [200, { name: 'churn', production: this.versions.find((one) => one.production)?.version ?? null, versions: this.versions }];
     if (path === 'snapshots') return [200, ['2024-05-28', '2024-04-28', '2024-03-28', '2024-02-28', '2024-01-31'].map(snapshot)];
     if (path === 'flows') return [200, this.flows.map((flow) => ({ ...flow, last: this.runs.find((one) => one.flow === flow.name) ?? null }))];
+    if (path === 'live') return [200, { why: 'The stand-in has no traffic.', false_alarms_per_month: 0.5, versions: [] }];
     if (path === 'performance') return [200, evaluations()];
     if (path === 'audit') return [200, this.audit];
     if (path === 'promotions') return [200, this.promotions];

@@ -152,6 +152,101 @@ export type FlowEntry = FlowDescription & {
   skipped: SkippedTime[];
 };
 
+/** A feature, or what the model says. */
+export interface LiveColumn {
+  /** What each class of values holds; the last is `missing`. */
+  classes: string[];
+  /** False of what the model says. */
+  is_feature: boolean;
+  is_numerical: boolean;
+  name: string;
+}
+
+/** Drift of live traffic as of the last minute. */
+export interface LiveDocument {
+  /** False alarms in 30 days that are expected at most. */
+  false_alarms_per_month: number;
+  /** The served version first; then one that was served in the last hour. */
+  versions: LiveVersion[];
+  /** Why there is nothing to see, and what to do; null while traffic is looked at. */
+  why: string | null;
+}
+
+/** A column in a window. */
+export interface LiveDrift {
+  /** What they are compared with, by class. */
+  basis: number[];
+  /** Since when it has drifted, RFC 3339; null where it has not. */
+  detected_since: string | null;
+  /** Entities by class. */
+  live: number[];
+  /** None where the window is not judged. */
+  statistics: LiveStatistic[];
+}
+
+/** The share of one kind of error. */
+export interface LiveErrors {
+  /** At the same clock time of the last seven days. */
+  before: number;
+  detected_since: string | null;
+  /** `unknown` (404) or `invalid` (400, 422). */
+  kind: string;
+  share: number;
+  z: number;
+}
+
+/** One number that a column is judged by. */
+export interface LiveStatistic {
+  detected_since: string | null;
+  effect: number;
+  /** From which effect on the difference is large. */
+  gate: number;
+  /** `location`, `spread`, `categories` or `missing`. */
+  statistic: string;
+  z: number;
+}
+
+/** The traffic of one version. */
+export interface LiveVersion {
+  /** When the last minute that was looked at ended. */
+  at: string | null;
+  /** Features, then what the model says. */
+  columns: LiveColumn[];
+  /** When the first minute with traffic began, RFC 3339. */
+  first: string | null;
+  is_served: boolean;
+  /** Which rows traffic is compared with. */
+  source: string;
+  /** Statistics of each window, which share the budget of false alarms. */
+  statistics: number;
+  version: string;
+  /** 15m, 1h, 6h and 24h; none before the first minute has ended. */
+  windows: LiveWindow[];
+}
+
+/** A window that ends with the last minute. */
+export interface LiveWindow {
+  /** `training`, `warming_up` (training, until there are seven days) or `same_clock_time` (of the last seven days). */
+  basis: string;
+  /** In the order of the columns. */
+  columns: LiveDrift[];
+  /** Distinct entities, as many as the window keeps. */
+  entities: number;
+  errors: LiveErrors[];
+  is_enough: boolean;
+  /** Entities from which on it is judged. */
+  needed: number;
+  requests: number;
+  /** Share of the features that have drifted; null where the window is not judged. */
+  share: number | null;
+  /** From which |z| on a difference is significant for the number of looks. */
+  threshold: number;
+  /** Why it is not judged, or is judged in another way than later on. */
+  why: string | null;
+  /** `15m`, `1h`, `6h` or `24h`. */
+  window: string;
+}
+
 /** A line of a log. */
 export interface LogLine {
   /** Rises from line to line. */

@@ -4,11 +4,12 @@ import type * as api from './api';
 import { requestJson } from './http';
 import type { PromotionReport, StoredEvaluation } from './performance/evaluation';
 
-export type { Annotation, Approval, AuditEntry, Dashboard, Distribution, LogLine, Models, ModelVersion, Panel, Parameter, Prediction, ProductionChange, Report, RunTask, Session, Status, Threshold, Transition } from './api';
+export type { Annotation, Approval, AuditEntry, Dashboard, Distribution, LiveColumn, LiveDrift, LiveStatistic, LiveVersion, LiveWindow, LogLine, Models, ModelVersion, Panel, Parameter, Prediction, ProductionChange, Report, RunTask, Session, Status, Threshold, Transition } from './api';
 
 /** A run of a list; one that was asked for by itself has its steps and log too. */
 export type Run = api.RunSummary & Partial<Pick<api.RunDetail, 'tasks' | 'logs' | 'transitions' | 'approvals'>>;
 export type Flow = api.FlowEntry;
+export type Live = api.LiveDocument;
 export type Kind = api.ParameterKind;
 export type Snapshot = Omit<api.Snapshot, 'tables'> & { tables: SnapshotTable[] };
 /** With its validation results in the form that Great Expectations gives them. */
@@ -49,6 +50,7 @@ export const fetchPanels = async (signal?: AbortSignal): Promise<api.Dashboard[]
 export const fetchReports = (signal?: AbortSignal): Promise<api.Report[]> => get('reports', signal);
 export const fetchReport = (name: string, signal?: AbortSignal): Promise<ReportDetail> => get(`reports/${encodeURIComponent(name)}`, signal);
 export const runReport = (request: { reference: string; current: string; profile?: string; threshold?: number }): Promise<api.Report> => post('reports', request);
+export const fetchLive = (signal?: AbortSignal): Promise<Live> => get('live', signal);
 export const fetchModels = (signal?: AbortSignal): Promise<api.Models> => get('models', signal);
 export const fetchImportance = (version: number, signal?: AbortSignal): Promise<api.VersionImportance> => get(`models/${version}/importance`, signal);
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });

@@ -7,7 +7,7 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-const PAGES = ['', 'graph?g0.expr=up&g0.tab=0', 'graph?g0.expr=up&g0.tab=1', 'targets', 'alerts', 'drift', 'performance', 'predict', 'models', 'data', 'flows', 'runs', 'status', 'no-such-page'];
+const PAGES = ['', 'graph?g0.expr=up&g0.tab=0', 'graph?g0.expr=up&g0.tab=1', 'targets', 'alerts', 'drift', 'live', 'performance', 'predict', 'models', 'data', 'flows', 'runs', 'status', 'no-such-page'];
 
 for (const scheme of ['light', 'dark']) {
   test(`axe finds nothing serious, ${scheme}`, async () => {
@@ -44,7 +44,7 @@ test('the menu of a phone opens, leads and closes', async () => {
 test('all pages are reached by keys', async () => {
   await visit(browser, '', async (page) => {
     await settled(page);
-    for (const [key, path] of [['t', 'targets'], ['a', 'alerts'], ['d', 'drift'], ['q', 'performance'], ['p', 'predict'], ['m', 'models'], ['s', 'data'], ['f', 'flows'], ['r', 'runs'], ['u', 'status'], ['o', '']]) {
+    for (const [key, path] of [['t', 'targets'], ['a', 'alerts'], ['d', 'drift'], ['l', 'live'], ['q', 'performance'], ['p', 'predict'], ['m', 'models'], ['s', 'data'], ['f', 'flows'], ['r', 'runs'], ['u', 'status'], ['o', '']]) {
       await page.evaluate(() => document.activeElement?.blur());
       await page.keyboard.press('g');
       await page.keyboard.press(key);

@@ -25,6 +25,7 @@ export const PAGES: readonly Page[] = [
   { path: 'targets', aliases: ['service-discovery'], title: 'Targets', icon: 'targets', key: 't', group: 'Service', load: async () => (await import('../pages/Targets')).Targets },
   { path: 'alerts', aliases: ['rules'], title: 'Alerts & rules', icon: 'alerts', key: 'a', group: 'Service', load: async () => (await import('../pages/Alerts')).Alerts },
   { path: 'drift', title: 'Drift', icon: 'drift', key: 'd', group: 'Model', load: async () => (await import('../pages/Drift')).Drift },
+  { path: 'live', title: 'Live', icon: 'live', key: 'l', group: 'Model', load: async () => (await import('../pages/Live')).Live },
   { path: 'performance', title: 'Performance', icon: 'performance', key: 'q', group: 'Model', load: async () => (await import('../pages/Performance')).Performance },
   { path: 'predict', title: 'Predict', icon: 'predict', key: 'p', group: 'Model', load: async () => (await import('../pages/Predict')).Predict },
   { path: 'models', title: 'Models', icon: 'models', key: 'm', group: 'Model', load: async () => (await import('../pages/Models')).Models },

@@ -35,15 +35,6 @@ pub fn sensitivity(
     (effect < 0.5).then(|| SQRT_2 * norm_ppf(0.5 + effect))
 }
 
-/// The smallest shifts of one feature that were seen within 15 minutes, an hour and a day.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sensitivity {
-    /// The feature's name.
-    pub feature: String,
-    /// In standard deviations, by the best window.
-    pub within: [Option<f64>; 3],
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,7 +47,7 @@ mod traffic;
 mod window;
 
 pub use alarm::{Alarm, Alarms};
-pub use certify::{Sensitivity, sensitivity};
+pub use certify::sensitivity;
 pub use codec::DecodeError;
 pub use feature::{Classes, FeatureReference, Value};
 pub use hash::{entity_hash, values_hash};

@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::feature::Value;
 use crate::reference::Reference;
 use crate::sample::Sample;
+use crate::window::{BLOCK_ENTITIES, BLOCK_MINUTES, block_of};
 
 /// Entities that a minute keeps: ten a second.
 pub(crate) const MINUTE_ENTITIES: usize = 600;
@@ -114,11 +115,27 @@ impl Minute {
         })
     }
 
+    /// The quarter of an hour that these minutes are parts of, as it is stored; none of no minutes.
+    #[must_use]
+    pub fn block(parts: &[Minute]) -> Option<Self> {
+        let shape = parts.first()?.counters.shape();
+        let parts: Vec<&Minute> = parts.iter().filter(|part| part.counters.shape() == shape).collect();
+        let block = block_of(parts.first()?.start);
+        let merged = Self::merged(&parts, &shape, BLOCK_ENTITIES)?;
+        Some(Self { start: block.saturating_mul(BLOCK_MINUTES), minutes: BLOCK_MINUTES as u32, ..merged })
+    }
+
     /// The same minute as two replicas saw it.
     #[must_use]
     pub fn merge(&self, other: &Minute) -> Self {
         let shape = self.counters.shape();
         Self::merged(&[self, other], &shape, MINUTE_ENTITIES).unwrap_or_else(|| self.clone())
+    }
+
+    /// Whether there was no request and no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sample.is_empty() && self.counters.requests() == 0
     }
 
     /// The minute after its last.
@@ -168,7 +185,7 @@ impl OpenMinute {
     /// Adds a row of an entity. `reference` is the one that the minute was opened with, `values` are its columns.
     pub fn add(&mut self, reference: &Reference, hash: u64, at_ms: u64, values: &[Value<'_>]) {
         let mut row = std::mem::take(&mut self.row);
-        reference.classify(values, &mut row);
+        reference.classify(values.iter().copied(), &mut row);
         self.add_classes(hash, at_ms, &row);
         self.row = row;
     }
@@ -210,6 +227,12 @@ impl OpenMinute {
     /// Counts a request by what it came to.
     pub fn count(&mut self, status: Status) {
         self.statuses[status as usize] += 1;
+    }
+
+    /// Counts so many requests.
+    pub fn count_many(&mut self, status: Status, number: u64) {
+        let count = &mut self.statuses[status as usize];
+        *count = count.saturating_add(number);
     }
 
     /// Whether nothing was added or counted.

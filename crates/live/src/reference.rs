@@ -80,11 +80,12 @@ impl Reference {
     }
 
     /// Writes the classes of a row; values that are not given are missing.
-    pub fn classify(&self, values: &[Value<'_>], classes: &mut Vec<u8>) {
+    pub fn classify<'v>(&self, values: impl IntoIterator<Item = Value<'v>>, classes: &mut Vec<u8>) {
+        let mut values = values.into_iter();
         classes.clear();
-        classes.extend(self.columns.iter().enumerate().map(|(at, column)| {
+        classes.extend(self.columns.iter().map(|column| {
             // Fewer than 255 classes, as `Classes::number` says.
-            column.classes.class(values.get(at).copied().unwrap_or(Value::Missing)) as u8
+            column.classes.class(values.next().unwrap_or(Value::Missing)) as u8
         }));
     }
 

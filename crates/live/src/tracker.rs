@@ -10,7 +10,7 @@ use crate::minute::{Counters, MINUTE_ENTITIES, Minute};
 use crate::reference::{Mismatch, Reference};
 use crate::sample::Sample;
 use crate::traffic::{self, ErrorsLook};
-use crate::window::{BLOCK_MINUTES, Window};
+use crate::window::{BLOCK_ENTITIES, BLOCK_MINUTES, Window, block_of};
 
 /// Minutes that are kept one by one: those of the longest window that is exact to the minute, and an open block.
 const MINUTES_KEPT: i64 = 60 + BLOCK_MINUTES;
@@ -19,8 +19,7 @@ const BLOCKS_A_DAY: i64 = 24 * 60 / BLOCK_MINUTES;
 const DAYS: i64 = 7;
 /// Blocks that are kept: seven days, and the six hours before their first moment.
 const BLOCKS_KEPT: i64 = (DAYS + 1) * BLOCKS_A_DAY;
-/// Entities that a block keeps on its first day, and from then on.
-const BLOCK_ENTITIES: usize = 2048;
+/// Entities that a block keeps from its second day on.
 const OLD_BLOCK_ENTITIES: usize = 1024;
 /// Entities that a window keeps: with as many every effect over the gates is significant.
 const WINDOW_ENTITIES: usize = 8192;
@@ -213,16 +212,9 @@ impl Tracker {
         Ok(())
     }
 
-    /// The minutes and blocks that [`Tracker::forget`] leaves, to be stored again: the minutes of the last hour, and all
-    /// blocks.
-    pub fn stored(&self) -> impl Iterator<Item = &Minute> {
+    /// The quarters of an hour that are held, oldest first.
+    pub fn blocks(&self) -> impl Iterator<Item = &Minute> {
         self.blocks.values()
-    }
-
-    /// The block that a minute belongs to, as far as it is known: of quarters of hours that are over it is whole.
-    #[must_use]
-    pub fn block(&self, minute: i64) -> Option<&Minute> {
-        self.blocks.get(&block_of(minute))
     }
 
     /// Drops an entity from everything; how many minutes and blocks had it.
@@ -242,6 +234,23 @@ impl Tracker {
         }
         let windows = Window::ALL.map(|window| {
             let live = self.live(window, now);
+            let (basis, before) = self.basis(window, now);
+            self.look_at(window, now, &live, basis, before.as_ref())
+        });
+        Look { at: now, first: self.first, windows: windows.into() }
+    }
+
+    /// As [`Tracker::look`] at the end of a quarter of an hour, of which no single minutes are needed: for traffic that
+    /// is kept in quarters.
+    pub fn replay(&mut self, quarter: &Minute) -> Look {
+        let block = block_of(quarter.start);
+        let now = block.saturating_add(1).saturating_mul(BLOCK_MINUTES) - 1;
+        self.drop_old(now);
+        self.cache = Some(self.fill_cache(block));
+        let windows = Window::ALL.map(|window| {
+            let blocks = i64::from(window.minutes()) / BLOCK_MINUTES;
+            let blocks = self.blocks.range(block.saturating_sub(blocks - 1)..=block);
+            let live = self.part(blocks.map(|(_, minute)| minute));
             let (basis, before) = self.basis(window, now);
             self.look_at(window, now, &live, basis, before.as_ref())
         });
@@ -363,10 +372,6 @@ impl Tracker {
         }
         errors
     }
-}
-
-fn block_of(minute: i64) -> i64 {
-    minute.div_euclid(BLOCK_MINUTES)
 }
 
 fn merge_into(into: &mut BTreeMap<i64, Minute>, place: i64, minute: &Minute, shape: &[usize], most: usize) {

@@ -5,6 +5,14 @@ use serde::Serialize;
 /// Minutes of a block, in which older minutes are kept.
 pub const BLOCK_MINUTES: i64 = 15;
 
+/// Entities that a block keeps on its first day.
+pub(crate) const BLOCK_ENTITIES: usize = 2048;
+
+/// The block that a minute is in.
+pub(crate) fn block_of(minute: i64) -> i64 {
+    minute.div_euclid(BLOCK_MINUTES)
+}
+
 /// How far back a window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Window {

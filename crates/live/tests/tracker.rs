@@ -163,7 +163,7 @@ fn a_clock_that_jumps_costs_no_time_and_no_memory() {
         tracker.add(Minute { start: now, ..one }).unwrap();
         let look = tracker.look(now);
         assert!(look.window(Window::QuarterHour).entities <= 20, "{now}");
-        assert!(tracker.stored().count() <= 4, "{now}");
+        assert!(tracker.blocks().count() <= 4, "{now}");
     }
 }
 

@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
-    forget, hash_password, ingest, init, models, monitor, notify, performance, predict, prefect, profile,
-    promql, query, replay, restore, sample, serve, train, tsdb, up,
+    forget, hash_password, ingest, init, live, models, monitor, notify, performance, predict, prefect,
+    profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -86,6 +86,9 @@ enum Command {
     /// Make flows deployments of a Prefect server
     #[command(subcommand)]
     Prefect(prefect::Args),
+    /// Drift of live traffic: what it is now, and what stored traffic says about the rule
+    #[command(subcommand)]
+    Live(live::Args),
     /// Score a table with a model file of another library or with a version of the registry
     Predict(predict::Args),
     /// List the versions of the model, import one that was trained elsewhere, promote one or roll back
@@ -197,6 +200,7 @@ impl Command {
             | Command::Notify(_)
             | Command::Performance(_)
             | Command::Replay(_)
+            | Command::Live(_)
             | Command::Predict(_)
             | Command::Audit(_)
             | Command::Query(_)
@@ -227,6 +231,7 @@ impl Command {
             Command::Flows(args) => flows::run(args, context),
             Command::Notify(args) => notify::run(args, context),
             Command::Prefect(args) => prefect::run(args, context),
+            Command::Live(args) => live::run(&args, context),
             Command::Predict(args) => predict::run(&args, context),
             Command::Models(args) => models::run(args, context),
             Command::Audit(args) => audit::run(&args, context),

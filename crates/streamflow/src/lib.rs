@@ -18,6 +18,7 @@ mod files;
 mod flows;
 mod imports;
 pub mod keep;
+mod live;
 mod metrics_engine;
 mod mlflow;
 mod model_file;

@@ -24,6 +24,7 @@ use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::imports;
 use crate::imports::remote::Remote;
+use crate::live::{Live, Watch};
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
 use crate::predictions::{self, Naming, Writing};
@@ -114,6 +115,7 @@ impl Plane {
 pub async fn serve(
     plane: Plane,
     workspace: Workspace,
+    live: Live,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let mut loader = Loader::new(workspace.clone());
@@ -136,8 +138,14 @@ pub async fn serve(
     let key = config.dataset.entity.clone();
     let state = ApiState::new(config.api.clone(), key, loader.served(), watcher.status());
     let mut observers = Observers::default();
+    if config.live.enabled {
+        observers.push(Arc::new(live.clone()));
+    }
     let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
     state.tell(observers);
+    state.show_live(live.clone());
+    let looking = Watch::new(followed.clone(), loader.served(), live)?;
+    let looking = tokio::spawn(looking.run(shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
@@ -150,6 +158,7 @@ pub async fn serve(
     if let Some(logging) = logging {
         tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;
     }
+    looking.await.context("what looks at live traffic panicked")?;
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
@@ -286,8 +295,10 @@ pub async fn up(
     };
     let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
     let wake = Wake::default();
+    let live = Live::default();
     let resources = Resources::new(ResourceParts {
         workspace: workspace.clone(),
+        live: live.clone(),
         auth: auth.clone(),
         metrics: metrics.handle(),
         api_url: own_api_url,
@@ -304,7 +315,7 @@ pub async fn up(
     let plane = console::router(&config.console, auth, metrics.handle().router(), resources);
     let limits = console::connection_limits(&config.console);
 
-    let api = tokio::spawn(serve(listeners.api, workspace, shutdown.clone()));
+    let api = tokio::spawn(serve(listeners.api, workspace, live, shutdown.clone()));
     let tls = config.console.tls.as_ref().map(|files| Tls::open(files.into())).transpose()?;
     let listening = Listening { tls, ..Listening::new(listeners.console.listener, limits) };
     let own = listeners.console.own.map(|own| {

@@ -1,7 +1,7 @@
 //! Does the rule hold? `cargo run --release -p streamflow-live --example simulate [MONTHS [CHANGES]]`
 //!
 //! Prints the false alarms a month of sixteen unchanged features by rate, the minutes to the alarm after a change, and
-//! both for traffic with a daily swing. Twelve months and 200 changes take about half an hour of one core.
+//! both for traffic with a daily swing. Twelve months and 200 changes take about twenty minutes of one core.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 

@@ -56,7 +56,7 @@ async fn in_time<T>(
 
 /// Runs `work`; a panic in it is a bug of ours, answered 500 instead of a broken connection.
 pub fn catch_panic<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
-    // Counters and the loaded state, all that work shares, are atomics: a panic leaves them whole.
+    // Counters and the loaded state are atomics, which a panic leaves whole; observers see to themselves.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::error!("a prediction panicked; answered 500");
         Err(ApiError::Internal)

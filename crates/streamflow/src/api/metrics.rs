@@ -17,10 +17,11 @@ use streamflow_exposition::{Format, Writer};
 use streamflow_model::Task;
 use streamflow_prometheus::render_process;
 
-use super::ApiState;
 use super::features::{FileModel, VERSION};
+use super::{ApiState, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
+use crate::live::{Live, LiveStatus};
 use crate::mlflow::Status;
 use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
@@ -79,6 +80,8 @@ pub struct Now<'a> {
     pub mlflow: &'a [Status],
     /// What becomes of answers that are kept, where they are.
     pub log: Option<&'a Counts>,
+    /// What is known of live traffic, where it is looked at.
+    pub live: Option<&'a LiveStatus>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -300,6 +303,9 @@ impl Metrics {
         if let Some(log) = now.log {
             render_log(&mut text, log);
         }
+        if let Some(status) = now.live {
+            live::render(&mut text, status);
+        }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
         text.finish()
@@ -452,6 +458,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
+    let live = state.0.live.get().map(Live::status);
     let text = state.0.metrics.render(
         format,
         Now {
@@ -460,6 +467,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             files: &files,
             mlflow: &mlflow,
             log: state.0.log.get().map(Sink::counts),
+            live: live.as_deref(),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

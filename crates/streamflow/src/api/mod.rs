@@ -16,6 +16,7 @@ mod json;
 mod json_fault;
 mod keys;
 pub mod labels;
+mod live;
 pub mod logged;
 pub mod metrics;
 mod models;
@@ -43,6 +44,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
+use crate::live::Live;
 use crate::mlflow::Watched;
 use crate::predictions::Sink;
 use crate::server::body::BodyReader;
@@ -86,6 +88,8 @@ struct ApiParts {
     log: OnceLock<Sink>,
     /// Where labels go, where answers are kept.
     desk: OnceLock<labels::Desk>,
+    /// What is known of live traffic, where it is looked at.
+    live: OnceLock<Live>,
 }
 
 impl ApiState {
@@ -121,6 +125,11 @@ impl ApiState {
     /// Takes labels from here on.
     pub fn take_labels(&self, desk: labels::Desk) {
         let _ = self.0.desk.set(desk);
+    }
+
+    /// Shows in the metrics what is known of live traffic.
+    pub(crate) fn show_live(&self, live: Live) {
+        let _ = self.0.live.set(live);
     }
 
     /// Who is told of answers; none where nobody is.
@@ -170,6 +179,7 @@ impl ApiState {
             observers: OnceLock::new(),
             log: OnceLock::new(),
             desk: OnceLock::new(),
+            live: OnceLock::new(),
         }))
     }
 

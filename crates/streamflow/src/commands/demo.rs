@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use reqwest::Url;
 use serde_json::{Map, Value, json};
-use streamflow_dataset::Period;
+use streamflow_dataset::{Period, Values};
+use tokio::sync::watch;
 
 use super::{Context, init};
 use crate::config::{Config, DEFAULT_FILE};
@@ -17,7 +19,7 @@ use crate::flows::{self, Ended, ingest_month, monthly};
 use crate::run::{self as server, Listeners};
 use crate::sample::{self, SampleSettings};
 use crate::terminal::Terminal;
-use crate::traffic;
+use crate::traffic::{self, Callers};
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,9 @@ pub struct Args {
     /// Predictions a second that the built-in client asks for; 0 sends none
     #[arg(long, default_value_t = 10)]
     rate: u32,
+    /// Let the traffic drift after a minute: the page Live shows it, and its alert fires
+    #[arg(long)]
+    live: bool,
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -63,15 +68,31 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
 
         let requests = demo.requests()?;
         let example = requests.first().cloned().unwrap_or_default();
+        let (drift, has_drifted) = watch::channel(false);
+        let callers = match args.live {
+            false => Callers { usual: requests, drifted: Vec::new(), has_drifted },
+            true => demo.everybody_then_some(has_drifted)?,
+        };
         let server = server::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
-        let traffic = tokio::spawn(traffic::send(api.clone(), requests, args.rate, shutdown.clone()));
+        let traffic = tokio::spawn(traffic::send(api.clone(), callers, args.rate, shutdown.clone()));
         demo.later_months().await?;
         demo.say_where_to_look(&api, &console, args.rate, &example)?;
+        if args.live {
+            demo.let_drift(drift, &console, shutdown).await?;
+        }
         server.await??;
         traffic.await??;
         anyhow::Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The feature that drifts in the traffic of `--live`, and for how long it does not.
+const DRIFTING: &str = "monthly_fee";
+const USUAL: Duration = Duration::from_secs(60);
+
+fn is_prime(number: usize) -> bool {
+    number > 1 && (2..).take_while(|by| by * by <= number).all(|by| !number.is_multiple_of(by))
 }
 
 /// What is ready once the first month is in and a model is trained.
@@ -127,6 +148,47 @@ impl Demo {
         let spread = (known.len() / 49).max(1);
         let ids = known.into_iter().step_by(spread).take(49).chain(["U0001".to_owned()]);
         Ok(ids.map(|id| serde_json::json!({ key.to_string(): id }).to_string()).collect())
+    }
+
+    /// Everybody in turn, and later on only the third with the largest values of a feature.
+    fn everybody_then_some(&self, has_drifted: watch::Receiver<bool>) -> anyhow::Result<Callers> {
+        let key = &self.workspace.config.dataset.entity;
+        let (_, table) = self.workspace.snapshots.online_features()?.context("no month was ingested")?;
+        let ids = entity_ids(&table, key)?;
+        let mut by_value: Vec<(f64, usize)> = match table.column(DRIFTING).map(|column| &column.values) {
+            Some(Values::Float(values)) => values.iter().copied().zip(0..).collect(),
+            _ => bail!("demo --live lets {DRIFTING} drift, and this configuration has no such number"),
+        };
+        by_value.retain(|(value, _)| !value.is_nan());
+        by_value.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let body = |row: usize| json!({ key.to_string(): ids[row] }).to_string();
+        // Neighbours in the table are not neighbours in time.
+        let mixed = |rows: Vec<usize>| -> Vec<String> {
+            let step = (1..).map(|more| rows.len() * 5 / 8 + more).find(|step| is_prime(*step)).unwrap_or(1);
+            (0..rows.len()).map(|place| body(rows[place * step % rows.len()])).collect()
+        };
+        let drifted = by_value.split_off(by_value.len() * 2 / 3).into_iter().map(|(_, row)| row).collect();
+        Ok(Callers { usual: mixed((0..ids.len()).collect()), drifted: mixed(drifted), has_drifted })
+    }
+
+    /// A minute of usual traffic, and then the change.
+    async fn let_drift(
+        &self,
+        drift: watch::Sender<bool>,
+        console: &Url,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        self.terminal.line(&format!(
+            "\nIn {} seconds only the third with the largest {DRIFTING} will ask. Watch it on\n  {console}live     \
+             what the traffic says\n  {console}alerts   LiveTrafficDrifted, two or three minutes later",
+            USUAL.as_secs()
+        ))?;
+        tokio::select! {
+            () = tokio::time::sleep(USUAL) => {}
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+        }
+        drift.send_replace(true);
+        self.terminal.line(&format!("{DRIFTING} drifts from here on."))
     }
 
     /// What the second month brings, whose labels changed, and the third, whose columns did: from the drop to a better

@@ -15,6 +15,7 @@ pub mod forget;
 pub mod hash_password;
 pub mod ingest;
 pub mod init;
+pub mod live;
 pub mod models;
 pub mod monitor;
 pub mod notify;

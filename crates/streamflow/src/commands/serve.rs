@@ -8,6 +8,7 @@ use super::Context;
 use crate::api::{ApiState, FileModel, NamedFile};
 use crate::config::ApiConfig;
 use crate::imports::remote::Remote;
+use crate::live::Live;
 use crate::mlflow::reference::is_reference;
 use crate::run;
 
@@ -58,7 +59,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
         let shutdown = run::shutdown_signal()?;
         context.terminal.stdout(&format!("listening on {}{grpc}", url.as_str().trim_end_matches('/')))?;
-        run::serve(plane, workspace, shutdown).await
+        run::serve(plane, workspace, Live::default(), shutdown).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ mod api;
 mod api_key;
 mod console;
 mod flows;
+mod live;
 mod log;
 mod metrics;
 mod mlflow;
@@ -34,6 +35,7 @@ pub use api_key::{
 };
 pub use console::ConsoleConfig;
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
+pub use live::{LiveConfig, LiveGates};
 pub use log::{EntityForm, LogConfig};
 pub use metrics::MetricsConfig;
 pub use mlflow::{MlflowConfig, ModelSource};
@@ -64,6 +66,8 @@ pub struct Config {
     pub api: ApiConfig,
     #[serde(default)]
     pub monitor: MonitorConfig,
+    #[serde(default)]
+    pub live: LiveConfig,
     #[serde(default)]
     pub console: ConsoleConfig,
     #[serde(default)]
@@ -183,6 +187,7 @@ impl Config {
         self.log.check()?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
+        self.live.check(&self.dataset)?;
         self.console.check()?;
         self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;
         self.notify.iter().try_for_each(|(name, channel)| channel.check(name))?;
@@ -372,6 +377,16 @@ mod tests {
             (
                 ("[flows]", "[flows.monthly]\nmax_age_of_success = 35\n[flows]"),
                 "max_age_of_success takes a length of time in quotes",
+            ),
+            (("min_entities = 200", "min_entities = 20"), "live.min_entities is 20; expected 50 to 8192"),
+            (("min_entities = 200", "false_alarms_per_month = 0"), "live.false_alarms_per_month is 0"),
+            (
+                ("min_entities = 200", "gates = { monthly_fees = { location = 0.1 } }"),
+                "live.gates.monthly_fees is of no feature in dataset.features; did you mean monthly_fee?",
+            ),
+            (
+                ("min_entities = 200", "gates = { monthly_fee = { location = 2 } }"),
+                "live.gates.monthly_fee.location is 2",
             ),
             (("validation_share = 0.25", "validation_share = 1"), "model.validation_share is 1; expected"),
             (("seed = 42", "validation = \"tiem\""), "did you mean `time`?"),

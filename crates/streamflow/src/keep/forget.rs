@@ -192,6 +192,7 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
     workspace.store.forget_labels(&label_names(workspace, &wish.entity)?).await?;
+    workspace.store.forget_live_entity(&wish.entity).await?;
     let (of, in_files) = (workspace.clone(), named.clone());
     let entity = wish.entity.clone();
     tokio::task::spawn_blocking(move || clear_files(&of, &in_files, &entity)).await??;

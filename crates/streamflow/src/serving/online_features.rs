@@ -83,6 +83,11 @@ impl OnlineFeatures {
         }
     }
 
+    /// All rows.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(Row)
+    }
+
     /// The features of a row as the model takes them, in the configured order.
     #[must_use]
     pub fn values(&self, row: Row) -> Vec<FeatureValue<'_>> {

@@ -221,7 +221,7 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 57] = [
+    const OURS: [&str; 63] = [
         "approvals.answer",
         "approvals.answered_at",
         "approvals.asked_at",
@@ -238,6 +238,13 @@ mod tests {
         "evaluations.kind",
         "evaluations.model",
         "evaluations.period",
+        "live_minutes.model",
+        "live_minutes.origin",
+        // Categories of features, thirty at most, and names of features.
+        "live_references.alarms",
+        "live_references.model",
+        "live_references.reference",
+        "live_references.source",
         "logs.at",
         "logs.level",
         "mirrored.prefect_id",

@@ -8,6 +8,7 @@ pub mod forgetting;
 pub mod inspect;
 pub mod labels;
 pub mod leases;
+pub mod live;
 pub mod logs;
 pub mod mirror;
 pub mod mlflow;
@@ -43,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 16;
+pub const NEWEST: i64 = 14;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -134,7 +135,8 @@ fn migrator() -> Migrator {
         step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
         step(11, "origin of a version", include_str!("migrations/0011_origin.sql")),
         step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
-        step(16, "labels", include_str!("migrations/0016_labels.sql")),
+        step(13, "live", include_str!("migrations/0013_live.sql")),
+        step(14, "labels", include_str!("migrations/0014_labels.sql")),
     ])
 }
 

@@ -6,8 +6,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    Resources, annotations, audit, data, flows, models, panels, performance, predict, reports, runs, session,
-    status,
+    Resources, annotations, audit, data, flows, live, models, panels, performance, predict, reports, runs,
+    session, status,
 };
 
 /// The operator plane: StreamFlow's own resources, and Prometheus's HTTP API.
@@ -40,6 +40,7 @@ use super::{
         flows::pause,
         flows::backfill,
         flows::hook,
+        live::live,
         performance::list,
         performance::compare_versions,
         audit::list,

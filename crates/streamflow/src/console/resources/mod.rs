@@ -7,6 +7,7 @@ mod document;
 mod error;
 mod extract;
 mod flows;
+mod live;
 mod models;
 mod panels;
 mod performance;
@@ -30,6 +31,7 @@ use super::openapi;
 use super::rights::{Access, Right, Route};
 use crate::config::Role;
 use crate::flows::runner::Wake;
+use crate::live::Live;
 use crate::store::Store;
 use crate::workspace::Workspace;
 
@@ -45,6 +47,8 @@ pub struct ResourceParts {
     pub workspace: Workspace,
     pub auth: Arc<Auth>,
     pub metrics: streamflow_prometheus::Handle,
+    /// What is known of live traffic.
+    pub live: Live,
     /// URL of the prediction API of this process.
     pub api_url: Url,
     /// Wakes what runs flows.
@@ -88,7 +92,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 32] {
+pub fn routes() -> [Route<Resources>; 33] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -125,6 +129,7 @@ pub fn routes() -> [Route<Resources>; 32] {
             methods: post(flows::hook),
         },
         console("/api/streamflow/performance", Read, get(performance::list)),
+        console("/api/streamflow/live", Read, get(live::live)),
         console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
         console("/api/streamflow/audit", Read, get(audit::list)),
         console("/api/streamflow/promotions", Read, get(audit::promotions)),

@@ -1,0 +1,502 @@
+//! Closes the minutes, keeps them and judges the windows: once a minute, beside the requests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use streamflow_live::{Look, Minute, Reference, Status, Tracker, Window};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::{History, Idle, Live, LiveStatus, Open, VersionStatus, history, reference, this_minute};
+use crate::random::{random_bytes, random_hex};
+use crate::serving::Served;
+use crate::terminal::one_line;
+use crate::workspace::Workspace;
+
+/// How often the served version and the clock are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Minutes for which a version is looked at that is no longer served.
+const AFTERWARDS: i64 = 60;
+/// Minutes between two times that old minutes are taken together.
+const FOLD_EVERY: i64 = 15;
+
+/// Looks at the traffic of the served version.
+pub struct Watch {
+    workspace: Workspace,
+    served: Served,
+    live: Live,
+    /// The name of this process in the store.
+    origin: String,
+    followed: Vec<Followed>,
+    /// A version without a reference, and the minute in which it was tried.
+    refused: Option<(String, i64)>,
+    minute: i64,
+    folded: i64,
+    idle: Idle,
+    alerts: BTreeMap<String, u64>,
+}
+
+/// A version whose traffic is looked at.
+struct Followed {
+    version: i64,
+    source: String,
+    open: Arc<Open>,
+    /// Away while it judges.
+    tracker: Option<Tracker>,
+    look: Option<Arc<Look>>,
+    /// The newest row of other processes that was read.
+    newest: i64,
+    /// The minute with which it is no longer looked at.
+    until: Option<i64>,
+    alarms: serde_json::Value,
+}
+
+impl Watch {
+    /// Looks at what is told to `live` of the versions in `served`.
+    ///
+    /// # Errors
+    /// A system without random numbers.
+    pub fn new(workspace: Workspace, served: Served, live: Live) -> anyhow::Result<Self> {
+        Ok(Self {
+            workspace,
+            served,
+            live,
+            origin: random_hex::<8>()?,
+            followed: Vec::new(),
+            refused: None,
+            minute: this_minute(),
+            folded: i64::MIN,
+            idle: Idle::NotStarted,
+            alerts: BTreeMap::new(),
+        })
+    }
+
+    /// Looks every second until `shutdown`, and keeps the open minute then.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        if !self.workspace.config.live.enabled {
+            self.idle = Idle::Off;
+            return self.publish();
+        }
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let is_over = tokio::select! {
+                _ = ticks.tick() => false,
+                _ = shutdown.wait_for(|stop| *stop) => true,
+            };
+            if let Err(error) = self.tick(is_over).await {
+                tracing::error!("live traffic is looked at again in a second: {}", one_line(&error));
+            }
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    async fn tick(&mut self, is_over: bool) -> anyhow::Result<()> {
+        let now = this_minute();
+        if now != self.minute || is_over {
+            let closed = std::mem::replace(&mut self.minute, now);
+            self.close(closed).await?;
+        }
+        if is_over { Ok(()) } else { self.follow_served(now).await }
+    }
+
+    /// Begins to look at the served version where it is another one, and ends with those that are no longer served.
+    async fn follow_served(&mut self, now: i64) -> anyhow::Result<()> {
+        let Some(serving) = self.served.load_full() else {
+            if self.idle != Idle::NoModel {
+                self.idle = Idle::NoModel;
+                self.publish();
+            }
+            return Ok(());
+        };
+        let before = self.followed.len();
+        self.followed.retain(|followed| followed.until.is_none_or(|until| until > now));
+        let is_followed = self
+            .followed
+            .first()
+            .is_some_and(|first| first.open.version == serving.model_version && first.until.is_none());
+        let tried = (serving.model_version.clone(), now);
+        if is_followed || self.refused.as_ref() == Some(&tried) {
+            if self.followed.len() != before {
+                self.reopen();
+            }
+            return Ok(());
+        }
+        for followed in &mut self.followed {
+            followed.until.get_or_insert(now.saturating_add(AFTERWARDS));
+        }
+        let version: i64 = serving.model_version.parse()?;
+        self.followed.retain(|followed| followed.version != version);
+        match self.begin(version, serving.features.names()).await {
+            Ok(followed) => {
+                tracing::info!(version, reference = %followed.source, "looking at live traffic");
+                self.followed.insert(0, followed);
+                self.idle = Idle::Looking;
+            }
+            Err(error) => {
+                let why = Idle::NoReference(one_line(&error));
+                if self.idle != why {
+                    tracing::warn!(version, "live traffic is not looked at: {}", one_line(&error));
+                }
+                self.refused = Some(tried);
+                self.idle = why;
+            }
+        }
+        self.reopen();
+        Ok(())
+    }
+
+    /// Rows go into the minutes of those that are looked at now.
+    fn reopen(&self) {
+        let open = self.followed.iter().map(|followed| followed.open.clone()).collect();
+        self.live.0.open.store(Arc::new(open));
+        self.publish();
+    }
+
+    async fn begin(&self, version: i64, features: &[String]) -> anyhow::Result<Followed> {
+        let seed = u64::from_le_bytes(random_bytes::<8>()?);
+        let seed = self.workspace.store.live_seed(seed).await?;
+        self.live.0.seed.store(seed, Ordering::Relaxed);
+        let stored = reference::of_version(&self.workspace, version).await?;
+        let History { source, reference, tracker, newest, .. } =
+            history::of_stored(&self.workspace, stored).await?;
+        let open = opened(version, features, reference);
+        let mut followed = Followed {
+            version,
+            source,
+            alarms: serde_json::to_value(tracker.alarms())?,
+            tracker: Some(tracker),
+            open: Arc::new(open),
+            look: None,
+            newest,
+            until: None,
+        };
+        // What was known before a restart is known at once.
+        followed.judge(self.minute.saturating_sub(1)).await?;
+        Ok(followed)
+    }
+
+    /// Keeps the minute that has ended, and judges.
+    async fn close(&mut self, minute: i64) -> anyhow::Result<()> {
+        let Self { workspace, origin, .. } = &*self;
+        let (store, model) = (workspace.store.clone(), workspace.config.model.name.clone());
+        let origin = origin.clone();
+        let statuses = self.live.0.statuses.each_ref().map(|count| count.swap(0, Ordering::Relaxed));
+        for (place, followed) in self.followed.iter_mut().enumerate() {
+            {
+                let mut open = followed.open.minute();
+                if place == 0 {
+                    count(&mut open, statuses);
+                }
+            }
+            let closed = followed.open.close(minute);
+            let version = followed.version;
+            if !closed.is_empty() {
+                followed.add(closed.clone());
+                // The windows have it; what the store has not is lost with a restart.
+                if let Err(error) = store.add_live_minute(&model, version, &origin, &closed).await {
+                    tracing::error!("a minute of live traffic was not stored: {error}");
+                }
+            }
+            for row in store.live_minutes_of_others(&model, version, &origin, followed.newest).await? {
+                followed.newest = followed.newest.max(row.id);
+                match Minute::decode(&row.body) {
+                    Ok(minute) => followed.add(minute),
+                    Err(error) => tracing::warn!("a stored minute of live traffic is left out: {error}"),
+                }
+            }
+            for feature in followed.judge(minute).await? {
+                *self.alerts.entry(feature).or_default() += 1;
+            }
+            let alarms = followed.tracker.as_ref().map(|tracker| serde_json::to_value(tracker.alarms()));
+            if let Some(alarms) = alarms.transpose()?.filter(|alarms| *alarms != followed.alarms) {
+                store.set_live_alarms(&model, version, &alarms).await?;
+                followed.alarms = alarms;
+            }
+        }
+        self.publish();
+        if minute.saturating_sub(self.folded) >= FOLD_EVERY || minute < self.folded {
+            store.fold_live_minutes(&model, minute).await?;
+            self.folded = minute;
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let versions = self.followed.iter().filter_map(Followed::status).collect();
+        self.live.0.status.store(Arc::new(LiveStatus {
+            idle: self.idle.clone(),
+            versions,
+            alerts: self.alerts.clone(),
+            false_alarms_per_month: self.workspace.config.live.false_alarms_per_month,
+        }));
+    }
+}
+
+fn opened(version: i64, features: &[String], reference: Reference) -> Open {
+    Open {
+        version: version.to_string(),
+        features: features.to_vec(),
+        minute: reference.open_minute().into(),
+        reference: Arc::new(reference),
+    }
+}
+
+fn count(open: &mut streamflow_live::OpenMinute, statuses: [u64; 4]) {
+    let all = [Status::Answered, Status::Unknown, Status::Invalid, Status::Other];
+    for (status, number) in all.into_iter().zip(statuses) {
+        open.count_many(status, number);
+    }
+}
+
+impl Followed {
+    fn add(&mut self, minute: Minute) {
+        if let Some(tracker) = &mut self.tracker
+            && let Err(error) = tracker.add(minute)
+        {
+            tracing::warn!("a minute of live traffic is left out: {error}");
+        }
+    }
+
+    /// Judges beside the requests: merging a day takes milliseconds. Returns the features that have begun to drift.
+    async fn judge(&mut self, minute: i64) -> anyhow::Result<Vec<String>> {
+        let Some(mut tracker) = self.tracker.take() else { return Ok(Vec::new()) };
+        let judged = tokio::task::spawn_blocking(move || {
+            let look = tracker.look(minute);
+            (tracker, look)
+        });
+        let (tracker, look) = judged.await?;
+        self.tracker = Some(tracker);
+        let begun = self.changes(&look);
+        self.look = Some(Arc::new(look));
+        Ok(begun)
+    }
+
+    /// Logs what has begun to drift and what has ended; the features that have begun in any window.
+    /// Of a version that is no longer served neither is told: a new one is often promoted because of the drift.
+    fn changes(&self, look: &Look) -> Vec<String> {
+        let mut begun = Vec::new();
+        let Some(before) = self.look.as_ref().filter(|_| self.until.is_none()) else { return begun };
+        for window in Window::ALL {
+            let features = before.window(window).features.iter().zip(&look.window(window).features);
+            for (column, (before, now)) in self.open.reference.columns().iter().zip(features) {
+                let (feature, window) = (&column.name, window.name());
+                match (before.is_detected(), now.is_detected()) {
+                    (false, true) => {
+                        tracing::warn!(feature, window, "live traffic has drifted");
+                        if !begun.contains(feature) {
+                            begun.push(feature.clone());
+                        }
+                    }
+                    (true, false) => tracing::info!(feature, window, "live traffic drifts no longer"),
+                    _ => {}
+                }
+            }
+        }
+        begun
+    }
+
+    fn status(&self) -> Option<VersionStatus> {
+        let judge = self.tracker.as_ref()?.judge();
+        Some(VersionStatus::new(
+            self.open.version.clone(),
+            self.until.is_none(),
+            self.source.clone(),
+            self.open.reference.clone(),
+            judge,
+            self.look.clone(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use streamflow_dataset::{Column, EntityKey, Frame, KeyPart, Values};
+    use streamflow_model::{FeatureColumn, Features, Labels, Model, TrainSettings, train};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::serving::{Entity, OnlineFeatures, Serving};
+
+    const USERS: usize = 2_000;
+
+    fn id(user: usize) -> String {
+        format!("user {user}")
+    }
+
+    /// The hours of a user are spread evenly, whatever the number of the user.
+    fn hours() -> Vec<f64> {
+        (0..USERS).map(|user| (user * 7 % USERS) as f64).collect()
+    }
+
+    fn plans() -> (Vec<u32>, Vec<String>) {
+        ((0..USERS as u32).map(|user| user % 3 % 2).collect(), vec!["monthly".into(), "yearly".into()])
+    }
+
+    fn model() -> Model {
+        let (codes, levels) = plans();
+        let features = Features::new(vec![
+            ("hours".into(), FeatureColumn::Numerical(hours())),
+            ("plan".into(), FeatureColumn::Categorical { codes, levels }),
+        ]);
+        let labels = hours().into_iter().enumerate().map(|(at, hours)| Some(hours > 900.0 || at % 5 == 0));
+        let ids: Vec<String> = (0..USERS).map(id).collect();
+        let settings = TrainSettings::default();
+        train(&features.unwrap(), &Labels::Binary(labels.collect()), &ids, &settings).unwrap().model
+    }
+
+    fn serving(version: &str) -> Serving {
+        let (codes, levels) = plans();
+        let ids = Values::Text { codes: (0..USERS as u32).collect(), levels: (0..USERS).map(id).collect() };
+        let columns =
+            [("user_id", ids), ("hours", Values::Float(hours())), ("plan", Values::Text { codes, levels })];
+        let columns = columns.map(|(name, values)| Column { name: name.into(), values });
+        let frame = Frame { rows: USERS, columns: columns.into() };
+        let model = model();
+        Serving {
+            features: OnlineFeatures::for_model(&model, frame, &EntityKey::new("user_id")).unwrap(),
+            model,
+            model_name: "churn".into(),
+            model_version: version.into(),
+            as_of: "2024-01-31".parse().unwrap(),
+            key: EntityKey::new("user_id"),
+        }
+    }
+
+    /// A server of one data directory, whose clock the test moves.
+    struct Server {
+        live: Live,
+        watch: Watch,
+    }
+
+    impl Server {
+        async fn start(dir: &std::path::Path, served: &Served, minute: i64) -> Self {
+            let config = Arc::new(Config::example().unwrap());
+            let workspace = Workspace::open(config, dir.to_path_buf(), dir.join("reports")).await.unwrap();
+            for version in [1, 2] {
+                let made = reference::of_rows(&model(), &serving("1").features);
+                let made = serde_json::to_value(made).unwrap();
+                workspace.store.add_live_reference("churn", version, "training", &made).await.unwrap();
+            }
+            let live = Live::default();
+            let mut watch = Watch::new(workspace, served.clone(), live.clone()).unwrap();
+            watch.minute = minute;
+            watch.follow_served(minute).await.unwrap();
+            Self { live, watch }
+        }
+
+        /// These users ask, each twice.
+        fn ask(&self, serving: &Serving, users: impl Iterator<Item = usize> + Clone) {
+            for user in users.clone().chain(users) {
+                let parts = vec![KeyPart::Text(id(user).into())];
+                let entity = Entity { key: &serving.key, parts };
+                let values = serving.features.values(serving.features.find(&entity).unwrap());
+                let answer = serving.model.answer(&values).unwrap();
+                self.live.row(serving, Some(&entity), &values, &answer);
+                self.live.request(200);
+            }
+        }
+
+        fn entities(&self) -> Vec<(String, u64)> {
+            let status = self.live.status();
+            let of = |version: &VersionStatus| {
+                (version.version.clone(), version.look.as_ref().unwrap().windows[0].entities)
+            };
+            status.versions.iter().map(of).collect()
+        }
+    }
+
+    fn one(version: &str, entities: u64) -> (String, u64) {
+        (version.to_owned(), entities)
+    }
+
+    #[tokio::test]
+    async fn a_restart_goes_on_and_loses_the_open_minute_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        // Those with many hours.
+        let many = |of: usize| (0..USERS).filter(|user| user * 7 % USERS > 1_200).take(of);
+        server.ask(&serving, many(300));
+        server.watch.close(now).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 300)]);
+        let status = server.live.status();
+        let quarter = status.versions[0].look.as_ref().unwrap().windows[0].clone();
+        assert_eq!(quarter.requests, 600);
+        assert!(quarter.features[0].is_detected() && !quarter.features[1].is_detected(), "{quarter:?}");
+        let since = quarter.features[0].detected_since();
+
+        // Killed: nothing is closed.
+        server.ask(&serving, many(500));
+        drop(server);
+        let mut server = Server::start(dir.path(), &served, now + 1).await;
+        assert_eq!(server.entities(), [one("1", 300)]);
+        let found = server.live.status().versions[0].look.clone().unwrap();
+        assert_eq!(found.windows[0].features[0].detected_since(), since);
+        server.ask(&serving, many(400));
+        server.watch.close(now + 1).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 400)]);
+    }
+
+    #[tokio::test]
+    async fn two_servers_of_a_directory_see_each_others_minutes() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut first = Server::start(dir.path(), &served, now).await;
+        let mut second = Server::start(dir.path(), &served, now).await;
+        first.ask(&serving, 0..200);
+        second.ask(&serving, 150..250);
+        first.watch.close(now).await.unwrap();
+        second.watch.close(now).await.unwrap();
+        first.watch.close(now + 1).await.unwrap();
+        assert_eq!((first.entities(), second.entities()), (vec![one("1", 250)], vec![one("1", 250)]));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_no_longer_served_is_looked_at_for_an_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (Arc::new(serving("1")), Arc::new(serving("2")));
+        let served = Served::new(Some(old.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        server.ask(&old, 0..220);
+        server.watch.close(now).await.unwrap();
+        served.store(Some(new.clone()));
+        server.watch.follow_served(now + 1).await.unwrap();
+        server.ask(&new, 0..240);
+        server.watch.close(now + 1).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 240), one("1", 240)]);
+        let status = server.live.status();
+        assert_eq!(status.versions.iter().map(|of| of.is_served).collect::<Vec<_>>(), [true, false]);
+        // It does not see what the other one says.
+        let outputs = &status.versions[1].look.as_ref().unwrap().windows[0].features[2..];
+        assert_eq!(outputs[0].live.iter().rev().skip(1).sum::<u64>(), 0, "{outputs:?}");
+
+        server.watch.follow_served(now + 1 + AFTERWARDS).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 240)]);
+        assert_eq!(server.live.0.open.load().len(), 1);
+        server.ask(&old, 300..400);
+        server.watch.close(now + 2).await.unwrap();
+        assert_eq!(server.entities(), [one("2", 340)], "the features are the same");
+    }
+
+    #[tokio::test]
+    async fn without_a_model_or_a_reference_the_reason_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let served = Served::default();
+        let mut server = Server::start(dir.path(), &served, this_minute()).await;
+        assert_eq!(server.live.status().idle, Idle::NoModel);
+        served.store(Some(Arc::new(serving("3"))));
+        server.watch.follow_served(this_minute()).await.unwrap();
+        let why = server.live.status().idle.why().unwrap();
+        assert!(why.contains("churn has no version 3"), "{why}");
+    }
+}
