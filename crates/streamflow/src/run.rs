@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
@@ -20,13 +21,15 @@ use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
+use crate::flows::later::later;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::imports;
 use crate::imports::remote::Remote;
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
-use crate::predictions::{self, Naming, Writing};
+use crate::performance::later::Unit;
+use crate::predictions::{self, Naming, Window, Writing};
 use crate::prefect;
 use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
@@ -37,6 +40,9 @@ use crate::workspace::Workspace;
 /// Requests that are taken from the poller at once: fewer than are answered before it is asked again, or the queues of the
 /// threads overflow.
 const EVENTS_AT_ONCE: usize = 24;
+
+/// How often kept answers are measured: all of a week are read for it.
+const MEASURE_EVERY: Duration = Duration::from_secs(600);
 
 /// Requests answered between two looks at the queue that all threads share.
 const SHARED_QUEUE_INTERVAL: u32 = 1;
@@ -127,7 +133,7 @@ pub async fn serve(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
         );
     }
-    let followed = workspace.clone();
+    let (followed, measured) = (workspace.clone(), workspace.clone());
     let Workspace { config, store, reports, data_dir, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
     let labels = store.clone();
@@ -141,11 +147,16 @@ pub async fn serve(
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
+    let measuring =
+        logging.is_some().then(|| tokio::spawn(measure_answers(measured, state.clone(), shutdown.clone())));
     let Plane { listener, own, grpc, .. } = plane;
     let own = own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
     answer_all(listener, grpc, state, shutdown).await?;
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
+    }
+    if let Some(measuring) = measuring {
+        measuring.await.context("what measures kept answers panicked")?;
     }
     if let Some(logging) = logging {
         tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;
@@ -153,6 +164,26 @@ pub async fn serve(
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.
+async fn measure_answers(workspace: Workspace, state: ApiState, shutdown: watch::Receiver<bool>) {
+    const WEEK_US: i64 = 7 * 24 * 3_600_000_000;
+    let mut is_told = false;
+    loop {
+        let from_us = jiff::Timestamp::now().as_microsecond() - WEEK_US;
+        match later(&workspace, Unit::Day, Window { from_us, to_us: i64::MAX }).await {
+            Ok(found) => state.tell_of_answers(found),
+            Err(error) if !is_told => {
+                tracing::warn!("how right kept answers were is not told: {}", one_line(&error));
+                is_told = true;
+            }
+            Err(_) => {}
+        }
+        if tokio::time::timeout(MEASURE_EVERY, stopped(shutdown.clone())).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// The log of predictions, where the configuration has one; the handle writes what waits in the end.

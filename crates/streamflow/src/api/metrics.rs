@@ -22,6 +22,7 @@ use super::features::{FileModel, VERSION};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::mlflow::Status;
+use crate::performance::later::{Later, PeriodPerformance};
 use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
 use crate::store::State as RunState;
@@ -79,6 +80,8 @@ pub struct Now<'a> {
     pub mlflow: Option<&'a Status>,
     /// What becomes of answers that are kept, where they are.
     pub log: Option<&'a Counts>,
+    /// How right kept answers were.
+    pub later: Option<&'a Later>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -272,6 +275,9 @@ impl Metrics {
         if let Some(log) = now.log {
             render_log(&mut text, log);
         }
+        if let Some(later) = now.later {
+            render_later(&mut text, later);
+        }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
         text.finish()
@@ -338,6 +344,46 @@ fn render_log(text: &mut Writer, log: &Counts) {
     );
     let help = "Bytes of the log of predictions, as of the last look a minute ago at most.";
     text.gauge("prediction_log_size_bytes", help, &[], of(&log.size_bytes));
+}
+
+/// The newest day with labels and the newest day at all, of every version that answered then.
+fn render_later(text: &mut Writer, later: &Later) {
+    let newest = |with_labels: bool| {
+        let days = later.periods.iter().filter(|found| !with_labels || found.labelled > 0);
+        days.map(|found| found.period.as_str()).max().unwrap_or_default()
+    };
+    let of = |day: &str| later.periods.iter().filter(move |found| found.period == day).collect::<Vec<_>>();
+    let labels = |found: &PeriodPerformance, kind: &'static str| {
+        [
+            ("metric", found.metric.to_owned()),
+            ("version", found.version.clone()),
+            ("period", found.period.clone()),
+            ("kind", kind.to_owned()),
+        ]
+    };
+    let (labelled, last) = (of(newest(true)), of(newest(false)));
+    let realised = labelled.iter().filter_map(|found| {
+        let value = found.realised.iter().find(|(metric, _)| metric.name() == found.metric)?.1.value?;
+        Some((labels(found, "realised"), value))
+    });
+    let estimated =
+        last.iter().filter_map(|found| Some((labels(found, "estimated"), found.estimated.as_ref()?.value?)));
+    let values: Vec<_> = realised.chain(estimated).collect();
+    text.gauges(
+        "streamflow_answers_performance",
+        "How right kept answers were: realised on the newest day with labels, estimated on the newest day.",
+        values.iter().map(|(labels, value)| {
+            (labels.iter().map(|(name, text)| (*name, text.as_str())).collect(), *value)
+        }),
+    );
+    text.gauges(
+        "streamflow_answers_labelled_share",
+        "Share of the kept answers of the newest day with labels that have one.",
+        labelled.iter().map(|found| {
+            let by = vec![("version", found.version.as_str()), ("period", found.period.as_str())];
+            (by, found.labelled as f64 / found.rows.max(1) as f64)
+        }),
+    );
 }
 
 /// What the newest drift report, the newest evaluation and the recorded runs say.
@@ -424,6 +470,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
+    let later = state.0.later.load();
     let text = state.0.metrics.render(
         format,
         Now {
@@ -432,6 +479,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             files: &files,
             mlflow: mlflow.as_ref().as_ref(),
             log: state.0.log.get().map(Sink::counts),
+            later: later.as_deref(),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

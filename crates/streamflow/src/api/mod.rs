@@ -31,6 +31,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -42,6 +43,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
 use crate::mlflow::Watched;
+use crate::performance::later::Later;
 use crate::predictions::Sink;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
@@ -84,6 +86,8 @@ struct ApiParts {
     log: OnceLock<Sink>,
     /// Where labels go, where answers are kept.
     desk: OnceLock<labels::Desk>,
+    /// How right kept answers were, as of the last look.
+    later: ArcSwapOption<Later>,
 }
 
 impl ApiState {
@@ -114,6 +118,11 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Tells in the metrics how right kept answers were.
+    pub fn tell_of_answers(&self, later: Later) {
+        self.0.later.store(Some(Arc::new(later)));
     }
 
     /// Takes labels from here on.
@@ -168,6 +177,7 @@ impl ApiState {
             observers: OnceLock::new(),
             log: OnceLock::new(),
             desk: OnceLock::new(),
+            later: ArcSwapOption::empty(),
         }))
     }
 

@@ -41,6 +41,7 @@ use super::{
         flows::backfill,
         flows::hook,
         performance::list,
+        performance::answers,
         performance::compare_versions,
         audit::list,
         audit::promotions,

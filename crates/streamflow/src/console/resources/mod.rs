@@ -88,7 +88,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 32] {
+pub fn routes() -> [Route<Resources>; 33] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -125,6 +125,7 @@ pub fn routes() -> [Route<Resources>; 32] {
             methods: post(flows::hook),
         },
         console("/api/streamflow/performance", Read, get(performance::list)),
+        console("/api/streamflow/performance/answers", Read, get(performance::answers)),
         console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
         console("/api/streamflow/audit", Read, get(audit::list)),
         console("/api/streamflow/promotions", Read, get(audit::promotions)),
