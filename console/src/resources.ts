@@ -64,6 +64,7 @@ export interface AnswersPeriod {
   notes: string[];
 }
 export const fetchAnswers = (signal?: AbortSignal): Promise<{ periods: AnswersPeriod[]; unknown_labels: number }> => get('performance/answers', signal);
+export const setShadow = (version: number | null): Promise<unknown> => post('models/shadow', { version });
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
 export const rollBack = (): Promise<unknown> => post('models/rollback', {});
 export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::api::labels::Desk;
 use crate::api::logged::Logging;
 use crate::api::observed::Observers;
+use crate::api::shadow::Shadow;
 use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
@@ -40,6 +41,9 @@ use crate::workspace::Workspace;
 /// Requests that are taken from the poller at once: fewer than are answered before it is asked again, or the queues of the
 /// threads overflow.
 const EVENTS_AT_ONCE: usize = 24;
+
+/// How often the version that is not heard is looked up.
+const SHADOW_EVERY: Duration = Duration::from_secs(2);
 
 /// How often kept answers are measured: all of a week are read for it.
 const MEASURE_EVERY: Duration = Duration::from_secs(600);
@@ -133,7 +137,7 @@ pub async fn serve(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
         );
     }
-    let (followed, measured) = (workspace.clone(), workspace.clone());
+    let (followed, measured, shadowed) = (workspace.clone(), workspace.clone(), workspace.clone());
     let Workspace { config, store, reports, data_dir, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
     let labels = store.clone();
@@ -143,7 +147,11 @@ pub async fn serve(
     let state = ApiState::new(config.api.clone(), entity, loader.served(), watcher.status());
     let mut observers = Observers::default();
     let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
+    let shadow = Shadow::start(config.serve.shadow_cpu_share)?;
+    state.watch_shadow(shadow.clone());
+    observers.push(shadow.clone());
     state.tell(observers);
+    let shadowing = tokio::spawn(follow_shadow(shadowed, shadow, shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
@@ -155,6 +163,7 @@ pub async fn serve(
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
     }
+    shadowing.await.context("what follows the shadow panicked")?;
     if let Some(measuring) = measuring {
         measuring.await.context("what measures kept answers panicked")?;
     }
@@ -164,6 +173,35 @@ pub async fn serve(
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// Keeps the version that answers and is not heard the one that was named last, until `shutdown` says so. One that cannot
+/// be read is told once, and the one of before goes.
+async fn follow_shadow(workspace: Workspace, shadow: Arc<Shadow>, shutdown: watch::Receiver<bool>) {
+    let name = workspace.config.model.name.clone();
+    let mut current = None;
+    loop {
+        let named = workspace.store.shadow(&name).await.ok().flatten();
+        let wanted = named.or(workspace.config.serve.shadow_version(&name).ok().flatten());
+        if wanted != current {
+            let model = match wanted {
+                None => None,
+                Some(version) => match workspace.registry.load(&name, version).await {
+                    Ok(model) => Some((version, model)),
+                    Err(error) => {
+                        tracing::error!("no version answers unheard: {}", one_line(&error));
+                        None
+                    }
+                },
+            };
+            tracing::info!(version = wanted, "the version that answers and is not heard");
+            shadow.replace(model);
+            current = wanted;
+        }
+        if tokio::time::timeout(SHADOW_EVERY, stopped(shutdown.clone())).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.

@@ -19,6 +19,7 @@ use streamflow_prometheus::render_process;
 
 use super::ApiState;
 use super::features::{FileModel, VERSION};
+use super::shadow::Shadow;
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::mlflow::Status;
@@ -68,7 +69,7 @@ pub struct Metrics {
 }
 
 /// What is the case while the metrics are written.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Now<'a> {
     /// Predictions being made.
     pub in_flight: usize,
@@ -82,6 +83,8 @@ pub struct Now<'a> {
     pub log: Option<&'a Counts>,
     /// How right kept answers were.
     pub later: Option<&'a Later>,
+    /// Who answers and is not heard.
+    pub shadow: Option<&'a Shadow>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -244,6 +247,8 @@ impl Metrics {
             Task::Multiclass => own.push(&self.predictions_of_classes),
             Task::Regression => own.push(&self.value),
         }
+        let shadow = now.shadow.filter(|shadow| shadow.version().is_some());
+        own.extend(shadow.into_iter().flat_map(Shadow::collectors));
         for family in own.iter().flat_map(|collector| collector.collect()) {
             if !family.get_metric().is_empty() {
                 text.family(&family, created);
@@ -480,6 +485,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             mlflow: mlflow.as_ref().as_ref(),
             log: state.0.log.get().map(Sink::counts),
             later: later.as_deref(),
+            shadow: state.0.shadow.get().map(Arc::as_ref),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

@@ -26,6 +26,7 @@ mod predict_rows;
 mod protocols;
 mod request;
 mod request_id;
+pub mod shadow;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,6 +87,8 @@ struct ApiParts {
     log: OnceLock<Sink>,
     /// Where labels go, where answers are kept.
     desk: OnceLock<labels::Desk>,
+    /// Who answers and is not heard.
+    shadow: OnceLock<Arc<shadow::Shadow>>,
     /// How right kept answers were, as of the last look.
     later: ArcSwapOption<Later>,
 }
@@ -118,6 +121,11 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Tells in the metrics what a version says that is not heard.
+    pub fn watch_shadow(&self, shadow: Arc<shadow::Shadow>) {
+        let _ = self.0.shadow.set(shadow);
     }
 
     /// Tells in the metrics how right kept answers were.
@@ -177,6 +185,7 @@ impl ApiState {
             observers: OnceLock::new(),
             log: OnceLock::new(),
             desk: OnceLock::new(),
+            shadow: OnceLock::new(),
             later: ArcSwapOption::empty(),
         }))
     }

@@ -16,6 +16,7 @@ mod performance;
 mod proxy_login;
 mod retention;
 mod role;
+mod serve;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use performance::{PerformanceConfig, Promote};
 pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
+pub use serve::ServeConfig;
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -70,6 +72,9 @@ pub struct Config {
     /// Answers that are kept.
     #[serde(default)]
     pub log: LogConfig,
+    /// Versions that answer beside the one in production.
+    #[serde(default)]
+    pub serve: ServeConfig,
     /// The MLflow server that is told of trainings.
     #[serde(default)]
     pub mlflow: MlflowConfig,
@@ -180,6 +185,7 @@ impl Config {
         self.dataset.validate()?;
         self.model.check()?;
         self.log.check()?;
+        self.serve.check(&self.model.name)?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
         self.console.check()?;

@@ -151,6 +151,57 @@ fn a_killed_server_leaves_a_log_that_is_read() {
     assert_eq!(periods(&project)["periods"][0]["rows"], rows + users.len());
 }
 
+#[test]
+fn a_shadow_answers_and_is_not_heard() {
+    let project = Project::with_sample(300);
+    for month in ["2024-01-31", "2024-02-29"] {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+        project.ok(&["train", "--as-of", month]);
+    }
+    let users = user_ids(&project, "2024-02-29");
+    let ask = |server: &Server| {
+        let (status, answer) = post(server, "/predict/batch", "", &json!({ "entities": users }));
+        assert_eq!((status, &answer["model"]["version"]), (200, &json!("1")), "the shadow is not heard");
+    };
+    let server = serving(&project);
+    server.wait_for("\"status\":\"ready\"", || server.get("/ready"));
+    ask(&server);
+    assert!(!server.get("/metrics").contains("shadow_predictions_total"));
+    for (args, code, said) in [
+        (vec!["models", "shadow", "9"], 1, "has no version 9"),
+        (vec!["models", "shadow"], 2, "name the version, or say --end"),
+        (vec!["models", "shadow", "2", "--end"], 2, "cannot be used with"),
+    ] {
+        let refused = project.run(&args);
+        assert!(refused.code == code && refused.stderr.contains(said), "{args:?}: {}", refused.stderr);
+    }
+    project.ok(&["models", "shadow", "2"]);
+    server.wait_for("shadow_score_difference", || server.get("/metrics"));
+    ask(&server);
+    let metric = "shadow_predictions_total{agrees=\"true\",version=\"2\"}";
+    server.wait_for_metric(metric, 1.0);
+    let differing = server.get("/metrics").contains("shadow_score_difference_count");
+    assert!(differing);
+    project.ok(&["models", "shadow", "--end"]);
+    let ended = || format!("has it: {}", server.get("/metrics").contains("shadow_predictions_total"));
+    server.wait_for("has it: false", ended);
+    ask(&server);
+    server.stop("-TERM");
+
+    // Named by the configuration, where nobody has named another.
+    project.edit("streamflow.toml", |text| text.replace("# shadow = \"churn@7\"", "shadow = \"churn@2\""));
+    let server = serving(&project);
+    server.wait_for("shadow_score_difference", || server.get("/metrics"));
+    server.stop("-TERM");
+    project.edit("streamflow.toml", |text| text.replace("churn@2", "sales@2"));
+    let refused = project.run(&["check"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("expected a version of the model, such as churn@7"),
+        "{}",
+        refused.stderr
+    );
+}
+
 /// The labels of the second month say that the model is no better than chance there, which no estimate sees.
 #[test]
 fn labels_of_the_course_say_what_scores_cannot() {

@@ -26,6 +26,7 @@ use super::{
         models::list,
         models::importance,
         models::promote,
+        models::shadow,
         models::rollback,
         data::snapshots,
         runs::list,

@@ -88,7 +88,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 33] {
+pub fn routes() -> [Route<Resources>; 34] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -102,6 +102,7 @@ pub fn routes() -> [Route<Resources>; 33] {
         console("/api/streamflow/models", Read, get(models::list)),
         console("/api/streamflow/models/{version}/importance", Read, get(models::importance)),
         console("/api/streamflow/models/promote", WORK, post(models::promote)),
+        console("/api/streamflow/models/shadow", WORK, post(models::shadow)),
         console("/api/streamflow/models/rollback", WORK, post(models::rollback)),
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),
         console("/api/streamflow/runs", Read, get(runs::list)),
