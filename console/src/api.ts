@@ -288,6 +288,8 @@ export interface ModelVersion {
 export interface Models {
   name: string;
   production: number | null;
+  /** The version that answers and is not heard, where one was named. */
+  shadow: number | null;
   versions: ModelVersion[];
 }
 
@@ -602,6 +604,11 @@ export interface Transition {
   state_name: string;
   /** Name of the task; none for the run itself. */
   task: string | null;
+}
+
+export interface Unheard {
+  /** The version; null ends it. */
+  version?: number | null;
 }
 
 /** What a panel's numbers are. */

@@ -53,6 +53,20 @@ export const runReport = (request: { reference: string; current: string; profile
 export const fetchLive = (signal?: AbortSignal): Promise<Live> => get('live', signal);
 export const fetchModels = (signal?: AbortSignal): Promise<api.Models> => get('models', signal);
 export const fetchImportance = (version: number, signal?: AbortSignal): Promise<api.VersionImportance> => get(`models/${version}/importance`, signal);
+/** How right kept answers of a version were on a day. */
+export interface AnswersPeriod {
+  period: string;
+  version: string;
+  rows: number;
+  labelled: number;
+  state: 'pending' | 'partial' | 'final';
+  metric: string;
+  realised: Record<string, { value: number | null; interval: { low: number; high: number } | null } | undefined>;
+  estimated: { value: number | null } | null;
+  notes: string[];
+}
+export const fetchAnswers = (signal?: AbortSignal): Promise<{ periods: AnswersPeriod[]; unknown_labels: number }> => get('performance/answers', signal);
+export const setShadow = (version: number | null): Promise<unknown> => post('models/shadow', { version });
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
 export const rollBack = (): Promise<unknown> => post('models/rollback', {});
 export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);

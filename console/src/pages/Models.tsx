@@ -6,7 +6,7 @@ import { Changes } from '../models/Changes';
 import { Compare } from '../models/Compare';
 import { Importance } from '../models/Importance';
 import { Lineage } from '../models/Lineage';
-import { fetchModels, promote, rollBack, type Models as ModelList, type ModelVersion } from '../resources';
+import { fetchModels, promote, rollBack, setShadow, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
 import { Chip } from '../shell/Chip';
@@ -67,7 +67,13 @@ type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } 
 function Versions({ list, reload, rest }: { list: ModelList; reload: () => void; rest: string }) {
   const [intent, setIntent] = useState<Intent>(null);
   const production = list.versions.find((version) => version.production);
-  const columns = useMemo(() => columnsOf(list, production, (version) => setIntent({ kind: 'promote', version })), [list]);
+  const turn = (version: number | null): void => {
+    void setShadow(version).then(() => {
+      announcement.value = version === null ? 'No version answers unheard.' : `Version ${version} answers and is not heard.`;
+      reload();
+    });
+  };
+  const columns = useMemo(() => columnsOf(list, production, (version) => setIntent({ kind: 'promote', version }), turn), [list]);
   const shown = rest === '' ? production : list.versions.find((version) => String(version.version) === rest);
   const finish = (done: boolean): void => {
     if (done) {
@@ -104,7 +110,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
   );
 }
 
-function columnsOf({ versions }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void): Column<ModelVersion>[] {
+function columnsOf({ versions, shadow }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void, turn: (version: number | null) => void): Column<ModelVersion>[] {
   const present = new Set(versions.flatMap((version) => Object.keys(version.metrics)));
   const task = versions[0]?.task ?? 'binary';
   const metrics = QUALITY.filter(({ name }) => present.has(name) && !ELSEWHERE[task]?.includes(name));
@@ -128,7 +134,7 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
       title: 'State',
       className: 'when',
       value: (version) => (version.production ? 'Production' : 'Candidate'),
-      cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">Candidate</Chip>),
+      cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">{version.version === shadow ? 'Shadow' : 'Candidate'}</Chip>),
     },
     { key: 'task', title: 'Task', className: 'when', value: (version) => version.task },
     ...metrics.map(({ name, title }) => ({
@@ -140,11 +146,11 @@ function columnsOf({ versions }: ModelList, production: ModelVersion | undefined
     })),
     { key: 'trained_on', title: 'Trained on', className: 'when', value: (version) => version.trained_on ?? version.origin?.file },
     timeColumn('created', 'Created', (version) => version.created),
-    ...(mayChange() ? [actionsOf(ask)] : []),
+    ...(mayChange() ? [actionsOf(ask, shadow ?? null, turn)] : []),
   ];
 }
 
-function actionsOf(ask: (version: ModelVersion) => void): Column<ModelVersion> {
+function actionsOf(ask: (version: ModelVersion) => void, shadow: number | null, turn: (version: number | null) => void): Column<ModelVersion> {
   return {
     key: '',
     title: 'Actions',
@@ -152,9 +158,14 @@ function actionsOf(ask: (version: ModelVersion) => void): Column<ModelVersion> {
     value: () => null,
     cell: (version) =>
       version.production ? null : (
-        <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask(version)}>
-          Promote
-        </button>
+        <>
+          <button type="button" aria-label={version.version === shadow ? `End the shadow of version ${version.version}` : `Let version ${version.version} answer unheard`} onClick={() => turn(version.version === shadow ? null : version.version)}>
+            {version.version === shadow ? 'End shadow' : 'Shadow'}
+          </button>{' '}
+          <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask(version)}>
+            Promote
+          </button>
+        </>
       ),
   };
 }

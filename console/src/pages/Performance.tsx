@@ -2,6 +2,7 @@
 
 import { useMemo } from 'preact/hooks';
 import { linkTo, place } from '../location';
+import { Answers } from '../performance/Answers';
 import { MetricChart, sayInterval } from '../performance/MetricChart';
 import { Detail } from '../performance/Detail';
 import { coverageOf, decidingOf, estimatedOf, linesOf, newestOf, realisedOf, taskOf, type StoredEvaluation, type Task } from '../performance/evaluation';
@@ -26,6 +27,7 @@ export function Performance({ rest }: PageProps) {
         <TimeControls only="refresh" />
       </PageHead>
       <Loaded resource={evaluations}>{(all) => (all.length === 0 ? <NoEvaluations /> : <Evaluations all={all} rest={rest} />)}</Loaded>
+      <Answers />
     </>
   );
 }

@@ -219,6 +219,7 @@ impl Comparison {
             not_tested,
             target_drift,
             quality: Some(quality),
+            weighted: None,
             columns,
         })
     }

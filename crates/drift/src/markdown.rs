@@ -19,6 +19,9 @@ impl Report {
             percent(self.drift_share),
             percent(self.drift_share_threshold),
         );
+        if let Some(weighted) = &self.weighted {
+            let _ = writeln!(text, "\n{}", cell(&weighted.sentence()));
+        }
         if let Some(target) = &self.target_drift {
             let _ = writeln!(text, "\nTarget drift {}: {}.", number(target.difference), self::target(target));
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::column::ColumnType;
 use crate::explain;
 use crate::format::{count, grouped};
+use crate::importance::WeightedDrift;
 use crate::methods::ScoreKind;
 use crate::quality::Quality;
 use crate::settings::RuleSet;
@@ -41,6 +42,9 @@ pub struct Report {
     /// What stands out in each table by itself; none in reports of the time before it was looked at.
     #[serde(default)]
     pub quality: Option<Quality>,
+    /// Drift weighted by what the model uses; none where no model is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted: Option<WeightedDrift>,
     /// One entry per column, in input order.
     pub columns: Vec<ColumnReport>,
 }

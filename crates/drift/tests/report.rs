@@ -122,8 +122,10 @@ fn json_is_as_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../../docs/report-schema.json")).unwrap();
     let [reference, current] = tables();
     for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
-        let report = compare(&reference, &current, &settings(profile)).unwrap();
+        let mut report = compare(&reference, &current, &settings(profile)).unwrap();
+        report.weigh("churn version 3", &[("shifted".to_owned(), 2.0), ("still".to_owned(), 1.0)]);
         let mut json: Value = serde_json::from_str(&report.to_json()).unwrap();
+        assert!(json["weighted"]["drift_share"].is_number());
         assert_eq!(violations(&schema, &schema, &json, ""), Vec::<String>::new());
         json["columns"][1]["effect_size"] = Value::from("large");
         json["decision"] = Value::from("MAYBE");

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
@@ -15,11 +16,13 @@ use tokio::task::JoinHandle;
 use crate::api::labels::Desk;
 use crate::api::logged::Logging;
 use crate::api::observed::Observers;
+use crate::api::shadow::Shadow;
 use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
+use crate::flows::later::later;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::imports;
@@ -27,7 +30,8 @@ use crate::imports::remote::Remote;
 use crate::live::{Live, Watch};
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
-use crate::predictions::{self, Naming, Writing};
+use crate::performance::later::Unit;
+use crate::predictions::{self, Naming, Window, Writing};
 use crate::prefect;
 use crate::server::{self, Listening, Tls};
 use crate::serving::Loader;
@@ -38,6 +42,12 @@ use crate::workspace::Workspace;
 /// Requests that are taken from the poller at once: fewer than are answered before it is asked again, or the queues of the
 /// threads overflow.
 const EVENTS_AT_ONCE: usize = 24;
+
+/// How often the version that is not heard is looked up.
+const SHADOW_EVERY: Duration = Duration::from_secs(2);
+
+/// How often kept answers are measured: all of a week are read for it.
+const MEASURE_EVERY: Duration = Duration::from_secs(600);
 
 /// Requests answered between two looks at the queue that all threads share.
 const SHARED_QUEUE_INTERVAL: u32 = 1;
@@ -129,7 +139,7 @@ pub async fn serve(
             "no model or no snapshot yet: answering 503 until `streamflow ingest` and `streamflow train` have run"
         );
     }
-    let followed = workspace.clone();
+    let (followed, measured, shadowed) = (workspace.clone(), workspace.clone(), workspace.clone());
     let Workspace { config, store, reports, data_dir, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
     let labels = store.clone();
@@ -142,18 +152,28 @@ pub async fn serve(
         observers.push(Arc::new(live.clone()));
     }
     let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
+    let shadow = Shadow::start(config.serve.shadow_cpu_share)?;
+    state.watch_shadow(shadow.clone());
+    observers.push(shadow.clone());
     state.tell(observers);
     state.show_live(live.clone());
     let looking = Watch::new(followed.clone(), loader.served(), live)?;
     let looking = tokio::spawn(looking.run(shutdown.clone()));
+    let shadowing = tokio::spawn(follow_shadow(shadowed, shadow, shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
+    let measuring =
+        logging.is_some().then(|| tokio::spawn(measure_answers(measured, state.clone(), shutdown.clone())));
     let Plane { listener, own, grpc, .. } = plane;
     let own = own.map(|own| tokio::spawn(api::serve_own(own, state.clone(), stopped(shutdown.clone()))));
     answer_all(listener, grpc, state, shutdown).await?;
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
+    }
+    shadowing.await.context("what follows the shadow panicked")?;
+    if let Some(measuring) = measuring {
+        measuring.await.context("what measures kept answers panicked")?;
     }
     if let Some(logging) = logging {
         tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;
@@ -162,6 +182,55 @@ pub async fn serve(
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// Keeps the version that answers and is not heard the one that was named last, until `shutdown` says so. One that cannot
+/// be read is told once, and the one of before goes.
+async fn follow_shadow(workspace: Workspace, shadow: Arc<Shadow>, shutdown: watch::Receiver<bool>) {
+    let name = workspace.config.model.name.clone();
+    let mut current = None;
+    loop {
+        let named = workspace.store.shadow(&name).await.ok().flatten();
+        let wanted = named.or(workspace.config.serve.shadow_version(&name).ok().flatten());
+        if wanted != current {
+            let model = match wanted {
+                None => None,
+                Some(version) => match workspace.registry.load(&name, version).await {
+                    Ok(model) => Some((version, model)),
+                    Err(error) => {
+                        tracing::error!("no version answers unheard: {}", one_line(&error));
+                        None
+                    }
+                },
+            };
+            tracing::info!(version = wanted, "the version that answers and is not heard");
+            shadow.replace(model);
+            current = wanted;
+        }
+        if tokio::time::timeout(SHADOW_EVERY, stopped(shutdown.clone())).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.
+async fn measure_answers(workspace: Workspace, state: ApiState, shutdown: watch::Receiver<bool>) {
+    const WEEK_US: i64 = 7 * 24 * 3_600_000_000;
+    let mut is_told = false;
+    loop {
+        let from_us = jiff::Timestamp::now().as_microsecond() - WEEK_US;
+        match later(&workspace, Unit::Day, Window { from_us, to_us: i64::MAX }).await {
+            Ok(found) => state.tell_of_answers(found),
+            Err(error) if !is_told => {
+                tracing::warn!("how right kept answers were is not told: {}", one_line(&error));
+                is_told = true;
+            }
+            Err(_) => {}
+        }
+        if tokio::time::timeout(MEASURE_EVERY, stopped(shutdown.clone())).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// The log of predictions, where the configuration has one; the handle writes what waits in the end.

@@ -34,10 +34,14 @@ pub(super) fn verdict(report: &Report, addition: &Addition) -> String {
     let (share, threshold) = (percent(report.drift_share), percent(report.drift_share_threshold));
     format!(
         r#"<p class="over"><bdi>{current}</bdi> against <bdi>{reference}</bdi></p><h1>{headline}</h1>
-<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {reason}{share} of the columns that count drifted, {relation} the threshold of {threshold}.</p>{meter}</div>{facts}</div>"#,
+<div class="verdict"><div><p class="decision {class}">{decision}</p><p>{what} {reason}{share} of the columns that count drifted, {relation} the threshold of {threshold}.{weighted}</p>{meter}</div>{facts}</div>"#,
         current = escape(&report.current.name),
         reference = escape(&report.reference.name),
         decision = decision.as_str(),
+        weighted = report
+            .weighted
+            .as_ref()
+            .map_or_else(String::new, |found| format!(" {}", escape(&found.sentence()))),
         meter = meter(report),
         facts = facts(report),
     )

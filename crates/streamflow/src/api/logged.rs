@@ -13,9 +13,14 @@ use crate::serving::Serving;
 /// Sends a share of the answers to the log.
 pub struct Logging {
     sink: Sink,
-    naming: Naming,
+    recorder: Recorder,
     share: f64,
     answers: AtomicU64,
+}
+
+/// Makes rows of the log.
+pub struct Recorder {
+    naming: Naming,
     shape: ArcSwapOption<Shape>,
 }
 
@@ -23,7 +28,7 @@ impl Logging {
     /// What is sent to a log, how entities stand in it, and which share of the answers.
     #[must_use]
     pub fn new(sink: Sink, naming: Naming, share: f64) -> Self {
-        Self { sink, naming, share, answers: AtomicU64::new(0), shape: ArcSwapOption::empty() }
+        Self { sink, recorder: Recorder::new(naming), share, answers: AtomicU64::new(0) }
     }
 
     /// Whether this answer is one of the share: they are spread evenly.
@@ -32,6 +37,34 @@ impl Logging {
         #[expect(clippy::cast_precision_loss, reason = "a count of answers stays far below 2^53")]
         let whole = |number: u64| (number as f64 * self.share).floor();
         whole(before + 1) > whole(before)
+    }
+}
+
+impl Recorder {
+    /// Entities stand in the rows as they are named here.
+    #[must_use]
+    pub fn new(naming: Naming) -> Self {
+        Self { naming, shape: ArcSwapOption::empty() }
+    }
+
+    /// The row of an answer; none where there was none.
+    pub fn record(&self, row: &ObservedRow<'_>) -> Option<Record> {
+        let (answer, features) = (row.answer?, row.features?);
+        let score = match answer {
+            Answer::Probability(score) | Answer::Value(score) => *score,
+            Answer::Probabilities(all) => all.get(largest(all)).copied().unwrap_or(f64::NAN),
+        };
+        Some(Record {
+            shape: self.shape(row.serving),
+            time_us: jiff::Timestamp::now().as_microsecond(),
+            request_id: row.asked.request_id().map(Into::into),
+            entity: row.entity.and_then(|entity| self.naming.of_entity(&entity.text())),
+            protocol: row.asked.protocol,
+            latency_us: i64::try_from(row.asked.latency().as_micros()).unwrap_or(i64::MAX),
+            score,
+            prediction: row.class().map(Into::into),
+            values: features.iter().map(cell).collect(),
+        })
     }
 
     /// What the rows of the served version have in common; made when another is served.
@@ -57,25 +90,9 @@ impl Logging {
 
 impl Observer for Logging {
     fn row(&self, row: &ObservedRow<'_>) {
-        let (Some(answer), Some(features)) = (row.answer, row.features) else { return };
-        if !self.is_due() {
-            return;
+        if row.answer.is_some() && self.is_due() {
+            self.recorder.record(row).into_iter().for_each(|record| self.sink.send(record));
         }
-        let score = match answer {
-            Answer::Probability(score) | Answer::Value(score) => *score,
-            Answer::Probabilities(all) => all.get(largest(all)).copied().unwrap_or(f64::NAN),
-        };
-        self.sink.send(Record {
-            shape: self.shape(row.serving),
-            time_us: jiff::Timestamp::now().as_microsecond(),
-            request_id: row.asked.request_id().map(Into::into),
-            entity: row.entity.and_then(|entity| self.naming.of_entity(&entity.text())),
-            protocol: row.asked.protocol,
-            latency_us: i64::try_from(row.asked.latency().as_micros()).unwrap_or(i64::MAX),
-            score,
-            prediction: row.class().map(Into::into),
-            values: features.iter().map(cell).collect(),
-        });
     }
 
     fn request(&self, _asked: &Asked, _status: u16) {}

@@ -18,11 +18,13 @@ use streamflow_model::Task;
 use streamflow_prometheus::render_process;
 
 use super::features::{FileModel, VERSION};
+use super::shadow::Shadow;
 use super::{ApiState, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::live::{Live, LiveStatus};
 use crate::mlflow::Status;
+use crate::performance::later::{Later, PeriodPerformance};
 use crate::predictions::{Counts, Sink};
 use crate::serving::Serving;
 use crate::store::State as RunState;
@@ -68,7 +70,7 @@ pub struct Metrics {
 }
 
 /// What is the case while the metrics are written.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Now<'a> {
     /// Predictions being made.
     pub in_flight: usize,
@@ -82,6 +84,10 @@ pub struct Now<'a> {
     pub log: Option<&'a Counts>,
     /// What is known of live traffic, where it is looked at.
     pub live: Option<&'a LiveStatus>,
+    /// How right kept answers were.
+    pub later: Option<&'a Later>,
+    /// Who answers and is not heard.
+    pub shadow: Option<&'a Shadow>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -270,7 +276,9 @@ impl Metrics {
             &self.protocol_responses,
             &self.labels,
         ];
-        let own = own.iter().flat_map(|collector| collector.collect());
+        let shadow = now.shadow.filter(|shadow| shadow.version().is_some());
+        let of_shadow = shadow.into_iter().flat_map(Shadow::collectors);
+        let own = own.into_iter().chain(of_shadow).flat_map(|collector| collector.collect());
         for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
             if !family.get_metric().is_empty() {
                 text.family(&family, created);
@@ -305,6 +313,9 @@ impl Metrics {
         }
         if let Some(status) = now.live {
             live::render(&mut text, status);
+        }
+        if let Some(later) = now.later {
+            render_later(&mut text, later);
         }
         render_monitoring(&mut text, monitoring);
         render_process(&mut text);
@@ -372,6 +383,46 @@ fn render_log(text: &mut Writer, log: &Counts) {
     );
     let help = "Bytes of the log of predictions, as of the last look a minute ago at most.";
     text.gauge("prediction_log_size_bytes", help, &[], of(&log.size_bytes));
+}
+
+/// The newest day with labels and the newest day at all, of every version that answered then.
+fn render_later(text: &mut Writer, later: &Later) {
+    let newest = |with_labels: bool| {
+        let days = later.periods.iter().filter(|found| !with_labels || found.labelled > 0);
+        days.map(|found| found.period.as_str()).max().unwrap_or_default()
+    };
+    let of = |day: &str| later.periods.iter().filter(move |found| found.period == day).collect::<Vec<_>>();
+    let labels = |found: &PeriodPerformance, kind: &'static str| {
+        [
+            ("metric", found.metric.to_owned()),
+            ("version", found.version.clone()),
+            ("period", found.period.clone()),
+            ("kind", kind.to_owned()),
+        ]
+    };
+    let (labelled, last) = (of(newest(true)), of(newest(false)));
+    let realised = labelled.iter().filter_map(|found| {
+        let value = found.realised.iter().find(|(metric, _)| metric.name() == found.metric)?.1.value?;
+        Some((labels(found, "realised"), value))
+    });
+    let estimated =
+        last.iter().filter_map(|found| Some((labels(found, "estimated"), found.estimated.as_ref()?.value?)));
+    let values: Vec<_> = realised.chain(estimated).collect();
+    text.gauges(
+        "streamflow_answers_performance",
+        "How right kept answers were: realised on the newest day with labels, estimated on the newest day.",
+        values.iter().map(|(labels, value)| {
+            (labels.iter().map(|(name, text)| (*name, text.as_str())).collect(), *value)
+        }),
+    );
+    text.gauges(
+        "streamflow_answers_labelled_share",
+        "Share of the kept answers of the newest day with labels that have one.",
+        labelled.iter().map(|found| {
+            let by = vec![("version", found.version.as_str()), ("period", found.period.as_str())];
+            (by, found.labelled as f64 / found.rows.max(1) as f64)
+        }),
+    );
 }
 
 /// What the newest drift report, the newest evaluation and the recorded runs say.
@@ -459,6 +510,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
     let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
     let (files, mlflow) = (state.0.models.loaded(), state.0.mlflow.load());
     let live = state.0.live.get().map(Live::status);
+    let later = state.0.later.load();
     let text = state.0.metrics.render(
         format,
         Now {
@@ -468,6 +520,8 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             mlflow: &mlflow,
             log: state.0.log.get().map(Sink::counts),
             live: live.as_deref(),
+            later: later.as_deref(),
+            shadow: state.0.shadow.get().map(Arc::as_ref),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

@@ -27,12 +27,14 @@ mod predict_rows;
 mod protocols;
 mod request;
 mod request_id;
+pub mod shadow;
 mod tables;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -46,6 +48,7 @@ use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
 use crate::live::Live;
 use crate::mlflow::Watched;
+use crate::performance::later::Later;
 use crate::predictions::Sink;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
@@ -90,6 +93,10 @@ struct ApiParts {
     desk: OnceLock<labels::Desk>,
     /// What is known of live traffic, where it is looked at.
     live: OnceLock<Live>,
+    /// Who answers and is not heard.
+    shadow: OnceLock<Arc<shadow::Shadow>>,
+    /// How right kept answers were, as of the last look.
+    later: ArcSwapOption<Later>,
 }
 
 impl ApiState {
@@ -120,6 +127,16 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Tells in the metrics what a version says that is not heard.
+    pub fn watch_shadow(&self, shadow: Arc<shadow::Shadow>) {
+        let _ = self.0.shadow.set(shadow);
+    }
+
+    /// Tells in the metrics how right kept answers were.
+    pub fn tell_of_answers(&self, later: Later) {
+        self.0.later.store(Some(Arc::new(later)));
     }
 
     /// Takes labels from here on.
@@ -180,6 +197,8 @@ impl ApiState {
             log: OnceLock::new(),
             desk: OnceLock::new(),
             live: OnceLock::new(),
+            shadow: OnceLock::new(),
+            later: ArcSwapOption::empty(),
         }))
     }
 

@@ -2,18 +2,15 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
 use streamflow_model::Task;
 use streamflow_performance::significant;
 
 use super::{Context, block_on};
 use crate::drift::task_of;
-use crate::flows::evaluate_month::version_of;
-use crate::performance::Reference;
-use crate::performance::later::{Join, Known, Later, Unit, Versions};
-use crate::predictions::{self, Window};
+use crate::flows::later::later;
+use crate::performance::later::{Later, Unit};
+use crate::predictions::Window;
 use crate::terminal::table;
-use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,44 +41,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let (later, task) = block_on(async {
         let workspace = context.workspace(context.config()?, None).await?;
         let task = task_of(&workspace.config.dataset.label);
-        Ok::<_, anyhow::Error>((later(&workspace, task, args).await?, task))
+        Ok::<_, anyhow::Error>((later(&workspace, args.by, window(args.last)).await?, task))
     })?;
     context.terminal.result(&later, || text(&later, task, args.last.is_some()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn later(workspace: &Workspace, task: Task, args: &Args) -> anyhow::Result<Later> {
-    if task == Task::Multiclass {
-        bail!(
-            "answers of several classes are kept with the probability of the predicted class alone, so they are not measured \
-             here; `streamflow evaluate` measures a month whose labels were ingested"
-        );
-    }
-    let labels = workspace.store.labels().await.context("cannot read the labels")?;
-    let folder = predictions::folder(&workspace.data_dir);
-    let model = workspace.config.model.name.clone();
-    let (mut join, window) = (Join::new(args.by, labels), window(args.last));
-    let runtime = tokio::runtime::Handle::current();
-    let workspace = workspace.clone();
-    tokio::task::spawn_blocking(move || {
-        predictions::read(&folder, window, |row| {
-            if row.shape.model == model {
-                join.add(&row);
-            }
-            Ok(())
-        })?;
-        let mut read = |number: &str| {
-            let Ok(number) = number.parse() else { return Ok(None) };
-            // A version that was deleted has no threshold and no reference; its answers are measured all the same.
-            let Ok(Some(version)) = runtime.block_on(version_of(&workspace, Some(number))) else {
-                return Ok(None);
-            };
-            let reference = Reference::of(&workspace.snapshots, &version)?;
-            Ok(Some(Known { version, reference }))
-        };
-        join.measure(&mut Versions::new(task, &mut read))
-    })
-    .await?
 }
 
 fn text(later: &Later, task: Task, is_part: bool) -> String {

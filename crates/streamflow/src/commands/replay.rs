@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde::Serialize;
-use streamflow_model::{Answer, FeatureValue, Model, largest};
+use streamflow_model::Model;
 use streamflow_performance::significant;
 
 use super::models::show::asked;
 use super::performance::{span_us, window};
 use super::{Context, block_on};
-use crate::predictions::{self, Cell, Logged, Window};
+use crate::predictions::{self, Window, score_again};
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -65,7 +65,7 @@ fn replay(folder: &std::path::Path, window: Window, model: &Model) -> anyhow::Re
     let mut found = Replayed::default();
     let mut other_classes = 0_u64;
     predictions::read(folder, window, |row| {
-        let (score, class) = match values(model, &row).and_then(|values| answer(model, &values)) {
+        let (score, class) = match score_again(model, &row) {
             Ok(answered) => answered,
             Err(error) => {
                 found.left_out += 1;
@@ -97,38 +97,6 @@ fn replay(folder: &std::path::Path, window: Window, model: &Model) -> anyhow::Re
     let is_class = model.task() != streamflow_model::Task::Regression;
     found.disagreement = is_class.then(|| other_classes as f64 / rows);
     Ok(found)
-}
-
-/// The values of a row in the order of a model.
-fn values<'a>(model: &Model, row: &'a Logged) -> anyhow::Result<Vec<FeatureValue<'a>>> {
-    let value = |name: &str| {
-        let place = row.shape.features.iter().position(|(known, _)| known == name);
-        let place = place.with_context(|| format!("version {} was not given {name}", row.shape.version))?;
-        Ok(match row.values.get(place) {
-            None | Some(Cell::Missing) => FeatureValue::Missing,
-            Some(Cell::Number(number)) => FeatureValue::Number(*number),
-            Some(Cell::Text(text)) => match &**text {
-                "true" => FeatureValue::Boolean(true),
-                "false" => FeatureValue::Boolean(false),
-                text => FeatureValue::Text(text),
-            },
-        })
-    };
-    model.schema().features.iter().map(|feature| value(&feature.name)).collect()
-}
-
-/// The score of an answer as the log has it, and its class.
-fn answer(model: &Model, values: &[FeatureValue]) -> anyhow::Result<(f64, Option<String>)> {
-    Ok(match model.answer(values)? {
-        Answer::Probability(score) => {
-            (score, Some(if score >= model.threshold() { "1" } else { "0" }.to_owned()))
-        }
-        Answer::Probabilities(all) => {
-            let class = largest(&all);
-            (all.get(class).copied().unwrap_or(f64::NAN), model.classes().get(class).cloned())
-        }
-        Answer::Value(value) => (value, None),
-    })
 }
 
 impl Replayed {

@@ -17,6 +17,7 @@ mod performance;
 mod proxy_login;
 mod retention;
 mod role;
+mod serve;
 mod tls;
 mod training;
 
@@ -47,6 +48,7 @@ pub use performance::{PerformanceConfig, Promote};
 pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
+pub use serve::ServeConfig;
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -75,6 +77,9 @@ pub struct Config {
     /// Answers that are kept.
     #[serde(default)]
     pub log: LogConfig,
+    /// Versions that answer beside the one in production.
+    #[serde(default)]
+    pub serve: ServeConfig,
     /// The MLflow server that is told of trainings.
     #[serde(default)]
     pub mlflow: MlflowConfig,
@@ -185,6 +190,7 @@ impl Config {
         self.dataset.validate()?;
         self.model.check()?;
         self.log.check()?;
+        self.serve.check(&self.model.name)?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
         self.live.check(&self.dataset)?;

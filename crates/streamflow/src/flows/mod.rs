@@ -6,6 +6,7 @@ pub mod catalog;
 mod days;
 pub mod evaluate_month;
 pub mod ingest_month;
+pub mod later;
 mod lease;
 pub mod monitor_month;
 pub mod monthly;

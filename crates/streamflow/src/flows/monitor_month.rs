@@ -15,6 +15,7 @@ use super::run::is_interrupt;
 use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::{self, ReportFiles, Rules};
 use crate::performance::section;
+use crate::registry::VersionImportance;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
@@ -237,7 +238,8 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
     let rows = format!("comparing {} reference rows with {} current rows", reference.rows, current.rows);
     run.log("info", &rows).await?;
 
-    let Compared { report, target_drift } = compare(run, request, reference, current).await?;
+    let Compared { mut report, target_drift } = compare(run, request, reference, current).await?;
+    weigh(run, &mut report).await?;
     if let Some(reasons) = report.nothing_tested() {
         bail!("no column could be tested, so there is no verdict: {reasons}");
     }
@@ -258,6 +260,25 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
     let key = format!("drift-{}-vs-{}", request.reference, request.current);
     run.artifact(&key, &report.to_markdown()).await;
     Ok(outcome)
+}
+
+/// Adds the drift weighted by what the features contribute to the answers of the version in production, where that is
+/// known. A version that cannot be read is told, and does not end the run.
+async fn weigh(run: &mut FlowRun, report: &mut Report) -> anyhow::Result<()> {
+    let (registry, name) = (run.workspace.registry.clone(), run.workspace.config.model.name.clone());
+    let Some(production) = registry.production(&name).await? else { return Ok(()) };
+    match registry.stored(&name, production.version).await {
+        Ok(stored) => {
+            let features = VersionImportance::of(&stored).features.into_iter();
+            let known: Vec<(String, f64)> =
+                features.filter_map(|found| Some((found.feature, found.mean_abs_contribution?))).collect();
+            report.weigh(&format!("{name} version {}", production.version), &known);
+        }
+        Err(error) => {
+            run.log("warning", &format!("drift is not weighted by importance: {}", one_line(&error))).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How right the production version was on the month. A version that cannot score it says nothing of its drift, so that

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use streamflow_model::{Answers, Labels, Task};
 use streamflow_performance::{EstimatedValue, MeasuredValue, Metric, Rows, significant};
 use streamflow_stats::{Sample, ks_2samp};
+use utoipa::ToSchema;
 
 use super::estimate;
 use super::evaluation::Reference;
@@ -24,9 +25,11 @@ const UNLIKE: f64 = 0.1;
 const SIGNIFICANT: f64 = 0.05;
 
 /// What a period is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     Hour,
+    #[default]
     Day,
     Month,
 }

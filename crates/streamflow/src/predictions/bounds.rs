@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use super::read::{entries, hours};
 use crate::config::LogConfig;
 
-const DAY_US: i64 = 24 * 3_600_000_000;
+const HOUR_US: i64 = 3_600_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
 
 /// Deletes hours that are too old, and the oldest over the size. The bytes that stay.
 pub fn keep(folder: &Path, config: &LogConfig, now: jiff::Timestamp) -> anyhow::Result<u64> {
@@ -15,7 +16,11 @@ pub fn keep(folder: &Path, config: &LogConfig, now: jiff::Timestamp) -> anyhow::
     let oldest = now.as_microsecond().saturating_sub(age_us);
     let mut kept = Vec::new();
     for (start, path) in hours(folder)? {
-        if start < oldest { remove(&path)? } else { kept.push((size_bytes(&path)?, path)) }
+        if start.saturating_add(HOUR_US) <= oldest {
+            remove(&path)?
+        } else {
+            kept.push((size_bytes(&path)?, path))
+        }
     }
     let mut total: u64 = kept.iter().map(|(bytes, _)| bytes).sum();
     // The newest hour is being written.

@@ -6,6 +6,7 @@
 //! A file is written aside and renamed when it is whole, so a folder never holds one that cannot be read. Rows wait in
 //! a bounded queue and never hold up an answer: what finds the queue full, or the disk, is dropped and counted.
 
+mod again;
 mod bounds;
 mod entity;
 mod forget;
@@ -15,6 +16,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use again::score_again;
 pub use entity::Naming;
 pub use forget::{count as count_entity, forget as forget_entity};
 pub use read::{Logged, Window, files, read};

@@ -19,6 +19,7 @@ pub mod production;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
+mod shadows;
 mod state;
 pub mod tasks;
 pub mod transitions;

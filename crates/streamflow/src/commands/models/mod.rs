@@ -2,6 +2,7 @@
 
 mod export;
 pub mod import;
+mod shadow;
 pub mod show;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ pub enum Args {
     },
     /// Return to the version that was in production before
     Rollback,
+    /// Let a version answer beside the one in production without being heard, and tell in the metrics how it differs
+    Shadow(shadow::Args),
 }
 
 impl Args {
@@ -68,6 +71,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 return context.terminal.result(&versions, || list(&versions));
             }
             Args::Show(args) => return show::run(&args, &registry, name, context).await,
+            Args::Shadow(args) => {
+                return shadow::run(&args, (&registry, &store), (name, &actor), context).await;
+            }
             Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,
             Args::Import(args) => return import::run(&args, context).await,

@@ -92,7 +92,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 33] {
+pub fn routes() -> [Route<Resources>; 35] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -106,6 +106,7 @@ pub fn routes() -> [Route<Resources>; 33] {
         console("/api/streamflow/models", Read, get(models::list)),
         console("/api/streamflow/models/{version}/importance", Read, get(models::importance)),
         console("/api/streamflow/models/promote", WORK, post(models::promote)),
+        console("/api/streamflow/models/shadow", WORK, post(models::shadow)),
         console("/api/streamflow/models/rollback", WORK, post(models::rollback)),
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),
         console("/api/streamflow/runs", Read, get(runs::list)),
@@ -130,6 +131,7 @@ pub fn routes() -> [Route<Resources>; 33] {
         },
         console("/api/streamflow/performance", Read, get(performance::list)),
         console("/api/streamflow/live", Read, get(live::live)),
+        console("/api/streamflow/performance/answers", Read, get(performance::answers)),
         console("/api/streamflow/models/compare", Ask, post(performance::compare_versions)),
         console("/api/streamflow/audit", Read, get(audit::list)),
         console("/api/streamflow/promotions", Read, get(audit::promotions)),

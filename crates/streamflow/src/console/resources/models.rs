@@ -19,6 +19,8 @@ use crate::workspace::Workspace;
 pub struct Models {
     name: String,
     production: Option<i64>,
+    /// The version that answers and is not heard, where one was named.
+    shadow: Option<i64>,
     versions: Vec<Version>,
 }
 
@@ -68,7 +70,8 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
         })
         .collect();
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
-    Ok(Json(Models { name, production, versions }))
+    let shadow = resources.store().shadow(&name).await.map_err(anyhow::Error::from)?;
+    Ok(Json(Models { name, production, shadow, versions }))
 }
 
 /// What the features of a version contribute to its answers.
@@ -107,6 +110,33 @@ pub async fn promote(
     let promoted = registry.promote(&config.model.name, version, By { actor: &actor.0, run: None }).await;
     promoted.map_err(|error| ResourceError::refused(&error))?;
     tracing::info!(version, "promoted from the console");
+    list(State(resources)).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unheard {
+    /// The version; null ends it.
+    version: Option<i64>,
+}
+
+/// Lets a version answer beside the one in production without being heard, or ends that.
+#[utoipa::path(post, path = "/api/streamflow/models/shadow", tag = "models", request_body = Unheard,
+    responses((status = 200, body = Models)))]
+pub async fn shadow(
+    State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
+    body: Result<Json<Unheard>, JsonRejection>,
+) -> Result<Json<Models>, ResourceError> {
+    let Json(Unheard { version }) = body?;
+    let Workspace { config, registry, store, .. } = resources.workspace();
+    let name = &config.model.name;
+    if let Some(version) = version {
+        let found =
+            registry.resolve(name, Some(version)).await.map_err(|error| ResourceError::refused(&error))?;
+        registry.load(name, found).await.map_err(|error| ResourceError::refused(&error))?;
+    }
+    store.set_shadow(name, version, &actor.0).await.map_err(anyhow::Error::from)?;
     list(State(resources)).await
 }
 

@@ -6,10 +6,14 @@ use axum::extract::rejection::JsonRejection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use streamflow_dataset::Period;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::extract::Query;
 use super::{ErrorBody, ResourceError, Resources};
+use crate::flows::later::later;
 use crate::flows::train_and_compare::contest;
+use crate::performance::later::Unit;
+use crate::predictions::Window;
 use crate::store::evaluations::StoredEvaluation;
 
 /// The newest evaluation of each version, month and kind, the oldest month first.
@@ -18,6 +22,47 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Vec<StoredE
     let workspace = resources.workspace();
     let found = workspace.store.evaluations(&workspace.config.model.name).await;
     Ok(Json(found.map_err(anyhow::Error::from)?))
+}
+
+/// Which answers, and how they are put together.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Answers {
+    /// `hour`, `day` or `month`.
+    #[serde(default)]
+    by: Unit,
+    /// The last so many days, 1 to 366.
+    #[serde(default = "a_week")]
+    days: u16,
+}
+
+fn a_week() -> u16 {
+    7
+}
+
+/// How right kept answers were, by labels that came after them, with the estimate beside it.
+#[utoipa::path(get, path = "/api/streamflow/performance/answers", tag = "models", params(Answers),
+    responses((status = 200, body = Object), (status = 409, body = ErrorBody)))]
+pub async fn answers(
+    State(resources): State<Resources>,
+    Query(Answers { by, days }): Query<Answers>,
+) -> Result<Json<Value>, ResourceError> {
+    const DAY_US: i64 = 24 * 3_600_000_000;
+    if !(1..=366).contains(&days) {
+        return Err(ResourceError::new(
+            axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+            format!("days is {days}; expected 1 to 366"),
+        ));
+    }
+    let Ok(_slot) = resources.0.comparisons.try_acquire() else {
+        let message = "another comparison is running; try again when it has ended";
+        return Err(ResourceError::new(axum::http::StatusCode::CONFLICT, message));
+    };
+    let from_us = jiff::Timestamp::now().as_microsecond() - i64::from(days) * DAY_US;
+    let window = Window { from_us, to_us: i64::MAX };
+    let found = later(resources.workspace(), by, window).await;
+    Ok(Json(json!(found.map_err(|error| ResourceError::refused(&error))?)))
 }
 
 #[derive(Deserialize, ToSchema)]

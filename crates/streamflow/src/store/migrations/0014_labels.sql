@@ -12,3 +12,10 @@ CREATE TABLE labels (
     actor TEXT NOT NULL
 );
 CREATE INDEX labels_by_key ON labels (request_id, entity, time_us, id);
+-- The version that answers beside the one in production and is not heard.
+CREATE TABLE shadows (
+    model TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL
+);

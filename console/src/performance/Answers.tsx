@@ -1,0 +1,47 @@
+/** How right the server's own answers were, by labels that came after them, with the estimate beside and never in their place. */
+
+import { fetchAnswers, type AnswersPeriod } from '../resources';
+import { useResource } from '../resource';
+import { Chip } from '../shell/Chip';
+import { DataTable, type Column } from '../table/DataTable';
+import { formatNumber } from '../units';
+
+export function Answers() {
+  const answers = useResource(fetchAnswers, []);
+  const periods = answers.data?.periods ?? [];
+  if (periods.length === 0) return null;
+  const notes = periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
+  const unknown = answers.data?.unknown_labels ?? 0;
+  return (
+    <section class="block">
+      <h2>Answers of the last seven days</h2>
+      <DataTable title="Answers by day" columns={COLUMNS} rows={[...periods].reverse()} rowKey={(one) => `${one.period}/${one.version}`} />
+      {notes.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
+      {unknown > 0 && <p>{unknown} labels are of no answer of these days.</p>}
+    </section>
+  );
+}
+
+/** The metric that decides, with its interval. */
+function measured(one: AnswersPeriod): string {
+  const found = one.realised[one.metric];
+  if (found?.value == null) return '–';
+  const interval = found.interval ? ` (${formatNumber(found.interval.low, 3)} to ${formatNumber(found.interval.high, 3)})` : '';
+  return `${formatNumber(found.value, 3)}${interval}`;
+}
+
+const COLUMNS: Column<AnswersPeriod>[] = [
+  { key: 'period', title: 'Day', className: 'when', value: (one) => one.period },
+  { key: 'version', title: 'Version', className: 'when', value: (one) => one.version },
+  { key: 'rows', title: 'Answers', num: true, value: (one) => one.rows },
+  {
+    key: 'state',
+    title: 'Labels',
+    value: (one) => one.labelled / one.rows,
+    cell: (one) => <Chip tone={one.state === 'final' ? 'good' : 'plain'}>{one.state === 'partial' ? `partial ${Math.round((100 * one.labelled) / one.rows)} %` : one.state}</Chip>,
+  },
+  { key: 'measured', title: 'Measured (95 %)', num: true, value: (one) => one.realised[one.metric]?.value, cell: (one) => measured(one) },
+  { key: 'estimated', title: 'Estimated', num: true, value: (one) => one.estimated?.value, cell: (one) => (one.estimated?.value == null ? '–' : `about ${formatNumber(one.estimated.value, 3)}`) },
+];
