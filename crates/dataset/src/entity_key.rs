@@ -145,13 +145,16 @@ impl EntityKey {
     /// # Errors
     /// [`Error::NoKey`] for a table without a column of the key, and for a row without a value in it.
     pub fn text_of_row(&self, frame: &Frame, row: usize) -> Result<String, Error> {
-        let part = |name: &String| {
-            let no_key = |row| Error::NoKey { column: name.clone(), row };
+        let value = |name: &str| {
+            let no_key = |row| Error::NoKey { column: name.to_string(), row };
             let values = &frame.column(name).ok_or_else(|| no_key(None))?.values;
-            let text = values.text(row).ok_or_else(|| no_key(Some(row)))?;
-            Ok(KeyPart::Text(Cow::Owned(text)))
+            values.text(row).ok_or_else(|| no_key(Some(row)))
         };
-        Ok(self.text(&self.columns.iter().map(part).collect::<Result<Vec<_>, Error>>()?))
+        if let Some(column) = self.single() {
+            return value(column);
+        }
+        let parts = self.columns.iter().map(|name| Ok(KeyPart::Text(Cow::Owned(value(name)?))));
+        Ok(self.text(&parts.collect::<Result<Vec<_>, Error>>()?))
     }
 
     fn wrong_part(&self, given: &str, part: &str, reason: &'static str) -> Error {

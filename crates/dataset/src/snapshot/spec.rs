@@ -124,7 +124,12 @@ impl<'de> Deserialize<'de> for ColumnForms {
 
 impl<'de> Deserialize<'de> for ColumnSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FormsReader).map(|forms| forms.last())
+        match deserializer.deserialize_any(FormsReader)?.forms.as_slice() {
+            [form] => Ok(*form),
+            forms => {
+                Err(serde::de::Error::custom(format!("a list of {} in the place of a form", forms.len())))
+            }
+        }
     }
 }
 

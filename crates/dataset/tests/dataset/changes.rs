@@ -194,6 +194,7 @@ fn contradictions_of_dates_are_named() {
     for (to, expected) in [
         ("columns.hours = []", "the column has no form"),
         ("columns.hours = { type = \"float\", since = \"March\" }", "\"March\" is not a period"),
+        ("columns.hours = { type = \"float\", since = 2026-03-01 }", "expected a date in quotes"),
         ("columns.hours = { type = \"float\", sins = \"2026-03-01\" }", "unknown field `sins`"),
     ] {
         let error =

@@ -307,7 +307,7 @@ fn a_run_that_failed_says_why_and_can_be_retried_by_hand() {
         (&["flows", "pause", "monthly"], "flow monthly has no schedule"),
         (
             &["flows", "backfill", "monitor_month", "--from", "2024-01-01", "--to", "2024-12-31"],
-            "no month from",
+            "no snapshot from",
         ),
     ] {
         let run = project.run(args);

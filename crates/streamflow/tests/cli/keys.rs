@@ -46,7 +46,7 @@ fn drop_of(project: &Project, hour: u32, has_shelf: bool, has_promo: bool) {
             let noise = (store * 31 + sku * 17 + hour * 7) % 97;
             let (price, sold) = (f64::from(noise % 20) + 0.5, (noise * 13 + sku) % 40);
             let shelf = ["low", "mid", "top"][(noise % 3) as usize];
-            let promo = if noise % 4 == 0 { "true" } else { "false" };
+            let promo = if noise.is_multiple_of(4) { "true" } else { "false" };
             writeln!(stock, "{name},{sku},{price}{}{}", part(has_shelf, shelf), part(has_promo, promo))
                 .unwrap();
             writeln!(sales, "{sku},{name},{sold}").unwrap();

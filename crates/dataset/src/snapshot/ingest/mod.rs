@@ -125,7 +125,7 @@ impl Snapshots {
         };
         let outcome = match &current {
             None => Outcome::Created,
-            Some(current) if differences(&spec, current, &sources).is_empty() => Outcome::Mended,
+            Some(current) if differences(spec, current, &sources).is_empty() => Outcome::Mended,
             Some(_) => Outcome::Replaced,
         };
         Ok(IngestReport { outcome, snapshot, validation: Some(validation), ignored_files: found.ignored })
