@@ -34,7 +34,7 @@ pub struct Predictions {
     /// One answer per row.
     pub answers: Answers,
     /// For each feature of the schema, the number of rows whose level no training row had; they were
-    /// predicted as missing.
+    /// predicted as missing. Of an imported model all rows of the table count.
     pub unseen: Vec<u64>,
 }
 
@@ -133,18 +133,34 @@ impl Model {
     /// # Errors
     /// [`Error::MissingFeature`] and [`Error::KindMismatch`]; of an imported model [`Error::Inference`].
     pub fn predict(&self, features: &Features) -> Result<Predictions, Error> {
+        let rows: Vec<usize> = (0..features.rows()).collect();
+        self.predict_rows(features, &rows)
+    }
+
+    /// The answers to these rows, in their order, as [`Model::predict`].
+    ///
+    /// # Errors
+    /// As [`Model::predict`]; an imported model is asked about all rows, so that any of them may be an error.
+    pub fn predict_rows(&self, features: &Features, rows: &[usize]) -> Result<Predictions, Error> {
         match &self.predictor {
-            Predictor::Imported(imported) => imported.predict(&self.schema, features),
-            Predictor::Trained(_) => {
-                let rows: Vec<usize> = (0..features.rows()).collect();
-                self.predict_rows(features, &rows)
+            Predictor::Trained(boosters) => self.answer_rows(boosters, features, rows),
+            Predictor::Imported(imported) => {
+                let mut predictions = imported.predict(&self.schema, features)?;
+                if rows.len() != features.rows() {
+                    predictions.answers = predictions.answers.select(rows);
+                }
+                Ok(predictions)
             }
         }
     }
 
-    pub(crate) fn predict_rows(&self, features: &Features, rows: &[usize]) -> Result<Predictions, Error> {
+    fn answer_rows(
+        &self,
+        boosters: &Boosters,
+        features: &Features,
+        rows: &[usize],
+    ) -> Result<Predictions, Error> {
         let (columns, unseen) = self.schema.encode_columns(features, rows)?;
-        let Predictor::Trained(boosters) = &self.predictor else { return Err(Error::NotTrainedHere) };
         let mut answers = Answers::of(self.task(), rows.len());
         for first in (0..rows.len()).step_by(ROWS_AT_ONCE) {
             let rows = first..rows.len().min(first + ROWS_AT_ONCE);

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, bail};
 use streamflow_dataset::{Period, Snapshots};
-use streamflow_model::Answers;
 use streamflow_performance::{
     LossMetric, LossRule, PairedLosses, PairedRows, PromotionReport, PromotionRule,
 };
@@ -26,16 +25,11 @@ pub struct Contest<'a> {
 /// A month that was not ingested, or that a version cannot score; versions of different tasks.
 pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
     let Contest { snapshots, production, candidate, period, .. } = contest;
-    let (of_production, _) = learned(snapshots, production)?;
-    let (of_candidate, _) = learned(snapshots, candidate)?;
-    let table = month(snapshots, *period)?;
-    let answers = |version: &Version| {
-        let predictions = version.model.predict(&table.features);
-        let predictions =
-            predictions.with_context(|| format!("version {} cannot score {period}", version.number));
-        anyhow::Ok(predictions?.answers)
-    };
-    let (old, new) = (answers(production)?, answers(candidate)?);
+    let ((of_production, of_candidate), table) = rayon::join(
+        || (learned(snapshots, production), learned(snapshots, candidate)),
+        || month(snapshots, *period),
+    );
+    let ((of_production, _), (of_candidate, _), table) = (of_production?, of_candidate?, table?);
     let is_unknown = candidate.may_know(*period);
     // What production may know of the rows speaks for production: a candidate that is better all the same is better.
     let is_fair = |row: &usize| {
@@ -43,12 +37,15 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
         !is_unknown && !of_production.contains(*period, entity) && !of_candidate.contains(*period, entity)
     };
     let rows: Vec<usize> = (0..table.entities.len()).filter(is_fair).collect();
-    let judged = |version: &Version, answers: &Answers| {
-        let (labels, answers) = (table.labels.select(&rows), answers.select(&rows));
-        Judged::new(labels, answers, version.model.classes(), version.model.threshold())
+    let labels = table.labels.select(&rows);
+    let judged = |version: &Version| {
+        let predictions = version.model.predict_rows(&table.features, &rows);
+        let predictions =
+            predictions.with_context(|| format!("version {} cannot score {period}", version.number))?;
+        Judged::new(labels.clone(), predictions.answers, version.model.classes(), version.model.threshold())
             .with_context(|| format!("version {} is not judged by {period}", version.number))
     };
-    let mut report = contest.report(&judged(production, &old)?, &judged(candidate, &new)?)?;
+    let mut report = contest.report(&judged(production)?, &judged(candidate)?)?;
     if is_unknown {
         report.reason = format!(
             "Version {} was imported and may have been trained on {period}: no row is known to be new to it. `streamflow models import --trained-until DATE` says until when it was trained.",

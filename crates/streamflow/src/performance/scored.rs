@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context as _, bail};
+use rayon::prelude::*;
 use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
 use streamflow_model::{Features, Model, is_validation};
 
@@ -117,10 +118,11 @@ pub fn learned(
         Learning::Elsewhere { .. } => return Ok((TrainedOn::Elsewhere, table)),
     };
     let trained_on = table.as_ref().map_or(TrainedOn::Split { seed, validation_share }, |table| {
-        let labelled = (0..table.entities.len()).filter(|&row| table.labels.is_known(row));
-        let entities = labelled.map(|row| &table.entities[row]);
-        let known = entities.filter(|entity| !is_validation(seed, entity, validation_share));
-        TrainedOn::Known(known.cloned().collect())
+        let is_known = |row: &usize| {
+            table.labels.is_known(*row) && !is_validation(seed, &table.entities[*row], validation_share)
+        };
+        let known = (0..table.entities.len()).into_par_iter().filter(is_known);
+        TrainedOn::Known(known.map(|row| table.entities[row].clone()).collect())
     });
     Ok((trained_on, table))
 }
@@ -144,13 +146,14 @@ impl Scored {
             );
         }
         let model = &version.model;
-        let predictions = model
-            .predict(&table.features)
-            .with_context(|| format!("version {} cannot score this month", version.number))?;
         let TrainingTable { features, labels, entities } = table;
         let total = entities.len();
-        let places: Vec<usize> = (0..total).filter(|&row| !trained.contains(month, &entities[row])).collect();
-        let answers = predictions.answers.select(&places);
+        let places: Vec<usize> =
+            (0..total).into_par_iter().filter(|&row| !trained.contains(month, &entities[row])).collect();
+        let answers = model
+            .predict_rows(&features, &places)
+            .with_context(|| format!("version {} cannot score this month", version.number))?
+            .answers;
         let judged = Judged::new(labels.select(&places), answers, model.classes(), model.threshold())?;
         let entities = places.iter().map(|&row| entities[row].clone()).collect();
         Ok(Self { judged, entities, features, trained_on: total - places.len(), places })
