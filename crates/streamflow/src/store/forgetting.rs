@@ -221,7 +221,7 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 57] = [
+    const OURS: [&str; 63] = [
         "approvals.answer",
         "approvals.answered_at",
         "approvals.asked_at",
