@@ -77,11 +77,13 @@ impl Backup {
     /// The configuration that it holds.
     pub fn config(&self) -> anyhow::Result<Config> {
         let mut text = None;
-        self.each(&mut |path, _, from| {
+        self.each(&mut |path, entry, from| {
             if path == CONFIG {
-                let mut bytes = String::new();
-                from.take(CONFIG_BYTES_MAX).read_to_string(&mut bytes)?;
-                text = Some(bytes);
+                let mut bytes = Vec::new();
+                let found = digest::copy(&mut from.take(CONFIG_BYTES_MAX), &mut bytes)?;
+                self.check(path, entry, &found)?;
+                text =
+                    Some(String::from_utf8(bytes).with_context(|| format!("{CONFIG} is no text in UTF-8"))?);
             }
             Ok(())
         })?;
