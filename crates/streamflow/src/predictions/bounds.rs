@@ -16,7 +16,11 @@ pub fn keep(folder: &Path, config: &LogConfig, now: jiff::Timestamp) -> anyhow::
     let oldest = now.as_microsecond().saturating_sub(age_us);
     let mut kept = Vec::new();
     for (start, path) in hours(folder)? {
-        if start.saturating_add(HOUR_US) <= oldest { remove(&path)? } else { kept.push((size_bytes(&path)?, path)) }
+        if start.saturating_add(HOUR_US) <= oldest {
+            remove(&path)?
+        } else {
+            kept.push((size_bytes(&path)?, path))
+        }
     }
     let mut total: u64 = kept.iter().map(|(bytes, _)| bytes).sum();
     // The newest hour is being written.
