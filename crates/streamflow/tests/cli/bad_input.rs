@@ -130,7 +130,7 @@ fn a_wrong_command_line_ends_with_2() {
         (vec!["drift", "--history", "--reference", "x"], date),
         (vec!["sample", "--out", "more", "--start", "2024-1-1"], date),
         (monitor(&["2024-02-29", "--threshold", "30"]), share),
-        (monitor(&["2024-01-31"]), "is named as the reference and as the current month"),
+        (monitor(&["2024-01-31"]), "is named as the reference and as the current snapshot"),
         (drift(&["--threshold", "3"]), share),
         (drift(&["--separator", "\u{e9}"]), ascii),
         (drift(&["--current-separator", "ab"]), ascii),
