@@ -57,6 +57,10 @@ async fn prometheus_counts_what_the_service_answers() {
         let values = prometheus.wait_for_some(expression).await;
         assert!(values.len() == 1 && values[0].is_finite() && values[0] > 0.0, "{expression}: {values:?}");
     }
+    // Live traffic is judged from 200 entities on, when their minute has ended.
+    for user in &users {
+        assert_eq!(predict(&client, &service.url, user).await, 200);
+    }
     for expression in dashboard_expressions(&project) {
         let values = prometheus.wait_for_some(&expression).await;
         assert!(values.iter().any(|value| value.is_finite()), "{expression}: {values:?}");

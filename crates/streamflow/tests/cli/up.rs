@@ -108,6 +108,10 @@ async fn it_counts_its_own_answers_and_every_panel_has_data() {
     let (status, entry) = up.post("/api/streamflow/reports", &up.token().await, &comparison).await;
     assert_eq!((status, &entry["decision"]), (StatusCode::OK, &json!("RETRAINING_TRIGGERED")), "{entry}");
     up.wait_for("streamflow_drift_share", entry["drift_share"].as_f64().unwrap()).await;
+    // Live traffic is judged from 200 entities on, when their minute has ended.
+    for user in &users {
+        assert_eq!(predict(&up.client, &up.api, user).await, 200);
+    }
     for expression in dashboard_expressions(&project) {
         eventually(&expression, || async {
             let values = up.values(&expression).await;
