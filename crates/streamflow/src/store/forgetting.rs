@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 27] = [
+const TEXTS: [(&str, &str); 30] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -36,6 +36,9 @@ const TEXTS: [(&str, &str); 27] = [
     ("transitions", "actor"),
     ("promotions", "actor"),
     ("production_log", "actor"),
+    ("labels", "request_id"),
+    ("labels", "actor"),
+    ("shadows", "actor"),
 ];
 /// Those of them that hold who did something: a name and no sentence.
 const NAMES: [&str; 2] = ["actor", "answered_by"];
@@ -221,7 +224,12 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 63] = [
+    const OURS: [&str; 67] = [
+        // Rows that name an entity are deleted.
+        "labels.entity",
+        "labels.at",
+        "shadows.model",
+        "shadows.at",
         "approvals.answer",
         "approvals.answered_at",
         "approvals.asked_at",
