@@ -15,6 +15,11 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 const ANSWERING: u64 = u64::MAX;
 /// What `Retry-After` says of an overload.
 const RETRY_AFTER_MS: u64 = 1000;
+/// Those who were refused together are not told again together: their next requests would arrive as one crowd.
+const SPREAD_MS: u64 = 1000;
+/// Has no divisor in common with [`SPREAD_MS`] and is near its golden section, so that turns are far from each other.
+const TURN_MS: u64 = 617;
+static TURNS: AtomicU64 = AtomicU64::new(0);
 
 /// What one connection is doing.
 #[derive(Debug)]
@@ -42,7 +47,8 @@ impl Activity {
     pub async fn refuse(&self) {
         let early_ms = self.refused_until_ms.load(Ordering::Relaxed).saturating_sub(self.now_ms());
         if early_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(early_ms)).await;
+            let turn_ms = TURNS.fetch_add(TURN_MS, Ordering::Relaxed) % SPREAD_MS;
+            tokio::time::sleep(Duration::from_millis(early_ms + turn_ms)).await;
         }
         self.refused_until_ms.store(self.now_ms() + RETRY_AFTER_MS, Ordering::Relaxed);
     }

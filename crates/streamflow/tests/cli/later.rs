@@ -286,7 +286,7 @@ fn a_report_weighs_what_drifted_by_what_the_model_uses() {
     assert_eq!(features[0]["feature"], columns[0]["column"], "{shown:#}");
     let text = project.ok(&["models", "show", "1"]);
     assert!(
-        text.contains("churn version 1, in production") && text.contains("MEAN |CONTRIBUTION|"),
+        text.contains("churn version 1, binary, in production") && text.contains("MEAN |CONTRIBUTION|"),
         "{text}"
     );
     let unknown = project.run(&["models", "show", "9"]);
