@@ -108,5 +108,10 @@ test('the versions of a model are filtered and sorted', async () => {
     await page.getByLabel('Filter versions of churn').fill('production');
     await page.getByText('1 of 300 rows').waitFor();
     assert.equal(await page.getByRole('button', { name: /^Promote/ }).count(), 0);
-  }, { prepare: (page) => answer(page, '**/api/streamflow/models', { name: 'churn', production: 299, versions }) });
+  }, {
+    prepare: async (page) => {
+      await answer(page, '**/api/streamflow/models', { name: 'churn', production: 299, versions });
+      await answer(page, '**/api/streamflow/models/299/importance', { scale: 'log_odds', unexplained: null, features: [] });
+    },
+  });
 });

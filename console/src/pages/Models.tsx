@@ -159,7 +159,7 @@ function actionsOf(ask: (version: ModelVersion) => void, shadow: number | null, 
     cell: (version) =>
       version.production ? null : (
         <>
-          <button type="button" aria-label={version.version === shadow ? `End the shadow of version ${version.version}` : `Let version ${version.version} answer unheard`} onClick={() => turn(version.version === shadow ? null : version.version)}>
+          <button type="button" aria-label={version.version === shadow ? `End shadow of version ${version.version}` : `Shadow version ${version.version}`} onClick={() => turn(version.version === shadow ? null : version.version)}>
             {version.version === shadow ? 'End shadow' : 'Shadow'}
           </button>{' '}
           <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask(version)}>
