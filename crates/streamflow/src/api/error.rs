@@ -175,7 +175,8 @@ pub struct MissingFeaturesBody {
 pub struct InvalidBody {
     /// What went wrong, starting with the field.
     pub error: String,
-    /// The field at fault, `body` for the body as a whole.
+    /// The field at fault, `body` for the body as a whole; not there for several fields or a parameter of the query.
+    #[schema(required = false)]
     pub field: String,
     /// The same as FastAPI writes it.
     pub detail: Vec<Detail>,
