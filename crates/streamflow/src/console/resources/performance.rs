@@ -43,7 +43,7 @@ fn a_week() -> u16 {
 
 /// How right kept answers were, by labels that came after them, with the estimate beside it.
 #[utoipa::path(get, path = "/api/streamflow/performance/answers", tag = "models", params(Answers),
-    responses((status = 200, body = Object), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = Object), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn answers(
     State(resources): State<Resources>,
     Query(Answers { by, days }): Query<Answers>,
