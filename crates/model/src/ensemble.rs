@@ -80,12 +80,12 @@ impl Ensemble {
     /// # Errors
     /// A sentence, of an ensemble that [`Ensemble::check`] refuses.
     pub fn sum(&self) -> Result<TreeSum, String> {
-        let trees: Vec<Vec<TreeNode>> = self.roots.iter().map(|root| self.tree(*root)).collect();
+        let trees: Vec<Vec<TreeNode>> = self.roots.iter().map(|root| self.tree(*root).0).collect();
         TreeSum::new(self.base_score, self.n_features as usize, &trees)
     }
 
-    /// The nodes of a tree, the root first.
-    fn tree(&self, root: u32) -> Vec<TreeNode> {
+    /// The nodes of a tree, the root first, and the place of each among all nodes.
+    pub fn tree(&self, root: u32) -> (Vec<TreeNode>, Vec<usize>) {
         let mut nodes = Vec::new();
         let mut places = vec![root as usize];
         while let Some(&at) = places.get(nodes.len()) {
@@ -98,7 +98,7 @@ impl Ensemble {
                 }
             });
         }
-        nodes
+        (nodes, places)
     }
 
     /// What a stored ensemble must satisfy for [`Ensemble::score`] to end and not to panic.

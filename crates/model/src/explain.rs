@@ -11,7 +11,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use streamflow_inference::{ExplainedSum, Explanations, TreeNode, TreeSum};
+use streamflow_inference::{ExplainedSum, Explanations, TreeSum};
 
 use crate::boosters::{Boosters, Link};
 use crate::ensemble::{Ensemble, Node};
@@ -85,17 +85,7 @@ impl Explaining {
 fn explained(ensemble: &Ensemble, rows: &[u32]) -> Result<ExplainedSum, String> {
     let (mut trees, mut covers) = (Vec::new(), Vec::new());
     for &root in &ensemble.roots {
-        let (mut nodes, mut places) = (Vec::new(), vec![root as usize]);
-        while let Some(&at) = places.get(nodes.len()) {
-            nodes.push(match ensemble.nodes[at] {
-                Node::Leaf(value) => TreeNode::Leaf(value),
-                Node::Split { feature, threshold, left, missing_left } => {
-                    let place = places.len();
-                    places.extend([left as usize, left as usize + 1]);
-                    TreeNode::Split { feature, threshold, missing_left, left: place }
-                }
-            });
-        }
+        let (nodes, places) = ensemble.tree(root);
         covers.push(places.iter().map(|&at| f64::from(rows[at])).collect());
         trees.push(nodes);
     }

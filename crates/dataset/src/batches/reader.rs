@@ -184,15 +184,13 @@ impl TableRows {
                 let mut places: Vec<usize> = columns.to_vec();
                 places.sort_unstable();
                 places.dedup();
-                let _allowance = match file {
-                    Kept::Memory(_, limit_bytes) => Some(Allowance::of(limit_bytes)),
-                    Kept::Disk(_) => None,
-                };
-                let batches = match file {
-                    Kept::Memory(bytes, _) => table.batches(bytes, &places),
+                let (_allowance, batches) = match file {
+                    Kept::Memory(bytes, limit_bytes) => {
+                        (Some(Allowance::of(limit_bytes)), table.batches(bytes, &places))
+                    }
                     Kept::Disk(path) => {
                         let source = std::fs::File::open(&path).map_err(Fault::io("open")).map_err(fault)?;
-                        table.batches(source, &places)
+                        (None, table.batches(source, &places))
                     }
                 };
                 let mut batches = batches.map_err(|kind| fault(kind.into()))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
+use streamflow_dataset::Period;
 use streamflow_model::{Answer, FeatureValue, Kind, largest};
 
 use super::observed::{Asked, ObservedRow, Observer};
@@ -21,7 +22,8 @@ pub struct Logging {
 /// Makes rows of the log.
 pub struct Recorder {
     naming: Naming,
-    shape: ArcSwapOption<Shape>,
+    /// Of the version and the snapshot that were served last.
+    shape: ArcSwapOption<(Period, Arc<Shape>)>,
 }
 
 impl Logging {
@@ -69,22 +71,23 @@ impl Recorder {
 
     /// What the rows of the served version have in common; made when another is served.
     fn shape(&self, serving: &Serving) -> Arc<Shape> {
-        let known = self.shape.load_full().filter(|known| {
-            known.version == serving.model_version && known.as_of == serving.as_of.to_string()
+        if let Some((as_of, shape)) = self.shape.load().as_deref()
+            && *as_of == serving.as_of
+            && shape.version == serving.model_version
+        {
+            return shape.clone();
+        }
+        let features = serving.model.schema().features.iter();
+        let shape = Arc::new(Shape {
+            model: serving.model_name.clone(),
+            version: serving.model_version.clone(),
+            as_of: serving.as_of.to_string(),
+            features: features
+                .map(|found| (found.name.clone(), matches!(found.kind, Kind::Numerical)))
+                .collect(),
         });
-        known.unwrap_or_else(|| {
-            let features = serving.model.schema().features.iter();
-            let shape = Arc::new(Shape {
-                model: serving.model_name.clone(),
-                version: serving.model_version.clone(),
-                as_of: serving.as_of.to_string(),
-                features: features
-                    .map(|found| (found.name.clone(), matches!(found.kind, Kind::Numerical)))
-                    .collect(),
-            });
-            self.shape.store(Some(shape.clone()));
-            shape
-        })
+        self.shape.store(Some(Arc::new((serving.as_of, shape.clone()))));
+        shape
     }
 }
 

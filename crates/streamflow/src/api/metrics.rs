@@ -236,18 +236,15 @@ impl Metrics {
 
     /// What was predicted: of one task, or of all those that model files have.
     fn answered(&self, task: Option<Task>) -> Vec<MetricFamily> {
-        let mut of_two = self.predictions_by_class.collect();
         match task {
             Some(Task::Multiclass) => return self.predictions_of_classes.collect(),
             Some(Task::Regression) => return self.value.collect(),
-            Some(Task::Binary) => {}
-            None => {
-                let of_several = self.predictions_of_classes.collect();
-                let of_several = of_several.into_iter().flat_map(|mut family| family.take_metric());
-                if let Some(family) = of_two.first_mut() {
-                    family.mut_metric().extend(of_several);
-                }
-            }
+            Some(Task::Binary) | None => {}
+        }
+        let mut of_two = self.predictions_by_class.collect();
+        if let (None, Some(family)) = (task, of_two.first_mut()) {
+            let of_several = self.predictions_of_classes.collect().into_iter();
+            family.mut_metric().extend(of_several.flat_map(|mut family| family.take_metric()));
         }
         of_two.extend(self.score.collect());
         if task.is_none() && self.value.get_sample_count() > 0 {

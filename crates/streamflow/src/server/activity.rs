@@ -112,14 +112,18 @@ impl Body for RequestBody {
     }
 }
 
-/// The body of an answer, which tells when the answer is on its way.
+/// The body of an answer, which keeps something until the answer is on its way.
 #[derive(Debug)]
-pub struct AnswerBody {
+pub struct AnswerBody<K = UntilSent> {
     pub body: axum::body::Body,
-    pub activity: Arc<Activity>,
+    pub _kept: K,
 }
 
-impl Body for AnswerBody {
+/// A connection whose answer is on its way when this is dropped.
+#[derive(Debug)]
+pub struct UntilSent(pub Arc<Activity>);
+
+impl<K: Unpin> Body for AnswerBody<K> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -139,9 +143,9 @@ impl Body for AnswerBody {
     }
 }
 
-impl Drop for AnswerBody {
+impl Drop for UntilSent {
     fn drop(&mut self) {
-        self.activity.waits();
+        self.0.waits();
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::activity::{Activity, AnswerBody, RequestBody};
+use super::activity::{Activity, AnswerBody, RequestBody, UntilSent};
 use super::socket::Socket;
 use super::{Listener, Peer, Speaks, http2};
 
@@ -116,7 +116,7 @@ where
         if self.listener.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| AnswerBody { body, activity }))
+        Ok(response.map(|body| AnswerBody { body, _kept: UntilSent(activity) }))
     }
 }
 

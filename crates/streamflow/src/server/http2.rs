@@ -1,16 +1,14 @@
 //! A connection of HTTP/2, whose requests are answered side by side.
 
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::response::Response;
 use hyper::Request;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::Peer;
-use super::activity::{Activity, RequestBody};
+use super::activity::{Activity, AnswerBody, RequestBody};
 use super::connection::Connection;
 use super::socket::Socket;
 
@@ -100,7 +98,7 @@ where
         request.extensions_mut().insert(Peer { address: connection.peer, is_encrypted });
     }
     let response = (connection.listener.app)(request).await;
-    Ok(response.map(|body| StreamBody { body, _open: Box::new(open) }))
+    Ok(response.map(|body| AnswerBody { body, _kept: Box::new(open) as Box<dyn Send + Sync> }))
 }
 
 /// A request that is being answered; the last of a connection leaves it waiting for its client.
@@ -125,28 +123,5 @@ impl<F> Drop for StreamOpen<F> {
     }
 }
 
-/// The body of an answer, which ends with its request.
-struct StreamBody {
-    body: axum::body::Body,
-    _open: Box<dyn Send + Sync>,
-}
-
-impl Body for StreamBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// The body of an answer, with which its request ends.
+type StreamBody = AnswerBody<Box<dyn Send + Sync>>;
