@@ -175,8 +175,7 @@ pub struct MissingFeaturesBody {
 pub struct InvalidBody {
     /// What went wrong, starting with the field.
     pub error: String,
-    /// The field at fault, `body` for the body as a whole; not there for several fields or a parameter of the query.
-    #[schema(required = false)]
+    /// The field at fault, `body` for the body as a whole.
     pub field: String,
     /// The same as FastAPI writes it.
     pub detail: Vec<Detail>,
