@@ -175,17 +175,10 @@ pub struct MissingFeaturesBody {
 pub struct InvalidBody {
     /// What went wrong, starting with the field.
     pub error: String,
-    /// The field at fault, `body` for the body as a whole.
+    /// The field at fault, the first of several; `body` for the body as a whole.
     pub field: String,
     /// The same as FastAPI writes it.
     pub detail: Vec<Detail>,
-}
-
-/// The body of a 422 that names several fields.
-#[derive(Serialize)]
-struct FieldsBody {
-    error: String,
-    detail: Vec<Detail>,
 }
 
 /// One mistake in FastAPI's shape.
@@ -213,6 +206,12 @@ impl InvalidBody {
             field: invalid.field.unwrap_or_else(|| "body".to_owned()),
             detail: vec![Detail { kind: invalid.kind, loc, msg: invalid.message }],
         }
+    }
+
+    fn of_several(error: String, detail: Vec<Detail>) -> Self {
+        let named = detail.first().and_then(|first| first.loc.iter().rev().find_map(Value::as_str));
+        let field = named.unwrap_or("body").to_owned();
+        InvalidBody { error, field, detail }
     }
 }
 
@@ -287,7 +286,7 @@ impl IntoResponse for ApiError {
         let error = self.to_string();
         let body = match self {
             ApiError::Invalid(invalid) => Json(InvalidBody::new(invalid)).into_response(),
-            ApiError::Fields(detail) => Json(FieldsBody { error, detail }).into_response(),
+            ApiError::Fields(detail) => Json(InvalidBody::of_several(error, detail)).into_response(),
             ApiError::MissingFeatures { missing_features, .. } => {
                 Json(MissingFeaturesBody { error, missing_features }).into_response()
             }
