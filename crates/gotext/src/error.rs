@@ -39,4 +39,12 @@ pub enum Error {
     /// The text is no pattern of file names.
     #[error("syntax error in pattern")]
     Pattern,
+    /// The text is no regular expression of Go's.
+    #[error("error parsing regexp: {reason}: `{part}`")]
+    Regex {
+        /// Go's reason.
+        reason: &'static str,
+        /// The part of the pattern that is at fault.
+        part: String,
+    },
 }

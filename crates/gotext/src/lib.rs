@@ -1,8 +1,8 @@
-//! How Go spells numbers, durations, sizes, quotes and file patterns, as Prometheus's files, API, expressions and
+//! How Go spells numbers, durations, sizes, quotes, file patterns and regular expressions, as Prometheus's files, API, expressions and
 //! templates have them.
 //!
-//! What it is: pure functions between text and values, judged by Go's `strconv`, `path/filepath` and
-//! `encoding/json` and by Prometheus's `model.Duration` and template functions. What it is not: it knows no format of
+//! What it is: pure functions between text and values, judged by Go's `strconv`, `path/filepath`,
+//! `regexp` and `encoding/json` and by Prometheus's `model.Duration` and template functions. What it is not: it knows no format of
 //! which these texts are a part, and reads no file.
 //!
 //! Vocabulary: the *shortest* digits are the fewest that read back as the same number; a *general* number is Go's
@@ -10,7 +10,7 @@
 //! a number with four digits and a metric prefix.
 //!
 //! ```
-//! use streamflow_gotext::{Glob, format_duration_ms, parse_duration_ms, parse_float, quote, shortest};
+//! use streamflow_gotext::{Glob, Regex, format_duration_ms, parse_duration_ms, parse_float, quote, shortest};
 //!
 //! assert_eq!(parse_float("+Inf")?, f64::INFINITY);
 //! assert_eq!(shortest(1e6).to_string(), "1e+06");
@@ -18,6 +18,7 @@
 //! assert_eq!(format_duration_ms(90_000), "1m30s");
 //! assert_eq!(quote("a\n\"b\""), r#""a\n\"b\"""#);
 //! assert!(Glob::new("*.y?ml")?.is_match("rules.yaml"));
+//! assert!(!Regex::anchored(r"\w+")?.is_match("日本"));
 //! # Ok::<(), streamflow_gotext::Error>(())
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -27,6 +28,7 @@ mod error;
 mod glob;
 mod number;
 mod quote;
+mod regex;
 mod size;
 
 pub use duration::{format_duration_ms, humanize_duration, parse_duration_ms};
@@ -37,4 +39,5 @@ pub use number::{
     shortest, shortest_json,
 };
 pub use quote::{quote, quote_bytes, quote_char, unescape};
+pub use regex::{Captures, Regex};
 pub use size::{humanize, humanize_1024, parse_size};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Deserialize;
+use streamflow_gotext::Regex;
 
 use crate::md5::md5;
 
@@ -45,7 +45,7 @@ impl PartialEq for Relabel {
     fn eq(&self, other: &Self) -> bool {
         let parts = |rule: &Self| {
             let texts = (rule.separator.clone(), rule.target_label.clone(), rule.replacement.clone());
-            (rule.source_labels.clone(), rule.regex.to_string(), rule.modulus, rule.action, texts)
+            (rule.source_labels.clone(), rule.regex.as_str().to_owned(), rule.modulus, rule.action, texts)
         };
         parts(self) == parts(other)
     }
@@ -80,8 +80,7 @@ impl Written {
         self.check(action, &name)?;
         let regex = self.regex.as_deref().unwrap_or("(.*)");
         Ok(Relabel {
-            regex: Regex::new(&format!("^(?s:{regex})$"))
-                .map_err(|error| format!("regex {regex:?}: {error}"))?,
+            regex: Regex::anchored(regex).map_err(|error| format!("regex {regex:?}: {error}"))?,
             source_labels: self.source_labels.unwrap_or_default(),
             separator: self.separator.unwrap_or_else(|| ";".to_owned()),
             modulus: self.modulus.unwrap_or_default(),
@@ -153,7 +152,7 @@ impl Relabel {
             Action::LabelMap => {
                 for (name, value) in labels.clone() {
                     if self.regex.is_match(&name) {
-                        let name = self.regex.replace(&name, self.replacement.as_str()).into_owned();
+                        let name = self.regex.replace_all(&name, &self.replacement);
                         set(labels, name, value);
                     }
                 }
@@ -166,13 +165,11 @@ impl Relabel {
 
     fn replace(&self, value: &str, labels: &mut LabelMap) {
         let Some(captures) = self.regex.captures(value) else { return };
-        let (mut name, mut replaced) = (String::new(), String::new());
-        captures.expand(&self.target_label, &mut name);
+        let name = captures.expand(&self.target_label);
         if !is_label_name(&name) {
             return;
         }
-        captures.expand(&self.replacement, &mut replaced);
-        set(labels, name, replaced);
+        set(labels, name, captures.expand(&self.replacement));
     }
 }
 
@@ -197,7 +194,6 @@ pub(crate) fn is_label_name(name: &str) -> bool {
 
 /// A label name in which `$1` and `${name}` may stand.
 fn is_template(text: &str) -> bool {
-    // One of the rules of Prometheus, spelled for an engine without its repetitions of repetitions.
     let pattern = Regex::new(r"^(?:[a-zA-Z_]|\$\{\w+\}|\$\w+)(?:\w|\$\{\w+\}|\$\w+)*$");
     pattern.expect("a pattern without input").is_match(text)
 }

@@ -1,6 +1,6 @@
 //! Which values of a label are meant.
 
-use regex::Regex;
+use streamflow_gotext::{Error, Regex};
 
 /// How a label is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub enum MatchOp {
     NotRegex,
 }
 
-/// A condition on one label; a missing label has the empty value. Regular expressions are RE2's, anchored at both
-/// ends, `.` matches line ends; compiled once, here.
+/// A condition on one label; a missing label has the empty value. Regular expressions are Go's
+/// ([`Regex::matcher`]), anchored at both ends, `.` matches line ends; compiled once, here.
 #[derive(Debug, Clone)]
 pub struct Matcher {
     name: String,
@@ -47,7 +47,7 @@ impl PartialEq for Matcher {
 impl Matcher {
     /// # Errors
     /// When `op` is a regular expression's and `value` is none: the reason.
-    pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, regex::Error> {
+    pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, Error> {
         let (name, value) = (name.into(), value.into());
         let pattern = match op {
             MatchOp::Equal | MatchOp::NotEqual => Pattern::Texts(vec![value.clone()]),
@@ -108,7 +108,7 @@ impl Matcher {
     }
 }
 
-fn pattern(value: &str) -> Result<Pattern, regex::Error> {
+fn pattern(value: &str) -> Result<Pattern, Error> {
     match value {
         ".*" => return Ok(Pattern::Anything),
         ".+" => return Ok(Pattern::Something),
@@ -122,7 +122,7 @@ fn pattern(value: &str) -> Result<Pattern, regex::Error> {
         texts.sort();
         return Ok(Pattern::Texts(texts));
     }
-    let regex = Regex::new(&format!("^(?s:{value})$"))?;
+    let regex = Regex::matcher(value)?;
     Ok(Pattern::Regex { prefix: prefix_of(value).to_owned(), regex })
 }
 
@@ -181,11 +181,15 @@ mod tests {
             "a-b",
             "(a)|(b)",
             "(ab)c",
+            "ab{",
+            "a{,2}|b",
+            "\\Qa\\E.*",
+            "a(?i)B",
         ];
         let values =
             ["", "a", "b", "ab", "abb", "bc", "aa", "a\nb", "a.b", "A", "abc", "é", "éé", "a b", "a-b"];
         for pattern in patterns {
-            let regex = Regex::new(&format!("^(?s:{pattern})$")).unwrap();
+            let regex = Regex::matcher(pattern).unwrap();
             let matcher = Matcher::new("l", MatchOp::Regex, pattern).unwrap();
             let negative = Matcher::new("l", MatchOp::NotRegex, pattern).unwrap();
             for value in values {

@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use regex::Regex;
+use streamflow_gotext::Regex;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use crate::error::Error;
@@ -16,14 +16,12 @@ pub(super) fn label_replace(query: &RunningQuery, call: &Call, grid: Grid) -> Re
     let destination = string_argument(destination)?;
     let (replacement, source) = (string_argument(replacement)?, string_argument(source)?);
     let pattern = string_argument(pattern)?;
-    let regex = Regex::new(&format!("^(?s:{pattern})$"))
+    let regex = Regex::anchored(pattern)
         .map_err(|_| Error::Execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
     check_label_name(destination, "destination", "label_replace")?;
     set_labels(query, call, grid, destination, |labels| {
         let captures = regex.captures(labels.get(source).unwrap_or_default())?;
-        let mut value = String::new();
-        captures.expand(replacement, &mut value);
-        Some(value)
+        Some(captures.expand(replacement))
     })
 }
 

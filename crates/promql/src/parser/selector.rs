@@ -91,17 +91,7 @@ impl Parser<'_> {
     }
 
     fn matcher(&self, name: String, op: MatchOp, value: String, span: Span) -> Result<Matcher, Error> {
-        Matcher::new(name, op, value.clone()).map_err(|error| {
-            // The last line of such an error is its reason; those before show the place in the expression.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            let reason = match reason {
-                "unclosed group" => "missing closing )",
-                "unopened group" => "unexpected )",
-                other => other,
-            };
-            self.error(span, &format!("error parsing regexp: {reason}: `^(?s:{value})$`"))
-        })
+        Matcher::new(name, op, value).map_err(|error| self.error(span, &error.to_string()))
     }
 
     /// `[5m]` or `[1h:5m]` after an expression.

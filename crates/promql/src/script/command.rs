@@ -1,6 +1,6 @@
 //! The lines of a script as commands.
 
-use regex::Regex;
+use streamflow_gotext::Regex;
 use streamflow_gotext::{parse_duration_ms, parse_float};
 use streamflow_tsdb::Labels;
 

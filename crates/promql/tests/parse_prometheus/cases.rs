@@ -2,6 +2,18 @@
 
 /// The same here and in every Prometheus since 2.42.
 pub const AGREED: &[(&str, &str)] = &[
+    (
+        r#"x{a=~"a{2,1}"}"#,
+        "1:3: parse error: error parsing regexp: invalid repeat count: `{2,1}`",
+    ),
+    (
+        r#"x{a=~"*a"}"#,
+        "1:3: parse error: error parsing regexp: missing argument to repetition operator: `*`",
+    ),
+    (
+        r#"x{a=~"a**"}"#,
+        "1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`",
+    ),
     ("sum foo", r#"1:5: parse error: unexpected identifier "foo""#),
     ("sum", "sum"),
     ("sum by (a) foo", r#"1:12: parse error: unexpected identifier "foo" in aggregation"#),
@@ -600,7 +612,7 @@ pub const DIFFERENT: &[(&str, &str, &str)] = &[
     ),
     (
         r#"{a=~"("}"#,
-        "1:2: parse error: error parsing regexp: missing closing ): `^(?s:()$`",
+        "1:2: parse error: error parsing regexp: missing closing ): `(`",
         "1:2: parse error: error parsing regexp: missing closing ): `^(?:()$`",
     ),
     (
@@ -640,29 +652,14 @@ pub const DIFFERENT: &[(&str, &str, &str)] = &[
         r#"1:3: parse error: unexpected string "\"a\"" in label matching, expected identifier or "}""#,
     ),
     (
-        r#"x{a=~"a**"}"#,
-        r#"x{a=~"a**"}"#,
-        "1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`",
-    ),
-    (
         r#"x{a=~"[a"}"#,
-        "1:3: parse error: error parsing regexp: unclosed character class: `^(?s:[a)$`",
+        "1:3: parse error: error parsing regexp: missing closing ]: `[a`",
         "1:3: parse error: error parsing regexp: missing closing ]: `[a)$`",
     ),
     (
         r#"x{a=~"a)"}"#,
-        "1:3: parse error: error parsing regexp: unexpected ): `^(?s:a))$`",
+        "1:3: parse error: error parsing regexp: unexpected ): `a)`",
         "1:3: parse error: error parsing regexp: unexpected ): `^(?:a))$`",
-    ),
-    (
-        r#"x{a=~"*a"}"#,
-        "1:3: parse error: error parsing regexp: repetition operator missing expression: `^(?s:*a)$`",
-        "1:3: parse error: error parsing regexp: missing argument to repetition operator: `*`",
-    ),
-    (
-        r#"x{a=~"a{2,1}"}"#,
-        "1:3: parse error: error parsing regexp: invalid repetition count range, the start must be <= the end: `^(?s:a{2,1})$`",
-        "1:3: parse error: error parsing regexp: invalid repeat count: `{2,1}`",
     ),
     (
         "x[[5m]]",

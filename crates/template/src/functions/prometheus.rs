@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-use streamflow_gotext::{self as gotext, general, parse_duration_ms, shortest};
+use streamflow_gotext::{self as gotext, Regex, general, parse_duration_ms, shortest};
 
 use super::super::value::{Value, time_text};
 use super::{Environment, HANDLED_MAX};
@@ -64,7 +63,7 @@ pub fn args(values: &[Value]) -> Value {
 }
 
 fn regex(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|_| format!("error parsing regexp: {pattern:?} is no regular expression"))
+    Regex::new(pattern).map_err(|error| error.to_string())
 }
 
 /// Whether the pattern is found anywhere in the text.
@@ -78,11 +77,11 @@ pub fn re_replace_all(values: &[Value]) -> Answer {
     let regex = regex(&values[0].text())?;
     // A group is a part of its match, so that all matches together give for it the text at most.
     let groups = replacement.matches('$').count();
-    let most = regex.find_iter(&text).count() * replacement.len() + (groups + 1) * text.len();
+    let most = regex.count(&text) * replacement.len() + (groups + 1) * text.len();
     if most > HANDLED_MAX {
         return Err(format!("the text with its replacements may be longer than {HANDLED_MAX} bytes"));
     }
-    Ok(Value::String(regex.replace_all(&text, replacement).into_owned()))
+    Ok(Value::String(regex.replace_all(&text, &replacement)))
 }
 
 /// The first letter of every word in upper case.
