@@ -107,8 +107,7 @@ const BESIDE: Record<Task, readonly [name: string, title: string][]> = {
 
 function columnsOf(task: Task): readonly Column<StoredEvaluation>[] {
   const { name, title } = decidingOf(task);
-  const estimate = task === 'multiclass' ? [] : [estimateColumn(name)];
-  return [...FIRST, metricColumn(name, title), ...estimate, ...BESIDE[task].map((one) => metricColumn(...one)), timeColumn('at', 'Evaluated', ({ at }) => at)];
+  return [...FIRST, metricColumn(name, title), estimateColumn(name), ...BESIDE[task].map((one) => metricColumn(...one)), timeColumn('at', 'Evaluated', ({ at }) => at)];
 }
 
 const FIRST: readonly Column<StoredEvaluation>[] = [

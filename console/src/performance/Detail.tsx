@@ -34,7 +34,7 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
         {evaluation.may_know ? 'It was imported, and nobody has said that it was not trained on these rows: what is measured may be too good' : `It learned from ${evaluation.trained_on}`}
         {validation && <>, where its {decidingOf(task).title} on users it never saw was {formatNumber(validation.value, 3)} ({sayInterval(validation.interval)})</>}.
         {leftOut > 0 && <> {formatNumber(leftOut, 9)} rows of this month that it was trained on are left out.</>}
-        {estimated && <> {estimated.calibration}</>}
+        {estimated ? <> {estimated.calibration}</> : <> No estimate is made without labels: it needs labelled rows that the version was validated on, which an imported version has not, nor one whose month is gone or has too few labels.</>}
       </p>
       {realised && task === 'binary' && (
         <div class="curves">
@@ -98,7 +98,6 @@ function ConfusionTable({ counts }: { counts: Confusion }) {
 
 function MetricTable({ evaluation }: { evaluation: Evaluation }) {
   const task = taskOf(evaluation);
-  const estimates = task !== 'multiclass';
   const shown = metricsOf(task).filter(({ name }) => (name === 'business_value' ? realisedOf(evaluation, name)?.value != null : (realisedOf(evaluation, name) ?? estimatedOf(evaluation, name))));
   return (
     <div class="table-box metrics" tabIndex={0} role="region" aria-label="All metrics">
@@ -112,16 +111,12 @@ function MetricTable({ evaluation }: { evaluation: Evaluation }) {
             <th scope="col" class="num">
               95 % interval
             </th>
-            {estimates && (
-              <>
-                <th scope="col" class="num">
-                  Estimate
-                </th>
-                <th scope="col" class="num">
-                  Its band
-                </th>
-              </>
-            )}
+            <th scope="col" class="num">
+              Estimate
+            </th>
+            <th scope="col" class="num">
+              Its band
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -134,14 +129,10 @@ function MetricTable({ evaluation }: { evaluation: Evaluation }) {
                 </th>
                 <td class="num">{measured?.value == null ? '–' : <b>{formatNumber(measured.value, 4)}</b>}</td>
                 <td class="num">{measured?.interval ? sayInterval(measured.interval) : '–'}</td>
-                {estimates && (
-                  <>
-                    <td class="num estimate-cell" title={estimated?.reason ?? undefined}>
-                      {estimated?.value == null ? '–' : `≈ ${formatNumber(estimated.value, 4)}`}
-                    </td>
-                    <td class="num estimate-cell">{estimated?.band ? sayInterval(estimated.band) : '–'}</td>
-                  </>
-                )}
+                <td class="num estimate-cell" title={estimated?.reason ?? undefined}>
+                  {estimated?.value == null ? '–' : `≈ ${formatNumber(estimated.value, 4)}`}
+                </td>
+                <td class="num estimate-cell">{estimated?.band ? sayInterval(estimated.band) : '–'}</td>
               </tr>
             );
           })}

@@ -160,11 +160,9 @@ function Legend({ lines, task }: { lines: readonly Line[]; task: Task }) {
           {isError(task) ? 'up to here usual: the mean of at least six months before and three standard deviations' : 'from here on usual: the mean of at least six months before, less three standard deviations'}
         </li>
       )}
-      {task !== 'multiclass' && (
-        <li>
-          <Sample kind="estimate" /> estimate without labels: no label stands behind it
-        </li>
-      )}
+      <li>
+        <Sample kind="estimate" /> estimate without labels: no label stands behind it
+      </li>
     </ul>
   );
 }

@@ -63,8 +63,8 @@ mod words;
 
 pub use bootstrap::RESAMPLES;
 pub use cbpe::{
-    Bands, Calibration, Calibrator, Cbpe, CbpeSettings, Estimated, EstimatedValue, Isotonic,
-    MIN_ISOTONIC_ROWS, Platt,
+    Bands, Calibration, Calibrator, Cbpe, CbpeSettings, ClassCbpe, ClassCbpeSettings, ClassReference,
+    Estimated, EstimatedClasses, EstimatedValue, Isotonic, MIN_ISOTONIC_ROWS, Platt,
 };
 pub use chunk::{Chunk, Incomplete, Period, chunks_by_number, chunks_by_period, chunks_of_size};
 pub use confusion::{Confusion, Normalise, ValueMatrix};

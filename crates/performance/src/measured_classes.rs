@@ -12,7 +12,7 @@ use crate::interval::{Interval, normal_quantile, wilson};
 use crate::measured::MeasuredValue;
 use crate::measured_values::mean_interval;
 use crate::metric::Metric;
-use crate::multiclass::{MulticlassMetrics, of_confusion};
+use crate::multiclass::{MulticlassMetrics, numbers, of_confusion};
 use crate::ranking;
 
 /// The metrics of a classifier of several classes on a chunk of rows.
@@ -57,7 +57,7 @@ impl MeasuredClasses {
     pub fn measure(actual: &[usize], probabilities: &[Vec<f64>], seed: u64) -> Result<Self, Error> {
         let found = MulticlassMetrics::measure(actual, probabilities)?;
         let areas = Areas::new(actual, probabilities, found.confusion.len());
-        let resampled = resampled(&found.confusion, seed);
+        let (counts, resampled) = (numbers(&found.confusion), resampled(&found.confusion, seed));
         let metrics = Metric::MULTICLASS.map(|metric| {
             let (value, interval) = match metric {
                 Metric::LogLoss => (found.log_loss, loss_interval(actual, probabilities, found.log_loss)),
@@ -67,7 +67,7 @@ impl MeasuredClasses {
                     (found.accuracy, wilson(right as f64, found.rows as f64))
                 }
                 Metric::RocAucOvr => areas.mean(),
-                _ => (of_confusion(metric, &found.confusion), resampled.get(&metric).copied()),
+                _ => (of_confusion(metric, &counts), resampled.get(&metric).copied()),
             };
             (metric, MeasuredValue { value, interval: interval.filter(|_| value.is_some()) })
         });
@@ -111,7 +111,9 @@ fn resampled(confusion: &[Vec<u64>], seed: u64) -> BTreeMap<Metric, Interval> {
     }
     let cells = Cells::new(confusion.iter().flatten().copied().collect());
     let draw = |random: &mut Random| {
-        let drawn: Vec<Vec<u64>> = cells.draw(random).chunks(classes).map(<[u64]>::to_vec).collect();
+        let drawn = cells.draw(random);
+        let drawn: Vec<Vec<f64>> =
+            drawn.chunks(classes).map(|row| row.iter().map(|&n| n as f64).collect()).collect();
         METRICS.map(|metric| of_confusion(metric, &drawn))
     };
     let intervals = percentile_intervals(seed, draw);

@@ -69,7 +69,7 @@ impl MulticlassMetrics {
         for (&actual, &predicted) in actual.iter().zip(&predicted) {
             confusion[actual][predicted] += 1;
         }
-        let counts = Counts::new(&confusion);
+        let counts = Counts::new(&numbers(&confusion));
         let recall = ByClass::new(|class| ratio(counts.right[class], counts.actual[class]), &counts);
         let losses = actual
             .iter()
@@ -97,8 +97,13 @@ impl MulticlassMetrics {
     }
 }
 
+/// Counts as numbers, which expected counts are from the start.
+pub(crate) fn numbers(confusion: &[Vec<u64>]) -> Vec<Vec<f64>> {
+    confusion.iter().map(|row| row.iter().map(|&count| count as f64).collect()).collect()
+}
+
 /// A metric of the confusion matrix; `None` for all others.
-pub(crate) fn of_confusion(metric: Metric, confusion: &[Vec<u64>]) -> Option<f64> {
+pub(crate) fn of_confusion(metric: Metric, confusion: &[Vec<f64>]) -> Option<f64> {
     let counts = Counts::new(confusion);
     let f1 = |class| ratio(2.0 * counts.right[class], counts.actual[class] + counts.predicted[class]);
     match metric {
@@ -130,7 +135,8 @@ fn check(actual: &[usize], probabilities: &[Vec<f64>]) -> Result<usize, Error> {
     Ok(classes)
 }
 
-fn largest(row: &[f64]) -> usize {
+/// The class of the largest probability, the first of several.
+pub(crate) fn largest(row: &[f64]) -> usize {
     (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }
 
@@ -143,15 +149,14 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(confusion: &[Vec<u64>]) -> Self {
+    fn new(confusion: &[Vec<f64>]) -> Self {
         let classes = 0..confusion.len();
-        let sum = |cells: &mut dyn Iterator<Item = u64>| cells.sum::<u64>() as f64;
-        let actual: Vec<f64> = confusion.iter().map(|row| sum(&mut row.iter().copied())).collect();
+        let actual: Vec<f64> = confusion.iter().map(|row| row.iter().sum()).collect();
         Self {
             rows: actual.iter().sum(),
-            right: classes.clone().map(|class| confusion[class][class] as f64).collect(),
+            right: classes.clone().map(|class| confusion[class][class]).collect(),
             actual,
-            predicted: classes.map(|class| sum(&mut confusion.iter().map(|row| row[class]))).collect(),
+            predicted: classes.map(|class| confusion.iter().map(|row| row[class]).sum()).collect(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod bands;
 mod calibration;
+mod class_bands;
+mod classes;
 mod isotonic;
 mod platt;
 mod reference;
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, Calibrator, MIN_ISOTONIC_ROWS};
+pub use classes::{ClassCbpe, ClassCbpeSettings, ClassReference, EstimatedClasses};
 pub use isotonic::Isotonic;
 pub use platt::Platt;
 

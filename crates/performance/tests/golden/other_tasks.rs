@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use streamflow_performance::{
-    ByClass, ErrorMetric, Incomplete, MulticlassMetrics, RegressionMetrics, chunks_of_size, mean_pinball_loss,
+    ByClass, Calibration, Calibrator, ClassCbpe, ClassCbpeSettings, ClassReference, ErrorMetric, Incomplete,
+    Metric, MulticlassMetrics, RegressionMetrics, Rows, chunks_of_size, mean_pinball_loss,
 };
 
 use super::{Comparison, cases, golden, numbers};
@@ -122,4 +123,43 @@ fn chunks_have_the_librarys_borders() {
         assert_eq!(serde_json::to_value(keys).unwrap(), case["keys"], "{case}");
         assert_eq!(serde_json::to_value(lengths).unwrap(), case["lengths"], "{case}");
     }
+}
+
+#[test]
+fn multiclass_estimates_are_those_of_nannyml() {
+    let document: Value = serde_json::from_str(include_str!("multiclass_estimates.json")).unwrap();
+    let classes = ["basic", "plus", "premium"].map(str::to_owned);
+    let mut comparison = Comparison::default();
+    for case in cases(&document) {
+        let table = |side: &Value| side["p"].as_array().unwrap().iter().map(numbers).collect::<Vec<_>>();
+        let actual: Vec<usize> = numbers(&case["reference"]["actual"]).iter().map(|&k| k as usize).collect();
+        let (reference, analysis) = (table(&case["reference"]), table(&case["analysis"]));
+        let calibration = |class: usize| {
+            let labels = actual.iter().map(|&actual| Some(actual == class)).collect();
+            let scores = reference.iter().map(|row| row[class]).collect();
+            let isotonic = case["calibrated"][class] == true;
+            let calibrator = match isotonic {
+                true => Calibrator::isotonic(&Rows::at_threshold(labels, scores, 0.5).unwrap()),
+                false => Calibrator::None,
+            };
+            Calibration { calibrator, ece_before: None, ece_after: None, reason: String::new() }
+        };
+        let folds = vec![0; actual.len()];
+        let known =
+            ClassReference { classes: &classes, actual: &actual, probabilities: &reference, folds: &folds };
+        let calibrations = (0..3).map(calibration).collect();
+        let cbpe = ClassCbpe::with_calibrations(known, calibrations, ClassCbpeSettings::default()).unwrap();
+        let found = cbpe.estimate(&analysis).unwrap().metrics;
+        // The library rounds sums of chances to five decimals on the way to an area.
+        for (key, metric, tolerance) in [
+            ("roc_auc", Metric::RocAucOvr, 5e-7),
+            ("f1", Metric::MacroF1, 1e-12),
+            ("recall", Metric::BalancedAccuracy, 1e-12),
+            ("accuracy", Metric::Accuracy, 1e-12),
+        ] {
+            let what = format!("{} {key}", case["name"]);
+            comparison.near(&what, found[&metric].value, &case["expected"][key], tolerance);
+        }
+    }
+    comparison.finish(3 * 4);
 }

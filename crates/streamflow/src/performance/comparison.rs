@@ -106,7 +106,7 @@ fn squares(numbers: &Numbers) -> Vec<f64> {
 
 /// Whether each row, with or without a label, is predicted right by both versions.
 fn right(production: &Classes, candidate: &Classes) -> Vec<(bool, bool)> {
-    let mut all = vec![(false, false); production.rows];
+    let mut all = vec![(false, false); production.probabilities.len()];
     let right = production.labelled.are_right().zip(candidate.labelled.are_right());
     for (row, right) in production.labelled.rows.iter().zip(right) {
         all[*row] = right;

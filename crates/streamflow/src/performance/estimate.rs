@@ -1,16 +1,16 @@
 //! What a version's scores suggest of its performance where labels are missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_model::{Answers, FeatureColumn, Features, Labels, TrainSettings, train};
 use streamflow_performance::{
-    Cbpe, CbpeSettings, Dle, ErrorMetric, Estimated, EstimatedValue, Labelled, MIN_REFERENCE_CHUNKS, Metric,
-    Rows,
+    Calibrator, Cbpe, CbpeSettings, ClassCbpe, ClassCbpeSettings, ClassReference, Dle, ErrorMetric,
+    Estimated, EstimatedValue, Labelled, MIN_REFERENCE_CHUNKS, Metric, Rows,
 };
 
-use super::judged::Numbers;
+use super::judged::{Classes, Numbers};
 use super::scored::Scored;
 
 /// The column of a learner of errors that holds the model's prediction.
@@ -39,6 +39,46 @@ pub fn of_scores(
     let cbpe = Cbpe::fit(reference, folds, settings)?;
     let calibration = cbpe.calibration().reason.clone();
     Ok(Some(Estimate { estimated: cbpe.estimate(rows), calibration }))
+}
+
+/// Of a classifier of several classes: each calibrated probability is taken for the chance of its class. None where the
+/// reference has fewer than two of the classes.
+pub fn of_classes(
+    (reference, folds): (&Classes, &[u32]),
+    month: &Classes,
+    seed: u64,
+) -> anyhow::Result<Option<Estimate>> {
+    let rows = &reference.labelled;
+    let seen: BTreeSet<usize> =
+        rows.actual.iter().copied().filter(|class| *class < reference.known).collect();
+    if seen.len() < 2 {
+        return Ok(None);
+    }
+    let folds: Vec<u32> = rows.rows.iter().map(|&row| folds[row]).collect();
+    let (classes, probabilities) = (&rows.classes[..reference.known], &rows.probabilities);
+    let known = ClassReference { classes, actual: &rows.actual, probabilities, folds: &folds };
+    let cbpe = ClassCbpe::fit(known, ClassCbpeSettings { seed, ..ClassCbpeSettings::default() })?;
+    let found = cbpe.estimate(&month.probabilities)?;
+    let (rows, metrics) = (found.rows, found.metrics);
+    let estimated = Estimated { rows, scored: rows, used: rows, expected_positives: 0.0, metrics };
+    Ok(Some(Estimate { estimated, calibration: calibration_of(&cbpe) }))
+}
+
+fn calibration_of(cbpe: &ClassCbpe) -> String {
+    let all = cbpe.calibrations();
+    let calibrated = all.iter().filter(|found| found.calibrator != Calibrator::None).count();
+    let divided = "and those of a row are divided by their sum";
+    let why = "calibrating on other folds makes the calibration error";
+    match calibrated {
+        0 => format!("Probabilities are not calibrated: {why} of no class smaller."),
+        some if some == all.len() => {
+            format!("The probabilities of every class are calibrated, since {why} smaller, {divided}.")
+        }
+        some => format!(
+            "The probabilities of {some} of {} classes are calibrated, those where {why} smaller, {divided}.",
+            all.len()
+        ),
+    }
 }
 
 /// Of a regression: a learner learns the size of the errors on the reference from the features and the prediction, and is

@@ -38,8 +38,7 @@ pub struct Evaluation {
     pub may_know: bool,
     /// What the labels say; none where the month has none.
     pub realised: Option<Realised>,
-    /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels, and of several
-    /// classes, for which nothing is estimated.
+    /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels.
     pub estimated: Option<Estimate>,
     /// The deciding metric of the version on rows it was not trained on: what it promised.
     pub validation: Option<Validated>,
@@ -212,6 +211,9 @@ impl Reference {
         match (&self.scored.judged, &scored.judged) {
             (Judged::Binary(reference), Judged::Binary(rows)) => {
                 estimate::of_scores(reference, &self.folds, rows, seed)
+            }
+            (Judged::Multiclass(reference), Judged::Multiclass(rows)) => {
+                estimate::of_classes((reference, &self.folds), rows, seed)
             }
             (Judged::Regression(reference), Judged::Regression(rows)) => {
                 let reference = (&self.scored, reference);

@@ -13,8 +13,8 @@ pub enum Judged {
 
 /// Rows of a classifier of several classes.
 pub struct Classes {
-    /// Rows with and without a label.
-    pub rows: usize,
+    /// The probability of each class that the version knows, of all rows, with and without a label.
+    pub probabilities: Vec<Vec<f64>>,
     /// Those with one.
     pub labelled: ClassRows,
     /// How many of the classes the version knows: the first ones.
@@ -38,7 +38,7 @@ impl Judged {
             }
             (Labels::Multiclass { codes, classes: names }, Answers::Probabilities(probabilities)) => {
                 let labelled = ClassRows::new(classes, &probabilities, &codes, &names);
-                Self::Multiclass(Classes { rows: codes.len(), labelled, known: classes.len() })
+                Self::Multiclass(Classes { probabilities, labelled, known: classes.len() })
             }
             (Labels::Regression(truths), Answers::Value(predictions)) => {
                 if let Some(value) = predictions.iter().find(|value| !value.is_finite()) {
@@ -77,7 +77,7 @@ impl Judged {
                 rows.labels().iter().zip(rows.scores()).map(loss).collect()
             }
             Self::Multiclass(classes) => {
-                let mut losses = vec![f64::NAN; classes.rows];
+                let mut losses = vec![f64::NAN; classes.probabilities.len()];
                 for (row, loss) in classes.labelled.rows.iter().zip(classes.labelled.log_losses()) {
                     losses[*row] = loss;
                 }

@@ -24,6 +24,10 @@ use crate::store::labels::Label;
 const UNLIKE: f64 = 0.1;
 const SIGNIFICANT: f64 = 0.05;
 
+/// What is said of a regression whose answers lack labels: its errors are learned from the features.
+const NO_ESTIMATE: &str = "No estimate is made for answers of a regression without labels, since kept answers are read without \
+     their features here; `streamflow evaluate` estimates the error of a month.";
+
 /// What a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -231,6 +235,9 @@ impl Group {
             estimated,
             notes: Vec::new(),
         };
+        if task == Task::Regression && labelled < rows {
+            found.notes.push(NO_ESTIMATE.to_owned());
+        }
         found.notes.extend(unlike(&self)?);
         found.notes.extend(found.contradiction(metric));
         Ok(found)

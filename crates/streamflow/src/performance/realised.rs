@@ -82,7 +82,7 @@ impl Realised {
         let MeasuredClasses { metrics, confusion, classes, .. } =
             MeasuredClasses::measure(&rows.actual, &rows.probabilities, seed)?;
         let table = ClassTable { names: rows.classes.clone(), known: found.known, classes, confusion };
-        Ok(Self::of(found.rows, rows.rows.len(), metrics, Details::Multiclass(table)))
+        Ok(Self::of(found.probabilities.len(), rows.rows.len(), metrics, Details::Multiclass(table)))
     }
 
     fn of_numbers(numbers: &Numbers) -> anyhow::Result<Self> {

@@ -66,10 +66,9 @@ fn html(evaluation: &Evaluation) -> String {
         reason = escape(evaluation.verdict.reason()),
         subject = escape(&subject(evaluation)),
         metrics = metrics(evaluation),
-        note = match (estimated, evaluation.task) {
-            (Some(estimated), task) => estimate_note(estimated, task),
-            (None, Task::Multiclass) => format!(r#"<p class="estimate">{NO_ESTIMATE}</p>"#),
-            (None, _) => String::new(),
+        note = match estimated {
+            Some(estimated) => estimate_note(estimated, evaluation.task),
+            None => format!(r#"<p class="estimate">{NO_ESTIMATE}</p>"#),
         },
         drawings = realised.map(drawings).unwrap_or_default(),
     )
@@ -94,9 +93,9 @@ fn subject(evaluation: &Evaluation) -> String {
     )
 }
 
-/// What stands where a task has no estimate.
-const NO_ESTIMATE: &str =
-    "Nothing is estimated for several classes: what the version is worth is known where labels are.";
+/// What stands where there is no estimate.
+const NO_ESTIMATE: &str = "No estimate is made without labels: it needs labelled rows that the version was validated on, which an \
+     imported version has not, nor one whose month is gone or has too few labels.";
 
 /// The metrics of the table: the business value is one where the configuration says what predictions are worth.
 fn shown(evaluation: &Evaluation) -> Vec<Metric> {
@@ -126,26 +125,21 @@ fn estimate_note(estimate: &Estimate, task: Task) -> String {
 }
 
 fn metrics(evaluation: &Evaluation) -> String {
-    let has_estimates = evaluation.task != Task::Multiclass;
     let mut rows = String::new();
     for metric in shown(evaluation) {
         let [measured, guessed] = cells(metric, evaluation);
         let about = metric.about();
-        let guessed = match has_estimates {
-            true => format!(r#"<td class="estimate">{}</td>"#, escape(&guessed)),
-            false => String::new(),
-        };
         let _ = write!(
             rows,
-            r#"<tr><th scope="row">{}<small>{}</small></th><td>{}</td>{guessed}</tr>"#,
+            r#"<tr><th scope="row">{}<small>{}</small></th><td>{}</td><td class="estimate">{}</td></tr>"#,
             about.name,
             escape(about.help),
             escape(&measured),
+            escape(&guessed),
         );
     }
-    let estimate = if has_estimates { r#"<th scope="col">Estimate</th>"# } else { "" };
     format!(
-        r#"<table class="plain measured"><thead><tr><th scope="col">Metric</th><th scope="col">Measured, 95 % interval</th>{estimate}</tr></thead><tbody>{rows}</tbody></table>"#
+        r#"<table class="plain measured"><thead><tr><th scope="col">Metric</th><th scope="col">Measured, 95 % interval</th><th scope="col">Estimate</th></tr></thead><tbody>{rows}</tbody></table>"#
     )
 }
 
@@ -305,22 +299,18 @@ fn confusion(realised: &Realised) -> String {
 
 /// The evaluation as a command prints it.
 pub fn text(evaluation: &Evaluation) -> String {
-    let has_estimates = evaluation.task != Task::Multiclass;
-    let mut table = match has_estimates {
-        true => table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]),
-        false => table(["METRIC", "MEASURED (95 %)"]),
-    };
+    let mut table = table(["METRIC", "MEASURED (95 %)", "ESTIMATE"]);
     for metric in shown(evaluation) {
         let [measured, guessed] = cells(metric, evaluation);
-        match has_estimates {
-            true => table.add_row([metric.name(), &measured, &guessed]),
-            false => table.add_row([metric.name(), &measured]),
-        };
+        table.add_row([metric.name(), &measured, &guessed]);
     }
     let line = evaluation.line().unwrap_or_else(|| {
         format!("[performance] not measured: no row of {} has a label", evaluation.period)
     });
     let mut text = format!("{}\n\n{table}\n", subject(evaluation));
+    if evaluation.estimated.is_none() {
+        text.push_str(&format!("\n{NO_ESTIMATE}\n"));
+    }
     if let Some(segments) = evaluation.segments.as_ref().filter(|found| !found.worst.is_empty()) {
         let loss = loss_words(evaluation.task);
         text.push_str(&format!("\nWhere it is most wrong ({loss} above the other rows):\n"));

@@ -119,7 +119,14 @@ fn one_of_three_classes_is_learned_served_monitored_and_learned_anew() {
     let evaluation = project.json(&["evaluate", "--as-of", MONTHS[1]]);
     let details = &evaluation["realised"]["details"]["multiclass"];
     assert_eq!(details["names"], serde_json::json!(["basic", "plus", "premium"]));
-    assert!(evaluation["estimated"].is_null() && evaluation["task"] == "multiclass");
+    assert_eq!(evaluation["task"], "multiclass");
+    // The columns are as they were, so that the estimate follows the validation.
+    let estimated = &evaluation["estimated"]["estimated"]["metrics"]["log_loss"];
+    let (value, validated) = (estimated["value"].as_f64().unwrap(), &evaluation["validation"]["value"]);
+    assert!((value / validated.as_f64().unwrap() - 1.0).abs() < 0.25, "{estimated} {validated}");
+    assert!(estimated["band"]["low"].as_f64().unwrap() < value, "{estimated}");
+    let text = project.ok(&["evaluate", "--as-of", MONTHS[1]]);
+    assert!(text.contains("ESTIMATE") && text.contains("roc_auc_ovr"), "{text}");
 }
 
 #[test]
