@@ -271,6 +271,8 @@ export interface Login {
 /** A version of the model. */
 export interface ModelVersion {
   created: string;
+  /** How it came to be, in a few words: `trained, 327 trees, sigmoid`, or `imported XGBoost UBJSON`. */
+  how: string;
   metrics: Record<string, unknown>;
   origin: Origin | null;
   production: boolean;

@@ -137,6 +137,7 @@ function columnsOf({ versions, shadow }: ModelList, production: ModelVersion | u
       cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">{version.version === shadow ? 'Shadow' : 'Candidate'}</Chip>),
     },
     { key: 'task', title: 'Task', className: 'when', value: (version) => version.task },
+    { key: 'how', title: 'How', value: (version) => version.how },
     ...metrics.map(({ name, title }) => ({
       key: name,
       title,

@@ -220,6 +220,7 @@ impl Comparison {
             target_drift,
             quality: Some(quality),
             weighted: None,
+            target_change: None,
             columns,
         })
     }

@@ -72,7 +72,8 @@ pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
 pub use quality::{ALMOST_CONSTANT_SHARE, Quality, RowFacts, TableQuality};
 pub use report::{
     CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,
-    MissingReport, NotTested, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetDrift,
+    MissingReport, NotTested, NumericSummary, Report, SCHEMA_VERSION, SideSummary, Status, TargetChange,
+    TargetDrift, TargetMeasure,
 };
 pub use settings::{DRIFT_SHARE_THRESHOLD, DriftSettings, RuleSet, Untested};
 pub use share::Share;

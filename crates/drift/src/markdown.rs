@@ -25,6 +25,10 @@ impl Report {
         if let Some(target) = &self.target_drift {
             let _ = writeln!(text, "\nTarget drift {}: {}.", number(target.difference), self::target(target));
         }
+        if let Some(change) = &self.target_change {
+            let (difference, words) = (number(change.difference), change.words());
+            let _ = writeln!(text, "\nTarget drift {difference}: {}: {words}.", cell(&change.column));
+        }
         if self.drifted_columns > 0 {
             text += "\n| Column | What changed | Score | Threshold | p (adjusted) |\n|---|---|--:|--:|--:|\n";
             self.drifted().for_each(|column| row(&mut text, column));

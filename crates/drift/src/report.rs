@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
 use crate::explain;
-use crate::format::{count, grouped};
+use crate::format::{count, grouped, percent};
 use crate::importance::WeightedDrift;
 use crate::methods::ScoreKind;
 use crate::quality::Quality;
@@ -39,6 +39,9 @@ pub struct Report {
     pub not_tested: Vec<NotTested>,
     /// Change of the label; none when a side has no labels or they are not of two classes.
     pub target_drift: Option<TargetDrift>,
+    /// Change of a label that is not of two classes; none of one that is, where nobody has said it, and in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_change: Option<TargetChange>,
     /// What stands out in each table by itself; none in reports of the time before it was looked at.
     #[serde(default)]
     pub quality: Option<Quality>,
@@ -176,6 +179,45 @@ pub struct TargetDrift {
     pub difference: f64,
     /// Interval of `current_rate − reference_rate`, with its sign.
     pub change_interval: ConfidenceInterval,
+}
+
+/// How far a label of several classes, or a numerical one, moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetChange {
+    /// The label.
+    pub column: String,
+    /// What `difference` is.
+    pub measure: TargetMeasure,
+    /// At least 0.
+    pub difference: f64,
+}
+
+/// How the labels of two tables are held against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetMeasure {
+    /// Half the sum of the differences of the classes' shares, 0 to 1.
+    ClassShares,
+    /// The difference of the means in standard deviations of the reference.
+    StandardDeviations,
+}
+
+impl TargetChange {
+    /// The change in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.measure {
+            TargetMeasure::ClassShares => {
+                format!(
+                    "the shares of its classes differ by {}, half the sum of their differences",
+                    percent(self.difference)
+                )
+            }
+            TargetMeasure::StandardDeviations => {
+                format!("its mean lies {:.3} standard deviations of the reference away", self.difference)
+            }
+        }
+    }
 }
 
 /// An interval that holds the estimated quantity in `confidence` of repetitions.

@@ -7,8 +7,8 @@ mod schema;
 use schema::violations;
 use serde_json::Value;
 use streamflow_drift::{
-    Column, Comparison, Decision, DriftSettings, Error, Method, Report, RowFacts, RuleSet, Status, Untested,
-    Values, compare, compare_column,
+    Column, Comparison, Decision, DriftSettings, Error, Method, Report, RowFacts, RuleSet, Status,
+    TargetChange, TargetMeasure, Untested, Values, compare, compare_column,
 };
 
 fn wave(name: &str, rows: i32, make: impl Fn(f64) -> f64) -> Column {
@@ -124,12 +124,35 @@ fn json_is_as_its_schema_says() {
     for profile in [RuleSet::Calibrated, RuleSet::Evidently] {
         let mut report = compare(&reference, &current, &settings(profile)).unwrap();
         report.weigh("churn version 3", &[("shifted".to_owned(), 2.0), ("still".to_owned(), 1.0)]);
+        let (column, measure) = ("plan".to_owned(), TargetMeasure::ClassShares);
+        report.target_change = Some(TargetChange { column, measure, difference: 0.125 });
         let mut json: Value = serde_json::from_str(&report.to_json()).unwrap();
         assert!(json["weighted"]["drift_share"].is_number());
         assert_eq!(violations(&schema, &schema, &json, ""), Vec::<String>::new());
         json["columns"][1]["effect_size"] = Value::from("large");
         json["decision"] = Value::from("MAYBE");
         assert_eq!(violations(&schema, &schema, &json, "").len(), 2);
+    }
+}
+
+#[test]
+fn the_change_of_a_label_that_is_not_of_two_classes_is_told() {
+    let table = || vec![wave("x", 100, |x| x), labels("<plan>", 100, &["basic", "plus", "max"])];
+    let mut report = compare(&table(), &table(), &DriftSettings::default()).unwrap();
+    assert!(report.to_html().contains("<dd>unknown: no labels of two classes"));
+    for (measure, difference, words) in [
+        (TargetMeasure::ClassShares, 0.0412, "the shares of its classes differ by 4.1 %, half the sum"),
+        (
+            TargetMeasure::StandardDeviations,
+            1.25,
+            "its mean lies 1.250 standard deviations of the reference away",
+        ),
+    ] {
+        report.target_change = Some(TargetChange { column: "<plan>".to_owned(), measure, difference });
+        let html = report.to_html();
+        let expected = format!("<dt>Target drift</dt><dd><bdi>&lt;plan&gt;</bdi>: {words}");
+        assert!(html.contains(&expected) && !html.contains("unknown: no labels"), "{expected}");
+        assert!(report.to_markdown().contains(words), "{}", report.to_markdown());
     }
 }
 

@@ -56,6 +56,19 @@ impl Trained {
         save(directory, &contents)
     }
 
+    /// How a saved version was trained, without its trees; none of an imported one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Damaged`].
+    pub fn record_of(directory: &Path) -> Result<Option<TrainingRecord>, Error> {
+        let path = directory.join(TRAINING);
+        if directory.join(IMPORT).exists() {
+            return Ok(None);
+        }
+        let bytes = read_file(&path)?;
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::damaged(&path, error))
+    }
+
     /// Reads what [`Trained::save`] wrote.
     ///
     /// # Errors
@@ -239,6 +252,11 @@ impl Files {
             Cover::decode(bytes, &boosters).map_err(|e| Error::damaged(path, e))
         };
         let explaining = Explaining::new(cover.map(decode).transpose()?);
+        let record: TrainingRecord = self.json(TRAINING)?;
+        let (path, _) = self.get(TRAINING);
+        let boosters = boosters
+            .with_isotonic(record.selection.isotonic)
+            .map_err(|reason| Error::damaged(path, reason))?;
         Ok(Model { schema, predictor: Predictor::Trained(boosters), threshold, explaining })
     }
 }

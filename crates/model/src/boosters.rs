@@ -4,6 +4,7 @@ use streamflow_inference::TreeSum;
 
 use crate::Task;
 use crate::ensemble::{Ensemble, sigmoid};
+use crate::isotonic::IsotonicCalibrated;
 
 /// How scores become an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Boosters {
     ensembles: Vec<Ensemble>,
     /// The same, for many rows.
     sums: Vec<TreeSum>,
+    /// What becomes of a probability of two classes.
+    isotonic: Option<IsotonicCalibrated>,
 }
 
 /// What a model says of a row.
@@ -100,7 +103,7 @@ impl Answers {
 /// The sums follow from the ensembles, and keep what they were asked for.
 impl PartialEq for Boosters {
     fn eq(&self, other: &Boosters) -> bool {
-        self.link == other.link && self.ensembles == other.ensembles
+        self.link == other.link && self.ensembles == other.ensembles && self.isotonic == other.isotonic
     }
 }
 
@@ -146,7 +149,33 @@ impl Boosters {
         }
         ensembles.iter().try_for_each(Ensemble::check)?;
         let sums = ensembles.iter().map(Ensemble::sum).collect::<Result<_, _>>()?;
-        Ok(Boosters { link, ensembles, sums })
+        Ok(Boosters { link, ensembles, sums, isotonic: None })
+    }
+
+    /// With a curve that corrects probabilities.
+    ///
+    /// # Errors
+    /// A sentence: a curve of a model that has not two classes, or one that is none.
+    pub fn with_isotonic(mut self, isotonic: Option<IsotonicCalibrated>) -> Result<Boosters, String> {
+        if let Some(found) = &isotonic {
+            found.check()?;
+            if self.link != Link::LogOdds {
+                return Err(format!("{} has no isotonic calibration", self.link.task().words()));
+            }
+        }
+        self.isotonic = isotonic;
+        Ok(self)
+    }
+
+    /// The curve that corrects probabilities, where there is one.
+    pub fn isotonic(&self) -> Option<&IsotonicCalibrated> {
+        self.isotonic.as_ref()
+    }
+
+    /// The probability of log-odds.
+    fn probability(&self, score: f64) -> f64 {
+        let probability = sigmoid(score);
+        self.isotonic.as_ref().map_or(probability, |found| found.apply(probability))
     }
 
     pub fn task(&self) -> Task {
@@ -169,7 +198,7 @@ impl Boosters {
     pub fn answer(&self, row: &[f64]) -> Answer {
         match self.link {
             // Without a list of scores: this is what a request waits for.
-            Link::LogOdds => Answer::Probability(sigmoid(self.ensembles[0].score(row))),
+            Link::LogOdds => Answer::Probability(self.probability(self.ensembles[0].score(row))),
             Link::Identity => Answer::Value(self.ensembles[0].score(row)),
             link => link.answer(self.ensembles.iter().map(|ensemble| ensemble.score(row)).collect()),
         }
@@ -180,7 +209,7 @@ impl Boosters {
         let scores: Vec<Vec<f64>> = self.sums.iter().map(|sum| sum.scores(rows)).collect();
         match (self.link, answers) {
             (Link::LogOdds, Answers::Probability(all)) => {
-                all.extend(scores[0].iter().map(|score| sigmoid(*score)))
+                all.extend(scores[0].iter().map(|score| self.probability(*score)))
             }
             (Link::Identity, Answers::Value(all)) => all.extend(&scores[0]),
             (link, answers) => (0..scores[0].len()).for_each(|row| {

@@ -1,5 +1,7 @@
 //! How a model was trained, in words.
 
+use streamflow_performance::MIN_ISOTONIC_ROWS;
+
 use crate::settings::{Calibration, ClassWeight, Validation};
 use crate::{Direction, TrainingRecord};
 
@@ -59,8 +61,43 @@ impl TrainingRecord {
                 "calibration",
                 "none: the held-out rows lack a class, or larger scores are less likely there".to_owned(),
             )),
-            (None, Calibration::None) => {}
+            (None, Calibration::Isotonic | Calibration::None) => {}
+        }
+        match (&selection.isotonic, settings.calibration) {
+            (Some(found), _) => lines.push((
+                "calibration",
+                format!("isotonic, {} knots, by {} held-out rows", found.curve.knots().len(), found.rows),
+            )),
+            (None, Calibration::Isotonic) => lines.push((
+                "calibration",
+                format!(
+                    "none: isotonic calibration needs {MIN_ISOTONIC_ROWS} held-out rows whose larger scores are the more likely ones; \
+                     \"sigmoid\" needs fewer"
+                ),
+            )),
+            (None, Calibration::Sigmoid | Calibration::None) => {}
         }
         lines
+    }
+
+    /// How it was trained in a few words, for lists: `trained, 327 trees, sigmoid`.
+    pub fn summary(&self) -> String {
+        let (settings, selection) = (&self.settings, &self.selection);
+        let trees = if selection.rounds == 1 { "tree" } else { "trees" };
+        let calibration = match (&selection.calibration, &selection.isotonic) {
+            (Some(_), _) => Some("sigmoid"),
+            (None, Some(_)) => Some("isotonic"),
+            (None, None) => (settings.calibration != Calibration::None).then_some("not calibrated"),
+        };
+        let words = [
+            (settings.validation == Validation::Time).then_some("validated by time"),
+            (settings.class_weight != ClassWeight::Equal).then_some("weighted"),
+            (!settings.monotone.is_empty()).then_some("monotone"),
+            settings.search.map(|_| "searched"),
+            calibration,
+        ];
+        let mut summary = format!("trained, {} {trees}", selection.rounds);
+        words.into_iter().flatten().for_each(|word| summary.extend([", ", word]));
+        summary
     }
 }

@@ -151,6 +151,13 @@ pub enum Error {
         /// What is predicted.
         task: crate::Task,
     },
+    /// Isotonic calibration of several classes.
+    #[error(
+        "calibration is \"isotonic\", and is not for {}: a curve for each class would bend it without regard for the \
+         others, and dividing by the sum would bend it again; expected \"sigmoid\", which corrects them together, or \"none\"",
+        crate::Task::Multiclass.words()
+    )]
+    IsotonicOfClasses,
     /// A class weight of a class that no training row has.
     #[error("class_weight names the class {class:?}; expected one of those of the training rows: {classes}")]
     UnknownClass {

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::boosters::{Answers, Link};
 use crate::boosting::{
     self, BinnedRows, Evaluation, Labels, Loss, Rounds, TrainingData, TreeSettings, mean_loss,
 };
 use crate::calibration::Calibrated;
 use crate::ensemble::Ensemble;
+use crate::ensemble::sigmoid;
+use crate::isotonic::IsotonicCalibrated;
 use crate::labels::Target;
 use crate::metrics::best_f1_threshold;
 use crate::search::{self, Progress};
@@ -39,6 +40,9 @@ pub struct Selection {
     /// How scores are corrected, where that was asked for and possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibrated>,
+    /// The curve that probabilities are corrected by, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isotonic: Option<IsotonicCalibrated>,
     /// All settings that were tried.
     pub candidates: Vec<Candidate>,
 }
@@ -333,15 +337,19 @@ impl<'a> Trials<'a> {
                 scores.iter_mut().for_each(|score| *score = calibration.apply(output, *score));
             }
         }
+        let wants_curve = self.settings.calibration == Calibration::Isotonic;
+        let isotonic = wants_curve.then(|| IsotonicCalibrated::fit(&scores[0], &labels)).flatten();
         let outputs = self.training.loss().outputs();
         let rounds = self.mean_rounds(best);
+        let is_binary = self.training.target.task == Task::Binary;
         Selection {
             max_depth: chosen.tree.max_depth,
             searched: (!chosen.is_default).then(|| Searched::of(&chosen.tree)),
             rounds: rounds * outputs,
             rounds_by_class: if outputs > 1 { vec![rounds; outputs] } else { Vec::new() },
-            threshold: (self.training.target.task == Task::Binary).then(|| threshold(&scores[0], &labels)),
+            threshold: is_binary.then(|| threshold(&scores[0], &labels, isotonic.as_ref())),
             calibration,
+            isotonic,
             candidates: (0..self.all.len())
                 .filter(|&trial| self.is_tried(trial))
                 .map(|trial| self.candidate(trial))
@@ -351,10 +359,9 @@ impl<'a> Trials<'a> {
 }
 
 /// The threshold with the largest F1.
-fn threshold(scores: &[f64], labels: &[f64]) -> f64 {
-    let mut answers = Answers::of(Task::Binary, scores.len());
-    scores.iter().for_each(|score| answers.push(Link::LogOdds.answer(vec![*score])));
-    let Answers::Probability(probabilities) = answers else { return 0.5 };
+fn threshold(scores: &[f64], labels: &[f64], isotonic: Option<&IsotonicCalibrated>) -> f64 {
+    let corrected = |p: f64| isotonic.map_or(p, |found| found.apply(p));
+    let probabilities: Vec<f64> = scores.iter().map(|score| corrected(sigmoid(*score))).collect();
     let truths: Vec<bool> = labels.iter().map(|label| *label == 1.0).collect();
     best_f1_threshold(&truths, &probabilities).unwrap_or(0.5)
 }

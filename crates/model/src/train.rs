@@ -140,6 +140,9 @@ pub fn train_table(
     if settings.calibration != Calibration::None && target.task == Task::Regression {
         return Err(Error::NotForTask { setting: "calibration", task: target.task });
     }
+    if settings.calibration == Calibration::Isotonic && target.task == Task::Multiclass {
+        return Err(Error::IsotonicOfClasses);
+    }
     let training = TrainingRows {
         features,
         target: &target,
@@ -194,6 +197,7 @@ fn fit(
         }
     }
     let boosters = Boosters::new(Link::of(settings.task), fit.ensembles).map_err(Error::Boosting)?;
+    let boosters = boosters.with_isotonic(selection.isotonic.clone()).map_err(Error::Boosting)?;
     Ok((boosters, importance(training.features.names(), &fit.gain, &fit.splits)))
 }
 

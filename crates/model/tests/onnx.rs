@@ -3,8 +3,8 @@
 
 use streamflow_inference::{Labels as FileLabels, Model as FileModel, Value};
 use streamflow_model::{
-    Answer, Error, FeatureColumn, FeatureValue, Features, Labels, MISSING, TrainSettings, Trained, largest,
-    train,
+    Answer, Calibration, Direction, Error, FeatureColumn, FeatureValue, Features, Labels, MISSING,
+    TrainSettings, Trained, largest, train,
 };
 
 const ROWS: usize = 600;
@@ -64,14 +64,21 @@ fn signal() -> Vec<f64> {
 }
 
 fn trained(labels: &Labels) -> Trained {
+    trained_with(labels, TrainSettings::default())
+}
+
+fn trained_with(labels: &Labels, settings: TrainSettings) -> Trained {
     let users: Vec<String> = (0..ROWS).map(|i| format!("U{i:05}")).collect();
-    let settings =
-        TrainSettings { max_depths: vec![3], folds: 2, max_rounds: 40, ..TrainSettings::default() };
+    let settings = TrainSettings { max_depths: vec![3], folds: 2, max_rounds: 40, ..settings };
     train(&features(), labels, &users, &settings).unwrap()
 }
 
+fn truths() -> Labels {
+    Labels::Binary(signal().iter().map(|x| Some(*x > 1.2)).collect())
+}
+
 fn binary() -> Trained {
-    trained(&Labels::Binary(signal().iter().map(|x| Some(*x > 1.2)).collect()))
+    trained(&truths())
 }
 
 /// Rows of training and some that it never had.
@@ -180,4 +187,64 @@ fn what_onnx_cannot_say_is_refused() {
     let huge = signal().iter().map(|x| x * 1e100).collect();
     let huge = trained(&Labels::Regression(huge)).model.to_onnx().unwrap_err().to_string();
     assert!(huge.contains("train on the label in another unit"), "{huge}");
+}
+
+/// The model's answers and those of its file, to rows of training and others.
+#[track_caller]
+fn both(model: &streamflow_model::Model) -> Vec<(f64, f64)> {
+    let given = answers(&model.to_onnx().unwrap()).probability.unwrap();
+    let found: Vec<f64> = given.rows().map(|row| row[1]).collect();
+    let own = rows().into_iter().map(|row| match model.answer(&row).unwrap() {
+        Answer::Probability(probability) => probability,
+        other => panic!("{other:?}"),
+    });
+    own.zip(found).collect()
+}
+
+#[test]
+fn calibrated_and_monotone_models_are_exported_as_they_answer() {
+    let check = |settings: TrainSettings, reach: f64| {
+        let model = trained_with(&truths(), settings).model;
+        for (own, exported) in both(&model) {
+            assert!((own - exported).abs() < reach, "{own} and {exported}");
+        }
+        model
+    };
+    let sigmoid = TrainSettings { calibration: Calibration::Sigmoid, ..TrainSettings::default() };
+    check(sigmoid, 1e-6);
+    let monotone = [("label".to_owned(), Direction::Increasing)].into();
+    check(TrainSettings { monotone, ..TrainSettings::default() }, 1e-6);
+    // Between two knots that are close a probability rises much while that of the trees changes in its last digits.
+    let isotonic = TrainSettings { calibration: Calibration::Isotonic, ..TrainSettings::default() };
+    let model = check(isotonic, 1e-4);
+    let plain = binary().model;
+    let differ = rows().into_iter().any(|row| plain.answer(&row).unwrap() != model.answer(&row).unwrap());
+    assert!(differ, "isotonic calibration changes some answer");
+}
+
+#[test]
+fn an_isotonic_curve_is_saved_with_its_version_and_never_falls() {
+    let settings = TrainSettings { calibration: Calibration::Isotonic, ..TrainSettings::default() };
+    let trained = trained_with(&truths(), settings.clone());
+    assert_eq!(trained_with(&truths(), settings.clone()), trained, "the same input gives the same version");
+    let curve = trained.record.selection.isotonic.as_ref().unwrap().curve.knots();
+    assert!(curve.windows(2).all(|pair| pair[0][1] <= pair[1][1]) && curve.len() > 2, "{curve:?}");
+    assert!(trained.record.summary().ends_with("trees, isotonic"), "{}", trained.record.summary());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1");
+    trained.save(&path).unwrap();
+    let read = streamflow_model::Model::load(&path).unwrap();
+    for row in rows() {
+        let (Answer::Probability(own), Answer::Probability(read)) =
+            (trained.model.answer(&row).unwrap(), read.answer(&row).unwrap())
+        else {
+            panic!("probabilities")
+        };
+        assert!((own - read).abs() < 1e-12, "{own} {read}");
+    }
+    let codes = signal().iter().map(|x| u32::from(*x > 1.0) + u32::from(*x > 1.5)).collect();
+    let classes = ["low", "middle", "high"].map(str::to_owned).to_vec();
+    let users: Vec<String> = (0..ROWS).map(|i| format!("U{i:05}")).collect();
+    let refused = train(&features(), &Labels::Multiclass { codes, classes }, &users, &settings).unwrap_err();
+    assert!(refused.to_string().contains("expected \"sigmoid\""), "{refused}");
 }

@@ -63,10 +63,13 @@ fn meter(report: &Report) -> String {
 fn facts(report: &Report) -> String {
     let side =
         |side: &Dataset| format!("<bdi>{}</bdi>, {}", escape(&side.name), count(side.rows as u64, "row"));
-    let target = report.target_drift.as_ref().map_or_else(
-        || "unknown: no labels of two classes on both sides (others are compared as columns)".to_owned(),
-        target,
-    );
+    let target = match (&report.target_drift, &report.target_change) {
+        (Some(found), _) => target(found),
+        (None, Some(found)) => format!("<bdi>{}</bdi>: {}", escape(&found.column), escape(&found.words())),
+        (None, None) => {
+            "unknown: no labels of two classes on both sides (others are compared as columns)".to_owned()
+        }
+    };
     format!(
         "<dl><dt>Reference</dt><dd>{}</dd><dt>Current</dt><dd>{}</dd><dt>Target drift</dt><dd>{target}</dd><dt>Profile</dt><dd>{}</dd></dl>",
         side(&report.reference),

@@ -3,6 +3,7 @@
 use super::message::Message;
 use super::trees::regressor;
 use crate::boosters::{Boosters, Link};
+use crate::isotonic::IsotonicCalibrated;
 use crate::schema::{Feature, Kind, Level};
 use crate::{Error, Schema};
 
@@ -120,7 +121,7 @@ pub(super) fn write(schema: &Schema, boosters: &Boosters, threshold: f64) -> Res
     graph.nodes.push(regressor(boosters.ensembles(), "streamflow/row", &output)?);
     match boosters.link() {
         Link::Identity => graph.outputs.push(value(&output, FLOAT, Some(1))),
-        Link::LogOdds => graph.of_two(threshold),
+        Link::LogOdds => graph.of_two(threshold, boosters.isotonic()),
         link @ (Link::OneVersusRest | Link::Softmax) => graph.of_several(&schema.classes, link),
     }
     Ok(graph.file())
@@ -195,11 +196,14 @@ impl Graph<'_> {
     }
 
     /// The outputs of two classes.
-    fn of_two(&mut self, threshold: f64) {
+    fn of_two(&mut self, threshold: f64, isotonic: Option<&IsotonicCalibrated>) {
         let (label, probabilities) = (self.free("label"), self.free("probabilities"));
         self.constant("streamflow/one", 1.0);
         self.constant("streamflow/threshold", threshold as f32);
-        self.push("Sigmoid", &["streamflow/score"], "streamflow/positive", []);
+        match isotonic.map(|found| found.curve.knots()) {
+            Some(knots) => self.curve(knots),
+            None => self.push("Sigmoid", &["streamflow/score"], "streamflow/positive", []),
+        }
         self.push("Sub", &["streamflow/one", "streamflow/positive"], "streamflow/negative", []);
         self.push(
             "Concat",
@@ -217,6 +221,36 @@ impl Graph<'_> {
         self.constants.push(tensor("streamflow/rows", INT64, &[1]).integers(7, &[-1]));
         self.push("Reshape", &["streamflow/label", "streamflow/rows"], &label, []);
         self.outputs.extend([value(&label, INT64, None), value(&probabilities, FLOAT, Some(2))]);
+    }
+
+    /// The probability by a rising curve: what lies below the first knot, and of each piece as much as the probability of
+    /// the trees has gone of it, from 0 to 1. In doubles, since neighbouring knots may be equal in 32 bits.
+    fn curve(&mut self, knots: &[[f64; 2]]) {
+        let pieces: Vec<[[f64; 2]; 2]> =
+            knots.windows(2).filter(|pair| pair[0][0] < pair[1][0]).map(|pair| [pair[0], pair[1]]).collect();
+        let count = pieces.len() as i64;
+        let of = |number: &dyn Fn(&[[f64; 2]; 2]) -> f64| pieces.iter().map(number).collect::<Vec<f64>>();
+        let mut doubles = |name: &str, shape: &[i64], numbers: &[f64]| {
+            self.constants.push(tensor(name, DOUBLE, shape).doubles(10, numbers));
+        };
+        doubles("streamflow/starts", &[count], &of(&|[start, _]| start[0]));
+        doubles("streamflow/lengths", &[count], &of(&|[start, end]| end[0] - start[0]));
+        doubles("streamflow/rises", &[count, 1], &of(&|[start, end]| end[1] - start[1]));
+        doubles("streamflow/lowest", &[1], &[knots.first().map_or(0.0, |knot| knot[1])]);
+        doubles("streamflow/whole", &[1], &[1.0]);
+        let cast = |to| [attribute::integer("to", to)];
+        self.push("Cast", &["streamflow/score"], "streamflow/log_odds", cast(DOUBLE));
+        self.push("Sigmoid", &["streamflow/log_odds"], "streamflow/raw", []);
+        self.push("Sub", &["streamflow/raw", "streamflow/starts"], "streamflow/beyond", []);
+        self.push("Div", &["streamflow/beyond", "streamflow/lengths"], "streamflow/gone", []);
+        // From 0 to 1 by operators that every runtime has.
+        self.push("Relu", &["streamflow/gone"], "streamflow/from_0", []);
+        self.push("Sub", &["streamflow/whole", "streamflow/from_0"], "streamflow/left", []);
+        self.push("Relu", &["streamflow/left"], "streamflow/left_from_0", []);
+        self.push("Sub", &["streamflow/whole", "streamflow/left_from_0"], "streamflow/shares", []);
+        self.push("MatMul", &["streamflow/shares", "streamflow/rises"], "streamflow/risen", []);
+        self.push("Add", &["streamflow/risen", "streamflow/lowest"], "streamflow/corrected", []);
+        self.push("Cast", &["streamflow/corrected"], "streamflow/positive", cast(FLOAT));
     }
 
     /// The outputs of several classes.

@@ -58,7 +58,8 @@ impl Isotonic {
     }
 
     /// The probability of a score; NaN of NaN.
-    pub(crate) fn at(&self, score: f64) -> f64 {
+    #[must_use]
+    pub fn at(&self, score: f64) -> f64 {
         if score.is_nan() {
             return f64::NAN;
         }

@@ -28,6 +28,7 @@ mod protocols;
 mod request;
 mod request_id;
 pub mod shadow;
+mod table_entities;
 mod tables;
 
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! `POST /predict/batch` with a table of features as Arrow or Parquet, answered with a table in the same format.
+//! `POST /predict/batch` with a table of features, or of entities, as Arrow or Parquet, answered with a table in the same format.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::models::Target;
 use super::observed::Asked;
 use super::protocols::asked::check_rows;
+use super::table_entities::{Lookup, remedy};
 use crate::scoring::{Answers, Refused, Rows};
 
 /// What a table is called in messages.
@@ -44,7 +45,8 @@ pub fn content_type(format: OutputFormat) -> &'static str {
 /// Answers every row of a table, or none.
 ///
 /// # Errors
-/// What is no table, has too many rows or lacks a feature; a value that the model does not take, with its row.
+/// What is no table, has too many rows, or lacks a feature and names no entities; a value that the model does not take, and
+/// an entity that nothing is known about, with its row.
 pub fn answer(
     target: &Target,
     body: &Bytes,
@@ -60,10 +62,20 @@ pub fn answer(
         return Err(ApiError::Input("the body has no rows; expected at least one".to_owned()));
     }
     let names: Vec<&str> = table.header().iter().map(String::as_str).collect();
-    let columns = target.named_columns(&names)?;
+    let lookup = Lookup::of(target, &names);
+    let columns = match &lookup {
+        Some(lookup) => lookup.columns.clone(),
+        None => target.named_columns(&names).map_err(|error| match error {
+            ApiError::Input(message) => ApiError::Input(message + &remedy(target)),
+            other => other,
+        })?,
+    };
     let mut answered = Vec::new();
     table.read(&columns, |batch, _| -> Result<(), Fault> {
-        answered.push(scored(target, batch, state, asked)?);
+        answered.push(match &lookup {
+            Some(lookup) => lookup.scored(batch, state, asked)?,
+            None => scored(target, batch, state, asked)?,
+        });
         Ok(())
     })?;
     answered.iter().for_each(|answers| target.count(answers, &state.0.metrics));

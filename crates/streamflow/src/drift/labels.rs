@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::bail;
 use streamflow_dataset::{Column, Frame, Label, LabelTask, Values};
+use streamflow_drift::{Report, TargetChange, TargetMeasure};
 use streamflow_model::{Labels, MISSING, Task};
 
 /// The task of the model crate that a label is for.
@@ -49,35 +50,39 @@ pub fn with_label(mut frame: Frame, label: &Label) -> anyhow::Result<Frame> {
     Ok(frame)
 }
 
-/// How far the labels of two tables lie apart, where they are not of two classes, of which a report says it: half the sum
-/// of the differences of the classes' shares, or the difference of the means in standard deviations of the reference.
-/// None where a side has no label, or the reference does not vary.
-pub fn target_change(reference: &Frame, current: &Frame, label: &Label) -> Option<f64> {
+/// How far the labels of a report's tables lie apart, whatever they are of.
+pub fn target_difference(report: &Report) -> Option<f64> {
+    let change = report.target_change.as_ref().map(|change| change.difference);
+    report.target_drift.as_ref().map(|target| target.difference).or(change)
+}
+
+/// How far the labels of two tables lie apart, where they are not of two classes, of which the comparison says it. None
+/// where a side has no label, or the reference does not vary.
+pub fn target_change(reference: &Frame, current: &Frame, label: &Label) -> Option<TargetChange> {
     let values = |frame: &Frame| frame.column(&label.column).map(|column| column.values.clone());
     let (before, after) = (values(reference)?, values(current)?);
-    match label.task {
-        LabelTask::Binary => None,
-        LabelTask::Multiclass => {
-            let (before, after) = (shares(&before)?, shares(&after)?);
-            let classes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            let share =
-                |side: &BTreeMap<String, f64>, class: &String| side.get(class).copied().unwrap_or(0.0);
-            Some(
-                0.5 * classes
-                    .into_iter()
-                    .map(|class| (share(&before, class) - share(&after, class)).abs())
-                    .sum::<f64>(),
-            )
-        }
-        LabelTask::Regression => {
-            let (before, after) = (known(before)?, known(after)?);
-            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-            let centre = mean(&before);
-            let squares = before.iter().map(|value| (value - centre).powi(2)).sum::<f64>();
-            let deviation = (squares / (before.len() as f64 - 1.0)).sqrt();
-            (deviation > 0.0).then(|| (mean(&after) - centre).abs() / deviation)
-        }
-    }
+    let (measure, difference) = match label.task {
+        LabelTask::Binary => return None,
+        LabelTask::Multiclass => (TargetMeasure::ClassShares, distance(&shares(&before)?, &shares(&after)?)),
+        LabelTask::Regression => (TargetMeasure::StandardDeviations, shift(&known(before)?, &known(after)?)?),
+    };
+    Some(TargetChange { column: label.column.clone(), measure, difference })
+}
+
+/// Half the sum of the differences of shares.
+fn distance(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> f64 {
+    let classes: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let share = |side: &BTreeMap<String, f64>, class: &String| side.get(class).copied().unwrap_or(0.0);
+    0.5 * classes.into_iter().map(|class| (share(before, class) - share(after, class)).abs()).sum::<f64>()
+}
+
+/// The difference of the means in standard deviations of the numbers before; none where they do not vary.
+fn shift(before: &[f64], after: &[f64]) -> Option<f64> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let centre = mean(before);
+    let squares = before.iter().map(|value| (value - centre).powi(2)).sum::<f64>();
+    let deviation = (squares / (before.len() as f64 - 1.0)).sqrt();
+    (deviation > 0.0).then(|| (mean(after) - centre).abs() / deviation)
 }
 
 /// The share of each class; none without any.
@@ -248,7 +253,7 @@ mod tests {
         let check = |toml: &str, before: Values, after: Values, expected: Option<f64>| {
             let label = label(toml);
             let [before, after] = [before, after].map(|values| with_label(frame(values), &label).unwrap());
-            let found = target_change(&before, &after, &label);
+            let found = target_change(&before, &after, &label).map(|change| change.difference);
             assert!(found == expected || (found.unwrap() - expected.unwrap()).abs() < 1e-12, "{found:?}");
             before.columns[0].values.clone()
         };

@@ -51,7 +51,7 @@ impl ReportEntry {
             drifted: report.drifted_columns,
             columns: report.judged_columns(),
             decision: report.decision,
-            target_drift: report.target_drift.as_ref().map(|target| target.difference),
+            target_drift: super::target_difference(report),
             created,
             url: format!("reports/{name}.html"),
             run_id: None,

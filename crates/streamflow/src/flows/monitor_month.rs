@@ -153,12 +153,8 @@ pub struct MonitorOutcome {
 }
 
 impl MonitorOutcome {
-    fn new(
-        report: &Report,
-        files: &ReportFiles,
-        target_drift: Option<f64>,
-        performance: Option<Evaluated>,
-    ) -> Self {
+    fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
+        let target_drift = drift::target_difference(report);
         let has_fallen = performance.as_ref().is_some_and(|found| found.evaluation.has_fallen());
         Self {
             decision: if has_fallen { Decision::RetrainingTriggered } else { report.decision },
@@ -238,7 +234,7 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
     let rows = format!("comparing {} reference rows with {} current rows", reference.rows, current.rows);
     run.log("info", &rows).await?;
 
-    let Compared { mut report, target_drift } = compare(run, request, reference, current).await?;
+    let mut report = compare(run, request, reference, current).await?;
     weigh(run, &mut report).await?;
     if let Some(reasons) = report.nothing_tested() {
         bail!("no column could be tested, so there is no verdict: {reasons}");
@@ -251,7 +247,7 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
         blocking(move || {
             let addition = performance.as_ref().map(|found| section::addition(&found.evaluation));
             let files = reports.write(&report, &addition.unwrap_or_default())?;
-            Ok(MonitorOutcome::new(&report, &files, target_drift, performance))
+            Ok(MonitorOutcome::new(&report, &files, performance))
         })
     };
     let outcome: MonitorOutcome = run.step(WRITE, write).await?;
@@ -304,19 +300,12 @@ async fn table(workspace: Workspace, as_of: Period) -> anyhow::Result<Frame> {
     .await
 }
 
-/// A comparison of two tables.
-struct Compared {
-    report: Report,
-    /// How far the labels lie apart; see [`MonitorOutcome::target_drift`].
-    target_drift: Option<f64>,
-}
-
 async fn compare(
     run: &mut FlowRun,
     request: &MonitorRequest,
     reference: Frame,
     current: Frame,
-) -> anyhow::Result<Compared> {
+) -> anyhow::Result<Report> {
     let config = &run.workspace.config;
     let settings = DriftSettings {
         reference_name: request.reference.to_string(),
@@ -336,10 +325,8 @@ async fn compare(
                 None => (table(workspace.clone(), months.0).await?, table(workspace, months.1).await?),
             };
             blocking(move || {
-                let of_target = drift::target_change(&reference, &current, &config.dataset.label);
-                let report = drift::compare_frames(reference, current, settings)?;
-                let target_drift = report.target_drift.as_ref().map(|target| target.difference).or(of_target);
-                Ok(Compared { report, target_drift })
+                let target_change = drift::target_change(&reference, &current, &config.dataset.label);
+                Ok(Report { target_change, ..drift::compare_frames(reference, current, settings)? })
             })
             .await
         }

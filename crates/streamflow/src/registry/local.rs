@@ -132,6 +132,18 @@ impl Registry {
         Ok(self.store.model_versions().await?)
     }
 
+    /// How a version came to be, in a few words: `trained, 327 trees, sigmoid`, or `imported XGBoost UBJSON`.
+    pub async fn how(&self, version: &ModelVersion) -> String {
+        if let Some(Origin { format, .. }) = &version.origin {
+            return format!("imported {format}");
+        }
+        let dir = self.dir(&version.name, version.version);
+        match tokio::task::spawn_blocking(move || Trained::record_of(&dir)).await {
+            Ok(Ok(Some(record))) => record.summary(),
+            _ => "trained, by a record that cannot be read".to_owned(),
+        }
+    }
+
     /// # Errors
     /// A version of `name` that predicts something else than the label is for: versions of one name are compared.
     pub async fn check_task(&self, name: &str, expected: Task) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use streamflow::config::ApiConfig;
 use streamflow_dataset::{OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
 
 use super::client::{Client, Response};
-use super::fixture::Server;
+use super::fixture::{Server, serving, table_of_stores, user_id};
 use super::settings;
 
 const ARROW: &str = "application/vnd.apache.arrow.file";
@@ -116,5 +116,93 @@ async fn a_version_is_asked_as_a_file_is() {
     let answer = ask(&mut client, "/predict/batch", ARROW, &body).await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("tenure_months"), "{}", answer.text());
+    assert!(answer.text().contains("or the entity as user_id"), "{}", answer.text());
+    server.stop().await;
+}
+
+/// A table of these columns.
+fn table_of(columns: Vec<(&str, OutputType, OutputColumn)>) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    let types: Vec<_> = columns.iter().map(|(name, kind, _)| ((*name).to_owned(), *kind)).collect();
+    let mut writer = TableWriter::create(&path, OutputFormat::Parquet, &types).unwrap();
+    writer.write(columns.into_iter().map(|(.., column)| column).collect()).unwrap();
+    writer.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn users(rows: &[&str]) -> (&'static str, OutputType, OutputColumn) {
+    let cells = rows.iter().map(|user| Some((*user).to_owned())).collect();
+    ("user_id", OutputType::Text, OutputColumn::Text(cells))
+}
+
+/// The probabilities of an answer.
+fn probabilities(answer: &Response) -> Vec<f64> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let (name, cells) = read(answer).swap_remove(0);
+    assert_eq!(name, "probability");
+    cells.iter().map(|cell| cell.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn rows_that_name_entities_are_looked_up() {
+    let server = Server::loaded(settings()).await;
+    let mut client = Client::new(server.address).await;
+    // The user in the middle is known without a feature.
+    let known = [user_id(0), user_id(3), user_id(9)];
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let body = serde_json::json!({ "entities": known }).to_string();
+    let json = client.send("POST /predict/batch", &[("Content-Type", "application/json")], body.as_bytes());
+    let json = json.await.json();
+    let expected: Vec<f64> = json["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["probability"].as_f64().unwrap())
+        .collect();
+    let answer = ask(&mut client, "/predict/batch", PARQUET, &table_of(vec![users(&known)])).await;
+    assert_eq!(probabilities(&answer), expected);
+
+    // A column of the table goes before what is stored: U0000 has a tenure of 0 there.
+    let tenures = OutputColumn::Double(vec![50.0, 50.0, 50.0]);
+    let body = table_of(vec![("tenure_months", OutputType::Double, tenures), users(&known)]);
+    let answer = ask(&mut client, "/predict/churn/batch", PARQUET, &body).await;
+    let moved = probabilities(&answer);
+    assert!(expected[0] > 0.5 && moved[0] < 0.5, "{expected:?} {moved:?}");
+    let metrics = client.get("/metrics").await;
+    assert!(metrics.text().contains("prediction_score_count 9.0"), "{}", metrics.text());
+
+    let numbers = ("user_id", OutputType::Integer, OutputColumn::Integer(vec![7]));
+    for (body, status, sentence) in [
+        (table_of(vec![users(&["U0000", "nobody"])]), 404, "row 2: Missing features for user_id=nobody"),
+        (table_of(vec![numbers]), 400, "row 1: user_id: expected a string, got an integer"),
+    ] {
+        let answer = ask(&mut client, "/predict/batch", PARQUET, &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.json()["error"].as_str().unwrap().contains(sentence), "{}", answer.text());
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_of_two_columns_is_looked_up() {
+    let serving = serving(&table_of_stores(), "1", jiff::civil::date(2024, 1, 31));
+    let server = Server::start(settings(), Some(serving)).await;
+    let mut client = Client::new(server.address).await;
+    let stores = OutputColumn::Text(vec![Some("s0".to_owned()), Some("s1".to_owned())]);
+    let skus = OutputColumn::Integer(vec![0, 4]);
+    let columns = vec![("sku", OutputType::Integer, skus), ("store", OutputType::Text, stores)];
+    let found = probabilities(&ask(&mut client, "/predict/batch", PARQUET, &table_of(columns)).await);
+    let body = r#"{"store": "s1", "sku": 4}"#;
+    let one = client.send("POST /predict", &[("Content-Type", "application/json")], body.as_bytes()).await;
+    assert_eq!(one.json()["probability"].as_f64(), Some(found[1]));
+    let stores = OutputColumn::Text(vec![Some("s0".to_owned())]);
+    let half = table_of(vec![("store", OutputType::Text, stores)]);
+    let answer = ask(&mut client, "/predict/batch", PARQUET, &half).await;
+    assert!(
+        answer.status == 400 && answer.text().contains("or the entity as store, sku"),
+        "{}",
+        answer.text()
+    );
     server.stop().await;
 }

@@ -127,6 +127,13 @@ fn one_of_three_classes_is_learned_served_monitored_and_learned_anew() {
     assert!(estimated["band"]["low"].as_f64().unwrap() < value, "{estimated}");
     let text = project.ok(&["evaluate", "--as-of", MONTHS[1]]);
     assert!(text.contains("ESTIMATE") && text.contains("roc_auc_ovr"), "{text}");
+    let monitored = project.json(&["monitor", "--reference", MONTHS[0], "--current", MONTHS[1]]);
+    let page = std::fs::read_to_string(project.path(monitored["report_html"].as_str().unwrap())).unwrap();
+    let said = format!("differ by {:.1} %", 100.0 * monitored["target_drift"].as_f64().unwrap());
+    assert!(page.contains(&said) && !page.contains("unknown: no labels"), "{said} {monitored}");
+    assert!(page.contains("are calibrated") || page.contains("are not calibrated"), "{monitored}");
+    let listed = project.json(&["models", "ls"]);
+    assert!(listed[0]["how"].as_str().unwrap().starts_with("trained, "), "{listed}");
 }
 
 #[test]

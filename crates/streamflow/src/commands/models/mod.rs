@@ -67,7 +67,10 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let registry = Registry::new(store.clone(), &data_dir);
         let version = match args {
             Args::Ls => {
-                let versions = registry.versions().await?;
+                let mut versions = Vec::new();
+                for version in registry.versions().await? {
+                    versions.push(Listed { how: registry.how(&version).await, version });
+                }
                 return context.terminal.result(&versions, || list(&versions));
             }
             Args::Show(args) => return show::run(&args, &registry, name, context).await,
@@ -113,17 +116,26 @@ fn metrics(version: &ModelVersion) -> String {
     known.collect::<Vec<_>>().join(", ")
 }
 
-fn list(versions: &[ModelVersion]) -> String {
+/// A version with how it came to be.
+#[derive(Debug, serde::Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    version: ModelVersion,
+    how: String,
+}
+
+fn list(versions: &[Listed]) -> String {
     if versions.is_empty() {
         return "No model has been trained yet; `streamflow train --as-of DATE` trains one.".to_owned();
     }
-    let mut table = table(["MODEL", "VERSION", "STAGE", "TASK", "TRAINED ON", "METRICS", "CREATED"]);
-    for version in versions {
+    let mut table = table(["MODEL", "VERSION", "STAGE", "TASK", "HOW", "TRAINED ON", "METRICS", "CREATED"]);
+    for Listed { version, how } in versions {
         table.add_row([
             version.name.clone(),
             version.version.to_string(),
             if version.production { "production".into() } else { String::new() },
             version.task.clone(),
+            how.clone(),
             trained_on(version),
             metrics(version),
             version.created_at.clone(),

@@ -32,6 +32,8 @@ struct Version {
     /// What it predicts: `binary`, `multiclass` or `regression`.
     task: String,
     created: String,
+    /// How it came to be, in a few words: `trained, 327 trees, sigmoid`, or `imported XGBoost UBJSON`.
+    how: String,
     /// The snapshot it was trained on; of an imported one the last date of its training data, where that is known.
     trained_on: Option<String>,
     seed: i64,
@@ -49,12 +51,10 @@ struct Version {
 pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, ResourceError> {
     let Workspace { config, registry, .. } = resources.workspace();
     let name = config.model.name.clone();
-    let versions: Vec<Version> = registry
-        .versions()
-        .await?
-        .into_iter()
-        .filter(|version| version.name == name)
-        .map(|version| Version {
+    let mut versions = Vec::new();
+    for version in registry.versions().await?.into_iter().filter(|version| version.name == name) {
+        versions.push(Version {
+            how: registry.how(&version).await,
             version: version.version,
             task: version.task,
             created: version.created_at,
@@ -67,8 +67,8 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
             production: version.production,
             run_id: version.run_id,
             origin: version.origin,
-        })
-        .collect();
+        });
+    }
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
     let shadow = resources.store().shadow(&name).await.map_err(anyhow::Error::from)?;
     Ok(Json(Models { name, production, shadow, versions }))

@@ -1,0 +1,129 @@
+//! Tables of `POST /predict/batch` whose rows name entities: features without a column are looked up, as those of a JSON
+//! batch are.
+
+use std::borrow::Cow;
+
+use streamflow_dataset::{Batch, Cell, KeyPart};
+use streamflow_model::{Answer, FeatureValue};
+
+use super::ApiState;
+use super::error::ApiError;
+use super::models::Target;
+use super::observed::{Asked, ObservedRow};
+use crate::scoring::{Answers, Refused, Rows};
+use crate::serving::{Entity, Serving};
+
+/// Where a table has the parts of the key, and the features that it brings.
+pub struct Lookup<'s> {
+    serving: &'s Serving,
+    /// The columns of the table that are read: those of the key, then those of features.
+    pub columns: Vec<usize>,
+    /// For each feature its place in `columns`; none of one that is looked up.
+    places: Vec<Option<usize>>,
+}
+
+impl<'s> Lookup<'s> {
+    /// None where the table has all features itself, or does not name entities.
+    pub fn of(target: &'s Target, names: &[&str]) -> Option<Self> {
+        let Target::Version(serving) = target else { return None };
+        let find = |name: &String| names.iter().position(|given| given == name);
+        let mut columns = serving.key.columns().iter().map(find).collect::<Option<Vec<usize>>>()?;
+        let mut places = Vec::with_capacity(serving.features.names().len());
+        for feature in serving.features.names() {
+            places.push(find(feature).map(|column| {
+                columns.push(column);
+                columns.len() - 1
+            }));
+        }
+        places.contains(&None).then_some(Self { serving, columns, places })
+    }
+
+    /// Answers the rows of a batch, or none.
+    ///
+    /// # Errors
+    /// An entity of another type than the key, or that nothing is known about, with its row; a value that the model does not
+    /// take.
+    pub fn scored(&self, batch: &Batch, state: &ApiState, asked: &Asked) -> Result<Answers, ApiError> {
+        let found = (0..batch.rows()).map(|row| self.found(batch, row)).collect::<Result<Vec<_>, _>>()?;
+        let cell = |row: usize, column: usize| match self.places[column] {
+            Some(place) => batch.cell(place, row),
+            None => stored(&found[row].1[column]),
+        };
+        let mut entities = found.iter().map(|(entity, _)| entity);
+        let mut tell = |features: &[FeatureValue], answer: &Answer| {
+            let (serving, entity, features) = (self.serving, entities.next(), Some(features));
+            let row = ObservedRow { asked, serving, entity, features, answer: Some(answer), status: 200 };
+            state.observers().into_iter().for_each(|observers| observers.row(&row));
+        };
+        let is_told = state.observers().is_some();
+        let rows = Rows { number: batch.rows(), is_text: false };
+        let answers = rows.of_version_shown(&self.serving.model, cell, is_told.then_some(&mut tell));
+        answers.map_err(|Refused { row, error }| {
+            ApiError::Input(match row {
+                Some(row) => format!("{}: {error}", batch.position(row)),
+                None => error.to_string(),
+            })
+        })
+    }
+
+    /// The entity of a row and its stored features.
+    fn found<'b>(
+        &'b self,
+        batch: &'b Batch,
+        row: usize,
+    ) -> Result<(Entity<'b>, Vec<FeatureValue<'b>>), ApiError> {
+        let (serving, position) = (self.serving, batch.position(row));
+        let types = serving.features.key_is_integer();
+        let mut parts = Vec::with_capacity(types.len());
+        for (place, (column, is_integer)) in serving.key.columns().iter().zip(types).enumerate() {
+            parts.push(match (batch.cell(place, row), is_integer) {
+                (Cell::Text(text), false) => KeyPart::Text(Cow::Borrowed(text)),
+                (Cell::Integer(number), true) => KeyPart::Integer(number),
+                (other, _) => {
+                    let expected = if *is_integer { "an integer" } else { "a string" };
+                    let message = format!("{position}: {column}: expected {expected}, got {}", kind(&other));
+                    return Err(ApiError::Input(message));
+                }
+            });
+        }
+        let entity = Entity { key: &serving.key, parts };
+        let Some(at) = serving.features.find(&entity) else {
+            return Err(ApiError::MissingFeatures {
+                error: format!("{position}: Missing features for {entity}; no row of the table was answered"),
+                missing_features: serving.features.names().to_vec(),
+            });
+        };
+        Ok((entity, serving.features.values(at)))
+    }
+}
+
+/// What a table that lacks features could have instead.
+pub fn remedy(target: &Target) -> String {
+    match target {
+        Target::Version(serving) => {
+            format!(", or the entity as {}, by which what the table lacks is looked up", serving.key)
+        }
+        Target::File(_) => String::new(),
+    }
+}
+
+/// A stored value as a cell.
+fn stored<'v>(value: &FeatureValue<'v>) -> Cell<'v> {
+    match *value {
+        FeatureValue::Missing => Cell::Missing,
+        FeatureValue::Number(number) => Cell::Float(number),
+        FeatureValue::Boolean(truth) => Cell::Boolean(truth),
+        FeatureValue::Text(text) => Cell::Text(text),
+    }
+}
+
+fn kind(cell: &Cell) -> &'static str {
+    match cell {
+        Cell::Missing => "no value",
+        Cell::Boolean(_) => "a boolean",
+        Cell::Integer(_) => "an integer",
+        Cell::Float(_) => "a number",
+        Cell::Text(_) => "a string",
+        Cell::Date(_) => "a date",
+    }
+}
