@@ -2,6 +2,7 @@
 
 mod documents;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,9 +13,12 @@ use streamflow_drift::{
 };
 
 use self::documents::{Document, outputs, text, write};
+use super::monitor::LAST_US;
+use super::performance::span_us;
 use super::{Context, CsvArgs, Usage, check_outputs, date, share};
-use crate::config::{drift_method, nearest};
+use crate::config::{ColumnRules, drift_method, nearest};
 use crate::drift::{Rules, files, months};
+use crate::flows::monitor_live;
 use crate::terminal::stderr;
 use crate::workspace::snapshots;
 
@@ -24,8 +28,14 @@ pub struct Args {
     #[arg(required_unless_present = "history")]
     reference: Option<PathBuf>,
     /// What it sees now: the same; with --history any number of them
-    #[arg(required_unless_present = "history")]
+    #[arg(required_unless_present_any = ["history", "live"])]
     current: Vec<PathBuf>,
+    /// What it sees now, without a file: `live`, the features of the answers that [log] keeps, an entity once
+    #[arg(long = "current", id = "live", value_name = "live", value_parser = ["live"], conflicts_with_all = ["current", "history"])]
+    live: Option<String>,
+    /// With --current live: answers of the last such as 24h or 7d [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = span_us)]
+    last: Option<i64>,
     /// Compare many with one reference: the files named, ordered by name, or else every ingested month after the
     /// reference month
     #[arg(long, conflicts_with = "evidently_json")]
@@ -116,6 +126,9 @@ pub fn exit_code(fail_on_drift: bool, retraining_due: bool) -> ExitCode {
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    if args.last.is_some() && args.live.is_none() {
+        return Err(Usage::error("--last is of live traffic; name it by --current live"));
+    }
     let outputs = outputs(args, context.terminal.format)?;
     let inputs: Vec<&Path> = args.reference.iter().chain(&args.current).map(PathBuf::as_path).collect();
     check_outputs(&outputs.iter().map(|(path, _)| *path).collect::<Vec<_>>(), &inputs)?;
@@ -133,13 +146,16 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         write(&outputs, render, || months::text(&history), context)?;
         history.triggered().next().is_some()
     } else {
-        let (Some(reference), [current]) = (&args.reference, args.current.as_slice()) else {
-            return Err(Usage::error(format!(
-                "drift compares two files and {} are named; --history compares many with the first",
-                args.current.len() + 1
-            )));
+        let report = match (&args.reference, args.current.as_slice()) {
+            (Some(reference), []) if args.live.is_some() => compare_live(args, reference, context)?,
+            (Some(reference), [current]) => compare_files(args, reference, current, context)?,
+            _ => {
+                return Err(Usage::error(format!(
+                    "drift compares two files and {} are named; --history compares many with the first",
+                    args.current.len() + 1
+                )));
+            }
         };
-        let report = compare_files(args, reference, current, context)?;
         let render = |document| match document {
             Document::Html => report.to_html(),
             Document::Json => report.to_json(),
@@ -161,28 +177,59 @@ fn compare_files(args: &Args, reference: &Path, current: &Path, context: &Contex
         // A history says nothing of repeated rows.
         whole_rows: !args.history,
     };
-    let settings = args.settings(reference, current);
+    let settings = args.settings(reference, current.display().to_string());
     let configured = context.config_if_any()?.map(|config| config.monitor.columns).unwrap_or_default();
-    let complete = |settings: &mut DriftSettings, names: &files::Names| {
-        check_names(settings, names)?;
-        let flags = settings.clone();
-        for (name, column) in configured.iter().filter(|(name, _)| names.compared.contains(name)) {
-            column.apply(name, settings);
-        }
-        // What the command line says of a column goes before the configuration.
-        settings.types.extend(flags.types);
-        settings.methods.extend(flags.methods);
-        settings.thresholds.extend(flags.thresholds);
-        Ok(())
-    };
+    let complete =
+        |settings: &mut DriftSettings, names: &files::Names| complete(settings, names, &configured);
     let report = files::compare(files, settings, complete, &context.terminal)?;
+    tell_configured(&configured, &report);
+    refuse_unfit_methods(args, &report)?;
+    Ok(report)
+}
+
+/// Compares the answers that the log keeps with a file.
+fn compare_live(args: &Args, reference: &Path, context: &Context) -> anyhow::Result<Report> {
+    let config = context.config()?;
+    let data_dir = context.data_dir(&config);
+    context.check_data_dir(&data_dir)?;
+    let (asked, live) = monitor_live::read(&config, &data_dir, args.last.unwrap_or(LAST_US))?;
+    stderr(&live.words());
+    let [csv, _] = args.csv_options()?;
+    let settings = args.settings(reference, live.name());
+    let complete = |settings: &mut DriftSettings, names: &files::Names| {
+        complete(settings, names, &config.monitor.columns)
+    };
+    let reference = files::Input { path: reference, csv };
+    let table = asked.frame(|_| true);
+    let report = files::compare_features(reference, table, settings, complete, &context.terminal)?;
+    tell_configured(&config.monitor.columns, &report);
+    refuse_unfit_methods(args, &report)?;
+    Ok(report)
+}
+
+/// Adds what the configuration says of columns; what the command line says of a column goes before it.
+fn complete(
+    settings: &mut DriftSettings,
+    names: &files::Names,
+    configured: &BTreeMap<String, ColumnRules>,
+) -> anyhow::Result<()> {
+    check_names(settings, names)?;
+    let flags = settings.clone();
+    for (name, column) in configured.iter().filter(|(name, _)| names.compared.contains(name)) {
+        column.apply(name, settings);
+    }
+    settings.types.extend(flags.types);
+    settings.methods.extend(flags.methods);
+    settings.thresholds.extend(flags.thresholds);
+    Ok(())
+}
+
+fn tell_configured(configured: &BTreeMap<String, ColumnRules>, report: &Report) {
     let named: Vec<&str> =
         configured.keys().map(String::as_str).filter(|name| report.column(name).is_some()).collect();
     if !named.is_empty() {
         stderr(&format!("judged as monitor.columns of the configuration says: {}", named.join(", ")));
     }
-    refuse_unfit_methods(args, &report)?;
-    Ok(report)
 }
 
 /// Nothing that was looked at is no verdict, whatever the report's decision says.
@@ -300,7 +347,7 @@ impl Args {
             || texts.into_iter().chain(sides).any(Option::is_some)
     }
 
-    fn settings(&self, reference: &Path, current: &Path) -> DriftSettings {
+    fn settings(&self, reference: &Path, current_name: String) -> DriftSettings {
         let default = DriftSettings::default();
         DriftSettings {
             profile: self.profile.unwrap_or(default.profile),
@@ -314,7 +361,7 @@ impl Args {
             entity: self.entity.clone(),
             target: self.target.clone(),
             reference_name: reference.display().to_string(),
-            current_name: current.display().to_string(),
+            current_name,
             ..default
         }
     }

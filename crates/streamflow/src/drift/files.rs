@@ -12,13 +12,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
-use streamflow_dataset::{Counted, CsvOptions, LeftOut, Reading, TableFile, Unparseable, ValueCounts};
+use streamflow_dataset::{Counted, CsvOptions, Frame, LeftOut, Reading, TableFile, Unparseable, ValueCounts};
 use streamflow_drift::{
     self as drift, ColumnType, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet,
     TableProfile, compare_column,
 };
 
-use super::columns::{counted_column, row_facts};
+use super::columns::{counted_column, drift_columns, row_facts};
 use crate::terminal::Terminal;
 
 /// Memory for the values of both sides. Sorting and comparing takes up to three times as much beside it.
@@ -59,11 +59,37 @@ pub struct Names<'a> {
 /// Compares two files. `complete` gets the names of all columns before any is read, to check and complete the settings.
 pub fn compare(
     files: Files<'_>,
+    settings: DriftSettings,
+    complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
+    terminal: &Terminal,
+) -> anyhow::Result<Report> {
+    let sides = [Side::open(files.reference)?, Side::open(files.current)?];
+    compare_sides(sides, files.whole_rows, settings, complete, terminal)
+}
+
+/// Compares a file with a table in memory, which has features alone: what else the file has is listed and counts for
+/// nothing. Otherwise as [`compare`].
+pub fn compare_features(
+    reference: Input<'_>,
+    features: Frame,
     mut settings: DriftSettings,
     complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
-    let (mut reference, mut current) = (Side::open(files.reference)?, Side::open(files.current)?);
+    let (reference, current) = (Side::open(reference)?, Side::Columns(drift_columns(features)));
+    let known = current.names();
+    let others = reference.names().into_iter().filter(|name| !known.contains(name));
+    settings.types.extend(others.map(|name| (name, ColumnType::Ignore)));
+    compare_sides([reference, current], false, settings, complete, terminal)
+}
+
+fn compare_sides(
+    [mut reference, mut current]: [Side; 2],
+    whole_rows: bool,
+    mut settings: DriftSettings,
+    complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
+    terminal: &Terminal,
+) -> anyhow::Result<Report> {
     let mut names = reference.names();
     let known: HashSet<String> = names.iter().cloned().collect();
     names.extend(current.names().into_iter().filter(|name| !known.contains(name)));
@@ -86,7 +112,7 @@ pub fn compare(
         let reading = Reading {
             memory_bytes: MEMORY_BYTES / 2,
             threads: (threads() / 2).max(1),
-            whole_rows: files.whole_rows,
+            whole_rows,
             progress: &progress,
         };
         let (from_reference, from_current) =
@@ -118,7 +144,7 @@ pub fn compare(
 fn unknown_to_evidently(settings: &DriftSettings, sides: [&Side; 2]) -> Vec<(String, String)> {
     let unusual = |side: &Side| match side {
         Side::Table(table) if settings.profile == RuleSet::Evidently => table.unusual_numbers(),
-        Side::Table(_) | Side::Profile(_) => Vec::new(),
+        Side::Table(_) | Side::Columns(_) => Vec::new(),
     };
     let reason = |found: String| format!("numbers of the type {found} are left out, as Evidently does");
     sides.into_iter().flat_map(unusual).map(|(name, found)| (name, reason(found))).collect()
@@ -139,7 +165,8 @@ fn both<T: Send>(
 /// One side of the comparison.
 enum Side {
     Table(TableFile),
-    Profile(Vec<drift::Column>),
+    /// A profile, or a table in memory.
+    Columns(Vec<drift::Column>),
 }
 
 /// A column of a side, as it was read.
@@ -157,7 +184,7 @@ struct Columns<'a> {
 impl Side {
     fn open(input: Input<'_>) -> anyhow::Result<Self> {
         Ok(match read_profile(input.path)? {
-            Some(profile) => Side::Profile(profile.into_columns()),
+            Some(profile) => Side::Columns(profile.into_columns()),
             None => Side::Table(TableFile::open_as(input.path, input.csv)?),
         })
     }
@@ -165,7 +192,7 @@ impl Side {
     fn names(&self) -> Vec<String> {
         match self {
             Side::Table(table) => table.names().to_vec(),
-            Side::Profile(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+            Side::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
         }
     }
 
@@ -173,7 +200,7 @@ impl Side {
     fn left_out(&self) -> &[LeftOut] {
         match self {
             Side::Table(table) => table.left_out(),
-            Side::Profile(_) => &[],
+            Side::Columns(_) => &[],
         }
     }
 
@@ -187,7 +214,7 @@ impl Side {
     fn size_bytes(&self) -> u64 {
         match self {
             Side::Table(table) => table.size_bytes(),
-            Side::Profile(_) => 0,
+            Side::Columns(_) => 0,
         }
     }
 
@@ -204,7 +231,7 @@ impl Side {
                 let read = columns.into_iter().map(|column| (column.name.clone(), ReadColumn::Table(column)));
                 Ok(Columns { read: read.collect(), deferred: deferred.into_iter().collect() })
             }
-            Side::Profile(columns) => {
+            Side::Columns(columns) => {
                 let requested: HashSet<&String> = names.iter().collect();
                 let requested = columns.iter().filter(|column| requested.contains(&column.name));
                 let read = requested.map(|column| (column.name.clone(), ReadColumn::Profile(column)));

@@ -13,5 +13,5 @@ pub mod watcher;
 
 pub use columns::{TrainingTable, compare_frames, counted_column, entity_ids};
 pub use labels::{target_change, target_difference, task_of, with_label};
-pub use reports::{ReportEntry, ReportFiles, ReportFolder};
+pub use reports::{LIVE_PREFIX, ReportEntry, ReportFiles, ReportFolder};
 pub use settings::{Rules, settings};

@@ -128,7 +128,7 @@ impl ReportFolder {
 
     /// The newest of the reports of these [`ReportFolder::names`] that was made as configured: of the last current side,
     /// and of several on that one the one against `learned`, the month that the served model learned from, else the last
-    /// written.
+    /// written. Reports on live traffic are passed over: it has metrics of its own.
     pub fn newest(
         &self,
         mut names: Vec<(String, Timestamp)>,
@@ -136,7 +136,9 @@ impl ReportFolder {
     ) -> anyhow::Result<Option<Report>> {
         let learned = learned.map(plain);
         let own = format!(".{}", judgement_word(self.configured.profile, self.configured.threshold.get()));
-        names.retain(|(name, _)| !name.contains('.') || name.ends_with(&own));
+        names.retain(|(name, _)| {
+            (!name.contains('.') || name.ends_with(&own)) && !sides(name).1.starts_with(LIVE_PREFIX)
+        });
         let rank = |name: &str| {
             let (reference, current) = sides(name);
             // A date comes after the times of its day.
@@ -230,6 +232,8 @@ impl ReportFolder {
 }
 
 const PREFIX: &str = "drift_";
+/// How the names of current sides begin that are live traffic and no month.
+pub const LIVE_PREFIX: &str = "live_";
 const VERSUS: &str = "_vs_";
 
 /// True for a name that [`ReportFolder::report_name`] makes and that can lead nowhere else.
@@ -352,6 +356,7 @@ mod tests {
             ("2024-06-30", "2024-06-30"),
             ("2024-06-30T23:59", "2024-06-30"),
             ("2024-07-01T00:00", "2024-07-01T00:00"),
+            ("live_2024-07-02T00:00_to_2024-07-03T00:00", "2024-07-01T00:00"),
         ] {
             assert_eq!(write(current, RuleSet::Calibrated, 0.3).as_deref(), Some(expected));
         }

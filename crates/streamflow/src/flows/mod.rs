@@ -8,6 +8,7 @@ pub mod evaluate_month;
 pub mod ingest_month;
 pub mod later;
 mod lease;
+pub mod monitor_live;
 pub mod monitor_month;
 pub mod monthly;
 mod own;

@@ -153,7 +153,7 @@ pub struct MonitorOutcome {
 }
 
 impl MonitorOutcome {
-    fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
+    pub(super) fn new(report: &Report, files: &ReportFiles, performance: Option<Evaluated>) -> Self {
         let target_drift = drift::target_difference(report);
         let has_fallen = performance.as_ref().is_some_and(|found| found.evaluation.has_fallen());
         Self {
@@ -261,20 +261,25 @@ pub async fn steps(run: &mut FlowRun, request: &MonitorRequest) -> anyhow::Resul
 /// Adds the drift weighted by what the features contribute to the answers of the version in production, where that is
 /// known. A version that cannot be read is told, and does not end the run.
 async fn weigh(run: &mut FlowRun, report: &mut Report) -> anyhow::Result<()> {
-    let (registry, name) = (run.workspace.registry.clone(), run.workspace.config.model.name.clone());
-    let Some(production) = registry.production(&name).await? else { return Ok(()) };
-    match registry.stored(&name, production.version).await {
-        Ok(stored) => {
-            let features = VersionImportance::of(&stored).features.into_iter();
-            let known: Vec<(String, f64)> =
-                features.filter_map(|found| Some((found.feature, found.mean_abs_contribution?))).collect();
-            report.weigh(&format!("{name} version {}", production.version), &known);
-        }
+    match importance(&run.workspace).await {
+        Ok(known) => known.iter().for_each(|(model, known)| report.weigh(model, known)),
         Err(error) => {
             run.log("warning", &format!("drift is not weighted by importance: {}", one_line(&error))).await?;
         }
     }
     Ok(())
+}
+
+/// What each feature contributes to the answers of the version in production, with the name of that version.
+pub(super) async fn importance(
+    workspace: &Workspace,
+) -> anyhow::Result<Option<(String, Vec<(String, f64)>)>> {
+    let (registry, name) = (&workspace.registry, &workspace.config.model.name);
+    let Some(production) = registry.production(name).await? else { return Ok(None) };
+    let stored = registry.stored(name, production.version).await?;
+    let features = VersionImportance::of(&stored).features.into_iter();
+    let known = features.filter_map(|found| Some((found.feature, found.mean_abs_contribution?)));
+    Ok(Some((format!("{name} version {}", production.version), known.collect())))
 }
 
 /// How right the production version was on the month. A version that cannot score it says nothing of its drift, so that

@@ -12,6 +12,7 @@ mod entity;
 mod forget;
 mod read;
 mod record;
+mod table;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use entity::Naming;
 pub use forget::{count as count_entity, forget as forget_entity};
 pub use read::{Logged, Window, files, read};
 pub use record::{Cell, Record, Shape};
+pub use table::{Asked, asked};
 pub use writer::{Counts, Sink, Writing, open};
 
 /// The folder of the log in a data directory.

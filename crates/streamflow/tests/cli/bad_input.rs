@@ -120,7 +120,7 @@ fn a_wrong_command_line_ends_with_2() {
     let time = "expected Unix seconds, RFC 3339, now, or before now as in -1h30m";
     let ascii = "expected one ASCII character such as ; or |";
     for (args, expected) in [
-        (vec!["monitor"], "--reference <YYYY-MM-DD[THH:MM]>"),
+        (vec!["monitor"], "--current <YYYY-MM-DD[THH:MM]|live>"),
         (vec!["drift", file], "<CURRENT>"),
         (vec!["nonsense"], "unrecognized subcommand"),
         (vec!["ingest", "--as-of", "2024-02-30", "drops"], "there is no day 2024-02-30 in the calendar"),

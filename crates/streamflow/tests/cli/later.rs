@@ -9,7 +9,7 @@ use crate::project::{Project, course};
 use crate::server::Server;
 
 /// A project that keeps answers, with a key that may label and one that may not.
-fn keeping(project: &Project) -> [String; 2] {
+pub fn keeping(project: &Project) -> [String; 2] {
     let made = ["shop", "guest"].map(|name| project.json(&["api-key", "new", name]));
     let line = |made: &Value, more: &str| {
         let name = made["name"].as_str().unwrap();
@@ -23,12 +23,12 @@ fn keeping(project: &Project) -> [String; 2] {
     made.map(|made| made["key"].as_str().unwrap().to_owned())
 }
 
-fn serving(project: &Project) -> Server {
+pub fn serving(project: &Project) -> Server {
     Server::start(project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://")
 }
 
 /// The status and the body of an answer.
-fn post(server: &Server, path: &str, key: &str, body: &Value) -> (u16, Value) {
+pub fn post(server: &Server, path: &str, key: &str, body: &Value) -> (u16, Value) {
     let body = body.to_string();
     let answer = server.send(&format!(
         "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\nX-API-Key: {key}\r\n\
@@ -41,7 +41,7 @@ fn post(server: &Server, path: &str, key: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_default())
 }
 
-fn periods(project: &Project) -> Value {
+pub fn periods(project: &Project) -> Value {
     project.json(&["performance", "--by", "month"])
 }
 

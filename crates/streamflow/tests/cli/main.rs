@@ -20,6 +20,7 @@ mod house;
 mod http;
 mod keys;
 mod later;
+mod logged;
 mod mlflow;
 mod notify;
 mod outside;
