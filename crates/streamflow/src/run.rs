@@ -248,7 +248,8 @@ fn log_of(
     let (sink, writing) = predictions::open(&predictions::folder(data_dir), &config.log)?;
     state.watch_log(sink.clone());
     let task = task_of(&config.dataset.label);
-    state.take_labels(Desk { store: store.clone(), task, naming: naming.clone() });
+    let classes = config.dataset.label.class_names();
+    state.take_labels(Desk { store: store.clone(), task, classes, naming: naming.clone() });
     observers.push(Arc::new(Logging::new(sink, naming, config.log.share)));
     Ok(Some(writing))
 }

@@ -17,10 +17,12 @@ use super::keys::Key;
 use super::{ApiState, exchange, request};
 use crate::predictions::Naming;
 use crate::store::Store;
-use crate::store::labels::{Added, Label};
+use crate::store::labels::{Added, Label, Truth};
 
 /// Most labels of one request; more come in several.
 const MOST_LABELS: usize = 20_000;
+/// Most bytes of the name of a class.
+const MOST_CLASS_BYTES: usize = 256;
 const LABELS: &str = "labels";
 const KNOWN: [&str; 3] = ["request_id", "time", "label"];
 
@@ -28,6 +30,8 @@ const KNOWN: [&str; 3] = ["request_id", "time", "label"];
 pub struct Desk {
     pub store: Store,
     pub task: Task,
+    /// The classes that the configuration names; none where it names none, and any is taken.
+    pub classes: Vec<String>,
     pub naming: Naming,
 }
 
@@ -115,13 +119,6 @@ fn allowed(key: Option<&Key>) -> Result<&Key, ApiError> {
 impl Desk {
     /// The labels of a body, all or none.
     fn read(&self, body: &[u8], key: &EntityKey) -> Result<Vec<Label>, ApiError> {
-        if self.task == Task::Multiclass {
-            return Err(ApiError::Unpredictable(
-                "labels of several classes are not taken: the log keeps the probability of the predicted class alone; \
-                 ingest them with their month"
-                    .to_owned(),
-            ));
-        }
         let read = Json::read(body)?;
         let given = read.as_ref().and_then(|body| body.get(LABELS));
         let list = match given {
@@ -154,7 +151,7 @@ impl Desk {
             Some(other) => Err(format!("{name} is {}; expected a text", other.shown())),
         };
         let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
-        let value = self.value(given.get("label"))?;
+        let truth = self.truth(given.get("label"))?;
         let named = named.map(|name| {
             let kept = self.naming.of_entity(&name);
             kept.ok_or(
@@ -164,29 +161,55 @@ impl Desk {
         let named: Option<String> = named.transpose()?.map(Into::into);
         match (request_id, named, time) {
             (Some(request_id), named, None) => {
-                Ok(Label { request_id, entity: named.unwrap_or_default(), time_us: 0, value })
+                Ok(Label { request_id, entity: named.unwrap_or_default(), time_us: 0, truth })
             }
             (None, Some(named), Some(time)) => {
                 let at: jiff::Timestamp = time.parse().map_err(|_| {
                     format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
                 })?;
-                Ok(Label { request_id: String::new(), entity: named, time_us: at.as_microsecond(), value })
+                Ok(Label { request_id: String::new(), entity: named, time_us: at.as_microsecond(), truth })
             }
             _ => Err(format!("expected either request_id, or {columns} and time")),
         }
     }
 
-    fn value(&self, given: Option<&Json>) -> Result<f64, String> {
-        let expected = if self.task == Task::Binary { "true, false, 1 or 0" } else { "a finite number" };
+    fn truth(&self, given: Option<&Json>) -> Result<Truth, String> {
+        let expected = match self.task {
+            Task::Binary => "true, false, 1 or 0".to_owned(),
+            Task::Regression => "a finite number".to_owned(),
+            Task::Multiclass if self.classes.is_empty() => {
+                format!("the name of a class, of at most {MOST_CLASS_BYTES} bytes")
+            }
+            Task::Multiclass => format!("one of {}", self.classes.join(", ")),
+        };
         match (self.task, given) {
             (_, None) => Err("label is missing".to_owned()),
-            (Task::Binary, Some(Json::Bool(value))) => Ok(f64::from(u8::from(*value))),
-            (Task::Binary, Some(Json::Integer(0))) => Ok(0.0),
-            (Task::Binary, Some(Json::Integer(1))) => Ok(1.0),
-            (Task::Regression, Some(Json::Integer(number))) => Ok(*number as f64),
-            (Task::Regression, Some(Json::Number(number))) if number.is_finite() => Ok(*number),
+            (Task::Binary, Some(Json::Bool(value))) => Ok(Truth::Number(f64::from(u8::from(*value)))),
+            (Task::Binary, Some(Json::Integer(0))) => Ok(Truth::Number(0.0)),
+            (Task::Binary, Some(Json::Integer(1))) => Ok(Truth::Number(1.0)),
+            (Task::Regression, Some(Json::Integer(number))) => Ok(Truth::Number(*number as f64)),
+            (Task::Regression, Some(Json::Number(number))) if number.is_finite() => {
+                Ok(Truth::Number(*number))
+            }
+            (Task::Multiclass, Some(given)) => {
+                let class = self.class(given);
+                class
+                    .map(Truth::Class)
+                    .ok_or_else(|| format!("label is {}; expected {expected}", given.shown()))
+            }
             (_, Some(other)) => Err(format!("label is {}; expected {expected}", other.shown())),
         }
+    }
+
+    /// The class of a label; classes that are numbers may be sent as such.
+    fn class(&self, given: &Json) -> Option<String> {
+        let name = match given {
+            Json::Text(text) => text.to_string(),
+            Json::Integer(number) => number.to_string(),
+            _ => return None,
+        };
+        let is_known = self.classes.is_empty() || self.classes.contains(&name);
+        (is_known && !name.is_empty() && name.len() <= MOST_CLASS_BYTES).then_some(name)
     }
 }
 
@@ -222,14 +245,19 @@ mod tests {
     #[tokio::test]
     async fn labels_are_read_or_named() {
         let (_dir, store) = temporary().await;
-        let desk = Desk { store, task: Task::Binary, naming: Naming::Clear };
+        let desk = Desk { store, task: Task::Binary, classes: Vec::new(), naming: Naming::Clear };
         let read = |body: &str| {
             desk.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
         };
-        let of_request = Label { request_id: "r".into(), entity: String::new(), time_us: 0, value: 1.0 };
+        let of_request =
+            Label { request_id: "r".into(), entity: String::new(), time_us: 0, truth: Truth::Number(1.0) };
         assert_eq!(read(r#"{"labels":[{"request_id":"r","label":true}]}"#), Ok(vec![of_request]));
-        let of_entity =
-            Label { request_id: String::new(), entity: "7".into(), time_us: 1_000_000, value: 0.0 };
+        let of_entity = Label {
+            request_id: String::new(),
+            entity: "7".into(),
+            time_us: 1_000_000,
+            truth: Truth::Number(0.0),
+        };
         let body = r#"{"labels":[{"user_id":7,"time":"1970-01-01T00:00:01Z","label":0}]}"#;
         assert_eq!(read(body), Ok(vec![of_entity]));
         for (label, expected) in [
@@ -265,13 +293,42 @@ mod tests {
             read(&many),
             Err("labels: expected at most 20000 labels in a request, got 20001".to_owned())
         );
-        let numbers = Desk { task: Task::Regression, naming: Naming::Left, store: desk.store.clone() };
+        let other = |task, classes: &[&str]| Desk {
+            task,
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
+            naming: Naming::Left,
+            store: desk.store.clone(),
+        };
+        let numbers = other(Task::Regression, &[]);
         let read = |body: &str| {
             numbers.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
         };
-        assert_eq!(read(r#"{"labels":[{"request_id":"r","label":1.5}]}"#).unwrap()[0].value, 1.5);
+        assert_eq!(
+            read(r#"{"labels":[{"request_id":"r","label":1.5}]}"#).unwrap()[0].truth,
+            Truth::Number(1.5)
+        );
         let error =
             read(r#"{"labels":[{"user_id":"a","time":"1970-01-01T00:00:01Z","label":1}]}"#).unwrap_err();
         assert!(error.contains("log.entity is \"none\""), "{error}");
+
+        let long = format!("\"{}\"", "x".repeat(MOST_CLASS_BYTES + 1));
+        for (classes, label, expected) in [
+            (&[][..], "\"plus\"", Ok("plus")),
+            (&[], "7", Ok("7")),
+            (&["basic", "plus"], "\"plus\"", Ok("plus")),
+            (&["basic", "plus"], "\"Plus\"", Err("label is the text \"Plus\"; expected one of basic, plus")),
+            (&[], "true", Err("label is true; expected the name of a class, of at most 256 bytes")),
+            (&[], "\"\"", Err("label is the text \"\"; expected the name of a class, of at most 256 bytes")),
+            (&[], &long, Err("expected the name of a class, of at most 256 bytes")),
+        ] {
+            let body = format!(r#"{{"labels":[{{"request_id":"r","label":{label}}}]}}"#);
+            let desk = other(Task::Multiclass, classes);
+            let read = desk.read(body.as_bytes(), &EntityKey::new("user_id"));
+            match (read.map_err(|error| error.to_string()), expected) {
+                (Ok(labels), Ok(class)) => assert_eq!(labels[0].truth, Truth::Class(class.into())),
+                (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+                (found, _) => panic!("{label}: {found:?}"),
+            }
+        }
     }
 }

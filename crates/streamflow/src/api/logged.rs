@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use streamflow_dataset::Period;
-use streamflow_model::{Answer, FeatureValue, Kind, largest};
+use streamflow_model::{Answer, FeatureValue, Kind, Task, largest};
 
 use super::observed::{Asked, ObservedRow, Observer};
 use crate::predictions::{Cell, Naming, Record, Shape, Sink};
@@ -65,6 +65,10 @@ impl Recorder {
             latency_us: i64::try_from(row.asked.latency().as_micros()).unwrap_or(i64::MAX),
             score,
             prediction: row.class().map(Into::into),
+            probabilities: match answer {
+                Answer::Probabilities(all) => all.as_slice().into(),
+                Answer::Probability(_) | Answer::Value(_) => [].into(),
+            },
             values: features.iter().map(cell).collect(),
         })
     }
@@ -82,6 +86,10 @@ impl Recorder {
             model: serving.model_name.clone(),
             version: serving.model_version.clone(),
             as_of: serving.as_of.to_string(),
+            classes: match serving.model.task() {
+                Task::Multiclass => serving.model.classes().to_vec(),
+                Task::Binary | Task::Regression => Vec::new(),
+            },
             features: features
                 .map(|found| (found.name.clone(), matches!(found.kind, Kind::Numerical)))
                 .collect(),

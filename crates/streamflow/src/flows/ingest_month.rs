@@ -64,11 +64,18 @@ pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
     let drop = run.parameters.path("drop").context("no drop was named: a folder with one file a table")?;
     // A relative folder starts where the command was given, which its process knows.
     let (snapshots, replace) = (run.workspace.snapshots.clone(), run.parameters.flag("replace"));
-    run.step("ingest", move |step| {
-        let (snapshots, drop) = (snapshots.clone(), drop.clone());
-        blocking(move || Ok(Ingested::new(&ingest(&snapshots, &drop, as_of, replace, &step)?)))
-    })
-    .await
+    let ingested: Ingested = run
+        .step("ingest", move |step| {
+            let (snapshots, drop) = (snapshots.clone(), drop.clone());
+            blocking(move || Ok(Ingested::new(&ingest(&snapshots, &drop, as_of, replace, &step)?)))
+        })
+        .await?;
+    let labels = &ingested.value["tables"][&run.workspace.config.dataset.label.table]["source_sha256"];
+    if let Some(sha256) = labels.as_str() {
+        let store = &run.workspace.store;
+        store.add_label_drop(&as_of.to_string(), sha256).await.context("cannot record the month's labels")?;
+    }
+    Ok(ingested)
 }
 
 /// Ingests, waiting for another writer to finish.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use streamflow_model::{Answers, FeatureColumn, Features, Labels, TrainSettings, train};
+use streamflow_model::{Answers, FeatureColumn, Features, Labels, Model, TrainSettings, train};
 use streamflow_performance::{
     Calibrator, Cbpe, CbpeSettings, ClassCbpe, ClassCbpeSettings, ClassReference, Dle, ErrorMetric,
     Estimated, EstimatedValue, Labelled, MIN_REFERENCE_CHUNKS, Metric, Rows,
@@ -91,27 +91,60 @@ pub fn of_errors(
     (scored, of_month): (&Scored, &Numbers),
     seed: u64,
 ) -> anyhow::Result<Estimate> {
-    let learned_from = features(reference, of_reference)?;
-    let asked = features(scored, of_month)?;
-    let mut metrics = BTreeMap::new();
-    for (metric, error) in [(Metric::Rmse, ErrorMetric::Rmse), (Metric::Mae, ErrorMetric::Mae)] {
-        let both = (of_reference.truths.as_slice(), of_reference.predictions.as_slice());
-        let dle = Dle::new(error, both, &[], MIN_REFERENCE_CHUNKS)?;
-        let losses = dle.losses().iter().map(|loss| loss.unwrap_or(f64::NAN)).collect();
-        let learner = train(&learned_from, &Labels::Regression(losses), &reference.entities, &settings(seed))
-            .context("nothing can be learned of the errors on the rows of the validation")?;
-        let Answers::Value(predicted) = learner.model.predict(&asked)?.answers else { continue };
-        let found = dle.estimate(&predicted);
-        let (value, sampling_error, band) = (found.value, found.sampling_error, found.band);
-        metrics.insert(metric, EstimatedValue { value, sampling_error, band, reason: None });
+    let columns = columns_of(scored);
+    ErrorLearner::new(reference, of_reference, seed)?.estimate(columns, &of_month.predictions)
+}
+
+/// What has learned the size of a regression's errors, and is asked about other rows.
+pub struct ErrorLearner {
+    learned: Vec<(Metric, Dle, Model)>,
+    calibration: String,
+}
+
+impl ErrorLearner {
+    /// Learns from the rows of the reference.
+    ///
+    /// # Errors
+    /// A reference of which nothing can be learned, such as too few rows.
+    pub fn new(reference: &Scored, numbers: &Numbers, seed: u64) -> anyhow::Result<Self> {
+        let from = with_prediction(columns_of(reference), &numbers.predictions)?;
+        let mut learned = Vec::new();
+        for (metric, error) in [(Metric::Rmse, ErrorMetric::Rmse), (Metric::Mae, ErrorMetric::Mae)] {
+            let both = (numbers.truths.as_slice(), numbers.predictions.as_slice());
+            let dle = Dle::new(error, both, &[], MIN_REFERENCE_CHUNKS)?;
+            let losses = dle.losses().iter().map(|loss| loss.unwrap_or(f64::NAN)).collect();
+            let learner = train(&from, &Labels::Regression(losses), &reference.entities, &settings(seed))
+                .context("nothing can be learned of the errors on the rows of the validation")?;
+            learned.push((metric, dle, learner.model));
+        }
+        let rows = numbers.truths.iter().filter(|truth| !truth.is_nan()).count();
+        let calibration = format!(
+            "The size of the errors was learned from {rows} rows that the version was not trained on."
+        );
+        Ok(Self { learned, calibration })
     }
-    let rows = of_month.predictions.len();
-    let estimated = Estimated { rows, scored: rows, used: rows, expected_positives: 0.0, metrics };
-    let learned = of_reference.truths.iter().filter(|truth| !truth.is_nan()).count();
-    let calibration = format!(
-        "The size of the errors was learned from {learned} rows that the version was not trained on."
-    );
-    Ok(Estimate { estimated, calibration })
+
+    /// What the errors on rows of these features and predictions probably are.
+    ///
+    /// # Errors
+    /// Other features than those of the reference.
+    pub fn estimate(
+        &self,
+        features: Vec<(String, FeatureColumn)>,
+        predictions: &[f64],
+    ) -> anyhow::Result<Estimate> {
+        let asked = with_prediction(features, predictions)?;
+        let mut metrics = BTreeMap::new();
+        for (metric, dle, model) in &self.learned {
+            let Answers::Value(predicted) = model.predict(&asked)?.answers else { continue };
+            let found = dle.estimate(&predicted);
+            let (value, sampling_error, band) = (found.value, found.sampling_error, found.band);
+            metrics.insert(*metric, EstimatedValue { value, sampling_error, band, reason: None });
+        }
+        let rows = predictions.len();
+        let estimated = Estimated { rows, scored: rows, used: rows, expected_positives: 0.0, metrics };
+        Ok(Estimate { estimated, calibration: self.calibration.clone() })
+    }
 }
 
 /// Few and small trees: the reference is a quarter of a month, and the monitoring of a month waits for them. By another
@@ -130,8 +163,8 @@ fn settings(seed: u64) -> TrainSettings {
     }
 }
 
-/// The features of the rows that judge, and what the model said of them.
-fn features(scored: &Scored, numbers: &Numbers) -> anyhow::Result<Features> {
+/// The features of the rows that judge.
+fn columns_of(scored: &Scored) -> Vec<(String, FeatureColumn)> {
     let pick = |column: &FeatureColumn| match column {
         FeatureColumn::Numerical(values) => {
             FeatureColumn::Numerical(scored.places.iter().map(|&place| values[place]).collect())
@@ -142,8 +175,14 @@ fn features(scored: &Scored, numbers: &Numbers) -> anyhow::Result<Features> {
         },
     };
     let own = scored.features.names().iter().zip(scored.features.columns());
-    let mut columns: Vec<(String, FeatureColumn)> =
-        own.map(|(name, column)| (name.clone(), pick(column))).collect();
-    columns.push((PREDICTION.to_owned(), FeatureColumn::Numerical(numbers.predictions.clone())));
+    own.map(|(name, column)| (name.clone(), pick(column))).collect()
+}
+
+/// Features, and what the model said of them.
+fn with_prediction(
+    mut columns: Vec<(String, FeatureColumn)>,
+    predictions: &[f64],
+) -> anyhow::Result<Features> {
+    columns.push((PREDICTION.to_owned(), FeatureColumn::Numerical(predictions.to_vec())));
     Ok(Features::new(columns)?)
 }

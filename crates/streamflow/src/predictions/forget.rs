@@ -65,6 +65,7 @@ fn typed(shape: &Shape, rows: &[Record]) -> Arc<Shape> {
         model: shape.model.clone(),
         version: shape.version.clone(),
         as_of: shape.as_of.clone(),
+        classes: shape.classes.clone(),
         features: features.collect(),
     })
 }

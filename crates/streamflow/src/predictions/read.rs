@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use streamflow_dataset::{self as dataset, CsvOptions, TableRows};
 
-use super::record::{COLUMNS, Cell, Record, Shape};
+use super::record::{COLUMNS, Cell, PROBABILITY, Record, Shape};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -136,6 +136,9 @@ pub fn read_file(path: &Path, each: &mut impl FnMut(Logged) -> anyhow::Result<()
     let table = TableRows::open(path, CsvOptions::default())?;
     let header = table.header().to_vec();
     let own = COLUMNS.len();
+    let class_of = |name: &String| name.strip_prefix(PROBABILITY).map(str::to_owned);
+    let classes: Vec<String> = header.iter().skip(own).map_while(class_of).collect();
+    let first = own + classes.len();
     if header.len() < own || header.iter().zip(COLUMNS).any(|(found, (name, _))| found != name) {
         bail!("{} is no file of the log of predictions; move it away", path.display());
     }
@@ -156,11 +159,13 @@ pub fn read_file(path: &Path, each: &mut impl FnMut(Logged) -> anyhow::Result<()
             let (model, version, as_of) = (text(5), text(6), text(7));
             let known = shape.get_or_insert_with(|| {
                 let is_number = |column: usize| matches!(cell(column), dataset::Cell::Float(_));
-                let features = (own..header.len()).map(|column| (header[column].clone(), is_number(column)));
+                let features =
+                    (first..header.len()).map(|column| (header[column].clone(), is_number(column)));
                 Arc::new(Shape {
                     model: model.unwrap_or_default(),
                     version: version.unwrap_or_default(),
                     as_of: as_of.unwrap_or_default(),
+                    classes: classes.clone(),
                     features: features.collect(),
                 })
             });
@@ -180,7 +185,8 @@ pub fn read_file(path: &Path, each: &mut impl FnMut(Logged) -> anyhow::Result<()
                 latency_us: integer(4),
                 score: number(8),
                 prediction: text(9).map(Into::into),
-                values: (own..header.len()).map(value).collect(),
+                probabilities: (own..first).map(number).collect(),
+                values: (first..header.len()).map(value).collect(),
             })
             .map_err(Stop)?;
         }

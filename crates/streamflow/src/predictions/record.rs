@@ -11,6 +11,8 @@ pub struct Shape {
     pub version: String,
     /// The snapshot the features were read from.
     pub as_of: String,
+    /// The classes in the order of the model, where it tells several apart.
+    pub classes: Vec<String>,
     /// The features in the order of the model, and whether each is a number.
     pub features: Vec<(String, bool)>,
 }
@@ -37,11 +39,16 @@ pub struct Record {
     pub score: f64,
     /// The predicted class; none of a regression.
     pub prediction: Option<Box<str>>,
+    /// The probability of each of the shape's classes; empty without any.
+    pub probabilities: Box<[f64]>,
     /// In the order of the shape's features.
     pub values: Vec<Cell>,
 }
 
-/// The columns before those of the features.
+/// How the columns of the probabilities of several classes begin, between these and those of the features.
+pub const PROBABILITY: &str = "_probability_";
+
+/// The first columns.
 pub const COLUMNS: [(&str, OutputType); 10] = [
     ("_time_us", OutputType::Integer),
     ("_request_id", OutputType::Text),
@@ -63,13 +70,14 @@ impl Shape {
             let kind = if *is_number { OutputType::Double } else { OutputType::Text };
             (column_of(name), kind)
         });
-        own.chain(features).collect()
+        let classes = self.classes.iter().map(|class| (format!("{PROBABILITY}{class}"), OutputType::Double));
+        own.chain(classes).chain(features).collect()
     }
 }
 
 /// The column of a feature: one that is named like a column of the log's own has another underscore.
 pub fn column_of(feature: &str) -> String {
-    let is_own = COLUMNS.iter().any(|(name, _)| *name == feature);
+    let is_own = COLUMNS.iter().any(|(name, _)| *name == feature) || feature.starts_with(PROBABILITY);
     if is_own { format!("_{feature}") } else { feature.to_owned() }
 }
 
@@ -91,6 +99,10 @@ pub fn columns(shape: &Shape, rows: &[Record]) -> Vec<OutputColumn> {
         OutputColumn::Double(rows.iter().map(|row| row.score).collect()),
         text(rows, |row| owned(&row.prediction)),
     ];
+    for class in 0..shape.classes.len() {
+        let probability = |row: &Record| row.probabilities.get(class).copied().unwrap_or(f64::NAN);
+        columns.push(OutputColumn::Double(rows.iter().map(probability).collect()));
+    }
     for (place, (_, is_number)) in shape.features.iter().enumerate() {
         columns.push(if *is_number {
             let number = |row: &Record| match row.values.get(place) {

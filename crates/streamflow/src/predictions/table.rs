@@ -179,6 +179,7 @@ mod tests {
             latency_us: 1,
             score: 0.5,
             prediction: None,
+            probabilities: [].into(),
             values: vec![Cell::Number(hours), Cell::Text("true".into())],
         }
     }
@@ -186,7 +187,7 @@ mod tests {
     fn shape(model: &str, version: &str, second: &str) -> Arc<Shape> {
         let features = vec![("hours".to_owned(), true), (second.to_owned(), false)];
         let (model, version, as_of) = (model.to_owned(), version.to_owned(), "2024-02-29".to_owned());
-        Arc::new(Shape { model, version, as_of, features })
+        Arc::new(Shape { model, version, as_of, classes: Vec::new(), features })
     }
 
     fn log(files: &[Vec<Record>]) -> tempfile::TempDir {

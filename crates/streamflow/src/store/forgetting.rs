@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 30] = [
+const TEXTS: [(&str, &str); 31] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -37,6 +37,7 @@ const TEXTS: [(&str, &str); 30] = [
     ("promotions", "actor"),
     ("production_log", "actor"),
     ("labels", "request_id"),
+    ("labels", "class"),
     ("labels", "actor"),
     ("shadows", "actor"),
 ];
@@ -224,10 +225,13 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 67] = [
+    const OURS: [&str; 70] = [
         // Rows that name an entity are deleted.
         "labels.entity",
         "labels.at",
+        "label_drops.as_of",
+        "label_drops.at",
+        "label_drops.sha256",
         "shadows.model",
         "shadows.at",
         "approvals.answer",

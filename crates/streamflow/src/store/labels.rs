@@ -1,5 +1,7 @@
 //! Labels that came after the answers they are for: the newest of a key counts, and those of before stay with their times.
 
+use std::collections::HashMap;
+
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{Store, now};
@@ -13,8 +15,38 @@ pub struct Label {
     pub entity: String,
     /// Microseconds since 1970; 0 of a request.
     pub time_us: i64,
+    pub truth: Truth,
+}
+
+/// What came true.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Truth {
     /// 1 and 0 for true and false, or the number.
-    pub value: f64,
+    Number(f64),
+    /// One of several classes.
+    Class(String),
+}
+
+impl Truth {
+    /// The columns `label` and `class`.
+    fn columns(&self) -> (f64, Option<&str>) {
+        match self {
+            Self::Number(number) => (*number, None),
+            Self::Class(class) => (0.0, Some(class)),
+        }
+    }
+
+    fn of(number: f64, class: Option<String>) -> Self {
+        class.map_or(Self::Number(number), Self::Class)
+    }
+}
+
+/// A label, and when it was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    pub label: Label,
+    /// Microseconds since 1970.
+    pub at_us: i64,
 }
 
 /// What became of labels.
@@ -37,8 +69,8 @@ impl Store {
         let (mut added, at) = (Added::default(), now());
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         for label in labels {
-            let known: Option<f64> = sqlx::query_scalar(
-                "SELECT label FROM labels WHERE request_id = ? AND entity = ? AND time_us = ? ORDER BY id DESC LIMIT 1",
+            let known: Option<(f64, Option<String>)> = sqlx::query_as(
+                "SELECT label, class FROM labels WHERE request_id = ? AND entity = ? AND time_us = ? ORDER BY id DESC LIMIT 1",
             )
             .bind(&label.request_id)
             .bind(&label.entity)
@@ -46,20 +78,22 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
             match known {
-                Some(value) if value == label.value => {
+                Some((number, class)) if Truth::of(number, class.clone()) == label.truth => {
                     added.unchanged += 1;
                     continue;
                 }
                 Some(_) => added.corrected += 1,
                 None => added.new += 1,
             }
+            let (number, class) = label.truth.columns();
             sqlx::query(
-                "INSERT INTO labels (request_id, entity, time_us, label, at, actor) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO labels (request_id, entity, time_us, label, class, at, actor) VALUES (?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(&label.request_id)
             .bind(&label.entity)
             .bind(label.time_us)
-            .bind(label.value)
+            .bind(number)
+            .bind(class)
             .bind(&at)
             .bind(actor)
             .execute(&mut *transaction)
@@ -70,11 +104,33 @@ impl Store {
     }
 
     /// The newest label of each key.
-    pub async fn labels(&self) -> sqlx::Result<Vec<Label>> {
+    pub async fn labels(&self) -> sqlx::Result<Vec<Taken>> {
         let newest = format!(
             "SELECT * FROM labels WHERE id IN (SELECT MAX(id) FROM labels GROUP BY {KEY}) ORDER BY id"
         );
         sqlx::query_as(AssertSqlSafe(newest)).fetch_all(&self.pool).await
+    }
+
+    /// Tells which content the labels of a month have. The same content again changes nothing.
+    pub async fn add_label_drop(&self, as_of: &str, sha256: &str) -> sqlx::Result<()> {
+        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let newest = "SELECT sha256 FROM label_drops WHERE as_of = ? ORDER BY id DESC LIMIT 1";
+        let known: Option<String> =
+            sqlx::query_scalar(newest).bind(as_of).fetch_optional(&mut *transaction).await?;
+        if known.as_deref() != Some(sha256) {
+            let add = "INSERT INTO label_drops (as_of, sha256, at) VALUES (?, ?, ?)";
+            sqlx::query(add).bind(as_of).bind(sha256).bind(now()).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Since when the labels of each month have the content that they have, in microseconds since 1970. Months of the
+    /// time before this was recorded are not in it.
+    pub async fn label_drops(&self) -> sqlx::Result<HashMap<String, i64>> {
+        let newest =
+            "SELECT as_of, at FROM label_drops WHERE id IN (SELECT MAX(id) FROM label_drops GROUP BY as_of)";
+        let rows: Vec<(String, String)> = sqlx::query_as(newest).fetch_all(&self.pool).await?;
+        rows.into_iter().map(|(as_of, at)| Ok((as_of, microseconds(&at)?))).collect()
     }
 
     /// How many labels name the entity, in one of the ways in which it may stand there.
@@ -96,14 +152,20 @@ impl Store {
     }
 }
 
-impl FromRow<'_, sqlx::sqlite::SqliteRow> for Label {
+fn microseconds(at: &str) -> sqlx::Result<i64> {
+    let time: Result<jiff::Timestamp, _> = at.parse();
+    time.map(|time| time.as_microsecond()).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+impl FromRow<'_, sqlx::sqlite::SqliteRow> for Taken {
     fn from_row(row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
+        let label = Label {
             request_id: row.try_get("request_id")?,
             entity: row.try_get("entity")?,
             time_us: row.try_get("time_us")?,
-            value: row.try_get("label")?,
-        })
+            truth: Truth::of(row.try_get("label")?, row.try_get("class")?),
+        };
+        Ok(Self { label, at_us: microseconds(row.try_get("at")?)? })
     }
 }
 
@@ -113,7 +175,32 @@ mod tests {
     use crate::store::temporary;
 
     fn label(request_id: &str, entity: &str, time_us: i64, value: f64) -> Label {
-        Label { request_id: request_id.into(), entity: entity.into(), time_us, value }
+        Label { request_id: request_id.into(), entity: entity.into(), time_us, truth: Truth::Number(value) }
+    }
+
+    async fn newest(store: &Store) -> Vec<Label> {
+        store.labels().await.unwrap().into_iter().map(|taken| taken.label).collect()
+    }
+
+    #[tokio::test]
+    async fn a_class_is_a_label_of_its_own_and_drops_have_times() {
+        let (_dir, store) = temporary().await;
+        let of = |class: &str| Label { truth: Truth::Class(class.into()), ..label("r1", "", 0, 0.0) };
+        for (class, expected) in [("plus", (1, 0, 0)), ("plus", (0, 0, 1)), ("basic", (0, 1, 0))] {
+            let added = store.add_labels(&[of(class)], "key shop").await.unwrap();
+            assert_eq!((added.new, added.corrected, added.unchanged), expected);
+        }
+        let zero = store.add_labels(&[label("r1", "", 0, 0.0)], "key shop").await.unwrap();
+        assert_eq!(zero.corrected, 1, "a number is no class");
+        let before = store.labels().await.unwrap()[0].at_us;
+        for sha256 in ["one", "one", "two"] {
+            store.add_label_drop("2024-01-31", sha256).await.unwrap();
+        }
+        let drops = store.label_drops().await.unwrap();
+        assert!(drops["2024-01-31"] >= before && drops.len() == 1, "{drops:?}");
+        let rows: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM label_drops").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(rows, 2, "a correction is kept beside the first");
     }
 
     #[tokio::test]
@@ -126,7 +213,7 @@ mod tests {
         let second = [label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0), label("r2", "a", 0, 1.0)];
         assert_eq!(store.add_labels(&second, "key shop").await.unwrap(), added(1, 1, 1));
         assert_eq!(
-            store.labels().await.unwrap(),
+            newest(&store).await,
             [label("", "a", 5, 0.0), label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0)]
         );
         let kept: i64 =
@@ -135,6 +222,6 @@ mod tests {
         let names = ["a".to_owned(), "hash of a".to_owned()];
         assert_eq!(store.labels_of(&names).await.unwrap(), 2);
         store.forget_labels(&names).await.unwrap();
-        assert_eq!(store.labels().await.unwrap(), [label("r1", "", 0, 0.0)]);
+        assert_eq!(newest(&store).await, [label("r1", "", 0, 0.0)]);
     }
 }

@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 14;
+pub const NEWEST: i64 = 16;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -138,6 +138,7 @@ fn migrator() -> Migrator {
         step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
         step(13, "live", include_str!("migrations/0013_live.sql")),
         step(14, "labels", include_str!("migrations/0014_labels.sql")),
+        step(16, "classes of labels", include_str!("migrations/0016_classes_of_labels.sql")),
     ])
 }
 

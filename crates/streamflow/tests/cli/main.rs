@@ -19,6 +19,7 @@ mod golden_drift;
 mod house;
 mod http;
 mod keys;
+mod labelled_tasks;
 mod later;
 mod logged;
 mod mlflow;

@@ -11,6 +11,7 @@ fn shape() -> Arc<Shape> {
         model: "churn".into(),
         version: "3".into(),
         as_of: "2024-02-29".into(),
+        classes: vec!["basic".into(), "plus".into()],
         features: vec![("hours".into(), true), ("plan".into(), false), ("_score".into(), true)],
     })
 }
@@ -25,6 +26,7 @@ fn row(shape: &Arc<Shape>, time_us: i64, entity: &str) -> Record {
         latency_us: 12,
         score: 0.25,
         prediction: Some("0".into()),
+        probabilities: [0.75, 0.25].into(),
         values: vec![Cell::Number(1.5), Cell::Missing, Cell::Missing],
     }
 }
@@ -70,6 +72,10 @@ fn rows_lie_by_the_hour_and_are_read_by_time() {
     })
     .unwrap();
     assert_eq!(found[0].values, [Cell::Number(1.5), Cell::Missing, Cell::Missing]);
+    assert_eq!(
+        (&found[0].shape.classes[..], &found[0].probabilities[..]),
+        (&shape().classes[..], &[0.75, 0.25][..])
+    );
     assert_eq!((found[0].score, found[0].latency_us, &*found[0].shape.version), (0.25, 12, "3"));
     assert_eq!(found[0].shape.features[2].0, "__score", "a column of the log's own keeps its name");
 }

@@ -1,0 +1,122 @@
+//! Answers and labels, put together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use streamflow_model::Task;
+
+use super::group::Group;
+use super::{Later, Unit, Versions};
+use crate::predictions::Logged;
+use crate::store::labels::{Taken, Truth};
+
+/// The labels of an ingested month, by the entity as the log has it.
+pub struct MonthLabels {
+    /// Since when the month has them, in microseconds since 1970; 0 where nobody knows.
+    pub at_us: i64,
+    pub truths: HashMap<String, Truth>,
+}
+
+/// Reads the labels of a month by its date; none where it was not ingested.
+pub type ReadMonth<'a> = dyn FnMut(&str) -> anyhow::Result<Option<MonthLabels>> + 'a;
+
+/// Joins answers, one after another, with labels.
+///
+/// The label of an ingested month is that of every answer about the entity that was made from this month; a label that was
+/// sent is that of one answer. Where an answer has both, the newer counts.
+pub struct Join<'a> {
+    unit: Unit,
+    task: Task,
+    labels: Vec<Taken>,
+    /// Labels by their request, and by their entity where they name a time.
+    of_request: HashMap<String, Vec<usize>>,
+    of_entity: HashMap<String, Vec<usize>>,
+    /// For each label the answers that it may be of: their times and places.
+    found: Vec<Vec<(i64, Place)>>,
+    read_month: &'a mut ReadMonth<'a>,
+    months: HashMap<String, Option<MonthLabels>>,
+    groups: BTreeMap<(String, String), Group>,
+    unfit: usize,
+}
+
+type Place = ((String, String), usize);
+
+impl<'a> Join<'a> {
+    /// A join with labels that were sent, and those of months.
+    pub fn new(unit: Unit, task: Task, labels: Vec<Taken>, read_month: &'a mut ReadMonth<'a>) -> Self {
+        let (mut of_request, mut of_entity) = (HashMap::new(), HashMap::new());
+        for (place, Taken { label, .. }) in labels.iter().enumerate() {
+            let (map, key): (&mut HashMap<String, Vec<usize>>, _) = if label.request_id.is_empty() {
+                (&mut of_entity, &label.entity)
+            } else {
+                (&mut of_request, &label.request_id)
+            };
+            map.entry(key.clone()).or_default().push(place);
+        }
+        let (found, months, groups) = (vec![Vec::new(); labels.len()], HashMap::new(), BTreeMap::new());
+        Self { unit, task, labels, of_request, of_entity, found, read_month, months, groups, unfit: 0 }
+    }
+
+    /// Takes an answer.
+    ///
+    /// # Errors
+    /// Labels of a month that cannot be read.
+    pub fn add(&mut self, row: &Logged) -> anyhow::Result<()> {
+        let key = (self.unit.of(row.time_us), row.shape.version.clone());
+        let (task, most) = (self.task, self.unit.sample_rows());
+        let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(task, most));
+        let row_place = group.add(row);
+        let entity = row.entity.as_deref().unwrap_or_default();
+        if !self.months.contains_key(&row.shape.as_of) {
+            let read = (self.read_month)(&row.shape.as_of)?;
+            self.months.insert(row.shape.as_of.clone(), read);
+        }
+        if let Some(month) = self.months.get(&row.shape.as_of).and_then(Option::as_ref)
+            && let Some(truth) = month.truths.get(entity)
+        {
+            group.label_by_month(row_place, truth, month.at_us);
+        }
+        let place = (key, row_place);
+        let of_request = row.request_id.as_deref().and_then(|id| self.of_request.get(id));
+        for &label in of_request.into_iter().flatten() {
+            let named = &self.labels[label].label.entity;
+            if named.is_empty() || named == entity {
+                self.found[label].push((row.time_us, place.clone()));
+            }
+        }
+        for &label in self.of_entity.get(entity).into_iter().flatten() {
+            // The newest answer up to the label's time.
+            if row.time_us <= self.labels[label].label.time_us {
+                let newest = self.found[label].first().is_none_or(|(time, _)| *time <= row.time_us);
+                if newest {
+                    self.found[label] = vec![(row.time_us, place.clone())];
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the labels to their answers and measures.
+    ///
+    /// # Errors
+    /// Scores that the metrics do not take.
+    pub fn measure(mut self, version_of: &mut Versions<'_>) -> anyhow::Result<Later> {
+        let mut later = Later::default();
+        for (taken, found) in self.labels.iter().zip(&self.found) {
+            match &found[..] {
+                [] => later.unknown_labels += 1,
+                [(_, (key, row))] => {
+                    let group = self.groups.get_mut(key);
+                    let fits = group.is_none_or(|group| group.label(*row, &taken.label.truth, taken.at_us));
+                    self.unfit += usize::from(!fits);
+                }
+                _ => later.ambiguous_labels += 1,
+            }
+        }
+        later.unfit_labels = self.unfit;
+        for ((period, version), group) in self.groups {
+            let known = version_of.find(&version)?;
+            later.periods.push(group.measure(period, version, known)?);
+        }
+        Ok(later)
+    }
+}

@@ -1,0 +1,166 @@
+//! How right answers were, by labels that came after them: answers and labels are joined by request, by entity and time,
+//! or by entity and month, and measured by the period and the version that answered.
+//!
+//! A period is *pending* without labels, *partial* with some and *final* with all. Labels that come early are not a sample
+//! of those that come: where labelled answers are not like the others, that is said.
+
+mod group;
+mod join;
+mod sample;
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use streamflow_performance::{EstimatedValue, MeasuredValue, Metric, significant};
+use utoipa::ToSchema;
+
+pub use join::{Join, MonthLabels};
+pub use sample::Difference;
+
+use super::estimate::ErrorLearner;
+use super::evaluation::Reference;
+use super::scored::Version;
+
+/// What a period is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Hour,
+    #[default]
+    Day,
+    Month,
+}
+
+/// How right a version was in a period.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeriodPerformance {
+    /// `2024-03-01T07`, `2024-03-01` or `2024-03`, in UTC.
+    pub period: String,
+    pub version: String,
+    /// Answers of the period that are kept.
+    pub rows: usize,
+    pub labelled: usize,
+    /// How many of the labels are those of an ingested month.
+    pub from_ingest: usize,
+    /// `pending`, `partial` or `final`.
+    pub state: &'static str,
+    /// The metric that decides.
+    pub metric: &'static str,
+    /// What the labels say; none without labels.
+    pub realised: BTreeMap<Metric, MeasuredValue>,
+    /// What scores and features alone suggest of the deciding metric; an estimate, and blind to a changed relation of
+    /// features and label.
+    pub estimated: Option<EstimatedValue>,
+    /// In what the labelled answers are not like the others, the largest difference first.
+    pub differences: Vec<Difference>,
+    /// What the reader has to know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// All periods, and what became of the labels.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Later {
+    pub periods: Vec<PeriodPerformance>,
+    /// Labels that no kept answer has.
+    pub unknown_labels: usize,
+    /// Labels of a request with several answers that name none of their entities.
+    pub ambiguous_labels: usize,
+    /// Labels of another task than the model's.
+    pub unfit_labels: usize,
+    /// Why the labels of ingested months are not joined; none where they are.
+    pub not_joined: Option<String>,
+}
+
+/// The versions that answered, each read once.
+pub struct Versions<'a> {
+    /// Reads a version by its number and makes its reference; none where it is gone.
+    pub read: &'a mut dyn FnMut(&str) -> anyhow::Result<Option<Known>>,
+    known: HashMap<String, Option<Known>>,
+}
+
+/// A version and the rows that it was validated on.
+pub struct Known {
+    pub version: Version,
+    pub reference: Option<Reference>,
+    /// What has learned the size of a regression's errors, or why nothing has.
+    errors: OnceCell<Result<ErrorLearner, String>>,
+}
+
+impl Known {
+    pub fn new(version: Version, reference: Option<Reference>) -> Self {
+        Self { version, reference, errors: OnceCell::new() }
+    }
+}
+
+impl<'a> Versions<'a> {
+    pub fn new(read: &'a mut dyn FnMut(&str) -> anyhow::Result<Option<Known>>) -> Self {
+        Self { read, known: HashMap::new() }
+    }
+
+    fn find(&mut self, version: &str) -> anyhow::Result<Option<&Known>> {
+        if !self.known.contains_key(version) {
+            let read = (self.read)(version)?;
+            self.known.insert(version.to_owned(), read);
+        }
+        Ok(self.known.get(version).and_then(Option::as_ref))
+    }
+}
+
+impl Unit {
+    fn of(self, time_us: i64) -> String {
+        let time = jiff::Timestamp::from_microsecond(time_us).unwrap_or_default();
+        let form = match self {
+            Self::Hour => "%Y-%m-%dT%H",
+            Self::Day => "%Y-%m-%d",
+            Self::Month => "%Y-%m",
+        };
+        time.strftime(form).to_string()
+    }
+
+    /// Rows of a version and a period whose features are held, so that all periods together stay within a bounded memory.
+    fn sample_rows(self) -> usize {
+        match self {
+            Self::Hour => 1_000,
+            Self::Day => 10_000,
+            Self::Month => 50_000,
+        }
+    }
+}
+
+impl PeriodPerformance {
+    /// A sentence where labels say otherwise than scores suggest.
+    fn contradiction(&self, metric: Metric) -> Option<String> {
+        let realised = self.realised.get(&metric)?;
+        let (value, interval) = (realised.value?, realised.interval?);
+        let estimated = self.estimated.as_ref()?;
+        let estimate = estimated.value?;
+        // What is learned of errors is less sure than what is counted of scores.
+        let (low, high) = match (metric, estimated.band) {
+            (Metric::RocAuc, _) | (_, None) => (estimate, estimate),
+            (_, Some(band)) => (band.low, band.high),
+        };
+        (high < interval.low || low > interval.high).then(|| {
+            format!(
+                "The labels say {} {} (95 % {} to {}), where the scores alone suggested {}: the relation of features and \
+                 label is another than in training, which no estimate sees.",
+                metric.name(),
+                significant(value),
+                significant(interval.low),
+                significant(interval.high),
+                significant(estimate)
+            )
+        })
+    }
+
+    /// `pending`, `partial 12 %` or `final`.
+    pub fn state_words(&self) -> String {
+        match self.state {
+            "partial" => format!("partial {:.0} %", 100.0 * self.labelled as f64 / self.rows as f64),
+            other => other.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
