@@ -67,6 +67,9 @@ export interface AnswersPeriod {
 }
 export const fetchAnswers = (signal?: AbortSignal): Promise<{ periods: AnswersPeriod[]; unknown_labels: number }> => get('performance/answers', signal);
 export const setShadow = (version: number | null): Promise<unknown> => post('models/shadow', { version });
+export type CanaryStatus = api.CanaryStatus;
+export const startCanary = (version: number, share: number): Promise<unknown> => post('models/canary', { version, share });
+export const endCanary = (): Promise<unknown> => post('models/canary', { version: null });
 export const promote = (version: string | number): Promise<unknown> => post('models/promote', { version });
 export const rollBack = (): Promise<unknown> => post('models/rollback', {});
 export const fetchSnapshots = (signal?: AbortSignal): Promise<Snapshot[]> => get('snapshots', signal);

@@ -13,6 +13,10 @@ export function fieldOf({ kind }: Parameter): { type: 'number'; step: string } |
       return { type: 'number', step: '1' };
     case 'path':
       return { type: 'text', placeholder: 'drops/month_2024-01-31' };
+    case 'duration':
+      return { type: 'text', placeholder: '30m' };
+    case 'shares':
+      return { type: 'text', placeholder: '1%,10%,50%' };
     case 'flag':
     case 'word':
       return null;

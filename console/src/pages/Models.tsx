@@ -2,11 +2,12 @@
 
 import { useMemo, useState } from 'preact/hooks';
 import { linkTo, place } from '../location';
+import { Canary, StartCanary } from '../models/Canary';
 import { Changes } from '../models/Changes';
 import { Compare } from '../models/Compare';
 import { Importance } from '../models/Importance';
 import { Lineage } from '../models/Lineage';
-import { fetchModels, promote, rollBack, setShadow, type Models as ModelList, type ModelVersion } from '../resources';
+import { endCanary, fetchModels, promote, rollBack, setShadow, type Models as ModelList, type ModelVersion } from '../resources';
 import { useResource } from '../resource';
 import { mayChange } from '../session';
 import { Chip } from '../shell/Chip';
@@ -62,7 +63,7 @@ function metricOf(version: ModelVersion | undefined, name: string): number | nul
   return typeof value === 'number' ? value : null;
 }
 
-type Intent = { kind: 'promote'; version: ModelVersion } | { kind: 'rollback' } | null;
+type Intent = { kind: 'promote' | 'canary'; version: ModelVersion } | { kind: 'rollback' } | null;
 
 function Versions({ list, reload, rest }: { list: ModelList; reload: () => void; rest: string }) {
   const [intent, setIntent] = useState<Intent>(null);
@@ -73,11 +74,20 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
       reload();
     });
   };
-  const columns = useMemo(() => columnsOf(list, production, (version) => setIntent({ kind: 'promote', version }), turn), [list]);
+  const end = (): void => {
+    void endCanary().then(() => {
+      announcement.value = 'No version answers a share of the entities.';
+      reload();
+    });
+  };
+  const { canary } = list;
+  const ask = (kind: 'promote' | 'canary', version: ModelVersion): void => setIntent({ kind, version });
+  const columns = useMemo(() => columnsOf(list, production, ask, turn), [list]);
+  const ofCanary = list.versions.find((version) => version.version === canary?.version);
   const shown = rest === '' ? production : list.versions.find((version) => String(version.version) === rest);
   const finish = (done: boolean): void => {
     if (done) {
-      announcement.value = intent?.kind === 'promote' ? `Version ${intent.version.version} is in production.` : 'Rolled back.';
+      announcement.value = saidOf(intent);
       reload();
     }
     setIntent(null);
@@ -95,6 +105,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
         )}
       </div>
       <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
+      {canary && <Canary canary={canary} grow={() => ofCanary && ask('canary', ofCanary)} end={end} />}
       {shown ? (
         <>
           <Lineage version={shown} />
@@ -105,12 +116,31 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
       )}
       <Compare list={list} />
       <Changes shown={list.production} />
-      {intent && <Ask intent={intent} production={production} close={finish} />}
+      {intent?.kind === 'canary' ? (
+        <StartCanary version={intent.version} share={intent.version === ofCanary ? (canary?.share ?? null) : null} close={finish} />
+      ) : (
+        intent && <Ask intent={intent} production={production} close={finish} />
+      )}
     </>
   );
 }
 
-function columnsOf({ versions, shadow }: ModelList, production: ModelVersion | undefined, ask: (version: ModelVersion) => void, turn: (version: number | null) => void): Column<ModelVersion>[] {
+/** What was done, for whoever hears the page. */
+function saidOf(intent: Intent): string {
+  if (intent?.kind === 'promote') return `Version ${intent.version.version} is in production.`;
+  return intent?.kind === 'canary' ? `Version ${intent.version.version} answers a share of the entities.` : 'Rolled back.';
+}
+
+type Asking = (kind: 'promote' | 'canary', version: ModelVersion) => void;
+
+/** What a candidate does beside production. */
+function stateOf(version: number, { shadow, canary }: ModelList): string {
+  if (version === canary?.version) return 'Canary';
+  return version === shadow ? 'Shadow' : 'Candidate';
+}
+
+function columnsOf(list: ModelList, production: ModelVersion | undefined, ask: Asking, turn: (version: number | null) => void): Column<ModelVersion>[] {
+  const { versions, shadow } = list;
   const present = new Set(versions.flatMap((version) => Object.keys(version.metrics)));
   const task = versions[0]?.task ?? 'binary';
   const metrics = QUALITY.filter(({ name }) => present.has(name) && !ELSEWHERE[task]?.includes(name));
@@ -134,7 +164,7 @@ function columnsOf({ versions, shadow }: ModelList, production: ModelVersion | u
       title: 'State',
       className: 'when',
       value: (version) => (version.production ? 'Production' : 'Candidate'),
-      cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">{version.version === shadow ? 'Shadow' : 'Candidate'}</Chip>),
+      cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">{stateOf(version.version, list)}</Chip>),
     },
     { key: 'task', title: 'Task', className: 'when', value: (version) => version.task },
     { key: 'how', title: 'How', value: (version) => version.how },
@@ -151,7 +181,7 @@ function columnsOf({ versions, shadow }: ModelList, production: ModelVersion | u
   ];
 }
 
-function actionsOf(ask: (version: ModelVersion) => void, shadow: number | null, turn: (version: number | null) => void): Column<ModelVersion> {
+function actionsOf(ask: Asking, shadow: number | null, turn: (version: number | null) => void): Column<ModelVersion> {
   return {
     key: '',
     title: 'Actions',
@@ -163,7 +193,10 @@ function actionsOf(ask: (version: ModelVersion) => void, shadow: number | null, 
           <button type="button" aria-label={version.version === shadow ? `End shadow of version ${version.version}` : `Shadow version ${version.version}`} onClick={() => turn(version.version === shadow ? null : version.version)}>
             {version.version === shadow ? 'End shadow' : 'Shadow'}
           </button>{' '}
-          <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask(version)}>
+          <button type="button" aria-label={`Canary of version ${version.version}`} onClick={() => ask('canary', version)}>
+            Canary
+          </button>{' '}
+          <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask('promote', version)}>
             Promote
           </button>
         </>
@@ -201,7 +234,7 @@ function Metric({ value, best, own }: { value: number | null; best: number | nul
   );
 }
 
-function Ask({ intent, production, close }: { intent: Exclude<Intent, null>; production: ModelVersion | undefined; close: (done: boolean) => void }) {
+function Ask({ intent, production, close }: { intent: Exclude<Intent, null | { kind: 'canary' }>; production: ModelVersion | undefined; close: (done: boolean) => void }) {
   if (intent.kind === 'rollback') {
     return (
       <Confirm title="Roll back?" verb="Roll back" act={rollBack} close={close}>

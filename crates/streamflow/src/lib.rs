@@ -8,6 +8,7 @@
 
 pub mod api;
 mod attempts;
+mod canary;
 pub mod cli;
 mod commands;
 pub mod config;

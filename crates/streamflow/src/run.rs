@@ -13,10 +13,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::canary::Counting;
 use crate::api::labels::Desk;
 use crate::api::logged::Logging;
 use crate::api::observed::Observers;
-use crate::api::shadow::Shadow;
+use crate::api::shadow::{self, Shadow};
 use crate::api::{self, ApiState, FileModel};
 use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
@@ -42,9 +43,6 @@ use crate::workspace::Workspace;
 /// Requests that are taken from the poller at once: fewer than are answered before it is asked again, or the queues of the
 /// threads overflow.
 const EVENTS_AT_ONCE: usize = 24;
-
-/// How often the version that is not heard is looked up.
-const SHADOW_EVERY: Duration = Duration::from_secs(2);
 
 /// How often kept answers are measured: all of a week are read for it.
 const MEASURE_EVERY: Duration = Duration::from_secs(600);
@@ -155,11 +153,12 @@ pub async fn serve(
     let shadow = Shadow::start(config.serve.shadow_cpu_share)?;
     state.watch_shadow(shadow.clone());
     observers.push(shadow.clone());
+    observers.push(Arc::new(Counting));
     state.tell(observers);
     state.show_live(live.clone());
     let looking = Watch::new(followed.clone(), loader.served(), live)?;
     let looking = tokio::spawn(looking.run(shutdown.clone()));
-    let shadowing = tokio::spawn(follow_shadow(shadowed, shadow, shutdown.clone()));
+    let shadowing = tokio::spawn(shadow::follow(shadowed, shadow, shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
@@ -182,35 +181,6 @@ pub async fn serve(
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     reloading.await.context("the loader panicked")
-}
-
-/// Keeps the version that answers and is not heard the one that was named last, until `shutdown` says so. One that cannot
-/// be read is told once, and the one of before goes.
-async fn follow_shadow(workspace: Workspace, shadow: Arc<Shadow>, shutdown: watch::Receiver<bool>) {
-    let name = workspace.config.model.name.clone();
-    let mut current = None;
-    loop {
-        let named = workspace.store.shadow(&name).await.ok().flatten();
-        let wanted = named.or(workspace.config.serve.shadow_version(&name).ok().flatten());
-        if wanted != current {
-            let model = match wanted {
-                None => None,
-                Some(version) => match workspace.registry.load(&name, version).await {
-                    Ok(model) => Some((version, model)),
-                    Err(error) => {
-                        tracing::error!("no version answers unheard: {}", one_line(&error));
-                        None
-                    }
-                },
-            };
-            tracing::info!(version = wanted, "the version that answers and is not heard");
-            shadow.replace(model);
-            current = wanted;
-        }
-        if tokio::time::timeout(SHADOW_EVERY, stopped(shutdown.clone())).await.is_ok() {
-            return;
-        }
-    }
 }
 
 /// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.

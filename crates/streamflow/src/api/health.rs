@@ -33,6 +33,24 @@ pub struct Ready<'a> {
     /// How it goes with the MLflow server, where one is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     mlflow: Option<&'a Status>,
+    /// The version that answers a share of the entities, where one is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<ReadyCanary<'a>>,
+}
+
+/// A canary, and whether it answers.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Canary)]
+pub struct ReadyCanary<'a> {
+    /// Its version.
+    version: &'a str,
+    /// The share of the entities, above 0 and up to 1.
+    share: f64,
+    /// Whether it is loaded; where it is not, the version in production answers everybody.
+    is_loaded: bool,
+    /// Why it is not loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<&'a str>,
 }
 
 /// The body of `GET /ready` where a model file is served.
@@ -84,6 +102,13 @@ pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> 
     }
     let serving = state.0.served.load();
     let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-    Ok(Json(Ready { status: "ready", model: served_model(serving), as_of: serving.as_of, mlflow })
-        .into_response())
+    let canary = serving.canary.load();
+    let canary = canary.as_deref().map(|canary| ReadyCanary {
+        version: &canary.version,
+        share: canary.share.value(),
+        is_loaded: canary.loaded.is_ok(),
+        trouble: canary.loaded.as_ref().err().map(String::as_str),
+    });
+    let (model, as_of) = (served_model(serving), serving.as_of);
+    Ok(Json(Ready { status: "ready", model, as_of, mlflow, canary }).into_response())
 }

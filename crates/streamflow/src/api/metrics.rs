@@ -276,6 +276,8 @@ impl Metrics {
         let shadow = now.shadow.filter(|shadow| shadow.version().is_some());
         let of_shadow = shadow.into_iter().flat_map(Shadow::collectors);
         let own = own.into_iter().chain(of_shadow).flat_map(|collector| collector.collect());
+        let canary = serving.and_then(|serving| serving.canary.load_full());
+        let own = own.chain(canary.iter().flat_map(|canary| canary.families()));
         for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
             if !family.get_metric().is_empty() {
                 text.family(&family, created);
@@ -304,6 +306,15 @@ impl Metrics {
             }
             let entities = serving.features.len() as f64;
             text.gauge("features_entities", "Entities whose features are served.", &[], entities);
+        }
+        if let Some(canary) = &canary {
+            let is_loaded = canary.loaded.is_ok();
+            let labels = [("version", canary.version.as_str())];
+            let help = "Share of the entities that the canary answers; 0 where its version is not loaded, and production answers.";
+            let share = if is_loaded { canary.share.value() } else { 0.0 };
+            text.gauge("canary_share", help, &labels, share);
+            let help = "Whether the version of the canary is loaded.";
+            text.gauge("canary_up", help, &labels, f64::from(u8::from(is_loaded)));
         }
         if let Some(log) = now.log {
             render_log(&mut text, log);

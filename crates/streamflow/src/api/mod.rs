@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answer;
+pub mod canary;
 mod cors;
 mod error;
 mod exchange;

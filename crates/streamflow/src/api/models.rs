@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::error::ApiError;
 use super::features::FileModel;
+use super::observed::Asked;
 use crate::model_file::ModelFile;
 use crate::serving::{Served, Serving};
 use crate::terminal::one_line;
@@ -182,12 +183,40 @@ impl Models {
             if serving.model_name != name {
                 return Err(unknown(None));
             }
-            Target::Version(serving)
+            let canary = serving.canary.load();
+            let loaded = canary.as_ref().and_then(|canary| canary.loaded.as_ref().ok());
+            let candidate = loaded.map(|loaded| &loaded.candidate);
+            let named = candidate.filter(|candidate| Some(candidate.model_version.as_str()) == version);
+            Target::Version(named.cloned().unwrap_or(serving))
         };
         match version {
             Some(version) if target.version() != Some(version) => Err(unknown(Some(version))),
             _ => Ok(target),
         }
+    }
+
+    /// The model that answers this request: that of the name and the version, or the only one; where a canary has a share of
+    /// the entities, the version that the body is routed to. A request that names its version is answered by it.
+    ///
+    /// # Errors
+    /// As [`Models::find`] and [`Models::only`].
+    pub fn answering(
+        &self,
+        name: Option<&str>,
+        version: Option<&str>,
+        asked: &Asked,
+        body: &[u8],
+    ) -> Result<Target, ApiError> {
+        let target = match name {
+            Some(name) => self.find(name, version)?,
+            None => self.only()?,
+        };
+        Ok(match &target {
+            Target::Version(serving) if version.is_none() => {
+                asked.route(serving, || body.into()).map_or(target, Target::Version)
+            }
+            _ => target,
+        })
     }
 
     /// Puts another model in the place of the one of this name, unless that is unloaded.

@@ -3,14 +3,16 @@
 //! A row is told once it has its answer, and a request once it has its status. Observers are called on the thread that
 //! answered, so each may take a microsecond and may not wait.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use streamflow_model::{Answer, FeatureValue, largest};
 
-use crate::serving::{Entity, Serving};
+use crate::serving::{Arm, Entity, Served, Serving};
 
 /// The name of a request, as its answer bears it.
 #[derive(Debug, Clone)]
@@ -24,13 +26,59 @@ pub struct Asked {
     /// When it came.
     pub started: Instant,
     request_id: Option<HeaderValue>,
+    /// By which of two versions it is answered; none while there is no canary.
+    counted: Option<Arc<CountedBy>>,
+}
+
+/// Where a request is counted while a canary answers a share of the entities.
+#[derive(Default)]
+struct CountedBy {
+    arm: OnceLock<Arc<Arm>>,
+    /// Whether the version did not take one of its rows.
+    has_refused: AtomicBool,
+}
+
+impl std::fmt::Debug for CountedBy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CountedBy").finish_non_exhaustive()
+    }
 }
 
 impl Asked {
     /// A request that has just come.
-    pub fn of(request: &Request, protocol: &'static str) -> Self {
+    pub fn of(request: &Request, protocol: &'static str, served: &Served) -> Self {
         let request_id = request.extensions().get().map(|RequestId(id)| id.clone());
-        Self { protocol, started: Instant::now(), request_id }
+        let has_canary = served.load().as_ref().is_some_and(|serving| serving.canary.load().is_some());
+        let counted = has_canary.then(Arc::default);
+        Self { protocol, started: Instant::now(), request_id, counted }
+    }
+
+    /// The candidate, where it answers this request in the place of the version in production: by the key of its entity, or
+    /// by its content where it names none or several.
+    pub fn route<'a>(&self, serving: &Serving, key: impl FnOnce() -> Cow<'a, [u8]>) -> Option<Arc<Serving>> {
+        let canary = serving.canary.load();
+        let (candidate, arm) = canary.as_ref()?.route(&key())?;
+        if let Some(counted) = &self.counted {
+            let _ = counted.arm.set(arm.clone());
+        }
+        candidate.cloned()
+    }
+
+    /// Where the request is counted, once it was routed.
+    pub fn arm(&self) -> Option<&Arc<Arm>> {
+        self.counted.as_ref()?.arm.get()
+    }
+
+    /// Says that the version did not take one of the rows.
+    pub fn refuse(&self) {
+        if let Some(counted) = &self.counted {
+            counted.has_refused.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the version did not take one of the rows.
+    pub fn has_refused(&self) -> bool {
+        self.counted.as_ref().is_some_and(|counted| counted.has_refused.load(Ordering::Relaxed))
     }
 
     /// The name that the answer bears in `X-Request-ID`. None where nobody observes, and for requests of this process.

@@ -3,6 +3,8 @@
 //! A single prediction takes microseconds and is made on the thread that read the request; a batch large
 //! enough to hold that thread up is made on a blocking one.
 
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -188,7 +190,7 @@ pub async fn predict_named(
 
 async fn predicted(state: &ApiState, model: Option<&str>, request: Request) -> Response {
     let mut observation = state.0.metrics.observe_request();
-    let asked = Asked::of(&request, "predict");
+    let asked = Asked::of(&request, "predict", &state.0.served);
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
         Ok(()) => answer_one(state, model, request, &asked).await,
@@ -239,9 +241,11 @@ fn one(
         return Ok(written(&file.answer(body, &state.0.metrics, explains)?, 1024));
     }
     let values = request::parse_predict(body, &state.0.key)?;
-    let serving = state.0.served.load();
-    let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
-    let entity = request::entity(values, serving)?;
+    let served = state.0.served.load();
+    let production = served.as_deref().ok_or(ApiError::NotReady)?;
+    let entity = request::entity(values, production)?;
+    let candidate = asked.route(production, || entity.text().into_bytes().into());
+    let serving = candidate.as_deref().unwrap_or(production);
     match result(serving, state, entity, asked, explains)? {
         BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
         BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
@@ -280,7 +284,7 @@ pub async fn predict_batch_named(
 }
 
 async fn predicted_batch(state: &ApiState, model: Option<String>, request: Request) -> Response {
-    let asked = Asked::of(&request, "batch");
+    let asked = Asked::of(&request, "batch", &state.0.served);
     let (key, admitted) = state.admit(request.headers());
     let answer = match admitted {
         Ok(()) => answer_many(state, model, request, asked.clone()).await,
@@ -302,10 +306,7 @@ async fn answer_many(
 ) -> Result<Response, ApiError> {
     if let Some(format) = tables::declared(request.headers()) {
         let work = move |state: &ApiState, body: &Bytes| {
-            let target = match &model {
-                Some(name) => state.0.models.find(name, None)?,
-                None => state.0.models.only()?,
-            };
+            let target = state.0.models.answering(model.as_deref(), None, &asked, body)?;
             tables::answer(&target, body, format, state, &asked)
         };
         let body = exchange::of_many(state, request, work).await?;
@@ -322,18 +323,26 @@ async fn answer_many(
 
 fn batch(state: &ApiState, body: &Bytes, asked: &Asked, explains: bool) -> Result<Vec<u8>, ApiError> {
     let values = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
-    let serving = state.0.served.load();
-    let serving = serving.as_deref().ok_or(ApiError::NotReady)?;
+    let served = state.0.served.load();
+    let production = served.as_deref().ok_or(ApiError::NotReady)?;
     let entities = values
         .into_iter()
         .enumerate()
-        .map(|(index, value)| request::listed_entity(value, serving, index))
+        .map(|(index, value)| request::listed_entity(value, production, index))
         .collect::<Result<Vec<_>, _>>()?;
+    let candidate = asked.route(production, || key_of_all(&entities));
+    let serving = candidate.as_deref().unwrap_or(production);
     let results = entities.into_iter().map(|entity| result(serving, state, entity, asked, explains));
     let results = results.collect::<Result<Vec<_>, _>>()?;
     let size_bytes = 256 + 768 * results.len();
     let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
     Ok(written(&body, size_bytes))
+}
+
+/// What a batch is routed by: it is answered whole by one version. One with a single entity goes where that entity goes.
+fn key_of_all(entities: &[Entity<'_>]) -> Cow<'static, [u8]> {
+    let texts: Vec<_> = entities.iter().map(Entity::text).collect();
+    texts.join("\n").into_bytes().into()
 }
 
 /// # Errors

@@ -10,10 +10,21 @@ use arc_swap::ArcSwapOption;
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts};
 use streamflow_model::Model;
+use tokio::sync::watch;
 
 use super::logged::Recorder;
 use super::observed::{Asked, ObservedRow, Observer};
+use crate::canary::{Pair, PairCounts, PairTally};
+use crate::live::hash_of;
 use crate::predictions::{Naming, Record, score_again};
+use crate::random::random_hex;
+use crate::store::canaries::NewTally;
+use crate::store::shadows::{PAIRS, trial_of};
+use crate::terminal::one_line;
+use crate::workspace::Workspace;
+
+/// How often the version that is not heard is looked up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Answers that wait to be scored again.
 const QUEUE_ROWS: usize = 1024;
@@ -24,7 +35,7 @@ const DURATIONS_SECONDS: [f64; 8] = [5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 500e-6, 
 /// The version that is not heard.
 pub struct Shadow {
     recorder: Recorder,
-    queue: SyncSender<Record>,
+    queue: SyncSender<Row>,
     parts: Arc<Parts>,
 }
 
@@ -41,6 +52,13 @@ struct Parts {
 struct Version {
     number: String,
     model: Model,
+    pairs: PairCounts,
+}
+
+/// An answer that waits to be scored again.
+struct Row {
+    record: Record,
+    entity_hash: u64,
 }
 
 impl Shadow {
@@ -94,8 +112,15 @@ impl Shadow {
 
     /// Puts another version in its place, or none.
     pub fn replace(&self, version: Option<(i64, Model)>) {
-        let version = version.map(|(number, model)| Arc::new(Version { number: number.to_string(), model }));
+        let version = version.map(|(number, model)| {
+            Arc::new(Version { number: number.to_string(), model, pairs: PairCounts::default() })
+        });
         self.parts.current.store(version);
+    }
+
+    /// What the version that answers now and the one that is heard have said of the same rows.
+    pub fn pairs(&self) -> Option<PairTally> {
+        self.parts.current.load().as_ref().map(|version| version.pairs.tally())
     }
 
     /// What is told in the metrics.
@@ -107,11 +132,14 @@ impl Shadow {
 
 impl Observer for Shadow {
     fn row(&self, row: &ObservedRow<'_>) {
-        if self.parts.current.load().is_none() {
+        let current = self.parts.current.load();
+        // What it has answered itself, as a canary, it would only say again.
+        if current.as_ref().is_none_or(|current| current.number == row.serving.model_version) {
             return;
         }
         let Some(record) = self.recorder.record(row) else { return };
-        if self.queue.try_send(record).is_err() {
+        let entity_hash = hash_of(0, row.entity, row.features.unwrap_or_default());
+        if self.queue.try_send(Row { record, entity_hash }).is_err() {
             self.parts.skipped.with_label_values(&["budget"]).inc();
         }
     }
@@ -119,18 +147,80 @@ impl Observer for Shadow {
     fn request(&self, _asked: &Asked, _status: u16) {}
 }
 
-fn score(rows: &Receiver<Record>, parts: &Parts) {
-    while let Ok(row) = rows.recv() {
+/// Keeps the version that answers and is not heard the one that was named last, and in the store what was counted of it,
+/// until `shutdown` says so. One that cannot be read is told once, and the one of before goes.
+pub async fn follow(workspace: Workspace, shadow: Arc<Shadow>, mut shutdown: watch::Receiver<bool>) {
+    let name = workspace.config.model.name.clone();
+    let process = random_hex::<8>().unwrap_or_else(|_| std::process::id().to_string());
+    let (mut current, mut kept) = (None, 0);
+    loop {
+        let named = named(&workspace, &name).await;
+        let of_config =
+            || workspace.config.serve.shadow_version(&name).ok().flatten().map(|version| (version, None));
+        let wanted = named.or_else(of_config);
+        if wanted != current {
+            let model = match wanted {
+                None => None,
+                Some((version, _)) => match workspace.registry.load(&name, version).await {
+                    Ok(model) => Some((version, model)),
+                    Err(error) => {
+                        tracing::error!("no version answers unheard: {}", one_line(&error));
+                        None
+                    }
+                },
+            };
+            let version = wanted.map(|(version, _)| version);
+            tracing::info!(version, "the version that answers and is not heard");
+            shadow.replace(model);
+            (current, kept) = (wanted, 0);
+        }
+        if let (Some((_, Some(run))), Some(tally)) = (current, shadow.pairs())
+            && tally.rows + 1 != kept
+        {
+            let of = NewTally { model: &name, trial: &trial_of(run), arm: PAIRS, process: &process };
+            match workspace.store.keep_tally(of, &tally).await {
+                Ok(()) => kept = tally.rows + 1,
+                Err(error) => tracing::warn!("what was counted of the shadow is kept in a second: {error}"),
+            }
+        }
+        let stopped = shutdown.wait_for(|stop| *stop);
+        if tokio::time::timeout(LOOK_EVERY, stopped).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// The version in the store, with the run that keeps it; one whose run is there no more is ended.
+async fn named(workspace: &Workspace, name: &str) -> Option<(i64, Option<i64>)> {
+    let store = &workspace.store;
+    let found = store.shadow(name).await.ok().flatten()?;
+    let Some(run) = found.run else { return Some((found.version, None)) };
+    // Its process may have been killed, and nobody else may look.
+    let _ = store.end_crashed_runs().await;
+    let found = store.shadow(name).await.ok().flatten()?;
+    if found.is_kept() {
+        return Some((found.version, found.run));
+    }
+    let _ = store.end_shadow_of(name, run).await;
+    None
+}
+
+fn score(rows: &Receiver<Row>, parts: &Parts) {
+    while let Ok(Row { record: row, entity_hash }) = rows.recv() {
         let Some(version) = parts.current.load_full() else { continue };
         let begun = Instant::now();
         match score_again(&version.model, &row) {
             Ok((score, class)) => {
                 let agrees = if class.as_deref() == row.prediction.as_deref() { "true" } else { "false" };
+                version.pairs.pair(entity_hash, pair(&row, score, class.as_deref()));
                 parts.answers.with_label_values(&[version.number.as_str(), agrees]).inc();
                 parts.difference.observe((score - row.score).abs());
                 parts.duration_seconds.observe(begun.elapsed().as_secs_f64());
             }
-            Err(_) => parts.skipped.with_label_values(&["features"]).inc(),
+            Err(_) => {
+                version.pairs.refused();
+                parts.skipped.with_label_values(&["features"]).inc();
+            }
         }
         // Rests as much longer than it worked as its share says.
         let rest = begun.elapsed().as_secs_f64() * (1.0 / parts.cpu_share - 1.0);
@@ -138,4 +228,14 @@ fn score(rows: &Receiver<Record>, parts: &Parts) {
             std::thread::park_timeout(Duration::from_secs_f64(rest));
         }
     }
+}
+
+fn pair(row: &Record, unheard: f64, class: Option<&str>) -> Pair {
+    let given = row.prediction.as_deref();
+    let turn = match (given, class) {
+        (Some("0"), Some("1")) => 1,
+        (Some("1"), Some("0")) => -1,
+        _ => 0,
+    };
+    Pair { given: row.score, unheard, differs: class.map(|class| given != Some(class)), turn }
 }

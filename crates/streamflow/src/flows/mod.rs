@@ -14,6 +14,7 @@ pub mod monthly;
 mod own;
 pub mod parameters;
 mod policy;
+pub mod promote_gradually;
 mod run;
 pub mod runner;
 mod signals;
@@ -21,6 +22,7 @@ mod start;
 mod starts;
 pub mod train_and_compare;
 pub mod train_model;
+mod trial;
 mod triggers;
 
 pub use backfill::{Range, backfill, pause};
@@ -65,6 +67,7 @@ pub static FLOWS: &[&Flow] = &[
     &evaluate_month::FLOW,
     &train_model::FLOW,
     &train_and_compare::FLOW,
+    &promote_gradually::FLOW,
 ];
 
 /// The flow of that name.

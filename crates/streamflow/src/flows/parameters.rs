@@ -1,13 +1,16 @@
 //! The parameters of flows: declared in a table, read from words, checked before anything runs.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use streamflow_dataset::Period;
+use streamflow_gotext::parse_duration_ms;
 use utoipa::ToSchema;
 
+use crate::canary::Share;
 use crate::config::nearest;
 
 /// A parameter of a flow.
@@ -33,6 +36,10 @@ pub enum Kind {
     Integer,
     /// `true` or `false`.
     Flag,
+    /// A length of time, such as `30m`, `1h30m` or `0s`.
+    Duration,
+    /// Growing shares, such as `1%,10%,50%`.
+    Shares,
     /// One of these.
     Word(&'static [&'static str]),
 }
@@ -66,6 +73,13 @@ impl Kind {
             }
             Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| "a whole number"),
             Kind::Flag => text.parse::<bool>().map(Value::Bool).map_err(|_| "true or false"),
+            Kind::Duration => match parse_duration_ms(&text) {
+                Ok(ms) if ms >= 0 => Ok(Value::String(text)),
+                _ => Err("a length of time, such as 30m, 1h or 0s"),
+            },
+            Kind::Shares => read_shares(&text)
+                .map(|_| Value::String(text))
+                .ok_or("growing shares of the entities above 0 % and up to 100 %, such as 1%,10%,50%"),
             Kind::Word(words) if words.contains(&text.as_str()) => Ok(Value::String(text)),
             Kind::Word(_) => Err("one of its words"),
             Kind::Path if text.is_empty() => Err("some text"),
@@ -80,6 +94,11 @@ impl Kind {
             _ => reason.to_owned(),
         }
     }
+}
+
+fn read_shares(text: &str) -> Option<Vec<Share>> {
+    let shares: Vec<Share> = text.split(',').map(|share| share.parse().ok()).collect::<Option<_>>()?;
+    shares.is_sorted_by(|one, next| one < next).then_some(shares)
 }
 
 /// Checks what was given for a flow and brings it into the order and shape of its table.
@@ -178,6 +197,21 @@ impl Parameters {
         self.text(name).map(PathBuf::from)
     }
 
+    pub fn duration(&self, name: &str) -> anyhow::Result<Option<Duration>> {
+        let read = |text| -> anyhow::Result<Duration> {
+            let ms =
+                parse_duration_ms(text).with_context(|| format!("{name} {text:?} is no length of time"))?;
+            Ok(Duration::from_millis(u64::try_from(ms)?))
+        };
+        self.text(name).map(read).transpose()
+    }
+
+    pub fn shares(&self, name: &str) -> anyhow::Result<Option<Vec<Share>>> {
+        let read =
+            |text| read_shares(text).with_context(|| format!("{name} {text:?} is no list of growing shares"));
+        self.text(name).map(read).transpose()
+    }
+
     pub fn number(&self, name: &str) -> Option<f64> {
         self.0.get(name).and_then(Value::as_f64)
     }
@@ -197,11 +231,13 @@ mod tests {
 
     use super::*;
 
-    const TABLE: [Parameter; 5] = [
+    const TABLE: [Parameter; 7] = [
         required("as_of", Kind::Date, "The month"),
         optional("drop", Kind::Path, "The folder"),
         optional("threshold", Kind::Number, "A share"),
         optional("replace", Kind::Flag, "Whether to replace"),
+        optional("step_for", Kind::Duration, "How long"),
+        optional("shares", Kind::Shares, "Which"),
         optional("promote", Kind::Word(&["yes", "ask", "no"]), "Whether to promote"),
     ];
 
@@ -236,6 +272,15 @@ mod tests {
             (json!({"as_of": "2024-02-29", "replace": 1}), "expected true or false"),
             (json!({"as_of": "2024-02-29", "promote": "perhaps"}), "expected yes, ask, no"),
             (json!({"as_of": "2024-02-29", "drop": ""}), "expected some text"),
+            (
+                json!({"as_of": "2024-02-29", "step_for": "soon"}),
+                "expected a length of time, such as 30m, 1h or 0s",
+            ),
+            (json!({"as_of": "2024-02-29", "step_for": 5}), "expected a length of time"),
+            (json!({"as_of": "2024-02-29", "shares": "10%,1%"}), "expected growing shares"),
+            (json!({"as_of": "2024-02-29", "shares": "10%,10%"}), "expected growing shares"),
+            (json!({"as_of": "2024-02-29", "shares": "0%"}), "expected growing shares"),
+            (json!({"as_of": "2024-02-29", "shares": ""}), "expected growing shares"),
         ] {
             check_case(given, Err(expected));
         }

@@ -114,7 +114,8 @@ impl Live {
     }
 }
 
-fn hash_of(seed: u64, entity: Option<&Entity<'_>>, features: &[FeatureValue<'_>]) -> u64 {
+/// The hash of an entity; of a row that names none that of its features.
+pub fn hash_of(seed: u64, entity: Option<&Entity<'_>>, features: &[FeatureValue<'_>]) -> u64 {
     match entity {
         // As `forget` is given it; of a text without writing it anew.
         Some(entity) => match entity.parts.as_slice() {

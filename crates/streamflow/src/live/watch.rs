@@ -358,12 +358,13 @@ mod tests {
         let frame = Frame { rows: USERS, columns: columns.into() };
         let model = model();
         Serving {
-            features: OnlineFeatures::for_model(&model, frame, &EntityKey::new("user_id")).unwrap(),
+            features: Arc::new(OnlineFeatures::for_model(&model, frame, &EntityKey::new("user_id")).unwrap()),
             model,
             model_name: "churn".into(),
             model_version: version.into(),
             as_of: "2024-01-31".parse().unwrap(),
             key: EntityKey::new("user_id"),
+            canary: None.into(),
         }
     }
 

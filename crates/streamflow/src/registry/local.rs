@@ -49,7 +49,7 @@ pub struct NewImport {
 /// The local registry of one data directory.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    store: Store,
+    pub(super) store: Store,
     models_dir: PathBuf,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use streamflow_dataset::Snapshot;
 use tokio::sync::watch;
 
+use super::follow::Follower;
 use super::{OnlineFeatures, Served, Serving};
 use crate::drift::task_of;
 use crate::terminal::one_line;
@@ -26,12 +27,14 @@ pub struct Loader {
     workspace: Workspace,
     served: Served,
     loaded: Inputs,
+    canary: Follower,
 }
 
 impl Loader {
     /// A loader that has not loaded anything yet.
     pub fn new(workspace: Workspace) -> Self {
-        Self { workspace, served: Served::default(), loaded: Inputs::default() }
+        let canary = Follower::new(workspace.clone());
+        Self { workspace, served: Served::default(), loaded: Inputs::default(), canary }
     }
 
     /// What is served, kept up to date while the loader runs.
@@ -49,6 +52,9 @@ impl Loader {
         let snapshots = tokio::task::spawn_blocking(move || snapshots.snapshots()).await??;
         let inputs = Inputs { version, snapshots };
         if inputs == self.loaded {
+            if let Some(serving) = self.served.load_full() {
+                self.canary.follow(&serving, None).await;
+            }
             return Ok(());
         }
         self.loaded = inputs;
@@ -58,7 +64,10 @@ impl Loader {
         }
         if let Some(serving) = serving(&self.workspace, version).await? {
             tracing::info!(model = %name, version, as_of = %serving.as_of, "serving");
-            self.served.store(Some(Arc::new(serving)));
+            let serving = Arc::new(serving);
+            // Before it answers: whose entities a canary has does not change with a snapshot.
+            self.canary.follow(&serving, self.served.load_full()).await;
+            self.served.store(Some(serving));
         }
         Ok(())
     }
@@ -69,7 +78,7 @@ impl Loader {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                _ = shutdown.wait_for(|stop| *stop) => break,
             }
             if let Err(error) = self.refresh().await {
                 tracing::error!(
@@ -77,6 +86,9 @@ impl Loader {
                     one_line(&error)
                 );
             }
+        }
+        if let Some(serving) = self.served.load_full() {
+            self.canary.keep_counts(&serving).await;
         }
     }
 }
@@ -90,8 +102,9 @@ async fn serving(workspace: &Workspace, version: i64) -> anyhow::Result<Option<S
     let key = workspace.config.dataset.entity.clone();
     let model = workspace.registry.load(&model_name, version).await?;
     let packed = tokio::task::spawn_blocking(move || {
-        let features = OnlineFeatures::for_model(&model, table, &key)?;
-        anyhow::Ok(Serving { model, model_name, model_version: version.to_string(), as_of, key, features })
+        let features = Arc::new(OnlineFeatures::for_model(&model, table, &key)?);
+        let (model_version, canary) = (version.to_string(), None.into());
+        anyhow::Ok(Serving { model, model_name, model_version, as_of, key, features, canary })
     });
     Ok(Some(packed.await??))
 }

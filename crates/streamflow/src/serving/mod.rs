@@ -3,6 +3,8 @@
 //! A request loads the current [`Serving`] once and answers from it alone, so that every response comes
 //! from one model and one `as_of`, also while a newer one is being put in its place.
 
+mod canary;
+mod follow;
 mod loader;
 mod online_features;
 mod packed;
@@ -13,6 +15,7 @@ use arc_swap::ArcSwapOption;
 use streamflow_dataset::{EntityKey, Period};
 use streamflow_model::Model;
 
+pub use canary::{Arm, Canary, Loaded};
 pub use loader::Loader;
 pub use online_features::{Entity, FeaturesUsed, OnlineFeatures, Row};
 pub use packed::Error;
@@ -33,7 +36,10 @@ pub struct Serving {
     /// The columns that name an entity, which are also the fields of a request.
     pub key: EntityKey,
     /// The newest features of every entity.
-    pub features: OnlineFeatures,
+    pub features: Arc<OnlineFeatures>,
+    /// The version that answers a share of the entities in the place of this one, where one is wanted: it goes when another
+    /// version is put in the place of this one.
+    pub canary: ArcSwapOption<Canary>,
 }
 
 impl Serving {

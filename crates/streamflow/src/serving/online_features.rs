@@ -36,6 +36,14 @@ impl OnlineFeatures {
         Ok(features)
     }
 
+    /// Whether `model` takes these features as they are, in this order.
+    #[must_use]
+    pub fn fit(&self, model: &Model) -> bool {
+        let wanted = model.schema().features.iter().map(|feature| &feature.name);
+        wanted.eq(&self.names)
+            && model.check_types(&self.columns.iter().map(Packed::example).collect::<Vec<_>>()).is_ok()
+    }
+
     fn new(mut table: Frame, key: &EntityKey, names: Vec<String>) -> Result<Self, Error> {
         if u32::try_from(table.rows).is_err() {
             return Err(Error::TooManyRows(table.rows));

@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 31] = [
+const TEXTS: [(&str, &str); 33] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -40,6 +40,8 @@ const TEXTS: [(&str, &str); 31] = [
     ("labels", "class"),
     ("labels", "actor"),
     ("shadows", "actor"),
+    ("canaries", "actor"),
+    ("canaries", "trouble"),
 ];
 /// Those of them that hold who did something: a name and no sentence.
 const NAMES: [&str; 2] = ["actor", "answered_by"];
@@ -225,7 +227,7 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 70] = [
+    const OURS: [&str; 78] = [
         // Rows that name an entity are deleted.
         "labels.entity",
         "labels.at",
@@ -234,6 +236,15 @@ mod tests {
         "label_drops.sha256",
         "shadows.model",
         "shadows.at",
+        "canaries.model",
+        "canaries.at",
+        "tallies.model",
+        "tallies.trial",
+        "tallies.arm",
+        "tallies.process",
+        // Scores and counts; no entity is in them.
+        "tallies.tally",
+        "tallies.at",
         "approvals.answer",
         "approvals.answered_at",
         "approvals.asked_at",

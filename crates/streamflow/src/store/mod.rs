@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod canaries;
 pub mod copy;
 pub mod evaluations;
 pub mod forgetting;
@@ -19,7 +20,7 @@ pub mod production;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
-mod shadows;
+pub mod shadows;
 mod state;
 pub mod tasks;
 pub mod transitions;
@@ -138,6 +139,7 @@ fn migrator() -> Migrator {
         step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
         step(13, "live", include_str!("migrations/0013_live.sql")),
         step(14, "labels", include_str!("migrations/0014_labels.sql")),
+        step(15, "canary", include_str!("migrations/0015_canary.sql")),
         step(16, "classes of labels", include_str!("migrations/0016_classes_of_labels.sql")),
     ])
 }

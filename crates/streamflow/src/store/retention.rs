@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Takes a version out of the registry and records who did it; false where it is in production by now, is what a
-    /// rollback returns to, or is not registered. Its evaluations stay: they are the history of the model.
+    /// rollback returns to, is a canary or a shadow, or is not registered. Its evaluations stay: they are the history of the model.
     pub async fn forget_version(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<bool> {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
         let needed: Vec<i64> =
@@ -66,7 +66,15 @@ impl Store {
                 .bind(name)
                 .fetch_all(&mut *transaction)
                 .await?;
-        if needed.contains(&version) {
+        let answers: Option<i64> = sqlx::query_scalar(
+            "SELECT version FROM (SELECT model, version FROM canaries UNION SELECT model, version FROM shadows)
+             WHERE model = ? AND version = ?",
+        )
+        .bind(name)
+        .bind(version)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if needed.contains(&version) || answers.is_some() {
             return Ok(false);
         }
         sqlx::query("DELETE FROM promotions WHERE name = ? AND version = ?")

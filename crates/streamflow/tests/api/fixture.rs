@@ -88,7 +88,8 @@ pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
         model_version: version.into(),
         as_of: as_of.into(),
         key: key_of(table),
-        features,
+        features: features.into(),
+        canary: None.into(),
     }
 }
 

@@ -131,7 +131,7 @@ const LAYERS: [&[&str]; 15] = [
     &["mlflow"],
     &["drift", "notify", "prefect", "registry"],
     &["predictions", "store"],
-    &["config", "panels", "sample", "scoring", "traffic"],
+    &["canary", "config", "panels", "sample", "scoring", "traffic"],
     &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];
 

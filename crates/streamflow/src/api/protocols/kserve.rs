@@ -50,7 +50,7 @@ async fn ask(State(state): State<ApiState>, Path(path): Path<String>, request: R
     }
     let model = model.to_owned();
     let answer = super::answer(&state, PROTOCOL, request, move |state, asked, _, body| {
-        let target = state.0.models.find(&model, None)?;
+        let target = state.0.models.answering(Some(&model), None, asked, body)?;
         predicted(state, asked, &target, body)
     });
     match answer.await {

@@ -38,7 +38,7 @@ async fn ping(State(state): State<ApiState>) -> Result<&'static str, ApiError> {
 
 async fn invocations(State(state): State<ApiState>, request: Request) -> Response {
     let answer = super::answer(&state, PROTOCOL, request, |state, asked, headers, body| {
-        let target = state.0.models.only()?;
+        let target = state.0.models.answering(None, None, asked, body)?;
         match media_type(headers).as_str() {
             "text/csv" => {
                 let records = csv::records(body)?;

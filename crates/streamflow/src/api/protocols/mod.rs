@@ -44,7 +44,7 @@ pub async fn answer<T: Send + 'static>(
     work: impl FnOnce(&ApiState, &Asked, &HeaderMap, &Bytes) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let mut observation = state.0.metrics.observe_request();
-    let asked = Asked::of(&request, protocol);
+    let asked = Asked::of(&request, protocol, &state.0.served);
     let asked_by_work = asked.clone();
     let headers = request.headers().clone();
     let (key, admitted) = state.admit(&headers);

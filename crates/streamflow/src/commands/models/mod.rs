@@ -1,5 +1,6 @@
 //! `streamflow models`: the versions of the registry and which of them is served.
 
+mod canary;
 mod export;
 pub mod import;
 mod shadow;
@@ -36,14 +37,20 @@ pub enum Args {
     },
     /// Return to the version that was in production before
     Rollback,
+    /// Let a version answer a share of the entities in the place of the one in production, or tell how that goes
+    Canary(canary::Args),
     /// Let a version answer beside the one in production without being heard, and tell in the metrics how it differs
     Shadow(shadow::Args),
 }
 
 impl Args {
-    /// Everything but listing, showing and exporting.
+    /// Everything but listing, showing, exporting and telling how a canary goes.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Self::Ls | Self::Show(_) | Self::Export(_))
+        match self {
+            Self::Ls | Self::Show(_) | Self::Export(_) => false,
+            Self::Canary(args) => args.changes_something(),
+            _ => true,
+        }
     }
 }
 
@@ -76,6 +83,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             Args::Show(args) => return show::run(&args, &registry, name, context).await,
             Args::Shadow(args) => {
                 return shadow::run(&args, (&registry, &store), (name, &actor), context).await;
+            }
+            Args::Canary(args) => {
+                return canary::run(&args, (&registry, &store), (name, &actor), context).await;
             }
             Args::Export(args) => return export::run(&args, &registry, name, context).await,
             Args::Promote { version } => registry.promote(name, version, by).await.map(|()| version)?,

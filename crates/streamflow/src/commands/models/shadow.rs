@@ -6,6 +6,7 @@ use super::super::{Context, Usage};
 use super::version_number;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::store::models::By;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,7 +32,7 @@ pub async fn run(
     if let Some(version) = version {
         registry.load(name, version).await?;
     }
-    store.set_shadow(name, version, actor).await?;
+    store.set_shadow(name, version, By { actor, run: None }).await?;
     let value = json!({ "name": name, "shadow": version });
     context.terminal.result(&value, || match version {
         Some(version) => format!(

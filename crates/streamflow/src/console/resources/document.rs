@@ -27,6 +27,7 @@ use super::{
         models::importance,
         models::promote,
         models::shadow,
+        models::canary,
         models::rollback,
         data::snapshots,
         runs::list,

@@ -92,7 +92,7 @@ impl Resources {
 }
 
 /// All resources, each with what a request to it needs.
-pub fn routes() -> [Route<Resources>; 35] {
+pub fn routes() -> [Route<Resources>; 36] {
     use Right::{Ask, Open, Read};
     const WORK: Right = Right::Change(Role::Operator);
     [
@@ -107,6 +107,7 @@ pub fn routes() -> [Route<Resources>; 35] {
         console("/api/streamflow/models/{version}/importance", Read, get(models::importance)),
         console("/api/streamflow/models/promote", WORK, post(models::promote)),
         console("/api/streamflow/models/shadow", WORK, post(models::shadow)),
+        console("/api/streamflow/models/canary", WORK, post(models::canary)),
         console("/api/streamflow/models/rollback", WORK, post(models::rollback)),
         console("/api/streamflow/snapshots", Read, get(data::snapshots)),
         console("/api/streamflow/runs", Read, get(runs::list)),

@@ -1,5 +1,6 @@
 //! Versions of the model and which of them is served.
 
+use anyhow::Context as _;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::{Extension, Json};
@@ -9,8 +10,9 @@ use utoipa::ToSchema;
 
 use super::extract::Path;
 use super::{ErrorBody, ResourceError, Resources};
+use crate::canary::Share;
 use crate::console::guard::Actor;
-use crate::registry::VersionImportance;
+use crate::registry::{CanaryStatus, VersionImportance};
 use crate::store::models::{By, Origin};
 use crate::workspace::Workspace;
 
@@ -21,6 +23,8 @@ pub struct Models {
     production: Option<i64>,
     /// The version that answers and is not heard, where one was named.
     shadow: Option<i64>,
+    /// The version that answers a share of the entities, where there is one.
+    canary: Option<CanaryStatus>,
     versions: Vec<Version>,
 }
 
@@ -70,8 +74,10 @@ pub async fn list(State(resources): State<Resources>) -> Result<Json<Models>, Re
         });
     }
     let production = versions.iter().find(|version| version.production).map(|version| version.version);
-    let shadow = resources.store().shadow(&name).await.map_err(anyhow::Error::from)?;
-    Ok(Json(Models { name, production, shadow, versions }))
+    let shadow =
+        resources.store().shadow(&name).await.map_err(anyhow::Error::from)?.map(|shadow| shadow.version);
+    let canary = registry.canary(&name).await?;
+    Ok(Json(Models { name, production, shadow, canary, versions }))
 }
 
 /// What the features of a version contribute to its answers.
@@ -136,7 +142,43 @@ pub async fn shadow(
             registry.resolve(name, Some(version)).await.map_err(|error| ResourceError::refused(&error))?;
         registry.load(name, found).await.map_err(|error| ResourceError::refused(&error))?;
     }
-    store.set_shadow(name, version, &actor.0).await.map_err(anyhow::Error::from)?;
+    let by = By { actor: &actor.0, run: None };
+    store.set_shadow(name, version, by).await.map_err(anyhow::Error::from)?;
+    list(State(resources)).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryBody {
+    /// The version; null ends the canary.
+    version: Option<i64>,
+    /// The share of the entities that it answers, above 0 and up to 1; needed with a version.
+    share: Option<f64>,
+}
+
+/// Lets a version answer a share of the entities in the place of the one in production, or ends that.
+#[utoipa::path(post, path = "/api/streamflow/models/canary", tag = "models", request_body = CanaryBody,
+    responses((status = 200, body = Models), (status = 409, body = ErrorBody)))]
+pub async fn canary(
+    State(resources): State<Resources>,
+    Extension(actor): Extension<Actor>,
+    body: Result<Json<CanaryBody>, JsonRejection>,
+) -> Result<Json<Models>, ResourceError> {
+    let Json(CanaryBody { version, share }) = body?;
+    let Workspace { config, registry, store, .. } = resources.workspace();
+    let (name, by) = (&config.model.name, By { actor: &actor.0, run: None });
+    match version {
+        None => drop(store.end_canary(name, None, by).await.map_err(anyhow::Error::from)?),
+        Some(version) => {
+            let share = share.and_then(Share::new).with_context(|| {
+                let given = share.map_or_else(|| "missing".to_owned(), |share| share.to_string());
+                format!("share is {given}; expected a share of the entities above 0 and up to 1, such as 0.1")
+            });
+            let share = share.map_err(|error| ResourceError::refused(&error))?;
+            let begun = registry.start_canary(name, version, share, by).await;
+            begun.map_err(|error| ResourceError::refused(&error))?;
+        }
+    }
     list(State(resources)).await
 }
 

@@ -113,7 +113,7 @@ impl Group {
         let seed = known.map_or(0, |known| known.version.seed());
         let realised = Realised::new(&judged, None, seed)?.map(|found| found.measured.metrics);
         let estimated = match (&judged, known) {
-            (Judged::Binary(rows), Some(known)) => of_scores(known, rows, seed)?,
+            (Judged::Binary(_) | Judged::Multiclass(_), Some(known)) => of_scores(known, &judged, seed)?,
             (Judged::Regression(_), Some(known)) => self.of_errors(known, seed, &mut notes),
             _ => None,
         };
@@ -205,9 +205,17 @@ impl Group {
     }
 }
 
-fn of_scores(known: &Known, rows: &Rows, seed: u64) -> anyhow::Result<Option<EstimatedValue>> {
+/// The estimate of the deciding metric of a classifier.
+fn of_scores(known: &Known, judged: &Judged, seed: u64) -> anyhow::Result<Option<EstimatedValue>> {
     let Some(Reference { scored, folds }) = &known.reference else { return Ok(None) };
-    let Judged::Binary(validated) = &scored.judged else { return Ok(None) };
-    let found = estimate::of_scores(validated, folds, rows, seed)?;
-    Ok(found.and_then(|found| found.estimated.metrics.get(&Metric::RocAuc).cloned()))
+    let (found, metric) = match (&scored.judged, judged) {
+        (Judged::Binary(validated), Judged::Binary(rows)) => {
+            (estimate::of_scores(validated, folds, rows, seed)?, Metric::RocAuc)
+        }
+        (Judged::Multiclass(validated), Judged::Multiclass(classes)) => {
+            (estimate::of_classes((validated, folds), classes, seed)?, Metric::MULTICLASS[0])
+        }
+        _ => return Ok(None),
+    };
+    Ok(found.and_then(|found| found.estimated.metrics.get(&metric).cloned()))
 }

@@ -34,9 +34,9 @@ pub fn answer(state: &ApiState, asked: &Asked, message: Bytes) -> Result<ModelIn
             "the message has {tensors} inputs and outputs; expected at most {MOST_TENSORS}"
         )));
     }
-    let mut request = ModelInferRequest::decode(message).map_err(unsound)?;
+    let mut request = ModelInferRequest::decode(message.clone()).map_err(unsound)?;
     let version = Some(request.model_version.as_str()).filter(|version| !version.is_empty());
-    let target = state.0.models.find(&request.model_name, version)?;
+    let target = state.0.models.answering(Some(&request.model_name), version, asked, &message)?;
     decode_texts(&mut request)?;
     let outputs: Vec<(&str, Option<bool>)> =
         request.outputs.iter().map(|output| (output.name.as_str(), None)).collect();

@@ -111,7 +111,7 @@ fn inferred(
     model: &str,
     version: Option<&str>,
 ) -> Result<Response, ApiError> {
-    let target = state.0.models.find(model, version)?;
+    let target = state.0.models.answering(Some(model), version, asked, body)?;
     let (text, raw) = binary::parts(headers, body)?;
     check_content_type(headers, raw.is_some())?;
     let mut read = Value::read(text)?.ok_or_else(|| {
