@@ -15,6 +15,7 @@ use crate::project::Project;
 use crate::server::Server;
 
 const MONTH: &str = "2024-01-31";
+const NEXT: &str = "2024-02-29";
 
 /// Version 1 in production, version 2 of another split; and version 3, which learned the opposite, where it is wanted.
 fn project(with_opposite: bool) -> Project {
@@ -25,10 +26,9 @@ fn project(with_opposite: bool) -> Project {
     if with_opposite {
         let opposite =
             |text: String| text.replace(",True", ",x").replace(",False", ",True").replace(",x", ",False");
-        let next = "2024-02-29";
-        project.edit(&format!("drops/month_{next}/labels.csv"), opposite);
-        project.ok(&["ingest", "--as-of", next, &format!("drops/month_{next}")]);
-        project.ok(&["train", "--as-of", next]);
+        project.edit(&format!("drops/month_{NEXT}/labels.csv"), opposite);
+        project.ok(&["ingest", "--as-of", NEXT, &format!("drops/month_{NEXT}")]);
+        project.ok(&["train", "--as-of", NEXT]);
     }
     project
 }
@@ -77,6 +77,7 @@ fn a_share_of_the_entities_is_answered_by_the_candidate() {
     project.edit("streamflow.toml", |text| {
         text.replace("# enabled = false", "enabled = true")
             .replace("# flush_seconds = 10", "flush_seconds = 1")
+            .replace("# protocols = [", "protocols = [")
     });
     let server = serving(&project);
     for (args, code, said) in [
@@ -356,7 +357,7 @@ fn a_good_candidate_is_promoted_step_by_step() {
 #[test]
 fn a_bad_candidate_returns_to_production() {
     let project = project(true);
-    let users = user_ids(&project, MONTH);
+    let users = user_ids(&project, NEXT);
     let server = serving(&project);
     let load = Load::on(server.url().trim_end_matches('/'), &users);
     // Unheard it is found before anybody was answered by it.
