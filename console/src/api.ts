@@ -33,6 +33,24 @@ export interface Approval {
   task: string;
 }
 
+/** What was counted of a version. */
+export interface ArmStatus {
+  /** `production` or `candidate`. */
+  arm: string;
+  /** Errors by requests; 0 without requests. */
+  error_rate: number;
+  errors: number;
+  /** Seconds that half of the requests take at most, and 99 of 100, rounded up by at most 19 %; none without requests. */
+  latency_p50_seconds: number | null;
+  latency_p99_seconds: number | null;
+  /** Mean of the last score of each of at most a thousand entities. */
+  mean_score: number | null;
+  requests: number;
+  /** Those entities. */
+  scored_entities: number;
+  version: number;
+}
+
 /** A change that somebody asked for. */
 export interface AuditEntry {
   /** The method of a request; `command`; a word for what a run did. */
@@ -72,6 +90,30 @@ export interface BackfillBody {
 export interface Build {
   os: string;
   target: string;
+}
+
+export interface CanaryBody {
+  /** The share of the entities that it answers, above 0 and up to 1; needed with a version. */
+  share?: number | null;
+  /** The version; null ends the canary. */
+  version?: number | null;
+}
+
+/** A canary and how it goes. */
+export interface CanaryStatus {
+  /** Who gave it this share. */
+  actor: string;
+  /** The version in production and the canary's, as counted since it has this share. */
+  arms: ArmStatus[];
+  /** The run that keeps it, where one does. */
+  run_id: number | null;
+  /** The share of the entities, above 0 and up to 1. */
+  share: number;
+  /** When it began to have this share, in UTC. */
+  since: string;
+  /** Why a serving process cannot load it; production answers then. */
+  trouble: string | null;
+  version: number;
 }
 
 /** The three colours of a state. */
@@ -288,6 +330,7 @@ export interface ModelVersion {
 
 /** Versions of the model, the newest first. */
 export interface Models {
+  canary: CanaryStatus | null;
   name: string;
   production: number | null;
   /** The version that answers and is not heard, where one was named. */
@@ -381,6 +424,10 @@ export type ParameterKind = {
   type: "integer";
 } | {
   type: "flag";
+} | {
+  type: "duration";
+} | {
+  type: "shares";
 } | {
   type: "word";
   /** One of these. */
