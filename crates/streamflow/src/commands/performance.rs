@@ -95,9 +95,6 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
     if let Some(why) = &later.not_joined {
         text.push_str(&format!("\nLabels of ingested months do not count: {why}."));
     }
-    if task == Task::Multiclass {
-        text.push_str("\nNo estimate is made of several classes.");
-    }
     if later.ambiguous_labels > 0 {
         text.push_str(&format!(
             "\n{} labels name a request with several answers and none of its entities; send the entity with them.",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use streamflow_dataset::{Error, Period};
-use streamflow_model::{Labels, MISSING, Task};
+use streamflow_model::{Labels, MISSING};
 
 use super::evaluate_month::version_of;
 use crate::drift::task_of;
@@ -46,11 +46,7 @@ pub async fn later(workspace: &Workspace, unit: Unit, window: Window) -> anyhow:
             let Ok(Some(version)) = runtime.block_on(version_of(&workspace, Some(number))) else {
                 return Ok(None);
             };
-            let reference = match task {
-                // Nothing is estimated of several classes.
-                Task::Multiclass => None,
-                Task::Binary | Task::Regression => Reference::of(&workspace.snapshots, &version)?,
-            };
+            let reference = Reference::of(&workspace.snapshots, &version)?;
             Ok(Some(Known::new(version, reference)))
         };
         let mut later = join.measure(&mut Versions::new(&mut read))?;

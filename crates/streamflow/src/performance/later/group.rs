@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use streamflow_model::{Answers, Labels, MISSING, Task};
-use streamflow_performance::{EstimatedValue, Metric, Rows};
+use streamflow_performance::{EstimatedValue, Metric};
 
 use super::sample::Sample;
 use super::{Known, PeriodPerformance};
