@@ -28,6 +28,8 @@ TASKS = {"binary": "churn", "multiclass": "plan", "regression": "spend"}
 ROWS = 1500
 # The rounding of a score, its exponential and a quotient to 32 bits.
 TOLERANCE = 2e-6
+# Where isotonic calibration rises steeply between two probabilities, their last digits in 32 bits are worth more.
+STEEP = 1e-4
 
 # Run by the Python of the virtual environment: scores a table with pyfunc, as lists of numbers.
 SCORE = """
@@ -49,6 +51,26 @@ model = xgboost.XGBClassifier(n_estimators=20, max_depth=3)
 model.fit(frame[["months_active", "monthly_fee"]], frame["churn_label"].astype(int))
 with mlflow.start_run():
     mlflow.xgboost.log_model(model, name="model", registered_model_name=name)
+"""
+
+# Trains a Booster on the table and saves it as a file, which is imported then.
+BOOSTER = """
+import sys
+import pandas, xgboost
+table, out = sys.argv[1:]
+frame = pandas.read_csv(table)
+rows = xgboost.DMatrix(frame[["months_active", "monthly_fee"]], frame["churn_label"].astype(int))
+xgboost.train({"objective": "binary:logistic", "max_depth": 3}, rows, 20).save_model(out)
+"""
+
+# What MLflow says of a registered Booster for the rows of a table.
+SCORE_BOOSTER = """
+import json, sys
+import mlflow, pandas
+uri, table = sys.argv[1:]
+model = mlflow.pyfunc.load_model(uri)
+answer = model.predict(pandas.read_csv(table)[["months_active", "monthly_fee"]])
+print(json.dumps([[1 - float(value), float(value)] for value in answer]))
 """
 
 
@@ -251,6 +273,55 @@ def promoted_there(tools: Tools, project: Path, mlflow: Process) -> tuple[float,
     return seconds[0], seconds[1]
 
 
+def imported(tools: Tools) -> tuple[float, float]:
+    """Imports a file of XGBoost beside a calibrated and monotone version, and promotes it here and there: the largest
+    differences of what MLflow says of the two."""
+    project = tools.folder / "imported"
+    project.mkdir()
+    tools.streamflow(project, "init", ".")
+    text = (project / "streamflow.toml").read_text()
+    settings = 'calibration = "isotonic"\nmonotone = { months_active = "decreasing" }'
+    text = text.replace('[model]\nname = "churn"', f'[model]\nsource = "mlflow"\n{settings}\nname = "foreign"')
+    (project / "streamflow.toml").write_text(text)
+    tools.streamflow(project, "sample", "--out", "drops", "--rows", str(ROWS))
+    tools.streamflow(project, "ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31")
+    joined(project)
+    tools.streamflow(project, "train", "--as-of", "2024-01-31")
+    tools.run([tools.python, "-c", BOOSTER, "table.csv", "fees.ubj"], project)
+    tools.streamflow(project, "models", "import", "fees.ubj")
+    name = "streamflow_foreign"
+    version = tools.api(f"model-versions/get?name={name}&version=2")["model_version"]
+    run = tools.api(f"runs/get?run_id={version['run_id']}")["run"]["data"]
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    parameters = {one["key"]: one["value"] for one in run["params"]}
+    if tags.get("streamflow.imported") != "fees.ubj" or "streamflow.snapshot" in tags or parameters["imported"] != "true":
+        sys.exit(f"an import is told as {tags} {parameters}")
+    for number in ("1", "2"):
+        run_id = tools.api(f"model-versions/get?name={name}&version={number}")["model_version"]["run_id"]
+        files = {file["path"] for file in tools.api(f"artifacts/list?run_id={run_id}")["files"]}
+        if "report.html" not in files:
+            sys.exit(f"the run of version {number} has {files} and no report")
+    ours = json.loads(tools.streamflow(project, "predict", "table.csv", "--model", "foreign:2", "--format", "json", "--out", "-"))
+    theirs = json.loads(tools.run([tools.python, "-c", SCORE_BOOSTER, f"models:/{name}/2", "table.csv"], project))
+    difference = largest_difference(numbers(ours["outputs"], "binary"), theirs)
+    if difference > TOLERANCE:
+        sys.exit(f"MLflow's answers of an imported file differ by {difference}")
+    ours = json.loads(tools.streamflow(project, "predict", "table.csv", "--model", "foreign:1", "--format", "json", "--out", "-"))
+    theirs = json.loads(tools.run([tools.python, "-c", SCORE, f"models:/{name}/1", "table.csv"], project))
+    steep = largest_difference(numbers(ours["outputs"], "binary"), theirs["probabilities"])
+    if steep > STEEP:
+        sys.exit(f"MLflow's answers of a calibrated and monotone version differ by {steep}")
+    alias = lambda: tools.api(f"registered-models/alias?name={name}&alias=champion")["model_version"]["version"]
+    tools.streamflow(project, "models", "promote", "2")
+    until("an import that is promoted here is the champion there", lambda: alias() == "2", WITHIN_S)
+    with Process(tools.binary, "serve", "--listen", "127.0.0.1:0", log=tools.folder / "foreign.log", cwd=project, env=tools.environment) as serving:
+        url = until("the API listens", lambda: re.search(r"listening on (http://\S+)", serving.log.read_text()))[0][1]
+        for number in ("1", "2"):
+            tools.api("registered-models/alias", {"name": name, "alias": "champion", "version": number})
+            until(f"version {number}, promoted there, is served", lambda: ask(f"{url}/ready")["model"]["version"] == number, WITHIN_S)
+    return difference, steep
+
+
 def told_later(tools: Tools, project: Path) -> None:
     with Process(tools.binary, "serve", "--listen", "127.0.0.1:0", log=tools.folder / "later.log", cwd=project, env=tools.environment):
         path = "model-versions/get?name=streamflow_churn&version=4"
@@ -271,6 +342,7 @@ def main() -> None:
             results = {task: trained(tools, task) for task in TASKS}
             project, _, ours = results["binary"]
             rows = served_there(tools, project, ours)
+            foreign, steep = imported(tools)
             first, second = promoted_there(tools, project, mlflow)
             mlflow = tools.server()
             told_later(tools, project)
@@ -281,6 +353,8 @@ def main() -> None:
     print(
         f"MLflow {version}: {ROWS} rows of each task scored by pyfunc, largest differences {differences}; {rows} by `mlflow models serve`; "
         f"a version promoted there is served after {first:.0f} s, one that XGBoost made after {second:.0f} s; "
+        f"a file of XGBoost that was imported is promoted here and there and scored by pyfunc within {foreign:.0e}, an isotonic and "
+        f"monotone version within {steep:.0e}; "
         "what is served goes on while the server is away, and a training that it missed is told afterwards"
     )
 

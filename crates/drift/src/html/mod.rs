@@ -53,7 +53,8 @@ impl Report {
 }
 
 /// A self-contained page in the style of the report; `style` comes on top of it, `header` and `main` are HTML.
-pub(crate) fn page(title: &str, style: &str, header: &str, main: &str) -> String {
+#[must_use]
+pub fn page(title: &str, style: &str, header: &str, main: &str) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">

@@ -98,7 +98,7 @@ async fn train(
         step.log("info", &format!("{name}: {value}")).await;
     }
     let version = registry.register(&name, NewModel { as_of, seed, trained, run: Some(run) }).await?;
-    mlflow::trained(config, &workspace.store, &name, version).await;
+    mlflow::registered(config, &workspace.store, &name, version).await;
     let production =
         registry.production(&name).await?.is_some_and(|production| production.version == version);
     Ok(TrainOutcome { name, version, as_of, production, task, metrics, training })

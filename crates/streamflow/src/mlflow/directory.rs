@@ -8,8 +8,8 @@ use streamflow_model::{Feature, Kind, Model, Task};
 use crate::random::hex;
 
 /// The release of MLflow whose directories these are.
-const MLFLOW: &str = "3.17.2";
-const PYTHON: &str = "3.11";
+pub const MLFLOW: &str = "3.17.2";
+pub const PYTHON: &str = "3.11";
 
 /// The files of the directory.
 pub fn files(model: &Model, onnx: Vec<u8>, run: &str, now: Timestamp) -> Vec<(&'static str, Vec<u8>)> {
@@ -19,23 +19,29 @@ pub fn files(model: &Model, onnx: Vec<u8>, run: &str, now: Timestamp) -> Vec<(&'
     let split = json!({ "columns": names, "data": [values] });
     let serving = json!({ "dataframe_split": split });
     let text = |text: &str| text.as_bytes().to_vec();
-    vec![
+    let mut files = environment(&["onnx", "onnxruntime"]);
+    files.extend([
         ("MLmodel", mlmodel(model, &onnx, run, now).into_bytes()),
-        ("requirements.txt", format!("mlflow=={MLFLOW}\nonnx\nonnxruntime\n").into_bytes()),
-        (
-            "python_env.yaml",
-            format!("python: '{PYTHON}'\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n").into_bytes(),
-        ),
-        (
-            "conda.yaml",
-            format!(
-                "channels:\n- conda-forge\ndependencies:\n- python={PYTHON}\n- pip\n- pip:\n  - mlflow=={MLFLOW}\n  - onnx\n  - onnxruntime\nname: mlflow-env\n"
-            )
-            .into_bytes(),
-        ),
         ("input_example.json", text(&split.to_string())),
         ("serving_input_example.json", text(&serving.to_string())),
         ("model.onnx", onnx),
+    ]);
+    files
+}
+
+/// The files that say what Python needs to load the model beside MLflow.
+pub fn environment(packages: &[&str]) -> Vec<(&'static str, Vec<u8>)> {
+    let lines = |before: &str| packages.iter().map(|name| format!("{before}{name}\n")).collect::<String>();
+    let conda = format!(
+        "channels:\n- conda-forge\ndependencies:\n- python={PYTHON}\n- pip\n- pip:\n  - mlflow=={MLFLOW}\n{}name: mlflow-env\n",
+        lines("  - ")
+    );
+    let python =
+        format!("python: '{PYTHON}'\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n");
+    vec![
+        ("requirements.txt", format!("mlflow=={MLFLOW}\n{}", lines("")).into_bytes()),
+        ("python_env.yaml", python.into_bytes()),
+        ("conda.yaml", conda.into_bytes()),
     ]
 }
 

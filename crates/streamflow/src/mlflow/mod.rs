@@ -7,7 +7,9 @@
 mod connection;
 mod directory;
 pub mod download;
+mod foreign;
 pub mod reference;
+mod report;
 mod sender;
 mod server;
 mod watched;
@@ -37,8 +39,8 @@ fn configured(config: &Config) -> Option<Connection> {
     })
 }
 
-/// A version was trained: it is to be told of, where a server is named. It costs one row.
-pub async fn trained(config: &Config, store: &Store, name: &str, version: i64) {
+/// A version was trained or imported: it is to be told of, where a server is named. It costs one row.
+pub async fn registered(config: &Config, store: &Store, name: &str, version: i64) {
     if configured(config).is_none() {
         return;
     }

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use streamflow_model::{Stored, Trained};
+use streamflow_model::{Import, Stored, Trained};
 
+use super::foreign::{self, Flavor};
 use super::reference::tag;
 use super::server::{CallError, Server};
-use super::{CHAMPION, Connection, directory};
+use super::{CHAMPION, Connection, directory, report};
 use crate::random::hex;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -87,19 +88,23 @@ impl Sender {
         let found = versions.into_iter().find(|found| found.name == *name && found.version == *version);
         let found = found.ok_or_else(|| refused("was deleted"))?;
         let stored = self.registry.stored(name, *version).await;
-        let Stored::Trained(trained) = stored.map_err(|error| CallError::Refused(format!("{error:#}")))?
-        else {
-            return Err(refused("was imported, not trained"));
-        };
-        let onnx = trained.model.to_onnx().map_err(|error| CallError::Refused(error.to_string()))?;
+        let stored = stored.map_err(|error| CallError::Refused(format!("{error:#}")))?;
+        let written = Written::of(&stored)?;
         let run = self.run(waiting, &found).await?;
-        let root = self.log(&run, &found, &trained).await?;
-        let sum = hex(&Sha256::digest(&onnx));
-        for (file, bytes) in directory::files(&trained.model, onnx, &run, Timestamp::now()) {
+        let parameters = match &stored {
+            Stored::Trained(trained) => parameters(&found, trained),
+            Stored::Imported(import) => foreign::parameters(import),
+        };
+        let root = self.log(&run, &found, &parameters).await?;
+        let sum = hex(&Sha256::digest(written.bytes()));
+        for (file, bytes) in written.files(&run) {
             self.server.upload(&root, &format!("{MODEL}/{file}"), bytes).await?;
         }
         let metrics = serde_json::to_vec_pretty(&found.metrics).unwrap_or_default();
         self.server.upload(&root, "metrics.json", metrics).await?;
+        let evaluations = self.store.evaluations(&found.name).await.map_err(self::stored)?;
+        let report = report::of_version(&found, &stored, &evaluations);
+        self.server.upload(&root, "report.html", report.into_bytes()).await?;
         if let Some(report) = self.comparison(&found).await? {
             self.server.upload(&root, "comparison.json", report).await?;
         }
@@ -160,7 +165,12 @@ impl Sender {
     }
 
     /// Logs parameters and metrics; gives the address of the run's artefacts.
-    async fn log(&self, run: &str, found: &ModelVersion, trained: &Trained) -> Result<String, CallError> {
+    async fn log(
+        &self,
+        run: &str,
+        found: &ModelVersion,
+        parameters: &[(String, String)],
+    ) -> Result<String, CallError> {
         let at = milliseconds(&found.created_at);
         let metric = |(key, value): (&String, &Value)| {
             let value = value.as_f64()?;
@@ -169,8 +179,7 @@ impl Sender {
         let nested = found.metrics["values"].as_object();
         let own = found.metrics.as_object();
         let metrics: Vec<Value> = own.into_iter().chain(nested).flatten().filter_map(metric).collect();
-        let parameters = parameters(found, trained);
-        let body = json!({ "run_id": run, "metrics": metrics, "params": pairs(&parameters), "tags": [] });
+        let body = json!({ "run_id": run, "metrics": metrics, "params": pairs(parameters), "tags": [] });
         self.server.post("runs/log-batch", &body).await?;
         let answer = self.server.get("runs/get", &[("run_id", run)]).await?;
         text(&answer["run"]["info"]["artifact_uri"], "runs/get")
@@ -262,14 +271,56 @@ impl Sender {
     }
 }
 
-/// Which version of ours it is.
+/// The file of a version, and how it becomes a model directory.
+enum Written<'a> {
+    Trained(&'a Trained, Vec<u8>),
+    Imported(&'a Import, Flavor),
+}
+
+impl<'a> Written<'a> {
+    /// # Errors
+    /// A model that has no form that MLflow loads.
+    fn of(stored: &'a Stored) -> Result<Self, CallError> {
+        match stored {
+            Stored::Trained(trained) => {
+                let onnx = trained.model.to_onnx().map_err(|error| CallError::Refused(error.to_string()))?;
+                Ok(Self::Trained(trained, onnx))
+            }
+            Stored::Imported(import) => {
+                let flavor = foreign::flavor(&import.record.format).map_err(CallError::Refused)?;
+                Ok(Self::Imported(import, flavor))
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Trained(_, onnx) => onnx,
+            Self::Imported(import, _) => import.file(),
+        }
+    }
+
+    fn files(self, run: &str) -> Vec<(&'static str, Vec<u8>)> {
+        match self {
+            Self::Trained(trained, onnx) => directory::files(&trained.model, onnx, run, Timestamp::now()),
+            Self::Imported(import, flavor) => flavor.files(import, run, Timestamp::now()),
+        }
+    }
+}
+
+/// Which version of ours it is. What an import was trained until is told where somebody has said it.
 fn tags(found: &ModelVersion) -> Vec<(String, String)> {
     let mut tags = vec![
         ("streamflow.model".to_owned(), found.name.clone()),
         ("streamflow.version".to_owned(), found.version.to_string()),
-        (tag::SNAPSHOT.to_owned(), found.as_of.clone()),
         ("streamflow.release".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ];
+    let until = match &found.origin {
+        None => Some(found.as_of.clone()),
+        Some(origin) => origin.trained_until.clone(),
+    };
+    tags.extend(until.map(|until| (tag::SNAPSHOT.to_owned(), until)));
+    tags.extend(found.origin.as_ref().map(|origin| ("streamflow.imported".to_owned(), origin.file.clone())));
     tags.extend(found.run_id.map(|run| ("streamflow.run".to_owned(), run.to_string())));
     tags
 }

@@ -84,8 +84,19 @@ fn what_is_no_model_is_refused_with_the_reason() {
     write("linear.txt", MODEL.replace("num_cat=0", "num_cat=0\nis_linear=1").as_bytes());
     write("regression.txt", MODEL.replace("binary sigmoid:1", "regression").as_bytes());
     write("text.txt", b"hello");
+    // A zip archive of whatever size within is told by its first bytes, and nothing of it is unpacked.
+    write("bomb.keras", b"PK\x03\x04\x14\x00\x00\x00\x08\x00");
+    if let Some(whole) = shared("golden/models/xgb_v1_7_6_ubj/model.ubj") {
+        let ubj = std::fs::read(whole).unwrap();
+        write("cut.ubj", &ubj[..ubj.len() / 2]);
+        let run = project.run(&["models", "import", "cut.ubj"]);
+        assert!(run.code == 1 && run.stderr.contains("not a sound XGBoost UBJSON model"), "{}", run.stderr);
+    }
+    let twice = project.run(&["serve", "--model", "a=model.txt", "--model", "a=model.txt"]);
+    assert!(twice.code == 1 && twice.stderr.contains("two models have the name \"a\""), "{}", twice.stderr);
     std::fs::File::create(project.path("large.onnx")).unwrap().set_len(2 << 30).unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
+        (&["bomb.keras"], "this is a zip archive (skops, PyTorch or Keras), not a model file"),
         (&["model.pkl"], "this is a pickle, which is Python code and is never run here"),
         (&["cut.txt"], "not a sound LightGBM text model: it ends before \"end of trees\""),
         (

@@ -7,8 +7,10 @@ use streamflow_model::ImportedFeature;
 
 use super::super::{Context, date};
 use crate::imports::{Request, import};
+use crate::mlflow;
 use crate::model_file::ModelFile;
 use crate::notify::Outbox;
+use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,5 +54,11 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     };
     let imported = import(request, &workspace).await?;
     outbox.tell_within_budget().await;
+    let Workspace { config, store, registry, .. } = &workspace;
+    // MLflow has one registered model, for the one that is served.
+    if imported.name == config.model.name {
+        mlflow::registered(config, store, &imported.name, imported.version).await;
+        mlflow::tell_within_budget(config, store, registry).await;
+    }
     context.terminal.result(&imported, || imported.text())
 }
