@@ -36,12 +36,12 @@ export function Canary({ canary, grow, end }: CanaryProps) {
           <thead>
             <tr>
               <th scope="col">Version</th>
-              <th scope="col">Requests</th>
-              <th scope="col">Error rate</th>
-              <th scope="col">p50</th>
-              <th scope="col">p99</th>
-              <th scope="col">Mean score</th>
-              <th scope="col">Entities scored</th>
+              <th scope="col" class="num">Requests</th>
+              <th scope="col" class="num">Error rate</th>
+              <th scope="col" class="num">p50</th>
+              <th scope="col" class="num">p99</th>
+              <th scope="col" class="num">Mean score</th>
+              <th scope="col" class="num">Entities scored</th>
             </tr>
           </thead>
           <tbody>

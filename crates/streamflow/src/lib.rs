@@ -8,7 +8,7 @@
 
 pub mod api;
 mod attempts;
-mod canary;
+pub mod canary;
 pub mod cli;
 mod commands;
 pub mod config;

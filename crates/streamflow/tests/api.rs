@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "api/canary.rs"]
+mod canary;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/fixture.rs"]

@@ -221,6 +221,8 @@ fn mean(tally: &ArmTally) -> String {
 mod tests {
     use std::time::Duration;
 
+    use streamflow_stats::Random;
+
     use super::*;
     use crate::canary::tally::Counts;
 
@@ -261,7 +263,7 @@ mod tests {
     #[test]
     fn each_guard_finds_its_own_and_names_the_numbers() {
         let scores = |number: u64| (number * 37 % 100) as f64 / 100.0;
-        let slow = |number: u64| if number % 20 == 0 { 200 } else { 1 };
+        let slow = |number: u64| if number.is_multiple_of(20) { 200 } else { 1 };
         let cases = [
             (
                 arm(500, 60, |_| 1, scores),
@@ -296,7 +298,7 @@ mod tests {
     fn pairs(n: usize, differs: usize, up: usize, shift: f64) -> PairTally {
         let pair = |number: usize| {
             let given = (number * 37 % 100) as f64 / 100.0;
-            let noise = if number % 2 == 0 { 0.01 } else { -0.01 };
+            let noise = if number.is_multiple_of(2) { 0.01 } else { -0.01 };
             let turn = if number >= differs {
                 0
             } else if number < up {
@@ -335,5 +337,40 @@ mod tests {
         };
         assert_eq!(judge_pairs(&alike(0.3), &LIMITS), None);
         assert_eq!(judge_pairs(&alike(0.4), &LIMITS).unwrap().guard, "score_difference");
+    }
+
+    /// A request of an entity of its own: errors by this rate, latencies of an exponential distribution above 10 ms.
+    fn ask(counts: &Counts, random: &mut Random, entity: u64, error_rate: f64, shift: f64) {
+        let slow = -random.uniform().max(1e-9).ln();
+        counts.request(random.uniform() < error_rate, Duration::from_secs_f64(0.01 * (1.0 + slow)));
+        counts.score(entity, random.uniform() + shift);
+    }
+
+    /// Of how many candidates a guard finds something within 2,048 requests, looking whenever they have doubled.
+    fn found(candidates: u64, limits: &Limits, error_rate: f64, shift: f64) -> usize {
+        let mut random = Random::new(20);
+        let is_found = |_: &u64| {
+            let (production, candidate) = (Counts::default(), Counts::default());
+            (1..=2_048_u64).any(|number| {
+                (0..4).for_each(|more| ask(&production, &mut random, 4 * number + more, 0.02, 0.0));
+                ask(&candidate, &mut random, number, error_rate, shift);
+                let is_look = number >= 64 && number.is_power_of_two();
+                is_look && judge_arms(&production.tally(), &candidate.tally(), limits).is_some()
+            })
+        };
+        (0..candidates).filter(is_found).count()
+    }
+
+    /// Chance alone holds the guards back here: nothing is allowed.
+    #[test]
+    fn a_candidate_like_production_is_let_through_however_often_it_is_looked_at() {
+        let strict = Limits { error_rise: 0.0, latency_ratio: 1.0, score_distance: 0.0, ..LIMITS };
+        assert_eq!(found(100, &strict, 0.02, 0.0), 0);
+    }
+
+    #[test]
+    fn a_worse_candidate_is_found() {
+        assert!(found(40, &LIMITS, 0.06, 0.0) >= 38, "two errors of a hundred became six");
+        assert!(found(40, &LIMITS, 0.02, 0.25) >= 38, "the scores moved by a quarter of their range");
     }
 }

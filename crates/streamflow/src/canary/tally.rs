@@ -111,6 +111,7 @@ fn lower_seconds(class: usize) -> f64 {
 /// Counts of one version's requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ArmTally {
+    /// All of them.
     pub requests: u64,
     /// Answers that are neither 200 nor that of an unknown entity, and those with a row that the version did not take.
     pub errors: u64,
@@ -140,6 +141,7 @@ impl ArmTally {
     }
 
     /// The share of the requests that were errors; 0 without requests.
+    #[must_use]
     pub fn error_rate(&self) -> f64 {
         self.errors as f64 / self.requests.max(1) as f64
     }
@@ -223,6 +225,7 @@ impl PairCounts {
 /// Counts of rows that two versions have answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairTally {
+    /// All of them.
     pub rows: u64,
     /// Rows that the version that is not heard did not take.
     pub refused: u64,

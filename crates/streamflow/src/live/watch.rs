@@ -462,6 +462,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_servers_with_different_versions_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (Arc::new(serving("1")), Arc::new(serving("2")));
+        let now = this_minute() - 3;
+        let of_old = Served::new(Some(old.clone()).into());
+        let mut first = Server::start(dir.path(), &of_old, now).await;
+        let mut second = Server::start(dir.path(), &Served::new(Some(new.clone()).into()), now).await;
+        first.ask(&old, 0..200);
+        second.ask(&new, 150..250);
+        for minute in [now, now + 1] {
+            first.watch.close(minute).await.unwrap();
+            second.watch.close(minute).await.unwrap();
+        }
+        assert_eq!((first.entities(), second.entities()), (vec![one("1", 200)], vec![one("2", 100)]));
+
+        // The one that follows the promotion has what the other one saw of the version.
+        of_old.store(Some(new));
+        first.watch.follow_served(now + 2).await.unwrap();
+        first.watch.close(now + 2).await.unwrap();
+        assert_eq!(first.entities(), [one("2", 100), one("1", 200)]);
+    }
+
+    #[tokio::test]
+    async fn of_a_canary_the_features_are_seen_and_not_what_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let (production, candidate) = (Arc::new(serving("1")), serving("2"));
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &Served::new(Some(production.clone()).into()), now).await;
+        server.ask(&production, 0..220);
+        server.ask(&candidate, 220..260);
+        server.watch.close(now).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 260)]);
+        let features = server.live.status().versions[0].look.as_ref().unwrap().windows[0].features.clone();
+        let seen = |place: usize| features[place].live.iter().rev().skip(1).sum::<u64>();
+        assert_eq!((seen(0), seen(2)), (260, 220), "the score of forty is missing");
+    }
+
+    #[tokio::test]
     async fn a_version_that_is_no_longer_served_is_looked_at_for_an_hour() {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (Arc::new(serving("1")), Arc::new(serving("2")));

@@ -21,7 +21,9 @@ const VALUE_BUCKETS: [f64; 13] = [-1e4, -100.0, -1.0, 0.0, 1.0, 5.0, 10.0, 50.0,
 pub struct Canary {
     /// The number of its row in the store.
     pub id: i64,
+    /// The number of its version.
     pub version: String,
+    /// The share of the entities that it answers.
     pub share: Share,
     /// What answers; where it is not loaded, the version in production answers everybody.
     pub loaded: Result<Loaded, String>,
@@ -29,6 +31,7 @@ pub struct Canary {
 
 /// A candidate that answers.
 pub struct Loaded {
+    /// Its model, and the features of the snapshot of production.
     pub candidate: Arc<Serving>,
     /// What is counted of the version in production.
     pub production: Arc<Arm>,
@@ -39,6 +42,7 @@ pub struct Loaded {
 
 /// What is counted of one of the two versions.
 pub struct Arm {
+    /// What is kept in the store.
     pub counts: Counts,
     requests: IntCounter,
     errors: IntCounter,
@@ -55,7 +59,7 @@ struct CanaryMetrics {
 }
 
 impl Canary {
-    /// The candidate where it answers this entity, and where that of the request is counted; none where it is not loaded.
+    /// The candidate, where it answers this entity, and where that of the request is counted; none where it is not loaded.
     pub fn route(&self, key: &[u8]) -> Option<(Option<&Arc<Serving>>, &Arc<Arm>)> {
         let loaded = self.loaded.as_ref().ok()?;
         let is_taken = self.share.takes(place(&loaded.candidate.model_name, &self.version, key));

@@ -19,60 +19,62 @@ use super::client::Client;
 use super::fixture::{MODEL_FILE, Server, serving, table};
 use super::settings;
 
-const INFER: &str = "ModelInfer";
+pub const INFER: &str = "ModelInfer";
 
 #[derive(Clone, PartialEq, Message)]
-struct Contents {
+pub struct Contents {
+    #[prost(bool, repeated, tag = "1")]
+    pub bools: Vec<bool>,
     #[prost(int64, repeated, tag = "3")]
-    int64s: Vec<i64>,
+    pub int64s: Vec<i64>,
     #[prost(float, repeated, tag = "6")]
-    fp32s: Vec<f32>,
+    pub fp32s: Vec<f32>,
     #[prost(double, repeated, tag = "7")]
-    fp64s: Vec<f64>,
+    pub fp64s: Vec<f64>,
     #[prost(bytes = "vec", repeated, tag = "8")]
-    texts: Vec<Vec<u8>>,
+    pub texts: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Tensor {
+pub struct Tensor {
     #[prost(string, tag = "1")]
-    name: String,
+    pub name: String,
     #[prost(string, tag = "2")]
-    datatype: String,
+    pub datatype: String,
     #[prost(int64, repeated, tag = "3")]
-    shape: Vec<i64>,
+    pub shape: Vec<i64>,
     #[prost(message, optional, tag = "5")]
-    contents: Option<Contents>,
+    pub contents: Option<Contents>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Infer {
+pub struct Infer {
     #[prost(string, tag = "1")]
-    model: String,
+    pub model: String,
     #[prost(string, tag = "2")]
-    version: String,
+    pub version: String,
     #[prost(string, tag = "3")]
-    id: String,
+    pub id: String,
     #[prost(message, repeated, tag = "5")]
-    inputs: Vec<Tensor>,
+    pub inputs: Vec<Tensor>,
     #[prost(message, repeated, tag = "6")]
-    outputs: Vec<Tensor>,
+    pub outputs: Vec<Tensor>,
     #[prost(bytes = "vec", repeated, tag = "7")]
-    raw: Vec<Vec<u8>>,
+    pub raw: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Inferred {
+pub struct Inferred {
     #[prost(string, tag = "1")]
-    model: String,
+    pub model: String,
     #[prost(string, tag = "2")]
-    version: String,
+    pub version: String,
     #[prost(string, tag = "3")]
-    id: String,
+    pub id: String,
     #[prost(message, repeated, tag = "5")]
-    outputs: Vec<Tensor>,
+    pub outputs: Vec<Tensor>,
     #[prost(bytes = "vec", repeated, tag = "6")]
-    raw: Vec<Vec<u8>>,
+    pub raw: Vec<Vec<u8>>,
 }
 
 /// A message of two texts and a flag: what asks about a model, and the answers that have no numbers.
@@ -102,16 +104,16 @@ fn frame(message: &[u8]) -> Vec<u8> {
 }
 
 /// The status, what it says, and the message of a call; `body` is a whole body of HTTP.
-struct Called {
-    status: u16,
-    text: String,
-    message: Bytes,
+pub struct Called {
+    pub status: u16,
+    pub text: String,
+    pub message: Bytes,
 }
 
-struct Grpc(hyper::client::conn::http2::SendRequest<Full<Bytes>>);
+pub struct Grpc(hyper::client::conn::http2::SendRequest<Full<Bytes>>);
 
 impl Grpc {
-    async fn connect(address: std::net::SocketAddr) -> Self {
+    pub async fn connect(address: std::net::SocketAddr) -> Self {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
@@ -120,7 +122,7 @@ impl Grpc {
         Self(sender)
     }
 
-    async fn call(&mut self, method: &str, message: &impl Message) -> Called {
+    pub async fn call(&mut self, method: &str, message: &impl Message) -> Called {
         self.send(method, &[], frame(&message.encode_to_vec())).await
     }
 

@@ -1,11 +1,6 @@
-//! A share of the entities is answered by a candidate, by hand and by the flow that promotes gradually.
+//! A share of the entities is answered by a candidate.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -14,11 +9,11 @@ use crate::http::user_ids;
 use crate::project::Project;
 use crate::server::Server;
 
-const MONTH: &str = "2024-01-31";
-const NEXT: &str = "2024-02-29";
+pub const MONTH: &str = "2024-01-31";
+pub const NEXT: &str = "2024-02-29";
 
 /// Version 1 in production, version 2 of another split; and version 3, which learned the opposite, where it is wanted.
-fn project(with_opposite: bool) -> Project {
+pub fn project(with_opposite: bool) -> Project {
     let project = Project::with_sample(400);
     project.ok(&["ingest", "--as-of", MONTH, &format!("drops/month_{MONTH}")]);
     project.ok(&["train", "--as-of", MONTH]);
@@ -33,7 +28,7 @@ fn project(with_opposite: bool) -> Project {
     project
 }
 
-fn serving(project: &Project) -> Server {
+pub fn serving(project: &Project) -> Server {
     let server = Server::start(project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://");
     server.wait_for("\"status\":\"ready\"", || server.get("/ready"));
     server
@@ -50,7 +45,7 @@ fn post(server: &Server, path: &str, content_type: &str, body: &str) -> Value {
 }
 
 /// The version that answers each user.
-fn versions(server: &Server, users: &[String]) -> BTreeMap<String, String> {
+pub fn versions(server: &Server, users: &[String]) -> BTreeMap<String, String> {
     let version = |user: &String| {
         let answer = post(server, "/predict", "application/json", &json!({ "user_id": user }).to_string());
         (user.clone(), answer["model"]["version"].as_str().unwrap().to_owned())
@@ -65,7 +60,7 @@ fn is_taken(user: &str, share: f64) -> bool {
     (place as f64) / 2_f64.powi(64) < share
 }
 
-fn wait_for_share(server: &Server, share: &str) {
+pub fn wait_for_share(server: &Server, share: &str) {
     let line = format!("canary_share{{version=\"2\"}} {share}");
     server.wait_for(&line, || server.get("/metrics"));
 }
@@ -218,15 +213,16 @@ fn protocols_are_routed(server: &Server, users: &[String]) {
         (0..40).map(|number| version("/v2/models/churn/infer", f64::from(number))).collect();
     assert_eq!(found, again, "the same features, the same version");
     assert!(found.contains(&"1".to_owned()) && found.contains(&"2".to_owned()), "{found:?}");
-    for named in ["1", "2"] {
-        assert_eq!(version(&format!("/v2/models/churn/versions/{named}/infer"), 0.0), named);
-    }
     let counted = |server: &Server| -> f64 {
         let metrics = server.get("/metrics");
         let lines = metrics.lines().filter(|line| line.starts_with("canary_requests_total{"));
         lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     };
     let before = counted(server);
+    for named in ["1", "2"] {
+        assert_eq!(version(&format!("/v2/models/churn/versions/{named}/infer"), 0.0), named);
+    }
+    assert_eq!(counted(server), before, "it was not routed");
     let record: Value = json!({ "dataframe_records": [features] });
     post(server, "/invocations", "application/json", &record.to_string());
     post(
@@ -261,204 +257,5 @@ fn a_candidate_that_cannot_be_loaded_leaves_production_to_answer() {
     assert!(told.contains("It is not loaded, and the version in production answers everybody"), "{told}");
     let refused = project.run(&["models", "canary", "2", "--share", "10%"]);
     assert!(refused.code == 1 && refused.stderr.contains("cannot be served"), "{}", refused.stderr);
-    server.stop("-TERM");
-}
-
-/// Asks for the users one after the other until it is dropped.
-struct Load {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Load {
-    fn on(url: &str, users: &[String]) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, url, users) = (stop.clone(), format!("{url}/predict"), users.to_vec());
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let client = crate::http::client();
-                for user in users.iter().cycle() {
-                    if stopped.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    // A server that is restarted refuses.
-                    let _ = client.post(&url).json(&json!({ "user_id": user })).send().await;
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            });
-        });
-        Self { stop, thread: Some(thread) }
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-/// Steps of seconds in the place of hours.
-const QUICK: [&str; 12] = [
-    "--param",
-    "shadow_for=1s",
-    "--param",
-    "step_for=1s",
-    "--param",
-    "min_requests=60",
-    "--param",
-    "wait_for=60s",
-    "--param",
-    "shares=20%,50%",
-    "--param",
-    "max_latency_ratio=1000",
-];
-
-fn gradually<'a>(version: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["flows", "run", "promote_gradually", "--param", version], &QUICK[..], more].concat()
-}
-
-fn log_of(project: &Project, run: u64) -> String {
-    project.ok(&["flows", "logs", &run.to_string()])
-}
-
-#[test]
-fn a_good_candidate_is_promoted_step_by_step() {
-    let project = project(false);
-    let users = user_ids(&project, MONTH);
-    let server = serving(&project);
-    let load = Load::on(server.url().trim_end_matches('/'), &users);
-    // The thresholds of models that learned from 400 users differ much.
-    let run = project.ok(&gradually("version=2", &["--param", "max_disagreement=0.6"]));
-    drop(load);
-    assert!(run.contains("version 2 was promoted in place of version 1"), "{run}");
-    for part in ["in the shadow: ", "at 20 %: version 2 ", "at 50 %: version 2 "] {
-        assert!(run.contains(part) && log_of(&project, 4).contains(part), "{part}\n{run}");
-    }
-    assert_eq!(project.json(&["models", "canary"]), Value::Null);
-    let record = project.json(&["flows", "inspect", "4"]);
-    assert_eq!(
-        (&record["run"]["state"], &record["run"]["state_name"]),
-        (&json!("completed"), &json!("PROMOTED")),
-        "{record:#}"
-    );
-    server.wait_for("\"version\":\"2\"", || server.get("/ready"));
-    assert!(!server.get("/metrics").contains("shadow_predictions_total"));
-    let again = project.run(&gradually("version=2", &[]));
-    assert!(
-        again.code == 1 && again.stderr.contains("version 2 is in production already"),
-        "{}",
-        again.stderr
-    );
-    server.stop("-TERM");
-}
-
-#[test]
-fn a_bad_candidate_returns_to_production() {
-    let project = project(true);
-    let users = user_ids(&project, NEXT);
-    let server = serving(&project);
-    let load = Load::on(server.url().trim_end_matches('/'), &users);
-    // Unheard it is found before anybody was answered by it.
-    let run = project.run(&gradually("version=3", &[]));
-    assert_eq!(run.code, 1, "{}", run.stdout);
-    assert!(run.stderr.contains("version 3 was returned to version 1 in the shadow: disagreement: the candidate gives another class to"), "{}", run.stderr);
-    // Without a shadow the first share finds it.
-    let run = project.run(&gradually("version=3", &["--param", "shadow_for=0s"]));
-    assert_eq!(run.code, 1, "{}", run.stdout);
-    let message =
-        "version 3 was returned to version 1 at 20 %: score_distribution: the scores of the candidate (mean ";
-    assert!(run.stderr.contains(message), "{}", run.stderr);
-    assert_eq!(project.json(&["models", "canary"]), Value::Null);
-    let (first, second) =
-        (project.json(&["flows", "inspect", "6"]), project.json(&["flows", "inspect", "7"]));
-    let told =
-        [first, second].map(|record| (record["run"]["state"].clone(), record["run"]["message"].to_string()));
-    assert!(
-        told.iter()
-            .all(|(state, message)| state == "failed" && message.contains("was returned to version 1")),
-        "{told:?}"
-    );
-    // Its verdict stands: a retry does not let it answer again.
-    let retried = project.run(&["flows", "retry", "7"]);
-    assert!(retried.code == 1 && retried.stderr.contains(message), "{}", retried.stderr);
-    drop(load);
-    server.wait_for("none", || {
-        if server.get("/metrics").contains("canary_share") { "some".to_owned() } else { "none".to_owned() }
-    });
-    assert!(versions(&server, &users).values().all(|version| version == "1"));
-    server.stop("-TERM");
-}
-
-#[test]
-fn without_enough_requests_production_answers_again() {
-    let project = project(false);
-    let server = serving(&project);
-    let run = project.run(&gradually("version=2", &["--param", "shadow_for=0s", "--param", "wait_for=0s"]));
-    let expected = "was returned to version 1 at 20 %: too few requests: 0 of 60 that are needed";
-    assert!(run.code == 1 && run.stderr.contains(expected), "{}", run.stderr);
-    assert_eq!(project.json(&["models", "canary"]), Value::Null);
-    server.stop("-TERM");
-}
-
-/// A run of the command that stays in its first share for an hour, once that answers.
-fn held(project: &Project, server: &Server) -> Child {
-    let args = gradually("version=2", &["--param", "shadow_for=0s", "--param", "step_for=1h"]);
-    let child = project.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for_share(server, "0.2");
-    child
-}
-
-fn ends(mut child: Child) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "it goes on");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-}
-
-fn wait_for_none(server: &Server) {
-    server.wait_for("none", || {
-        if server.get("/metrics").contains("canary_share") { "some".to_owned() } else { "none".to_owned() }
-    });
-}
-
-#[test]
-fn a_run_that_ends_in_any_way_leaves_no_canary() {
-    let project = project(false);
-    let server = serving(&project);
-    let running = held(&project, &server);
-    let second = project.run(&gradually("version=2", &[]));
-    assert!(
-        second.code == 1 && second.stderr.contains("run 4 of promote_gradually is active"),
-        "{}",
-        second.stderr
-    );
-    let by_hand = project.run(&["models", "canary", "2", "--share", "50%"]);
-    assert!(
-        by_hand.code == 1 && by_hand.stderr.contains("run 4 keeps a canary of version 2"),
-        "{}",
-        by_hand.stderr
-    );
-    project.ok(&["flows", "cancel", "4"]);
-    ends(running);
-    wait_for_none(&server);
-    assert_eq!(project.json(&["flows", "inspect", "4"])["run"]["state"], "cancelled");
-
-    // Killed, the run cannot end anything itself.
-    let mut running = held(&project, &server);
-    running.kill().unwrap();
-    running.wait().unwrap();
-    wait_for_none(&server);
-    assert_eq!(project.json(&["models", "canary"]), Value::Null);
-
-    // Whoever ends the canary ends the run.
-    let running = held(&project, &server);
-    project.ok(&["models", "canary", "--off"]);
-    ends(running);
-    let message = project.json(&["flows", "inspect", "7"])["run"]["message"].to_string();
-    assert!(message.contains("somebody ended the canary"), "{message}");
-    wait_for_none(&server);
     server.stop("-TERM");
 }

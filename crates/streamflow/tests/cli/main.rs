@@ -17,6 +17,7 @@ mod flows_alone;
 mod foreign_models;
 mod forget;
 mod golden_drift;
+mod gradually;
 mod house;
 mod http;
 mod keys;

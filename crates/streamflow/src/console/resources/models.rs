@@ -158,7 +158,7 @@ pub struct CanaryBody {
 
 /// Lets a version answer a share of the entities in the place of the one in production, or ends that.
 #[utoipa::path(post, path = "/api/streamflow/models/canary", tag = "models", request_body = CanaryBody,
-    responses((status = 200, body = Models), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = Models), (status = 422, body = ErrorBody)))]
 pub async fn canary(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,

@@ -1,0 +1,258 @@
+//! The flow that promotes gradually: from a shadow over growing shares to the promotion, or back.
+
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::canary::{MONTH, NEXT, project, serving, versions, wait_for_share};
+use crate::http::{eventually, user_ids};
+use crate::project::Project;
+use crate::server::Server;
+use crate::up::Up;
+
+/// Asks for the users one after the other until it is dropped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    fn on(url: &str, users: &[String]) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, url, users) = (stop.clone(), format!("{url}/predict"), users.to_vec());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let client = crate::http::client();
+                for user in users.iter().cycle() {
+                    if stopped.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    // A server that is restarted refuses.
+                    let _ = client.post(&url).json(&json!({ "user_id": user })).send().await;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            });
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Steps of seconds in the place of hours.
+const QUICK: [&str; 12] = [
+    "--param",
+    "shadow_for=1s",
+    "--param",
+    "step_for=1s",
+    "--param",
+    "min_requests=60",
+    "--param",
+    "wait_for=60s",
+    "--param",
+    "shares=20%,50%",
+    "--param",
+    "max_latency_ratio=1000",
+];
+
+fn gradually<'a>(version: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["flows", "run", "promote_gradually", "--param", version], &QUICK[..], more].concat()
+}
+
+fn log_of(project: &Project, run: u64) -> String {
+    project.ok(&["flows", "logs", &run.to_string()])
+}
+
+#[test]
+fn a_good_candidate_is_promoted_step_by_step() {
+    let project = project(false);
+    let users = user_ids(&project, MONTH);
+    let server = serving(&project);
+    let load = Load::on(server.url().trim_end_matches('/'), &users);
+    // The thresholds of models that learned from 400 users differ much.
+    let run = project.ok(&gradually("version=2", &["--param", "max_disagreement=0.6"]));
+    drop(load);
+    assert!(run.contains("version 2 was promoted in place of version 1"), "{run}");
+    for part in ["in the shadow: ", "at 20 %: version 2 ", "at 50 %: version 2 "] {
+        assert!(run.contains(part) && log_of(&project, 4).contains(part), "{part}\n{run}");
+    }
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    let record = project.json(&["flows", "inspect", "4"]);
+    assert_eq!(
+        (&record["run"]["state"], &record["run"]["state_name"]),
+        (&json!("completed"), &json!("PROMOTED")),
+        "{record:#}"
+    );
+    server.wait_for("\"version\":\"2\"", || server.get("/ready"));
+    assert!(!server.get("/metrics").contains("shadow_predictions_total"));
+    let again = project.run(&gradually("version=2", &[]));
+    assert!(
+        again.code == 1 && again.stderr.contains("version 2 is in production already"),
+        "{}",
+        again.stderr
+    );
+    server.stop("-TERM");
+}
+
+#[test]
+fn a_bad_candidate_returns_to_production() {
+    let project = project(true);
+    let users = user_ids(&project, NEXT);
+    let server = serving(&project);
+    let load = Load::on(server.url().trim_end_matches('/'), &users);
+    // Unheard it is found before anybody was answered by it.
+    let run = project.run(&gradually("version=3", &[]));
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stderr.contains("version 3 was returned to version 1 in the shadow: disagreement: the candidate gives another class to"), "{}", run.stderr);
+    // Without a shadow the first share finds it.
+    let run = project.run(&gradually("version=3", &["--param", "shadow_for=0s"]));
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let message =
+        "version 3 was returned to version 1 at 20 %: score_distribution: the scores of the candidate (mean ";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    let (first, second) =
+        (project.json(&["flows", "inspect", "6"]), project.json(&["flows", "inspect", "7"]));
+    let told =
+        [first, second].map(|record| (record["run"]["state"].clone(), record["run"]["message"].to_string()));
+    assert!(
+        told.iter()
+            .all(|(state, message)| state == "failed" && message.contains("was returned to version 1")),
+        "{told:?}"
+    );
+    // Its verdict stands: a retry does not let it answer again.
+    let retried = project.run(&["flows", "retry", "7"]);
+    assert!(retried.code == 1 && retried.stderr.contains(message), "{}", retried.stderr);
+    drop(load);
+    server.wait_for("none", || {
+        if server.get("/metrics").contains("canary_share") { "some".to_owned() } else { "none".to_owned() }
+    });
+    assert!(versions(&server, &users).values().all(|version| version == "1"));
+    server.stop("-TERM");
+}
+
+#[test]
+fn without_enough_requests_production_answers_again() {
+    let project = project(false);
+    let server = serving(&project);
+    let run = project.run(&gradually("version=2", &["--param", "shadow_for=0s", "--param", "wait_for=0s"]));
+    let expected = "was returned to version 1 at 20 %: too few requests: 0 of 60 that are needed";
+    assert!(run.code == 1 && run.stderr.contains(expected), "{}", run.stderr);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    server.stop("-TERM");
+}
+
+/// A run of the command that stays in its first share for an hour, once that answers.
+fn held(project: &Project, server: &Server) -> Child {
+    let args = gradually("version=2", &["--param", "shadow_for=0s", "--param", "step_for=1h"]);
+    let child = project.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_share(server, "0.2");
+    child
+}
+
+fn ends(mut child: Child) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+fn wait_for_none(server: &Server) {
+    server.wait_for("none", || {
+        if server.get("/metrics").contains("canary_share") { "some".to_owned() } else { "none".to_owned() }
+    });
+}
+
+#[test]
+fn a_run_that_ends_in_any_way_leaves_no_canary() {
+    let project = project(false);
+    let server = serving(&project);
+    let running = held(&project, &server);
+    let second = project.run(&gradually("version=2", &[]));
+    assert!(
+        second.code == 1 && second.stderr.contains("run 4 of promote_gradually is active"),
+        "{}",
+        second.stderr
+    );
+    let by_hand = project.run(&["models", "canary", "2", "--share", "50%"]);
+    assert!(
+        by_hand.code == 1 && by_hand.stderr.contains("run 4 keeps a canary of version 2"),
+        "{}",
+        by_hand.stderr
+    );
+    project.ok(&["flows", "cancel", "4"]);
+    ends(running);
+    wait_for_none(&server);
+    assert_eq!(project.json(&["flows", "inspect", "4"])["run"]["state"], "cancelled");
+
+    // Killed, the run cannot end anything itself.
+    let mut running = held(&project, &server);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    wait_for_none(&server);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+
+    // Whoever ends the canary ends the run.
+    let running = held(&project, &server);
+    project.ok(&["models", "canary", "--off"]);
+    ends(running);
+    let message = project.json(&["flows", "inspect", "7"])["run"]["message"].to_string();
+    assert!(message.contains("somebody ended the canary"), "{message}");
+    wait_for_none(&server);
+    server.stop("-TERM");
+}
+
+/// The run of a server goes on after its server was killed and after it was stopped; in between no canary answers.
+#[tokio::test]
+async fn a_restart_in_a_step_begins_it_again() {
+    let project = project(false);
+    let users = user_ids(&project, MONTH);
+    let parameters = json!({
+        "version": 2, "shadow_for": "0s", "shares": "20%", "step_for": "3s", "min_requests": 40, "max_latency_ratio": 1000,
+    });
+    let up = Up::start(&project, &[]);
+    let token = up.token().await;
+    let url = format!("{}/api/streamflow/flows/promote_gradually/run", up.console);
+    let asked =
+        up.client.post(url).header("x-streamflow-token", token).json(&json!({ "parameters": parameters }));
+    assert_eq!(asked.send().await.unwrap().status(), 200);
+    wait_for_share(&up.server, "0.2");
+    let first = project.json(&["models", "canary"])["since"].clone();
+    up.server.kill();
+
+    // A server that runs no flows finds the canary of a run whose process is gone.
+    let alone = serving(&project);
+    wait_for_none(&alone);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    alone.stop("-TERM");
+
+    let up = Up::start(&project, &[]);
+    wait_for_share(&up.server, "0.2");
+    let second = project.json(&["models", "canary"])["since"].clone();
+    assert_ne!(first, second, "the step begins again");
+    up.server.stop("-TERM");
+    let state = project.json(&["flows", "inspect", "4"])["run"]["state"].clone();
+    assert_eq!(state, "scheduled", "it goes on when a server is up again");
+
+    let up = Up::start(&project, &[]);
+    let _load = Load::on(&up.api, &users);
+    eventually("the run ends", || async {
+        let run = project.json(&["flows", "inspect", "4"])["run"].clone();
+        if run["state_name"] == "PROMOTED" { Ok(()) } else { Err(run) }
+    })
+    .await;
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    up.server.wait_for("\"version\":\"2\"", || up.server.get("/ready"));
+    up.server.stop("-TERM");
+}
