@@ -10,16 +10,18 @@ const TABLE = [
   parameter('seed', { type: 'integer' }),
   parameter('replace', { type: 'flag' }),
   parameter('promote', { type: 'word', values: ['yes', 'ask', 'no'] }),
+  parameter('step_for', { type: 'duration' }),
+  parameter('shares', { type: 'shares' }),
 ];
 
 test.each([
   ['nothing', {}, {}],
-  ['all', { as_of: '2024-01-31', drop: 'drops/x', threshold: '0.3', seed: '7', replace: 'false', promote: 'ask' }, { as_of: '2024-01-31', drop: 'drops/x', threshold: 0.3, seed: 7, replace: false, promote: 'ask' }],
+  ['all', { as_of: '2024-01-31', drop: 'drops/x', threshold: '0.3', seed: '7', replace: 'false', promote: 'ask', step_for: '30m', shares: '1%,10%' }, { as_of: '2024-01-31', drop: 'drops/x', threshold: 0.3, seed: 7, replace: false, promote: 'ask', step_for: '30m', shares: '1%,10%' }],
   ['what the table does not have', { other: '1' }, {}],
 ])('%s', (_, given: Record<string, string>, expected) => expect(readParameters(TABLE, (name) => given[name] ?? '')).toEqual(expected));
 
 test('each kind has its field', () => {
-  expect(TABLE.map((one) => fieldOf(one)?.type ?? wordsOf(one).join())).toEqual(['text', 'text', 'number', 'number', 'true,false', 'yes,ask,no']);
+  expect(TABLE.map((one) => fieldOf(one)?.type ?? wordsOf(one).join())).toEqual(['text', 'text', 'number', 'number', 'true,false', 'yes,ask,no', 'text', 'text']);
 });
 
 test.each([

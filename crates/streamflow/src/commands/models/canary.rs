@@ -6,7 +6,7 @@ use crate::store::Store;
 use crate::store::models::By;
 use crate::terminal::table;
 
-use super::super::{Context, Usage};
+use super::super::Context;
 use super::version_number;
 
 #[derive(Debug, clap::Args)]
@@ -38,8 +38,6 @@ pub async fn run(
     let ended = args.off && store.end_canary(name, None, by).await?;
     if let (Some(version), Some(share)) = (args.version, args.share) {
         registry.start_canary(name, version, share, by).await?;
-    } else if args.version.is_some() {
-        return Err(Usage::error("name the share of the entities, such as --share 10%".to_owned()));
     }
     let status = registry.canary(name).await?;
     context.terminal.result(&status, || match &status {
