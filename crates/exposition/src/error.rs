@@ -16,9 +16,12 @@ pub enum Error {
     /// The body of a remote write is no snappy block.
     #[error("the body is no snappy block: {0}")]
     Snappy(String),
-    /// The content of a remote write is no `WriteRequest`.
-    #[error("the body is no protobuf WriteRequest: {0}")]
+    /// The content of a remote write is no message of its version.
+    #[error("the body is no protobuf message of remote write: {0}")]
     Protobuf(String),
+    /// A remote write of version 2 names a text that is not in its table.
+    #[error("{0}")]
+    Symbol(String),
     /// A remote write holds more than is taken at once.
     #[error("{what} are {found}, expected at most {limit}")]
     TooLarge {

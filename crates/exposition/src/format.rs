@@ -9,15 +9,53 @@ pub enum Format {
     OpenMetrics,
 }
 
+/// Why a `Content-Type` names no format that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownFormat {
+    /// There is none.
+    #[error("is missing")]
+    Missing,
+    /// It is no media type.
+    #[error("cannot be read")]
+    Unreadable,
+    /// Prometheus's protobuf, which is not read.
+    #[error("names protobuf, which is not read")]
+    Protobuf,
+    /// It names something else.
+    #[error("names no format of metrics")]
+    Other,
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 impl Format {
-    /// The format of an answer with this `Content-Type`; the text format unless it names OpenMetrics.
-    #[must_use]
-    pub fn of_content_type(content_type: &str) -> Format {
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
-            Format::OpenMetrics
-        } else {
-            Format::Text
+    /// The format of an answer with this `Content-Type`.
+    ///
+    /// # Errors
+    /// A type that is missing, cannot be read or names another format.
+    pub fn of_content_type(content_type: &str) -> Result<Format, UnknownFormat> {
+        if content_type.is_empty() {
+            return Err(UnknownFormat::Missing);
+        }
+        let mut parts = content_type.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        // As Go, a blank after the last semicolon is no parameter.
+        let mut parameters = parts.filter(|part| !part.is_empty());
+        let is_pair = |part: &str| {
+            part.split_once('=')
+                .is_some_and(|(name, value)| is_token(name.trim()) && !value.trim().is_empty())
+        };
+        if !media_type.split('/').all(is_token) || !parameters.all(is_pair) {
+            return Err(UnknownFormat::Unreadable);
+        }
+        match media_type.as_str() {
+            "application/openmetrics-text" => Ok(Format::OpenMetrics),
+            "text/plain" => Ok(Format::Text),
+            "application/vnd.google.protobuf" => Err(UnknownFormat::Protobuf),
+            _ => Err(UnknownFormat::Other),
         }
     }
 
@@ -57,6 +95,27 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_content_type_is_strict() {
+        use UnknownFormat::*;
+        for (content_type, expected) in [
+            ("text/plain", Ok(Format::Text)),
+            ("text/plain; version=0.0.4; charset=utf-8", Ok(Format::Text)),
+            ("TEXT/PLAIN;version=1.0.0;escaping=allow-utf-8;", Ok(Format::Text)),
+            ("application/openmetrics-text; version=\"1.0.0\"", Ok(Format::OpenMetrics)),
+            ("", Err(Missing)),
+            ("text/html", Err(Other)),
+            ("application/json", Err(Other)),
+            ("text", Err(Other)),
+            ("text/", Err(Unreadable)),
+            ("text/plain; version", Err(Unreadable)),
+            ("text plain", Err(Unreadable)),
+            ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily", Err(Protobuf)),
+        ] {
+            assert_eq!(Format::of_content_type(content_type), expected, "{content_type}");
+        }
+    }
 
     #[test]
     fn the_accept_header_decides() {

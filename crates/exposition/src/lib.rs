@@ -13,7 +13,7 @@
 //! use streamflow_exposition::{Event, Format, Parser};
 //!
 //! let body = b"# TYPE api_requests counter\napi_requests_total{code=\"200\"} 6\n# EOF\n";
-//! let format = Format::of_content_type("application/openmetrics-text; version=1.0.0");
+//! let format = Format::of_content_type("application/openmetrics-text; version=1.0.0").unwrap();
 //! for event in Parser::new(format, body) {
 //!     if let Event::Sample(sample) = event? {
 //!         assert_eq!((sample.series, sample.value), ("api_requests_total{code=\"200\"}", 6.0));
@@ -44,7 +44,7 @@ mod writer;
 pub use encode::TextEncoder;
 pub use error::Error;
 pub use event::{Event, Exemplar, MetricType, Sample};
-pub use format::Format;
+pub use format::{Format, UnknownFormat};
 pub use labels::LabelPairs;
 pub use parser::Parser;
 pub use writer::Writer;

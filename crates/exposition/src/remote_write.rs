@@ -1,7 +1,10 @@
-//! Remote write 1.0: a `WriteRequest` in protobuf, compressed as one snappy block.
+//! Remote write: a message in protobuf, compressed as one snappy block. Here is version 1.0, a `WriteRequest`; [`v2`]
+//! has the other.
 //!
 //! The messages are the part of Prometheus's `prompb` that float samples need; native histograms are counted by their
 //! presence and not read.
+
+pub mod v2;
 
 use prost::Message;
 
@@ -100,13 +103,15 @@ pub struct Limits {
     /// Messages within the message: series, labels, samples, exemplars, metadata. Each takes more memory than bytes on
     /// the wire, so they are counted before any is made.
     pub messages: u64,
+    /// Bytes of texts that the labels of version 2 name in all. They are held one series at a time.
+    pub named_bytes: u64,
 }
 
 impl Default for Limits {
     /// Room for twenty times what Prometheus sends at most by default (2,000 samples a request); about 300 MB of
     /// memory at worst.
     fn default() -> Self {
-        Limits { decoded_bytes: 32 << 20, messages: 2_000_000 }
+        Limits { decoded_bytes: 32 << 20, messages: 2_000_000, named_bytes: 512 << 20 }
     }
 }
 
@@ -115,6 +120,12 @@ impl Default for Limits {
 /// # Errors
 /// When the body is no snappy block, its content no `WriteRequest`, or one of the limits is passed.
 pub fn decode(body: &[u8], limits: &Limits) -> Result<WriteRequest, Error> {
+    let bytes = unpacked(body, limits)?;
+    WriteRequest::decode(&*bytes).map_err(|error| Error::Protobuf(error.to_string()))
+}
+
+/// The message in a body, within the limits.
+fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let snappy = |error: snap::Error| Error::Snappy(error.to_string());
     let length = snap::raw::decompress_len(body).map_err(snappy)? as u64;
     within("bytes after decompression", length, limits.decoded_bytes)?;
@@ -122,13 +133,17 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<WriteRequest, Error> {
     let mut messages = 0;
     count_messages(&bytes, 0, &mut messages);
     within("messages in the request", messages, limits.messages)?;
-    WriteRequest::decode(&*bytes).map_err(|error| Error::Protobuf(error.to_string()))
+    Ok(bytes)
 }
 
 /// The body of a request.
 #[must_use]
 pub fn encode(request: &WriteRequest) -> Vec<u8> {
-    let bytes = request.encode_to_vec();
+    compressed(request)
+}
+
+fn compressed(message: &impl Message) -> Vec<u8> {
+    let bytes = message.encode_to_vec();
     snap::raw::Encoder::new().compress_vec(&bytes).expect("a request is far below snappy's 4 GiB")
 }
 

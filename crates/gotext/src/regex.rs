@@ -119,7 +119,10 @@ mod tests {
         assert!(Regex::new(&deep(100)).unwrap().is_match("a"));
         for pattern in [deep(300), deep(100_000), "(?:a|".repeat(200) + &")*".repeat(200)] {
             let refused = Regex::new(&pattern).unwrap_err().to_string();
-            assert!(refused.starts_with("error parsing regexp: expression nests too deeply"), "{refused:.80}");
+            assert!(
+                refused.starts_with("error parsing regexp: expression nests too deeply"),
+                "{refused:.80}"
+            );
         }
         let refused = Regex::new(r"(?:\pL{1000})(?:\pL{1000})(?:\pL{1000})").unwrap_err().to_string();
         assert!(refused.starts_with("error parsing regexp: expression too large"), "{refused}");

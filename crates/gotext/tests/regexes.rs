@@ -79,6 +79,9 @@ fn texts_are_replaced_and_found_as_in_templates() {
         check(row, regex.map(|regex| regex.replace_all(text(row, "text"), text(row, "template"))));
     }
     for row in rows(&table, "matched") {
-        check(row, Regex::new(text(row, "pattern")).map(|regex| regex.is_match(text(row, "text")).to_string()));
+        check(
+            row,
+            Regex::new(text(row, "pattern")).map(|regex| regex.is_match(text(row, "text")).to_string()),
+        );
     }
 }

@@ -1,11 +1,17 @@
 //! HTTP clients with the product's defaults.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
+use reqwest::{Client, ClientBuilder, Identity, Url};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-use crate::Error;
+use crate::verifier::Verifier;
+use crate::{Error, Secret};
 
 /// The name that every request carries in `User-Agent`.
 pub const USER_AGENT: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"));
@@ -35,6 +41,8 @@ pub struct TlsFiles {
     pub certificate: Option<PathBuf>,
     /// The key of that certificate.
     pub key: Option<PathBuf>,
+    /// The name that the server's certificate is held against; none: that of the address.
+    pub server_name: Option<String>,
     /// Whether any certificate of the server is accepted.
     pub insecure_skip_verify: bool,
 }
@@ -46,47 +54,95 @@ pub struct ClientSettings {
     pub follow_redirects: bool,
     /// None where nothing about TLS is said.
     pub tls: Option<TlsFiles>,
+    /// Headers of every request with their values. Files of values are read when the client is made.
+    pub headers: Vec<(String, Vec<Secret>)>,
 }
 
 impl Default for ClientSettings {
     fn default() -> Self {
-        Self { follow_redirects: true, tls: None }
+        Self { follow_redirects: true, tls: None, headers: Vec::new() }
     }
 }
 
 impl ClientSettings {
-    /// A client; timeouts are set request by request. Reads the certificate files, so it blocks.
+    /// A client; timeouts are set request by request. Reads the files of certificates and headers, so it blocks.
     ///
     /// # Errors
-    /// A file that cannot be read or holds no certificate.
+    /// A file that cannot be read or holds no certificate; a header that is none.
     pub fn client(&self) -> Result<Client, Error> {
+        let headers = self.header_map()?;
+        let builder = || self.builder().default_headers(headers.clone());
         let built = match &self.tls {
-            Some(tls) => return with_certificates(self.builder(), tls)?.build().map_err(Error::Client),
-            None => self.builder().build(),
+            Some(tls) => return with_certificates(builder(), tls)?.build().map_err(Error::Client),
+            None => builder().build(),
         };
         // A machine without CA certificates, such as a small container, still talks plain HTTP.
-        built.or_else(|_| self.builder().tls_certs_only([]).build()).map_err(Error::Client)
+        built.or_else(|_| builder().tls_certs_only([]).build()).map_err(Error::Client)
     }
 
     fn builder(&self) -> ClientBuilder {
         builder(if self.follow_redirects { Policy::limited(REDIRECTS_MAX) } else { Policy::none() })
             .no_proxy()
     }
+
+    /// Several values of a header are one, with commas between them.
+    fn header_map(&self) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        for (name, values) in &self.headers {
+            let texts = values.iter().map(Secret::read_now).collect::<Result<Vec<_>, _>>()?;
+            let header = HeaderName::from_bytes(name.as_bytes()).ok();
+            let value = HeaderValue::from_str(&texts.join(", ")).ok();
+            let (header, mut value) = header.zip(value).ok_or_else(|| Error::Header(name.clone()))?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        Ok(headers)
+    }
 }
 
 fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<ClientBuilder, Error> {
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Certificate { path, source }
+    let own = tls.certificate.as_ref().zip(tls.key.as_ref());
+    if tls.insecure_skip_verify {
+        if let Some((certificate, key)) = own {
+            let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
+            let identity = Identity::from_pem(&pem).map_err(|error| refused(certificate, &error))?;
+            builder = builder.identity(identity);
+        }
+        return Ok(builder.tls_danger_accept_invalid_certs(true));
+    }
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
+    let named = |error: rustls::Error| refused(tls.ca.as_deref().unwrap_or(Path::new("tls_config")), &error);
+    let trusted = tls.ca.as_deref().map_or(Ok(Vec::new()), certificates)?;
+    let name = tls.server_name.clone().map(ServerName::try_from).transpose();
+    let name = name.map_err(|_| Error::ServerName(tls.server_name.clone().unwrap_or_default()))?;
+    let verifier = Verifier::new(trusted, name, &provider).map_err(named)?;
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(named)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let config = match own {
+        Some((certificate, key)) => {
+            let chain = certificates(certificate)?;
+            let key_der = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| refused(key, &error))?;
+            config.with_client_auth_cert(chain, key_der).map_err(|error| refused(certificate, &error))?
+        }
+        None => config.with_no_client_auth(),
     };
-    if let Some(path) = &tls.ca {
-        builder = builder.tls_certs_only(Certificate::from_pem_bundle(&read(path)?).map_err(refused(path))?);
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+/// The certificates of a PEM file, at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let pem = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(refused(path, &"it holds no certificate in PEM")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(refused(path, &error)),
     }
-    if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
-        let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
-        builder = builder.identity(Identity::from_pem(&pem).map_err(refused(certificate))?);
-    }
-    Ok(builder.tls_danger_accept_invalid_certs(tls.insecure_skip_verify))
+}
+
+fn refused(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::Certificate { path: path.to_owned(), reason: reason.to_string() }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

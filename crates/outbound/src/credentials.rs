@@ -28,6 +28,18 @@ impl Debug for Secret {
 }
 
 impl Secret {
+    /// The text, at once; a file blocks.
+    pub(crate) fn read_now(&self) -> Result<String, Error> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::File(path) => {
+                let content = std::fs::read_to_string(path);
+                let content = content.map_err(|source| Error::File { path: path.clone(), source })?;
+                Ok(content.trim().to_owned())
+            }
+        }
+    }
+
     async fn read(&self) -> Result<String, Error> {
         match self {
             Self::Text(text) => Ok(text.clone()),

@@ -14,13 +14,19 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file that holds no certificate, or none with this key.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
         /// What is wrong in it.
-        source: reqwest::Error,
+        reason: String,
     },
+    /// A name of a server that is none.
+    #[error("server_name {0:?} is no name of a host")]
+    ServerName(String),
+    /// A header whose name or value is none.
+    #[error("http_headers: {0:?} is no header, or its value is none")]
+    Header(String),
     /// A client that could not be built.
     #[error("{0}")]
     Client(#[source] reqwest::Error),
@@ -36,6 +42,21 @@ pub fn failure(error: &reqwest::Error) -> &'static str {
         (_, true) => "cannot connect",
         _ => "the request failed",
     }
+}
+
+/// Whether a connection was closed without the notice that TLS has for it.
+pub fn is_unannounced_close(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let io = cause.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| {
+            io.kind() == std::io::ErrorKind::UnexpectedEof && io.to_string().contains("close_notify")
+        }) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// Why a request had no answer, with all causes in one line and without the URL.

@@ -21,8 +21,10 @@ mod client;
 mod credentials;
 mod error;
 mod receiver;
+mod validity;
+mod verifier;
 
 pub use client::{ClientSettings, TlsFiles, USER_AGENT, client_of};
 pub use credentials::{Credentials, Secret};
-pub use error::{Error, causes, failure};
+pub use error::{Error, causes, failure, is_unannounced_close};
 pub use receiver::{Receiver, shown_address};

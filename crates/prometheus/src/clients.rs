@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use reqwest::Client;
 use streamflow_outbound::{ClientSettings, Credentials, Error, Secret, TlsFiles};
-use streamflow_prometheus_yml::{HttpSettings, TlsConfig};
+use streamflow_prometheus_yml::{Header, HttpSettings, Secret as Written, TlsConfig};
 
 /// A client; reads the files of its `tls_config`, so it blocks.
 ///
@@ -15,10 +15,18 @@ pub fn client(http: &HttpSettings) -> Result<Client, Error> {
         ca: tls.ca_file.clone(),
         certificate: tls.cert_file.clone(),
         key: tls.key_file.clone(),
+        server_name: tls.server_name.clone().filter(|name| !name.is_empty()),
         insecure_skip_verify: tls.insecure_skip_verify,
     };
     let tls = http.tls_config.as_ref().map(tls);
-    ClientSettings { follow_redirects: http.follow_redirects, tls }.client()
+    let headers = http.http_headers.iter().map(|(name, header)| (name.clone(), header_values(header)));
+    ClientSettings { follow_redirects: http.follow_redirects, tls, headers: headers.collect() }.client()
+}
+
+fn header_values(header: &Header) -> Vec<Secret> {
+    let texts = header.values.iter().map(String::as_str).chain(header.secrets.iter().map(Written::reveal));
+    let texts = texts.map(|text| Secret::Text(text.to_owned()));
+    texts.chain(header.files.iter().cloned().map(Secret::File)).collect()
 }
 
 /// The credentials; of the kinds, at most one is set.
@@ -30,7 +38,10 @@ pub fn credentials(http: &HttpSettings) -> Credentials {
         };
     }
     let bearer = |token| Credentials::Token { scheme: "Bearer".to_owned(), token };
-    match (&http.authorization, &http.bearer_token, &http.bearer_token_file) {
+    // An empty text is not set.
+    let token = http.bearer_token.as_ref().filter(|token| !token.reveal().is_empty());
+    let file = http.bearer_token_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+    match (&http.authorization, token, file) {
         (Some(given), ..) => {
             let token = secret(given.credentials.reveal(), given.credentials_file.as_ref());
             match given.kind.trim() {

@@ -1,5 +1,6 @@
 //! What a server does from now on: `prometheus.yml` with its rule files, or the built-in jobs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,14 +11,15 @@ use streamflow_prometheus_yml::{Document, HttpSettings, PrometheusConfig, parse_
 use streamflow_tsdb::Labels;
 
 use crate::clients::{client, credentials};
+use crate::expansion::expand;
+use crate::matching::matching;
 use crate::remote_write::Endpoint;
-use crate::rules::notify::{self, Kind, alertmanager_url};
+use crate::rules::notify::{self, Kind};
 use crate::settings::{Settings, Source};
 use crate::{Error, own_targets, rules};
 
-/// How long the webhook may take, and waits before it is asked again.
+/// How long the webhook may take.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
-const WEBHOOK_RETRY: Duration = Duration::from_secs(1);
 
 /// Everything that changes with a reload.
 pub struct Configuration {
@@ -39,9 +41,13 @@ impl Configuration {
             Source::File(path) => {
                 let read = std::fs::read_to_string(path);
                 let text = read.map_err(|source| Error::Read { path: path.clone(), source })?;
-                let document = Document::read(&text, path)?;
+                let mut document = Document::read(&text, path)?;
+                for pattern in document.config.scrape_config_files.clone() {
+                    add_scrape_configs(&mut document, &pattern)?;
+                }
                 let shown = document.without_secrets(shown_address);
-                let Document { config, warnings, .. } = document;
+                let Document { mut config, mut warnings, .. } = document;
+                expand_external_labels(&mut config.global.external_labels, &mut warnings);
                 // The paths are relative to the file already.
                 let files = rules::load(&config.rule_files, Path::new(""))?;
                 (config, warnings, shown, files)
@@ -57,6 +63,7 @@ impl Configuration {
         let rules = rules::Settings {
             files,
             interval_ms: i64::try_from(global.evaluation_interval.as_millis()).unwrap_or(i64::MAX),
+            query_offset_ms: i64::try_from(global.rule_query_offset.as_millis()).unwrap_or(i64::MAX),
             external_labels: global.external_labels.clone(),
             external_url: external_url.trim_end_matches('/').to_owned(),
             notify: receivers(&prometheus, settings.alert_webhook.as_ref())?,
@@ -67,32 +74,53 @@ impl Configuration {
     }
 }
 
-/// Whom alerts are told: every target of every Alertmanager, and the webhook.
+/// Takes the jobs of the files that an entry of `scrape_config_files` names.
+fn add_scrape_configs(document: &mut Document, pattern: &str) -> Result<(), Error> {
+    let paths = matching(Path::new(pattern));
+    let paths = paths.map_err(|message| Error::Receiver { section: "scrape_config_files", message })?;
+    for path in paths {
+        let read = std::fs::read_to_string(&path);
+        let text = read.map_err(|source| Error::ReadPart { path: path.clone(), source })?;
+        document.add_scrape_configs(&text, &path)?;
+    }
+    Ok(())
+}
+
+/// Puts the variables of the process into the external labels.
+fn expand_external_labels(labels: &mut BTreeMap<String, String>, warnings: &mut Vec<String>) {
+    for (name, text) in labels {
+        let expanded = expand(text, |variable| {
+            let value = std::env::var(variable).unwrap_or_default();
+            if value.is_empty() {
+                warnings.push(format!("external_labels: {name}: the environment has no {variable}"));
+            }
+            value
+        });
+        *text = expanded;
+    }
+}
+
+/// Whom alerts are told: every Alertmanager that is found, and the webhook.
 fn receivers(config: &PrometheusConfig, webhook: Option<&Url>) -> Result<notify::Settings, Error> {
     const SECTION: &str = "alerting.alertmanagers";
-    let mut endpoints = Vec::new();
-    for manager in &config.alerting.alertmanagers {
-        for target in manager.static_configs.iter().flat_map(|group| &group.targets) {
-            let base = format!("{}://{target}{}", manager.scheme, manager.path_prefix);
-            let url =
-                alertmanager_url(&base).map_err(|message| Error::Receiver { section: SECTION, message })?;
-            endpoints.push(notify::Endpoint {
-                kind: Kind::Alertmanager,
-                receiver: receiver(url, &manager.http, manager.timeout, SECTION)?,
-                retry_delay: WEBHOOK_RETRY,
-            });
-        }
+    let mut managers = Vec::new();
+    for config in &config.alerting.alertmanagers {
+        let client = client(&config.http)
+            .map_err(|error| Error::Receiver { section: SECTION, message: error.to_string() })?;
+        managers.push(notify::ManagerSet { config: config.clone(), client });
     }
+    let mut endpoints = Vec::new();
     if let Some(url) = webhook {
         let http = HttpSettings::default();
         endpoints.push(notify::Endpoint {
             kind: Kind::Webhook,
             receiver: receiver(url.clone(), &http, WEBHOOK_TIMEOUT, "the webhook of alerts")?,
-            retry_delay: WEBHOOK_RETRY,
+            retry_delay: notify::RETRY_DELAY,
+            relabel: Vec::new(),
         });
     }
     let relabel = config.alerting.alert_relabel_configs.clone();
-    Ok(notify::Settings { endpoints, relabel, ..notify::Settings::default() })
+    Ok(notify::Settings { endpoints, managers, relabel, ..notify::Settings::default() })
 }
 
 /// Who is sent every sample.
@@ -121,6 +149,7 @@ fn senders(config: &PrometheusConfig) -> Result<Vec<Endpoint>, Error> {
         let receiver = receiver(url, &written.http, written.remote_timeout, "remote_write")?;
         endpoints.push(Endpoint {
             headers,
+            message: written.protobuf_message,
             external_labels: Labels::new(&config.global.external_labels),
             relabel: written.write_relabel_configs.clone(),
             max_samples_per_send: queue.max_samples_per_send.max(1),

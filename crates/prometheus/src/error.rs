@@ -26,6 +26,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file that the configuration names cannot be read.
+    #[error("cannot read {}; scrape_config_files names it: {source}", path.display())]
+    ReadPart {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use streamflow_promql::{Engine, EngineOptions};
+use streamflow_promql::EngineOptions;
 use streamflow_tsdb::{Db, Labels};
 
 use crate::api::{self, ApiError, Budget, Metrics, QuerySlots};
 use crate::configuration::Configuration;
+use crate::exemplars::Exemplars;
 use crate::{Error, Settings, now_ms, remote_write, rules, scrape};
 
 /// A running server, for those who ask it and for the handlers of its API. Cheap to clone.
@@ -19,12 +20,12 @@ pub(crate) struct Inner {
     pub settings: Settings,
     pub started_ms: i64,
     pub db: Db,
-    /// Evaluates the queries of the API.
-    pub engine: Engine,
+    /// What the queries of the API are evaluated with, but for the step of subqueries.
     pub engine_options: EngineOptions,
     pub slots: QuerySlots,
     /// What the API counts.
     pub metrics: Metrics,
+    pub exemplars: Arc<Exemplars>,
     pub scraper: scrape::Handle,
     pub rules: rules::Handle,
     pub remote_write: remote_write::Handle,
@@ -39,6 +40,8 @@ pub(crate) struct Applied {
     pub warnings: Vec<String>,
     pub at_ms: i64,
     pub succeeded: bool,
+    /// Step of subqueries without one.
+    pub subquery_step_ms: i64,
     /// Labels that mark the series of this server for others.
     pub external_labels: Labels,
 }
@@ -90,11 +93,17 @@ impl Handle {
             tracing::warn!("{warning}");
         }
         self.0.scraper.apply(&read.prometheus);
+        applied.subquery_step_ms = read.rules.interval_ms;
         self.0.rules.apply(read.rules);
         self.0.remote_write.apply(read.remote_write);
         applied.external_labels = Labels::new(&read.prometheus.global.external_labels);
         (applied.text, applied.warnings) = (read.text, read.warnings);
         Ok(())
+    }
+
+    /// What queries of the API are evaluated with now.
+    pub(crate) fn engine_options(&self) -> EngineOptions {
+        EngineOptions { subquery_step_ms: self.applied().subquery_step_ms, ..self.0.engine_options.clone() }
     }
 
     /// Runs `work` in a slot of queries, within the longest time that one may take.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 use streamflow_gotext::format_duration_ms;
-use streamflow_prometheus_yml::{Authorization, Global, PrometheusConfig, ScrapeConfig, Secret, TargetGroup};
+use streamflow_prometheus_yml::{
+    Authorization, Global, PrometheusConfig, ScrapeConfig, ScrapeProtocol, Secret, TargetGroup,
+};
 
 use crate::settings::Job;
 
@@ -23,6 +25,7 @@ pub fn config(interval: Duration, jobs: &[Job]) -> PrometheusConfig {
     let scrape = |job: &Job| {
         let mut scrape = ScrapeConfig::default();
         scrape.job_name.clone_from(&job.name);
+        scrape.scrape_protocols = ScrapeProtocol::DEFAULT.to_vec();
         (scrape.scrape_interval, scrape.scrape_timeout) = (interval, timeout);
         job.url.path().clone_into(&mut scrape.metrics_path);
         scrape.http.authorization = job.token.as_ref().map(|token| Authorization {
@@ -30,7 +33,7 @@ pub fn config(interval: Duration, jobs: &[Job]) -> PrometheusConfig {
             ..Authorization::default()
         });
         let labels = job.instance.iter().map(|instance| ("instance".to_owned(), instance.clone()));
-        scrape.static_configs =
+        scrape.discovery.static_configs =
             vec![TargetGroup { targets: vec![address(&job.url)], labels: labels.collect() }];
         scrape
     };

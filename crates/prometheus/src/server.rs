@@ -44,14 +44,16 @@ impl Server {
         let max_steps = rule_engine.max_steps.max(POINTS_MAX + 1);
         let engine_options = EngineOptions { max_steps, ..rule_engine.clone() };
         let scraper = Scraper::new(db.clone());
-        let rules = Rules::new(db.clone(), Arc::new(Engine::new(rule_engine)));
+        let exemplars = scraper.handle().exemplars();
+        let rules =
+            Rules::new(db.clone(), Arc::new(Engine::new(rule_engine)), scraper.handle().discovery_counters());
         let remote_write = RemoteWrite::new(db.clone(), settings.dir.join("remote_write"));
         let handle = Handle(Arc::new(Inner {
             started_ms: now_ms(),
-            engine: Engine::new(engine_options.clone()),
             engine_options,
             slots: QuerySlots::new(settings.limits.concurrent_queries),
             metrics: Metrics::default(),
+            exemplars,
             scraper: scraper.handle(),
             rules: rules.handle(),
             remote_write: remote_write.handle(),

@@ -10,12 +10,16 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use streamflow_gotext::{parse_duration_ms, parse_size};
 
+use crate::discovery::{Discovery, DiscoveryClients};
 use crate::http_settings::HttpSettings;
 use crate::keys::Place;
+use crate::nulls;
+use crate::protocol::{Escaping, ScrapeProtocol};
 use crate::relabel::Relabel;
 use crate::shown::without_secrets;
-use crate::yaml::Tree;
-pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite};
+use crate::yaml::{Tree, first_document};
+pub(crate) use complete::{Fault, fault, under};
+pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite, WriteMessage};
 
 /// Why a file is refused: where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +46,9 @@ pub struct PrometheusConfig {
     /// Paths of rule files, the last part may be a pattern.
     #[serde(deserialize_with = "or_default")]
     pub rule_files: Vec<String>,
+    /// Paths of files with more `scrape_configs`, the last part may be a pattern.
+    #[serde(deserialize_with = "or_default")]
+    pub scrape_config_files: Vec<String>,
     /// Who is told of alerts.
     #[serde(deserialize_with = "or_default")]
     pub alerting: Alerting,
@@ -62,6 +69,15 @@ pub struct Global {
     pub scrape_timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub evaluation_interval: Duration,
+    /// How far in the past rules are evaluated whose group does not say.
+    #[serde(deserialize_with = "duration")]
+    pub rule_query_offset: Duration,
+    /// What targets are asked for, the most wanted first.
+    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+    /// `utf8` or `legacy`; empty is `utf8`.
+    pub metric_name_validation_scheme: String,
+    /// `allow-utf-8`, `underscores`, `dots` or `values`; empty follows the names that are taken.
+    pub metric_name_escaping_scheme: String,
     /// Told to whoever gets alerts or samples of us.
     #[serde(deserialize_with = "or_default")]
     pub external_labels: BTreeMap<String, String>,
@@ -82,6 +98,10 @@ impl Default for Global {
             scrape_interval: minute,
             scrape_timeout: None,
             evaluation_interval: minute,
+            rule_query_offset: Duration::ZERO,
+            scrape_protocols: None,
+            metric_name_validation_scheme: String::new(),
+            metric_name_escaping_scheme: String::new(),
             external_labels: BTreeMap::new(),
             body_size_limit: 0,
             sample_limit: 0,
@@ -108,6 +128,18 @@ pub struct ScrapeConfig {
     pub scrape_interval: Duration,
     #[serde(skip)]
     pub scrape_timeout: Duration,
+    /// What targets are asked for, the most wanted first.
+    pub scrape_protocols: Vec<ScrapeProtocol>,
+    /// What an answer is read as whose `Content-Type` names no format.
+    #[serde(deserialize_with = "named")]
+    pub fallback_scrape_protocol: Option<ScrapeProtocol>,
+    metric_name_validation_scheme: String,
+    metric_name_escaping_scheme: String,
+    /// Whether names of metrics and labels are letters, digits and `_` alone.
+    #[serde(skip)]
+    pub legacy_names: bool,
+    #[serde(skip)]
+    pub escaping: Escaping,
     pub metrics_path: String,
     pub scheme: String,
     #[serde(deserialize_with = "or_default")]
@@ -123,10 +155,8 @@ pub struct ScrapeConfig {
     pub enable_compression: bool,
     #[serde(skip)]
     pub http: HttpSettings,
-    #[serde(deserialize_with = "or_default")]
-    pub static_configs: Vec<TargetGroup>,
-    #[serde(deserialize_with = "or_default")]
-    pub file_sd_configs: Vec<FileDiscovery>,
+    #[serde(skip)]
+    pub discovery: Discovery,
     #[serde(deserialize_with = "or_default")]
     pub relabel_configs: Vec<Relabel>,
     #[serde(deserialize_with = "or_default")]
@@ -151,6 +181,12 @@ impl Default for ScrapeConfig {
             written_timeout: None,
             scrape_interval: Duration::ZERO,
             scrape_timeout: Duration::ZERO,
+            scrape_protocols: Vec::new(),
+            fallback_scrape_protocol: None,
+            metric_name_validation_scheme: String::new(),
+            metric_name_escaping_scheme: String::new(),
+            legacy_names: false,
+            escaping: Escaping::default(),
             metrics_path: "/metrics".to_owned(),
             scheme: "http".to_owned(),
             params: BTreeMap::new(),
@@ -160,8 +196,7 @@ impl Default for ScrapeConfig {
             extra_scrape_metrics: false,
             enable_compression: true,
             http: HttpSettings::default(),
-            static_configs: Vec::new(),
-            file_sd_configs: Vec::new(),
+            discovery: Discovery::default(),
             relabel_configs: Vec::new(),
             metric_relabel_configs: Vec::new(),
             body_size_limit: 0,
@@ -179,8 +214,7 @@ impl ScrapeConfig {
     /// Whether a target is scraped the same, wherever it comes from.
     pub fn scrapes_as(&self, other: &Self) -> bool {
         let origin_aside = |config: &Self| ScrapeConfig {
-            static_configs: Vec::new(),
-            file_sd_configs: Vec::new(),
+            discovery: Discovery::default(),
             relabel_configs: Vec::new(),
             ..config.clone()
         };
@@ -188,53 +222,35 @@ impl ScrapeConfig {
     }
 }
 
-/// Addresses with labels that they share: an entry of `static_configs` or of a discovery file.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TargetGroup {
-    /// `host:port`, without a scheme or path.
+/// The same file once more: what stands beside the keys of several sections.
+#[derive(Deserialize)]
+#[serde(default, bound = "T: Deserialize<'de>")]
+struct Beside<T> {
     #[serde(deserialize_with = "or_default")]
-    pub targets: Vec<String>,
-    /// Names are valid label names.
+    scrape_configs: Vec<T>,
     #[serde(deserialize_with = "or_default")]
-    pub labels: BTreeMap<String, String>,
+    remote_write: Vec<T>,
+    #[serde(deserialize_with = "or_default")]
+    alerting: BesideAlerting<T>,
 }
 
-/// Files of target groups, in JSON or YAML.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct FileDiscovery {
-    /// Paths; the last part may be a pattern.
+#[derive(Deserialize)]
+#[serde(default, bound = "T: Deserialize<'de>")]
+struct BesideAlerting<T> {
     #[serde(deserialize_with = "or_default")]
-    pub files: Vec<String>,
-    /// How long a change may go unnoticed at most.
-    #[serde(deserialize_with = "duration")]
-    pub refresh_interval: Duration,
+    alertmanagers: Vec<T>,
 }
 
-impl Default for FileDiscovery {
+impl<T> Default for Beside<T> {
     fn default() -> Self {
-        FileDiscovery { files: Vec::new(), refresh_interval: Duration::from_secs(300) }
+        Self { scrape_configs: Vec::new(), remote_write: Vec::new(), alerting: BesideAlerting::default() }
     }
 }
 
-/// The same file once more: what its clients share stands beside their other keys.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Clients {
-    #[serde(deserialize_with = "or_default")]
-    scrape_configs: Vec<HttpSettings>,
-    #[serde(deserialize_with = "or_default")]
-    remote_write: Vec<HttpSettings>,
-    #[serde(deserialize_with = "or_default")]
-    alerting: AlertingClients,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct AlertingClients {
-    #[serde(deserialize_with = "or_default")]
-    alertmanagers: Vec<HttpSettings>,
+impl<T> Default for BesideAlerting<T> {
+    fn default() -> Self {
+        Self { alertmanagers: Vec::new() }
+    }
 }
 
 /// A file that was read.
@@ -273,32 +289,18 @@ pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>),
 }
 
 fn read(text: &str, path: &Path) -> Result<Document, ConfigError> {
+    let text = first_document(text);
     let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
-    let yaml = |error: serde_saphyr::Error| {
-        let line = error.location().map_or(0, |location| location.line());
-        let text = error.without_snippet().to_string();
-        fault(line, text.lines().next().unwrap_or_default().to_owned())
-    };
-    let tree: Option<Tree> = serde_saphyr::from_str(text).map_err(yaml)?;
+    let tree: Option<Tree> = serde_saphyr::from_str(text).map_err(|error| unreadable(path, &error))?;
     let Some(tree @ Tree::Map(_)) = tree else {
-        let empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
+        let empty = tree.as_ref().is_none_or(Tree::is_null);
         let expected = || fault(1, "expected a mapping with sections such as scrape_configs".to_owned());
         let (config, warnings) = (PrometheusConfig::default(), Vec::new());
         return if empty { Ok(Document { config, warnings, tree: None }) } else { Err(expected()) };
     };
     let mut warnings = Vec::new();
     tree.check(Place::File, &mut warnings).map_err(|unknown| fault(unknown.line, unknown.message))?;
-    let mut config: PrometheusConfig = serde_saphyr::from_str(text).map_err(yaml)?;
-    let clients: Clients = serde_saphyr::from_str(text).map_err(yaml)?;
-    for (scrape, http) in config.scrape_configs.iter_mut().zip(clients.scrape_configs) {
-        scrape.http = http;
-    }
-    for (remote, http) in config.remote_write.iter_mut().zip(clients.remote_write) {
-        remote.http = http;
-    }
-    for (manager, http) in config.alerting.alertmanagers.iter_mut().zip(clients.alerting.alertmanagers) {
-        manager.http = http;
-    }
+    let mut config = PrometheusConfig::of(text, &tree).map_err(|error| unreadable(path, &error))?;
     config.complete().map_err(|(steps, message)| {
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         fault(tree.line(&steps), message)
@@ -307,14 +309,54 @@ fn read(text: &str, path: &Path) -> Result<Document, ConfigError> {
     Ok(Document { config, warnings, tree: Some(tree) })
 }
 
+fn unreadable(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
+    let text = error.without_snippet().to_string();
+    ConfigError {
+        path: path.to_owned(),
+        line: error.location().map_or(0, |location| location.line()),
+        message: text.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+impl PrometheusConfig {
+    /// The values of a text as they are written.
+    fn of(text: &str, tree: &Tree) -> Result<Self, serde_saphyr::Error> {
+        let mut config: Self = nulls::read(text, tree)?;
+        let clients: Beside<HttpSettings> = nulls::read(text, tree)?;
+        let discoveries: Beside<Discovery> = nulls::read(text, tree)?;
+        let discovering: Beside<DiscoveryClients> = nulls::read(text, tree)?;
+        let found = discoveries.scrape_configs.into_iter().zip(discovering.scrape_configs);
+        for ((scrape, http), found) in config.scrape_configs.iter_mut().zip(clients.scrape_configs).zip(found)
+        {
+            (scrape.http, scrape.discovery) = (http, with_clients(found));
+        }
+        for (remote, http) in config.remote_write.iter_mut().zip(clients.remote_write) {
+            remote.http = http;
+        }
+        let managers = config.alerting.alertmanagers.iter_mut().zip(clients.alerting.alertmanagers);
+        let found = discoveries.alerting.alertmanagers.into_iter().zip(discovering.alerting.alertmanagers);
+        for ((manager, http), found) in managers.zip(found) {
+            (manager.http, manager.discovery) = (http, with_clients(found));
+        }
+        Ok(config)
+    }
+}
+
+fn with_clients((mut discovery, clients): (Discovery, DiscoveryClients)) -> Discovery {
+    for (http, client) in discovery.http_sd_configs.iter_mut().zip(clients.http_sd_configs) {
+        http.http = client;
+    }
+    discovery
+}
+
 /// A missing value is the default, as everywhere in Prometheus's files.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let fault =
         |_| serde::de::Error::custom(format!("not a duration: {text:?}, expected one like 30s, 1m30s or 2h"));
@@ -326,11 +368,19 @@ fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Du
     duration(deserializer).map(|duration| Some(duration).filter(|duration| !duration.is_zero()))
 }
 
+/// An empty name is none.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ScrapeProtocol>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let named = Some(name).filter(|name| !name.is_empty()).map(ScrapeProtocol::try_from);
+    named.transpose().map_err(serde::de::Error::custom)
+}
+
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     parse_size(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 mod complete;
+mod more_files;
 mod receivers;
 #[cfg(test)]
 mod tests;

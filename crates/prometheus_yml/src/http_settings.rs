@@ -1,9 +1,12 @@
 //! What every HTTP client of `prometheus.yml` shares: who we are, whom we trust.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use crate::config::or_default;
 
 /// Credentials, TLS and redirects of one client. At most one kind of credentials is set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -17,7 +20,41 @@ pub struct HttpSettings {
     pub oauth2: Option<serde::de::IgnoredAny>,
     pub tls_config: Option<TlsConfig>,
     pub follow_redirects: bool,
+    /// Headers of every request.
+    #[serde(deserialize_with = "or_default")]
+    pub http_headers: BTreeMap<String, Header>,
 }
+
+/// The values of one header, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Header {
+    /// Values as they are.
+    #[serde(deserialize_with = "or_default")]
+    pub values: Vec<String>,
+    /// Values that are not shown.
+    #[serde(deserialize_with = "or_default")]
+    pub secrets: Vec<Secret>,
+    /// Files that hold a value each.
+    #[serde(deserialize_with = "or_default")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Headers that requests set otherwise, in lower case.
+const RESERVED_HEADERS: [&str; 12] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "proxy-authorization",
+    "user-agent",
+    "x-prometheus-remote-read-version",
+    "x-prometheus-remote-write-version",
+    "x-prometheus-scrape-timeout-seconds",
+];
 
 impl Default for HttpSettings {
     fn default() -> Self {
@@ -29,6 +66,7 @@ impl Default for HttpSettings {
             oauth2: None,
             tls_config: None,
             follow_redirects: true,
+            http_headers: BTreeMap::new(),
         }
     }
 }
@@ -83,6 +121,8 @@ pub struct TlsConfig {
     pub ca_file: Option<PathBuf>,
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
+    /// The name that the server's certificate is held against; that of the address where it is not set.
+    pub server_name: Option<String>,
     pub insecure_skip_verify: bool,
 }
 
@@ -90,8 +130,10 @@ impl HttpSettings {
     /// What Prometheus refuses, with the key it is about.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let authorization = self.authorization.is_some();
-        let bearer = self.bearer_token.is_some() || self.bearer_token_file.is_some();
-        if self.bearer_token.is_some() && self.bearer_token_file.is_some() {
+        let token = self.bearer_token.as_ref().is_some_and(|token| *token != Secret::default());
+        let token_file = self.bearer_token_file.as_ref().is_some_and(|file| !file.as_os_str().is_empty());
+        let bearer = token || token_file;
+        if token && token_file {
             return Err(("bearer_token", "set bearer_token or bearer_token_file, not both"));
         }
         let kinds = [self.basic_auth.is_some(), authorization, bearer, self.oauth2.is_some()];
@@ -117,6 +159,10 @@ impl HttpSettings {
                 return Err(("authorization", "type cannot be basic, use basic_auth"));
             }
         }
+        let reserved = |name: &&String| RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+        if self.http_headers.keys().any(|name| reserved(&name)) {
+            return Err(("http_headers", "a header is set by every request itself, remove it"));
+        }
         match &self.tls_config {
             Some(tls) if tls.cert_file.is_some() != tls.key_file.is_some() => {
                 Err(("tls_config", "set both of cert_file and key_file, or none"))
@@ -134,7 +180,8 @@ impl HttpSettings {
         let authorization =
             self.authorization.iter_mut().map(|authorization| &mut authorization.credentials_file);
         let files = basic.chain(tls).chain(authorization).chain([&mut self.bearer_token_file]);
-        for file in files.flatten() {
+        let headers = self.http_headers.values_mut().flat_map(|header| &mut header.files);
+        for file in files.flatten().chain(headers).filter(|file| !file.as_os_str().is_empty()) {
             *file = directory.join(&*file);
         }
     }

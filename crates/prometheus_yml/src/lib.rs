@@ -14,16 +14,19 @@
 //!
 //! let text = "scrape_configs: [{job_name: api, static_configs: [{targets: ['localhost:8000']}]}]";
 //! let (config, warnings) = parse(text, Path::new("prometheus.yml"))?;
-//! assert_eq!(config.scrape_configs[0].static_configs[0].targets, ["localhost:8000"]);
+//! assert_eq!(config.scrape_configs[0].discovery.static_configs[0].targets, ["localhost:8000"]);
 //! assert!(warnings.is_empty());
 //! # Ok::<(), streamflow_prometheus_yml::ConfigError>(())
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod config;
+mod discovery;
 mod http_settings;
 mod keys;
 mod md5;
+mod nulls;
+mod protocol;
 mod relabel;
 mod rule_file;
 mod shown;
@@ -31,10 +34,12 @@ mod target_file;
 mod yaml;
 
 pub use config::{
-    Alerting, Alertmanager, ConfigError, Document, FileDiscovery, Global, PrometheusConfig, QueueConfig,
-    RemoteWrite, ScrapeConfig, TargetGroup, parse,
+    Alerting, Alertmanager, ConfigError, Document, Global, PrometheusConfig, QueueConfig, RemoteWrite,
+    ScrapeConfig, WriteMessage, parse,
 };
-pub use http_settings::{Authorization, BasicAuth, HttpSettings, Secret, TlsConfig};
+pub use discovery::{Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup};
+pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig};
+pub use protocol::{Escaping, ScrapeProtocol};
 pub use relabel::{LabelMap, Relabel, relabel};
 pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
 pub use target_file::parse_targets;

@@ -15,8 +15,6 @@ use streamflow_promql::{Engine, Query};
 use streamflow_template::Template;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
-use crate::relabel::is_label_name;
-
 /// A rule file that was found good.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleFile {
@@ -251,9 +249,10 @@ impl Reader<'_> {
         match (record.is_empty(), alert.is_empty()) {
             (true, true) => self.problem("neither record nor alert is set", "set one of them"),
             (false, false) => self.problem("record and alert are both set", "make two rules of it"),
-            (false, true) if !is_metric_name(&record) => self.problem(
-                format!("{record:?} is no name of a series"),
-                "use letters, digits, _ and :, and begin with no digit",
+            // Any text may name a series, but this is an expression in the wrong place.
+            (false, true) if record.contains(['{', '}']) => self.problem(
+                format!("braces in the name {record:?} of the recorded series"),
+                "move what they hold to expr or labels",
             ),
             _ => {}
         }
@@ -306,11 +305,8 @@ impl Reader<'_> {
     fn labels(&mut self, texts: Texts) -> BTreeMap<String, String> {
         let texts = self.texts(texts);
         for name in texts.keys() {
-            if !is_label_name(name) || name == METRIC_NAME {
-                self.problem(
-                    format!("{name:?} is no name of a label"),
-                    "use letters, digits and _, and begin with no digit",
-                );
+            if name.is_empty() || name == METRIC_NAME {
+                self.problem(format!("{name:?} is no name of a label"), "give it another name");
             }
         }
         texts
@@ -319,11 +315,8 @@ impl Reader<'_> {
     fn annotations(&mut self, texts: Texts) -> BTreeMap<String, String> {
         let texts = self.texts(texts);
         for name in texts.keys() {
-            if !is_label_name(name) {
-                self.problem(
-                    format!("{name:?} is no name of an annotation"),
-                    "use letters, digits and _, and begin with no digit",
-                );
+            if name.is_empty() {
+                self.problem("an annotation has no name".to_owned(), "give it a name");
             }
         }
         texts
@@ -348,12 +341,6 @@ impl Reader<'_> {
         }
         templates
     }
-}
-
-/// `[a-zA-Z_:][a-zA-Z0-9_:]*`
-fn is_metric_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    !name.is_empty() && name.chars().all(allowed) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Rules that would write the same series.

@@ -22,13 +22,18 @@ pub(crate) enum Tree {
     Plain(String),
 }
 
-/// A key that nobody knows.
+/// A key that nobody knows, or one whose list has an empty entry.
 pub(crate) struct UnknownKey {
     pub line: u64,
     pub message: String,
 }
 
 impl Tree {
+    /// Whether nothing is written here.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Tree::Plain(text) if text.is_empty())
+    }
+
     /// The node under a path of keys and numbers in lists, with its key's line.
     pub fn line(&self, path: &[&str]) -> u64 {
         let (mut tree, mut line) = (self, 0);
@@ -53,6 +58,10 @@ impl Tree {
         line
     }
 
+    fn has_null_entry(&self) -> bool {
+        matches!(self, Tree::List(list) if list.iter().any(Tree::is_null))
+    }
+
     /// Collects warnings about keys that are not read.
     pub fn check(&self, place: Place, warnings: &mut Vec<String>) -> Result<(), UnknownKey> {
         let pairs = match self {
@@ -64,7 +73,14 @@ impl Tree {
             let (name, line) = (key.value.as_str(), key.referenced.line());
             match place.keys().find(|known| known.name == name).map(|known| known.meaning) {
                 Some(Meaning::Read) => {}
+                Some(Meaning::Holds(_)) if value.has_null_entry() => {
+                    return Err(UnknownKey {
+                        line,
+                        message: format!("an entry of {name} is empty, remove it"),
+                    });
+                }
                 Some(Meaning::Holds(inner)) => value.check(inner, warnings)?,
+                Some(Meaning::Unread) if value.is_null() => {}
                 Some(Meaning::Unread) => warnings
                     .push(format!("line {line}: {name} in {} is not supported and is ignored", place.name())),
                 None => return Err(UnknownKey { line, message: unknown(name, place) }),
@@ -158,4 +174,22 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_none<E>(self) -> Result<Tree, E> {
         Ok(Tree::Plain(String::new()))
     }
+}
+
+/// The text of the first document, which is all that Prometheus reads.
+pub(crate) fn first_document(text: &str) -> &str {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut began, mut at) = (false, 0);
+    for line in text.split_inclusive('\n') {
+        let is_marker = |marker: &str| {
+            line.strip_prefix(marker)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        };
+        if began && (is_marker("---") || is_marker("...")) {
+            return &text[..at];
+        }
+        began |= !line.trim().is_empty() && !line.starts_with(['#', '%']);
+        at += line.len();
+    }
+    text
 }

@@ -48,7 +48,8 @@ fn reference(text: &str) -> Option<(&str, &str)> {
 fn group<'a>(names: &[String], groups: &'a regex::Captures<'_>, name: &str) -> &'a str {
     let text = |index: usize| groups.get(index).map(|found| found.as_str());
     // A number with a leading zero is a name.
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit()) && (name.len() == 1 || !name.starts_with('0'));
+    let is_number =
+        name.bytes().all(|byte| byte.is_ascii_digit()) && (name.len() == 1 || !name.starts_with('0'));
     if is_number {
         return name.parse().ok().and_then(text).unwrap_or_default();
     }

@@ -11,6 +11,7 @@ mod management;
 mod methods;
 mod metrics;
 mod parameters;
+mod parse_query;
 mod query;
 mod query_slots;
 mod rules;
@@ -71,17 +72,19 @@ const V1: &str = "/api/v1";
 const METRICS: &str = "/metrics";
 
 /// The routes below `/api/v1`.
-fn v1() -> [Route; 20] {
+fn v1() -> [Route; 22] {
     [
         ("/query", get_or_post(query::instant)),
         ("/query_range", get_or_post(query::range)),
         ("/query_exemplars", get_or_post(query::exemplars)),
+        ("/parse_query", get_or_post(parse_query::parse_query)),
         ("/format_query", get_or_post(query::format)),
         ("/series", get_or_post(series::series)),
         ("/labels", get_or_post(series::label_names)),
         ("/label/{name}/values", get(series::label_values)),
         ("/metadata", get(targets::metadata)),
         ("/targets", get(targets::targets)),
+        ("/scrape_pools", get(targets::scrape_pools)),
         ("/targets/metadata", get(targets::targets_metadata)),
         ("/alertmanagers", get(targets::alertmanagers)),
         ("/rules", get(rules::rules)),

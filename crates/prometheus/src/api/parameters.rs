@@ -17,6 +17,9 @@ const LATEST: &str = "292277025-08-18T07:12:54.999999999Z";
 /// Beyond this the arithmetic of times could overflow; thirty million years are enough.
 pub const TIME_LIMIT_MS: i64 = 1 << 60;
 
+/// The time that Prometheus takes NaN and infinities for: the least that 64 bits of nanoseconds hold.
+const OF_NO_TIME_MS: i64 = i64::MIN / 1_000_000;
+
 /// Names and values in order; a name may repeat. Pairs that are not well formed are left out, as Go does.
 #[derive(Debug, Default)]
 pub struct Parameters {
@@ -179,8 +182,9 @@ fn hex(digit: u8) -> Option<u8> {
 pub fn parse_time(text: &str) -> Result<i64, String> {
     let unreadable = || format!("cannot parse {text:?} to a valid timestamp");
     if let Ok(seconds) = parse_float(text) {
+        // What Go makes of a number that its time does not hold.
         if !seconds.is_finite() {
-            return Err(unreadable());
+            return Ok(OF_NO_TIME_MS);
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -261,8 +265,8 @@ mod tests {
             (EARLIEST, Some(-TIME_LIMIT_MS)),
             (LATEST, Some(TIME_LIMIT_MS)),
             ("1e300", Some(TIME_LIMIT_MS)),
-            ("NaN", None),
-            ("Inf", None),
+            ("NaN", Some(-9_223_372_036_854)),
+            ("Inf", Some(-9_223_372_036_854)),
             ("2026-11-22", None),
             ("", None),
             ("abc", None),

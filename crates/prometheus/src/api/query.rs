@@ -5,12 +5,15 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Query, Value, parse};
+use streamflow_tsdb::Labels;
 
 use super::answer::{Answer, Success};
 use super::error::ApiError;
 use super::json;
 use super::parameters::Parameters;
+use super::parse_query::selectors;
 use super::query_slots::Budget;
+use crate::exemplars::Exemplar;
 use crate::{Handle, now_ms};
 
 /// Most steps of a range query after its first.
@@ -24,24 +27,23 @@ struct QueryRequest {
     timeout: Duration,
     limit: Option<usize>,
     stats: bool,
-    engine: Option<Engine>,
+    engine: Engine,
 }
 
 impl QueryRequest {
     fn read(server: &Handle, parameters: &Parameters) -> Result<Self, ApiError> {
         let most = server.0.settings.limits.query_timeout;
         let timeout = parameters.duration("timeout")?.map_or(most, |timeout| timeout.to_std().min(most));
+        let options = server.engine_options();
         #[expect(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
-        let engine = parameters.duration("lookback_delta")?.map(|lookback| {
-            let lookback_ms = lookback.0 as i64;
-            Engine::new(EngineOptions { lookback_ms, ..server.0.engine_options.clone() })
-        });
+        let lookback = parameters.duration("lookback_delta")?.map(|lookback| lookback.0 as i64);
+        let lookback_ms = lookback.unwrap_or(options.lookback_ms);
         Ok(Self {
             text: parameters.get("query").to_owned(),
             timeout,
             limit: parameters.limit()?,
             stats: !parameters.get("stats").is_empty(),
-            engine,
+            engine: Engine::new(EngineOptions { lookback_ms, ..options }),
         })
     }
 }
@@ -51,7 +53,7 @@ pub async fn instant(State(server): State<Handle>, parameters: Parameters) -> An
     let time_ms = parameters.time_or("time", now_ms())?;
     let request = QueryRequest::read(&server, &parameters)?;
     run(server, request, time_ms, move |server, request, budget| {
-        let engine = request.engine.as_ref().unwrap_or(&server.0.engine);
+        let engine = &request.engine;
         let query = Query::parse(engine, &request.text)?;
         Ok(query.instant(engine, &server.0.db, time_ms, &|| budget.stop())?)
     })
@@ -64,11 +66,11 @@ pub async fn range(State(server): State<Handle>, parameters: Parameters) -> Answ
     // Of an end before the start Prometheus tells first, of a step that cannot be read second.
     let step = parameters.required_duration("step");
     let width = step.as_ref().map_or(f64::INFINITY, |step| step.0);
-    let grid = server.0.engine.grid(start_ms, end_ms, width)?;
+    let grid = Engine::new(server.engine_options()).grid(start_ms, end_ms, width)?;
     step?;
     let request = QueryRequest::read(&server, &parameters)?;
     run(server, request, end_ms, move |server, request, budget| {
-        let engine = request.engine.as_ref().unwrap_or(&server.0.engine);
+        let engine = &request.engine;
         let query = Query::parse(engine, &request.text)?;
         Ok(query.range(engine, &server.0.db, grid, &|| budget.stop())?)
     })
@@ -147,17 +149,39 @@ fn write_stats(out: &mut Vec<u8>, answer: &QueryAnswer, evaluated: Duration) {
     out.extend_from_slice(stats.to_string().as_bytes());
 }
 
-/// `GET|POST /api/v1/query_exemplars`: checked as a query is; no exemplars are kept.
+/// `GET|POST /api/v1/query_exemplars`: the exemplars of all series that the query's selectors mean.
 pub async fn exemplars(State(server): State<Handle>, parameters: Parameters) -> Answer {
     let (start, end) = (parameters.time_or("start", i64::MIN)?, parameters.time_or("end", i64::MAX)?);
     if end < start {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
+    let worker = server.clone();
     let work = move |_: &_| {
-        parse(parameters.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
-        Ok(Success::with(|out| out.extend_from_slice(b"[]")).into_response())
+        let query = parse(parameters.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+        let found = worker.0.exemplars.select(&selectors(&query), start, end);
+        Ok(Success::with(|out| write_exemplars(out, &found)).into_response())
     };
     server.in_query_slot(work).await
+}
+
+fn write_exemplars(out: &mut Vec<u8>, found: &[(Labels, Vec<Exemplar>)]) {
+    out.push(b'[');
+    json::list(out, found, |out, (series, exemplars)| {
+        out.extend_from_slice(b"{\"seriesLabels\":");
+        json::labels(out, series);
+        out.extend_from_slice(b",\"exemplars\":[");
+        json::list(out, exemplars, |out, exemplar| {
+            out.extend_from_slice(b"{\"labels\":");
+            json::labels(out, &exemplar.labels);
+            out.extend_from_slice(b",\"value\":\"");
+            json::number(out, exemplar.value);
+            out.extend_from_slice(b"\",\"timestamp\":");
+            json::timestamp(out, exemplar.timestamp_ms);
+            out.push(b'}');
+        });
+        out.extend_from_slice(b"]}");
+    });
+    out.push(b']');
 }
 
 /// `GET|POST /api/v1/format_query`

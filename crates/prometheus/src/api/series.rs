@@ -112,12 +112,10 @@ fn cut<T>(list: &mut Vec<T>, limit: Option<usize>) -> Vec<String> {
     }
 }
 
-/// The label that a path means. Without an escape it must be a name of the old kind, as any client spells it.
+/// The label that a path means: any name but the empty one.
 fn label_name(path: &str) -> Result<String, ApiError> {
     let name = unescape(path);
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let old_kind = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
-    if name.is_empty() || (name == path && !old_kind) {
+    if name.is_empty() {
         return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
     }
     Ok(name)

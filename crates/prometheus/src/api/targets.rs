@@ -21,12 +21,17 @@ pub async fn targets(State(server): State<Handle>, parameters: Parameters) -> An
         active = server.0.scraper.targets();
         active.retain(|target| of_pool(&target.scrape_pool));
     }
-    let mut dropped = Vec::new();
+    let (mut dropped, mut counts) = (Vec::new(), Default::default());
     if !wanted.eq_ignore_ascii_case("active") {
         dropped = server.0.scraper.dropped();
         dropped.retain(|target| of_pool(&target.scrape_pool));
+        counts = server.0.scraper.dropped_counts();
     }
-    Success::of(&json!({ "activeTargets": active, "droppedTargets": dropped }))
+    Success::of(&json!({
+        "activeTargets": active,
+        "droppedTargets": dropped,
+        "droppedTargetCounts": counts,
+    }))
 }
 
 /// `GET /api/v1/targets/metadata`
@@ -111,5 +116,12 @@ fn number(parameters: &Parameters, name: &str) -> Result<Option<usize>, ApiError
 pub async fn alertmanagers(State(server): State<Handle>) -> Answer {
     let told = server.0.rules.destinations().into_iter();
     let active: Vec<_> = told.map(|destination| json!({ "url": destination.url })).collect();
-    Success::of(&json!({ "activeAlertmanagers": active, "droppedAlertmanagers": [] }))
+    let dropped = server.0.rules.dropped_managers();
+    let dropped: Vec<_> = dropped.into_iter().map(|url| json!({ "url": url })).collect();
+    Success::of(&json!({ "activeAlertmanagers": active, "droppedAlertmanagers": dropped }))
+}
+
+/// `GET /api/v1/scrape_pools`
+pub async fn scrape_pools(State(server): State<Handle>) -> Answer {
+    Success::of(&json!({ "scrapePools": server.0.scraper.pools() }))
 }

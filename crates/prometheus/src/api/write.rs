@@ -1,24 +1,33 @@
-//! `POST /api/v1/write`: samples that another server sends by remote write.
+//! `POST /api/v1/write`: samples that another server sends by remote write, in either version of the protocol.
 //!
 //! Samples that can be kept are kept; when others of the request cannot, the answer is 400 with the first reason,
-//! which tells the sender not to send them again.
+//! which tells the sender not to send them again. Headers say how many were kept, as version 2 asks for.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use streamflow_exposition::remote_write::{TimeSeries, decode};
-use streamflow_tsdb::{AppendError, Labels, METRIC_NAME};
+use streamflow_exposition::remote_write::{Sample, decode, v2};
+use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME};
 
 use super::error;
 use crate::Handle;
+use crate::exemplars::Exemplar;
+
+/// Which message a body holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V1,
+    V2,
+}
 
 /// `POST /api/v1/write`
 pub async fn write(State(server): State<Handle>, headers: HeaderMap, body: Body) -> Response {
-    if let Err(reason) = check_encoding(&headers) {
-        return error::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason);
-    }
+    let version = match version(&headers) {
+        Ok(version) => version,
+        Err(reason) => return error::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason),
+    };
     let limit = server.0.settings.limits.write_bytes;
     let body = match Limited::new(body, limit).collect().await {
         Ok(body) => body.to_bytes(),
@@ -28,75 +37,181 @@ pub async fn write(State(server): State<Handle>, headers: HeaderMap, body: Body)
         }
         Err(error) => return error::plain(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let stored = tokio::task::spawn_blocking(move || store(&server, &body)).await;
-    match stored {
-        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err((status, message))) => error::plain(status, &message),
+    let stored = tokio::task::spawn_blocking(move || match version {
+        Version::V1 => store_v1(&server, &body),
+        Version::V2 => store_v2(&server, &body),
+    });
+    match stored.await {
+        Ok(written) => written.response(),
         Err(_) => {
             error::plain(StatusCode::INTERNAL_SERVER_ERROR, "the write ended in a panic, which is a bug")
         }
     }
 }
 
-/// Only version 1 of the protocol, snappy, is read. Senders that say nothing mean that.
-fn check_encoding(headers: &HeaderMap) -> Result<(), String> {
+/// The version of the message, compressed by snappy. Senders that say nothing mean the first.
+fn version(headers: &HeaderMap) -> Result<Version, String> {
     let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let encoding = value(header::CONTENT_ENCODING);
     if !matches!(encoding, "" | "snappy") {
         return Err(format!("content encoding {encoding:?} is not accepted; expected snappy"));
     }
     let content_type = value(header::CONTENT_TYPE);
-    let version_1 = !content_type.contains("proto=") || content_type.contains("prometheus.WriteRequest");
-    let form = content_type.starts_with("application/x-www-form-urlencoded");
-    let protobuf = content_type.starts_with("application/x-protobuf");
+    let mut parts = content_type.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default();
     // curl and simple senders leave the type to their library.
-    if !(content_type.is_empty() || form || protobuf && version_1) {
-        return Err(format!(
-            "content type {content_type:?} is not accepted; expected application/x-protobuf (remote write 1.0)"
-        ));
+    if matches!(media, "" | "application/x-www-form-urlencoded") {
+        return Ok(Version::V1);
     }
-    Ok(())
+    let message = parts.find_map(|part| part.strip_prefix("proto=")).unwrap_or("prometheus.WriteRequest");
+    match (media, message.trim_matches('"')) {
+        ("application/x-protobuf", "prometheus.WriteRequest") => Ok(Version::V1),
+        ("application/x-protobuf", "io.prometheus.write.v2.Request") => Ok(Version::V2),
+        _ => Err(format!(
+            "content type {content_type:?} is not accepted; expected application/x-protobuf, alone or with \
+             ;proto=io.prometheus.write.v2.Request"
+        )),
+    }
 }
 
-fn store(server: &Handle, body: &[u8]) -> Result<(), (StatusCode, String)> {
-    let request = decode(body, &server.0.settings.limits.write)
-        .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    let mut batch = server.0.db.batch();
-    let mut kept = 0;
-    let mut first_refusal = None;
+fn store_v1(server: &Handle, body: &[u8]) -> Written {
+    let request = match decode(body, &server.0.settings.limits.write) {
+        Ok(request) => request,
+        Err(error) => return Written::refused(error.to_string()),
+    };
+    let mut writer = Writer::new(server);
     for series in &request.timeseries {
-        let labels = match labels(series) {
+        let pairs: Vec<(&str, &str)> =
+            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        let labels = labels(&pairs);
+        let Some(labels) = writer.series(labels, &series.samples, series.histograms.len()) else { continue };
+        for exemplar in &series.exemplars {
+            let of = Labels::new(exemplar.labels.iter().map(|label| (&label.name, &label.value)));
+            writer.exemplar(&labels, of, exemplar.value, exemplar.timestamp);
+        }
+    }
+    writer.commit()
+}
+
+fn store_v2(server: &Handle, body: &[u8]) -> Written {
+    let limits = &server.0.settings.limits.write;
+    let request = match v2::decode(body, limits) {
+        Ok(request) => request,
+        Err(error) => return Written::refused(error.to_string()),
+    };
+    let mut symbols = request.symbols(limits);
+    let mut writer = Writer::new(server);
+    for series in &request.timeseries {
+        let pairs = symbols.labels(&series.labels_refs).map_err(|error| error.to_string());
+        let labels = pairs.and_then(|pairs| labels(&pairs));
+        let Some(labels) = writer.series(labels, &series.samples, series.histograms.len()) else { continue };
+        for exemplar in &series.exemplars {
+            match symbols.labels(&exemplar.labels_refs) {
+                Ok(pairs) => {
+                    writer.exemplar(&labels, Labels::new(pairs), exemplar.value, exemplar.timestamp);
+                }
+                Err(error) => drop(writer.first_refusal.get_or_insert(error.to_string())),
+            }
+        }
+    }
+    writer.commit()
+}
+
+/// What of a request is kept.
+struct Writer<'a> {
+    server: &'a Handle,
+    batch: Batch,
+    samples: u64,
+    exemplars: Vec<(Labels, Exemplar)>,
+    first_refusal: Option<String>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(server: &'a Handle) -> Self {
+        let batch = server.0.db.batch();
+        Self { server, batch, samples: 0, exemplars: Vec::new(), first_refusal: None }
+    }
+
+    /// Adds the samples of a series; gives its labels, if they are some.
+    fn series(
+        &mut self,
+        labels: Result<Labels, String>,
+        samples: &[Sample],
+        histograms: usize,
+    ) -> Option<Labels> {
+        let labels = match labels {
             Ok(labels) => labels,
             Err(reason) => {
-                refuse(server, "labels", series.samples.len());
-                first_refusal.get_or_insert(reason);
-                continue;
+                self.refuse("labels", samples.len() + histograms);
+                self.first_refusal.get_or_insert(reason);
+                return None;
             }
         };
-        for sample in &series.samples {
-            match batch.add(&labels, sample.timestamp, sample.value) {
-                Ok(_) => kept += 1,
+        for sample in samples {
+            match self.batch.add(&labels, sample.timestamp, sample.value) {
+                Ok(_) => self.samples += 1,
                 Err(error) => {
-                    refuse(server, reason(&error), 1);
-                    first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
+                    self.refuse(reason(&error), 1);
+                    self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
                 }
             }
         }
-        if !series.histograms.is_empty() {
-            refuse(server, "native_histogram", series.histograms.len());
-            first_refusal.get_or_insert_with(|| format!("native histograms are not kept; series {labels}"));
+        if histograms > 0 {
+            self.refuse("native_histogram", histograms);
+            self.first_refusal
+                .get_or_insert_with(|| format!("native histograms are not kept; series {labels}"));
         }
+        Some(labels)
     }
-    batch.commit().map_err(|error| {
-        tracing::error!("cannot keep samples of a remote write: {error}");
-        (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-    })?;
-    server.0.metrics.count_written(kept);
-    first_refusal.map_or(Ok(()), |reason| Err((StatusCode::BAD_REQUEST, reason)))
+
+    fn exemplar(&mut self, series: &Labels, labels: Labels, value: f64, timestamp_ms: i64) {
+        self.exemplars.push((series.clone(), Exemplar { labels, value, timestamp_ms }));
+    }
+
+    fn refuse(&self, reason: &str, samples: usize) {
+        self.server.0.metrics.count_refused(reason, u64::try_from(samples).unwrap_or(u64::MAX));
+    }
+
+    /// Makes the samples last; exemplars follow them.
+    fn commit(self) -> Written {
+        if let Err(error) = self.batch.commit() {
+            tracing::error!("cannot keep samples of a remote write: {error}");
+            let refusal = Some((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()));
+            return Written { samples: 0, exemplars: 0, refusal };
+        }
+        self.server.0.metrics.count_written(self.samples);
+        let kept = &self.server.0.exemplars;
+        let exemplars =
+            self.exemplars.into_iter().filter(|(series, one)| kept.add(series, one.clone())).count();
+        let refusal = self.first_refusal.map(|reason| (StatusCode::BAD_REQUEST, reason));
+        Written { samples: self.samples, exemplars: exemplars as u64, refusal }
+    }
 }
 
-fn refuse(server: &Handle, reason: &str, samples: usize) {
-    server.0.metrics.count_refused(reason, u64::try_from(samples).unwrap_or(u64::MAX));
+/// What became of a request.
+struct Written {
+    samples: u64,
+    exemplars: u64,
+    refusal: Option<(StatusCode, String)>,
+}
+
+impl Written {
+    fn refused(reason: String) -> Self {
+        Self { samples: 0, exemplars: 0, refusal: Some((StatusCode::BAD_REQUEST, reason)) }
+    }
+
+    fn response(self) -> Response {
+        let counts = [
+            ("X-Prometheus-Remote-Write-Samples-Written", self.samples),
+            ("X-Prometheus-Remote-Write-Histograms-Written", 0),
+            ("X-Prometheus-Remote-Write-Exemplars-Written", self.exemplars),
+        ]
+        .map(|(name, count)| (name, count.to_string()));
+        match self.refusal {
+            None => (StatusCode::NO_CONTENT, counts).into_response(),
+            Some((status, message)) => (counts, error::plain(status, &message)).into_response(),
+        }
+    }
 }
 
 fn reason(error: &AppendError) -> &'static str {
@@ -110,9 +225,9 @@ fn reason(error: &AppendError) -> &'static str {
 }
 
 /// The labels of a series; the error says what is wrong with them.
-fn labels(series: &TimeSeries) -> Result<Labels, String> {
-    let labels = Labels::new(series.labels.iter().map(|label| (&label.name, &label.value)));
-    let mut names: Vec<&str> = series.labels.iter().map(|label| label.name.as_str()).collect();
+fn labels(pairs: &[(&str, &str)]) -> Result<Labels, String> {
+    let labels = Labels::new(pairs.iter().copied());
+    let mut names: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("label {:?} is given twice; series {labels}", pair[0]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use streamflow_outbound::{Receiver, failure};
-use streamflow_prometheus_yml::Relabel;
+use streamflow_prometheus_yml::{Relabel, WriteMessage};
 use streamflow_tsdb::Labels;
 
 /// Most characters of an answer that are quoted.
@@ -20,6 +20,8 @@ pub struct Endpoint {
     pub receiver: Receiver,
     /// Headers of every request, such as a tenant's; those of remote write itself win.
     pub headers: HeaderMap,
+    /// The version of the protocol.
+    pub message: WriteMessage,
     /// Labels that are added to every series that lacks them.
     pub external_labels: Labels,
     /// What is done to the labels after that.
@@ -41,6 +43,7 @@ impl Endpoint {
             name: name.into(),
             receiver,
             headers: HeaderMap::new(),
+            message: WriteMessage::V1,
             external_labels: Labels::default(),
             relabel: Vec::new(),
             max_samples_per_send: 2000,
@@ -64,11 +67,15 @@ pub enum Refusal {
 pub async fn post(endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Refusal> {
     let later = |message: String| Refusal::Retry { after: None, message };
     let request = endpoint.receiver.post().await.map_err(|error| later(error.to_string()))?;
+    let (content_type, version) = match endpoint.message {
+        WriteMessage::V1 => ("application/x-protobuf", "0.1.0"),
+        WriteMessage::V2 => ("application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"),
+    };
     let request = request
         .headers(endpoint.headers.clone())
-        .header(CONTENT_TYPE, "application/x-protobuf")
+        .header(CONTENT_TYPE, content_type)
         .header(CONTENT_ENCODING, "snappy")
-        .header("X-Prometheus-Remote-Write-Version", "0.1.0");
+        .header("X-Prometheus-Remote-Write-Version", version);
     let answer = request.body(body).send().await.map_err(|error| later(failure(&error).to_owned()))?;
     let status = answer.status();
     if status.is_success() {

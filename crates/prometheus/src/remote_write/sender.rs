@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use streamflow_exposition::remote_write::encode;
+use streamflow_exposition::remote_write::{encode, v2};
+use streamflow_prometheus_yml::WriteMessage;
 use streamflow_tsdb::{Db, Labels, Position, Tail};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -207,7 +208,11 @@ impl Sender {
 
     /// Posts until the receiver takes the samples or says that it never will.
     async fn send(&self, samples: &[(Labels, i64, f64)]) {
-        let body = encode(&request(samples));
+        let request = request(samples);
+        let body = match self.endpoint.message {
+            WriteMessage::V1 => encode(&request),
+            WriteMessage::V2 => v2::encode(&request),
+        };
         let (count, size) = (samples.len() as u64, body.len() as u64);
         let mut delay = self.endpoint.min_backoff;
         loop {

@@ -1,13 +1,14 @@
 //! Finds and reads the rule files that a configuration names.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use streamflow_gotext::Glob;
 use streamflow_prometheus_yml::{RuleError, RuleFile, RuleProblem, parse_rules};
 
-/// Reads all files that the patterns match, each once, by path; `dir` is where relative patterns begin. In the last
-/// part of a pattern `*`, `?` and `[…]` stand for what they do in a shell. A pattern that matches nothing is fine.
+use crate::matching::matching;
+
+/// Reads all files that the patterns match, each once, by path; `dir` is where relative patterns begin. A pattern that
+/// matches nothing is fine.
 ///
 /// # Errors
 /// All problems of all files.
@@ -41,24 +42,6 @@ fn unread(path: &Path, message: String) -> RuleProblem {
     RuleProblem { file: path.to_owned(), line: 0, group: None, rule: None, message, remedy }
 }
 
-/// The files that a pattern matches.
-fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
-    let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-    let dir = pattern.parent().unwrap_or(Path::new("."));
-    if dir.to_string_lossy().contains(['*', '?', '[']) {
-        return Err("only the last part of a path may hold *, ? and [".to_owned());
-    }
-    if !Glob::is_pattern(&name) {
-        return Ok(if pattern.exists() { vec![pattern.to_owned()] } else { Vec::new() });
-    }
-    let glob = Glob::new(&name).map_err(|_| format!("{name:?} is no pattern of file names"))?;
-    // A directory that is not there holds no file.
-    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(Vec::new()) };
-    let files =
-        entries.filter_map(Result::ok).filter(|entry| glob.is_match(&entry.file_name().to_string_lossy()));
-    Ok(files.map(|entry| entry.path()).filter(|path| path.is_file()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +72,6 @@ mod tests {
         ] {
             assert_eq!(names(patterns).unwrap(), expected, "{patterns:?}");
         }
-        assert!(names(&["*/a.yml"]).unwrap_err().contains("last part"));
         assert!(names(&["[z-a].yml"]).unwrap_err().contains("no pattern"));
         std::fs::write(dir.path().join("bad.yml"), "groups: [{}]\n").unwrap();
         std::fs::write(dir.path().join("bytes.yml"), [0xff]).unwrap();

@@ -18,23 +18,27 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use reqwest::Url;
 use streamflow_prometheus_yml::RuleFile;
-use streamflow_promql::{Engine, StopReason};
+use streamflow_promql::{Engine, EngineOptions, StopReason};
 use streamflow_tsdb::{Db, Labels, STALE_NAN};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use group::{Context, Defaults, Group};
-use notify::{DestinationStatus, Notifier};
+use notify::{DestinationStatus, Found, Managers, Notifier};
 use schedule::Schedule;
 use status::{AlertStatus, GroupStatus, RuleStatus};
 
-use crate::now_ms;
+use crate::{discovery, now_ms};
 
 pub use loading::load;
 
 /// Longest evaluation of a group.
 const EVALUATION_MAX: Duration = Duration::from_secs(120);
+
+/// Time between two looks at the files that name Alertmanagers.
+const MANAGERS_REFRESH: Duration = Duration::from_secs(5);
 
 /// What is evaluated, and who is told.
 #[derive(Debug, Clone)]
@@ -73,6 +77,8 @@ struct Shared {
     settings: watch::Sender<Arc<Settings>>,
     groups: Mutex<BTreeMap<Key, GroupStatus>>,
     notifier: Notifier,
+    /// Alertmanagers that relabeling dropped.
+    dropped: Mutex<Vec<String>>,
 }
 
 impl Shared {
@@ -111,6 +117,11 @@ impl Handle {
         alerts.flatten().cloned().collect()
     }
 
+    /// Addresses of Alertmanagers that relabeling dropped, without their passwords.
+    pub fn dropped_managers(&self) -> Vec<String> {
+        self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The servers that are told of alerts.
     pub fn destinations(&self) -> Vec<DestinationStatus> {
         self.0.notifier.status()
@@ -125,6 +136,9 @@ pub struct Rules {
     shared: Arc<Shared>,
     /// Whether rules from now on had no earlier life to remember.
     restored: bool,
+    managers: Managers,
+    /// The Alertmanagers that are told now.
+    told: Vec<Url>,
 }
 
 /// A group with a task of its own.
@@ -133,15 +147,24 @@ struct Running {
     task: JoinHandle<Group>,
     /// The group as it was at its start, for comparisons.
     made_as: Group,
-    external: (BTreeMap<String, String>, String),
+    surroundings: Surroundings,
 }
+
+/// What all groups share of the settings: external labels, the console's address, the interval of subqueries.
+type Surroundings = (BTreeMap<String, String>, String, i64);
 
 impl Rules {
     /// No rules until some are applied.
-    pub fn new(db: Db, engine: Arc<Engine>) -> Self {
+    pub fn new(db: Db, engine: Arc<Engine>, discovery: Arc<discovery::Counters>) -> Self {
         let (settings, _) = watch::channel(Arc::new(Settings::default()));
-        let shared = Shared { settings, groups: Mutex::default(), notifier: Notifier::default() };
-        Self { db, engine, shared: Arc::new(shared), restored: false }
+        let shared = Shared {
+            settings,
+            groups: Mutex::default(),
+            notifier: Notifier::default(),
+            dropped: Mutex::default(),
+        };
+        let managers = Managers::new(discovery);
+        Self { db, engine, shared: Arc::new(shared), restored: false, managers, told: Vec::new() }
     }
 
     /// What others ask while the rules run.
@@ -153,13 +176,27 @@ impl Rules {
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let mut changes = self.shared.settings.subscribe();
         let mut running = BTreeMap::new();
+        let discovered = self.managers.changed();
+        let mut settings = changes.borrow_and_update().clone();
+        self.find_managers(&settings, true).await;
+        self.replace(&mut running, &settings).await;
         loop {
-            let settings = changes.borrow_and_update().clone();
-            self.replace(&mut running, &settings).await;
-            tokio::select! {
-                changed = changes.changed() => if changed.is_err() { break },
+            let is_changed = tokio::select! {
+                changed = changes.changed() => match changed {
+                    Ok(()) => true,
+                    Err(_) => break,
+                },
+                () = discovered.notified() => false,
+                () = tokio::time::sleep(MANAGERS_REFRESH) => false,
                 // An error says that nobody is left to ask for it.
                 _ = shutdown.wait_for(|shutdown| *shutdown) => break,
+            };
+            if is_changed {
+                settings = changes.borrow_and_update().clone();
+            }
+            self.find_managers(&settings, is_changed).await;
+            if is_changed {
+                self.replace(&mut running, &settings).await;
             }
         }
         for group in running.values() {
@@ -171,15 +208,46 @@ impl Rules {
         self.shared.notifier.stop_tasks().await;
     }
 
+    /// Looks for Alertmanagers, off the threads that serve; from now on they are told, if they are others than before or
+    /// the settings are.
+    async fn find_managers(&mut self, settings: &Arc<Settings>, changed: bool) {
+        let (mut managers, sets) = (std::mem::take(&mut self.managers), settings.notify.managers.clone());
+        let work = move || {
+            let found = managers.find(&sets);
+            (managers, found)
+        };
+        let found: Found;
+        (self.managers, found) = match tokio::task::spawn_blocking(work).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "Alertmanagers were not looked for");
+                return;
+            }
+        };
+        let told = found.addresses();
+        self.shared.dropped.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&found.dropped);
+        if changed || told != self.told {
+            let mut notify = settings.notify.clone();
+            notify.endpoints.splice(0..0, found.endpoints);
+            self.shared.notifier.apply(notify, &settings.external_url).await;
+            self.told = told;
+        }
+    }
+
     /// Ends the groups that are gone, starts the new ones, lets those that stay the same go on.
     async fn replace(&mut self, running: &mut BTreeMap<Key, Running>, settings: &Arc<Settings>) {
-        self.shared.notifier.apply(settings.notify.clone(), &settings.external_url).await;
-        let external = (settings.external_labels.clone(), settings.external_url.clone());
+        let surroundings =
+            (settings.external_labels.clone(), settings.external_url.clone(), settings.interval_ms);
+        let options =
+            EngineOptions { subquery_step_ms: settings.interval_ms, ..self.engine.options().clone() };
+        let engine = Arc::new(Engine::new(options));
         let mut wanted: BTreeMap<Key, Group> = groups(settings, self.restored);
         self.restored |= !settings.files.is_empty();
         let mut earlier = BTreeMap::new();
         for (key, group) in std::mem::take(running) {
-            if group.external == external && wanted.get(&key).is_some_and(|new| new.is_same(&group.made_as)) {
+            if group.surroundings == surroundings
+                && wanted.get(&key).is_some_and(|new| new.is_same(&group.made_as))
+            {
                 wanted.remove(&key);
                 running.insert(key, group);
             } else {
@@ -205,12 +273,12 @@ impl Rules {
             let made_as = group.clone();
             let context = Context {
                 db: self.db.clone(),
-                engine: self.engine.clone(),
-                external_labels: Arc::new(external.0.clone()),
-                external_url: external.1.clone(),
+                engine: Arc::clone(&engine),
+                external_labels: Arc::new(surroundings.0.clone()),
+                external_url: surroundings.1.clone(),
             };
             let task = tokio::spawn(evaluate(group, Arc::new(context), self.shared.clone(), cancelled));
-            running.insert(key, Running { cancel, task, made_as, external: external.clone() });
+            running.insert(key, Running { cancel, task, made_as, surroundings: surroundings.clone() });
         }
     }
 

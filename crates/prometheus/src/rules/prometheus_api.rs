@@ -122,7 +122,7 @@ async fn of_prometheus(program: &Path, dir: &Path) -> (Value, Value) {
 
 async fn of_ours(dir: &Path) -> (Value, Value) {
     let db = Db::in_memory(Options::default());
-    let rules = Rules::new(db, Arc::new(Engine::new(EngineOptions::default())));
+    let rules = Rules::new(db, Arc::new(Engine::new(EngineOptions::default())), Arc::default());
     let handle = rules.handle();
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(rules.run(stopped));

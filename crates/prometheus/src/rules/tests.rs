@@ -203,7 +203,7 @@ fn a_reload_keeps_what_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_run() {
     let context = context();
-    let rules = Rules::new(context.db.clone(), context.engine.clone());
+    let rules = Rules::new(context.db.clone(), context.engine.clone(), Arc::default());
     let handle = rules.handle();
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(rules.run(stopped));

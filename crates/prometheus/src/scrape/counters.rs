@@ -1,6 +1,9 @@
 //! What happened, as plain numbers for `/metrics`. Names are Prometheus's where it has one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::discovery;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -21,9 +24,9 @@ pub struct Counters {
     pub exemplars: Counter,
     pub clock_went_back: Counter,
     pub sync_failed: Counter,
-    pub file_errors: Counter,
     pub reloads: Counter,
     pub store_errors: Counter,
+    pub discovery: Arc<discovery::Counters>,
 }
 
 /// One number that only grows.
@@ -94,8 +97,8 @@ impl Counters {
                 &self.cache_flush_forced,
             ),
             (
-                "prometheus_target_scrape_exemplars_ignored_total",
-                "Exemplars, which are not kept.",
+                "prometheus_target_scrape_exemplars_total",
+                "Exemplars that scrapes brought and that were kept.",
                 &self.exemplars,
             ),
             (
@@ -104,11 +107,6 @@ impl Counters {
                 &self.clock_went_back,
             ),
             ("prometheus_target_sync_failed_total", "Targets that could not be made.", &self.sync_failed),
-            (
-                "prometheus_sd_file_read_errors_total",
-                "Discovery files that could not be read.",
-                &self.file_errors,
-            ),
             ("prometheus_target_reloads_total", "Configurations applied.", &self.reloads),
             (
                 "prometheus_target_scrape_store_errors_total",
@@ -117,6 +115,8 @@ impl Counters {
             ),
         ]
         .map(|(name, help, counter)| (name, help, counter.get()))
-        .to_vec()
+        .into_iter()
+        .chain(self.discovery.rows())
+        .collect()
     }
 }

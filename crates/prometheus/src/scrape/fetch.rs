@@ -4,9 +4,11 @@ use std::io::Read as _;
 
 use flate2::read::MultiGzDecoder;
 use reqwest::Client;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use streamflow_outbound::causes;
-use streamflow_prometheus_yml::ScrapeConfig;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING,
+};
+use streamflow_outbound::{causes, is_unannounced_close};
+use streamflow_prometheus_yml::{ScrapeConfig, ScrapeProtocol};
 
 use super::target::Target;
 use crate::clients::credentials;
@@ -14,8 +16,22 @@ use crate::clients::credentials;
 /// What is taken of an answer at most, compressed or not, where `body_size_limit` does not say less.
 pub const BODY_BYTES_MAX: u64 = 128 << 20;
 
-const ACCEPTED: &str = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
-                        text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// What is asked for, the most wanted first. Protobuf is not read, so it is not asked for.
+fn accepted(config: &ScrapeConfig) -> String {
+    let escaping = config.escaping.as_str();
+    let media = |protocol: &ScrapeProtocol| match protocol {
+        ScrapeProtocol::PrometheusProto => None,
+        ScrapeProtocol::PrometheusText004 => Some("text/plain;version=0.0.4".to_owned()),
+        ScrapeProtocol::PrometheusText100 => Some(format!("text/plain;version=1.0.0;escaping={escaping}")),
+        ScrapeProtocol::OpenMetricsText001 => Some("application/openmetrics-text;version=0.0.1".to_owned()),
+        ScrapeProtocol::OpenMetricsText100 => {
+            Some(format!("application/openmetrics-text;version=1.0.0;escaping={escaping}"))
+        }
+    };
+    let asked = config.scrape_protocols.iter().filter_map(media).chain(["*/*".to_owned()]);
+    let weighed = asked.zip((1..=6).rev()).map(|(media, weight)| format!("{media};q=0.{weight}"));
+    weighed.collect::<Vec<_>>().join(",")
+}
 
 /// An answer as it came over the wire.
 pub(super) struct Answer {
@@ -61,7 +77,7 @@ pub(super) async fn fetch(
 async fn ask(client: &Client, target: &Target, config: &ScrapeConfig) -> Result<Answer, FetchError> {
     let request = client
         .get(target.url.clone())
-        .header(ACCEPT, ACCEPTED)
+        .header(ACCEPT, accepted(config))
         .header(ACCEPT_ENCODING, if config.enable_compression { "gzip" } else { "identity" })
         .header("X-Prometheus-Scrape-Timeout-Seconds", target.timeout.as_secs_f64().to_string());
     let request = credentials(&config.http).authorize(request).await;
@@ -76,7 +92,16 @@ async fn ask(client: &Client, target: &Target, config: &ScrapeConfig) -> Result<
     let content_type = header(CONTENT_TYPE).to_owned();
     let limit = body_limit(config);
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+    let is_framed =
+        [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            // A body that lasts until the connection ends is whole for Go also where TLS was not told of the end.
+            Err(error) if !is_framed && is_unannounced_close(&error) => break,
+            Err(error) => return Err(failed(error)),
+        };
         if (bytes.len() + chunk.len()) as u64 > limit {
             return Err(FetchError::TooLarge(limit));
         }
@@ -101,4 +126,29 @@ impl Answer {
 /// The URL is known to who reads this.
 fn failed(error: reqwest::Error) -> FetchError {
     FetchError::Other(causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        let check = |yaml: &str, expected: &str| {
+            let text = format!("scrape_configs: [{{job_name: j, {yaml}}}]");
+            let (config, _) = streamflow_prometheus_yml::parse(&text, std::path::Path::new("")).unwrap();
+            assert_eq!(accepted(&config.scrape_configs[0]), expected);
+        };
+        // What Prometheus 3.5 sends, but for the formats that are not read.
+        check(
+            "honor_labels: false",
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        );
+        check(
+            "scrape_protocols: [PrometheusProto, PrometheusText1.0.0], metric_name_escaping_scheme: dots",
+            "text/plain;version=1.0.0;escaping=dots;q=0.6,*/*;q=0.5",
+        );
+    }
 }

@@ -7,13 +7,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use streamflow_exposition::{Event, Format, Parser, Sample};
-use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, relabel};
+use streamflow_exposition::{Event, Format, MetricType, Parser, Sample, UnknownFormat};
+use streamflow_gotext::{open_metrics, parse_float};
+use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, ScrapeProtocol, relabel};
 use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
 
 use super::cache::{Known, SeriesCache};
 use super::counters::Counters;
 use super::metadata::Families;
+use crate::exemplars::{Exemplar, Exemplars};
 
 /// Samples further ahead than this are refused.
 const AHEAD_MAX_MS: i64 = 600_000;
@@ -35,10 +37,32 @@ pub(super) struct Ingest<'a> {
     /// The labels of the target.
     pub labels: &'a Labels,
     pub counters: &'a Counters,
+    pub exemplars: &'a Exemplars,
     pub now_ms: i64,
 }
 
 impl Ingest<'_> {
+    /// What an answer of this type is read as.
+    ///
+    /// # Errors
+    /// A type that names no format that is read, where the job says none to fall back to.
+    pub fn format(&self, content_type: &str) -> Result<Format, String> {
+        let fallback = self.config.fallback_scrape_protocol;
+        let format = |protocol| match protocol {
+            ScrapeProtocol::PrometheusText004 | ScrapeProtocol::PrometheusText100 => Some(Format::Text),
+            ScrapeProtocol::OpenMetricsText001 | ScrapeProtocol::OpenMetricsText100 => {
+                Some(Format::OpenMetrics)
+            }
+            ScrapeProtocol::PrometheusProto => None,
+        };
+        let named = Format::of_content_type(content_type);
+        let found = if named == Err(UnknownFormat::Protobuf) { None } else { fallback.and_then(format) };
+        named.or_else(|unknown| {
+            let remedy = "let the target send the type of its format, or set fallback_scrape_protocol";
+            found.ok_or_else(|| format!("the content type {content_type:?} {unknown}; {remedy}"))
+        })
+    }
+
     /// Adds the body to a batch; the counts hold for a body that is refused too.
     pub fn body(
         &self,
@@ -51,7 +75,9 @@ impl Ingest<'_> {
         let mut batch = self.db.batch();
         cache.begin();
         families.begin();
-        let taken = self.events(Parser::new(format, body), cache, families, &mut batch, &mut counts);
+        let mut exemplars = Vec::new();
+        let taken =
+            self.events(Parser::new(format, body), cache, families, &mut batch, &mut counts, &mut exemplars);
         if let Err(error) = taken {
             drop(batch);
             let mut batch = self.db.batch();
@@ -61,6 +87,10 @@ impl Ingest<'_> {
         }
         cache.end(|series, labels| self.mark_stale(&mut batch, series, labels));
         families.end();
+        for (series, exemplar) in exemplars {
+            let kept = self.exemplars.add(&series, exemplar);
+            self.counters.exemplars.add(u64::from(kept));
+        }
         (counts, Ok(batch))
     }
 
@@ -89,19 +119,25 @@ impl Ingest<'_> {
         families: &mut Families,
         batch: &mut Batch,
         counts: &mut Counts,
+        exemplars: &mut Vec<(Labels, Exemplar)>,
     ) -> Result<(), String> {
         let (limit, mut stored) = (self.config.sample_limit, 0);
+        let mut of = MetricType::Unknown;
         for event in parser {
             match event.map_err(|error| error.to_string())? {
-                Event::Type { family, kind } => families.set_type(&family, kind.as_str()),
+                Event::Type { family, kind } => {
+                    of = kind;
+                    families.set_type(&family, kind.as_str());
+                }
                 Event::Help { family, help } => families.set_help(&family, &help),
                 Event::Unit { family, unit } => families.set_unit(&family, unit),
                 Event::Sample(sample) => {
                     counts.scraped += 1;
-                    self.counters.exemplars.add(u64::from(sample.exemplar.is_some()));
                     // Read on over the limit, so that the count is that of the whole body.
                     let room = limit == 0 || stored < limit;
-                    stored += u64::from(self.sample(&sample, cache, batch, counts, room)?);
+                    let typed = Typed { sample, of };
+                    stored += u64::from(self.sample(&typed, cache, batch, counts, room)?);
+                    exemplars.extend(self.exemplar(&typed.sample, cache));
                 }
             }
         }
@@ -112,15 +148,26 @@ impl Ingest<'_> {
         Ok(())
     }
 
+    /// The exemplar of a sample whose series is kept.
+    fn exemplar(&self, sample: &Sample, cache: &mut SeriesCache) -> Option<(Labels, Exemplar)> {
+        let sent = sample.exemplar.as_ref()?;
+        let (entry, _) = cache.get(sample.series)?;
+        let Known::Series { labels: series, .. } = &entry.known else { return None };
+        let labels = Labels::new(sent.labels());
+        let timestamp_ms = sent.timestamp_ms.unwrap_or(self.now_ms);
+        Some((series.clone(), Exemplar { labels, value: sent.value, timestamp_ms }))
+    }
+
     /// Adds one sample; says whether it counts towards the limit.
     fn sample(
         &self,
-        sample: &Sample,
+        typed: &Typed,
         cache: &mut SeriesCache,
         batch: &mut Batch,
         counts: &mut Counts,
         room: bool,
     ) -> Result<bool, String> {
+        let sample = &typed.sample;
         let own_time = sample.timestamp_ms.filter(|_| self.config.honor_timestamps);
         let timestamp = own_time.unwrap_or(self.now_ms);
         let tracked = own_time.is_none() || self.config.track_timestamps_staleness;
@@ -149,7 +196,7 @@ impl Ingest<'_> {
             };
             return Ok(added.map_or_else(|error| self.refuse(Some(&error), counts), |()| true));
         }
-        let Some(labels) = self.labels_of(sample)? else {
+        let Some(labels) = self.labels_of(typed)? else {
             cache.insert(sample.series, Known::Dropped, false);
             return Ok(false);
         };
@@ -186,7 +233,8 @@ impl Ingest<'_> {
     }
 
     /// The labels under which a sample is stored, or `None` when relabeling drops it.
-    fn labels_of(&self, sample: &Sample) -> Result<Option<Labels>, String> {
+    fn labels_of(&self, typed: &Typed) -> Result<Option<Labels>, String> {
+        let sample = &typed.sample;
         let mut sent: BTreeMap<Cow<str>, Cow<str>> = BTreeMap::new();
         for (name, value) in sample.labels() {
             if name.is_empty() {
@@ -195,6 +243,7 @@ impl Ingest<'_> {
             if sent.contains_key(&name) {
                 return Err(format!("label name {name:?} is not unique in {}", shortened(sample.series)));
             }
+            let value = typed.written(&name, value);
             sent.insert(name, value);
         }
         let sent = sent.into_iter().filter(|(_, value)| !value.is_empty());
@@ -206,6 +255,9 @@ impl Ingest<'_> {
         }
         if !labels.contains_key(METRIC_NAME) {
             return Err(format!("{} has no metric name", shortened(sample.series)));
+        }
+        if self.config.legacy_names {
+            check_legacy(&labels)?;
         }
         self.check_limits(&labels).inspect_err(|_| self.counters.label_limit.inc())?;
         Ok(Some(Labels::new(labels)))
@@ -237,6 +289,47 @@ impl Ingest<'_> {
         }
         Ok(())
     }
+}
+
+/// A sample with the type of the family that was told last.
+struct Typed<'a> {
+    sample: Sample<'a>,
+    of: MetricType,
+}
+
+impl Typed<'_> {
+    /// The value of a label. Bounds of buckets and quantiles are numbers that targets spell in several ways; here, as in
+    /// Prometheus 3, they are spelled as OpenMetrics does, so that `1` and `1.0` are one series.
+    fn written<'v>(&self, name: &str, value: Cow<'v, str>) -> Cow<'v, str> {
+        let is_number = match name {
+            "le" => matches!(self.of, MetricType::Histogram | MetricType::GaugeHistogram),
+            "quantile" => self.of == MetricType::Summary,
+            _ => false,
+        };
+        match parse_float(&value) {
+            Ok(number) if is_number => Cow::Owned(open_metrics(number).to_string()),
+            _ => value,
+        }
+    }
+}
+
+/// Refuses names that Prometheus 2 did not know, where the job says so.
+fn check_legacy(labels: &LabelMap) -> Result<(), String> {
+    let plain = |text: &str, colons: bool| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':';
+        !text.is_empty() && text.chars().all(allowed) && !text.starts_with(|c: char| c.is_ascii_digit())
+    };
+    for (name, value) in labels {
+        let (text, is_metric) = if name == METRIC_NAME { (value, true) } else { (name, false) };
+        if !plain(text, is_metric) {
+            let what = if is_metric { "metric" } else { "label" };
+            return Err(format!(
+                "{what} name {:?} is none that metric_name_validation_scheme: legacy takes",
+                shortened(text)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Sets the target's labels; where both have one, the target's answer keeps its own (`honor`), or finds it again under

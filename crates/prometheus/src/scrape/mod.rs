@@ -5,7 +5,6 @@
 
 mod cache;
 mod counters;
-mod discovery;
 mod fetch;
 mod ingest;
 mod metadata;

@@ -16,6 +16,7 @@ use super::fetch::{Answer, FetchError, body_limit, fetch};
 use super::ingest::{Counts, Ingest};
 use super::status::{Health, LastScrape, Shown, lock};
 use super::target::Target;
+use crate::exemplars::Exemplars;
 
 /// The time of day in milliseconds since 1970: an argument, so that a test's clock can jump.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub db: Db,
     pub clock: Clock,
     pub counters: Counters,
+    pub exemplars: Arc<Exemplars>,
     /// Bounds how many bodies are parsed at the same time.
     pub parsing: Semaphore,
     /// Differs between servers, so that two of them do not ask a target at the same moment.
@@ -145,8 +147,14 @@ impl ScrapeLoop {
         let mut cache = cache;
         let taken = tokio::task::spawn_blocking(move || {
             let labels = &target.labels;
-            let ingest =
-                Ingest { db: &shared.db, config: &config, labels, counters: &shared.counters, now_ms: at_ms };
+            let ingest = Ingest {
+                db: &shared.db,
+                config: &config,
+                labels,
+                counters: &shared.counters,
+                exemplars: &shared.exemplars,
+                now_ms: at_ms,
+            };
             let (outcome, mut batch) = ingest_answer(&ingest, answer, &mut cache, &shown);
             let duration_s = started.elapsed().as_secs_f64();
             add_report(&mut batch, &ingest, &target, &outcome, duration_s);
@@ -179,8 +187,9 @@ impl ScrapeLoop {
         let (shared, config, target) = (self.shared, self.config, self.target);
         let mut cache = cache;
         let marked = tokio::task::spawn_blocking(move || {
-            let (labels, counters) = (&target.labels, &shared.counters);
-            let ingest = Ingest { db: &shared.db, config: &config, labels, counters, now_ms: stale_ms };
+            let (labels, counters, exemplars) = (&target.labels, &shared.counters, &shared.exemplars);
+            let ingest =
+                Ingest { db: &shared.db, config: &config, labels, counters, exemplars, now_ms: stale_ms };
             let mut batch = shared.db.batch();
             ingest.fail(&mut cache, &mut batch);
             for name in REPORT.iter().chain(EXTRA_REPORT.iter().filter(|_| config.extra_scrape_metrics)) {
@@ -216,8 +225,11 @@ fn ingest_answer(
 ) -> (Outcome, Batch) {
     let limit = body_limit(ingest.config);
     let body = answer.and_then(|answer| {
-        let format = Format::of_content_type(&answer.content_type);
-        answer.body(limit).map(|body| (format, body))
+        let content_type = answer.content_type.clone();
+        let body = answer.body(limit)?;
+        // An empty body has no format, and no series.
+        let format = if body.is_empty() { Ok(Format::Text) } else { ingest.format(&content_type) };
+        Ok((format.map_err(FetchError::Other)?, body))
     });
     let failed = |counts, body_bytes, error| Outcome { counts, body_bytes, error: Some(error) };
     match body {

@@ -11,12 +11,13 @@ use streamflow_tsdb::Db;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::discovery::Files;
 use super::metadata::Metadata;
 use super::scrape_loop::{Clock, Order, ScrapeLoop, Shared};
 use super::status::{DroppedTarget, Shown, ShownPool, TargetMetadata, TargetStatus, lock};
 use super::target::{Found, Target, populate};
 use crate::clients::client;
+use crate::discovery::{self, Finder};
+use crate::exemplars::Exemplars;
 use crate::now_ms;
 
 /// How often discovery files are read again, at least.
@@ -26,7 +27,7 @@ const REFRESH: Duration = Duration::from_secs(5);
 pub struct Scraper {
     handle: Handle,
     pools: BTreeMap<String, Pool>,
-    files: Files,
+    finder: Finder,
     loops: JoinSet<()>,
     end: watch::Sender<bool>,
 }
@@ -101,6 +102,30 @@ impl Handle {
         families
     }
 
+    /// How many targets relabeling dropped, job by job.
+    #[must_use]
+    pub fn dropped_counts(&self) -> BTreeMap<String, u64> {
+        lock(&self.shown).iter().map(|pool| (pool.job.clone(), pool.dropped_count)).collect()
+    }
+
+    /// The jobs.
+    #[must_use]
+    pub fn pools(&self) -> Vec<String> {
+        lock(&self.shown).iter().map(|pool| pool.job.clone()).collect()
+    }
+
+    /// The exemplars that targets have sent.
+    #[must_use]
+    pub fn exemplars(&self) -> Arc<Exemplars> {
+        Arc::clone(&self.shared.exemplars)
+    }
+
+    /// What discovery counts.
+    #[must_use]
+    pub fn discovery_counters(&self) -> Arc<discovery::Counters> {
+        Arc::clone(&self.shared.counters.discovery)
+    }
+
     /// Name, help and value of every counter.
     #[must_use]
     pub fn counters(&self) -> Vec<(&'static str, &'static str, u64)> {
@@ -120,14 +145,21 @@ impl Scraper {
     pub fn with_clock(db: Db, clock: Clock) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let seed = RandomState::new().hash_one(0);
-        let shared = Shared { db, clock, counters: Default::default(), parsing: Semaphore::new(cores), seed };
+        let shared = Shared {
+            db,
+            clock,
+            counters: Default::default(),
+            exemplars: Arc::default(),
+            parsing: Semaphore::new(cores),
+            seed,
+        };
         let handle = Handle {
             shared: Arc::new(shared),
             shown: Arc::default(),
             config: watch::Sender::new(Arc::new(PrometheusConfig::default())),
         };
-        let (pools, files) = (BTreeMap::new(), Files::default());
-        Scraper { handle, pools, files, loops: JoinSet::new(), end: watch::Sender::new(false) }
+        let (pools, finder) = (BTreeMap::new(), Finder::default());
+        Scraper { handle, pools, finder, loops: JoinSet::new(), end: watch::Sender::new(false) }
     }
 
     /// What others ask, and how new configurations come.
@@ -139,11 +171,13 @@ impl Scraper {
     /// Scrapes until `shutdown` is true, and returns when every loop has ended.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let mut configs = self.handle.config.subscribe();
+        let discovered = self.finder.changed();
         loop {
             let config = Arc::clone(&configs.borrow_and_update());
             self = self.synced(Arc::clone(&config)).await;
             tokio::select! {
                 _ = configs.changed() => {}
+                () = discovered.notified() => {}
                 () = tokio::time::sleep(refresh(&config)) => {}
                 _ = shutdown.wait_for(|ended| *ended) => break,
             }
@@ -180,6 +214,7 @@ impl Scraper {
             stays
         });
         let mut shown = Vec::new();
+        self.finder.begin();
         for scrape in &config.scrape_configs {
             let mut pool = match self.pools.remove(&scrape.job_name) {
                 Some(pool) => pool.renewed(scrape),
@@ -188,6 +223,7 @@ impl Scraper {
             shown.push(self.sync_pool(&mut pool, scrape));
             self.pools.insert(scrape.job_name.clone(), pool);
         }
+        self.finder.end();
         *lock(&self.handle.shown) = shown;
     }
 
@@ -196,10 +232,11 @@ impl Scraper {
         let mut shown = ShownPool { job: scrape.job_name.clone(), ..ShownPool::default() };
         let mut found = BTreeMap::new();
         let mut failures = Vec::new();
-        for labels in self.files.targets(scrape, counters) {
+        for labels in self.finder.targets(&scrape.discovery, &counters.discovery) {
             match populate(labels, scrape) {
                 Ok(Found::Active(target)) => drop(found.insert(target.key(), target)),
                 Ok(Found::Dropped(labels)) => {
+                    shown.dropped_count += 1;
                     let keep = scrape.keep_dropped_targets;
                     if keep == 0 || (shown.dropped.len() as u64) < keep {
                         shown.dropped.push(labels);
@@ -303,7 +340,7 @@ impl Pool {
 
 /// When files are to be read again.
 fn refresh(config: &PrometheusConfig) -> Duration {
-    let discoveries = config.scrape_configs.iter().flat_map(|scrape| &scrape.file_sd_configs);
+    let discoveries = config.scrape_configs.iter().flat_map(|scrape| &scrape.discovery.file_sd_configs);
     let shortest =
         discoveries.map(|discovery| discovery.refresh_interval).min().unwrap_or(Duration::from_secs(3600));
     shortest.clamp(Duration::from_millis(100), REFRESH)

@@ -113,6 +113,8 @@ pub(super) struct ShownPool {
     pub active: Vec<(Arc<Target>, Arc<Shown>)>,
     /// Up to `keep_dropped_targets`.
     pub dropped: Vec<LabelMap>,
+    /// All that were dropped.
+    pub dropped_count: u64,
 }
 
 impl ShownPool {

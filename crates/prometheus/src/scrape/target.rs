@@ -54,7 +54,8 @@ pub(super) fn populate(mut labels: LabelMap, config: &ScrapeConfig) -> Result<Fo
         return Ok(Found::Dropped(discovered));
     }
     let get = |name: &str| labels.get(name).map_or("", String::as_str);
-    let address = with_port(get("__address__"), get("__scheme__"))?;
+    let address = get("__address__").to_owned();
+    check_address(&address)?;
     let url = url(&address, &labels, config)?;
     let interval = duration(get("__scrape_interval__"))?;
     let timeout = duration(get("__scrape_timeout__"))?;
@@ -81,24 +82,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(ms.unsigned_abs()))
 }
 
-/// `host:port`, the port that of the scheme where none is given.
-fn with_port(address: &str, scheme: &str) -> Result<String, String> {
+/// Refuses what is no `host:port` or `host`.
+fn check_address(address: &str) -> Result<(), String> {
     if address.is_empty() {
         return Err("the target has no address".to_owned());
     }
     if address.contains('/') {
         return Err(format!("{address:?} is no address, expected host:port without scheme and path"));
     }
-    // The colons of an IPv6 address stand in brackets.
-    let host_end = address.rfind(']').unwrap_or(0);
-    if address[host_end..].contains(':') {
-        return Ok(address.to_owned());
-    }
-    match scheme {
-        "http" | "" => Ok(format!("{address}:80")),
-        "https" => Ok(format!("{address}:443")),
-        other => Err(format!("invalid scheme {other:?}, expected http or https")),
-    }
+    Ok(())
 }
 
 fn url(address: &str, labels: &LabelMap, config: &ScrapeConfig) -> Result<Url, String> {
@@ -156,8 +148,8 @@ mod tests {
     fn labels_and_urls() {
         let plain = r#"{instance="h:1", job="j"}"#;
         check("scheme: http", "h:1", Ok((plain, "http://h:1/metrics")));
-        check("scheme: https", "h", Ok((r#"{instance="h:443", job="j"}"#, "https://h/metrics")));
-        check("scheme: http", "[::1]", Ok((r#"{instance="[::1]:80", job="j"}"#, "http://[::1]/metrics")));
+        check("scheme: https", "h", Ok((r#"{instance="h", job="j"}"#, "https://h/metrics")));
+        check("scheme: http", "[::1]", Ok((r#"{instance="[::1]", job="j"}"#, "http://[::1]/metrics")));
         check(
             "metrics_path: /a b, params: {m: [x, 'y&'], k: ['']}",
             "h:1",

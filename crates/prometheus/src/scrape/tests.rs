@@ -212,7 +212,12 @@ async fn a_target_that_comes_and_goes() {
     assert_eq!(status.labels["instance"], address.to_string());
     assert_eq!(running.handle.metadata(None)["a"][0].help, "Text.");
     let headers = service.headers.lock().unwrap().clone();
-    assert!(headers["accept"].to_str().unwrap().starts_with("application/openmetrics-text;version=1.0.0,"));
+    assert!(
+        headers["accept"]
+            .to_str()
+            .unwrap()
+            .starts_with("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;")
+    );
     assert_eq!(
         (&headers["accept-encoding"], &headers["x-prometheus-scrape-timeout-seconds"]),
         (&"gzip".parse().unwrap(), &"0.2".parse().unwrap())

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Alertmanager, FileDiscovery, PrometheusConfig, RemoteWrite, ScrapeConfig, TargetGroup};
-use crate::relabel::is_label_name;
+use super::{Alertmanager, PrometheusConfig, RemoteWrite, ScrapeConfig};
+use crate::discovery::star_above_the_end;
+use crate::protocol::{NameSchemes, ScrapeProtocol};
 
 /// Where in the file something is wrong (keys and numbers in lists), and what.
-type Fault = (Vec<String>, String);
+pub(crate) type Fault = (Vec<String>, String);
 
 /// Headers that a remote write sets itself.
 const RESERVED_HEADERS: [&str; 9] = [
@@ -40,10 +41,12 @@ impl PrometheusConfig {
                 )));
             }
         }
-        for (index, file) in self.rule_files.iter().enumerate() {
-            if pattern_above_the_end(file) {
-                let message = format!("rule file {file:?}: only the last part of the path may be a pattern");
-                return Err((vec!["rule_files".to_owned(), index.to_string()], message));
+        for (key, files) in
+            [("rule_files", &self.rule_files), ("scrape_config_files", &self.scrape_config_files)]
+        {
+            if let Some((index, file)) = files.iter().enumerate().find(|(_, file)| star_above_the_end(file)) {
+                let message = format!("{key} {file:?}: * may stand in the last part of the path alone");
+                return Err((vec![key.to_owned(), index.to_string()], message));
             }
         }
         for (index, manager) in self.alerting.alertmanagers.iter().enumerate() {
@@ -73,8 +76,10 @@ impl PrometheusConfig {
         let mut found = Ok(());
         if *timeout > interval {
             found = Err(fault("scrape_timeout", "the timeout is above the scrape_interval"));
-        } else if let Some(name) = global.external_labels.keys().find(|name| !is_label_name(name)) {
-            found = Err(fault("external_labels", format!("{name:?} is not a valid label name")));
+        } else if global.external_labels.contains_key("") {
+            found = Err(fault("external_labels", "a label has no name"));
+        } else if let Some(protocols) = &global.scrape_protocols {
+            found = check_protocols(protocols);
         }
         found.map_err(|(mut steps, message)| {
             steps.insert(0, "global".to_owned());
@@ -86,13 +91,13 @@ impl PrometheusConfig {
     pub(super) fn resolve(&mut self, directory: &Path) {
         let join = |path: &mut String| *path = directory.join(&*path).to_string_lossy().into_owned();
         self.rule_files.iter_mut().for_each(join);
-        let scrapes =
-            self.scrape_configs.iter_mut().map(|scrape| (&mut scrape.http, &mut scrape.file_sd_configs));
+        self.scrape_config_files.iter_mut().for_each(join);
+        let scrapes = self.scrape_configs.iter_mut().map(|scrape| (&mut scrape.http, &mut scrape.discovery));
         let managers = self.alerting.alertmanagers.iter_mut();
-        let managers = managers.map(|manager| (&mut manager.http, &mut manager.file_sd_configs));
-        for (http, discoveries) in scrapes.chain(managers) {
+        let managers = managers.map(|manager| (&mut manager.http, &mut manager.discovery));
+        for (http, discovery) in scrapes.chain(managers) {
             http.resolve(directory);
-            discoveries.iter_mut().flat_map(|discovery| &mut discovery.files).for_each(join);
+            discovery.resolve(directory);
         }
         self.remote_write.iter_mut().for_each(|remote| remote.http.resolve(directory));
     }
@@ -119,6 +124,20 @@ impl ScrapeConfig {
                 *own = shared;
             }
         }
+        if self.scrape_protocols.is_empty() {
+            let shared = global.scrape_protocols.as_deref().unwrap_or(&ScrapeProtocol::DEFAULT);
+            self.scrape_protocols = shared.to_vec();
+        }
+        let own = NameSchemes {
+            validation: &self.metric_name_validation_scheme,
+            escaping: &self.metric_name_escaping_scheme,
+        };
+        let shared = NameSchemes {
+            validation: &global.metric_name_validation_scheme,
+            escaping: &global.metric_name_escaping_scheme,
+        };
+        let resolved = own.resolved(shared).map_err(|(key, message)| fault(key, message))?;
+        (self.legacy_names, self.escaping) = resolved;
         Ok(())
     }
 
@@ -126,21 +145,34 @@ impl ScrapeConfig {
         if self.job_name.is_empty() {
             return Err(fault("job_name", "a scrape config needs a job_name"));
         }
+        check_protocols(&self.scrape_protocols)?;
         self.http.check().map_err(|(key, message)| fault(key, message))?;
-        check_discovery(&self.static_configs, &self.file_sd_configs)
+        self.discovery.check(!self.relabel_configs.is_empty())
+    }
+}
+
+/// Refuses a list that is empty or names a protocol twice.
+fn check_protocols(protocols: &[ScrapeProtocol]) -> Result<(), Fault> {
+    let twice = protocols.iter().enumerate().find(|(index, protocol)| protocols[..*index].contains(protocol));
+    match twice {
+        Some((_, protocol)) => Err(fault("scrape_protocols", format!("{protocol:?} is there twice"))),
+        None if protocols.is_empty() => {
+            Err(fault("scrape_protocols", "name one protocol, or leave the key out"))
+        }
+        None => Ok(()),
     }
 }
 
 impl Alertmanager {
     fn check(&self) -> Result<(), Fault> {
-        if !matches!(self.api_version.as_str(), "v1" | "v2") {
+        if self.api_version != "v2" {
             return Err(fault(
                 "api_version",
                 format!("{:?} is not a version, expected v2", self.api_version),
             ));
         }
         self.http.check().map_err(|(key, message)| fault(key, message))?;
-        check_discovery(&self.static_configs, &self.file_sd_configs)
+        self.discovery.check(!self.relabel_configs.is_empty())
     }
 }
 
@@ -158,56 +190,12 @@ impl RemoteWrite {
     }
 }
 
-fn check_discovery(groups: &[TargetGroup], discoveries: &[FileDiscovery]) -> Result<(), Fault> {
-    for (index, group) in groups.iter().enumerate() {
-        group.check().map_err(|message| under(&["static_configs"], index)(fault("targets", message)))?;
-    }
-    for (index, discovery) in discoveries.iter().enumerate() {
-        let under = under(&["file_sd_configs"], index);
-        if discovery.files.is_empty() {
-            return Err(under(fault("files", "file_sd_configs needs at least one file")));
-        }
-        for file in &discovery.files {
-            let extension = Path::new(file).extension().unwrap_or_default().to_string_lossy();
-            let known = ["json", "yml", "yaml", "JSON", "YML", "YAML"].contains(&extension.as_ref());
-            if pattern_above_the_end(file) || !known {
-                let expected = "a path to .json, .yml or .yaml whose last part may be a pattern";
-                return Err(under(fault(
-                    "files",
-                    format!("{file:?} is no file of targets, expected {expected}"),
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-impl TargetGroup {
-    /// What Prometheus refuses.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if let Some(target) = self.targets.iter().find(|target| target.contains('/')) {
-            return Err(format!(
-                "the target {target:?} is no address, expected host:port without scheme and path"
-            ));
-        }
-        match self.labels.keys().find(|name| !is_label_name(name)) {
-            Some(name) => Err(format!("{name:?} is not a valid label name")),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether a `*` stands before the last part, or twice.
-fn pattern_above_the_end(path: &str) -> bool {
-    path.split_once('*').is_some_and(|(_, behind)| behind.contains(['/', '*']))
-}
-
-fn fault(key: &str, message: impl Into<String>) -> Fault {
+pub(crate) fn fault(key: &str, message: impl Into<String>) -> Fault {
     (vec![key.to_owned()], message.into())
 }
 
 /// Puts the place of an entry before the place in it.
-fn under(steps: &[&str], index: usize) -> impl Fn(Fault) -> Fault {
+pub(crate) fn under(steps: &[&str], index: usize) -> impl Fn(Fault) -> Fault {
     let before: Vec<String> =
         steps.iter().map(|step| (*step).to_owned()).chain([index.to_string()]).collect();
     move |(steps, message)| (before.iter().cloned().chain(steps).collect(), message)

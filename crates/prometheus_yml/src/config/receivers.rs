@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{FileDiscovery, TargetGroup, duration, or_default};
+use super::{duration, or_default};
+use crate::discovery::Discovery;
 use crate::http_settings::HttpSettings;
 use crate::relabel::Relabel;
 
@@ -33,12 +34,13 @@ pub struct Alertmanager {
     pub api_version: String,
     #[serde(skip)]
     pub http: HttpSettings,
-    #[serde(deserialize_with = "or_default")]
-    pub static_configs: Vec<TargetGroup>,
-    #[serde(deserialize_with = "or_default")]
-    pub file_sd_configs: Vec<FileDiscovery>,
+    #[serde(skip)]
+    pub discovery: Discovery,
     #[serde(deserialize_with = "or_default")]
     pub relabel_configs: Vec<Relabel>,
+    /// Applied to every alert before it is sent here.
+    #[serde(deserialize_with = "or_default")]
+    pub alert_relabel_configs: Vec<Relabel>,
 }
 
 impl Default for Alertmanager {
@@ -49,9 +51,9 @@ impl Default for Alertmanager {
             timeout: Duration::from_secs(10),
             api_version: "v2".to_owned(),
             http: HttpSettings::default(),
-            static_configs: Vec::new(),
-            file_sd_configs: Vec::new(),
+            discovery: Discovery::default(),
             relabel_configs: Vec::new(),
+            alert_relabel_configs: Vec::new(),
         }
     }
 }
@@ -63,6 +65,7 @@ impl Default for Alertmanager {
 pub struct RemoteWrite {
     pub url: String,
     pub name: String,
+    pub protobuf_message: WriteMessage,
     #[serde(deserialize_with = "duration")]
     pub remote_timeout: Duration,
     #[serde(deserialize_with = "or_default")]
@@ -80,11 +83,38 @@ impl Default for RemoteWrite {
         RemoteWrite {
             url: String::new(),
             name: String::new(),
+            protobuf_message: WriteMessage::default(),
             remote_timeout: Duration::from_secs(30),
             headers: BTreeMap::new(),
             http: HttpSettings::default(),
             write_relabel_configs: Vec::new(),
             queue_config: QueueConfig::default(),
+        }
+    }
+}
+
+/// The message that samples are sent in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum WriteMessage {
+    /// `prometheus.WriteRequest`, remote write 1.0.
+    #[default]
+    V1,
+    /// `io.prometheus.write.v2.Request`, remote write 2.0.
+    V2,
+}
+
+impl TryFrom<String> for WriteMessage {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "prometheus.WriteRequest" => Ok(Self::V1),
+            "io.prometheus.write.v2.Request" => Ok(Self::V2),
+            _ => {
+                let expected = "prometheus.WriteRequest or io.prometheus.write.v2.Request";
+                Err(format!("{name:?} is no message of remote write, expected {expected}"))
+            }
         }
     }
 }

@@ -36,8 +36,7 @@ const RULES: &[(bool, &str)] = &[
     ),
     (true, "- alert: A\n  expr: up\n  labels:\n    __x: a"),
     (true, "- alert: A\n  expr: up\n  annotations:\n    __name__: a"),
-    (false, "- record: a-b\n  expr: up"),
-    (false, "- record: 1a\n  expr: up"),
+    (false, "- record: 'a{b}'\n  expr: up"),
     (false, "- record: a\n  alert: A\n  expr: up"),
     (false, "- expr: up"),
     (false, "- record: a"),
@@ -51,9 +50,8 @@ const RULES: &[(bool, &str)] = &[
     (false, "- alert: A\n  expr: up\n  for: -5m"),
     (false, "- alert: A\n  expr: up\n  for: 1m1h"),
     (false, "- alert: A\n  expr: up\n  labels: {__name__: x}"),
-    (false, "- alert: A\n  expr: up\n  labels: {a-b: x}"),
     (false, "- alert: A\n  expr: up\n  labels: {'': x}"),
-    (false, "- alert: A\n  expr: up\n  annotations: {a.b: x}"),
+    (false, "- alert: A\n  expr: up\n  annotations: {'': x}"),
     (false, "- alert: A\n  expr: up\n  nosuch: x"),
     (false, "- alert: A\n  alert: B\n  expr: up"),
     (false, "- alert: A\n  expr: up\n  labels: {a: [1]}"),
@@ -110,7 +108,12 @@ const NEWER: &[(bool, &str)] = &[
         "groups:\n- name: a\n  query_offset: 30s\n  labels: {team: infra}\n  rules: [{record: b, expr: up}]\n",
     ),
     (false, "groups:\n- name: a\n  query_offset: x\n"),
-    (false, "groups:\n- name: a\n  labels: {a-b: c}\n"),
+    (false, "groups:\n- name: a\n  labels: {'': c}\n"),
+    (
+        true,
+        "groups:\n- name: a\n  rules: [{record: a-b, expr: up}, {record: 1a, expr: up, labels: {b.c: d}}]\n",
+    ),
+    (true, "groups:\n- name: a\n  rules: [{alert: A, expr: up, labels: {a-b: c}, annotations: {d.e: f}}]\n"),
 ];
 
 fn files() -> impl Iterator<Item = (bool, String)> {

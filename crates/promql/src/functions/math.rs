@@ -2,6 +2,22 @@
 
 use crate::eval::grid::ABSENT;
 
+/// Above this the square of a number is all that counts of its square less or plus one.
+const LARGE: f64 = (1 << 28) as f64;
+
+/// The inverse of `cosh`, which does not overflow before its argument does.
+pub(super) fn acosh(value: f64) -> f64 {
+    if value >= LARGE { value.ln() + std::f64::consts::LN_2 } else { value.acosh() }
+}
+
+/// The inverse of `sinh`, which does not overflow before its argument does.
+pub(super) fn asinh(value: f64) -> f64 {
+    if value.abs() >= LARGE {
+        return (value.abs().ln() + std::f64::consts::LN_2).copysign(value);
+    }
+    value.asinh()
+}
+
 pub(super) fn sgn(value: f64) -> f64 {
     if value < 0.0 {
         -1.0

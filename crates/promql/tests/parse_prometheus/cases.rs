@@ -2,18 +2,9 @@
 
 /// The same here and in every Prometheus since 2.42.
 pub const AGREED: &[(&str, &str)] = &[
-    (
-        r#"x{a=~"a{2,1}"}"#,
-        "1:3: parse error: error parsing regexp: invalid repeat count: `{2,1}`",
-    ),
-    (
-        r#"x{a=~"*a"}"#,
-        "1:3: parse error: error parsing regexp: missing argument to repetition operator: `*`",
-    ),
-    (
-        r#"x{a=~"a**"}"#,
-        "1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`",
-    ),
+    (r#"x{a=~"a{2,1}"}"#, "1:3: parse error: error parsing regexp: invalid repeat count: `{2,1}`"),
+    (r#"x{a=~"*a"}"#, "1:3: parse error: error parsing regexp: missing argument to repetition operator: `*`"),
+    (r#"x{a=~"a**"}"#, "1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`"),
     ("sum foo", r#"1:5: parse error: unexpected identifier "foo""#),
     ("sum", "sum"),
     ("sum by (a) foo", r#"1:12: parse error: unexpected identifier "foo" in aggregation"#),

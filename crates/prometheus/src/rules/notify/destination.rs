@@ -9,10 +9,12 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use streamflow_outbound::failure;
+use streamflow_prometheus_yml::Relabel;
 use tokio::sync::{Notify, watch};
 
 use super::webhook::Memory;
 use super::{Endpoint, Notification, alertmanager, webhook};
+use crate::relabeling::relabeled;
 
 /// Alerts in one request.
 const BATCH: usize = 64;
@@ -57,6 +59,7 @@ pub struct Destination {
     /// Its URL without its password.
     name: String,
     capacity: usize,
+    relabel: Vec<Relabel>,
     queue: Mutex<VecDeque<Arc<Notification>>>,
     more: Notify,
     sent: AtomicU64,
@@ -82,6 +85,7 @@ impl Destination {
             kind: endpoint.kind,
             name: endpoint.receiver.shown_url(),
             capacity: capacity.max(1),
+            relabel: endpoint.relabel.clone(),
             queue: Mutex::default(),
             more: Notify::new(),
             sent: AtomicU64::new(0),
@@ -93,11 +97,25 @@ impl Destination {
     }
 
     pub fn is_for(&self, endpoint: &Endpoint) -> bool {
-        self.kind == endpoint.kind && self.name == endpoint.receiver.shown_url()
+        self.kind == endpoint.kind
+            && self.name == endpoint.receiver.shown_url()
+            && self.relabel == endpoint.relabel
+    }
+
+    /// Appends what the rules of this endpoint leave of the notifications.
+    pub fn push_relabeled(&self, notifications: &[Arc<Notification>]) {
+        if self.relabel.is_empty() {
+            return self.push(notifications);
+        }
+        let kept = notifications.iter().filter_map(|notification| {
+            let labels = relabeled(&notification.labels, &self.relabel)?;
+            Some(Arc::new(Notification { labels, ..Notification::clone(notification) }))
+        });
+        self.push(&kept.collect::<Vec<_>>());
     }
 
     /// Appends; the oldest give way.
-    pub fn push(&self, notifications: &[Arc<Notification>]) {
+    fn push(&self, notifications: &[Arc<Notification>]) {
         let mut queue = lock(&self.queue);
         queue.extend(notifications.iter().cloned());
         let over = queue.len().saturating_sub(self.capacity);

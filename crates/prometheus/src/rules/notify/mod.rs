@@ -2,13 +2,13 @@
 
 mod alertmanager;
 mod destination;
+mod managers;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::Url;
 use streamflow_outbound::Receiver;
 use streamflow_prometheus_yml::Relabel;
 use streamflow_template::expression_link;
@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use destination::{DestinationStatus, Kind};
+pub use managers::ManagerSet;
+pub(super) use managers::{Found, Managers};
 
 use super::alert::Alert;
 use crate::relabeling::relabeled;
@@ -27,6 +29,8 @@ use destination::Destination;
 pub struct Settings {
     /// All are told everything.
     pub endpoints: Vec<Endpoint>,
+    /// Where Alertmanagers are looked for, which are told everything too.
+    pub managers: Vec<ManagerSet>,
     /// What is done to the labels of every alert, after the external labels were added.
     pub relabel: Vec<Relabel>,
     /// Alerts that wait for one endpoint; the oldest are dropped beyond.
@@ -35,7 +39,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { endpoints: Vec::new(), relabel: Vec::new(), queue_capacity: 10_000 }
+        Self { endpoints: Vec::new(), managers: Vec::new(), relabel: Vec::new(), queue_capacity: 10_000 }
     }
 }
 
@@ -48,19 +52,12 @@ pub struct Endpoint {
     pub receiver: Receiver,
     /// Wait before the second try of a webhook; it doubles from try to try.
     pub retry_delay: Duration,
+    /// What is done to the labels of alerts that go here, after all other changes.
+    pub relabel: Vec<Relabel>,
 }
 
-/// The URL to post alerts to of an Alertmanager at `base`, whose path is the prefix.
-///
-/// # Errors
-/// Where `base` is no URL that has a path: the reason.
-pub fn alertmanager_url(base: &str) -> Result<Url, String> {
-    let mut url = Url::parse(base).map_err(|error| format!("{base:?} is no URL: {error}"))?;
-    let mut segments = url.path_segments_mut().map_err(|()| format!("{base:?} has no place for a path"))?;
-    segments.pop_if_empty().extend(["api", "v2", "alerts"]);
-    drop(segments);
-    Ok(url)
-}
+/// Wait before the second try of a webhook, unless a test has less patience.
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// An alert as others are told of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +161,7 @@ impl Notifier {
             .map(Arc::new)
             .collect();
         for destination in &current.destinations {
-            destination.push(&notifications);
+            destination.push_relabeled(&notifications);
         }
     }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use reqwest::Url;
 use serde_json::Value;
 use streamflow_outbound::{ClientSettings, Credentials, Secret};
 use streamflow_promql::{Engine, EngineOptions};
@@ -27,7 +28,7 @@ fn endpoint(kind: Kind, url: &str) -> Endpoint {
         credentials: Credentials::Token { scheme: "Bearer".to_owned(), token },
         timeout: Duration::from_secs(10),
     };
-    Endpoint { kind, receiver, retry_delay: Duration::from_millis(1) }
+    Endpoint { kind, receiver, retry_delay: Duration::from_millis(1), relabel: Vec::new() }
 }
 
 async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
@@ -96,15 +97,19 @@ async fn a_webhook_hears_news_once_and_is_tried_again() {
     let (_cancel, cancelled) = watch::channel(false);
     tokio::spawn(destination.clone().run(endpoint, "http://prom".to_owned(), cancelled));
 
-    destination.push(&[notification("A", false), notification("B", false), notification("Never", true)]);
+    destination.push_relabeled(&[
+        notification("A", false),
+        notification("B", false),
+        notification("Never", true),
+    ]);
     eventually("both are told", async || {
         if destination.status().sent == 2 { Ok(()) } else { Err(format!("{:?}", destination.status())) }
     })
     .await;
     assert_eq!((destination.status().errors, destination.status().dropped), (2, 0));
-    destination.push(&[notification("A", false), notification("B", true)]);
-    destination.push(&[notification("B", true)]);
-    destination.push(&[notification("C", false)]);
+    destination.push_relabeled(&[notification("A", false), notification("B", true)]);
+    destination.push_relabeled(&[notification("B", true)]);
+    destination.push_relabeled(&[notification("C", false)]);
     eventually("the rest is told", async || {
         if destination.status().sent == 4 { Ok(()) } else { Err(format!("{:?}", destination.status())) }
     })
@@ -138,7 +143,7 @@ async fn a_refusal_is_final_and_counted() {
     let destination = Arc::new(Destination::new(&endpoint, 100));
     let (_cancel, cancelled) = watch::channel(false);
     tokio::spawn(destination.clone().run(endpoint, String::new(), cancelled));
-    destination.push(&[notification("A", false)]);
+    destination.push_relabeled(&[notification("A", false)]);
     eventually("it is dropped", async || {
         if destination.status().dropped == 1 { Ok(()) } else { Err(format!("{:?}", destination.status())) }
     })
@@ -146,7 +151,7 @@ async fn a_refusal_is_final_and_counted() {
     assert!(destination.status().last_error.contains("400"), "{:?}", destination.status());
     assert!(receiver.taken().is_empty());
     // It was not told, so the next time is news.
-    destination.push(&[notification("A", false)]);
+    destination.push_relabeled(&[notification("A", false)]);
     eventually("it is told", async || {
         if destination.status().sent == 1 { Ok(()) } else { Err(format!("{:?}", destination.status())) }
     })
@@ -159,23 +164,10 @@ fn the_oldest_give_way() {
         Destination::new(&endpoint(Kind::Alertmanager, "http://user:password@127.0.0.1:9/x"), 2);
     let notifications: Vec<_> =
         ["A", "B", "C", "D", "E"].iter().map(|name| notification(name, false)).collect();
-    destination.push(&notifications);
+    destination.push_relabeled(&notifications);
     let status = destination.status();
     assert_eq!((status.queue_length, status.dropped), (2, 3));
     assert_eq!(status.url, "http://user:xxxxx@127.0.0.1:9/x");
-}
-
-#[test]
-fn alertmanager_urls() {
-    for (base, expected) in [
-        ("http://a:9093", "http://a:9093/api/v2/alerts"),
-        ("http://a:9093/", "http://a:9093/api/v2/alerts"),
-        ("https://a/prefix/", "https://a/prefix/api/v2/alerts"),
-    ] {
-        assert_eq!(alertmanager_url(base).unwrap().as_str(), expected);
-    }
-    assert!(alertmanager_url("no url").is_err());
-    assert!(alertmanager_url("mailto:a@b").is_err());
 }
 
 #[test]
@@ -262,7 +254,7 @@ async fn an_alertmanager_shows_what_fires_and_hears_what_is_resolved() {
     let (receiver, hook) = Receiver::start(&[]).await;
     let alertmanager = Alertmanager::start(&program, &hook).await;
     let db = Db::in_memory(Options::default());
-    let rules = Rules::new(db.clone(), Arc::new(Engine::new(EngineOptions::default())));
+    let rules = Rules::new(db.clone(), Arc::new(Engine::new(EngineOptions::default())), Arc::default());
     let handle = rules.handle();
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(rules.run(stopped));
@@ -274,7 +266,7 @@ async fn an_alertmanager_shows_what_fires_and_hears_what_is_resolved() {
         notify: Settings {
             // The second is not there, which does not keep the first from hearing.
             endpoints: vec![
-                endpoint(Kind::Alertmanager, alertmanager_url(&alertmanager.url).unwrap().as_str()),
+                endpoint(Kind::Alertmanager, &format!("{}/api/v2/alerts", alertmanager.url)),
                 endpoint(Kind::Alertmanager, "http://127.0.0.1:9/api/v2/alerts"),
             ],
             ..Settings::default()

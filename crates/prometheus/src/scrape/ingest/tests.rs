@@ -12,6 +12,7 @@ struct Target {
     counters: Counters,
     cache: SeriesCache,
     families: Families,
+    exemplars: Exemplars,
     now_ms: i64,
 }
 
@@ -25,17 +26,19 @@ impl Target {
             counters: Counters::default(),
             cache: SeriesCache::default(),
             families: Families::default(),
+            exemplars: Exemplars::default(),
             now_ms: 1_700_000_000_000,
         }
     }
 
     /// A scrape one second after the last.
     fn scrape(&mut self, body: &str) -> (Counts, Result<(), String>) {
+        let format = if body.ends_with("# EOF\n") { Format::OpenMetrics } else { Format::Text };
         self.now_ms += 1000;
         let labels = Labels::new([("instance", "i"), ("job", "j")]);
-        let Target { db, config, counters, cache, families, now_ms } = self;
-        let ingest = Ingest { db, config, labels: &labels, counters, now_ms: *now_ms };
-        let (counts, batch) = ingest.body(Format::Text, body.as_bytes(), cache, families);
+        let Target { db, config, counters, cache, families, exemplars, now_ms } = self;
+        let ingest = Ingest { db, config, labels: &labels, counters, exemplars, now_ms: *now_ms };
+        let (counts, batch) = ingest.body(format, body.as_bytes(), cache, families);
         (
             counts,
             batch.map(|batch| {
@@ -193,4 +196,87 @@ fn caches_stay_bounded() {
         target.error(&(body + "!"), "line 101");
     }
     assert_eq!(target.counters.cache_flush_forced.get(), 2);
+}
+
+#[test]
+fn bounds_and_quantiles_are_spelled_as_openmetrics_does() {
+    let mut target = Target::new("honor_labels: false");
+    target.ok("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_bucket{le=\"5e-05\"} 3\nh_bucket{le=\"x\"} 4\n\
+               # TYPE s summary\ns{quantile=\"1\",le=\"1\"} 5\n# TYPE g gauge\ng{le=\"1\",quantile=\"1\"} 6\n");
+    assert_eq!(
+        target.stored(),
+        [
+            r#"g{job="j", le="1", quantile="1"} 6"#,
+            r#"h_bucket{job="j", le="+Inf"} 2"#,
+            r#"h_bucket{job="j", le="1.0"} 1"#,
+            r#"h_bucket{job="j", le="5e-05"} 3"#,
+            r#"h_bucket{job="j", le="x"} 4"#,
+            r#"s{job="j", le="1", quantile="1.0"} 5"#,
+        ]
+    );
+}
+
+#[test]
+fn names_of_any_text_are_kept_unless_the_job_refuses_them() {
+    const BODY: &str = "{\"http.requests\",\"service.name\"=\"api\"} 1\n";
+    let mut target = Target::new("honor_labels: false");
+    target.ok(BODY);
+    assert_eq!(target.stored(), [r#"{__name__="http.requests", job="j", "service.name"="api"} 1"#]);
+    let legacy = "metric_name_validation_scheme: legacy, metric_name_escaping_scheme: underscores";
+    let mut target = Target::new(legacy);
+    target.error(BODY, "metric name \"http.requests\" is none that");
+    target.error("a{\"b.c\"=\"d\"} 1\n", "label name \"b.c\" is none that");
+    target.ok("a:b{c=\"d\"} 1\n");
+}
+
+#[test]
+fn exemplars_are_kept_with_their_series() {
+    let mut target = Target::new(
+        "metric_relabel_configs: [{source_labels: [__name__], regex: dropped_total, action: drop}]",
+    );
+    target.ok("a_total 1 # {trace=\"x\"} 0.5 1700000000.25\ndropped_total 1 # {trace=\"y\"} 1\n# EOF\n");
+    target.ok("a_total 2 # {trace=\"z\"} 0.75\n# EOF\n");
+    target.error("a_total 3 # {trace=\"lost\"} 1\nbroken\n# EOF\n", "expected");
+    let matcher = Matcher::new("__name__", MatchOp::NotEqual, "").unwrap();
+    let found = target.exemplars.select(&[vec![matcher]], i64::MIN, i64::MAX);
+    let [(series, exemplars)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(series.get("__name__"), Some("a_total"));
+    let found: Vec<_> = exemplars
+        .iter()
+        .map(|exemplar| (exemplar.labels.to_string(), exemplar.value, exemplar.timestamp_ms))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (r#"{trace="x"}"#.to_owned(), 0.5, 1_700_000_000_250),
+            (r#"{trace="z"}"#.to_owned(), 0.75, 1_700_000_002_000)
+        ]
+    );
+}
+
+#[test]
+fn answers_of_unknown_types_are_refused_unless_the_job_falls_back() {
+    let format = |yaml: &str, content_type: &str| {
+        let target = Target::new(yaml);
+        let ingest = Ingest {
+            db: &target.db,
+            config: &target.config,
+            labels: &Labels::default(),
+            counters: &target.counters,
+            exemplars: &target.exemplars,
+            now_ms: 0,
+        };
+        ingest.format(content_type)
+    };
+    let strict = "honor_labels: false";
+    let fallback = "fallback_scrape_protocol: OpenMetricsText1.0.0";
+    assert_eq!(format(strict, "text/plain; version=0.0.4"), Ok(Format::Text));
+    assert_eq!(format(fallback, "text/plain"), Ok(Format::Text));
+    for content_type in ["", "text/html; charset=utf-8", "text/plain; x"] {
+        assert_eq!(format(fallback, content_type), Ok(Format::OpenMetrics), "{content_type}");
+        let error = format(strict, content_type).unwrap_err();
+        assert!(error.contains("set fallback_scrape_protocol"), "{error}");
+    }
+    let error = format(fallback, "application/vnd.google.protobuf").unwrap_err();
+    assert!(error.contains("protobuf, which is not read"), "{error}");
 }

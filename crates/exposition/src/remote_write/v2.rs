@@ -1,0 +1,198 @@
+//! Remote write 2.0: `io.prometheus.write.v2.Request`, whose texts stand once in a table of symbols.
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+use super::{Limits, NativeHistogram, Sample, WriteRequest, compressed, unpacked, within};
+use crate::error::Error;
+
+/// What one request carries.
+#[derive(Clone, PartialEq, Message)]
+pub struct Request {
+    /// Every text of the request; the first is empty.
+    #[prost(string, repeated, tag = "4")]
+    pub symbols: Vec<String>,
+    /// Series with their samples.
+    #[prost(message, repeated, tag = "5")]
+    pub timeseries: Vec<Series>,
+}
+
+/// Samples of one series.
+#[derive(Clone, PartialEq, Message)]
+pub struct Series {
+    /// Places of names and values in the table of symbols, in turn.
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels_refs: Vec<u32>,
+    /// Sorted by time; a receiver checks.
+    #[prost(message, repeated, tag = "2")]
+    pub samples: Vec<Sample>,
+    /// Native histograms: how many there were.
+    #[prost(message, repeated, tag = "3")]
+    pub histograms: Vec<NativeHistogram>,
+    /// Examples behind values.
+    #[prost(message, repeated, tag = "4")]
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// An example behind a value.
+#[derive(Clone, PartialEq, Message)]
+pub struct Exemplar {
+    /// As those of a series.
+    #[prost(uint32, repeated, tag = "1")]
+    pub labels_refs: Vec<u32>,
+    /// The example's value.
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    /// Milliseconds since 1970.
+    #[prost(int64, tag = "3")]
+    pub timestamp: i64,
+}
+
+/// The texts of a request, with how many bytes of them may still be named.
+#[derive(Debug)]
+pub struct Symbols<'a> {
+    texts: &'a [String],
+    left: u64,
+    limit: u64,
+}
+
+impl Request {
+    /// The texts of the request. A few bytes may name a long text again and again, so `limits` bound how many bytes are
+    /// named in all.
+    #[must_use]
+    pub fn symbols(&self, limits: &Limits) -> Symbols<'_> {
+        Symbols { texts: &self.symbols, left: limits.named_bytes, limit: limits.named_bytes }
+    }
+}
+
+impl<'a> Symbols<'a> {
+    /// The labels that these places name.
+    ///
+    /// # Errors
+    /// A name without a value, a place outside of the table, and more bytes than the limits allow.
+    pub fn labels(&mut self, places: &[u32]) -> Result<Vec<(&'a str, &'a str)>, Error> {
+        let (pairs, []) = places.as_chunks::<2>() else {
+            return Err(Error::Symbol("a label has a name and no value".to_owned()));
+        };
+        pairs.iter().map(|[name, value]| Ok((self.text(*name)?, self.text(*value)?))).collect()
+    }
+
+    fn text(&mut self, place: u32) -> Result<&'a str, Error> {
+        let found = usize::try_from(place).ok().and_then(|place| self.texts.get(place));
+        let text = found.ok_or_else(|| {
+            Error::Symbol(format!("the symbol {place} is not in the table of {}", self.texts.len()))
+        })?;
+        let bytes = text.len() as u64;
+        within("bytes that symbols stand for", self.limit - self.left + bytes, self.limit)?;
+        self.left -= bytes;
+        Ok(text)
+    }
+}
+
+/// Reads the body of a request, which the caller has bounded; takes memory only as `limits` allow.
+///
+/// # Errors
+/// When the body is no snappy block, its content no `Request`, or one of the limits is passed.
+pub fn decode(body: &[u8], limits: &Limits) -> Result<Request, Error> {
+    let bytes = unpacked(body, limits)?;
+    Request::decode(&*bytes).map_err(|error| Error::Protobuf(error.to_string()))
+}
+
+/// The body of a request with the samples of one of version 1.
+#[must_use]
+pub fn encode(request: &WriteRequest) -> Vec<u8> {
+    let mut table = Table::default();
+    table.place("");
+    let series = request.timeseries.iter().map(|series| Series {
+        labels_refs: series
+            .labels
+            .iter()
+            .flat_map(|label| [&label.name, &label.value])
+            .map(|text| table.place(text))
+            .collect(),
+        samples: series.samples.clone(),
+        ..Series::default()
+    });
+    let timeseries = series.collect();
+    compressed(&Request { symbols: table.texts, timeseries })
+}
+
+#[derive(Default)]
+struct Table<'a> {
+    texts: Vec<String>,
+    places: HashMap<&'a str, u32>,
+}
+
+impl<'a> Table<'a> {
+    fn place(&mut self, text: &'a str) -> u32 {
+        let next = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        *self.places.entry(text).or_insert_with(|| {
+            self.texts.push(text.to_owned());
+            next
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Label, TimeSeries};
+    use super::*;
+
+    fn request() -> WriteRequest {
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        let series = |value: &str| TimeSeries {
+            labels: vec![label("__name__", "up"), label("job", value)],
+            samples: vec![Sample { value: 1.5, timestamp: 5 }, Sample { value: 0.0, timestamp: -1 }],
+            ..TimeSeries::default()
+        };
+        WriteRequest { timeseries: vec![series("up"), series("ü")], ..WriteRequest::default() }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let limits = Limits::default();
+        let decoded = decode(&encode(&request()), &limits).unwrap();
+        assert_eq!(decoded.symbols, ["", "__name__", "up", "job", "ü"]);
+        let mut symbols = decoded.symbols(&limits);
+        for (series, value) in decoded.timeseries.iter().zip(["up", "ü"]) {
+            assert_eq!(symbols.labels(&series.labels_refs).unwrap(), [("__name__", "up"), ("job", value)]);
+            assert_eq!(series.samples, request().timeseries[0].samples);
+        }
+    }
+
+    /// Written out by hand from `types.proto` of the second version.
+    #[test]
+    fn the_wire_format_is_prometheus_s() {
+        let sample = [&[0x09][..], &1.5_f64.to_le_bytes(), &[0x10, 0x05]].concat();
+        let series = [&[0x0a, 2, 1, 2, 0x12, sample.len() as u8][..], &sample].concat();
+        let bytes =
+            [&[0x22, 0, 0x22, 1, b'a', 0x22, 1, b'b', 0x2a, series.len() as u8][..], &series].concat();
+        let body = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
+        let request = decode(&body, &Limits::default()).unwrap();
+        assert_eq!(request.symbols, ["", "a", "b"]);
+        assert_eq!(request.timeseries[0].labels_refs, [1, 2]);
+        assert_eq!(request.timeseries[0].samples, [Sample { value: 1.5, timestamp: 5 }]);
+        assert_eq!(request.encode_to_vec(), bytes);
+    }
+
+    #[test]
+    fn places_outside_of_the_table_are_refused() {
+        let request = Request { symbols: vec![String::new(), "abcd".to_owned()], timeseries: Vec::new() };
+        let refused = |places: &[u32], named_bytes: u64| {
+            let mut symbols = request.symbols(&Limits { named_bytes, ..Limits::default() });
+            symbols.labels(places).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(&[1, 1, 0, 0], 8), Ok(()));
+        for (places, named_bytes, reason) in [
+            (&[1, 2][..], 100, "the symbol 2 is not in the table of 2"),
+            (&[u32::MAX, 0], 100, "is not in the table"),
+            (&[1], 100, "a label has a name and no value"),
+            (&[1, 1, 1], 100, "a label has a name and no value"),
+            (&[1, 1, 1, 1], 15, "bytes that symbols stand for are 16, expected at most 15"),
+        ] {
+            let error = refused(places, named_bytes).unwrap_err();
+            assert!(error.contains(reason), "{places:?}: {error}");
+        }
+    }
+}
