@@ -23,7 +23,7 @@ use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
-use crate::flows::later::later;
+use crate::flows::later::Repeated;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
 use crate::imports;
@@ -31,7 +31,6 @@ use crate::imports::remote::Remote;
 use crate::live::{Live, Watch};
 use crate::metrics_engine::{self, OwnTarget, OwnTargets};
 use crate::notify::Outbox;
-use crate::performance::later::Unit;
 use crate::predictions::{self, Naming, Window, Writing};
 use crate::prefect;
 use crate::server::{self, Listening, Tls};
@@ -186,11 +185,11 @@ pub async fn serve(
 /// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.
 async fn measure_answers(workspace: Workspace, state: ApiState, shutdown: watch::Receiver<bool>) {
     const WEEK_US: i64 = 7 * 24 * 3_600_000_000;
-    let mut is_told = false;
+    let (mut is_told, mut repeated) = (false, Repeated::default());
     loop {
         let from_us = jiff::Timestamp::now().as_microsecond() - WEEK_US;
-        match later(&workspace, Unit::Day, Window { from_us, to_us: i64::MAX }).await {
-            Ok(found) => state.tell_of_answers(found),
+        match repeated.measure(&workspace, Window { from_us, to_us: i64::MAX }).await {
+            Ok(found) => state.tell_of_answers(found.clone()),
             Err(error) if !is_told => {
                 tracing::warn!("how right kept answers were is not told: {}", one_line(&error));
                 is_told = true;

@@ -1,6 +1,8 @@
 //! How right the answers of this data directory were, by labels that came after them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use streamflow_dataset::{Error, Period};
@@ -8,22 +10,151 @@ use streamflow_model::{Labels, MISSING};
 
 use super::evaluate_month::version_of;
 use crate::drift::task_of;
-use crate::performance::later::{Join, Known, Later, MonthLabels, Unit, Versions};
+use crate::performance::later::{Hour, Join, Known, Later, MonthLabels, Unit, Versions, hash};
 use crate::performance::{Reference, month};
 use crate::predictions::{self, Naming, Window};
 use crate::store::labels::Truth;
 use crate::workspace::Workspace;
+
+/// Answers of ended hours that are held between two measurements, thirty bytes each.
+const MOST_HELD: usize = 1_000_000;
 
 /// Joins the answers of a window with the labels, and measures them.
 ///
 /// # Errors
 /// A file of the log, or a month whose labels are asked for, that is damaged.
 pub async fn later(workspace: &Workspace, unit: Unit, window: Window) -> anyhow::Result<Later> {
+    let folder = predictions::folder(&workspace.data_dir);
+    let model = workspace.config.model.name.clone();
+    let feed = move |join: &mut Join<'_>| {
+        predictions::read(
+            &folder,
+            window,
+            |row| {
+                if row.shape.model == model { join.add(&row) } else { Ok(()) }
+            },
+        )
+    };
+    measured(workspace, unit, feed).await
+}
+
+/// Measures again and again, and reads only what has changed since: hours that have ended are held, as far as they fit.
+#[derive(Default)]
+pub struct Repeated {
+    hours: Arc<Mutex<Held>>,
+    last: Option<(State, Later)>,
+}
+
+/// All that a measurement depends on.
+#[derive(Debug, PartialEq)]
+struct State {
+    files: Vec<(PathBuf, u64)>,
+    labels: (i64, i64),
+    drops: HashMap<String, i64>,
+}
+
+/// The answers of hours that have ended, by when they start, with the files that they were read from.
+#[derive(Default)]
+struct Held {
+    hours: BTreeMap<i64, (Vec<(PathBuf, u64)>, Hour)>,
+}
+
+impl Repeated {
+    /// How right answers were, by the day. The features are read where the estimate of a regression needs them: then all of
+    /// the window is read when anything has changed.
+    ///
+    /// # Errors
+    /// As [`later`].
+    pub async fn measure(&mut self, workspace: &Workspace, window: Window) -> anyhow::Result<&Later> {
+        let folder = predictions::folder(&workspace.data_dir);
+        let state = State {
+            files: sized(predictions::files(&folder, window)?),
+            labels: workspace.store.labels_mark().await?,
+            drops: workspace.store.label_drops().await?,
+        };
+        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == state);
+        if !is_known {
+            let found = if task_of(&workspace.config.dataset.label) == Task::Regression {
+                later(workspace, Unit::Day, window).await?
+            } else {
+                let (held, model) = (self.hours.clone(), workspace.config.model.name.clone());
+                let feed = move |join: &mut Join<'_>| {
+                    held.lock().unwrap_or_else(PoisonError::into_inner).feed(&folder, window, &model, join)
+                };
+                measured(workspace, Unit::Day, feed).await?
+            };
+            self.last = Some((state, found));
+        }
+        self.last.as_ref().map(|(_, later)| later).context("it was measured just now")
+    }
+}
+
+fn sized(files: Vec<PathBuf>) -> Vec<(PathBuf, u64)> {
+    let size = |path: PathBuf| {
+        // A file that is gone by now has no rows.
+        let bytes = path.metadata().map_or(0, |metadata| metadata.len());
+        (path, bytes)
+    };
+    files.into_iter().map(size).collect()
+}
+
+impl Held {
+    fn feed(
+        &mut self,
+        folder: &Path,
+        window: Window,
+        model: &str,
+        join: &mut Join<'_>,
+    ) -> anyhow::Result<()> {
+        let _reading = predictions::reading(folder)?;
+        let hours = predictions::files_by_hour(folder, window)?;
+        let first = hours.first().map_or(i64::MAX, |(start, _)| *start);
+        self.hours.retain(|start, _| *start >= first);
+        let last = hours.last().map(|(start, _)| *start);
+        // The newest hours are asked about the longest.
+        for (start, files) in hours.into_iter().rev() {
+            let files = sized(files);
+            if self.hours.get(&start).is_none_or(|(known, _)| *known != files) {
+                self.hours.remove(&start);
+                let hour = read_hour(start, &files, model)?;
+                hour.answers()
+                    .filter(|answer| window.contains(answer.time_us))
+                    .try_for_each(|answer| join.add_answer(&answer).map(drop))?;
+                let rows: usize = self.hours.values().map(|(_, hour)| hour.rows()).sum();
+                if Some(start) != last && rows + hour.rows() <= MOST_HELD {
+                    self.hours.insert(start, (files, hour));
+                }
+            } else if let Some((_, hour)) = self.hours.get(&start) {
+                hour.answers()
+                    .filter(|answer| window.contains(answer.time_us))
+                    .try_for_each(|answer| join.add_answer(&answer).map(drop))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_hour(start_us: i64, files: &[(PathBuf, u64)], model: &str) -> anyhow::Result<Hour> {
+    let mut hour = Hour::new(start_us);
+    for (path, _) in files.iter().filter(|(path, _)| path.exists()) {
+        predictions::read_file(path, &mut |row| {
+            if row.shape.model == model {
+                hour.add(&row).with_context(|| format!("{} has a row of another hour", path.display()))?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(hour)
+}
+
+async fn measured(
+    workspace: &Workspace,
+    unit: Unit,
+    feed: impl FnOnce(&mut Join<'_>) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<Later> {
     let task = task_of(&workspace.config.dataset.label);
     let labels = workspace.store.labels().await.context("cannot read the labels")?;
     let drops = workspace.store.label_drops().await.context("cannot read when labels were ingested")?;
-    let folder = predictions::folder(&workspace.data_dir);
-    let model = workspace.config.model.name.clone();
     let runtime = tokio::runtime::Handle::current();
     let workspace = workspace.clone();
     tokio::task::spawn_blocking(move || {
@@ -33,13 +164,7 @@ pub async fn later(workspace: &Workspace, unit: Unit, window: Window) -> anyhow:
             Err(_) => Ok(None),
         };
         let mut join = Join::new(unit, task, labels, &mut read_month);
-        predictions::read(
-            &folder,
-            window,
-            |row| {
-                if row.shape.model == model { join.add(&row) } else { Ok(()) }
-            },
-        )?;
+        feed(&mut join)?;
         let mut read = |number: &str| {
             let Ok(number) = number.parse() else { return Ok(None) };
             // A version that was deleted has no threshold and no reference; its answers are measured all the same.
@@ -87,7 +212,73 @@ fn month_labels(
         .entities
         .iter()
         .zip(truths)
-        .filter_map(|(entity, truth)| Some((naming.of_entity(entity)?.into(), truth?)));
+        .filter_map(|(entity, truth)| Some((hash(&naming.of_entity(entity)?), truth?)));
     let at_us = drops.get(as_of).copied().unwrap_or_default();
     Ok(Some(MonthLabels { at_us, truths: known.collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogConfig;
+    use crate::predictions::{Cell, Record, Shape};
+
+    /// 2024-03-01T07:00:00Z.
+    const TIME_US: i64 = 1_709_276_400_000_000;
+    const HOUR_US: i64 = 3_600_000_000;
+
+    #[test]
+    fn hours_that_have_ended_are_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = LogConfig { keep_days: std::num::NonZeroU32::MAX, ..LogConfig::default() };
+        let (sink, writing) = predictions::open(dir.path(), &config).unwrap();
+        let shape = Arc::new(Shape {
+            model: "churn".into(),
+            version: "1".into(),
+            as_of: "2024-02-29".into(),
+            classes: Vec::new(),
+            features: vec![("hours".into(), true)],
+        });
+        for number in 0..9 {
+            sink.send(Record {
+                shape: shape.clone(),
+                time_us: TIME_US + number / 3 * HOUR_US + number,
+                request_id: None,
+                entity: Some(number.to_string().into()),
+                protocol: "predict",
+                latency_us: 1,
+                score: 0.5,
+                prediction: None,
+                probabilities: [].into(),
+                values: vec![Cell::Number(1.0)],
+            });
+        }
+        writing.end();
+        let mut held = Held::default();
+        let mut feed = |window| {
+            let mut no_month = |_: &str| Ok(None);
+            let mut join = Join::new(Unit::Day, Task::Binary, Vec::new(), &mut no_month);
+            held.feed(dir.path(), window, "churn", &mut join)?;
+            let later = join.measure(&mut Versions::new(&mut |_| Ok(None)))?;
+            anyhow::Ok(later.periods.iter().map(|found| found.rows).sum::<usize>())
+        };
+        assert_eq!(feed(Window::ALL).unwrap(), 9);
+        // What has ended is not read again, also where it could not be; the newest hour is.
+        let files = predictions::files(dir.path(), Window::ALL).unwrap();
+        let damage = |file: &Path| {
+            let bytes = vec![7; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+            std::fs::write(file, bytes).unwrap();
+        };
+        files[..2].iter().for_each(|file| damage(file));
+        assert_eq!(feed(Window::ALL).unwrap(), 9);
+        let window = Window { from_us: TIME_US + 1, to_us: i64::MAX };
+        assert_eq!(feed(window).unwrap(), 8, "the window cuts an hour that is held");
+        damage(&files[2]);
+        assert!(format!("{:#}", feed(Window::ALL).unwrap_err()).contains("part-"));
+        std::fs::remove_file(&files[2]).unwrap();
+        std::fs::remove_file(&files[0]).unwrap();
+        // The second hour is the newest by now, and what has changed is read.
+        std::fs::write(&files[1], "other").unwrap();
+        assert!(feed(Window::ALL).is_err());
+    }
 }

@@ -204,6 +204,7 @@ fn metrics(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 /// The log of predictions: its files never change in their place. What is deleted meanwhile for its age is left out.
 fn predictions_log(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let _reading = predictions::reading(from)?;
     for file in predictions::files(from, Window::ALL)? {
         let Ok(path) = file.strip_prefix(from) else { continue };
         match link_or_copy(&file, &to.join(path)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::entity::Naming;
 use super::read::{Window, files, read_file};
 use super::record::{Cell, Record, Shape};
+use super::replaced;
 use super::writer::write_file;
 
 /// The rows of an entity.
@@ -25,6 +26,9 @@ pub fn count(folder: &Path, entity: &str, naming: &Naming) -> anyhow::Result<u64
 pub fn forget(folder: &Path, entity: &str, naming: &Naming) -> anyhow::Result<u64> {
     let name = naming.of_entity(entity);
     let mut went = 0;
+    let _alone = replaced::forgetting(folder)?;
+    // What a process that was killed has left beside a merged file has the same rows.
+    replaced::end_cut_off(folder)?;
     for path in files(folder, Window::ALL)? {
         let (mut kept, mut gone) = (Vec::new(), 0);
         read_file(&path, &mut |row: Record| {

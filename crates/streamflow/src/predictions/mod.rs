@@ -4,14 +4,17 @@
 //! DATA/predictions/date=2024-03-01/hour=07/part-TIME-PROCESS-NUMBER.parquet    UTC; Hive layout
 //! ```
 //! A file is written aside and renamed when it is whole, so a folder never holds one that cannot be read. Rows wait in
-//! a bounded queue and never hold up an answer: what finds the queue full, or the disk, is dropped and counted.
+//! a bounded queue and never hold up an answer: what finds the queue full, or the disk, is dropped and counted. When an
+//! hour has ended its files are merged.
 
 mod again;
 mod bounds;
 mod entity;
 mod forget;
+mod merge;
 mod read;
 mod record;
+mod replaced;
 mod table;
 mod writer;
 
@@ -20,8 +23,9 @@ use std::path::{Path, PathBuf};
 pub use again::score_again;
 pub use entity::Naming;
 pub use forget::{count as count_entity, forget as forget_entity};
-pub use read::{Logged, Window, files, read};
+pub use read::{Logged, Window, files, files_by_hour, read, read_file};
 pub use record::{Cell, Record, Shape};
+pub use replaced::reading;
 pub use table::{Asked, asked};
 pub use writer::{Counts, Sink, Writing, open};
 

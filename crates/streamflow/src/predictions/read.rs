@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use streamflow_dataset::{self as dataset, CsvOptions, TableRows};
 
 use super::record::{COLUMNS, Cell, PROBABILITY, Record, Shape};
+use super::replaced;
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -21,7 +22,7 @@ impl Window {
     /// All times.
     pub const ALL: Window = Window { from_us: i64::MIN, to_us: i64::MAX };
 
-    fn contains(self, time_us: i64) -> bool {
+    pub fn contains(self, time_us: i64) -> bool {
         (self.from_us..self.to_us).contains(&time_us)
     }
 
@@ -34,7 +35,12 @@ impl Window {
 pub fn path(folder: &Path, time_us: i64, number: u64) -> PathBuf {
     let time = jiff::Timestamp::from_microsecond(time_us).unwrap_or_default();
     let hour = time.strftime("date=%Y-%m-%d/hour=%H").to_string();
-    folder.join(hour).join(format!("part-{time_us}-{}-{number}.parquet", std::process::id()))
+    folder.join(hour).join(name(time_us, number))
+}
+
+/// The name of a file of this process.
+pub fn name(time_us: i64, number: u64) -> String {
+    format!("part-{time_us}-{}-{number}.parquet", std::process::id())
 }
 
 /// The start of the hour of a folder `date=YYYY-MM-DD/hour=HH`.
@@ -77,18 +83,31 @@ pub fn entries(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
 
 /// The files of the hours that a window meets, in the order of their first rows.
 pub fn files(folder: &Path, window: Window) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for (start, hour) in hours(folder)? {
-        if window.meets_hour(start) {
-            let whole = entries(&hour)?.into_iter().filter(|(name, _)| is_part(name));
-            files.extend(whole.map(|(_, path)| path));
-        }
-    }
-    files.sort();
-    Ok(files)
+    Ok(files_by_hour(folder, window)?.into_iter().flat_map(|(_, files)| files).collect())
 }
 
-fn is_part(name: &str) -> bool {
+/// The hours that a window meets: when each starts, and its files in the order of their first rows.
+pub fn files_by_hour(folder: &Path, window: Window) -> anyhow::Result<Vec<(i64, Vec<PathBuf>)>> {
+    let mut found = Vec::new();
+    for (start, hour) in hours(folder)? {
+        if window.meets_hour(start) {
+            let files = parts(&entries(&hour)?);
+            found.push((start, files.into_iter().map(|(_, path)| path).collect()));
+        }
+    }
+    Ok(found)
+}
+
+/// The files of an hour that have its rows, each once.
+pub fn parts(entries: &[(String, PathBuf)]) -> Vec<(String, PathBuf)> {
+    let replaced = replaced::of_hour(entries);
+    let whole = entries.iter().filter(|(name, _)| is_part(name) && !replaced.contains(name));
+    let mut parts: Vec<(String, PathBuf)> = whole.cloned().collect();
+    parts.sort();
+    parts
+}
+
+pub fn is_part(name: &str) -> bool {
     name.starts_with("part-") && name.ends_with(".parquet")
 }
 
@@ -110,7 +129,8 @@ pub fn remove_unfinished(folder: &Path) {
 /// A row as it is read.
 pub type Logged = Record;
 
-/// Reads the rows of a window, file by file. A file that was deleted meanwhile is passed over.
+/// Reads the rows of a window, file by file. A file that was deleted meanwhile for its age is passed over; none is merged
+/// meanwhile.
 ///
 /// # Errors
 /// A file that is damaged or none of the log, by its name; those of `each`.
@@ -119,6 +139,7 @@ pub fn read(
     window: Window,
     mut each: impl FnMut(Logged) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let _reading = replaced::reading(folder)?;
     for path in files(folder, window)? {
         if path.exists() {
             let mut inside = |row: Logged| if window.contains(row.time_us) { each(row) } else { Ok(()) };

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use streamflow_dataset::{OutputFormat, TableWriter};
 
+use super::merge::Merging;
 use super::record::{Record, Shape, columns};
-use super::{bounds, read};
+use super::{bounds, read, replaced};
 use crate::config::LogConfig;
 
 /// Rows that wait to be written.
@@ -20,7 +21,10 @@ const QUEUE_ROWS: usize = 16_384;
 /// Rows of a file, at most: what is held in memory.
 const FILE_ROWS: usize = 50_000;
 
-/// How often old hours are looked for.
+/// How long an answer is waited for between two steps of the merging.
+const MERGE_WAIT: Duration = Duration::from_millis(2);
+
+/// How often old hours, and hours to merge, are looked for.
 const BOUNDS_EVERY: Duration = Duration::from_secs(60);
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -100,6 +104,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
         bounded: None,
         files: 0,
         is_failing: false,
+        merging: Merging::default(),
     };
     let thread = std::thread::Builder::new().name("prediction-log".to_owned());
     let thread = thread.spawn(move || writer.run(&rows)).context("cannot start the writer of predictions")?;
@@ -118,18 +123,20 @@ struct Writer {
     bounded: Option<Instant>,
     files: u64,
     is_failing: bool,
+    merging: Merging,
 }
 
 impl Writer {
     fn run(&mut self, rows: &Receiver<Message>) {
         read::remove_unfinished(&self.folder);
+        self.end_cut_off();
         let flush = Duration::from_secs(u64::from(self.config.flush_seconds.get()));
         loop {
             self.keep_bounds();
-            let wait = if self.waiting.is_empty() {
-                BOUNDS_EVERY
-            } else {
-                flush.saturating_sub(self.since.elapsed())
+            let wait = match (self.merging.is_busy(), self.waiting.is_empty()) {
+                (true, _) => MERGE_WAIT,
+                (false, true) => BOUNDS_EVERY,
+                (false, false) => flush.saturating_sub(self.since.elapsed()),
             };
             match rows.recv_timeout(wait) {
                 Ok(Message::Row(record)) => self.take(*record),
@@ -137,9 +144,9 @@ impl Writer {
                     self.write();
                     return;
                 }
-                Err(RecvTimeoutError::Timeout) => self.write(),
+                Err(RecvTimeoutError::Timeout) => self.merge(),
             }
-            if self.since.elapsed() >= flush {
+            if !self.waiting.is_empty() && self.since.elapsed() >= flush {
                 self.write();
             }
         }
@@ -189,6 +196,27 @@ impl Writer {
         match bounds::keep(&self.folder, &self.config, jiff::Timestamp::now()) {
             Ok(size_bytes) => self.counts.size_bytes.store(size_bytes, Ordering::Relaxed),
             Err(error) => tracing::error!("old predictions cannot be deleted: {error:#}"),
+        }
+        if let Err(error) = self.merging.begin(&self.folder, jiff::Timestamp::now().as_microsecond()) {
+            tracing::error!("the files of past hours cannot be merged: {error:#}");
+        }
+    }
+
+    /// A step of the merging, while no answer waits.
+    fn merge(&mut self) {
+        self.files += 1;
+        if let Err(error) = self.merging.step(&self.folder, self.files) {
+            tracing::error!("the files of a past hour stay as they are: {error:#}");
+        }
+    }
+
+    fn end_cut_off(&self) {
+        let ended = replaced::merging(&self.folder).and_then(|lock| match lock {
+            Some(_alone) => replaced::end_cut_off(&self.folder),
+            None => Ok(()),
+        });
+        if let Err(error) = ended {
+            tracing::error!("what was being merged cannot be ended: {error:#}");
         }
     }
 }

@@ -111,6 +111,11 @@ impl Store {
         sqlx::query_as(AssertSqlSafe(newest)).fetch_all(&self.pool).await
     }
 
+    /// A number that grows with every label and shrinks with none but those that are forgotten, and how many there are.
+    pub async fn labels_mark(&self) -> sqlx::Result<(i64, i64)> {
+        sqlx::query_as("SELECT COALESCE(MAX(id), 0), COUNT(*) FROM labels").fetch_one(&self.pool).await
+    }
+
     /// Tells which content the labels of a month have. The same content again changes nothing.
     pub async fn add_label_drop(&self, as_of: &str, sha256: &str) -> sqlx::Result<()> {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::http::user_ids;
 use crate::later::{keeping, post, serving};
 use crate::project::Project;
+use crate::up::Up;
 
 const LIVE: [&str; 3] = ["monitor", "--current", "live"];
 
@@ -104,4 +105,75 @@ fn live_traffic_is_compared_as_a_month_is() {
     let name = damaged.file_name().unwrap().to_str().unwrap();
     refused(&project, &LIVE, 1, name);
     refused(&project, &["drift", usage, "--current", "live"], 1, name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_the_log_and_the_console_measures_it() {
+    let project = Project::with_sample(300);
+    let [shop, _] = keeping(&project);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    project.edit("drops/month_2024-02-29/labels.csv", |text| format!("{}\n", text.lines().next().unwrap()));
+    project.ok(&["ingest", "--as-of", "2024-02-29", "drops/month_2024-02-29"]);
+    let users = user_ids(&project, "2024-02-29");
+    let server = serving(&project);
+    for users in users.chunks(60) {
+        assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
+    }
+    server.wait_for_metric("prediction_log_rows_total", users.len() as f64);
+    let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": place % 3 == 0 });
+    let labels = json!({ "labels": users.iter().enumerate().take(100).map(label).collect::<Vec<_>>() });
+    assert_eq!(post(&server, "/labels", &shop, &labels).0, 200);
+    server.stop("-TERM");
+
+    // An hour of long ago, in many files, is merged beside what is answered.
+    let log = project.path("data/predictions");
+    let hour = |name: &str| log.join("date=2024-01-01").join(name);
+    let written = project.files("data/predictions");
+    let files: Vec<_> = written.keys().filter(|path| path.extension().is_some()).collect();
+    std::fs::create_dir_all(hour("hour=05")).unwrap();
+    project.edit("streamflow.toml", |text| text.replace("# keep_days = 30", "keep_days = 100000"));
+    for number in 0..20 {
+        let file = hour("hour=05").join(format!("part-1704085200000000-1-{number}.parquet"));
+        std::fs::copy(files[number % files.len()], file).unwrap();
+    }
+    let up = Up::start(&project, &[]);
+    up.server
+        .wait_for("1 files", || format!("{} files", std::fs::read_dir(hour("hour=05")).unwrap().count()));
+    std::fs::remove_dir_all(log.join("date=2024-01-01")).unwrap();
+
+    // The console plane, by the day and by the hour.
+    let get = async |query: &str| {
+        let url = format!("{}/api/streamflow/performance/answers{query}", up.console);
+        let answer = up.client.get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let json_of = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    let (status, by_day) = get("").await;
+    let by_day = json_of(&by_day);
+    assert_eq!(status, 200, "{by_day:#}");
+    let total = |found: &Value, what: &str| -> u64 {
+        found["periods"].as_array().unwrap().iter().map(|period| period[what].as_u64().unwrap()).sum()
+    };
+    assert_eq!((total(&by_day, "rows"), total(&by_day, "labelled")), (users.len() as u64, 100));
+    assert_eq!(by_day["periods"][0]["state"], "partial");
+    assert!(by_day["periods"][0]["estimated"]["value"].is_number(), "{by_day:#}");
+    let by_hour = json_of(&get("?by=hour&days=1").await.1);
+    assert_eq!(by_hour["periods"][0]["period"].as_str().unwrap().len(), "2024-03-01T07".len());
+    for (query, code, said) in
+        [("?days=0", 422, "days is 0"), ("?by=week", 400, "`week`"), ("?month=1", 400, "`month`")]
+    {
+        let (status, refused) = get(query).await;
+        assert!(status == code && refused.contains(said), "{status} {refused}");
+    }
+    up.server.stop("-TERM");
+
+    // A backup and what is restored from it say the same.
+    let backup = project.path("backup");
+    project.ok(&["backup", backup.to_str().unwrap()]);
+    let restored = Project { dir: tempfile::tempdir().unwrap() };
+    restored.ok(&["restore", backup.to_str().unwrap()]);
+    let told = |project: &Project| project.json(&["performance", "--by", "month"]);
+    assert_eq!(told(&restored), told(&project));
+    assert_eq!(told(&restored)["periods"][0]["rows"], users.len());
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use streamflow_model::{Answers, Labels, MISSING, Task};
 use streamflow_performance::{EstimatedValue, Metric};
 
+use super::hour::Answer;
 use super::sample::Sample;
 use super::{Known, PeriodPerformance};
 use crate::performance::estimate::{self, ErrorLearner};
@@ -46,7 +47,7 @@ impl Group {
     }
 
     /// Takes an answer; its place.
-    pub fn add(&mut self, row: &Logged) -> usize {
+    pub fn add(&mut self, row: &Answer<'_>) -> usize {
         let place = self.scores.len();
         self.scores.push(row.score);
         self.labels.push(f64::NAN);
@@ -55,10 +56,14 @@ impl Group {
                 self.classes.clone_from(&row.shape.classes);
                 self.known_classes = self.classes.len();
             }
-            self.probabilities.push(row.probabilities.clone());
+            self.probabilities.push(row.probabilities.into());
         }
-        self.sample.add(place, row);
         place
+    }
+
+    /// Holds the features of an answer, where it is one of those chosen.
+    pub fn keep_features(&mut self, place: usize, row: &Logged) {
+        self.sample.add(place, row);
     }
 
     /// Gives a row the label of its month; one of another task is none.

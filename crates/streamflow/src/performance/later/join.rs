@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use streamflow_model::Task;
 
 use super::group::Group;
+use super::hour::{Answer, hash};
 use super::{Later, Unit, Versions};
 use crate::predictions::Logged;
 use crate::store::labels::{Taken, Truth};
 
-/// The labels of an ingested month, by the entity as the log has it.
+/// The labels of an ingested month.
 pub struct MonthLabels {
     /// Since when the month has them, in microseconds since 1970; 0 where nobody knows.
     pub at_us: i64,
-    pub truths: HashMap<String, Truth>,
+    /// By the [`hash`] of the entity as the log has it.
+    pub truths: HashMap<u64, Truth>,
 }
 
 /// Reads the labels of a month by its date; none where it was not ingested.
@@ -28,8 +30,8 @@ pub struct Join<'a> {
     task: Task,
     labels: Vec<Taken>,
     /// Labels by their request, and by their entity where they name a time.
-    of_request: HashMap<String, Vec<usize>>,
-    of_entity: HashMap<String, Vec<usize>>,
+    of_request: HashMap<u64, Vec<usize>>,
+    of_entity: HashMap<u64, Vec<usize>>,
     /// For each label the answers that it may be of: their times and places.
     found: Vec<Vec<(i64, Place)>>,
     read_month: &'a mut ReadMonth<'a>,
@@ -38,61 +40,75 @@ pub struct Join<'a> {
     unfit: usize,
 }
 
-type Place = ((String, String), usize);
+/// Period and version, and the row among their answers.
+pub type Place = ((String, String), usize);
 
 impl<'a> Join<'a> {
     /// A join with labels that were sent, and those of months.
     pub fn new(unit: Unit, task: Task, labels: Vec<Taken>, read_month: &'a mut ReadMonth<'a>) -> Self {
         let (mut of_request, mut of_entity) = (HashMap::new(), HashMap::new());
         for (place, Taken { label, .. }) in labels.iter().enumerate() {
-            let (map, key): (&mut HashMap<String, Vec<usize>>, _) = if label.request_id.is_empty() {
+            let (map, key): (&mut HashMap<u64, Vec<usize>>, _) = if label.request_id.is_empty() {
                 (&mut of_entity, &label.entity)
             } else {
                 (&mut of_request, &label.request_id)
             };
-            map.entry(key.clone()).or_default().push(place);
+            map.entry(hash(key)).or_default().push(place);
         }
         let (found, months, groups) = (vec![Vec::new(); labels.len()], HashMap::new(), BTreeMap::new());
         Self { unit, task, labels, of_request, of_entity, found, read_month, months, groups, unfit: 0 }
     }
 
-    /// Takes an answer.
+    /// Takes an answer with its features, which say in what labelled answers differ from others.
+    ///
+    /// # Errors
+    /// As [`Join::add_answer`].
+    pub fn add(&mut self, row: &Logged) -> anyhow::Result<()> {
+        let (key, place) = self.add_answer(&row.into())?;
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.keep_features(place, row);
+        }
+        Ok(())
+    }
+
+    /// Takes an answer; where it stands.
     ///
     /// # Errors
     /// Labels of a month that cannot be read.
-    pub fn add(&mut self, row: &Logged) -> anyhow::Result<()> {
-        let key = (self.unit.of(row.time_us), row.shape.version.clone());
+    pub fn add_answer(&mut self, answer: &Answer<'_>) -> anyhow::Result<Place> {
+        let Answer { shape, time_us, .. } = *answer;
+        let key = (self.unit.of(time_us), shape.version.clone());
         let (task, most) = (self.task, self.unit.sample_rows());
         let group = self.groups.entry(key.clone()).or_insert_with(|| Group::new(task, most));
-        let row_place = group.add(row);
-        let entity = row.entity.as_deref().unwrap_or_default();
-        if !self.months.contains_key(&row.shape.as_of) {
-            let read = (self.read_month)(&row.shape.as_of)?;
-            self.months.insert(row.shape.as_of.clone(), read);
+        let row_place = group.add(answer);
+        if !self.months.contains_key(&shape.as_of) {
+            let read = (self.read_month)(&shape.as_of)?;
+            self.months.insert(shape.as_of.clone(), read);
         }
-        if let Some(month) = self.months.get(&row.shape.as_of).and_then(Option::as_ref)
-            && let Some(truth) = month.truths.get(entity)
+        if let Some(month) = self.months.get(&shape.as_of).and_then(Option::as_ref)
+            && let Some(truth) = answer.entity.and_then(|entity| month.truths.get(&entity))
         {
             group.label_by_month(row_place, truth, month.at_us);
         }
         let place = (key, row_place);
-        let of_request = row.request_id.as_deref().and_then(|id| self.of_request.get(id));
+        let of_request = answer.request.and_then(|request| self.of_request.get(&request));
         for &label in of_request.into_iter().flatten() {
             let named = &self.labels[label].label.entity;
-            if named.is_empty() || named == entity {
-                self.found[label].push((row.time_us, place.clone()));
+            if named.is_empty() || Some(hash(named)) == answer.entity {
+                self.found[label].push((time_us, place.clone()));
             }
         }
-        for &label in self.of_entity.get(entity).into_iter().flatten() {
+        let of_entity = answer.entity.and_then(|entity| self.of_entity.get(&entity));
+        for &label in of_entity.into_iter().flatten() {
             // The newest answer up to the label's time.
-            if row.time_us <= self.labels[label].label.time_us {
-                let newest = self.found[label].first().is_none_or(|(time, _)| *time <= row.time_us);
+            if time_us <= self.labels[label].label.time_us {
+                let newest = self.found[label].first().is_none_or(|(time, _)| *time <= time_us);
                 if newest {
-                    self.found[label] = vec![(row.time_us, place.clone())];
+                    self.found[label] = vec![(time_us, place.clone())];
                 }
             }
         }
-        Ok(())
+        Ok(place)
     }
 
     /// Gives the labels to their answers and measures.

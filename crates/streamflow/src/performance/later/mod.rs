@@ -5,6 +5,7 @@
 //! of those that come: where labelled answers are not like the others, that is said.
 
 mod group;
+mod hour;
 mod join;
 mod sample;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use streamflow_performance::{EstimatedValue, MeasuredValue, Metric, significant};
 use utoipa::ToSchema;
 
+pub use hour::{Hour, hash};
 pub use join::{Join, MonthLabels};
 pub use sample::Difference;
 

@@ -42,15 +42,30 @@ fn sent(request: usize, truth: Truth, at_us: i64) -> Taken {
 
 /// What labels say of answers; those of the month are known since 100 µs.
 fn measured(task: Task, answers: &[Logged], labels: Vec<Taken>, month: &[(&str, Truth)]) -> Later {
-    let truths: HashMap<String, Truth> =
-        month.iter().map(|(entity, truth)| ((*entity).to_owned(), truth.clone())).collect();
+    let truths: HashMap<u64, Truth> =
+        month.iter().map(|(entity, truth)| (hash(entity), truth.clone())).collect();
+    let (again, copied) = (labels.clone(), truths.clone());
+    let mut of_month = move |_: &str| Ok(Some(MonthLabels { at_us: 100, truths: copied.clone() }));
     let mut read_month = |as_of: &str| {
         assert_eq!(as_of, "2024-02-29");
         Ok(Some(MonthLabels { at_us: 100, truths: truths.clone() }))
     };
     let mut join = Join::new(Unit::Day, task, labels, &mut read_month);
     answers.iter().for_each(|row| join.add(row).unwrap());
-    join.measure(&mut Versions::new(&mut |_| Ok(None))).unwrap()
+    let found = join.measure(&mut Versions::new(&mut |_| Ok(None))).unwrap();
+    // An hour that is held says the same, but for the features.
+    let mut hour = Hour::new(TIME_US);
+    answers.iter().for_each(|row| hour.add(row).unwrap());
+    let mut join = Join::new(Unit::Day, task, again, &mut of_month);
+    hour.answers().for_each(|answer| drop(join.add_answer(&answer).unwrap()));
+    let held = join.measure(&mut Versions::new(&mut |_| Ok(None))).unwrap();
+    for (held, found) in held.periods.iter().zip(&found.periods) {
+        assert_eq!(
+            (held.labelled, held.from_ingest, &held.realised),
+            (found.labelled, found.from_ingest, &found.realised)
+        );
+    }
+    found
 }
 
 #[test]
