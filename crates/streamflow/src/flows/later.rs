@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use streamflow_dataset::{Error, Period};
-use streamflow_model::{Labels, MISSING};
+use streamflow_model::{Labels, MISSING, Task};
 
 use super::evaluate_month::version_of;
 use crate::drift::task_of;
