@@ -163,3 +163,20 @@ fn multiclass_estimates_are_those_of_nannyml() {
     }
     comparison.finish(3 * 4);
 }
+
+#[test]
+fn isotonic_calibration_is_that_of_scikit_learn() {
+    let document: Value = serde_json::from_str(include_str!("isotonic.json")).unwrap();
+    let mut comparison = Comparison::default();
+    for case in cases(&document) {
+        let labels = numbers(&case["labels"]).iter().map(|&label| Some(label == 1.0)).collect();
+        let rows = Rows::at_threshold(labels, numbers(&case["scores"]), 0.5).unwrap();
+        let calibrator = Calibrator::isotonic(&rows);
+        for (score, expected) in numbers(&case["asked"]).into_iter().zip(case["expected"].as_array().unwrap())
+        {
+            let what = format!("{} at {score}", case["name"]);
+            comparison.near(&what, Some(calibrator.probability(score)), expected, 1e-12);
+        }
+    }
+    comparison.finish(6 * 65);
+}
