@@ -259,3 +259,29 @@ fn a_candidate_that_cannot_be_loaded_leaves_production_to_answer() {
     assert!(refused.code == 1 && refused.stderr.contains("cannot be served"), "{}", refused.stderr);
     server.stop("-TERM");
 }
+
+#[test]
+fn a_candidate_that_takes_other_features_is_given_its_own() {
+    let project = Project::with_sample(300);
+    project.ok(&["ingest", "--as-of", MONTH, &format!("drops/month_{MONTH}")]);
+    project.ok(&["train", "--as-of", MONTH]);
+    let whole = std::fs::read_to_string(project.path("streamflow.toml")).unwrap();
+    let fewer = whole.replace("  \"skips_7d\",\n", "");
+    assert_ne!(fewer, whole);
+    std::fs::write(project.path("streamflow.toml"), fewer).unwrap();
+    project.ok(&["train", "--as-of", MONTH]);
+    std::fs::write(project.path("streamflow.toml"), whole).unwrap();
+    let server = serving(&project);
+    project.ok(&["models", "canary", "2", "--share", "50%"]);
+    wait_for_share(&server, "0.5");
+    for user in &user_ids(&project, MONTH)[..50] {
+        let answer = post(&server, "/predict", "application/json", &json!({ "user_id": user }).to_string());
+        let (version, features) = match is_taken(user, 0.5) {
+            true => ("2", 13),
+            false => ("1", 14),
+        };
+        assert_eq!(answer["model"]["version"], version, "{answer}");
+        assert_eq!(answer["features_used"].as_object().unwrap().len(), features, "{answer}");
+    }
+    server.stop("-TERM");
+}
