@@ -35,6 +35,13 @@ pub fn render(text: &mut Writer, live: &LiveStatus) {
         }
     }
     all.write(text);
+    let age = |of: &'_ VersionStatus| of.reference_age_seconds(jiff::Timestamp::now());
+    let ages = live.versions.iter().filter_map(|of| Some((vec![("version", of.version.as_str())], age(of)?)));
+    text.gauges(
+        "streamflow_live_drift_reference_age_seconds",
+        "Time since the end of the snapshot that live traffic of a version is compared with.",
+        ages,
+    );
     let begun =
         live.alerts.iter().map(|(feature, count)| (vec![("feature", feature.as_str())], *count as f64));
     let help = "Times that a feature has begun to drift since the server was started.";

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::{Timestamp, ToSpan as _};
+use streamflow_dataset::Period;
 use streamflow_live::{Basis, Gates, Judge, Look, Reference, Window};
 
 /// All versions whose traffic is looked at.
@@ -99,6 +101,12 @@ impl VersionStatus {
         Some(look.at.saturating_sub(look.first?).saturating_add(1))
     }
 
+    /// Seconds since the end of the day, or the minute, of the snapshot that the reference was made of; none where its
+    /// source names none.
+    pub fn reference_age_seconds(&self, now: Timestamp) -> Option<f64> {
+        age_seconds(&self.source, now)
+    }
+
     /// Why a window is not judged, or is judged in another way than later on.
     pub fn why(&self, window: Window) -> Option<String> {
         let Some(look) = &self.look else { return Some("The first minute has not ended yet.".to_owned()) };
@@ -119,6 +127,35 @@ impl VersionStatus {
                     .to_owned(),
             ),
             _ => None,
+        }
+    }
+}
+
+/// Seconds since the end of the first date or time that a source names.
+fn age_seconds(source: &str, now: Timestamp) -> Option<f64> {
+    let mut words = source.split([' ', ',']).map(|word| word.trim_end_matches(':'));
+    let period: Period = words.find_map(|word| word.parse().ok())?;
+    let length = if period.day().is_some() { 24 } else { 0 };
+    let end = period.timestamp()?.checked_add(length.hours()).ok()?;
+    Some(now.duration_since(end).as_secs_f64().max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_as_old_as_the_end_of_its_snapshot() {
+        let now: Timestamp = "2024-02-02T12:00:00Z".parse().unwrap();
+        let newest = "the snapshot 2024-02-01, the newest when this version was first served: that of 2024-01-31 is not there";
+        for (source, expected) in [
+            ("the training snapshot 2024-01-31", Some(36.0 * 3600.0)),
+            (newest, Some(12.0 * 3600.0)),
+            ("the training snapshot 2024-02-02T11:30", Some(1800.0)),
+            ("the training snapshot 2024-02-02", Some(0.0)),
+            ("rows that nobody dated", None),
+        ] {
+            assert_eq!(age_seconds(source, now), expected, "{source}");
         }
     }
 }

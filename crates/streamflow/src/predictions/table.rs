@@ -92,7 +92,7 @@ impl Group {
             Some(entity) => entity_hash(0, entity.as_bytes()),
             None => entity_hash(1, format!("{:?}", row.values).as_bytes()),
         };
-        if hash % self.one_of != 0 {
+        if !hash.is_multiple_of(self.one_of) {
             return;
         }
         let kept = self.rows.entry(hash).or_insert_with(|| (i64::MIN, Vec::new()));
@@ -102,7 +102,7 @@ impl Group {
         while self.rows.len() > most {
             self.one_of *= 2;
             let one_of = self.one_of;
-            self.rows.retain(|hash, _| hash % one_of == 0);
+            self.rows.retain(|hash, _| hash.is_multiple_of(one_of));
         }
     }
 }

@@ -70,7 +70,7 @@ impl Sample {
             let levels = row.shape.features.iter().map(|(_, is_number)| (!is_number).then(Levels::default));
             self.levels = levels.collect();
         }
-        if mixed(place) % self.one_of != 0 {
+        if !mixed(place).is_multiple_of(self.one_of) {
             return;
         }
         let value = |(feature, levels): (usize, &mut Option<Levels>)| match (row.values.get(feature), levels)
@@ -82,7 +82,7 @@ impl Sample {
         self.rows.push((place, self.levels.iter_mut().enumerate().map(value).collect()));
         while self.rows.len() > self.most {
             self.one_of *= 2;
-            self.rows.retain(|(place, _)| mixed(*place) % self.one_of == 0);
+            self.rows.retain(|(place, _)| mixed(*place).is_multiple_of(self.one_of));
         }
     }
 

@@ -31,7 +31,10 @@ fn answer(shape: &Arc<Shape>, number: usize, probabilities: &[f64]) -> Logged {
         score: number as f64 / 1000.0,
         prediction: None,
         probabilities: probabilities.into(),
-        values: vec![Cell::Number(number as f64), Cell::Text(if number % 2 == 0 { "a" } else { "b" }.into())],
+        values: vec![
+            Cell::Number(number as f64),
+            Cell::Text(if number.is_multiple_of(2) { "a" } else { "b" }.into()),
+        ],
     }
 }
 
@@ -88,10 +91,12 @@ fn of_a_month_and_a_sent_label_the_newer_counts() {
 fn several_classes_are_measured_by_all_their_probabilities() {
     let (with, without) = (shape(&["basic", "plus"]), shape(&[]));
     let mut answers: Vec<Logged> = (0..40)
-        .map(|number| answer(&with, number, if number % 4 == 0 { &[0.25, 0.75] } else { &[0.75, 0.25] }))
+        .map(|number| {
+            answer(&with, number, if number.is_multiple_of(4) { &[0.25, 0.75] } else { &[0.75, 0.25] })
+        })
         .collect();
     answers.push(answer(&without, 40, &[]));
-    let class = |number: usize| Truth::Class(if number % 4 == 0 { "plus" } else { "basic" }.into());
+    let class = |number: usize| Truth::Class(if number.is_multiple_of(4) { "plus" } else { "basic" }.into());
     let mut labels: Vec<Taken> = (0..40).map(|number| sent(number, class(number), 1)).collect();
     labels[1].label.truth = Truth::Class("premium".into());
     let found = measured(Task::Multiclass, &answers, labels, &[]);
@@ -126,7 +131,7 @@ fn numbers_are_measured_by_their_errors() {
 fn labelled_answers_that_are_not_like_the_others_are_told_by_what_differs() {
     let shape = shape(&[]);
     let answers: Vec<Logged> = (0..1000).map(|number| answer(&shape, number, &[])).collect();
-    let label = |number: usize| sent(number, Truth::Number((number % 3 == 0).into()), 1);
+    let label = |number: usize| sent(number, Truth::Number((number.is_multiple_of(3)).into()), 1);
     // The lower half, whose score and hours are lower; plans are spread evenly.
     let early = measured(Task::Binary, &answers, (0..500).map(label).collect(), &[]);
     let period = &early.periods[0];
