@@ -1,9 +1,10 @@
 //! Samples as an exposition in the text format: what a federation endpoint answers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use streamflow_gotext::shortest;
+use streamflow_gotext::{Escaping, shortest};
 
 use crate::line::{family_name, series};
 
@@ -11,14 +12,21 @@ use crate::line::{family_name, series};
 /// `# TYPE name untyped`; within a family the order of [`TextEncoder::sample`] is kept.
 #[derive(Debug, Default)]
 pub struct TextEncoder {
+    escaping: Escaping,
     families: BTreeMap<String, String>,
 }
 
 impl TextEncoder {
-    /// Without a sample.
+    /// Without a sample; names of any text are written in quotes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for a reader who wants names spelled so.
+    #[must_use]
+    pub fn with_escaping(escaping: Escaping) -> Self {
+        Self { escaping, ..Self::default() }
     }
 
     /// Adds a value of the series `name{labels}`; `labels` are written in the order given, a pair `__name__` among them
@@ -30,6 +38,10 @@ impl TextEncoder {
         value: f64,
         timestamp_ms: Option<i64>,
     ) {
+        let name = &*self.escaping.escape(name);
+        let labels = labels.into_iter().map(|(label, value)| (self.escaping.escape(label), value));
+        let labels: Vec<(Cow<str>, &str)> = labels.collect();
+        let labels = labels.iter().map(|(label, value)| (&**label, *value));
         if !self.families.contains_key(name) {
             let mut head = "# TYPE ".to_owned();
             family_name(name, &mut head);
@@ -73,5 +85,8 @@ mod tests {
         );
         assert_eq!(encoder.finish(), expected);
         assert_eq!(TextEncoder::new().finish(), "");
+        let mut encoder = TextEncoder::with_escaping(Escaping::Underscores);
+        encoder.sample("a.b", [("c", "d"), ("e.f", "g.h")], 1.0, None);
+        assert_eq!(encoder.finish(), "# TYPE a_b untyped\na_b{c=\"d\",e_f=\"g.h\"} 1\n");
     }
 }

@@ -1,5 +1,7 @@
 //! The two text formats, and the headers that name them.
 
+use streamflow_gotext::Escaping;
+
 /// The two text formats of a scrape and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -82,6 +84,30 @@ impl Format {
         if open_metrics > 0.0 && open_metrics >= classic { Format::OpenMetrics } else { Format::Text }
     }
 
+    /// How the reader of a text wants names spelled that are not of the old kind, by its `Accept` header: what the most
+    /// wanted type up to `text/plain` says, underscores where none does.
+    #[must_use]
+    pub fn accepted_escaping(accept: &str) -> Escaping {
+        let parameter = |range: &str, name: &str| {
+            let pairs = range.split(';').skip(1).filter_map(|pair| pair.trim().split_once('='));
+            let value = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned());
+            value.last().unwrap_or_default()
+        };
+        let mut ranges: Vec<(f64, &str)> =
+            accept.split(',').map(|range| (parameter(range, "q").parse().unwrap_or(1.0), range)).collect();
+        ranges.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let mut escaping = Escaping::Underscores;
+        for (_, range) in ranges {
+            escaping = Escaping::of(&parameter(range, "escaping")).unwrap_or(escaping);
+            let media_type = range.split(';').next().unwrap_or_default().trim();
+            let version = parameter(range, "version");
+            if media_type == "text/plain" && matches!(version.as_str(), "" | "0.0.4" | "1.0.0") {
+                break;
+            }
+        }
+        escaping
+    }
+
     /// The `Content-Type` of the text.
     #[must_use]
     pub fn content_type(self) -> &'static str {
@@ -95,6 +121,29 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // What a Prometheus 3.5 answers at /federate.
+    #[test]
+    fn the_accept_header_says_how_names_are_spelled() {
+        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+                            text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, expected) in [
+            ("", Escaping::Underscores),
+            ("*/*", Escaping::Underscores),
+            ("text/plain;version=1.0.0", Escaping::Underscores),
+            ("text/plain;escaping=nonsense", Escaping::Underscores),
+            ("text/plain; escaping=dots", Escaping::Dots),
+            ("*/*;escaping=values", Escaping::Values),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=dots;q=0.1,text/plain;escaping=values",
+                Escaping::Values,
+            ),
+            (prometheus_3, Escaping::AllowUtf8),
+        ] {
+            assert_eq!(Format::accepted_escaping(accept), expected, "{accept}");
+        }
+    }
 
     #[test]
     fn the_content_type_is_strict() {

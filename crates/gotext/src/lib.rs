@@ -2,7 +2,7 @@
 //! templates have them.
 //!
 //! What it is: pure functions between text and values, judged by Go's `strconv`, `path/filepath`,
-//! `regexp` and `encoding/json` and by Prometheus's `model.Duration` and template functions. What it is not: it knows no format of
+//! `regexp` and `encoding/json` and by Prometheus's `model.Duration`, `model.EscapeName` and template functions. What it is not: it knows no format of
 //! which these texts are a part, and reads no file.
 //!
 //! Vocabulary: the *shortest* digits are the fewest that read back as the same number; a *general* number is Go's
@@ -25,6 +25,7 @@
 
 mod duration;
 mod error;
+mod escaping;
 mod glob;
 mod number;
 mod quote;
@@ -33,6 +34,7 @@ mod size;
 
 pub use duration::{format_duration_ms, humanize_duration, parse_duration_ms};
 pub use error::Error;
+pub use escaping::{Escaping, is_legacy_name};
 pub use glob::Glob;
 pub use number::{
     Shortest, exponential, fixed, general, hexadecimal, open_metrics, parse_decimal, parse_float, parse_int,

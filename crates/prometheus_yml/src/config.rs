@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use streamflow_gotext::{parse_duration_ms, parse_size};
+use streamflow_gotext::{Escaping, parse_duration_ms, parse_size};
 
 use crate::discovery::{Discovery, DiscoveryClients};
 use crate::http_settings::HttpSettings;
 use crate::keys::Place;
 use crate::nulls;
-use crate::protocol::{Escaping, ScrapeProtocol};
+use crate::protocol::ScrapeProtocol;
 use crate::relabel::Relabel;
 use crate::shown::without_secrets;
 use crate::yaml::{Tree, first_document};

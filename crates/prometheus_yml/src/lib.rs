@@ -39,7 +39,7 @@ pub use config::{
 };
 pub use discovery::{Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup};
 pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig};
-pub use protocol::{Escaping, ScrapeProtocol};
+pub use protocol::ScrapeProtocol;
 pub use relabel::{LabelMap, Relabel, relabel};
 pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};
 pub use target_file::parse_targets;

@@ -1,6 +1,7 @@
 //! What a target is asked for: formats, and which names they may hold.
 
 use serde::Deserialize;
+use streamflow_gotext::Escaping;
 
 /// A format that targets are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,31 +44,6 @@ impl TryFrom<String> for ScrapeProtocol {
     }
 }
 
-/// How a target is asked to spell names that are not letters, digits and `_`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub enum Escaping {
-    /// As they are, in quotes.
-    #[default]
-    AllowUtf8,
-    Underscores,
-    Dots,
-    Values,
-}
-
-impl Escaping {
-    /// The word in a request's `Accept`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AllowUtf8 => "allow-utf-8",
-            Self::Underscores => "underscores",
-            Self::Dots => "dots",
-            Self::Values => "values",
-        }
-    }
-}
-
 /// Which names a job takes, as the keys of `global` or of the job say it; empty where one does not.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NameSchemes<'a> {
@@ -89,16 +65,10 @@ impl NameSchemes<'_> {
         let legacy = is_legacy(if self.validation.is_empty() { global.validation } else { self.validation })?;
         let implied = if is_legacy(global.validation)? { "underscores" } else { "allow-utf-8" };
         let written = [self.escaping, global.escaping, implied].into_iter().find(|text| !text.is_empty());
-        let escaping = match written.unwrap_or(implied) {
-            "allow-utf-8" => Escaping::AllowUtf8,
-            "underscores" => Escaping::Underscores,
-            "dots" => Escaping::Dots,
-            "values" => Escaping::Values,
-            other => {
-                let expected = "allow-utf-8, underscores, dots and values";
-                return Err((ESCAPING, format!("{other:?} is none of {expected}")));
-            }
-        };
+        let written = written.unwrap_or(implied);
+        let expected = "allow-utf-8, underscores, dots and values";
+        let escaping =
+            Escaping::of(written).ok_or_else(|| (ESCAPING, format!("{written:?} is none of {expected}")))?;
         if legacy && escaping == Escaping::AllowUtf8 {
             let remedy = "set metric_name_escaping_scheme to underscores";
             return Err((VALIDATION, format!("legacy names cannot be asked for as allow-utf-8, {remedy}")));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use streamflow_exposition::{Format, TextEncoder};
+use streamflow_gotext::Escaping;
 use streamflow_tsdb::{Labels, METRIC_NAME, Matcher, Samples, is_stale};
 
 use super::error::{self, ApiError, ErrorKind};
@@ -14,16 +15,21 @@ use super::series::selectors;
 use crate::{Handle, now_ms};
 
 /// `GET /federate?match[]=…`
-pub async fn federate(State(server): State<Handle>, parameters: Parameters) -> Response {
+pub async fn federate(State(server): State<Handle>, headers: HeaderMap, parameters: Parameters) -> Response {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let escaping = Format::accepted_escaping(&accept.collect::<Vec<_>>().join(","));
     let result = async {
         parameters.well_formed()?;
         let selectors = selectors(&parameters)?;
         let worker = server.clone();
-        let work = move |_: &_| newest_samples(&worker, &selectors, now_ms());
+        let work = move |_: &_| newest_samples(&worker, &selectors, now_ms(), escaping);
         server.in_query_slot(work).await
     };
     match result.await {
-        Ok(text) => ([(header::CONTENT_TYPE, Format::Text.content_type())], text).into_response(),
+        Ok(text) => {
+            let content_type = format!("{}; escaping={}", Format::Text.content_type(), escaping.as_str());
+            ([(header::CONTENT_TYPE, content_type)], text).into_response()
+        }
         Err(ApiError { kind: ErrorKind::BadData, message }) => {
             error::plain(StatusCode::BAD_REQUEST, &message)
         }
@@ -35,7 +41,12 @@ pub async fn federate(State(server): State<Handle>, parameters: Parameters) -> R
 }
 
 /// The samples that an instant query at `now_ms` finds: not older than the lookback, and not of series that have ended.
-fn newest_samples(server: &Handle, selectors: &[Vec<Matcher>], now_ms: i64) -> Result<String, ApiError> {
+fn newest_samples(
+    server: &Handle,
+    selectors: &[Vec<Matcher>],
+    now_ms: i64,
+    escaping: Escaping,
+) -> Result<String, ApiError> {
     // The lookback is open on its left.
     let min_ms = now_ms - server.0.engine_options.lookback_ms + 1;
     let external = server.applied().external_labels.clone();
@@ -50,7 +61,7 @@ fn newest_samples(server: &Handle, selectors: &[Vec<Matcher>], now_ms: i64) -> R
             }
         }
     }
-    let mut encoder = TextEncoder::new();
+    let mut encoder = TextEncoder::with_escaping(escaping);
     for (labels, (timestamp, value)) in &newest {
         if labels.get(METRIC_NAME).is_some() {
             let exposed = exposed_labels(labels, &external);

@@ -106,7 +106,7 @@ impl Parameters {
             return Ok(default);
         }
         parse_time(text).map_err(|reason| {
-            ApiError::invalid_parameter(name, &format!("Invalid time value for '{name}': {reason}"))
+            ApiError::invalid_parameter(name, &format!("invalid time value for '{name}': {reason}"))
         })
     }
 

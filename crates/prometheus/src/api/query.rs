@@ -72,7 +72,11 @@ pub async fn range(State(server): State<Handle>, parameters: Parameters) -> Answ
     run(server, request, end_ms, move |server, request, budget| {
         let engine = &request.engine;
         let query = Query::parse(engine, &request.text)?;
-        Ok(query.range(engine, &server.0.db, grid, &|| budget.stop())?)
+        let answer = query.range(engine, &server.0.db, grid, &|| budget.stop());
+        answer.map_err(|error| match error {
+            streamflow_promql::Error::BadData(reason) => ApiError::invalid_parameter("query", &reason),
+            other => other.into(),
+        })
     })
     .await
 }

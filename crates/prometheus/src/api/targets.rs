@@ -10,7 +10,7 @@ use super::error::ApiError;
 use super::json;
 use super::parameters::Parameters;
 use crate::Handle;
-use crate::scrape::Metadata;
+use crate::scrape::{Metadata, TargetMetadata};
 
 /// `GET /api/v1/targets`
 pub async fn targets(State(server): State<Handle>, parameters: Parameters) -> Answer {
@@ -36,7 +36,10 @@ pub async fn targets(State(server): State<Handle>, parameters: Parameters) -> An
 
 /// `GET /api/v1/targets/metadata`
 pub async fn targets_metadata(State(server): State<Handle>, parameters: Parameters) -> Answer {
-    let limit = number(&parameters, "limit")?.unwrap_or(usize::MAX);
+    let limit = match parameters.get("limit") {
+        "0" => 0,
+        _ => number(&parameters, "limit")?.unwrap_or(usize::MAX),
+    };
     let metric = parameters.get("metric");
     let matchers = match parameters.get("match_target") {
         "" => Vec::new(),
@@ -49,7 +52,7 @@ pub async fn targets_metadata(State(server): State<Handle>, parameters: Paramete
         let value = |name| entry.target.get(name).unwrap_or_default();
         matchers.iter().all(|matcher| matcher.matches(value(matcher.name())))
     });
-    metadata.truncate(limit);
+    metadata.truncate(whole_targets(&metadata, limit));
     Ok(Success::with(|out| {
         out.push(b'[');
         json::list(out, &metadata, |out, entry| {
@@ -67,6 +70,12 @@ pub async fn targets_metadata(State(server): State<Handle>, parameters: Paramete
         out.push(b']');
     })
     .into_response())
+}
+
+/// How many entries there are up to the end of the target in which the limit is reached: no target is told in part.
+fn whole_targets(entries: &[TargetMetadata], limit: usize) -> usize {
+    let is_new = |at: usize| at == 0 || entries[at].target != entries[at - 1].target;
+    (limit..entries.len()).find(|at| is_new(*at)).unwrap_or(entries.len())
 }
 
 /// `GET /api/v1/metadata`: what all targets say of a metric, each different saying once.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use streamflow_exposition::{Event, Format, MetricType, Parser, Sample, UnknownFormat};
-use streamflow_gotext::{open_metrics, parse_float};
+use streamflow_gotext::{is_legacy_name, open_metrics, parse_float};
 use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, ScrapeProtocol, relabel};
 use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
 
@@ -315,13 +315,9 @@ impl Typed<'_> {
 
 /// Refuses names that Prometheus 2 did not know, where the job says so.
 fn check_legacy(labels: &LabelMap) -> Result<(), String> {
-    let plain = |text: &str, colons: bool| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':';
-        !text.is_empty() && text.chars().all(allowed) && !text.starts_with(|c: char| c.is_ascii_digit())
-    };
     for (name, value) in labels {
         let (text, is_metric) = if name == METRIC_NAME { (value, true) } else { (name, false) };
-        if !plain(text, is_metric) {
+        if !is_legacy_name(text) || (!is_metric && text.contains(':')) {
             let what = if is_metric { "metric" } else { "label" };
             return Err(format!(
                 "{what} name {:?} is none that metric_name_validation_scheme: legacy takes",

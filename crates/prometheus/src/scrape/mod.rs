@@ -15,6 +15,7 @@ mod target;
 
 pub use metadata::Metadata;
 pub use scraper::{Handle, Scraper};
+pub use status::TargetMetadata;
 
 #[cfg(test)]
 mod tests;
