@@ -85,3 +85,73 @@ fn texts_are_replaced_and_found_as_in_templates() {
         );
     }
 }
+
+mod properties {
+    use proptest::prelude::*;
+    use streamflow_gotext::Regex;
+
+    const PIECES: [&str; 40] = [
+        "a",
+        "K",
+        "é",
+        ".",
+        "*",
+        "+",
+        "?",
+        "{2}",
+        "{,2}",
+        "{",
+        "}",
+        "(",
+        "(?:",
+        "(?i)",
+        "(?P<n>",
+        "(?<",
+        ")",
+        "|",
+        "[",
+        "[^",
+        "]",
+        "-",
+        "&&",
+        "^",
+        "$",
+        "\\",
+        "\\w",
+        "\\W",
+        "\\b",
+        "\\Q",
+        "\\E",
+        "\\pL",
+        "\\p{^Greek}",
+        "\\x{",
+        "41",
+        "[:alpha:]",
+        ":",
+        "\\1",
+        "\u{10ffff}",
+        "(?s-i:",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_pattern_is_an_error_or_matches_the_same_anchored(
+            pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12),
+            text in "[aAkKé🙂\n.\\-]{0,6}",
+            template in "[a$1{}n_é ]{0,8}",
+        ) {
+            let pattern = pieces.concat();
+            if let Ok(regex) = Regex::new(&pattern) {
+                prop_assert_eq!(regex.captures(&text).is_some(), regex.is_match(&text));
+                prop_assert!(regex.count(&text) > 0 || regex.replace_all(&text, &template) == text);
+                let matcher = Regex::matcher(&pattern).unwrap();
+                // A quotation that is not ended takes the anchor behind it for text, as in Go.
+                let anchored = Regex::anchored(&pattern);
+                prop_assert!(anchored.is_ok() || pattern.contains("\\Q"), "{}", pattern);
+                if let Ok(anchored) = anchored {
+                    prop_assert_eq!(matcher.is_match(&text), anchored.is_match(&text), "{}", pattern);
+                }
+            }
+        }
+    }
+}

@@ -67,7 +67,6 @@ impl Configuration {
             external_labels: global.external_labels.clone(),
             external_url: external_url.trim_end_matches('/').to_owned(),
             notify: receivers(&prometheus, settings.alert_webhook.as_ref())?,
-            ..rules::Settings::default()
         };
         let remote_write = senders(&prometheus)?;
         Ok(Self { prometheus, rules, remote_write, text, warnings })

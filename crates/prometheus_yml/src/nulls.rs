@@ -160,7 +160,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Map<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        while let Some((_, value)) = self.pairs.next() {
+        for (_, value) in self.pairs.by_ref() {
             if !value.is_null() {
                 self.value = Some(value);
                 break;

@@ -55,7 +55,7 @@ impl Counters {
 /// Whom to ask for what.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Question {
-    Http(HttpDiscovery),
+    Http(Box<HttpDiscovery>),
     Dns(DnsDiscovery),
 }
 

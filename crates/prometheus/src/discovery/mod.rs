@@ -43,7 +43,7 @@ impl Finder {
         for pattern in discovery.file_sd_configs.iter().flat_map(|files| &files.files) {
             targets.extend(self.files.targets(pattern, counters));
         }
-        let http = discovery.http_sd_configs.iter().cloned().map(asking::Question::Http);
+        let http = discovery.http_sd_configs.iter().cloned().map(Box::new).map(asking::Question::Http);
         let dns = discovery.dns_sd_configs.iter().cloned().map(asking::Question::Dns);
         for question in http.chain(dns) {
             targets.extend(self.answer(question, counters));

@@ -100,7 +100,8 @@ async fn serve(service: Service) -> SocketAddr {
         .route("/gigabyte", get(gigabyte))
         .route("/bomb", get(bomb))
         .route("/compressed", get(compressed))
-        .route("/garbage", get(|| async { b"<html>\0\x01\xff".to_vec() }))
+        .route("/garbage", get(|| async { ([("content-type", "text/plain")], b"<html>\0\x01\xff".to_vec()) }))
+        .route("/untyped", get(|| async { b"a 1\n".to_vec() }))
         .route("/twice", get(|| async { "t 1\nt 2\n" }))
         .route("/moved", get(|| async { Redirect::temporary("/metrics") }))
         .route("/round", get(|| async { Redirect::temporary("/round") }))
@@ -254,7 +255,18 @@ async fn bad_targets_are_bounded_and_named() {
     let service = Service::default();
     service.say("m 1\n");
     let address = serve(service).await;
-    let paths = ["never", "gigabyte", "bomb", "garbage", "twice", "moved", "round", "absent", "compressed"];
+    let paths = [
+        "never",
+        "gigabyte",
+        "bomb",
+        "garbage",
+        "untyped",
+        "twice",
+        "moved",
+        "round",
+        "absent",
+        "compressed",
+    ];
     let yaml =
         jobs(address, &paths).replace("scrape_interval: 200ms, scrape_timeout: 200ms", "scrape_interval: 5s");
     let running = Running::start(
@@ -278,6 +290,7 @@ async fn bad_targets_are_bounded_and_named() {
         ("gigabyte", "body size limit exceeded: more than 8388608 bytes"),
         ("bomb", "body size limit exceeded: more than 8388608 bytes"),
         ("garbage", "line 1: expected a metric name"),
+        ("untyped", "set fallback_scrape_protocol"),
         ("round", "redirect"),
         ("absent", "server returned HTTP status 404 Not Found"),
     ] {

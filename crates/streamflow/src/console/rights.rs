@@ -77,6 +77,7 @@ const PROMETHEUS: &[(&str, Right)] = &[
     ("/api/v1/query_range", Right::Ask),
     ("/api/v1/query_exemplars", Right::Ask),
     ("/api/v1/format_query", Right::Ask),
+    ("/api/v1/parse_query", Right::Ask),
     ("/api/v1/series", Right::Ask),
     ("/api/v1/labels", Right::Ask),
     ("/api/v1/write", Right::Write(Role::Admin)),

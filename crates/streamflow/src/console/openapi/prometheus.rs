@@ -69,6 +69,8 @@ static ROWS: &[Row] = &[
     ),
     Row("/api/v1/query_exemplars", GetOrForm, &[QUERY, START, END], Data("array")),
     Row("/api/v1/format_query", GetOrForm, &[QUERY], Data("string")),
+    Row("/api/v1/parse_query", GetOrForm, &[QUERY], Data("object")),
+    Row("/api/v1/scrape_pools", Get, &[], Data("object")),
     Row("/api/v1/series", GetOrForm, &[("match[]", SomeNeeded), START, END, LIMIT], Data("array")),
     Row("/api/v1/labels", GetOrForm, &[MATCH, START, END, LIMIT], Data("array")),
     Row("/api/v1/label/{name}/values", Get, &[("name", Kind::Path), MATCH, START, END, LIMIT], Data("array")),
