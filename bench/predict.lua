@@ -15,6 +15,13 @@ function request()
   return requests[next_request]
 end
 
+-- Milliseconds that a connection waits before each request.
+if os.getenv("WAIT_MS") then
+  function delay()
+    return tonumber(os.getenv("WAIT_MS"))
+  end
+end
+
 -- One line that load.py reads; the duration and the latencies are in microseconds.
 function done(summary, latency)
   local errors = summary.errors

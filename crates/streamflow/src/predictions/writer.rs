@@ -1,9 +1,8 @@
 //! The queue of rows, and the thread that writes them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,8 +14,11 @@ use super::record::{Record, Shape, columns};
 use super::{bounds, read, replaced};
 use crate::config::LogConfig;
 
-/// Rows that wait to be written.
-const QUEUE_ROWS: usize = 16_384;
+/// Rows that wait for the writer, at most.
+const QUEUE_ROWS: usize = 32_768;
+
+/// How long rows gather before the writer takes them: waking it for each would cost a request more than the row does.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Rows of a file, at most: what is held in memory.
 const FILE_ROWS: usize = 50_000;
@@ -42,22 +44,73 @@ pub struct Counts {
     pub size_bytes: AtomicU64,
 }
 
-enum Message {
-    Row(Box<Record>),
-    End,
+/// Rows on their way to the writer.
+#[derive(Default)]
+struct Queue {
+    rows: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    rows: Vec<Record>,
+    is_ended: bool,
+}
+
+impl Queue {
+    /// Whether there was room for a row. The writer is woken by the first one, and by one that leaves little room.
+    fn push(&self, record: Record) -> bool {
+        let mut waiting = self.lock();
+        let before = waiting.rows.len();
+        if before >= QUEUE_ROWS || waiting.is_ended {
+            return false;
+        }
+        waiting.rows.push(record);
+        drop(waiting);
+        if before == 0 || before == QUEUE_ROWS / 2 {
+            self.wake.notify_one();
+        }
+        true
+    }
+
+    fn end(&self) {
+        self.lock().is_ended = true;
+        self.wake.notify_one();
+    }
+
+    /// Exchanges `taken`, which is empty, for the rows that have come, and tells whether these are the last. Waits for
+    /// the first row as long as it may, and then for more while there is room.
+    fn take(&self, wait: Duration, taken: &mut Vec<Record>) -> bool {
+        let until = |waiting, wait, more: fn(&mut Waiting) -> bool| {
+            self.wake.wait_timeout_while(waiting, wait, more).unwrap_or_else(PoisonError::into_inner).0
+        };
+        let is_idle = |waiting: &mut Waiting| waiting.rows.is_empty() && !waiting.is_ended;
+        let mut waiting = until(self.lock(), wait, is_idle);
+        if !waiting.rows.is_empty() {
+            let has_room = |waiting: &mut Waiting| waiting.rows.len() <= QUEUE_ROWS / 2 && !waiting.is_ended;
+            waiting = until(waiting, GATHER, has_room);
+        }
+        std::mem::swap(&mut waiting.rows, taken);
+        waiting.is_ended
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // A row is pushed whole or not at all.
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where rows are sent to. Cloning is cheap.
 #[derive(Clone)]
 pub struct Sink {
-    queue: SyncSender<Message>,
+    queue: Arc<Queue>,
     counts: Arc<Counts>,
 }
 
 impl Sink {
-    /// Sends a row; never waits.
+    /// Sends a row; never waits for the writer.
     pub fn send(&self, record: Record) {
-        if self.queue.try_send(Message::Row(Box::new(record))).is_err() {
+        if !self.queue.push(record) {
             self.counts.dropped_by_queue.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -71,14 +124,13 @@ impl Sink {
 /// The thread that writes.
 pub struct Writing {
     thread: JoinHandle<()>,
-    queue: SyncSender<Message>,
+    queue: Arc<Queue>,
 }
 
 impl Writing {
     /// Writes what waits and ends.
     pub fn end(self) {
-        // The thread has gone where nobody takes the message.
-        let _ = self.queue.send(Message::End);
+        self.queue.end();
         if self.thread.join().is_err() {
             tracing::error!("the writer of the log of predictions panicked");
         }
@@ -93,7 +145,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
     std::fs::create_dir_all(folder).with_context(|| {
         format!("cannot create the folder {} of the log of predictions", folder.display())
     })?;
-    let (queue, rows) = sync_channel(QUEUE_ROWS);
+    let queue = Arc::new(Queue::default());
     let counts = Arc::new(Counts::default());
     let mut writer = Writer {
         folder: folder.to_path_buf(),
@@ -107,6 +159,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
         merging: Merging::default(),
     };
     let thread = std::thread::Builder::new().name("prediction-log".to_owned());
+    let rows = queue.clone();
     let thread = thread.spawn(move || writer.run(&rows)).context("cannot start the writer of predictions")?;
     Ok((Sink { queue: queue.clone(), counts }, Writing { thread, queue }))
 }
@@ -127,10 +180,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, rows: &Receiver<Message>) {
+    fn run(&mut self, queue: &Queue) {
         read::remove_unfinished(&self.folder);
         self.end_cut_off();
         let flush = Duration::from_secs(u64::from(self.config.flush_seconds.get()));
+        let mut rows = Vec::new();
         loop {
             self.keep_bounds();
             let wait = match (self.merging.is_busy(), self.waiting.is_empty()) {
@@ -138,13 +192,14 @@ impl Writer {
                 (false, true) => BOUNDS_EVERY,
                 (false, false) => flush.saturating_sub(self.since.elapsed()),
             };
-            match rows.recv_timeout(wait) {
-                Ok(Message::Row(record)) => self.take(*record),
-                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => {
-                    self.write();
-                    return;
-                }
-                Err(RecvTimeoutError::Timeout) => self.merge(),
+            let is_ended = queue.take(wait, &mut rows);
+            if rows.is_empty() && !is_ended {
+                self.merge();
+            }
+            rows.drain(..).for_each(|record| self.take(record));
+            if is_ended {
+                self.write();
+                return;
             }
             if !self.waiting.is_empty() && self.since.elapsed() >= flush {
                 self.write();
