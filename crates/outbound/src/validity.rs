@@ -91,6 +91,25 @@ mod tests {
     }
 
     #[test]
+    fn damaged_certificates_are_read_or_none() {
+        use rustls::pki_types::CertificateDer;
+        use rustls::pki_types::pem::PemObject as _;
+
+        let pem = include_str!("verifier/certificates/itself.pem");
+        let whole = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec();
+        let (first, last) = validity(&whole).unwrap();
+        assert_eq!(last - first, 36_500 * 86_400);
+        for at in 0..whole.len() {
+            assert_eq!(validity(&whole[..at]), None, "{at}");
+            for value in [0, 0x7f, 0x80, 0x84, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                let _ = validity(&damaged);
+            }
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_certificate() {
         for bytes in
             [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0], &[0x30, 2, 0x30, 0]]

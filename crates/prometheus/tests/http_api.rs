@@ -10,6 +10,8 @@ mod expressions;
 mod fixture;
 #[path = "http_api/http.rs"]
 mod http;
+#[path = "http_api/intervals.rs"]
+mod intervals;
 #[path = "http_api/remote_write_2.rs"]
 mod remote_write_2;
 #[path = "http_api/scenarios.rs"]

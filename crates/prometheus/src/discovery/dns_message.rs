@@ -160,6 +160,25 @@ mod tests {
         assert_eq!(records(&circle, 7, SRV), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_none(
+            body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80),
+            flipped in 12_usize..90,
+            value: u8,
+        ) {
+            for kind in [A, AAAA, SRV, MX, NS] {
+                let head = [0, 7, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
+                let _ = records(&[&head[..], &body].concat(), 7, kind);
+                let mut damaged = answer();
+                if let Some(byte) = damaged.get_mut(flipped) {
+                    *byte = value;
+                }
+                let _ = records(&damaged, 7, kind);
+            }
+        }
+    }
+
     #[test]
     fn texts_that_are_no_names() {
         for text in ["", "a..b", &"a".repeat(64), &"abc.".repeat(70)] {
