@@ -92,12 +92,23 @@ impl Tree {
 
 fn unknown(name: &str, place: Place) -> String {
     let known = place.keys().filter(|key| key.meaning != Meaning::Unread).map(|key| key.name);
-    let nearest = known.map(|key| (strsim::damerau_levenshtein(name, key), key)).min();
+    // The same words in another order are as near as a letter.
+    let distance = |key: &str| match words(key) == words(name) {
+        true => 1,
+        false => strsim::damerau_levenshtein(name, key),
+    };
+    let nearest = known.map(|key| (distance(key), key)).min();
     let remedy = match nearest {
         Some((distance, key)) if distance <= 3 => format!("did you mean {key}?"),
         _ => "remove it".to_owned(),
     };
     format!("unknown key {name:?} in {}, {remedy}", place.name())
+}
+
+fn words(key: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = key.split('_').collect();
+    words.sort_unstable();
+    words
 }
 
 impl<'de> Deserialize<'de> for Tree {

@@ -87,6 +87,11 @@ const SHARED: &[(&str, Verdict)] = &[
     ),
     ("scrape_configs:\n- job_name: a\n  metric_path: /x\n", Bad(3, "did you mean metrics_path?")),
     ("scrape_configs:\n- job_name: a\n  honor_labels: maybe\n", Bad(3, "")),
+    (
+        "scrape_configs:\n- job_name: a\n  scrape_fallback_protocol: PrometheusText0.0.4\n",
+        Bad(3, "did you mean fallback_scrape_protocol?"),
+    ),
+    ("scrape_configs:\n- null\n", Bad(1, "an entry of scrape_configs is empty")),
     ("scrape_configs:\n- job_name: a\n  sample_limit: -5\n", Bad(3, "")),
     ("scrape_configs:\n- job_name: a\n  body_size_limit: 10\n", Bad(3, "not a size: \"10\"")),
     ("scrape_configs:\n- job_name: a\n  static_configs:\n  - targets: b\n", Bad(4, "")),
