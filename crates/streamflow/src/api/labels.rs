@@ -148,7 +148,7 @@ impl Desk {
         let text = |name: &str| match given.get(name) {
             None | Some(Json::Null) => Ok(None),
             Some(Json::Text(text)) if !text.is_empty() => Ok(Some(text.to_string())),
-            Some(other) => Err(format!("{name} is {}; expected a text", other.shown())),
+            Some(other) => Err(format!("{name} is {}; expected a text that is not empty", other.shown())),
         };
         let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
         let truth = self.truth(given.get("label"))?;
@@ -187,6 +187,9 @@ impl Desk {
             (Task::Binary, Some(Json::Bool(value))) => Ok(Truth::Number(f64::from(u8::from(*value)))),
             (Task::Binary, Some(Json::Integer(0))) => Ok(Truth::Number(0.0)),
             (Task::Binary, Some(Json::Integer(1))) => Ok(Truth::Number(1.0)),
+            (Task::Binary, Some(Json::Number(number))) if *number == 0.0 || *number == 1.0 => {
+                Ok(Truth::Number(*number))
+            }
             (Task::Regression, Some(Json::Integer(number))) => Ok(Truth::Number(*number as f64)),
             (Task::Regression, Some(Json::Number(number))) if number.is_finite() => {
                 Ok(Truth::Number(*number))
@@ -277,7 +280,7 @@ mod tests {
                 r#"{"user_id":"a","time":"yesterday","label":1}"#,
                 "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
             ),
-            (r#"{"request_id":5,"label":1}"#, "request_id is the integer 5; expected a text"),
+            (r#"{"request_id":5,"label":1}"#, "request_id is the integer 5; expected a text that is not empty"),
             (
                 r#"{"request":"r","label":1}"#,
                 "\"request\" is no field; expected request_id, user_id, time and label",

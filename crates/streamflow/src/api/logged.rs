@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use streamflow_dataset::Period;
 use streamflow_model::{Answer, FeatureValue, Kind, Task, largest};
 
 use super::observed::{Asked, ObservedRow, Observer};
 use crate::predictions::{Cell, Naming, Record, Shape, Sink};
 use crate::serving::Serving;
+
+/// Versions that are remembered: those in production, of a canary and of a shadow, and the ones before them.
+const MOST_SHAPES: usize = 6;
 
 /// Sends a share of the answers to the log.
 pub struct Logging {
@@ -22,8 +25,8 @@ pub struct Logging {
 /// Makes rows of the log.
 pub struct Recorder {
     naming: Naming,
-    /// Of the version and the snapshot that were served last.
-    shape: ArcSwapOption<(Period, Arc<Shape>)>,
+    /// Of the versions and the snapshots that were served last, the newest first.
+    shapes: ArcSwap<Vec<(Period, Arc<Shape>)>>,
 }
 
 impl Logging {
@@ -46,7 +49,7 @@ impl Recorder {
     /// Entities stand in the rows as they are named here.
     #[must_use]
     pub fn new(naming: Naming) -> Self {
-        Self { naming, shape: ArcSwapOption::empty() }
+        Self { naming, shapes: ArcSwap::default() }
     }
 
     /// The row of an answer; none where there was none.
@@ -75,10 +78,11 @@ impl Recorder {
 
     /// What the rows of the served version have in common; made when another is served.
     fn shape(&self, serving: &Serving) -> Arc<Shape> {
-        if let Some((as_of, shape)) = self.shape.load().as_deref()
-            && *as_of == serving.as_of
-            && shape.version == serving.model_version
-        {
+        let known = self.shapes.load();
+        let is_it = |(as_of, shape): &&(Period, Arc<Shape>)| {
+            *as_of == serving.as_of && shape.version == serving.model_version
+        };
+        if let Some((_, shape)) = known.iter().find(is_it) {
             return shape.clone();
         }
         let features = serving.model.schema().features.iter();
@@ -94,7 +98,9 @@ impl Recorder {
                 .map(|found| (found.name.clone(), matches!(found.kind, Kind::Numerical)))
                 .collect(),
         });
-        self.shape.store(Some(Arc::new((serving.as_of, shape.clone()))));
+        let before = known.iter().take(MOST_SHAPES - 1).cloned();
+        let newest = (serving.as_of, shape.clone());
+        self.shapes.store(Arc::new(std::iter::once(newest).chain(before).collect()));
         shape
     }
 }

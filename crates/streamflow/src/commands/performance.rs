@@ -48,6 +48,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 fn text(later: &Later, task: Task, is_part: bool) -> String {
+    if later.periods.is_empty() && is_part {
+        return "No answer of that time is kept; without --last all that are kept are measured.".to_owned();
+    }
     if later.periods.is_empty() {
         return "No answer is kept; [log] enabled = true keeps those from the server's next start on."
             .to_owned();

@@ -8,6 +8,9 @@ use crate::random::hex;
 
 /// The variable with the key of hashed entities.
 const KEY: &str = "STREAMFLOW_LOG_KEY";
+/// What a key is told apart by: no entity is empty, so this is the hash of none.
+const FINGERPRINT: &[u8] = b"";
+const FINGERPRINT_BYTES: usize = 8;
 /// Bytes of a block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 /// Fewest bytes of a key that is not guessed.
@@ -42,6 +45,14 @@ impl Naming {
                     "log.entity is \"hashed\", and {KEY} has no key; set it, or say \"clear\" or \"none\""
                 ),
             },
+        }
+    }
+
+    /// What tells the key apart from others without telling it; none where entities are not hashed.
+    pub fn fingerprint(&self) -> Option<String> {
+        match self {
+            Self::Hashed(key) => hmac(key, FINGERPRINT).get(..FINGERPRINT_BYTES).map(hex),
+            Self::Clear | Self::Left => None,
         }
     }
 

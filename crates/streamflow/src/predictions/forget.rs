@@ -6,11 +6,15 @@ use std::sync::Arc;
 use super::entity::Naming;
 use super::read::{Window, files, read_file};
 use super::record::{Cell, Record, Shape};
-use super::replaced;
 use super::writer::write_file;
+use super::{keys, replaced};
 
 /// The rows of an entity.
+///
+/// # Errors
+/// A damaged file; entities that were hashed by another key.
 pub fn count(folder: &Path, entity: &str, naming: &Naming) -> anyhow::Result<u64> {
+    keys::check(folder, naming)?;
     let name = naming.of_entity(entity);
     let mut rows = 0;
     for path in files(folder, Window::ALL)? {

@@ -11,6 +11,7 @@ mod again;
 mod bounds;
 mod entity;
 mod forget;
+mod keys;
 mod merge;
 mod read;
 mod record;

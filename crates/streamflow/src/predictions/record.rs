@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamflow_dataset::{OutputColumn, OutputType};
 
 /// What all rows of a file have in common: the version that answered and its features.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
     pub model: String,
     pub version: String,
@@ -63,6 +63,11 @@ pub const COLUMNS: [(&str, OutputType); 10] = [
 ];
 
 impl Shape {
+    /// Whether rows of the other belong into the same file.
+    pub fn is(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(self, other) || self == other
+    }
+
     /// All columns of a file.
     pub fn columns(&self) -> Vec<(String, OutputType)> {
         let own = COLUMNS.iter().map(|(name, kind)| ((*name).to_owned(), *kind));

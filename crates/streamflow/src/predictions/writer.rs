@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use streamflow_dataset::{OutputFormat, TableWriter};
 
+use super::entity::Naming;
 use super::merge::Merging;
 use super::record::{Record, Shape, columns};
-use super::{bounds, read, replaced};
+use super::{bounds, keys, read, replaced};
 use crate::config::LogConfig;
 
 /// Rows that wait for the writer, at most.
@@ -20,8 +21,11 @@ const QUEUE_ROWS: usize = 32_768;
 /// How long rows gather before the writer takes them: waking it for each would cost a request more than the row does.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Rows of a file, at most: what is held in memory.
-const FILE_ROWS: usize = 50_000;
+/// Rows of all files that are not written yet, at most: what is held in memory.
+const HELD_ROWS: usize = 50_000;
+
+/// Versions whose rows are held at a time: those in production and of a canary, and the ones that a promotion replaces.
+const HELD_SHAPES: usize = 4;
 
 /// How long an answer is waited for between two steps of the merging.
 const MERGE_WAIT: Duration = Duration::from_millis(2);
@@ -153,6 +157,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
         counts: counts.clone(),
         waiting: Vec::new(),
         since: Instant::now(),
+        fingerprint: Naming::of(config.entity)?.fingerprint(),
         bounded: None,
         files: 0,
         is_failing: false,
@@ -168,10 +173,12 @@ struct Writer {
     folder: PathBuf,
     config: LogConfig,
     counts: Arc<Counts>,
-    /// Rows of one shape and one hour.
-    waiting: Vec<Record>,
+    /// Rows of one hour, those of a shape together.
+    waiting: Vec<Vec<Record>>,
     /// When the first of them came.
     since: Instant,
+    /// What tells the key of hashed entities apart.
+    fingerprint: Option<String>,
     /// When the bounds were last kept.
     bounded: Option<Instant>,
     files: u64,
@@ -208,29 +215,50 @@ impl Writer {
     }
 
     fn take(&mut self, record: Record) {
-        let is_other = self.waiting.first().is_some_and(|first| {
-            !Arc::ptr_eq(&first.shape, &record.shape) || first.time_us / HOUR_US != record.time_us / HOUR_US
-        });
-        if is_other || self.waiting.len() >= FILE_ROWS {
+        let hour = |record: &Record| record.time_us.div_euclid(HOUR_US);
+        let is_of_another_hour = self
+            .waiting
+            .first()
+            .and_then(|rows| rows.first())
+            .is_some_and(|first| hour(first) != hour(&record));
+        if is_of_another_hour || self.waiting.iter().map(Vec::len).sum::<usize>() >= HELD_ROWS {
+            self.write();
+        }
+        let is_like = |rows: &Vec<Record>| rows.first().is_some_and(|first| first.shape.is(&record.shape));
+        let place = self.waiting.iter().position(is_like);
+        if place.is_none() && self.waiting.len() >= HELD_SHAPES {
             self.write();
         }
         if self.waiting.is_empty() {
             self.since = Instant::now();
         }
-        self.waiting.push(record);
+        match place.and_then(|place| self.waiting.get_mut(place)) {
+            Some(rows) => rows.push(record),
+            None => self.waiting.push(vec![record]),
+        }
     }
 
-    /// Writes what waits as a file; what cannot be written is dropped and counted, and told once.
+    /// Writes what waits, a file for each shape; what cannot be written is dropped and counted, and told once.
     fn write(&mut self) {
-        let rows = std::mem::take(&mut self.waiting);
+        for rows in std::mem::take(&mut self.waiting) {
+            self.write_rows(&rows);
+        }
+    }
+
+    fn write_rows(&mut self, rows: &[Record]) {
         let Some(first) = rows.first() else { return };
         let number = rows.len() as u64;
         let path = read::path(&self.folder, first.time_us, self.files);
         self.files += 1;
-        let written = write_file(&path, &first.shape, &rows);
-        match written {
+        let noted = keys::note(&self.folder, self.fingerprint.as_deref());
+        match noted.and_then(|()| write_file(&path, &first.shape, rows)) {
             Ok(()) => {
                 self.counts.written.fetch_add(number, Ordering::Relaxed);
+                let bytes = path.metadata().map_or(0, |file| file.len());
+                self.counts.size_bytes.fetch_add(bytes, Ordering::Relaxed);
+                if self.is_failing {
+                    tracing::info!("predictions are logged again");
+                }
                 self.is_failing = false;
             }
             Err(error) => {

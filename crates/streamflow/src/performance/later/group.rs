@@ -1,6 +1,6 @@
 //! The answers of one version in one period, and what their labels say.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use streamflow_model::{Answers, Labels, MISSING, Task};
 use streamflow_performance::{EstimatedValue, Metric};
@@ -12,6 +12,7 @@ use crate::performance::estimate::{self, ErrorLearner};
 use crate::performance::evaluation::Reference;
 use crate::performance::judged::Judged;
 use crate::performance::realised::Realised;
+use crate::performance::scored::{Learning, Version};
 use crate::predictions::Logged;
 use crate::store::labels::Truth;
 
@@ -28,6 +29,8 @@ pub struct Group {
     labels: Vec<f64>,
     /// The rows whose label is that of their month, and since when it has it.
     by_month: HashMap<usize, i64>,
+    /// How many rows have their features from which snapshot.
+    snapshots: BTreeMap<String, usize>,
     sample: Sample,
 }
 
@@ -42,6 +45,7 @@ impl Group {
             probabilities: Vec::new(),
             labels: Vec::new(),
             by_month: HashMap::new(),
+            snapshots: BTreeMap::new(),
             sample: Sample::new(most),
         }
     }
@@ -51,6 +55,10 @@ impl Group {
         let place = self.scores.len();
         self.scores.push(row.score);
         self.labels.push(f64::NAN);
+        match self.snapshots.get_mut(&row.shape.as_of) {
+            Some(rows) => *rows += 1,
+            None => drop(self.snapshots.insert(row.shape.as_of.clone(), 1)),
+        }
         if self.task == Task::Multiclass {
             if self.classes.is_empty() {
                 self.classes.clone_from(&row.shape.classes);
@@ -114,6 +122,7 @@ impl Group {
         let metric = self.task.metric();
         let mut notes = Vec::new();
         let threshold = known.map_or(0.5, |known| known.version.model.threshold());
+        notes.extend(known.and_then(|known| self.learned(&known.version)));
         let judged = self.judged(threshold, &mut notes)?;
         let seed = known.map_or(0, |known| known.version.seed());
         let realised = Realised::new(&judged, None, seed)?.map(|found| found.measured.metrics);
@@ -144,6 +153,17 @@ impl Group {
         };
         found.notes.extend(found.contradiction(metric));
         Ok(found)
+    }
+
+    /// A sentence where answers are about rows that the version learned from.
+    fn learned(&self, version: &Version) -> Option<String> {
+        let learned = matches!(version.learning, Learning::Split { .. });
+        let as_of = version.as_of.to_string();
+        let rows = self.snapshots.get(&as_of).filter(|_| learned)?;
+        Some(format!(
+            "{rows} of the answers were made from {as_of}, where the version learned from most of the entities: it looks \
+             better on them than on others, which `streamflow evaluate --as-of {as_of}` leaves out."
+        ))
     }
 
     fn judged(&self, threshold: f64, notes: &mut Vec<String>) -> anyhow::Result<Judged> {

@@ -125,6 +125,25 @@ fn old_hours_and_those_over_the_size_go() {
 }
 
 #[test]
+fn answers_of_two_versions_in_turn_are_two_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sink, writing) = writer::open(dir.path(), &forever()).unwrap();
+    let of_version = |version: &str| {
+        let Shape { model, as_of, classes, features, .. } = shape().as_ref().clone();
+        Arc::new(Shape { model, version: version.into(), as_of, classes, features })
+    };
+    let shapes = ["3", "4"].map(of_version);
+    for number in 0..2_000 {
+        sink.send(row(&shapes[number % 2], TIME_US + number as i64, "a"));
+    }
+    writing.end();
+    assert_eq!(files(dir.path(), Window::ALL).unwrap().len(), 2);
+    assert_eq!(rows(dir.path(), Window::ALL).len(), 2_000);
+    let size = sink.counts().size_bytes.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(size > 1_000, "{size}");
+}
+
+#[test]
 fn a_full_queue_and_a_disk_that_takes_nothing_drop_and_count() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("predictions");
