@@ -45,12 +45,13 @@ fn service((users, key): (Values, &EntityKey)) -> Router {
         columns.into_iter().map(|(name, values)| Column { name: name.to_owned(), values }).collect();
     let frame = Frame { columns, rows: USERS as usize };
     let serving = Serving {
-        features: OnlineFeatures::for_model(&model, frame, key).expect("the model's table"),
+        features: Arc::new(OnlineFeatures::for_model(&model, frame, key).expect("the model's table")),
         model,
         model_name: "churn".to_owned(),
         model_version: "1".to_owned(),
         as_of: date(2024, 1, 31).into(),
         key: key.clone(),
+        canary: None.into(),
     };
     let served = Served::new(Some(Arc::new(serving)).into());
     api::router(ApiState::new(ApiConfig::default(), key.clone(), served, Monitoring::default()))

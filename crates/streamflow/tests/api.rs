@@ -14,6 +14,8 @@ mod front;
 mod observed;
 #[path = "api/protocols.rs"]
 mod protocols;
+#[path = "api/sent.rs"]
+mod sent;
 #[path = "api/tables.rs"]
 mod tables;
 
@@ -574,7 +576,7 @@ async fn answers_have_the_fields_the_document_names() {
     let document = client.get("/openapi.json").await.json();
     for (path, body, status) in [
         ("/predict", r#"{"user_id":"U0001"}"#, "200"),
-        ("/predict?explain=true", r#"{"user_id":"U0001"}"#, "200"),
+        ("/predict?explain=true", r#"{"user_id":"U0001","features":{"plan":null}}"#, "200"),
         ("/predict", r#"{"user_id":"?"}"#, "404"),
         ("/predict", r#"{"user_id":1}"#, "422"),
         ("/predict?explain=perhaps", r#"{"user_id":"U0001"}"#, "422"),
@@ -598,7 +600,7 @@ async fn answers_have_the_fields_the_document_names() {
             schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect();
         required.sort();
         let all = fields(&schema["properties"]);
-        let more = ["base_value", "contributions", "contributions_scale"].map(str::to_owned);
+        let more = ["base_value", "contributions", "contributions_scale", "features_sent"].map(str::to_owned);
         let optional: Vec<String> = all.iter().filter(|name| !required.contains(name)).cloned().collect();
         assert!(optional.is_empty() || optional == more, "{path} {status}: {optional:?}");
         assert_eq!(fields(&answer.json()), if is_explained { all } else { required }, "{path} {status}");
@@ -618,10 +620,17 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
         any::<f64>().prop_map(|number| number.to_string()),
         any::<u64>().prop_map(|number| number.to_string()),
         Just("null".to_owned()),
+        Just("{\"plan\":\"basic\",\"monthly_fee\":1}".to_owned()),
+        "[{\\[]\\{\"(plan|tenure_months|auto_renew|fee)\":(null|true|7|-0|1e308|\"basic\"|\"x\")\\}?\\]?",
         (1_usize..200).prop_map(|depth| "[".repeat(depth)),
         (1_usize..200).prop_map(|depth| "{\"a\":".repeat(depth)),
     ];
-    let key = prop_oneof![Just("user_id".to_owned()), Just("entities".to_owned()), "\\PC{0,10}"];
+    let key = prop_oneof![
+        Just("user_id".to_owned()),
+        Just("entities".to_owned()),
+        Just("features".to_owned()),
+        "\\PC{0,10}"
+    ];
     let object = prop::collection::vec((key, value), 0..4).prop_map(|fields| {
         let fields: Vec<String> =
             fields.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();

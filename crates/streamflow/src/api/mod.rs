@@ -28,6 +28,7 @@ mod predict_rows;
 mod protocols;
 mod request;
 mod request_id;
+mod sent;
 pub mod shadow;
 mod table_entities;
 mod tables;

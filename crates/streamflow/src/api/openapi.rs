@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::models::Models;
 use super::protocols::openapi::add_routes;
-use super::{ApiState, answer, explained, features, health, labels, metrics, predict};
+use super::{ApiState, answer, explained, features, health, labels, metrics, predict, sent};
 use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
@@ -58,6 +58,7 @@ pub fn document(key: &EntityKey, models: &Models, protocols: &[Protocol]) -> Byt
             result.insert("anyOf".to_owned(), forms);
         }
     }
+    sent::describe(&mut document);
     if models.are_files() {
         let files = models.loaded();
         features::document(&mut document, if let [one] = &files[..] { Some(one) } else { None });

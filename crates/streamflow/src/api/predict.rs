@@ -21,8 +21,9 @@ use super::exchange::{self, catch_panic};
 use super::explained::{self, Explained};
 use super::observed::{Asked, ObservedRow};
 use super::request;
+use super::sent;
 use super::tables;
-use crate::serving::{Entity, FeaturesUsed, Serving};
+use crate::serving::{Entity, FeaturesUsed, InPlace, Serving};
 
 /// A model by its place in the registry.
 #[derive(serde::Serialize, ToSchema)]
@@ -113,7 +114,7 @@ pub struct UnknownEntity<'a> {
     /// What is missing.
     error: String,
     /// Names of the features that are not known for the entity.
-    missing_features: &'a [String],
+    missing_features: Vec<&'a str>,
 }
 
 /// An entity of a batch whose features an imported model does not take.
@@ -124,6 +125,15 @@ pub struct UnpredictableEntity<'a> {
     entity: Entity<'a>,
     /// Which feature it is, and what the model takes.
     error: String,
+}
+
+impl<'a> UnknownEntity<'a> {
+    fn new(serving: &'a Serving, entity: Entity<'a>, sent: &InPlace) -> Self {
+        let error = format!("Missing features for {entity}");
+        let is_sent = |place: usize| sent.binary_search_by_key(&place, |(of, _)| *of).is_ok();
+        let names = serving.features.names().iter().enumerate().filter(|(place, _)| !is_sent(*place));
+        Self { entity, error, missing_features: names.map(|(_, name)| name.as_str()).collect() }
+    }
 }
 
 impl Serialize for UnpredictableEntity<'_> {
@@ -141,6 +151,10 @@ impl Serialize for Prediction<'_> {
         self.entity.write(&mut map)?;
         self.said.write(&mut map)?;
         map.serialize_entry("features_used", &self.features_used)?;
+        let names = self.features_used.sent();
+        if !names.is_empty() {
+            map.serialize_entry(sent::NAMES_FIELD, &names)?;
+        }
         map.serialize_entry("as_of", &self.as_of)?;
         map.serialize_entry("model", &self.model)?;
         if let Some(explained) = &self.explained {
@@ -155,23 +169,24 @@ impl Serialize for UnknownEntity<'_> {
         let mut map = serializer.serialize_map(None)?;
         self.entity.write(&mut map)?;
         map.serialize_entry("error", &self.error)?;
-        map.serialize_entry("missing_features", self.missing_features)?;
+        map.serialize_entry("missing_features", &self.missing_features)?;
         map.end()
     }
 }
 
 /// Predict for one entity.
 ///
-/// A feature that is missing for a known entity is given to the model as missing.
+/// A feature that is missing for a known entity is given to the model as missing. Features that come with the request take
+/// the place of the stored ones in its answer.
 #[utoipa::path(post, path = "/predict", tag = "predictions", request_body = crate::api::openapi::PredictRequest, responses(
     (status = 200, body = PredictionOfTwoClasses),
     (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
     (status = 401, body = ErrorBody, description = "Keys are configured, and the request has none of them"),
-    (status = 404, body = MissingFeaturesBody, description = "Nothing is known about the entity"),
+    (status = 404, body = MissingFeaturesBody, description = "Nothing is known about the entity, and the request does not send every feature"),
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
-    (status = 422, body = InvalidBody, description = "The body is malformed; or, with error alone, the entity's features are not such as an imported model takes"),
+    (status = 422, body = InvalidBody, description = "The body is malformed, or sends a feature that the model does not have or take so; or, with error alone, the entity's features are not such as an imported model takes"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
@@ -240,17 +255,18 @@ fn one(
     if let Some(file) = state.0.models.file(model)? {
         return Ok(written(&file.answer(body, &state.0.metrics, explains)?, 1024));
     }
-    let values = request::parse_predict(body, &state.0.key)?;
+    let parsed = request::parse_predict(body, &state.0.key)?;
     let served = state.0.served.load();
     let production = served.as_deref().ok_or(ApiError::NotReady)?;
-    let entity = request::entity(values, production)?;
+    let entity = request::entity(parsed.values, production)?;
     let candidate = asked.route(production, || entity.text().into_bytes().into());
     let serving = candidate.as_deref().unwrap_or(production);
-    match result(serving, state, entity, asked, explains)? {
+    let sent = sent::values(&parsed.features, None, serving, production)?;
+    match result(serving, state, Sought { entity, sent }, asked, explains)? {
         BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
         BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
             error: unknown.error,
-            missing_features: unknown.missing_features.to_vec(),
+            missing_features: unknown.missing_features.into_iter().map(str::to_owned).collect(),
         }),
         BatchResult::Unpredictable(found) => Err(ApiError::Unpredictable(found.error)),
     }
@@ -258,7 +274,8 @@ fn one(
 
 /// Predict for many entities.
 ///
-/// All predictions come from one model and one snapshot. An unknown entity is an error in its place.
+/// All predictions come from one model and one snapshot. An unknown entity is an error in its place. Features that come with
+/// the request take the place of the stored ones in the answer of their entity.
 #[utoipa::path(post, path = "/predict/batch", tag = "predictions", request_body = BatchRequest, responses(
     (status = 200, body = BatchPredictions),
     (status = 400, body = ErrorBody, description = "The body breaks off, or is not the gzip it is declared as"),
@@ -266,7 +283,7 @@ fn one(
     (status = 408, body = ErrorBody, description = "The body did not arrive in time"),
     (status = 413, body = ErrorBody, description = "The body is too large"),
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
-    (status = 422, body = InvalidBody, description = "The body is malformed, or has too many entities"),
+    (status = 422, body = InvalidBody, description = "The body is malformed, has too many entities, or sends a feature that the model does not have or take so"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
     (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
 ))]
@@ -322,17 +339,22 @@ async fn answer_many(
 }
 
 fn batch(state: &ApiState, body: &Bytes, asked: &Asked, explains: bool) -> Result<Vec<u8>, ApiError> {
-    let values = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
+    let parsed = request::parse_batch(body, &state.0.key, state.0.settings.batch_limit.get())?;
     let served = state.0.served.load();
     let production = served.as_deref().ok_or(ApiError::NotReady)?;
-    let entities = values
+    let entities = parsed
+        .values
         .into_iter()
         .enumerate()
         .map(|(index, value)| request::listed_entity(value, production, index))
         .collect::<Result<Vec<_>, _>>()?;
     let candidate = asked.route(production, || key_of_all(&entities));
     let serving = candidate.as_deref().unwrap_or(production);
-    let results = entities.into_iter().map(|entity| result(serving, state, entity, asked, explains));
+    let sent = parsed.features.iter().enumerate();
+    let sent = sent.map(|(index, members)| sent::values(members, Some(index), serving, production));
+    let mut sent = sent.collect::<Result<Vec<_>, _>>()?.into_iter();
+    let sought = entities.into_iter().map(|entity| Sought { entity, sent: sent.next().unwrap_or_default() });
+    let results = sought.map(|sought| result(serving, state, sought, asked, explains));
     let results = results.collect::<Result<Vec<_>, _>>()?;
     let size_bytes = 256 + 768 * results.len();
     let body = BatchPredictions { predictions: results, as_of: serving.as_of, model: served_model(serving) };
@@ -345,12 +367,19 @@ fn key_of_all(entities: &[Entity<'_>]) -> Cow<'static, [u8]> {
     texts.join("\n").into_bytes().into()
 }
 
+/// What a prediction is made for.
+struct Sought<'a> {
+    entity: Entity<'a>,
+    /// The features that came with the request.
+    sent: InPlace<'a>,
+}
+
 /// # Errors
 /// Contributions are asked for, and the version has none to give.
 fn result<'a>(
     serving: &'a Serving,
     state: &ApiState,
-    entity: Entity<'a>,
+    Sought { entity, sent }: Sought<'a>,
     asked: &Asked,
     explains: bool,
 ) -> Result<BatchResult<'a>, ApiError> {
@@ -359,13 +388,13 @@ fn result<'a>(
             observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
         }
     };
-    let Some(row) = serving.features.find(&entity) else {
+    let row = serving.features.find(&entity);
+    let has_all = !sent.is_empty() && sent.len() == serving.features.names().len();
+    if row.is_none() && !has_all {
         tell(&entity, None, None, 404);
-        let error = format!("Missing features for {entity}");
-        let missing_features = serving.features.names();
-        return Ok(BatchResult::Unknown(UnknownEntity { entity, error, missing_features }));
-    };
-    let features = serving.features.values(row);
+        return Ok(BatchResult::Unknown(UnknownEntity::new(serving, entity, &sent)));
+    }
+    let features = serving.features.merged(row, &sent);
     let unpredictable = |entity: Entity<'a>, error: String| {
         tell(&entity, Some(&features), None, 422);
         Ok(BatchResult::Unpredictable(UnpredictableEntity { entity, error }))
@@ -386,7 +415,7 @@ fn result<'a>(
     Ok(BatchResult::Predicted(Prediction {
         entity,
         said,
-        features_used: serving.features.used(row),
+        features_used: serving.features.used(row, sent),
         as_of: serving.as_of,
         model: served_model(serving),
         explained,

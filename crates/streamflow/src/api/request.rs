@@ -13,7 +13,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use streamflow_dataset::{EntityKey, KeyPart};
 
 use super::error::{ApiError, Invalid};
+use super::json::Json;
 use super::json_fault::fault;
+use super::sent::{self, Members};
 use crate::server::body::BodyError;
 use crate::serving::{Entity, Serving};
 
@@ -59,23 +61,35 @@ pub fn unpack(body: &[u8], limit: usize) -> Result<Bytes, ApiError> {
     Ok(unpacked.into())
 }
 
-/// The values that name the entity of a `POST /predict`, from a sound body: one for each column of the key.
-pub fn parse_predict<'a>(body: &'a [u8], key: &EntityKey) -> Result<Vec<JsonValue<'a>>, ApiError> {
-    let values = parse_fields(body, &Reader { fields: key.columns(), ..Reader::default() })?;
-    let fields = values.into_iter().zip(key.columns());
-    fields.map(|(value, column)| value.ok_or_else(|| missing(Place::of(column)))).collect()
+/// What a sound body says.
+pub struct Parsed<'a, F> {
+    /// The values that name the entity, one for each column of the key; or those that name entities, one for each.
+    pub values: Vec<JsonValue<'a>>,
+    /// The features that came with them.
+    pub features: F,
 }
 
-/// The values that name the entities of a `POST /predict/batch`, in their order: objects where the key has several columns.
+/// The entity of a `POST /predict` and its features, none where none were sent.
+pub fn parse_predict<'a>(body: &'a [u8], key: &EntityKey) -> Result<Parsed<'a, Members<'a>>, ApiError> {
+    let reader = Reader { fields: key.columns(), takes_features: true, ..Reader::default() };
+    let Fields { values, features } = parse_fields(body, &reader)?;
+    let fields = values.into_iter().zip(key.columns());
+    let values = fields.map(|(value, column)| value.ok_or_else(|| missing(Place::of(column))));
+    Ok(Parsed { values: values.collect::<Result<_, _>>()?, features: sent::of_one(features)? })
+}
+
+/// The entities of a `POST /predict/batch`, in their order: objects where the key has several columns. Of their features none,
+/// or one object for each.
 pub fn parse_batch<'a>(
     body: &'a [u8],
     key: &EntityKey,
     limit: usize,
-) -> Result<Vec<JsonValue<'a>>, ApiError> {
+) -> Result<Parsed<'a, Vec<Members<'a>>>, ApiError> {
     let of_parts = if key.single().is_some() { &[] } else { key.columns() };
     let field = [BATCH_FIELD.to_owned()];
-    let value =
-        parse_fields(body, &Reader { fields: &field, keep: limit, of_listed: of_parts })?.pop().flatten();
+    let reader = Reader { fields: &field, keep: limit, of_listed: of_parts, takes_features: true };
+    let Fields { mut values, features } = parse_fields(body, &reader)?;
+    let value = values.pop().flatten();
     let (values, length) = match value.ok_or_else(|| missing(Place::of(BATCH_FIELD)))? {
         JsonValue::List { values, length } => (values, length),
         other => {
@@ -87,11 +101,11 @@ pub fn parse_batch<'a>(
         let message = format!("expected at most {limit} entities, got {length}");
         return Err(Place::of(BATCH_FIELD).invalid("too_long", message));
     }
-    Ok(values)
+    Ok(Parsed { values, features: sent::of_many(features, length)? })
 }
 
 /// The values of some fields of a JSON object; of a field that occurs twice the last one counts, as in Python.
-fn parse_fields<'a>(body: &'a [u8], reader: &Reader<'_>) -> Result<Vec<Option<JsonValue<'a>>>, ApiError> {
+fn parse_fields<'a>(body: &'a [u8], reader: &Reader<'_>) -> Result<Fields<'a>, ApiError> {
     let whole = |kind, index, message| ApiError::from(Invalid { kind, index, message, ..Invalid::default() });
     // Python's json, which FastAPI reads bodies with, skips a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -105,7 +119,7 @@ fn parse_fields<'a>(body: &'a [u8], reader: &Reader<'_>) -> Result<Vec<Option<Js
             whole("json_invalid", Some(at), message)
         })?;
     match value {
-        JsonValue::Object(values) => Ok(values),
+        JsonValue::Object(fields) => Ok(fields),
         other => {
             Err(whole("model_attributes_type", None, format!("expected an object, got {}", other.name())))
         }
@@ -155,7 +169,7 @@ pub fn listed_entity<'a>(
         value if let [is_integer] = types => {
             return Ok(Entity { key, parts: vec![value.part(*is_integer, place)?] });
         }
-        JsonValue::Object(values) => values,
+        JsonValue::Object(fields) => fields.values,
         other => {
             let message = format!("expected an object with {key}, got {}", other.name());
             return Err(place.invalid("model_attributes_type", message));
@@ -179,10 +193,19 @@ pub enum JsonValue<'a> {
         values: Vec<JsonValue<'a>>,
         length: usize,
     },
-    /// The values of the wanted fields, in their order; `None` for one that is absent.
-    Object(Vec<Option<JsonValue<'a>>>),
+    /// The wanted fields of an object.
+    Object(Fields<'a>),
     /// Any other value, by its name.
     Other(&'static str),
+}
+
+/// The wanted fields of an object.
+#[derive(Debug, PartialEq)]
+pub struct Fields<'a> {
+    /// Their values, in their order; `None` for one that is absent.
+    values: Vec<Option<JsonValue<'a>>>,
+    /// What the field of features holds, where it is wanted and there.
+    features: Option<Box<Json<'a>>>,
 }
 
 impl<'a> JsonValue<'a> {
@@ -216,6 +239,8 @@ struct Reader<'n> {
     fields: &'n [String],
     keep: usize,
     of_listed: &'n [String],
+    /// Whether the field of features is wanted too.
+    takes_features: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for &Reader<'_> {
@@ -278,38 +303,52 @@ impl<'de> Visitor<'de> for &Reader<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonValue<'de>, A::Error> {
-        let mut values = Vec::new();
-        values.resize_with(self.fields.len(), || None);
-        let of_field = Reader { fields: &[], ..*self };
-        while let Some(wanted) = map.next_key_seed(KeyOf(self.fields))? {
-            match wanted.and_then(|place| values.get_mut(place)) {
-                Some(value) => *value = Some(map.next_value_seed(&of_field)?),
-                None => drop(map.next_value::<IgnoredAny>()?),
+        let mut fields = Fields { values: Vec::new(), features: None };
+        fields.values.resize_with(self.fields.len(), || None);
+        let of_field = Reader { fields: &[], takes_features: false, ..*self };
+        while let Some(wanted) = map.next_key_seed(KeyOf(self))? {
+            match wanted {
+                Wanted::Field(place) => fields.values[place] = Some(map.next_value_seed(&of_field)?),
+                Wanted::Features => fields.features = Some(Box::new(map.next_value()?)),
+                Wanted::Nothing => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(JsonValue::Object(values))
+        Ok(JsonValue::Object(fields))
     }
 }
 
-/// The place of a key among the wanted ones, without keeping it.
-struct KeyOf<'n>(&'n [String]);
+/// What a key of an object stands for.
+enum Wanted {
+    /// The field of this place.
+    Field(usize),
+    /// The features. A column of the entity's key that bears their name goes before them.
+    Features,
+    Nothing,
+}
 
-impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = Option<usize>;
+/// What a key is to a reader, without keeping it.
+struct KeyOf<'r, 'n>(&'r Reader<'n>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+impl<'de> DeserializeSeed<'de> for KeyOf<'_, '_> {
+    type Value = Wanted;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Wanted, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeyOf<'_> {
-    type Value = Option<usize>;
+impl Visitor<'_> for KeyOf<'_, '_> {
+    type Value = Wanted;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|wanted| wanted == key))
+    fn visit_str<E>(self, key: &str) -> Result<Wanted, E> {
+        Ok(match self.0.fields.iter().position(|wanted| wanted == key) {
+            Some(place) => Wanted::Field(place),
+            None if self.0.takes_features && key == sent::FIELD => Wanted::Features,
+            None => Wanted::Nothing,
+        })
     }
 }

@@ -88,9 +88,11 @@ impl<'s> Lookup<'s> {
         }
         let entity = Entity { key: &serving.key, parts };
         let Some(at) = serving.features.find(&entity) else {
+            let names = serving.features.names().iter().zip(&self.places);
+            let looked_up = names.filter(|(_, column)| column.is_none()).map(|(name, _)| name.clone());
             return Err(ApiError::MissingFeatures {
                 error: format!("{position}: Missing features for {entity}; no row of the table was answered"),
-                missing_features: serving.features.names().to_vec(),
+                missing_features: looked_up.collect(),
             });
         };
         Ok((entity, serving.features.values(at)))

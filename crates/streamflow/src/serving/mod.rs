@@ -17,7 +17,7 @@ use streamflow_model::Model;
 
 pub use canary::{Arm, Canary, Loaded};
 pub use loader::Loader;
-pub use online_features::{Entity, FeaturesUsed, OnlineFeatures, Row};
+pub use online_features::{Entity, FeaturesUsed, InPlace, OnlineFeatures, Row};
 pub use packed::Error;
 
 /// The served model and features; empty until the first load. Swapping is atomic and never waits for requests.

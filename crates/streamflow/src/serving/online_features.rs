@@ -19,8 +19,13 @@ pub struct Row(pub(super) u32);
 pub struct OnlineFeatures {
     entities: EntityIndex,
     names: Vec<String>,
+    /// The places of the features, sorted by their names.
+    by_name: Vec<usize>,
     columns: Vec<Packed>,
 }
+
+/// Values that stand in the place of stored ones: the place of each feature, in ascending order, and its value.
+pub type InPlace<'a> = Vec<(usize, FeatureValue<'a>)>;
 
 impl OnlineFeatures {
     /// Takes the features that `model` was trained on, in its order, out of a point-in-time table keyed by
@@ -51,7 +56,9 @@ impl OnlineFeatures {
         let entities = EntityIndex::new(key, &mut table)?;
         let pack = |name: &String| Packed::new(name, take(&mut table, name)?);
         let columns = names.iter().map(pack).collect::<Result<_, _>>()?;
-        Ok(OnlineFeatures { entities, names, columns })
+        let mut by_name: Vec<usize> = (0..names.len()).collect();
+        by_name.sort_unstable_by_key(|&place| &names[place]);
+        Ok(OnlineFeatures { entities, names, by_name, columns })
     }
 
     /// Number of entities.
@@ -70,6 +77,19 @@ impl OnlineFeatures {
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The place of the feature of this name among [`OnlineFeatures::names`].
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<usize> {
+        let found = self.by_name.binary_search_by(|&place| self.names[place].as_str().cmp(name));
+        found.ok().map(|at| self.by_name[at])
+    }
+
+    /// A value of the type that the feature at this place is stored in.
+    #[must_use]
+    pub fn example(&self, place: usize) -> FeatureValue<'_> {
+        self.columns[place].example()
     }
 
     /// For each column of the key whether it holds integers; otherwise it holds strings.
@@ -102,11 +122,20 @@ impl OnlineFeatures {
         self.columns.iter().map(|column| column.value(row)).collect()
     }
 
-    /// The features of a row, to be written as an object in the configured order: integers as integers,
+    /// The same with other values in the place of stored ones. Of an entity without a row, what has no other value is missing.
+    #[must_use]
+    pub fn merged<'a>(&'a self, row: Option<Row>, sent: &InPlace<'a>) -> Vec<FeatureValue<'a>> {
+        let none = || vec![FeatureValue::Missing; self.names.len()];
+        let mut values = row.map_or_else(none, |row| self.values(row));
+        sent.iter().for_each(|&(place, value)| values[place] = value);
+        values
+    }
+
+    /// The values of [`OnlineFeatures::merged`], to be written as an object in the configured order: integers as integers,
     /// booleans as booleans, missing and non-finite values as null.
     #[must_use]
-    pub fn used(&self, row: Row) -> FeaturesUsed<'_> {
-        FeaturesUsed { features: self, row }
+    pub fn used<'a>(&'a self, row: Option<Row>, sent: InPlace<'a>) -> FeaturesUsed<'a> {
+        FeaturesUsed { features: self, row, sent }
     }
 }
 
@@ -153,17 +182,30 @@ impl std::fmt::Display for Entity<'_> {
 }
 
 /// One entity's features as a JSON object; see [`OnlineFeatures::used`].
-#[derive(Clone, Copy)]
 pub struct FeaturesUsed<'a> {
     features: &'a OnlineFeatures,
-    row: Row,
+    row: Option<Row>,
+    sent: InPlace<'a>,
+}
+
+impl FeaturesUsed<'_> {
+    /// The names of the features whose values are not the stored ones, in the configured order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<&str> {
+        self.sent.iter().map(|(place, _)| self.features.names[*place].as_str()).collect()
+    }
 }
 
 impl Serialize for FeaturesUsed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.features.names.len()))?;
-        for (name, column) in self.features.names.iter().zip(&self.features.columns) {
-            column.write(&mut map, name, self.row)?;
+        let mut sent = self.sent.iter().peekable();
+        for (place, (name, column)) in self.features.names.iter().zip(&self.features.columns).enumerate() {
+            match (sent.next_if(|(of, _)| *of == place), self.row) {
+                (Some((_, value)), _) => column.write_value(&mut map, name, value)?,
+                (None, Some(row)) => column.write(&mut map, name, row)?,
+                (None, None) => map.serialize_entry(name, &())?,
+            }
         }
         map.end()
     }
@@ -275,7 +317,7 @@ mod tests {
 
     fn used(features: &OnlineFeatures, id: &str) -> String {
         let row = features.find(&named(KeyPart::Text(id.into()))).unwrap();
-        serde_json::to_string(&features.used(row)).unwrap()
+        serde_json::to_string(&features.used(Some(row), Vec::new())).unwrap()
     }
 
     #[test]
@@ -298,6 +340,41 @@ mod tests {
         assert_eq!(
             used(&features, "y"),
             r#"{"text":null,"integer":null,"float":null,"boolean":null,"infinite":null}"#
+        );
+    }
+
+    #[test]
+    fn sent_values_are_written_in_the_type_of_their_column() {
+        let frame = frame(vec![
+            ("integer", Values::Integer(vec![Some(3)])),
+            ("float", Values::Float(vec![29.85])),
+            ("id", text(&["x"])),
+        ]);
+        let names = ["float", "integer"].map(String::from);
+        let features = OnlineFeatures::new(frame, &id(), names.into()).unwrap();
+        let row = features.find(&named(KeyPart::Text("x".into())));
+        let shown = |row, sent: &[(usize, FeatureValue<'static>)]| {
+            let used = features.used(row, sent.to_vec());
+            (serde_json::to_string(&used).unwrap(), used.sent().join(" "))
+        };
+        for (sent, expected, names) in [
+            (&[][..], r#"{"float":29.85,"integer":3}"#, ""),
+            (&[(0, FeatureValue::Number(5.0))], r#"{"float":5.0,"integer":3}"#, "float"),
+            (&[(1, FeatureValue::Number(5.0))], r#"{"float":29.85,"integer":5}"#, "integer"),
+            (&[(1, FeatureValue::Number(-0.5))], r#"{"float":29.85,"integer":-0.5}"#, "integer"),
+            (&[(1, FeatureValue::Number(1e300))], r#"{"float":29.85,"integer":1e+300}"#, "integer"),
+            (
+                &[(0, FeatureValue::Missing), (1, FeatureValue::Missing)],
+                r#"{"float":null,"integer":null}"#,
+                "float integer",
+            ),
+        ] {
+            assert_eq!(shown(row, sent), (expected.to_owned(), names.to_owned()));
+        }
+        assert_eq!(shown(None, &[(1, FeatureValue::Number(2.0))]).0, r#"{"float":null,"integer":2}"#);
+        assert_eq!(
+            (features.place("float"), features.place("integer"), features.place("id")),
+            (Some(0), Some(1), None)
         );
     }
 

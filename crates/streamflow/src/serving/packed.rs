@@ -96,6 +96,29 @@ impl Packed {
             Packed::Text { .. } => map.serialize_entry(name, &self.text(row)),
         }
     }
+
+    /// Writes a value that is not stored here, in the type of the column where it is of that type.
+    pub fn write_value<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        name: &str,
+        value: &FeatureValue<'_>,
+    ) -> Result<(), M::Error> {
+        /// Up to here a number is one integer and no other.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match *value {
+            FeatureValue::Missing => map.serialize_entry(name, &()),
+            FeatureValue::Number(number)
+                if matches!(self, Packed::Integer(_)) && number.fract() == 0.0 && number.abs() <= EXACT =>
+            {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+                map.serialize_entry(name, &(number as i64))
+            }
+            FeatureValue::Number(number) => map.serialize_entry(name, &number),
+            FeatureValue::Boolean(truth) => map.serialize_entry(name, &truth),
+            FeatureValue::Text(text) => map.serialize_entry(name, text),
+        }
+    }
 }
 
 /// Optional integers at the narrowest width; the least value of a width stands for missing.

@@ -80,7 +80,15 @@ fn key_of(table: &Frame) -> EntityKey {
 }
 
 pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
-    let model = model();
+    serving_with(model(), table, version, as_of)
+}
+
+/// With a model of these features alone.
+pub fn serving_of(names: &[&str], version: &str) -> Serving {
+    serving_with(trained(names), &table(), version, date(2024, 1, 31))
+}
+
+fn serving_with(model: Model, table: &Frame, version: &str, as_of: Date) -> Serving {
     let features = OnlineFeatures::for_model(&model, table.clone(), &key_of(table)).unwrap();
     Serving {
         model,
@@ -95,15 +103,17 @@ pub fn serving(table: &Frame, version: &str, as_of: Date) -> Serving {
 
 /// Trained on the table once, with users of less than two years' tenure as leavers.
 fn model() -> Model {
-    static MODEL: LazyLock<Model> = LazyLock::new(|| {
-        let table = table();
-        let columns = FEATURES.iter().map(|&name| (name.to_owned(), feature_column(&table, name))).collect();
-        let features = Features::new(columns).unwrap();
-        let labels = Labels::Binary((0..USERS).map(|row| Some(row * 7 % 60 < 24)).collect());
-        let users: Vec<String> = (0..USERS).map(user_id).collect();
-        train(&features, &labels, &users, &TrainSettings::default()).unwrap().model
-    });
+    static MODEL: LazyLock<Model> = LazyLock::new(|| trained(&FEATURES));
     MODEL.clone()
+}
+
+fn trained(names: &[&str]) -> Model {
+    let table = table();
+    let columns = names.iter().map(|&name| (name.to_owned(), feature_column(&table, name))).collect();
+    let features = Features::new(columns).unwrap();
+    let labels = Labels::Binary((0..USERS).map(|row| Some(row * 7 % 60 < 24)).collect());
+    let users: Vec<String> = (0..USERS).map(user_id).collect();
+    train(&features, &labels, &users, &TrainSettings::default()).unwrap().model
 }
 
 fn feature_column(table: &Frame, name: &str) -> FeatureColumn {

@@ -181,6 +181,11 @@ async fn rows_that_name_entities_are_looked_up() {
         assert_eq!(answer.status, status, "{}", answer.text());
         assert!(answer.json()["error"].as_str().unwrap().contains(sentence), "{}", answer.text());
     }
+    let tenures = ("tenure_months", OutputType::Double, OutputColumn::Double(vec![50.0]));
+    let answer =
+        ask(&mut client, "/predict/batch", PARQUET, &table_of(vec![users(&["nobody"]), tenures])).await;
+    let lacking = serde_json::json!(["monthly_fee", "auto_renew", "plan"]);
+    assert_eq!((answer.status, &answer.json()["missing_features"]), (404, &lacking), "{}", answer.text());
     server.stop().await;
 }
 
