@@ -107,6 +107,28 @@ fn live_traffic_is_compared_as_a_month_is() {
     refused(&project, &["drift", usage, "--current", "live"], 1, name);
 }
 
+/// The log keeps the score and the features apart: scored again, they agree only where both are of the merged values.
+#[test]
+fn sent_features_are_kept_as_they_were_answered() {
+    let project = Project::with_sample(300);
+    let [shop, _] = keeping(&project);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let users = &user_ids(&project, "2024-01-31")[..20];
+    let server = serving(&project);
+    let sent: Vec<_> = (0..20).map(|place| json!({ "months_active": place, "monthly_fee": null })).collect();
+    let body = json!({ "entities": users, "features": sent });
+    let (status, answer) = post(&server, "/predict/batch", &shop, &body);
+    assert_eq!(status, 200, "{answer}");
+    let (_, stored) = post(&server, "/predict/batch", &shop, &json!({ "entities": users }));
+    let probability = |answer: &Value, place: usize| answer["predictions"][place]["probability"].clone();
+    assert!((0..20).any(|place| probability(&answer, place) != probability(&stored, place)), "{answer}");
+    server.wait_for_metric("prediction_log_rows_total", 40.0);
+    server.stop("-TERM");
+    let again = project.json(&["replay", "1"]);
+    assert_eq!((&again["rows"], &again["max_abs_difference"]), (&json!(40), &json!(0.0)), "{again}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_has_the_log_and_the_console_measures_it() {
     let project = Project::with_sample(300);
