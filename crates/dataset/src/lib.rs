@@ -65,7 +65,7 @@ mod period;
 mod problem;
 mod snapshot;
 
-pub use batches::{Batch, OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
+pub use batches::{Batch, OutputColumn, OutputFormat, OutputType, PlainColumn, TableRows, TableWriter};
 pub use cell::Cell;
 pub use column_type::ColumnType;
 pub use count::left_out::{LeftOut, Reason};

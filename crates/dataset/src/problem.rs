@@ -5,6 +5,7 @@ use std::io;
 
 use crate::cell::shorten;
 use crate::format::Format;
+use crate::format::allowance::EXCEEDED;
 use crate::period::Period;
 
 /// One thing that is wrong with one file, and where.
@@ -143,6 +144,9 @@ pub enum ProblemKind {
         /// The reader's reason.
         reason: String,
     },
+    /// A table in memory that unpacks to more than it may.
+    #[error("{EXCEEDED}; send its rows in several smaller tables")]
+    OverAllowance,
     /// Text that is not UTF-8, in a file whose encoding can be named.
     #[error("is not UTF-8 text; name its encoding, such as --encoding latin1, or save it as UTF-8")]
     OtherEncoding,
@@ -290,6 +294,14 @@ pub enum ProblemKind {
     /// A column type that has no place in a flat table.
     #[error("has the Parquet type {found}; expected numbers, booleans, text or dates (leave the column out)")]
     UnsupportedParquetType {
+        /// The type found.
+        found: String,
+    },
+    /// A column that is asked for and has a type that is not read.
+    #[error(
+        "has values of the type {found}, which is not read; expected numbers, booleans, text or dates: write the column as one of them"
+    )]
+    UnreadType {
         /// The type found.
         found: String,
     },

@@ -5,4 +5,4 @@ mod reader;
 mod writer;
 
 pub use reader::{Batch, TableRows};
-pub use writer::{OutputColumn, OutputFormat, OutputType, TableWriter};
+pub use writer::{OutputColumn, OutputFormat, OutputType, PlainColumn, TableWriter};

@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringBuilder;
+use arrow_schema::DataType;
 use bytes::Bytes;
 
+use super::writer::{OutputColumn, OutputType, PlainColumn};
 use crate::cell::{Cell, Cells};
+use crate::column_type::ColumnType;
 use crate::error::Error;
 use crate::format::allowance::Allowance;
 use crate::format::columnar::Columnar;
 use crate::format::csv::records::{Records, Step};
 use crate::format::csv::separator::sniff;
+use crate::format::plain_array::{plain_type, type_name};
 use crate::format::{self, CsvOptions, Format};
 use crate::problem::{Fault, Position, ProblemKind};
 
@@ -69,6 +73,17 @@ impl Batch {
     pub fn cell(&self, column: usize, row: usize) -> Cell<'_> {
         let cells = Cells::new(&self.arrays[column]).expect("batches have arrays of the five plain types");
         cells.get(row)
+    }
+
+    /// A column as it is written with a type of [`TableRows::output_type`].
+    ///
+    /// # Panics
+    /// Beyond the columns.
+    pub fn output(&self, column: usize, output_type: OutputType) -> OutputColumn {
+        match output_type {
+            OutputType::Plain(_) => OutputColumn::Plain(PlainColumn::new(Arc::clone(&self.arrays[column]))),
+            _ => OutputColumn::Text((0..self.rows).map(|row| self.cell(column, row).text()).collect()),
+        }
     }
 
     /// Where a row is in the file.
@@ -148,6 +163,20 @@ impl TableRows {
         &self.header
     }
 
+    /// The type that a column is written with when its values are passed on as they are read: integers, floats, booleans,
+    /// dates and texts; text for a column of CSV, of unsigned integers of 64 bits, and of a type that is not read.
+    pub fn output_type(&self, column: usize) -> OutputType {
+        let found = match &self.source {
+            Source::Csv(_) => None,
+            Source::Columnar { columns, .. } => columns.schema().fields().get(column),
+        };
+        let found = found.map(|field| field.data_type()).filter(|found| !is_unsigned(found));
+        match found.and_then(plain_type) {
+            None | Some(ColumnType::String) => OutputType::Text,
+            Some(plain) => OutputType::Plain(plain),
+        }
+    }
+
     /// Bytes of the file.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
@@ -180,6 +209,7 @@ impl TableRows {
                 }
             }
             Source::Columnar { columns: table, file } => {
+                check_types(&table, columns).map_err(fault)?;
                 // The file's order, and from it the order asked for.
                 let mut places: Vec<usize> = columns.to_vec();
                 places.sort_unstable();
@@ -206,6 +236,26 @@ impl TableRows {
                 Ok(first_row)
             }
         }
+    }
+}
+
+/// Refuses columns whose values have no place in a flat table.
+fn check_types(table: &Columnar, columns: &[usize]) -> Result<(), Fault> {
+    let mut fields = columns.iter().filter_map(|column| table.schema().fields().get(*column));
+    fields.try_for_each(|field| match plain_type(field.data_type()) {
+        Some(_) => Ok(()),
+        None => {
+            let found = type_name(field.data_type());
+            Err(Fault::in_column(field.name(), ProblemKind::UnreadType { found }))
+        }
+    })
+}
+
+/// Whether numbers of a type are integers in one batch and, where they are too large for those, floats in another.
+fn is_unsigned(found: &DataType) -> bool {
+    match found {
+        DataType::Dictionary(_, values) => is_unsigned(values),
+        other => *other == DataType::UInt64,
     }
 }
 
@@ -238,12 +288,16 @@ fn of_text(
 #[cfg(test)]
 mod tests {
     use arrow_array::types::Int32Type;
-    use arrow_array::{DictionaryArray, Float64Array, RecordBatch, StringArray, StringViewArray};
+    use arrow_array::{
+        BinaryArray, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, ListArray,
+        RecordBatch, StringArray, StringViewArray, UInt64Array,
+    };
     use arrow_ipc::writer::FileWriter;
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{Compression, Encoding, ZstdLevel};
     use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
+    use super::super::{OutputFormat, TableWriter};
     use super::*;
 
     const ROWS: usize = 1000;
@@ -301,6 +355,100 @@ mod tests {
             assert!(unpacked.is_ok(), "{name}: {}", unpacked.unwrap_err());
             let error = read(&bytes, 1 << 20).unwrap_err().to_string();
             assert!(error.contains("more memory than a table of its size may"), "{name}: {error}");
+            assert!(!error.contains("damaged") && !error.contains("copy it again"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_a_type_that_is_not_read_is_no_damage_and_may_lie_beside_those_asked_for() {
+        let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)]), None]);
+        let columns: [(&str, ArrayRef); 3] = [
+            ("list", Arc::new(list)),
+            ("bytes", Arc::new(BinaryArray::from_vec(vec![b"a", b"b"]))),
+            ("number", Arc::new(Float64Array::from(vec![1.5, 2.5]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let (mut of_arrow, mut of_parquet) = (Vec::new(), Vec::new());
+        let mut writer = FileWriter::try_new(&mut of_arrow, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let mut writer = ArrowWriter::try_new(&mut of_parquet, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        for bytes in [of_arrow, of_parquet] {
+            let bytes = Bytes::from(bytes);
+            let read = |column: usize| {
+                let rows = TableRows::of_bytes("it", bytes.clone(), u64::MAX).unwrap();
+                rows.read(&[column], |_, _| Ok::<_, Error>(())).map_err(|error| error.to_string())
+            };
+            assert_eq!(read(2), Ok(2));
+            for (column, name, found) in [(0, "list", "list"), (1, "bytes", "binary")] {
+                let expected = format!(
+                    "it column {name}: has values of the type {found}, which is not read; expected numbers, booleans, text or dates: write the column as one of them"
+                );
+                assert_eq!(read(column), Err(expected.replace("it column", "it, column")));
+            }
+        }
+    }
+
+    #[test]
+    fn columns_that_are_passed_on_keep_their_type() {
+        let columns: [(&str, ArrayRef); 6] = [
+            ("id", Arc::new(Int32Array::from(vec![Some(1), None]))),
+            ("day", Arc::new(Date32Array::from(vec![0, 1]))),
+            ("is_new", Arc::new(BooleanArray::from(vec![Some(true), None]))),
+            ("fee", Arc::new(Float64Array::from(vec![1.5, 2.5]))),
+            ("name", Arc::new(StringArray::from(vec!["a", "b"]))),
+            ("hash", Arc::new(UInt64Array::from(vec![1, u64::MAX]))),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("in.parquet");
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = std::fs::File::create(&source).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        for name in ["out.parquet", "out.arrow"] {
+            let rows = TableRows::open(&source, CsvOptions::default()).unwrap();
+            let types: Vec<(String, OutputType)> = rows
+                .header()
+                .iter()
+                .enumerate()
+                .map(|(at, name)| (name.clone(), rows.output_type(at)))
+                .collect();
+            let place = folder.path().join(name);
+            let format = OutputFormat::of(&place).unwrap();
+            let mut writer = TableWriter::create(&place, format, &types).unwrap();
+            rows.read(&[0, 1, 2, 3, 4, 5], |batch, _| {
+                writer
+                    .write(types.iter().enumerate().map(|(at, (_, kind))| batch.output(at, *kind)).collect())
+            })
+            .unwrap();
+            writer.finish().unwrap();
+            let mut found = Vec::new();
+            let again = TableRows::open(&place, CsvOptions::default()).unwrap();
+            again
+                .read(&[0, 1, 2, 3, 4], |batch, _| {
+                    for row in 0..2 {
+                        found.push(
+                            (0..5)
+                                .map(|at| format!("{:?}", batch.cell(at, row)))
+                                .collect::<Vec<_>>()
+                                .join(" "),
+                        );
+                    }
+                    Ok::<_, Error>(())
+                })
+                .unwrap();
+            assert_eq!(
+                found,
+                [
+                    "Integer(1) Date(0) Boolean(true) Float(1.5) Text(\"a\")",
+                    "Missing Date(1) Missing Float(2.5) Text(\"b\")"
+                ],
+                "{name}"
+            );
         }
     }
 }

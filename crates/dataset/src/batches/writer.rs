@@ -5,13 +5,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array as _, ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use crate::cell::{Cells, arrow_type};
+use crate::column_type::ColumnType;
 use crate::error::Error;
 
 /// Rows of a row group: what a writer of Parquet holds in memory before it writes.
@@ -51,6 +53,8 @@ pub enum OutputType {
     Integer,
     /// Text.
     Text,
+    /// Values of a table that was read, some of which may be missing.
+    Plain(ColumnType),
 }
 
 /// Values of a column that is written; NaN stays NaN.
@@ -64,6 +68,41 @@ pub enum OutputColumn {
     Integer(Vec<i64>),
     /// Text, none where missing.
     Text(Vec<Option<String>>),
+    /// Values of a table that was read.
+    Plain(PlainColumn),
+}
+
+/// Values as a table has them, some of which may be missing.
+#[derive(Debug, Clone)]
+pub struct PlainColumn {
+    /// Of one of the five plain types.
+    array: ArrayRef,
+}
+
+impl PartialEq for PlainColumn {
+    fn eq(&self, other: &Self) -> bool {
+        self.array.as_ref() == other.array.as_ref()
+    }
+}
+
+impl PlainColumn {
+    pub(super) fn new(array: ArrayRef) -> Self {
+        Self { array }
+    }
+
+    fn column_type(&self) -> ColumnType {
+        match Cells::new(&self.array) {
+            Some(Cells::Boolean(_)) => ColumnType::Boolean,
+            Some(Cells::Integer(_)) => ColumnType::Integer,
+            Some(Cells::Float(_)) => ColumnType::Float,
+            Some(Cells::Date(_)) => ColumnType::Date,
+            Some(Cells::Text(_)) | None => ColumnType::String,
+        }
+    }
+
+    fn text(&self, row: usize) -> String {
+        Cells::new(&self.array).and_then(|cells| cells.get(row).text()).unwrap_or_default()
+    }
 }
 
 impl OutputColumn {
@@ -74,6 +113,7 @@ impl OutputColumn {
             OutputColumn::Double(_) => OutputType::Double,
             OutputColumn::Integer(_) => OutputType::Integer,
             OutputColumn::Text(_) => OutputType::Text,
+            OutputColumn::Plain(column) => OutputType::Plain(column.column_type()),
         }
     }
 
@@ -83,6 +123,7 @@ impl OutputColumn {
             OutputColumn::Double(values) => Arc::new(Float64Array::from(values)),
             OutputColumn::Integer(values) => Arc::new(Int64Array::from(values)),
             OutputColumn::Text(values) => Arc::new(StringArray::from(values)),
+            OutputColumn::Plain(column) => column.array,
         }
     }
 
@@ -93,6 +134,7 @@ impl OutputColumn {
             OutputColumn::Double(values) => values[row].to_string(),
             OutputColumn::Integer(values) => values[row].to_string(),
             OutputColumn::Text(values) => values[row].clone().unwrap_or_default(),
+            OutputColumn::Plain(column) => column.text(row),
         }
     }
 }
@@ -188,6 +230,7 @@ impl TableWriter {
                     OutputColumn::Double(values) => values.len(),
                     OutputColumn::Integer(values) => values.len(),
                     OutputColumn::Text(values) => values.len(),
+                    OutputColumn::Plain(column) => column.array.len(),
                 });
                 (0..rows).try_for_each(|row| {
                     let record = columns.iter().map(|column| column.text(row));
@@ -250,8 +293,9 @@ fn schema(columns: &[(String, OutputType)]) -> Arc<Schema> {
             OutputType::Double => DataType::Float64,
             OutputType::Integer => DataType::Int64,
             OutputType::Text => DataType::Utf8,
+            OutputType::Plain(plain) => arrow_type(*plain),
         };
-        Field::new(name, data_type, *kind == OutputType::Text)
+        Field::new(name, data_type, matches!(kind, OutputType::Text | OutputType::Plain(_)))
     };
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }

@@ -22,6 +22,9 @@ impl Drop for Allowance {
     }
 }
 
+/// Why no more is unpacked.
+pub(crate) const EXCEEDED: &str = "its values take more memory than a table of its size may";
+
 /// Takes bytes that are about to be unpacked off the limit, where there is one.
 ///
 /// # Errors
@@ -31,7 +34,7 @@ pub(crate) fn charge(bytes: impl FnOnce() -> u64) -> Result<(), String> {
     if left == u64::MAX {
         return Ok(());
     }
-    let left = left.checked_sub(bytes()).ok_or("its values take more memory than a table of its size may")?;
+    let left = left.checked_sub(bytes()).ok_or(EXCEEDED)?;
     LEFT_BYTES.set(left);
     Ok(())
 }

@@ -8,6 +8,7 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use parquet::file::reader::ChunkReader;
 
 use crate::format::Format;
+use crate::format::allowance::EXCEEDED;
 use crate::format::arrow::ArrowFile;
 use crate::format::parquet::Footer;
 use crate::format::plain_array::plain;
@@ -148,6 +149,9 @@ pub(crate) fn guarded<T, E: std::fmt::Display>(
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => {
             let text = error.to_string();
+            if text.contains(EXCEEDED) {
+                return Err(ProblemKind::OverAllowance);
+            }
             // The names of the types through which an error has come tell nobody anything.
             let text =
                 PREFIXES.iter().fold(text.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text));
