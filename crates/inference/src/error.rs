@@ -35,6 +35,24 @@ pub enum Error {
         /// All features of the model, or how many there are.
         expected: String,
     },
+    /// The column with a feature's name is the one of another feature.
+    #[error(
+        "the column {column:?} is taken for the feature {taker:?}, and the feature {feature:?} has no other; name another column for one of them"
+    )]
+    TakenColumn {
+        /// The feature without a column.
+        feature: String,
+        /// The column of its name.
+        column: String,
+        /// The feature that the column is given for.
+        taker: String,
+    },
+    /// Several columns have the name of one that is asked for.
+    #[error("the table has several columns with the name {column:?}; rename or drop all but one")]
+    TwiceNamed {
+        /// The name.
+        column: String,
+    },
     /// The file has no names, so there must be as many columns as features.
     #[error("the model file has no feature names; it takes {expected} columns in order, not {given}")]
     ColumnCount {

@@ -28,6 +28,7 @@
 
 mod additive;
 mod catboost;
+mod columns;
 mod dense;
 mod error;
 mod explain;
@@ -43,6 +44,7 @@ mod runtime;
 mod trees;
 mod xgboost;
 
+pub use columns::{Columns, columns};
 pub use error::Error;
 pub use explain::Explanations;
 pub use format::{Format, MAX_FILE_BYTES};

@@ -1,9 +1,10 @@
 //! A model read from its file: its features, its kind of answer, and the answers.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use crate::additive::{Sum, Symmetric};
+use crate::columns::columns;
 use crate::explain::Explainer;
 use crate::input::Encoded;
 use crate::link::{Objective, Role, Width};
@@ -120,40 +121,29 @@ impl Model {
     /// taken as they come, and there must be as many as features.
     ///
     /// # Errors
-    /// [`Error::MissingFeature`] and [`Error::ColumnCount`].
+    /// [`Error::MissingFeature`], [`Error::TwiceNamed`] and [`Error::ColumnCount`].
     pub fn columns(&self, names: &[&str]) -> Result<Vec<usize>, Error> {
-        let by_name: HashMap<&str, usize> =
-            names.iter().enumerate().map(|(column, name)| (*name, column)).collect();
-        let is_named = self.inputs.iter().all(|input| by_name.contains_key(input.name.as_str()));
-        if !self.has_names && !is_named {
-            let (expected, given) = (self.inputs.len(), names.len());
-            return if expected == given {
-                Ok((0..given).collect())
-            } else {
-                Err(Error::ColumnCount { expected, given })
-            };
-        }
-        let without_blanks: HashMap<String, usize> = match self.format {
-            Format::LightgbmText => {
-                by_name.iter().map(|(name, column)| (name.replace(' ', "_"), *column)).collect()
-            }
-            _ => HashMap::new(),
-        };
-        let find = |input: &Input| {
-            let column = by_name.get(input.name.as_str()).or_else(|| without_blanks.get(&input.name));
-            column.copied().ok_or_else(|| Error::MissingFeature {
-                feature: input.name.clone(),
-                expected: self.expected(),
-            })
-        };
-        self.inputs.iter().map(find).collect()
+        self.columns_given(names, &[])
     }
 
-    /// The features, as the end of a sentence.
-    fn expected(&self) -> String {
-        let names: Vec<&str> = self.inputs.iter().take(12).map(|input| input.name.as_str()).collect();
-        let more = if self.inputs.len() > names.len() { ", …" } else { "" };
-        format!("{} features: {}{more}", self.inputs.len(), names.join(", "))
+    /// The same where somebody names the columns of some features: `given` has one for each feature, or is empty. Once one
+    /// is given, the others are found by name, also where the file has no names.
+    ///
+    /// # Errors
+    /// As [`Model::columns`], and [`Error::TakenColumn`].
+    pub fn columns_given(&self, names: &[&str], given: &[Option<usize>]) -> Result<Vec<usize>, Error> {
+        let features: Vec<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
+        let is_named = || {
+            let names: HashSet<&str> = names.iter().copied().collect();
+            given.iter().any(Option::is_some) || features.iter().all(|feature| names.contains(feature))
+        };
+        if self.has_names || is_named() {
+            return columns(&features, names, given, self.format == Format::LightgbmText);
+        }
+        match (self.inputs.len(), names.len()) {
+            (expected, given) if expected == given => Ok((0..given).collect()),
+            (expected, given) => Err(Error::ColumnCount { expected, given }),
+        }
     }
 
     /// Number of trees, where it is made of trees alone.

@@ -249,7 +249,7 @@ pub enum Error {
     },
     /// A name of a mapping is not one.
     #[error(
-        "the mapping {feature}={column} names {what}; expected FEATURE=COLUMN with a feature of the model ({features}) and a column of the dataset ({columns})"
+        "the mapping {feature}={column} names {what}; expected FEATURE=COLUMN, each feature of the model ({features}) and each column of {of} ({columns}) at most once"
     )]
     Mapping {
         /// The feature of the model.
@@ -257,11 +257,25 @@ pub enum Error {
         /// The column of the dataset.
         column: String,
         /// Which of the two is wrong.
-        what: &'static str,
+        what: String,
+        /// What the columns are of: `the dataset`, or a table.
+        of: &'static str,
         /// The features of the model.
         features: String,
+        /// The columns.
+        columns: String,
+    },
+    /// No column of the dataset is that of a feature.
+    #[error(
+        "{source}; a column of the dataset is one that `features` of [dataset] lists ({columns}): add the column there, or name another one with `streamflow models import --map {feature}=COLUMN`"
+    )]
+    NoColumn {
+        /// The feature.
+        feature: String,
         /// The columns of the dataset.
         columns: String,
+        /// Why there is none.
+        source: streamflow_inference::Error,
     },
     /// An imported model cannot be read, or does not take a value.
     #[error(transparent)]

@@ -1,13 +1,13 @@
 //! Models that were trained elsewhere, in the place of our own: the file as it is, and which column each of its
 //! features is taken from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use streamflow_inference::{self as inference, Value};
 
 use crate::explain::Explaining;
+use crate::mapping::{listed, mapped};
 use crate::model::{Predictions, Predictor};
 use crate::schema::{Feature, Kind, Level, Schema};
 use crate::{Answer, Answers, Error, FeatureColumn, FeatureValue, Features, MISSING, Model, Task};
@@ -103,7 +103,7 @@ impl Import {
     /// Reads a model file and finds its features among the columns of a dataset.
     ///
     /// # Errors
-    /// [`Error::Inference`] for what is no model, is not evaluated, or has a feature that no column gives;
+    /// [`Error::Inference`] for what is no model, is not evaluated; [`Error::NoColumn`] for a feature that no column gives;
     /// [`Error::OtherTask`]; [`Error::OtherClasses`]; [`Error::Mapping`]; [`Error::InvalidSetting`] for a threshold outside of 0 to 1.
     pub fn new(file: Vec<u8>, columns: &[String], settings: ImportSettings) -> Result<Import, Error> {
         let model = inference::Model::read(&file)?;
@@ -118,8 +118,7 @@ impl Import {
             let value = settings.threshold.to_string();
             return Err(Error::InvalidSetting { name: "threshold", value, expected: "a number from 0 to 1" });
         }
-        let names = renamed(&model, columns, &settings.mapping)?;
-        let places = model.columns(&names)?;
+        let places = places(&model, columns, &settings.mapping)?;
         let feature = |(input, place): (&inference::Input, &usize)| ImportedFeature {
             feature: input.name.clone(),
             column: columns[*place].clone(),
@@ -193,39 +192,29 @@ fn classes(model: &inference::Model, label: &[String]) -> Result<Vec<String>, Er
     Err(Error::OtherClasses { given, label })
 }
 
-/// The columns' names, where a mapping says so those of the features.
-fn renamed<'a>(
+/// The place of each feature's column in a dataset.
+fn places(
     model: &inference::Model,
-    columns: &'a [String],
-    mapping: &'a [ImportedFeature],
-) -> Result<Vec<&'a str>, Error> {
-    let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut taken = BTreeMap::new();
-    for pair @ ImportedFeature { feature, column } in mapping {
-        let wrong = |what| Error::Mapping {
-            feature: feature.clone(),
-            column: column.clone(),
-            what,
-            features: listed(model.inputs().iter().map(|input| input.name.as_str())),
-            columns: listed(columns.iter().map(String::as_str)),
-        };
-        if !model.inputs().iter().any(|input| input.name == *feature) {
-            return Err(wrong("a feature that the model does not have"));
+    columns: &[String],
+    mapping: &[ImportedFeature],
+) -> Result<Vec<usize>, Error> {
+    let features: Vec<&str> = model.inputs().iter().map(|input| input.name.as_str()).collect();
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let given = mapped(&features, &names, mapping, "the dataset").map_err(|error| match error {
+        Error::Mapping { feature, column, what, of, features, columns }
+            if !names.contains(&column.as_str()) =>
+        {
+            let what = what + " among its `features` (add it there if a table has it)";
+            Error::Mapping { feature, column, what, of, features, columns }
         }
-        let place = columns.iter().position(|name| name == column);
-        let place = place.ok_or_else(|| wrong("a column that the dataset does not have"))?;
-        if taken.insert(place, pair).is_some() {
-            return Err(wrong("a column that another feature is taken from"));
+        other => other,
+    })?;
+    model.columns_given(&names, &given).map_err(|source| match &source {
+        inference::Error::MissingFeature { feature, .. } | inference::Error::TakenColumn { feature, .. } => {
+            Error::NoColumn { feature: feature.clone(), columns: listed(names.iter().copied()), source }
         }
-        names[place] = feature;
-    }
-    Ok(names)
-}
-
-fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    names.take(SHOWN).collect::<Vec<_>>().join(", ") + more
+        _ => source.into(),
+    })
 }
 
 fn kind(kind: &inference::Kind) -> Kind {
@@ -405,21 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn a_mapping_goes_before_the_column_of_the_same_name() {
+        for columns in [["tv", "plan_tv", "hours"], ["hours", "plan_tv", "tv"]] {
+            let import = import(&columns, &[("plan_tv", "tv")]).unwrap();
+            let taken: Vec<&str> = import.record.features.iter().map(|pair| pair.column.as_str()).collect();
+            assert_eq!(taken, ["hours", "tv"], "{columns:?}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let error =
             |columns: &[&str], mapping: &[(&str, &str)]| import(columns, mapping).unwrap_err().to_string();
         assert_eq!(
             error(&["hours"], &[]),
-            "feature \"plan_tv\" is missing; the model takes 2 features: hours, plan_tv"
+            "feature \"plan_tv\" is missing; the model takes 2 features: hours, plan_tv; a column of the dataset is one that `features` of [dataset] lists (hours): add the column there, or name another one with `streamflow models import --map plan_tv=COLUMN`"
         );
+        let taken = error(&["hours", "plan_tv"], &[("hours", "plan_tv")]);
+        assert!(taken.starts_with("the column \"plan_tv\" is taken for the feature \"hours\""), "{taken}");
         let start =
             "the mapping hour=hours names a feature that the model does not have; expected FEATURE=COLUMN";
         assert!(error(&["hours", "tv"], &[("hour", "hours")]).starts_with(start));
-        assert!(
-            error(&["hours"], &[("plan_tv", "tv")]).contains("names a column that the dataset does not have")
-        );
+        let unlisted = error(&["hours"], &[("plan_tv", "tv")]);
+        let expected = "names a column that the dataset does not have among its `features` (add it there if";
+        assert!(unlisted.contains(expected), "{unlisted}");
         let twice = error(&["tv"], &[("plan_tv", "tv"), ("hours", "tv")]);
-        assert!(twice.contains("names a column that another feature is taken from"), "{twice}");
+        assert!(twice.contains("names a column that the feature plan_tv is taken from"), "{twice}");
+        let other = error(&["hours", "plan_tv", "tv"], &[("plan_tv", "tv"), ("plan_tv", "hours")]);
+        assert!(other.contains("names a feature that another mapping names too"), "{other}");
         let regression = FILE.replace("binary sigmoid:1", "regression").into_bytes();
         let error = Import::new(regression, &["hours".into(), "plan_tv".into()], settings(&[])).unwrap_err();
         assert!(error.to_string().starts_with("the model is a regression, and the label is for"), "{error}");

@@ -49,6 +49,7 @@ mod import;
 mod isotonic;
 mod labels;
 mod level_order;
+mod mapping;
 pub mod metrics;
 mod model;
 mod model_file;
@@ -74,6 +75,7 @@ pub use features::{FeatureColumn, FeatureValue, Features, MISSING};
 pub use import::{Import, ImportRecord, ImportSettings, ImportedFeature};
 pub use isotonic::IsotonicCalibrated;
 pub use labels::{ClassRows, Labels};
+pub use mapping::mapped;
 pub use metrics::{BinaryMetrics, Metrics, TaskMetrics};
 pub use model::{Model, Predictions};
 pub use profile::{

@@ -1,11 +1,9 @@
 //! Rows of a table, scored with a model file or a version of the registry.
 
-use std::collections::HashMap;
-
-use anyhow::{Context as _, bail};
+use anyhow::anyhow;
 use streamflow_dataset::{Batch, Cell, OutputColumn, Position};
 use streamflow_inference::{self as inference, Kind, Labels, Matrix, Value};
-use streamflow_model::{Answer, FeatureValue, ImportedFeature, Model, Task, largest};
+use streamflow_model::{Answer, FeatureValue, ImportedFeature, Model, Task, largest, mapped};
 
 /// What scores.
 pub enum Scorer {
@@ -97,45 +95,34 @@ impl Scorer {
         }
     }
 
-    /// The place of each feature's column in a header. `mapping` names columns that have other names than the features.
+    /// The place of each feature's column in a header. A column that `mapping` names for a feature comes before the one of
+    /// the feature's name.
+    ///
+    /// # Errors
+    /// A feature without a column, a column of two features, a name of two columns, and what the mapping names beside what
+    /// there is.
     pub fn columns(&self, header: &[String], mapping: &[ImportedFeature]) -> anyhow::Result<Vec<usize>> {
-        let mut names: Vec<&str> = header.iter().map(String::as_str).collect();
+        use inference::Error::{ColumnCount, MissingFeature, TakenColumn};
+        let names: Vec<&str> = header.iter().map(String::as_str).collect();
         let features = self.features();
-        for ImportedFeature { feature, column } in mapping {
-            if !features.contains(feature) {
-                bail!(
-                    "--map {feature}={column}: the model has no feature {feature}; it has {}",
-                    features.join(", ")
-                );
-            }
-            let place = header.iter().position(|name| name == column);
-            let place = place.with_context(|| {
-                format!(
-                    "--map {feature}={column}: the table has no column {column}; it has {}",
+        let features: Vec<&str> = features.iter().map(String::as_str).collect();
+        let given = mapped(&features, &names, mapping, "the table")?;
+        let columns = match self {
+            Scorer::File(model) => model.columns_given(&names, &given),
+            Scorer::Version(_) => inference::columns(&features, &names, &given, false),
+        };
+        columns.map_err(|error| match &error {
+            MissingFeature { feature, .. } | TakenColumn { feature, .. } => {
+                anyhow!(
+                    "{error}; the table has {}: name one with --map '{feature}=COLUMN'",
                     header.join(", ")
                 )
-            })?;
-            names[place] = feature;
-        }
-        match self {
-            Scorer::File(model) => {
-                let columns = model.columns(&names);
-                let is_count = matches!(columns, Err(inference::Error::ColumnCount { .. }));
-                let remedy =
-                    || format!("name the columns with --map, such as --map '{}=COLUMN'", features[0]);
-                if is_count { columns.with_context(remedy) } else { Ok(columns?) }
             }
-            Scorer::Version(_) => {
-                let by_name: HashMap<&str, usize> =
-                    names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-                let find = |feature: &String| {
-                    by_name.get(feature.as_str()).copied().with_context(|| {
-                        format!("the table has no column {feature}; the model takes {}", features.join(", "))
-                    })
-                };
-                features.iter().map(find).collect()
+            ColumnCount { .. } => {
+                anyhow!("{error}; name the columns with --map, such as --map '{}=COLUMN'", features[0])
             }
-        }
+            _ => error.into(),
+        })
     }
 
     /// Scores the first columns of a batch, which are the features in their order.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use streamflow_dataset::{Batch, Cell, KeyPart};
+use streamflow_inference::Columns;
 use streamflow_model::{Answer, FeatureValue};
 
 use super::ApiState;
@@ -24,18 +25,23 @@ pub struct Lookup<'s> {
 
 impl<'s> Lookup<'s> {
     /// None where the table has all features itself, or does not name entities.
-    pub fn of(target: &'s Target, names: &[&str]) -> Option<Self> {
-        let Target::Version(serving) = target else { return None };
-        let find = |name: &String| names.iter().position(|given| given == name);
-        let mut columns = serving.key.columns().iter().map(find).collect::<Option<Vec<usize>>>()?;
+    ///
+    /// # Errors
+    /// Several columns with the name of a part of the key, or of a feature.
+    pub fn of(target: &'s Target, names: &[&str]) -> Result<Option<Self>, ApiError> {
+        let Target::Version(serving) = target else { return Ok(None) };
+        let given = Columns::new(names);
+        let find = |name: &String| given.find(name).map_err(|error| ApiError::Input(error.to_string()));
+        let key = serving.key.columns().iter().map(find).collect::<Result<Option<Vec<usize>>, _>>()?;
+        let Some(mut columns) = key else { return Ok(None) };
         let mut places = Vec::with_capacity(serving.features.names().len());
         for feature in serving.features.names() {
-            places.push(find(feature).map(|column| {
+            places.push(find(feature)?.map(|column| {
                 columns.push(column);
                 columns.len() - 1
             }));
         }
-        places.contains(&None).then_some(Self { serving, columns, places })
+        Ok(places.contains(&None).then_some(Self { serving, columns, places }))
     }
 
     /// Answers the rows of a batch, or none.

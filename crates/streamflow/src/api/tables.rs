@@ -62,7 +62,7 @@ pub fn answer(
         return Err(ApiError::Input("the body has no rows; expected at least one".to_owned()));
     }
     let names: Vec<&str> = table.header().iter().map(String::as_str).collect();
-    let lookup = Lookup::of(target, &names);
+    let lookup = Lookup::of(target, &names)?;
     let columns = match &lookup {
         Some(lookup) => lookup.columns.clone(),
         None => target.named_columns(&names).map_err(|error| match error {

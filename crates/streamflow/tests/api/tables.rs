@@ -25,6 +25,11 @@ fn bytes(format: OutputFormat, hours: &[f64], plan_name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// A table with two columns of one name.
+fn twice(format: OutputFormat) -> Vec<u8> {
+    bytes(format, &[1.0], "hours")
+}
+
 /// Parquet with these plans.
 fn texts(plans: &[String]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
@@ -95,6 +100,8 @@ async fn what_is_wrong_with_a_table_is_named() {
         (PARQUET, bytes(OutputFormat::Parquet, &[], "plan"), 400, "the body has no rows"),
         (PARQUET, bytes(OutputFormat::Parquet, &[1.0; 101], "plan"), 400, "101 rows are too many"),
         (PARQUET, bytes(OutputFormat::Parquet, &[1.0], "plans"), 400, "feature \"plan\" is missing"),
+        (PARQUET, twice(OutputFormat::Parquet), 400, "several columns with the name \"hours\""),
+        (ARROW, twice(OutputFormat::Arrow), 400, "several columns with the name \"hours\""),
         (PARQUET, bomb, 400, "its values take more memory than a table of its size may"),
         ("text/csv", sound.clone(), 415, "Content-Type must be application/json"),
     ];
@@ -109,6 +116,22 @@ async fn what_is_wrong_with_a_table_is_named() {
 }
 
 #[tokio::test]
+async fn two_columns_of_one_name_are_refused_at_invocations_too() {
+    let server = Server::of_files(settings(), &["churn"]).await;
+    let mut client = Client::new(server.address).await;
+    let split =
+        br#"{"dataframe_split": {"columns": ["hours", "hours", "plan"], "data": [[1, 45, "yearly"]]}}"#;
+    for (content_type, body) in
+        [("text/csv", &b"hours,hours,plan\n1,45,yearly\n"[..]), ("application/json", split)]
+    {
+        let answer = ask(&mut client, "/invocations", content_type, body).await;
+        assert_eq!(answer.status, 400, "{content_type}: {}", answer.text());
+        assert!(answer.text().contains("several columns with the name"), "{content_type}: {}", answer.text());
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_version_is_asked_as_a_file_is() {
     let server = Server::loaded(settings()).await;
     let mut client = Client::new(server.address).await;
@@ -117,6 +140,10 @@ async fn a_version_is_asked_as_a_file_is() {
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("tenure_months"), "{}", answer.text());
     assert!(answer.text().contains("or the entity as user_id"), "{}", answer.text());
+    let twice = table_of(vec![users(&[&user_id(0)]), users(&[&user_id(1)])]);
+    let answer = ask(&mut client, "/predict/batch", PARQUET, &twice).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("several columns with the name"), "{}", answer.text());
     server.stop().await;
 }
 

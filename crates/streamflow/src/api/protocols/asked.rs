@@ -1,7 +1,7 @@
 //! What a model is asked in a protocol, and its answer: the features that it declares, a table of them scored, and the
 //! answers by the names that protocols have for them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use streamflow_dataset::Cell;
 use streamflow_inference::{self as inference, Kind, Labels, Level};
@@ -112,23 +112,17 @@ impl Target {
     /// The column of each feature among these names.
     ///
     /// # Errors
-    /// A feature without a column.
+    /// A feature without a column, and one with several.
     pub fn named_columns(&self, names: &[&str]) -> Result<Vec<usize>, ApiError> {
-        let declared = self.declared();
-        if let Target::File(file) = self {
-            return file.model().columns(names).map_err(|error| ApiError::Input(error.to_string()));
-        }
-        let by_name: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-        let find = |feature: &Declared| {
-            by_name.get(feature.name).copied().ok_or_else(|| {
-                let error = inference::Error::MissingFeature {
-                    feature: feature.name.to_owned(),
-                    expected: format!("{} features: {}", declared.len(), listed(&declared)),
-                };
-                ApiError::Input(error.to_string())
-            })
+        let columns = match self {
+            Target::File(file) => file.model().columns(names),
+            Target::Version(_) => {
+                let declared = self.declared();
+                let features: Vec<&str> = declared.iter().map(|feature| feature.name).collect();
+                inference::columns(&features, names, &[], false)
+            }
         };
-        declared.iter().map(find).collect()
+        columns.map_err(|error| ApiError::Input(error.to_string()))
     }
 
     /// Answers the rows of a table, and counts the answers.
