@@ -40,7 +40,7 @@ pub use live::{LiveConfig, LiveGates};
 pub use log::{EntityForm, LogConfig};
 pub use metrics::MetricsConfig;
 pub use mlflow::{MlflowConfig, ModelSource};
-pub use model::ModelConfig;
+pub use model::{ModelConfig, check_model_name};
 pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};

@@ -12,6 +12,9 @@ use streamflow_model::{Calibration, ClassWeight, Direction, TrainSettings, Valid
 use super::ModelSource;
 use super::training::{ClassWeightConfig, SearchConfig};
 
+/// Most bytes of the name of a model: some file systems take 255 for that of a folder.
+const NAME_BYTES_MAX: usize = 200;
+
 /// `[model]`: what is trained and under which name it is registered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -58,18 +61,28 @@ impl Default for ModelConfig {
     }
 }
 
+/// Checks that a text may name a model, and so a folder of the data directory; `what` is what the text is.
+///
+/// # Errors
+/// A text that may not, with what is expected.
+pub fn check_model_name(what: &str, name: &str) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.starts_with('.') || !name.chars().all(plain) {
+        bail!(
+            "{what} is {name:?}; expected at most {NAME_BYTES_MAX} letters, digits, '-', '_' and '.', not \
+             starting with '.': it names a folder"
+        );
+    }
+    Ok(())
+}
+
 impl ModelConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let Self { name, validation_share: share, .. } = self;
         if !(*share > 0.0 && *share < 1.0) {
             bail!("model.validation_share is {share}; expected a share above 0 and below 1, such as 0.25");
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-            bail!(
-                "model.name is {name:?}; expected letters, digits, '-', '_' and '.', not starting with '.': it names a folder"
-            );
-        }
+        check_model_name("model.name", name)?;
         self.training(self.seed).map(drop)
     }
 

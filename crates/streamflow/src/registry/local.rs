@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use streamflow_dataset::Period;
 use streamflow_model::{Import, Model, Stored, Task, Trained};
 
+use crate::config::check_model_name;
 use crate::store::Store;
 use crate::store::models::{By, ModelVersion, NewVersion, Origin};
 
@@ -66,6 +67,7 @@ impl Registry {
         {
             return Ok(version);
         }
+        check_model_name("the name of the model", name)?;
         let seed = i64::try_from(new.seed)
             .context("the seed is too large to be recorded; expected at most 9223372036854775807")?;
         let metrics = serde_json::to_value(&new.trained.metrics)?;
@@ -79,6 +81,7 @@ impl Registry {
 
     /// Saves an imported model as the next version of `name`. The first version becomes production.
     pub async fn register_import(&self, name: &str, new: NewImport) -> anyhow::Result<i64> {
+        check_model_name("the name of the model", name)?;
         let (metrics, as_of, record) = (new.metrics, new.as_of.to_string(), new.import.record.clone());
         let origin = Origin { file: record.file, format: record.format, trained_until: record.trained_until };
         let (dir, task) = (self.models_dir.join(name), new.import.model.task());

@@ -6,6 +6,7 @@ use streamflow_dataset::Period;
 use streamflow_model::ImportedFeature;
 
 use super::super::{Context, date};
+use crate::config::check_model_name;
 use crate::imports::{Request, import};
 use crate::mlflow;
 use crate::model_file::ModelFile;
@@ -19,7 +20,7 @@ pub struct Args {
     #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// Name in the registry [default: the one of the configuration, which is served]
-    #[arg(long)]
+    #[arg(long, value_parser = model_name)]
     name: Option<String>,
     /// A feature of the model and the column of the dataset that it is taken from, where they have different names
     #[arg(long, value_name = "FEATURE=COLUMN", value_parser = mapping)]
@@ -37,6 +38,12 @@ pub fn mapping(text: &str) -> Result<ImportedFeature, String> {
     let pair = text.rsplit_once('=').filter(|(feature, column)| !feature.is_empty() && !column.is_empty());
     let (feature, column) = pair.ok_or("expected FEATURE=COLUMN, such as fee=monthly_fee")?;
     Ok(ImportedFeature { feature: feature.to_owned(), column: column.to_owned() })
+}
+
+/// Takes a name of the command line that may be one of a model.
+fn model_name(text: &str) -> Result<String, String> {
+    check_model_name("the name", text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 pub async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
