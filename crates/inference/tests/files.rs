@@ -75,6 +75,52 @@ fn columns_are_found_by_name_or_by_place() {
 }
 
 #[test]
+fn once_a_column_is_given_the_others_are_found_by_name_also_without_names_in_the_file() {
+    let model = Model::read(file("classifier.onnx")).unwrap();
+    let columns = |names: &[&str], given: [Option<usize>; 2]| {
+        model.columns_given(names, &given).map_err(|error| error.to_string())
+    };
+    assert_eq!(columns(&["a", "b"], [None, None]), Ok(vec![0, 1]));
+    assert_eq!(columns(&["a", "b"], [Some(1), Some(0)]), Ok(vec![1, 0]));
+    assert_eq!(columns(&["a", "X[1]"], [Some(0), None]), Ok(vec![0, 1]));
+    let missing = "feature \"X[1]\" is missing; the model takes 2 features: X[0], X[1]";
+    assert_eq!(columns(&["a", "b"], [Some(1), None]), Err(missing.to_owned()));
+}
+
+#[test]
+fn a_model_without_trees_is_answered_only_where_all_releases_of_xgboost_agree() {
+    let text = String::from_utf8(file("xgboost.json").to_vec()).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let model = &mut json["learner"]["gradient_booster"]["model"];
+    model["trees"] = serde_json::json!([]);
+    model["tree_info"] = serde_json::json!([]);
+    model["iteration_indptr"] = serde_json::json!([0]);
+    let read = |boost_from_average: &str, objective: &str| {
+        let mut json = json.clone();
+        json["learner"]["learner_model_param"]["boost_from_average"] = boost_from_average.into();
+        json["learner"]["objective"]["name"] = objective.into();
+        Model::read(json.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    let margin = |model: Model| {
+        let answers = model.predict(&[Value::Missing, Value::Missing]).unwrap();
+        answers.margin.unwrap().rows().next().unwrap()[0]
+    };
+    // What xgboost 2.1.4, 3.0.5, 3.1.1 and 3.2.0 say of a base score of 0.5; of those refused, the first two say otherwise
+    // than the last two.
+    assert_eq!(margin(read("0", "binary:logistic").unwrap()), 0.0);
+    assert_eq!(margin(read("0", "count:poisson").unwrap()), f64::from(0.5_f32.ln()));
+    assert_eq!(margin(read("1", "reg:squarederror").unwrap()), 0.5);
+    for objective in ["binary:logistic", "count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"] {
+        let error = read("1", objective).unwrap_err();
+        assert!(
+            error.contains("no trees and no base_score of its own: XGBoost's releases answer"),
+            "{error}"
+        );
+        assert!(error.ends_with("train at least one tree, or set base_score"), "{error}");
+    }
+}
+
+#[test]
 fn values_that_a_model_does_not_take_are_named() {
     let cases = [
         (

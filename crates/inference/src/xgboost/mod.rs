@@ -53,6 +53,9 @@ struct Named {
 #[derive(Deserialize)]
 struct Param {
     base_score: String,
+    /// "1" where the base score was not chosen by who trained it.
+    #[serde(default)]
+    boost_from_average: String,
     #[serde(default)]
     num_class: String,
     num_feature: String,
@@ -229,6 +232,14 @@ impl Reader {
             )
         })?;
         let (mut trees, weight_drop) = self.trees(gradient_booster)?;
+        let is_estimated = param.boost_from_average != "0";
+        if trees.trees.is_empty() && is_estimated && row.base_score != objectives::BaseScore::Margin {
+            return Err(self.unsupported(
+                "no trees and no base_score of its own".to_owned(),
+                "XGBoost's releases answer it differently (from 3.1 on they take the base score for a margin); train at \
+                 least one tree, or set base_score",
+            ));
+        }
         let base = self.base_score(&param.base_score)?;
         let outputs = [&param.num_class, &param.num_target]
             .into_iter()
