@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
-use streamflow_dataset::{Batch, OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
-use streamflow_inference::{Labels, ReadOptions};
+use streamflow_dataset::{Batch, Cell, OutputColumn, OutputFormat, OutputType, TableRows, TableWriter};
+use streamflow_inference::{Columns, Labels, ReadOptions};
 use streamflow_model::ImportedFeature;
 
 use super::models::import::mapping;
@@ -29,6 +29,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A column of the table that is written beside the answers, such as a key
+    ///
+    /// Integers, other numbers, booleans, dates and texts of Parquet and Arrow keep their type, in 64 bits; a timestamp is
+    /// written as its date. The values of CSV are texts, and unsigned integers of 64 bits become texts.
     #[arg(long, value_name = "COLUMN")]
     keep: Vec<String>,
     /// A feature of the model and the column of the table that it is taken from, where they have different names
@@ -57,11 +60,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         scorer.columns(rows.header(), &args.map).with_context(|| args.table.display().to_string())?;
     let features = columns.len();
     columns.extend(kept(args, rows.header())?);
+    let keep = args.keep.iter().zip(&columns[features..]);
+    let keep: Vec<Kept> = keep.map(|(name, at)| (name.clone(), rows.output_type(*at))).collect();
     let out = match (to_stdout, context.terminal.format) {
         (true, Printed::Json) => Out::Json(Map::new()),
         _ => Out::Table { args, format, writer: None },
     };
-    let mut scoring = Scoring { scorer: &scorer, keep: &args.keep, features, out, unseen: vec![0; features] };
+    let mut scoring = Scoring { scorer: &scorer, keep: &keep, features, out, unseen: vec![0; features] };
     let bar = context.terminal.progress(rows.size_bytes(), "scoring");
     let total = rows.read(&columns, |batch, bytes| {
         bar.inc(bytes);
@@ -99,8 +104,11 @@ fn is_file(path: &Path) -> bool {
 
 /// The places of the columns that are kept.
 fn kept(args: &Args, header: &[String]) -> anyhow::Result<Vec<usize>> {
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let by_name = Columns::new(&names);
     let find = |name: &String| {
-        header.iter().position(|column| column == name).with_context(|| {
+        let found = by_name.find(name).with_context(|| args.table.display().to_string())?;
+        found.with_context(|| {
             format!(
                 "--keep {name}: {} has no such column; it has {}",
                 args.table.display(),
@@ -111,10 +119,13 @@ fn kept(args: &Args, header: &[String]) -> anyhow::Result<Vec<usize>> {
     args.keep.iter().map(find).collect()
 }
 
+/// A column that is kept: its name and the type that it is written with.
+type Kept = (String, OutputType);
+
 /// A table on its way through a model.
 struct Scoring<'a> {
     scorer: &'a Scorer,
-    keep: &'a [String],
+    keep: &'a [Kept],
     features: usize,
     out: Out<'a>,
     unseen: Vec<u64>,
@@ -132,20 +143,17 @@ impl Scoring<'_> {
     fn batch(&mut self, batch: &Batch) -> anyhow::Result<()> {
         let answers = self.scorer.score(batch)?;
         self.unseen.iter_mut().zip(&answers.unseen).for_each(|(sum, rows)| *sum += rows);
-        let kept = self.keep.iter().enumerate().map(|(place, name)| {
-            let cells = (0..batch.rows()).map(|row| batch.cell(self.features + place, row).text());
-            (name.clone(), OutputColumn::Text(cells.collect()))
-        });
+        let kept = (self.features..).zip(self.keep);
         match &mut self.out {
             Out::Json(outputs) => {
-                for (name, column) in kept {
-                    let OutputColumn::Text(cells) = column else { bail!("kept columns are texts") };
-                    extend(outputs, &name, cells.into_iter().map(Value::from));
+                for (column, (name, _)) in kept {
+                    extend(outputs, name, (0..batch.rows()).map(|row| cell(batch.cell(column, row))));
                 }
                 into_json(outputs, &answers);
                 Ok(())
             }
             Out::Table { args, format, writer } => {
+                let kept = kept.map(|(column, (name, kind))| (name.clone(), batch.output(column, *kind)));
                 let mut columns: Vec<(String, OutputColumn)> = kept.collect();
                 columns.extend(answers.into_columns(self.scorer.classes().as_ref()));
                 if writer.is_none() {
@@ -230,6 +238,16 @@ fn extend(outputs: &mut Map<String, Value>, name: &str, rows: impl Iterator<Item
     let list = outputs.entry(name).or_insert_with(|| Value::Array(Vec::new()));
     if let Value::Array(list) = list {
         list.extend(rows);
+    }
+}
+
+/// A value of the table; a date as its text.
+fn cell(cell: Cell) -> Value {
+    match cell {
+        Cell::Boolean(value) => value.into(),
+        Cell::Integer(value) => value.into(),
+        Cell::Float(value) => number(value, false),
+        Cell::Missing | Cell::Text(_) | Cell::Date(_) => cell.text().into(),
     }
 }
 

@@ -115,6 +115,16 @@ fn what_is_no_model_is_refused_with_the_reason() {
         assert_eq!(run.code, 1, "{arguments:?}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
     }
+    for name in ["../../../outside", "/outside", "", ".", "..", "a/b", "churn:2", "a\nb", "<script>"] {
+        let arguments = ["models", "import", "model.txt", "--map", "fee=monthly_fee", "--name", name];
+        let run = project.run(&arguments);
+        assert_eq!(
+            (run.code, run.stderr.contains("it names a folder")),
+            (2, true),
+            "{name:?}: {}",
+            run.stderr
+        );
+    }
     let wrong = project.run(&["models", "import", "model.txt", "--map", "fee"]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     assert!(project.json(&["models", "ls"]).as_array().unwrap().is_empty(), "nothing was registered");
@@ -270,7 +280,7 @@ fn a_table_is_scored_into_a_file_of_every_format_and_by_a_version_of_the_registr
     for (arguments, code, expected) in [
         (&["--out", "out.xlsx"][..], 2, "expected .parquet, .arrow, .csv, or - for standard output"),
         (&["--out", "out.csv", "--keep", "nobody"], 1, "--keep nobody: in.csv has no such column"),
-        (&["--out", "out.csv", "--map", "x=fee"], 1, "the model has no feature x"),
+        (&["--out", "out.csv", "--map", "x=fee"], 1, "names a feature that the model does not have"),
         (&["--out", "no/out.csv"], 1, "there is no folder no"),
     ] {
         let run = score(arguments);
@@ -283,6 +293,45 @@ fn a_table_is_scored_into_a_file_of_every_format_and_by_a_version_of_the_registr
         project.json(&[&["predict", "in.csv", "--model", "churn:1", "--out", "-"][..], &map].concat());
     let by_file = project.json(&["predict", "in.csv", "--model", "model.txt", "--out", "-"]);
     assert_eq!(by_name["outputs"]["probability"], by_file["outputs"]["probability"]);
+    // A column that is named for a feature goes before the one of its name, in every order of the columns.
+    for (name, text) in [
+        ("a.csv", "fee,monthly_fee,months_active\n20,500,1\n"),
+        ("b.csv", "months_active,monthly_fee,fee\n1,500,20\n"),
+    ] {
+        std::fs::write(project.path(name), text).unwrap();
+        let mapped =
+            project.json(&[&["predict", name, "--model", "churn:1", "--out", "-"][..], &map].concat());
+        assert_eq!(mapped["outputs"]["probability"][0], by_file["outputs"]["probability"][0], "{name}");
+        let swapped = ["predict", name, "--model", "model.txt", "--out", "-", "--map", "fee=monthly_fee"];
+        assert_eq!(project.json(&swapped)["outputs"]["margin"][0], 0.5, "{name}");
+    }
+    std::fs::write(project.path("twice.csv"), "fee,fee,months_active,id,id\n1,45,1,a,b\n").unwrap();
+    for (arguments, expected) in [
+        (
+            &["a.csv", "--model", "model.txt", "--map", "fee=months_active"][..],
+            "the column \"months_active\" is taken for the feature \"fee\", and the feature \"months_active\" has no other",
+        ),
+        (
+            &["a.csv", "--model", "churn:1", "--map", "months_active=monthly_fee"],
+            "the column \"monthly_fee\" is taken for the feature \"months_active\"",
+        ),
+        (
+            &["a.csv", "--model", "model.txt", "--map", "fee=fee", "--map", "fee=monthly_fee"],
+            "a feature that another mapping names too",
+        ),
+        (
+            &["twice.csv", "--model", "model.txt"],
+            "the table has several columns with the name \"fee\"; rename or drop all but one",
+        ),
+        (
+            &["twice.csv", "--model", "churn:1", "--map", "monthly_fee=fee"],
+            "several columns with the name \"fee\"",
+        ),
+        (&["twice.csv", "--model", "model.txt", "--keep", "id"], "several columns with the name"),
+    ] {
+        let run = project.run(&[&["predict", "--out", "-"][..], arguments].concat());
+        assert_eq!((run.code, run.stderr.contains(expected)), (1, true), "{arguments:?}: {}", run.stderr);
+    }
     let none = project.run(&["predict", "in.csv", "--model", "other", "--out", "-"]);
     assert!(none.stderr.contains("there is no model \"other\" in the registry"), "{}", none.stderr);
 }
