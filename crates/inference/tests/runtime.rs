@@ -69,3 +69,61 @@ fn other_operators_are_computed_elsewhere() {
     let error = Model::read(&external).unwrap_err().to_string();
     assert!(error.ends_with("and with numbers in another file; save it as one file"), "{error}");
 }
+
+/// A field of a protobuf message that is bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut length = bytes.len();
+    let mut field = vec![number << 3 | 2];
+    while length >= 0x80 {
+        field.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    field.push(length as u8);
+    [field, bytes.to_vec()].concat()
+}
+
+/// A node, with a graph as its attribute where one is given.
+fn node(operator: &str, domain: &str, body: Option<&[u8]>) -> Vec<u8> {
+    let body = body.map_or_else(Vec::new, |graph| field(5, &[field(1, b"body"), field(6, graph)].concat()));
+    field(1, &[field(4, operator.as_bytes()), field(7, domain.as_bytes()), body].concat())
+}
+
+#[test]
+fn what_may_run_without_end_never_reaches_it() {
+    offer_runtime(Box::new(Runtime));
+    // A reader that merges messages has these nodes before those of the classifier.
+    let with = |begin: &[u8]| {
+        let file = classifier("Scaler", "Loopen");
+        Model::read(&[&file[..2], begin, &file[2..]].concat())
+    };
+    let read = |nodes: &[u8]| with(&field(7, nodes));
+    let cases: &[(Vec<u8>, Option<&str>)] = &[
+        (node("Loop", "", Some(&[])), Some("the operator Loop: it may run without end")),
+        (node("Scan", "ai.onnx", Some(&[])), Some("the operator Scan: it may run without end")),
+        (node("SequenceMap", "", None), Some("the operator SequenceMap: it may run")),
+        (node("If", "", Some(&node("Loop", "", Some(&[])))), Some("the operator Loop: it may run")),
+        (node("If", "", Some(&node("If", "", Some(&node("Scan", "", None))))), Some("the operator Scan")),
+        (node("Gelu", "com.microsoft", None), Some("the operator Gelu of com.microsoft: only the operators")),
+        (node("If", "", Some(&node("Spin", "own", None))), Some("the operator Spin of own")),
+        (node("If", "", Some(&node("Erf", "", None))), None),
+        (node("Erf", "ai.onnx", None), None),
+    ];
+    for (nodes, expected) in cases {
+        match (read(nodes), expected) {
+            (Ok(_), None) => {}
+            (Err(error), Some(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+            (found, expected) => panic!("{expected:?}: {found:?}"),
+        }
+    }
+    let deep = (0..20).fold(node("Erf", "", None), |inner, _| node("If", "", Some(&inner)));
+    assert!(read(&deep).unwrap_err().to_string().contains("nested deeper than 16"));
+    // The 35th bit of a field's number is not seen by readers that keep 32.
+    let hidden =
+        [&[7 << 3 | 2 | 0x80, 0x80, 0x80, 0x80, 0x10][..], &field(7, &node("Loop", "", None))[1..]].concat();
+    let error = with(&hidden).unwrap_err().to_string();
+    assert!(error.contains("the number of a field is too large"), "{error}");
+    // Field 25 holds functions.
+    let functions = [vec![0xca, 0x01], field(0, &node("Loop", "", None))[1..].to_vec()].concat();
+    let error = with(&functions).unwrap_err().to_string();
+    assert!(error.contains("functions of its own"), "{error}");
+}

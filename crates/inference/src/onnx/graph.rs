@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use super::bounded;
 use super::operators::{Kernel, build};
 use super::proto::{self, GraphProto, ValueInfo};
 use super::tensor::{Data, MAX_ELEMENTS, Tensor};
@@ -112,6 +113,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Model, Error> {
 /// The graph as the offered runtime computes it, where it is refused for an operator.
 fn computed_elsewhere(bytes: &[u8], refused: Error) -> Result<Box<dyn PreparedGraph>, Error> {
     let Error::Unsupported { format, what, remedy } = refused else { return Err(refused) };
+    bounded::check(bytes)?;
     let unsupported = |remedy| Error::Unsupported { format, what: what.clone(), remedy };
     if bytes.windows(EXTERNAL.len()).any(|window| window == EXTERNAL) {
         return Err(unsupported("and with numbers in another file; save it as one file".to_owned()));

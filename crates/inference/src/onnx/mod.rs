@@ -3,6 +3,7 @@
 //!
 //! Judged by onnxruntime on one thread: tree ensembles are compared and added up in 32 bits for inputs of 32 bits.
 
+mod bounded;
 mod ensemble;
 mod graph;
 mod linear;

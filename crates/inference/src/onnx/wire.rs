@@ -83,6 +83,8 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let tag = self.varint()?;
+        // Other readers keep the lower 32 bits, and would find another field in it.
+        let tag = u32::try_from(tag).map_err(|_| malformed("the number of a field is too large"))?;
         let value = match tag & 7 {
             0 => Wire::Varint(self.varint()?),
             1 => Wire::Fixed64(self.array()?),
@@ -93,7 +95,7 @@ impl<'a> Fields<'a> {
             5 => Wire::Fixed32(self.array()?),
             other => return Err(malformed(format!("a field has the wire type {other}"))),
         };
-        Ok(Some((tag >> 3, value)))
+        Ok(Some((u64::from(tag) >> 3, value)))
     }
 }
 
