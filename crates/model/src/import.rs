@@ -10,7 +10,9 @@ use crate::explain::Explaining;
 use crate::mapping::{listed, mapped};
 use crate::model::{Predictions, Predictor};
 use crate::schema::{Feature, Kind, Level, Schema};
-use crate::{Answer, Answers, Error, FeatureColumn, FeatureValue, Features, MISSING, Model, Task};
+use crate::{
+    Answer, Answers, Error, FeatureColumn, FeatureValue, Features, MISSING, Model, Task, TrainedEntities,
+};
 
 /// Rows that are scored at a time.
 const BATCH_ROWS: usize = 4096;
@@ -66,10 +68,32 @@ pub struct ImportRecord {
     pub classes: Vec<String>,
     /// The last date of its training data, where somebody has said it.
     pub trained_until: Option<String>,
+    /// The entities that it was trained on, where somebody has listed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<TrainedEntities>,
+    /// How it did at import on rows that it was not trained on; none where none is known to be such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgedAtImport>,
     /// The mean size of what each feature adds to an answer, in the order of the features, over at most 500 rows of the
     /// month that the model was checked on; none of a model that cannot be explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_abs_contributions: Option<Vec<f64>>,
+}
+
+/// What an imported model promised: the deciding metric of the month that it was checked on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgedAtImport {
+    /// The snapshot.
+    pub as_of: String,
+    /// Its labelled rows that the model was not trained on.
+    pub rows: usize,
+    /// The name of the metric.
+    pub metric: String,
+    /// Its value.
+    pub value: f64,
+    /// The 95 % interval.
+    pub interval: (f64, f64),
 }
 
 /// A feature of an imported model.
@@ -97,6 +121,8 @@ pub struct ImportSettings {
     pub threshold: f64,
     /// The last date of its training data.
     pub trained_until: Option<String>,
+    /// The entities of its training data.
+    pub trained_on: Option<TrainedEntities>,
 }
 
 impl Import {
@@ -132,6 +158,8 @@ impl Import {
             threshold: settings.threshold,
             classes,
             trained_until: settings.trained_until,
+            trained_on: settings.trained_on,
+            judged: None,
             mean_abs_contributions: None,
         };
         Import::of(file, model, record)
@@ -362,6 +390,7 @@ mod tests {
             mapping: mapping.iter().map(pair).collect(),
             threshold: 0.5,
             trained_until: None,
+            trained_on: None,
         }
     }
 

@@ -62,6 +62,7 @@ mod settings;
 mod split;
 mod task;
 mod train;
+mod trained_entities;
 mod trees;
 mod weights;
 
@@ -72,7 +73,7 @@ pub use calibration::Calibrated;
 pub use error::Error;
 pub use explain::{Contributions, Explanation};
 pub use features::{FeatureColumn, FeatureValue, Features, MISSING};
-pub use import::{Import, ImportRecord, ImportSettings, ImportedFeature};
+pub use import::{Import, ImportRecord, ImportSettings, ImportedFeature, JudgedAtImport};
 pub use isotonic::IsotonicCalibrated;
 pub use labels::{ClassRows, Labels};
 pub use mapping::mapped;
@@ -92,4 +93,5 @@ pub use train::{
     Importance, MAX_CLASSES, MAX_LABEL, MIN_TRAINING_ROWS, MIN_VALIDATION_ROWS, Table, Trained,
     TrainingRecord, train, train_table,
 };
+pub use trained_entities::TrainedEntities;
 pub use trees::Trees;

@@ -1,15 +1,18 @@
 //! `evaluate_month`: how right a version of the model was on a month.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use streamflow_dataset::Period;
-use streamflow_model::{Stored, TrainSettings, TrainingRecord, Validation};
+use streamflow_model::{ImportRecord, Stored, TrainSettings, TrainingRecord, Validation};
+use streamflow_performance::{Interval, Validated};
 
 use super::monitor_month::newest;
 use super::parameters::{Kind, optional};
 use super::{Ended, Flow, FlowRun, blocking};
 use crate::drift::task_of;
-use crate::performance::{Evaluation, Learning, Rules, Subject, Usual, Version};
+use crate::performance::{Elsewhere, Evaluation, Learning, Rules, Subject, Usual, Version};
 use crate::store::evaluations::NewEvaluation;
 use crate::workspace::Workspace;
 
@@ -129,12 +132,24 @@ pub async fn version_of(workspace: &Workspace, number: Option<i64>) -> anyhow::R
         record.as_of.parse().ok().with_context(|| format!("version {} has no date", record.version))?;
     let learning = match &stored {
         Stored::Trained(trained) => learning(&trained.record)?,
-        Stored::Imported(import) => {
-            let until = import.record.trained_until.as_deref().map(str::parse).transpose();
-            Learning::Elsewhere { until: until.context("the date until which it was trained")? }
-        }
+        Stored::Imported(import) => Learning::Elsewhere(elsewhere(&import.record)?),
     };
     Ok(Some(Version { number: record.version, as_of, model: stored.into_model(), learning }))
+}
+
+/// What is known of the training of an imported version.
+fn elsewhere(record: &ImportRecord) -> anyhow::Result<Elsewhere> {
+    let until = record.trained_until.as_deref().map(str::parse).transpose();
+    let judged = record.judged.as_ref().map(|judged| -> anyhow::Result<_> {
+        let as_of = judged.as_of.parse().ok().context("the month that judged it at import")?;
+        let (low, high) = judged.interval;
+        Ok((as_of, Validated { value: judged.value, interval: Interval { low, high } }))
+    });
+    Ok(Elsewhere {
+        until: until.context("the date until which it was trained")?,
+        entities: record.trained_on.clone().map(Arc::new),
+        judged: judged.transpose()?,
+    })
 }
 
 /// Which rows taught a version that was trained here.

@@ -178,6 +178,7 @@ impl Follower {
             name: None,
             mapping: Vec::new(),
             trained_until: trained_until.transpose()?,
+            trained_on: None,
             threshold,
         };
         Ok(import(request, &self.workspace).await?.version)

@@ -1,23 +1,26 @@
 //! A model that was trained elsewhere becomes a version of the registry, after it was checked on the newest month: a file
 //! that a command names, or the model of an MLflow server.
 
+pub mod listed;
 pub mod mlflow;
 pub mod remote;
+
+use std::collections::HashSet;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 use streamflow_dataset::{Period, PointInTime};
 use streamflow_model::{
-    Answers, ClassRows, Import, ImportSettings, ImportedFeature, Labels, Predictions, Task, TaskMetrics,
-    largest, metrics,
+    Answers, ClassRows, Import, ImportSettings, ImportedFeature, JudgedAtImport, Labels, Predictions, Task,
+    TaskMetrics, TrainedEntities, largest, metrics,
 };
 use streamflow_performance::{MeasuredClasses, MeasuredValues, significant};
 
 use crate::drift::TrainingTable;
 use crate::flows::evaluate_month;
 use crate::model_file::ModelFile;
-use crate::performance::{Evaluation, section};
+use crate::performance::{Evaluation, Judged, section, validated};
 use crate::registry::NewImport;
 use crate::terminal::table;
 use crate::workspace::Workspace;
@@ -38,6 +41,8 @@ pub struct Request {
     pub mapping: Vec<ImportedFeature>,
     /// The last date of the data that it was trained on.
     pub trained_until: Option<Period>,
+    /// The entities that it was trained on, as texts of the dataset's key.
+    pub trained_on: Option<Vec<String>>,
     pub threshold: f64,
 }
 
@@ -52,8 +57,20 @@ pub struct Imported {
     trees: Option<usize>,
     features: Vec<ImportedFeature>,
     scores: Scores,
+    /// Of the entities that it was trained on; none where nobody has listed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed: Option<Listed>,
     /// None where the name is not the one that is served and judged.
     evaluation: Option<Evaluation>,
+}
+
+/// The listed entities of the training and the newest month.
+#[derive(Serialize)]
+struct Listed {
+    as_of: Period,
+    entities: usize,
+    /// Those of which the month has no row.
+    unknown: usize,
 }
 
 /// What the model says of the newest month.
@@ -82,7 +99,7 @@ struct Scores {
 /// A file that is no model, or not one of the dataset; no month to check it on.
 pub async fn import(request: Request, workspace: &Workspace) -> anyhow::Result<Imported> {
     let Workspace { config, registry, .. } = workspace;
-    let Request { file, origin, mapping, trained_until, threshold, .. } = request;
+    let Request { file, origin, mapping, trained_until, trained_on, threshold, .. } = request;
     let name = request.name.unwrap_or_else(|| config.model.name.clone());
     let month = newest(workspace).await?;
     let (as_of, table) = (month.as_of, month.table);
@@ -96,7 +113,9 @@ pub async fn import(request: Request, workspace: &Workspace) -> anyhow::Result<I
         mapping,
         threshold,
         trained_until: trained_until.map(|date| date.to_string()),
+        trained_on: trained_on.as_ref().map(|ids| TrainedEntities::new(ids.iter().map(String::as_str))),
     };
+    let listed = settings.trained_on.as_ref().map(|listed| Listed::new(listed, &table.entities, as_of));
     registry.check_task(&name, table.labels.task()).await?;
     let shown = file.path.display().to_string();
     let import = Import::new(file.bytes, table.features.names(), settings);
@@ -107,8 +126,8 @@ pub async fn import(request: Request, workspace: &Workspace) -> anyhow::Result<I
     let rows: Vec<usize> = (0..table.features.rows()).collect();
     import.record.mean_abs_contributions = import.model.mean_contributions(&table.features, &rows).ok();
     let scores = Scores::new(&import, &predictions, as_of)?;
-    let is_new = trained_until.is_some_and(|until| until < as_of);
-    let metrics = if is_new { measured(&import, &predictions, &table)? } else { None };
+    let is_new = import.record.trained_on.is_some() || trained_until.is_some_and(|until| until < as_of);
+    let metrics = if is_new { judge(&mut import, &predictions, &table, as_of)? } else { None };
     let metrics = metrics.unwrap_or_else(|| match import.model.task() {
         Task::Binary => json!({ "threshold": threshold }),
         Task::Multiclass | Task::Regression => json!({}),
@@ -125,7 +144,7 @@ pub async fn import(request: Request, workspace: &Workspace) -> anyhow::Result<I
     };
     let (format, objective, trees) = (record.format, record.objective, record.trees);
     let features = record.features;
-    Ok(Imported { name, version, production, format, objective, trees, features, scores, evaluation })
+    Ok(Imported { name, version, production, format, objective, trees, features, scores, listed, evaluation })
 }
 
 /// The newest month with its labels.
@@ -147,13 +166,34 @@ async fn newest(workspace: &Workspace) -> anyhow::Result<Month> {
     .await?
 }
 
-/// The metrics that training records, on labelled rows that the model was not trained on; none where there is none.
-fn measured(
-    import: &Import,
+/// Judges a model on the rows that it was not trained on: keeps what it came to with the model, and gives the metrics
+/// that training records; none where no such row has a label.
+fn judge(
+    import: &mut Import,
     predictions: &Predictions,
     table: &TrainingTable,
+    as_of: Period,
 ) -> anyhow::Result<Option<Value>> {
-    let measured = match (&table.labels, &predictions.answers) {
+    let listed = import.record.trained_on.as_ref();
+    let is_new = |row: &usize| listed.is_none_or(|listed| !listed.contains(&table.entities[*row]));
+    let rows: Vec<usize> = (0..table.entities.len()).filter(is_new).collect();
+    let (labels, answers) = (table.labels.select(&rows), predictions.answers.select(&rows));
+    let metrics = measured(import, &answers, &labels)?;
+    let judged = Judged::new(labels, answers, import.model.classes(), import.record.threshold)?;
+    let validated = if judged.labelled() > 0 { validated(&judged, 0)? } else { None };
+    import.record.judged = validated.map(|found| JudgedAtImport {
+        as_of: as_of.to_string(),
+        rows: judged.labelled(),
+        metric: judged.task().metric().name().to_owned(),
+        value: found.value,
+        interval: (found.interval.low, found.interval.high),
+    });
+    Ok(metrics)
+}
+
+/// The metrics that training records; none without a label.
+fn measured(import: &Import, answers: &Answers, labels: &Labels) -> anyhow::Result<Option<Value>> {
+    let measured = match (labels, answers) {
         (Labels::Binary(labels), Answers::Probability(scores)) => {
             return Ok(measured_binary(labels, scores, import.record.threshold));
         }
@@ -298,6 +338,21 @@ fn shares(classes: &[String], rows: &[Vec<f64>]) -> Vec<(String, f64)> {
     classes.iter().enumerate().map(share).collect()
 }
 
+impl Listed {
+    fn new(listed: &TrainedEntities, of_month: &[String], as_of: Period) -> Listed {
+        let known: HashSet<&String> = of_month.iter().filter(|entity| listed.contains(entity)).collect();
+        Listed { as_of, entities: listed.entities, unknown: listed.entities.saturating_sub(known.len()) }
+    }
+
+    fn text(&self) -> String {
+        let Listed { as_of, entities, unknown } = self;
+        format!(
+            "It is said to have been trained on {entities} entities, of which {} have rows in {as_of} and {unknown} have none.",
+            entities - unknown
+        )
+    }
+}
+
 impl Imported {
     /// What a command says of it.
     pub fn text(&self) -> String {
@@ -312,6 +367,9 @@ impl Imported {
             text.push_str(&format!("  {feature} is taken from the column {column}\n"));
         }
         text.push_str(&format!("\n{}\n", self.scores.text()));
+        if let Some(listed) = &self.listed {
+            text.push_str(&format!("\n{}\n", listed.text()));
+        }
         if let Some(evaluation) = &self.evaluation {
             text.push_str(&format!("\n{}\n", section::text(evaluation)));
         }

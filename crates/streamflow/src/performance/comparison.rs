@@ -48,7 +48,7 @@ pub fn compare(contest: &Contest<'_>) -> anyhow::Result<PromotionReport> {
     let mut report = contest.report(&judged(production)?, &judged(candidate)?)?;
     if is_unknown {
         report.reason = format!(
-            "Version {} was imported and may have been trained on {period}: no row is known to be new to it. `streamflow models import --trained-until DATE` says until when it was trained.",
+            "Version {} was imported and may have been trained on {period}: no row is known to be new to it. `streamflow models import --trained-until DATE` says until when it was trained, and `--trained-on FILE` on which entities.",
             candidate.number
         );
     }

@@ -11,7 +11,7 @@ use streamflow_performance::{
 
 use super::judged::Judged;
 use super::realised::Realised;
-use super::scored::{Scored, TrainedOn, Version, learned, month};
+use super::scored::{Learning, Scored, TrainedOn, Version, learned, month};
 use super::{Estimate, Usual, estimate, slices, why};
 use crate::drift::TrainingTable;
 use crate::terminal::one_line;
@@ -36,6 +36,9 @@ pub struct Evaluation {
     /// Whether the version was imported and may have been trained on these rows.
     #[serde(default)]
     pub may_know: bool,
+    /// What was said of the training of an imported version; none of one that was trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Said>,
     /// What the labels say; none where the month has none.
     pub realised: Option<Realised>,
     /// What the scores alone suggest; none where the version's own month is gone or has no held-out labels.
@@ -52,6 +55,17 @@ pub struct Evaluation {
     /// What is usual for the version; none without six labelled months before.
     #[serde(default)]
     pub usual: Option<Usual>,
+}
+
+/// What was said of a training elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The last date of its data.
+    pub trained_until: Option<Period>,
+    /// How many entities it was trained on.
+    pub entities: Option<usize>,
+    /// The month that judged it at import on rows that it was not trained on.
+    pub judged_on: Option<Period>,
 }
 
 /// What to evaluate.
@@ -94,9 +108,15 @@ impl Subject<'_> {
             || Realised::new(&scored.judged, self.values.as_ref(), self.seed()),
             || reference.as_ref().map(|reference| reference.validated(self.seed())).transpose(),
         );
-        let (realised, validation) = (realised?, validation?.flatten());
+        let (realised, validation) = (realised?, validation?.flatten().or(version.judged()));
         let task = scored.judged.task();
         let verdict = self.verdict(&scored.judged, validation.as_ref(), realised.as_ref())?;
+        let verdict = match version.learning {
+            Learning::Elsewhere(_) if realised.is_some() => {
+                of_import(verdict, validation.is_some(), version.may_know(period))
+            }
+            _ => verdict,
+        };
         let mut evaluation = Evaluation {
             model: self.model.to_owned(),
             version: version.number,
@@ -105,6 +125,7 @@ impl Subject<'_> {
             period,
             left_out: scored.trained_on,
             may_know: version.may_know(period),
+            imported: version.said(),
             estimated: None,
             segments: None,
             why: None,
@@ -164,6 +185,60 @@ impl Subject<'_> {
     }
 }
 
+/// The verdict on an imported version: a fall is one on whatever rows, but what it may have seen does not say that it is
+/// well, and what has nothing to be held against says how it gets it.
+fn of_import(verdict: Fall, is_validated: bool, may_know: bool) -> Fall {
+    match verdict {
+        Fall::NoAction(reason) if may_know => Fall::Undecided(format!(
+            "{reason} The version was imported and may have been trained on these rows, so they do not say that it is well; {REMEDY}"
+        )),
+        Fall::Undecided(reason) if !is_validated => Fall::Undecided(format!(
+            "{reason} The version was imported, and no labelled rows that are known to be new to it judged it then; {REMEDY}"
+        )),
+        verdict => verdict,
+    }
+}
+
+/// How rows come to be known to be new to an imported version.
+const REMEDY: &str = "once a labelled month is ingested that it was not trained on, import it again with `--trained-until DATE`, or with `--trained-on FILE`.";
+
+/// The deciding metric on rows, with its interval; none where it has none.
+///
+/// # Errors
+/// As [`Realised::new`].
+pub fn validated(judged: &Judged, seed: u64) -> anyhow::Result<Option<Validated>> {
+    if let Judged::Binary(rows) = judged {
+        // The other metrics are asked for by nobody, and an interval of theirs is drawn a thousand times.
+        let labelled = streamflow_performance::Labelled::new(rows);
+        let value = labelled.value(Metric::RocAuc, None);
+        let interval = labelled.auc().and_then(|auc| auc.interval);
+        return Ok(value.zip(interval).map(|(value, interval)| Validated { value, interval }));
+    }
+    let realised = Realised::new(judged, None, seed)?;
+    let found = realised.and_then(|found| found.measured.metrics.get(&judged.task().metric()).copied());
+    let validated = |found: MeasuredValue| Some(Validated { value: found.value?, interval: found.interval? });
+    Ok(found.and_then(validated))
+}
+
+impl Version {
+    /// What an imported version came to on the month that judged it.
+    fn judged(&self) -> Option<Validated> {
+        match &self.learning {
+            Learning::Elsewhere(elsewhere) => elsewhere.judged.map(|(_, validated)| validated),
+            Learning::Split { .. } | Learning::Time { .. } => None,
+        }
+    }
+
+    fn said(&self) -> Option<Said> {
+        let Learning::Elsewhere(elsewhere) = &self.learning else { return None };
+        Some(Said {
+            trained_until: elsewhere.until,
+            entities: elsewhere.entities.as_ref().map(|listed| listed.entities),
+            judged_on: self.judged_on(),
+        })
+    }
+}
+
 /// The rows that a version was validated on.
 pub struct Reference {
     pub scored: Scored,
@@ -184,7 +259,8 @@ impl Reference {
     }
 
     fn new(table: TrainingTable, version: &Version, trained_on: &TrainedOn) -> anyhow::Result<Self> {
-        let scored = Scored::new((version.as_of, table), version, trained_on)?;
+        let month = version.judged_on().unwrap_or(version.as_of);
+        let scored = Scored::new((month, table), version, trained_on)?;
         let seed = version.seed();
         let folds = scored.entities.iter().map(|entity| fold(seed, entity)).collect();
         Ok(Self { scored, folds })
@@ -192,19 +268,7 @@ impl Reference {
 
     /// The deciding metric on these rows.
     fn validated(&self, seed: u64) -> anyhow::Result<Option<Validated>> {
-        let judged = &self.scored.judged;
-        if let Judged::Binary(rows) = judged {
-            // The other metrics are asked for by nobody, and an interval of theirs is drawn a thousand times.
-            let labelled = streamflow_performance::Labelled::new(rows);
-            let value = labelled.value(Metric::RocAuc, None);
-            let interval = labelled.auc().and_then(|auc| auc.interval);
-            return Ok(value.zip(interval).map(|(value, interval)| Validated { value, interval }));
-        }
-        let realised = Realised::new(judged, None, seed)?;
-        let found = realised.and_then(|found| found.measured.metrics.get(&judged.task().metric()).copied());
-        let validated =
-            |found: MeasuredValue| Some(Validated { value: found.value?, interval: found.interval? });
-        Ok(found.and_then(validated))
+        validated(&self.scored.judged, seed)
     }
 
     fn estimate(&self, scored: &Scored, seed: u64) -> anyhow::Result<Option<Estimate>> {
@@ -243,11 +307,12 @@ impl Evaluation {
             || "no interval".to_owned(),
             |interval| format!("95 % {}..{}", self.number(interval.low), self.number(interval.high)),
         );
+        let validation = self.validation.map(|validation| self.number(validation.value));
+        let validation = validation.map_or_else(String::new, |value| format!("validation {value}, "));
         Some(format!(
-            "[performance] {}={} (validation {}, {interval}, n={}) -> {} {}",
+            "[performance] {}={} ({validation}{interval}, n={}) -> {} {}",
             if metric == Metric::RocAuc { "auc" } else { metric.name() },
             number(found.and_then(|found| found.value)),
-            number(self.validation.map(|validation| validation.value)),
             realised.measured.labelled,
             self.decision(),
             self.verdict.reason()

@@ -17,6 +17,7 @@ mod why;
 
 pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
-pub use evaluation::{Evaluation, Reference, Rules, Subject};
-pub use scored::{Learning, Version, month};
+pub use evaluation::{Evaluation, Reference, Rules, Subject, validated};
+pub use judged::Judged;
+pub use scored::{Elsewhere, Learning, Version, month};
 pub use usual::Usual;

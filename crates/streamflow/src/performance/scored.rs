@@ -1,11 +1,13 @@
 //! A month as a version of the model saw it: its scores, and the rows that may judge it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
 use streamflow_dataset::{Error, Period, PointInTime, Snapshots};
-use streamflow_model::{Features, Model, is_validation};
+use streamflow_model::{Features, Model, TrainedEntities, is_validation};
+use streamflow_performance::Validated;
 
 use super::judged::Judged;
 use crate::drift::TrainingTable;
@@ -19,14 +21,25 @@ pub struct Version {
 }
 
 /// What is known of the rows that a version was trained on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Learning {
     /// It was trained here: a share of the entities was held out.
     Split { seed: u64, validation_share: f64 },
     /// It was trained here on all months until this one; the month of the version judged it.
     Time { seed: u64, until: Period },
-    /// It was trained elsewhere, on data up to this date where somebody has said it.
-    Elsewhere { until: Option<Period> },
+    /// It was trained elsewhere.
+    Elsewhere(Elsewhere),
+}
+
+/// What is known of a training elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    /// The last date of its data, where somebody has said it.
+    pub until: Option<Period>,
+    /// Its entities, where somebody has listed them.
+    pub entities: Option<Arc<TrainedEntities>>,
+    /// The month that judged it at import on rows that it was not trained on, and what it came to there.
+    pub judged: Option<(Period, Validated)>,
 }
 
 impl Version {
@@ -34,7 +47,7 @@ impl Version {
     pub fn seed(&self) -> u64 {
         match self.learning {
             Learning::Split { seed, .. } | Learning::Time { seed, .. } => seed,
-            Learning::Elsewhere { .. } => 0,
+            Learning::Elsewhere(_) => 0,
         }
     }
 
@@ -42,15 +55,24 @@ impl Version {
     pub fn trained_on(&self) -> Period {
         match self.learning {
             Learning::Time { until, .. } => until,
-            Learning::Split { .. } | Learning::Elsewhere { .. } => self.as_of,
+            Learning::Split { .. } | Learning::Elsewhere(_) => self.as_of,
+        }
+    }
+
+    /// The month whose held-out or unseen rows judged it; none of an import that no row is known to be new to.
+    pub fn judged_on(&self) -> Option<Period> {
+        match &self.learning {
+            Learning::Split { .. } | Learning::Time { .. } => Some(self.as_of),
+            Learning::Elsewhere(elsewhere) => elsewhere.judged.map(|(month, _)| month),
         }
     }
 
     /// Whether it was trained elsewhere and may know the rows of this month, of which none can be told apart.
     pub fn may_know(&self, month: Period) -> bool {
-        match self.learning {
+        match &self.learning {
             Learning::Split { .. } | Learning::Time { .. } => false,
-            Learning::Elsewhere { until } => until.is_none_or(|until| month <= until),
+            Learning::Elsewhere(Elsewhere { entities: Some(_), .. }) => false,
+            Learning::Elsewhere(Elsewhere { until, .. }) => until.is_none_or(|until| month <= until),
         }
     }
 }
@@ -85,6 +107,8 @@ pub enum TrainedOn {
     Until(Period),
     /// Nobody can say it of single entities: see [`Version::may_know`].
     Elsewhere,
+    /// Those that somebody has listed.
+    Listed(Arc<TrainedEntities>),
 }
 
 impl TrainedOn {
@@ -95,27 +119,30 @@ impl TrainedOn {
             TrainedOn::Known(known) => known.contains(entity),
             TrainedOn::Split { seed, validation_share } => !is_validation(*seed, entity, *validation_share),
             TrainedOn::Elsewhere => false,
+            TrainedOn::Listed(listed) => listed.contains(entity),
         }
     }
 }
 
-/// The table that a version learned from, where its month is still there, and the entities it was trained on.
+/// The table that judged a version first, where its month is still there, and the entities it was trained on.
 pub fn learned(
     snapshots: &Snapshots,
     version: &Version,
 ) -> anyhow::Result<(TrainedOn, Option<TrainingTable>)> {
-    if let Learning::Elsewhere { .. } = version.learning {
-        return Ok((TrainedOn::Elsewhere, None));
-    }
-    let table = match month(snapshots, version.as_of) {
-        Ok(table) => Some(table),
-        Err(error) if matches!(error.downcast_ref(), Some(Error::NoSnapshot { .. })) => None,
-        Err(error) => return Err(error.context(format!("cannot read {}", version.as_of))),
+    let judged_on = version.judged_on().map(|period| (period, month(snapshots, period)));
+    let table = match judged_on {
+        None => None,
+        Some((_, Ok(table))) => Some(table),
+        Some((_, Err(error))) if matches!(error.downcast_ref(), Some(Error::NoSnapshot { .. })) => None,
+        Some((period, Err(error))) => return Err(error.context(format!("cannot read {period}"))),
     };
-    let (seed, validation_share) = match version.learning {
-        Learning::Split { seed, validation_share } => (seed, validation_share),
-        Learning::Time { until, .. } => return Ok((TrainedOn::Until(until), table)),
-        Learning::Elsewhere { .. } => return Ok((TrainedOn::Elsewhere, table)),
+    let (seed, validation_share) = match &version.learning {
+        Learning::Split { seed, validation_share } => (*seed, *validation_share),
+        Learning::Time { until, .. } => return Ok((TrainedOn::Until(*until), table)),
+        Learning::Elsewhere(elsewhere) => {
+            let listed = elsewhere.entities.clone();
+            return Ok((listed.map_or(TrainedOn::Elsewhere, TrainedOn::Listed), table));
+        }
     };
     let trained_on = table.as_ref().map_or(TrainedOn::Split { seed, validation_share }, |table| {
         let is_known = |row: &usize| {

@@ -76,26 +76,49 @@ fn html(evaluation: &Evaluation) -> String {
 
 /// Who was measured on what.
 fn subject(evaluation: &Evaluation) -> String {
-    let Evaluation { model, version, trained_on, left_out, may_know, .. } = evaluation;
+    let Evaluation { model, version, trained_on, left_out, .. } = evaluation;
     let labelled = match &evaluation.realised {
         Some(realised) => {
             format!("measured on {} labelled rows of {}", realised.measured.labelled, realised.measured.rows)
         }
         None => "no row has a label, so nothing was measured".to_owned(),
     };
-    if *may_know {
-        return format!(
-            "{model} version {version}, imported: {labelled}; nobody has said that it was not trained on these rows, so what is measured may be too good"
-        );
+    if evaluation.imported.is_some() || evaluation.may_know {
+        return format!("{model} version {version}, imported: {labelled}; {}", of_import(evaluation));
     }
     format!(
         "{model} version {version}, trained on {trained_on}: {labelled}; {left_out} rows that it was trained on are left out"
     )
 }
 
+/// What is known of the rows that an imported version was trained on.
+fn of_import(evaluation: &Evaluation) -> String {
+    let said = evaluation.imported.as_ref();
+    let until = said.and_then(|said| said.trained_until);
+    let left_out = evaluation.left_out;
+    match (said.and_then(|said| said.entities), until) {
+        (Some(1), _) => {
+            format!("{left_out} rows of the one entity that it is said to have been trained on are left out")
+        }
+        (Some(entities), _) => format!(
+            "{left_out} rows of the {entities} entities that it is said to have been trained on are left out"
+        ),
+        (None, Some(until)) if evaluation.may_know => format!(
+            "it is said to have been trained until {until}, so these rows are not unseen, and what is measured may be too good"
+        ),
+        (None, Some(until)) => {
+            format!("it is said to have been trained until {until}, so these rows are new to it")
+        }
+        (None, None) => {
+            "nobody has said that it was not trained on these rows, so what is measured may be too good"
+                .to_owned()
+        }
+    }
+}
+
 /// What stands where there is no estimate.
 const NO_ESTIMATE: &str = "No estimate is made without labels: it needs labelled rows that the version was validated on, which an \
-     imported version has not, nor one whose month is gone or has too few labels.";
+     imported version has only where unseen rows judged it, and no version whose month is gone or has too few labels.";
 
 /// The metrics of the table: the business value is one where the configuration says what predictions are worth.
 fn shown(evaluation: &Evaluation) -> Vec<Metric> {

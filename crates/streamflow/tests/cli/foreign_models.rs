@@ -65,6 +65,114 @@ fn an_imported_model_is_served_judged_and_taken_back_like_a_trained_one() {
     assert!(line.contains("[drift]"), "{line}");
 }
 
+/// A month of which every label is the other one: the relation that the model knows is turned round.
+fn turn_labels(project: &Project, month: &str) {
+    project.edit(&format!("drops/month_{month}/labels.csv"), |text| {
+        let turned = |line: &str| match line.rsplit_once(',') {
+            Some((user, "1")) => format!("{user},0\n"),
+            Some((user, "0")) => format!("{user},1\n"),
+            _ => format!("{line}\n"),
+        };
+        text.lines().map(turned).collect()
+    });
+}
+
+#[test]
+fn an_import_that_unseen_rows_judged_can_fall_and_no_other_is_ever_well() {
+    let project = Project::with_sample(1500);
+    std::fs::write(project.path("model.txt"), MODEL).unwrap();
+    turn_labels(&project, MONTHS[1]);
+    project.ok(&["ingest", "--as-of", MONTHS[0], &format!("drops/month_{}", MONTHS[0])]);
+    let import = ["models", "import", "model.txt", "--map", "fee=monthly_fee"];
+    let judged = project.json(&[&import[..], &["--trained-until", "2023-12-31"]].concat());
+    assert_eq!(judged["evaluation"]["imported"]["judged_on"], MONTHS[0]);
+    project.ok(&import);
+    let future = project.ok(&[&import[..], &["--trained-until", "2030-01-01"]].concat());
+    let said = "it is said to have been trained until 2030-01-01, so these rows are not unseen";
+    assert!(future.contains(said) && !future.contains("nobody has said"), "{future}");
+    assert!(!future.contains("validation NaN"), "{future}");
+    project.ok(&["ingest", "--as-of", MONTHS[1], &format!("drops/month_{}", MONTHS[1])]);
+
+    let evaluate = |version| project.json(&["evaluate", "--as-of", MONTHS[1], "--model", version]);
+    let fallen = evaluate("1");
+    assert_eq!(fallen["verdict"]["decision"], "fallen", "{fallen}");
+    assert!(fallen["estimated"].is_object() && fallen["why"].is_object(), "{fallen}");
+    for version in ["2", "3"] {
+        let found = evaluate(version);
+        let reason = found["verdict"]["reason"].as_str().unwrap();
+        assert_eq!(found["verdict"]["decision"], "undecided", "{found}");
+        assert!(reason.contains("import it again with `--trained-until DATE`"), "{reason}");
+    }
+    let run = project.run(&["evaluate", "--as-of", MONTHS[1], "--fail-on-fall"]);
+    assert_eq!(run.code, 3, "{} {}", run.stdout, run.stderr);
+
+    // On rows that it may have seen, a version that does as it did is not well by that.
+    let seen = project.json(&[&import[..], &["--trained-until", MONTHS[0]]].concat());
+    assert_eq!(seen["evaluation"]["imported"]["judged_on"], MONTHS[1]);
+    let found = project.json(&["evaluate", "--as-of", MONTHS[0], "--model", "4"]);
+    assert_ne!(found["verdict"]["decision"], "no_action", "{found}");
+
+    let shown = project.ok(&["models", "show", "1"]);
+    assert!(shown.contains("judged at import") && !shown.contains("seed"), "{shown}");
+    let shown = project.ok(&["models", "show", "2"]);
+    assert!(shown.contains("none: no labelled rows that are known to be new to it"), "{shown}");
+}
+
+#[test]
+fn listed_entities_do_not_judge_an_import() {
+    let project = project();
+    let users =
+        std::fs::read_to_string(project.path(&format!("drops/month_{}/users.csv", MONTHS[1]))).unwrap();
+    let ids: Vec<&str> = users.lines().skip(1).take(100).filter_map(|line| line.split(',').next()).collect();
+    let write = |name: &str, text: String| std::fs::write(project.path(name), text).unwrap();
+    write("ids.txt", format!("{}\nnobody\n", ids.join("\n")));
+    write("ids.csv", format!("plan,user_id\nbasic,{}\nbasic,nobody\n", ids.join("\nbasic,")));
+    write("empty.csv", "user_id\n".to_owned());
+    write("nothing.txt", String::new());
+    write("other.csv", "a,b\n1,2\n".to_owned());
+    write("gap.csv", "user_id,b\nu1,2\n,3\n".to_owned());
+    let import = ["models", "import", "model.txt", "--map", "fee=monthly_fee", "--trained-on"];
+    for (file, version) in [("ids.txt", "1"), ("ids.csv", "2")] {
+        let found = project.json(&[&import[..], &[file]].concat());
+        assert_eq!(found["listed"]["entities"], 101, "{file}: {found}");
+        assert_eq!(found["listed"]["unknown"], 1, "{file}: {found}");
+        let evaluation = &found["evaluation"];
+        assert_eq!((&evaluation["left_out"], &evaluation["may_know"]), (&100.into(), &false.into()));
+        assert_eq!(evaluation["realised"]["measured"]["labelled"], 500);
+        let shown = project.json(&["models", "show", version]);
+        assert_eq!(shown["import"]["trained_on"], serde_json::json!({"entities": 101}));
+        assert_eq!(shown["import"]["judged"]["rows"], 500);
+        assert!(shown["metrics"]["auc"].is_f64(), "{shown}");
+    }
+    let text = project.ok(&[&import[..], &["ids.txt"]].concat());
+    assert!(
+        text.contains("trained on 101 entities, of which 100 have rows in 2024-02-29 and 1 have none"),
+        "{text}"
+    );
+    assert!(
+        text.contains("100 rows of the 101 entities that it is said to have been trained on are left out"),
+        "{text}"
+    );
+    // As a candidate it has fair rows.
+    project.ok(&["train", "--as-of", MONTHS[0]]);
+    let cases = [
+        ("empty.csv", "lists no entity"),
+        ("nothing.txt", "nothing.txt"),
+        ("other.csv", "has the columns a, b; expected user_id"),
+        ("gap.csv", "the row has no value of user_id"),
+        ("none.csv", "none.csv"),
+    ];
+    for (file, expected) in cases {
+        let run = project.run(&[&import[..], &[file]].concat());
+        assert!(run.code == 1 && run.stderr.contains(expected), "{file}: {}", run.stderr);
+    }
+    assert_eq!(
+        project.json(&["models", "ls"]).as_array().unwrap().len(),
+        4,
+        "refused files register nothing"
+    );
+}
+
 #[test]
 fn a_retrained_model_may_take_the_place_of_an_imported_one_and_not_the_other_way_round() {
     let project = project();
@@ -131,6 +239,24 @@ fn what_is_no_model_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_table_without_rows_is_an_error_wherever_the_answers_go() {
+    let project = Project::new();
+    std::fs::write(project.path("model.txt"), MODEL).unwrap();
+    std::fs::write(project.path("in.csv"), "months_active,fee\n").unwrap();
+    let outs: [&[&str]; 4] = [&["out.csv"], &["out.parquet"], &["-"], &["-", "--format", "json"]];
+    for out in outs {
+        let run = project.run(&[&["predict", "in.csv", "--model", "model.txt", "--out"][..], out].concat());
+        assert!(
+            run.code == 1 && run.stderr.contains("in.csv has no rows to score"),
+            "{out:?}: {}",
+            run.stderr
+        );
+        assert!(run.stdout.is_empty(), "{out:?}: {}", run.stdout);
+    }
+    assert!(!project.path("out.csv").exists() && !project.path("out.parquet").exists());
+}
+
+#[test]
 fn a_graph_that_nobody_here_computes_tells_how_to_get_who_does() {
     let project = Project::new();
     let file = include_bytes!("../../../inference/tests/files/classifier.onnx");
@@ -142,6 +268,16 @@ fn a_graph_that_nobody_here_computes_tells_how_to_get_who_does() {
     let output = command.env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{error}");
+    let beginning = [&file[..2], b"\x3a\x08\x0a\x06\x22\x04Loop", &file[2..]].concat();
+    let at = beginning.windows(6).position(|window| window == b"Scaler").unwrap();
+    let looped = [&beginning[..at], b"Loopen", &beginning[at + 6..]].concat();
+    std::fs::write(project.path("loop.onnx"), looped).unwrap();
+    let run = project.run(&["predict", "in.csv", "--model", "loop.onnx", "--out", "out.csv"]);
+    assert!(
+        run.code == 1 && run.stderr.contains("the operator Loop: it may run without end"),
+        "{}",
+        run.stderr
+    );
     for part in
         ["the operator Loopen", "/nowhere/libonnxruntime.so cannot be loaded", "pip install onnxruntime"]
     {

@@ -286,6 +286,8 @@ fn imported_models_are_those_of_the_task() {
     let imported = project.json(&["models", "import", "regression.txt", "--trained-until", MONTHS[0]]);
     assert_eq!(imported["evaluation"]["task"], "regression");
     assert!(imported["evaluation"]["realised"]["measured"]["metrics"]["rmse"]["value"].is_f64());
+    assert_eq!(imported["evaluation"]["imported"]["judged_on"], MONTHS[1]);
+    assert!(imported["evaluation"]["validation"]["value"].is_f64(), "{imported}");
     let range = imported["scores"]["range"].as_array().unwrap();
     assert_eq!((range[0].as_f64(), range[1].as_f64()), (Some(60.0), Some(80.0)));
     let server = Server::start(&project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://");

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use streamflow_dataset::Period;
 use streamflow_model::ImportedFeature;
 
-use super::super::{Context, date};
+use super::super::{Context, CsvArgs, date};
 use crate::config::check_model_name;
-use crate::imports::{Request, import};
+use crate::imports::{Request, import, listed};
 use crate::mlflow;
 use crate::model_file::ModelFile;
 use crate::notify::Outbox;
@@ -28,9 +28,14 @@ pub struct Args {
     /// The last date of the data that it was trained on; without it, it may have been trained on every month
     #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     trained_until: Option<Period>,
+    /// A text, CSV, Parquet or Arrow file with the entities that it was trained on, whose rows do not judge it
+    #[arg(long, value_name = "FILE")]
+    trained_on: Option<PathBuf>,
     /// The probability from which a row is predicted positive, by a classifier of two classes
     #[arg(long, value_name = "PROBABILITY", default_value_t = 0.5)]
     threshold: f64,
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 /// Parses a feature and its column of the command line.
@@ -49,6 +54,9 @@ fn model_name(text: &str) -> Result<String, String> {
 pub async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let file = ModelFile::read(&args.file)?;
     let workspace = context.workspace(context.config()?, None).await?;
+    let spec = &workspace.config.dataset;
+    let trained_on = args.trained_on.as_ref().map(|path| listed::read(path, spec, args.csv.options()?));
+    let trained_on = trained_on.transpose()?;
     let outbox = Outbox::new(&workspace.store, &workspace.config);
     outbox.begin().await;
     let request = Request {
@@ -57,6 +65,7 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         name: args.name.clone(),
         mapping: args.map.clone(),
         trained_until: args.trained_until,
+        trained_on,
         threshold: args.threshold,
     };
     let imported = import(request, &workspace).await?;

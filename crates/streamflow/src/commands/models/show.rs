@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use streamflow_model::{Candidate, ImportRecord, Stored, TrainingRecord};
+use streamflow_model::{Candidate, ImportRecord, JudgedAtImport, Stored, TrainedEntities, TrainingRecord};
 use streamflow_performance::significant;
 
 use super::super::{Context, named_version};
@@ -28,7 +28,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     version: ModelVersion,
     training: Option<&'a TrainingRecord>,
-    import: Option<&'a ImportRecord>,
+    import: Option<ImportRecord>,
     importance: VersionImportance,
 }
 
@@ -41,7 +41,11 @@ pub async fn run(args: &Args, registry: &Registry, model: &str, context: &Contex
     let version = version.ok_or_else(|| anyhow::anyhow!("model {name} has no version {number}"))?;
     let (training, import) = match &stored {
         Stored::Trained(trained) => (Some(&trained.record), None),
-        Stored::Imported(import) => (None, Some(&import.record)),
+        Stored::Imported(import) => {
+            // The digests of entities are of use to the product alone.
+            let trained_on = import.record.trained_on.as_ref().map(TrainedEntities::counted);
+            (None, Some(ImportRecord { trained_on, ..import.record.clone() }))
+        }
     };
     let shown = Shown { version, training, import, importance: VersionImportance::of(&stored) };
     context.terminal.result(&shown, || shown.text())
@@ -66,17 +70,44 @@ impl Shown<'_> {
         let mut line = |name: &str, value: &str| writeln!(text, "  {name:<18} {value}").unwrap_or_default();
         line("created", &version.created_at);
         line("month", &trained_on(version));
-        line("metrics", &metrics(version));
-        line("seed", &version.seed.to_string());
+        match metrics(version) {
+            known if known.is_empty() => line(
+                "metrics",
+                "none: no labelled rows that are known to be new to it judged it at import (--trained-until, --trained-on)",
+            ),
+            known => line("metrics", &known),
+        }
         match self.training {
-            None => line("training", "elsewhere: nothing is known of it but its file"),
-            Some(record) => record.describe().into_iter().for_each(|(name, value)| line(name, &value)),
+            None => {
+                line("training", "elsewhere: nothing is known of it but its file and what was said at import")
+            }
+            Some(record) => {
+                line("seed", &version.seed.to_string());
+                record.describe().into_iter().for_each(|(name, value)| line(name, &value));
+            }
+        }
+        if let Some(import) = &self.import {
+            said(import).into_iter().for_each(|(name, value)| line(name, &value));
         }
         if let Some(record) = self.training {
             text.push_str(&format!("\n{}\n", trials(record)));
         }
         text + "\n" + &contributions(&self.importance)
     }
+}
+
+/// What was said of an imported version, and what judged it.
+fn said(import: &ImportRecord) -> Vec<(&'static str, String)> {
+    let listed = import.trained_on.as_ref().map(|listed| format!("{} listed entities", listed.entities));
+    let judged = import.judged.as_ref().map(|judged| {
+        let JudgedAtImport { as_of, rows, metric, value, interval: (low, high) } = judged;
+        let [value, low, high] = [*value, *low, *high].map(significant);
+        format!(
+            "{metric} {value} (95 % {low} to {high}) on {rows} labelled rows of {as_of} that are new to it"
+        )
+    });
+    let lines = [("trained on", listed), ("judged at import", judged)];
+    lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// The settings that were tried, those with the least loss on all folds first.
