@@ -182,8 +182,8 @@ impl TrainSettings {
             (
                 "class_weight",
                 format!("{weights:?}"),
-                "weights that are finite and above 0",
-                weights.iter().all(|weight| weight.is_finite() && *weight > 0.0),
+                "weights from 1e-6 to 1e6",
+                weights.iter().all(|weight| (1e-6..=1e6).contains(weight)),
             ),
         ];
         match checks.into_iter().chain(more).find(|(.., valid)| !valid) {
@@ -217,6 +217,10 @@ mod tests {
             ("search trials is 0", |s| s.search = Some(Search::Trials(0))),
             ("class_weight is [0.0]", |s| {
                 s.class_weight = ClassWeight::Of([("true".to_owned(), 0.0)].into());
+            }),
+            ("class_weight is [1e-308, 1e308]", |s| {
+                let weights = [("false".to_owned(), 1e-308), ("true".to_owned(), 1e308)];
+                s.class_weight = ClassWeight::Of(weights.into());
             }),
         ];
         for (expected, break_it) in broken {

@@ -11,6 +11,10 @@ use crate::serving::Serving;
 
 const PARAMETER: &str = "explain";
 
+/// Why a table is not answered with contributions.
+pub const NOT_OF_TABLES: &str =
+    "a table has no contributions in its answer; leave explain=true out, or send the rows as JSON";
+
 /// Whether a request asks for contributions.
 ///
 /// # Errors

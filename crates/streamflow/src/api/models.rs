@@ -118,9 +118,9 @@ impl Models {
         !self.files.is_empty()
     }
 
-    /// Whether there are model files, or the registry's version is loaded.
+    /// Whether a model file is loaded, or the registry's version.
     pub fn is_ready(&self) -> bool {
-        self.are_files() || self.served.load().is_some()
+        self.files.iter().any(|named| named.current.load().is_some()) || self.served.load().is_some()
     }
 
     /// The model files that are loaded.

@@ -322,6 +322,9 @@ async fn answer_many(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     if let Some(format) = tables::declared(request.headers()) {
+        if explained::asked_for(request.uri().query())? {
+            return Err(ApiError::Unpredictable(explained::NOT_OF_TABLES.to_owned()));
+        }
         let work = move |state: &ApiState, body: &Bytes| {
             let target = state.0.models.answering(model.as_deref(), None, &asked, body)?;
             tables::answer(&target, body, format, state, &asked)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
-use streamflow_dataset::{Batch, OutputFormat, OutputType, TableRows, TableWriter};
+use streamflow_dataset::{Batch, Cell, OutputFormat, OutputType, TableRows, TableWriter};
 use streamflow_inference::Labels;
 
 use super::ApiState;
@@ -58,9 +58,6 @@ pub fn answer(
     let table = TableRows::of_bytes(NAME, body.clone(), limit_bytes).map_err(input)?;
     let rows = usize::try_from(table.rows().unwrap_or(0)).unwrap_or(usize::MAX);
     check_rows(rows, state)?;
-    if rows == 0 {
-        return Err(ApiError::Input("the body has no rows; expected at least one".to_owned()));
-    }
     let names: Vec<&str> = table.header().iter().map(String::as_str).collect();
     let lookup = Lookup::of(target, &names)?;
     let columns = match &lookup {
@@ -78,6 +75,15 @@ pub fn answer(
         });
         Ok(())
     })?;
+    if answered.is_empty() {
+        // Without rows the answer has its columns all the same.
+        let none = Rows { number: 0, is_text: false };
+        answered.push(
+            target
+                .answers(none, |_, _| Cell::Missing, state, asked)
+                .map_err(|refused| input(refused.error))?,
+        );
+    }
     answered.iter().for_each(|answers| target.count(answers, &state.0.metrics));
     written(answered, target.classes().as_ref(), format).map_err(input)
 }

@@ -73,6 +73,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         scoring.batch(batch).with_context(|| args.table.display().to_string())
     })?;
     bar.finish_and_clear();
+    if total == 0 {
+        bail!("{} has no rows to score", args.table.display());
+    }
     scoring.end(total, context)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -179,8 +182,7 @@ impl Scoring<'_> {
                 context.terminal.stdout(&serde_json::to_string(&document)?)
             }
             Out::Table { args, writer, .. } => {
-                let Some(writer) = writer else { bail!("{} has no rows to score", args.table.display()) };
-                writer.finish()?;
+                writer.map_or(Ok(()), TableWriter::finish)?;
                 if args.out == Path::new("-") {
                     return Ok(());
                 }

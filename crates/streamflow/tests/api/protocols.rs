@@ -330,7 +330,7 @@ async fn a_model_is_unloaded_and_read_again_while_it_is_asked() {
     for (request, status) in [
         ("GET /v2/models/churn", 404),
         ("GET /v2/models/churn/ready", 404),
-        ("GET /v2/health/ready", 200),
+        ("GET /v2/health/ready", 503),
         ("GET /ready", 503),
         ("POST /predict", 404),
         ("POST /v2/repository/models/churn/unload", 404),

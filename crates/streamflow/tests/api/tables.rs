@@ -85,6 +85,40 @@ async fn a_table_is_answered_in_its_format() {
 }
 
 #[tokio::test]
+async fn a_table_without_rows_has_an_answer_with_its_columns() {
+    let server = Server::of_files(settings(), &["churn"]).await;
+    let mut client = Client::new(server.address).await;
+    for (format, content_type) in [(OutputFormat::Arrow, ARROW), (OutputFormat::Parquet, PARQUET)] {
+        let answer = ask(&mut client, "/predict/batch", content_type, &bytes(format, &[], "plan")).await;
+        assert_eq!(answer.status, 200, "{content_type}: {}", String::from_utf8_lossy(&answer.body));
+        let expected = ["probability", "margin", "label"].map(|name| (name.to_owned(), Vec::new()));
+        assert_eq!(read(&answer), expected, "{content_type}");
+        let wrong = ask(&mut client, "/predict/batch", content_type, &bytes(format, &[], "plans")).await;
+        assert_eq!(wrong.status, 400, "a feature is missing, whatever the rows");
+    }
+    server.stop().await;
+    let server = Server::loaded(settings()).await;
+    let mut client = Client::new(server.address).await;
+    let answer = ask(&mut client, "/predict/batch", PARQUET, &table_of(vec![users(&[])])).await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    assert!(read(&answer).iter().any(|(name, cells)| name == "probability" && cells.is_empty()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn contributions_of_a_table_are_refused_in_a_sentence() {
+    let server = Server::of_files(settings(), &["churn"]).await;
+    let mut client = Client::new(server.address).await;
+    let body = bytes(OutputFormat::Parquet, &[1.0], "plan");
+    let answer = ask(&mut client, "/predict/batch?explain=true", PARQUET, &body).await;
+    assert_eq!(answer.status, 422, "{}", String::from_utf8_lossy(&answer.body));
+    assert!(answer.text().contains("or send the rows as JSON"), "{}", answer.text());
+    assert_eq!(ask(&mut client, "/predict/batch?explain=false", PARQUET, &body).await.status, 200);
+    assert_eq!(ask(&mut client, "/predict/batch?explain=maybe", PARQUET, &body).await.status, 422);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_table_is_named() {
     let batch_body_limit_bytes = NonZeroUsize::new(1 << 16).unwrap();
     let server = Server::of_files(ApiConfig { batch_body_limit_bytes, ..settings() }, &["churn"]).await;
@@ -97,7 +131,6 @@ async fn what_is_wrong_with_a_table_is_named() {
         (PARQUET, Vec::new(), 400, "the body: is neither Parquet nor Arrow"),
         (PARQUET, b"hours,plan\n1,yearly\n".to_vec(), 400, "the body: is neither Parquet nor Arrow"),
         (PARQUET, sound[..sound.len() - 20].to_vec(), 400, "the body:"),
-        (PARQUET, bytes(OutputFormat::Parquet, &[], "plan"), 400, "the body has no rows"),
         (PARQUET, bytes(OutputFormat::Parquet, &[1.0; 101], "plan"), 400, "101 rows are too many"),
         (PARQUET, bytes(OutputFormat::Parquet, &[1.0], "plans"), 400, "feature \"plan\" is missing"),
         (PARQUET, twice(OutputFormat::Parquet), 400, "several columns with the name \"hours\""),
