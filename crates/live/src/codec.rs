@@ -2,10 +2,10 @@
 //!
 //! In order: start (zigzag), minutes, the four statuses, the number of columns, for each column its number of classes
 //! and the rows of each, the number of entities, for each the difference of its hash to the one before, its time since
-//! the start in milliseconds (zigzag) and a byte a column with its class.
+//! the start in milliseconds (zigzag) and a byte a column with its class: 255 where the column says nothing of the row.
 
 use crate::minute::{Counters, Minute};
-use crate::sample::Sample;
+use crate::sample::{ABSENT, Sample};
 
 const MAGIC: &[u8; 4] = b"SFL1";
 /// What a decoder takes at most, whatever the bytes say.
@@ -143,10 +143,11 @@ impl Reader<'_> {
             let Some((classes, rest)) = self.0.split_at_checked(shape.len()) else {
                 return Err(DecodeError::Length);
             };
+            let is_none = |class: u8, most: usize| usize::from(class) >= most && class != ABSENT;
             if let Some((&class, most)) =
-                classes.iter().zip(shape).find(|&(&class, &most)| usize::from(class) >= most)
+                classes.iter().zip(shape).find(|&(&class, &most)| is_none(class, most))
             {
-                return Err(value_error("a class", class.into(), format!("less than {most}")));
+                return Err(value_error("a class", class.into(), format!("less than {most}, or 255")));
             }
             self.0 = rest;
             sample.hashes.push(hash);
@@ -187,7 +188,7 @@ mod tests {
     prop_compose! {
         fn minutes()(
             start in prop_oneof![0_i64..30_000_000, any::<i64>()],
-            rows in prop::collection::vec((any::<u64>(), any::<u64>(), (0_u8..4, 0_u8..9)), 0..60),
+            rows in prop::collection::vec((any::<u64>(), any::<u64>(), (0_u8..4, prop_oneof![0_u8..9, Just(ABSENT)])), 0..60),
             answered in 0_usize..9,
         ) -> Minute {
             let mut open = OpenMinute::new(&[4, 9]);
@@ -221,6 +222,22 @@ mod tests {
             bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
             let _ = Minute::decode(&bytes);
         }
+    }
+
+    #[test]
+    fn a_minute_that_was_written_before_rows_without_outputs_is_read() {
+        let written = [
+            0x53, 0x46, 0x4c, 0x31, 0x0e, 0x01, 0x01, 0x00, 0x00, 0x00, 0x02, 0x02, 0x01, 0x00, 0x03, 0x00,
+            0x00, 0x01, 0x01, 0x05, 0x0a, 0x00, 0x02, // and the checksum
+        ];
+        let bytes = [&written[..], &crc32fast::hash(&written).to_le_bytes()].concat();
+        let minute = Minute::decode(&bytes).unwrap();
+        assert_eq!(minute.sample.rows().collect::<Vec<_>>(), [(5, 420_005, &[0, 2][..])]);
+        assert_eq!(minute.encode(), bytes);
+        let mut over = written;
+        over[22] = 3;
+        let bytes = [&over[..], &crc32fast::hash(&over).to_le_bytes()].concat();
+        assert!(Minute::decode(&bytes).unwrap_err().to_string().contains("a class 3, expected less than 3"));
     }
 
     #[test]

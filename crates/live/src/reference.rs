@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::feature::{FeatureReference, Value};
 use crate::minute::{Minute, OpenMinute};
+use crate::sample::ABSENT;
 
 /// Features and outputs that one reference may have at most.
 const MOST_COLUMNS: usize = 4096;
@@ -79,13 +80,16 @@ impl Reference {
         self.columns.iter().map(|column| column.counts.len()).collect()
     }
 
-    /// Writes the classes of a row; values that are not given are missing.
+    /// Writes the classes of a row. Features that are not given are missing; outputs that are not given are neither
+    /// missing nor present, since the row was answered by somebody else.
     pub fn classify<'v>(&self, values: impl IntoIterator<Item = Value<'v>>, classes: &mut Vec<u8>) {
         let mut values = values.into_iter();
         classes.clear();
-        classes.extend(self.columns.iter().map(|column| {
+        classes.extend(self.columns.iter().enumerate().map(|(at, column)| match values.next() {
             // Fewer than 255 classes, as `Classes::number` says.
-            column.classes.class(values.next().unwrap_or(Value::Missing)) as u8
+            Some(value) => column.classes.class(value) as u8,
+            None if at < self.features => column.classes.number() as u8,
+            None => ABSENT,
         }));
     }
 

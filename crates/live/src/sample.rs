@@ -2,6 +2,10 @@
 
 use std::cmp::Ordering;
 
+/// The class of a column that says nothing of a row: an output, where another version answered. It is over every class
+/// of [`Classes`](crate::Classes), so it is counted nowhere.
+pub(crate) const ABSENT: u8 = u8::MAX;
+
 /// The entities with the smallest hashes, ascending, each with the classes of its last row.
 ///
 /// The union of samples is commutative, associative and idempotent, so replicas, minutes and days merge in any order and
@@ -73,7 +77,8 @@ impl Sample {
         times.map(move |(row, (hash, at_ms))| (*hash, *at_ms, &self.classes[row * width..][..width]))
     }
 
-    /// Entities by class, a list a column. `shape` gives the classes of each column; a class over it is not counted.
+    /// Entities by class, a list a column. `shape` gives the classes of each column; a class over it is not counted, as
+    /// that of a row which a column says nothing of.
     #[must_use]
     pub fn counts(&self, shape: &[usize]) -> Vec<Vec<u64>> {
         let mut counts: Vec<Vec<u64>> = shape.iter().map(|&classes| vec![0; classes]).collect();

@@ -68,7 +68,9 @@ pub struct WindowLook {
     pub requests: u64,
     /// What it is compared with.
     pub basis: Basis,
-    /// Features, then outputs, as in the reference. Without enough entities they have counts and no statistics.
+    /// Features, then outputs, as in the reference. Without enough entities they have counts and no statistics. Of an
+    /// output those entities count that the version answered itself, in both the window and what it is compared with;
+    /// where too few of the latter are known, the output is compared with the training snapshot.
     pub features: Vec<FeatureLook>,
     /// The mix of errors, from the eighth day on and with enough requests.
     pub errors: Vec<ErrorsLook>,
@@ -346,9 +348,12 @@ impl Tracker {
         let mut features = Vec::with_capacity(counts.len());
         for (at, live) in counts.into_iter().enumerate() {
             let column = &self.reference.columns()[at];
-            let basis = of_before.as_ref().map_or(&column.counts, |counts| &counts[at]).clone();
+            // Of an output fewer rows may be known than the window has: a canary's say nothing of production.
+            let is_enough = |counts: &&Vec<u64>| counts.iter().sum::<u64>() >= needed;
+            let of_before = of_before.as_ref().map(|counts| &counts[at]).filter(is_enough);
+            let basis = of_before.unwrap_or(&column.counts).clone();
             let mut statistics = Vec::new();
-            if entities >= needed {
+            if is_enough(&&live) {
                 for judged in self.judge.judge(window, at, column.is_numerical(), &basis, &live) {
                     let name = format!("{} {}", judged.measured.kind.name(), column.name);
                     let alarm = self.alarms.update(window, &name, now, &judged);

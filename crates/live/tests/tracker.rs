@@ -187,3 +187,42 @@ fn a_forgotten_entity_is_in_no_window() {
         [449, 599, 599, 599]
     );
 }
+
+#[test]
+fn a_row_of_another_version_has_features_and_no_outputs() {
+    let mut tracker = tracker();
+    // A third of the entities is another version's.
+    for at in 0..15 {
+        let mut open = tracker.reference().open_minute();
+        for user in 0..60_u64 {
+            let place = at * 10_000 + user;
+            let values =
+                [Value::Number(uniform(place)), Value::Text("monthly"), Value::Number(uniform(place + 99))];
+            let values = if user % 3 == 0 { &values[..2] } else { &values[..] };
+            open.add(tracker.reference(), entity_hash(1, &place.to_le_bytes()), place, values);
+        }
+        tracker.add(Minute::decode(&open.close(at.cast_signed()).encode()).unwrap()).unwrap();
+    }
+    let look = tracker.look(14);
+    let quarter = look.window(Window::QuarterHour);
+    let seen: Vec<u64> = quarter.features.iter().map(|feature| feature.live.iter().sum()).collect();
+    assert_eq!((quarter.entities, seen), (900, vec![900, 900, 600]));
+    assert_eq!(quarter.features[2].live.last(), Some(&0), "they are not missing");
+    assert!(!quarter.features[2].is_detected(), "{:?}", quarter.features[2]);
+
+    // An output that is known of few entities is not judged, as a window with few is not.
+    let mut few = self::tracker();
+    for at in 0..15_u64 {
+        let mut open = few.reference().open_minute();
+        for user in 0..60_u64 {
+            let place = at * 10_000 + user;
+            let values = [Value::Number(uniform(place)), Value::Text("monthly"), Value::Number(0.99)];
+            let values = if user < 55 { &values[..2] } else { &values[..] };
+            open.add(few.reference(), entity_hash(1, &place.to_le_bytes()), place, values);
+        }
+        few.add(open.close(at.cast_signed())).unwrap();
+    }
+    let look = few.look(14);
+    let score = &look.window(Window::QuarterHour).features[2];
+    assert_eq!((score.live.iter().sum::<u64>(), score.statistics.len()), (75, 0));
+}

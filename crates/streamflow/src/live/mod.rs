@@ -79,7 +79,7 @@ impl Live {
     }
 
     /// Takes a row that was answered. It goes into the minute of its version, and of versions served before that have the
-    /// same features; those do not see what the other one says.
+    /// same features; their outputs have no such row.
     pub fn row(
         &self,
         serving: &Serving,

@@ -495,8 +495,17 @@ mod tests {
         server.watch.close(now).await.unwrap();
         assert_eq!(server.entities(), [one("1", 260)]);
         let features = server.live.status().versions[0].look.as_ref().unwrap().windows[0].features.clone();
-        let seen = |place: usize| features[place].live.iter().rev().skip(1).sum::<u64>();
-        assert_eq!((seen(0), seen(2)), (260, 220), "the score of forty is missing");
+        let seen = |place: usize| features[place].live.iter().sum::<u64>();
+        assert_eq!((seen(0), seen(2), seen(3)), (260, 220, 220), "forty say nothing of the outputs");
+        let drifted: Vec<_> = features.iter().map(streamflow_live::FeatureLook::is_detected).collect();
+        let missing = |place: usize| features[place].live.last().copied();
+        assert_eq!((missing(2), missing(3), drifted), (Some(0), Some(0), vec![false; 4]), "{features:?}");
+
+        // Read from the store, as a restart and the certificate do.
+        let workspace = &server.watch.workspace;
+        let history = history::read(workspace, 1).await.unwrap().unwrap();
+        let certificate = super::super::Certificate::of(&history, &workspace.config.live);
+        assert_eq!((certificate.quarters, certificate.alarms.len()), (1, 0), "{:?}", certificate.alarms);
     }
 
     #[tokio::test]
@@ -517,7 +526,7 @@ mod tests {
         assert_eq!(status.versions.iter().map(|of| of.is_served).collect::<Vec<_>>(), [true, false]);
         // It does not see what the other one says.
         let outputs = &status.versions[1].look.as_ref().unwrap().windows[0].features[2..];
-        assert_eq!(outputs[0].live.iter().rev().skip(1).sum::<u64>(), 0, "{outputs:?}");
+        assert_eq!(outputs[0].live.iter().sum::<u64>(), 0, "{outputs:?}");
 
         server.watch.follow_served(now + 1 + AFTERWARDS).await.unwrap();
         assert_eq!(server.entities(), [one("2", 240)]);
