@@ -201,7 +201,7 @@ mod tests {
     fn each_range_is_checked() {
         TrainSettings::default().check().unwrap();
         type Change = fn(&mut TrainSettings);
-        let broken: [(&str, Change); 14] = [
+        let broken: [(&str, Change); 15] = [
             ("validation_share is 0", |s| s.validation_share = 0.0),
             ("validation_share is NaN", |s| s.validation_share = f64::NAN),
             ("folds is 1", |s| s.folds = 1),
