@@ -18,7 +18,7 @@ use super::backup::object;
 use super::digest::{self, Digest};
 use super::lock::locked;
 use super::manifest::{CONFIG, DATA, FileEntry, MANIFEST, Manifest, REPORTS, is_inside};
-use crate::config::Config;
+use crate::config::{Config, check_model_name};
 use crate::files::{below, sync};
 use crate::store::Store;
 use crate::store::inspect::active_runs;
@@ -252,6 +252,9 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
 async fn opened(data: &Path) -> anyhow::Result<Vec<i64>> {
     let active = active_runs(data).await?;
     let store = Store::open(data).await?;
+    for version in store.model_versions().await? {
+        check_model_name("the name of a model in the backup", &version.name)?;
+    }
     store
         .end_active_runs("it was active when the backup was made that this data directory was restored from")
         .await?;
