@@ -93,10 +93,10 @@ export interface Build {
 }
 
 export interface CanaryBody {
-  /** The share of the entities that it answers, above 0 and up to 1; needed with a version. */
+  /** The share of the entities that it answers, above 0 and up to 1; needed with a version, and refused without one. */
   share?: number | null;
   /** The version; null ends the canary. */
-  version?: number | null;
+  version: number | null;
 }
 
 /** A canary and how it goes. */
@@ -657,7 +657,7 @@ export interface Transition {
 
 export interface Unheard {
   /** The version; null ends it. */
-  version?: number | null;
+  version: number | null;
 }
 
 /** What a panel's numbers are. */

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::parameters::{Kind, Parameter, Parameters, optional};
-use super::trial::{Stage, Trial};
+use super::trial::{Stage, Trial, taken_by_somebody};
 use super::{Ended, Flow, FlowRun};
 use crate::canary::{Limits, Share};
 use crate::store::models::By;
@@ -189,6 +189,19 @@ async fn stages(run: &mut FlowRun, plan: &Plan) -> anyhow::Result<Ended> {
 async fn go_on(run: &mut FlowRun, versions: Versions, stage: Stage) -> anyhow::Result<String> {
     if let Some(reason) = stage.returned {
         let Versions { candidate, production } = versions;
+        match stage.answers {
+            Some(version) if version == candidate => bail!(
+                "version {candidate} was put in production by somebody else {}, in the place of version {production}, and \
+                 answers everybody",
+                stage.of
+            ),
+            Some(version) => bail!(
+                "version {candidate} was given up {}: version {version} was put in production meanwhile, in the place of \
+                 version {production}, and answers everybody",
+                stage.of
+            ),
+            None => {}
+        }
         bail!("version {candidate} was returned to version {production} {}: {reason}", stage.of);
     }
     let line = format!("{}: {}", stage.of, stage.figures);
@@ -218,13 +231,16 @@ async fn choose(workspace: Workspace, wished: Option<i64>) -> anyhow::Result<Ver
 }
 
 /// # Errors
-/// Another such run is active, or another version is in production than when the run began.
+/// Another such run is active, somebody has a canary or a shadow on, or another version is in production than when the run began.
 async fn check(workspace: Workspace, run: i64, versions: Versions) -> anyhow::Result<()> {
     if let Some(other) = workspace.store.rival_of(run, FLOW.name).await? {
         bail!(
             "run {other} of {} is active, and one may be at a time; wait for it, or end it with `streamflow flows cancel {other}`",
             FLOW.name
         );
+    }
+    if let Some(taken) = taken_by_somebody(&workspace, run).await? {
+        bail!("{taken}");
     }
     let production = workspace.registry.resolve(&workspace.config.model.name, None).await?;
     ensure!(

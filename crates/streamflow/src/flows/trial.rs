@@ -13,9 +13,9 @@ use super::StepContext;
 use super::promote_gradually::{Plan, Versions};
 use crate::canary::{Finding, PairTally, Share, judge_arms, judge_pairs};
 use crate::registry::Arms;
-use crate::store::canaries::Tallied;
+use crate::store::canaries::{Canary, Refusal, Tallied};
 use crate::store::models::By;
-use crate::store::shadows::trial_of;
+use crate::store::shadows::{Shadow, trial_of};
 use crate::workspace::Workspace;
 
 /// How often the counts are read.
@@ -32,6 +32,9 @@ pub struct Stage {
     pub figures: String,
     /// Why production answers everybody again, where it does.
     pub returned: Option<String>,
+    /// The version that answers everybody then, where it is another than when the run began.
+    #[serde(default)]
+    pub answers: Option<i64>,
 }
 
 /// What the steps of a run share.
@@ -108,11 +111,11 @@ impl Trial {
     pub async fn unheard(self, context: StepContext) -> anyhow::Result<Stage> {
         let Workspace { store, .. } = &self.workspace;
         let (model, trial, candidate) = (self.model(), trial_of(self.run), self.versions.candidate);
-        let is_own = |found: Option<crate::store::shadows::Shadow>| {
+        let is_own = |found: Option<Shadow>| {
             found.is_some_and(|found| found.run == Some(self.run) && found.version == candidate)
         };
         store.forget_tallies(model, &trial).await?;
-        store.set_shadow(model, Some(candidate), self.by()).await?;
+        store.set_shadow(model, candidate, self.by()).await??;
         let mut clock = Clock::begin(&self.plan, self.plan.shadow_for);
         let (tally, returned) = loop {
             pause(&context).await?;
@@ -137,7 +140,7 @@ impl Trial {
         };
         store.end_shadow_of(model, self.run).await?;
         store.forget_tallies(model, &trial).await?;
-        Ok(Stage { of: "in the shadow".to_owned(), figures: of_pairs(&tally), returned })
+        self.ended("in the shadow".to_owned(), of_pairs(&tally), returned).await
     }
 
     /// The candidate answers a share of the entities. It goes on answering them where no guard finds something: the next
@@ -145,6 +148,13 @@ impl Trial {
     pub async fn heard(self, share: Share, context: StepContext) -> anyhow::Result<Stage> {
         let Workspace { store, registry, .. } = &self.workspace;
         let model = self.model();
+        let taken = match self.production_meanwhile().await? {
+            Some(_) => Some("what is in production was changed".to_owned()),
+            None => taken_by_somebody(&self.workspace, self.run).await?,
+        };
+        if taken.is_some() {
+            return self.ended(format!("before {share}"), String::new(), taken).await;
+        }
         let canary = registry.start_canary(model, self.versions.candidate, share, self.by()).await?;
         let mut clock = Clock::begin(&self.plan, self.plan.step_for);
         let (arms, returned) = loop {
@@ -152,7 +162,7 @@ impl Trial {
             let arms = registry.arms(model, canary).await?;
             let (production, candidate) = (arms.production.requests, arms.candidate.requests);
             let trouble = match store.canary(model).await?.filter(|found| found.id == canary) {
-                None => Some("somebody ended the canary, or changed what is in production".to_owned()),
+                None => Some("somebody ended the canary".to_owned()),
                 Some(found) => found.trouble.map(|trouble| format!("the candidate is not loaded: {trouble}")),
             };
             if trouble.is_some() {
@@ -173,7 +183,19 @@ impl Trial {
         if returned.is_some() {
             store.end_canary(model, Some(canary), self.by()).await?;
         }
-        Ok(Stage { of: format!("at {share}"), figures: self.of_arms(&arms), returned })
+        self.ended(format!("at {share}"), self.of_arms(&arms), returned).await
+    }
+
+    /// A stage as it ended, with the version that answers where that was changed meanwhile.
+    async fn ended(&self, of: String, figures: String, returned: Option<String>) -> anyhow::Result<Stage> {
+        let answers = if returned.is_some() { self.production_meanwhile().await? } else { None };
+        Ok(Stage { of, figures, returned, answers })
+    }
+
+    /// The version in production, where it is another than when the run began.
+    async fn production_meanwhile(&self) -> anyhow::Result<Option<i64>> {
+        let production = self.workspace.store.production(self.model()).await?.map(|found| found.version);
+        Ok(production.filter(|version| *version != self.versions.production))
     }
 
     fn of_arms(&self, arms: &Arms) -> String {
@@ -191,6 +213,21 @@ impl Trial {
         };
         format!("{}, {}", of(candidate, &arms.candidate), of(production, &arms.production))
     }
+}
+
+/// What somebody has begun, whose place a run does not take; with the way to end it.
+pub async fn taken_by_somebody(workspace: &Workspace, run: i64) -> anyhow::Result<Option<String>> {
+    let Workspace { store, config, .. } = workspace;
+    let name = &config.model.name;
+    if let Some(found) = store.canary(name).await?.filter(|found| found.is_kept() && found.run != Some(run)) {
+        let Canary { version, share, actor, .. } = found;
+        return Ok(Some(match found.run {
+            Some(run) => Refusal::Held { version, run }.to_string(),
+            None => Refusal::CanaryOfSomebody { version, share, actor }.to_string(),
+        }));
+    }
+    let shadow = store.shadow(name).await?.filter(|found| found.run.is_none());
+    Ok(shadow.map(|Shadow { version, actor, .. }| Refusal::ShadowOfSomebody { version, actor }.to_string()))
 }
 
 /// A guard and what it found.

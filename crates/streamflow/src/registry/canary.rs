@@ -1,6 +1,6 @@
 //! A version that answers a share of the entities: begun after it was read once, and told of with what was counted.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,6 +95,31 @@ impl Registry {
             );
         }
         Ok(self.store.set_canary(name, version, share, by).await??)
+    }
+
+    /// Lets a version answer beside the one in production without being heard, after reading it once.
+    ///
+    /// # Errors
+    /// No such version, or one that cannot be read or is in production; a run does not take the place of somebody's.
+    pub async fn start_shadow(&self, name: &str, version: i64, by: By<'_>) -> anyhow::Result<()> {
+        let version = self.resolve(name, Some(version)).await?;
+        self.load(name, version).await?;
+        Ok(self.store.set_shadow(name, version, by).await??)
+    }
+
+    /// Ends the shadow. `configured` is the one that the configuration names, which nobody can end here.
+    ///
+    /// # Errors
+    /// There is that one only.
+    pub async fn end_shadow(&self, name: &str, configured: Option<i64>) -> anyhow::Result<()> {
+        let has_ended = self.store.end_shadow(name).await?;
+        match configured {
+            Some(version) if !has_ended => bail!(
+                "the configuration names version {version} ([serve] shadow = \"{name}@{version}\"); it ends when that \
+                 line is removed and the server is restarted"
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// The canary, where there is one.

@@ -69,8 +69,8 @@ pub(super) fn is_active(state: Option<&str>) -> bool {
         .is_some_and(|state| State::ALL.into_iter().any(|known| known.as_str() == state && known.is_active()))
 }
 
-/// Why there is no canary.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why there is no canary, or no shadow.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     #[error("nothing is in production, so nothing answers the other entities; promote a version first")]
     NoProduction,
@@ -81,6 +81,18 @@ pub enum Refusal {
          `streamflow models canary --off`, which the run takes for an end"
     )]
     Held { version: i64, run: i64 },
+    #[error(
+        "version {version} answers {share} of the entities, as {actor} wanted; end that with \
+         `streamflow models canary --off` before a run takes its place"
+    )]
+    CanaryOfSomebody { version: i64, share: Share, actor: String },
+    #[error("version {0} is in production and is heard by everybody; a shadow is another version")]
+    ShadowIsProduction(i64),
+    #[error(
+        "version {version} answers beside the one in production, as {actor} wanted; end that with \
+         `streamflow models shadow --end` before a run takes its place"
+    )]
+    ShadowOfSomebody { version: i64, actor: String },
 }
 
 /// A tally as a process has kept it.
@@ -118,21 +130,22 @@ impl Store {
         by: By<'_>,
     ) -> sqlx::Result<Result<i64, Refusal>> {
         let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
-        let production: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 1")
-                .bind(model)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let Some(production) = production else { return Ok(Err(Refusal::NoProduction)) };
+        let Some(production) = production(&mut transaction, model).await? else {
+            return Ok(Err(Refusal::NoProduction));
+        };
         if production == version {
             return Ok(Err(Refusal::IsProduction(version)));
         }
         let before: Option<Canary> =
             sqlx::query_as(CANARY).bind(model).fetch_optional(&mut *transaction).await?;
-        if let Some(Canary { version, run: Some(run), run_is_active: true, .. }) = before
-            && by.run != Some(run)
-        {
-            return Ok(Err(Refusal::Held { version, run }));
+        match before {
+            Some(Canary { version, run: Some(run), run_is_active: true, .. }) if by.run != Some(run) => {
+                return Ok(Err(Refusal::Held { version, run }));
+            }
+            Some(Canary { version, run: None, share, actor, .. }) if by.run.is_some() => {
+                return Ok(Err(Refusal::CanaryOfSomebody { version, share, actor }));
+            }
+            _ => {}
         }
         clear(&mut transaction, model).await?;
         let added = sqlx::query(
@@ -246,12 +259,31 @@ async fn clear(transaction: &mut Transaction<'_, Sqlite>, model: &str) -> sqlx::
     Ok(gone.rows_affected())
 }
 
-/// Ends the canary of a model whose version in production changes: what it was compared with answers nobody.
+/// Ends the canary of a model whose version in production becomes `version`: what it was compared with answers nobody.
+/// So does the shadow, where that is the version that is heard now.
 pub(super) async fn end_with_production(
     transaction: &mut Transaction<'_, Sqlite>,
     model: &str,
+    version: i64,
 ) -> sqlx::Result<()> {
-    clear(transaction, model).await.map(|_| ())
+    clear(transaction, model).await?;
+    sqlx::query("DELETE FROM shadows WHERE model = ? AND version = ?")
+        .bind(model)
+        .bind(version)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// The version in production, as a transaction sees it.
+pub(super) async fn production(
+    transaction: &mut Transaction<'_, Sqlite>,
+    model: &str,
+) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 1")
+        .bind(model)
+        .fetch_optional(&mut **transaction)
+        .await
 }
 
 /// What a run does stands in the audit trail; what somebody asks for is recorded where it is asked.
@@ -265,7 +297,7 @@ async fn record(transaction: &mut Transaction<'_, Sqlite>, by: By<'_>, subject: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
     use streamflow_model::Task;
 
@@ -282,7 +314,7 @@ mod tests {
         Share::new(share).unwrap()
     }
 
-    async fn with_versions(store: &Store, number: i64) {
+    pub(in crate::store) async fn with_versions(store: &Store, number: i64) {
         for _ in 0..number {
             let new = NewVersion {
                 as_of: "2024-01-31",
@@ -357,6 +389,17 @@ mod tests {
         }
         store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
         assert!(store.canary("churn").await.unwrap().unwrap().is_kept());
+        assert!(store.end_canary("churn", None, ANNA).await.unwrap());
+        store.set_canary("churn", 2, share(0.2), ANNA).await.unwrap().unwrap();
+        let refused = store.set_canary("churn", 3, share(0.1), by(other)).await.unwrap().unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("version 2 answers 20 % of the entities, as anna wanted; end that"),
+            "{refused}"
+        );
+        assert!(store.end_canary("churn", None, ANNA).await.unwrap());
+        store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
         for state in [State::Running, State::Failed] {
             assert!(store.move_run(other, &Step::new(state, "", "")).await.unwrap());
         }

@@ -166,7 +166,7 @@ impl Store {
             .bind(by.actor)
             .execute(&mut *transaction)
             .await?;
-        super::canaries::end_with_production(&mut transaction, name).await?;
+        super::canaries::end_with_production(&mut transaction, name, version).await?;
         let subject = format!("{name} version {version}");
         record(&mut transaction, &by.change("promote", &subject)).await?;
         transaction.commit().await
@@ -196,7 +196,7 @@ impl Store {
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        super::canaries::end_with_production(&mut transaction, name).await?;
+        super::canaries::end_with_production(&mut transaction, name, to).await?;
         let subject = format!("{name} version {to}");
         record(&mut transaction, &by.change("rollback", &subject)).await?;
         transaction.commit().await

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::http::user_ids;
 use crate::project::Project;
 use crate::server::Server;
+use crate::up::Up;
 
 pub const MONTH: &str = "2024-01-31";
 pub const NEXT: &str = "2024-02-29";
@@ -284,4 +285,39 @@ fn a_candidate_that_takes_other_features_is_given_its_own() {
         assert_eq!(answer["features_used"].as_object().unwrap().len(), features, "{answer}");
     }
     server.stop("-TERM");
+}
+
+/// A body that forgets the version must not be taken for one that ends.
+#[tokio::test]
+async fn a_body_that_names_no_version_ends_nothing() {
+    let project = project(false);
+    project.ok(&["models", "canary", "2", "--share", "10%"]);
+    let up = Up::start(&project, &[]);
+    let token = up.token().await;
+    let post = async |path: &str, body: &Value| {
+        let url = format!("{}/api/streamflow/models/{path}", up.console);
+        let answer =
+            up.client.post(url).header("x-streamflow-token", &token).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    for (path, body, said) in [
+        ("canary", json!({ "share": 0.5 }), "missing field `version`"),
+        ("canary", json!({}), "missing field `version`"),
+        ("canary", json!({ "version": null, "share": 0.2 }), "share is given and version is null"),
+        ("shadow", json!({}), "missing field `version`"),
+        ("shadow", json!({ "version": 1 }), "version 1 is in production"),
+    ] {
+        let (status, text) = post(path, &body).await;
+        assert!(status == 422 && text.contains(said), "{path} {body}: {status} {text}");
+        assert_eq!(project.json(&["models", "canary"])["share"], 0.1, "{path} {body}");
+    }
+    for (path, body) in [("shadow", json!({ "version": 2 })), ("shadow", json!({ "version": null }))] {
+        let (status, text) = post(path, &body).await;
+        assert_eq!(status, 200, "{text}");
+        let shadow = serde_json::from_str::<Value>(&text).unwrap()["shadow"].clone();
+        assert_eq!(shadow, body["version"]);
+    }
+    assert_eq!(post("canary", &json!({ "version": null })).await.0, 200);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    up.server.stop("-TERM");
 }

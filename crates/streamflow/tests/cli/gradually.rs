@@ -160,6 +160,10 @@ fn held(project: &Project, server: &Server) -> Child {
     child
 }
 
+fn message_of(project: &Project, run: u64) -> String {
+    project.json(&["flows", "inspect", &run.to_string()])["run"]["message"].to_string()
+}
+
 fn ends(mut child: Child) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while child.try_wait().unwrap().is_none() {
@@ -255,4 +259,56 @@ async fn a_restart_in_a_step_begins_it_again() {
     assert_eq!(project.json(&["models", "canary"]), Value::Null);
     up.server.wait_for("\"version\":\"2\"", || up.server.get("/ready"));
     up.server.stop("-TERM");
+}
+
+#[test]
+fn a_run_takes_nobodys_place() {
+    let project = project(true);
+    let users = user_ids(&project, MONTH);
+    let refused = |said: &str| {
+        let run = project.run(&gradually("version=2", &[]));
+        assert!(run.code == 1 && run.stderr.contains(said), "{}", run.stderr);
+    };
+    project.ok(&["models", "canary", "3", "--share", "10%"]);
+    refused("version 3 answers 10 % of the entities, as ");
+    refused("end that with `streamflow models canary --off`");
+    assert_eq!(project.json(&["models", "canary"])["version"], 3);
+    project.ok(&["models", "canary", "--off"]);
+    project.ok(&["models", "shadow", "3"]);
+    refused("end that with `streamflow models shadow --end`");
+    project.ok(&["models", "shadow", "--end"]);
+
+    // Somebody begins one while the candidate answers unheard.
+    let server = serving(&project);
+    let load = Load::on(server.url().trim_end_matches('/'), &users);
+    let more =
+        ["--param", "shadow_for=5s", "--param", "max_disagreement=1", "--param", "max_score_difference=9"];
+    let args = gradually("version=2", &more);
+    let child = project.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    server.wait_for("shadow_predictions_total", || server.get("/metrics"));
+    project.ok(&["models", "canary", "3", "--share", "10%"]);
+    ends(child);
+    drop(load);
+    let message = message_of(&project, 9);
+    assert!(
+        message
+            .contains("was returned to version 1 before 20 %: version 3 answers 10 % of the entities, as "),
+        "{message}"
+    );
+    assert_eq!(project.json(&["models", "canary"])["version"], 3, "it goes on");
+    server.stop("-TERM");
+}
+
+#[test]
+fn a_promotion_in_the_middle_of_a_run_says_who_answers() {
+    let project = project(true);
+    let server = serving(&project);
+    let running = held(&project, &server);
+    project.ok(&["models", "promote", "3"]);
+    ends(running);
+    let message = message_of(&project, 6);
+    let expected = "version 2 was given up at 20 %: version 3 was put in production meanwhile, in the place of \
+                    version 1, and answers everybody";
+    assert!(message.contains(expected), "{message}");
+    server.stop("-TERM");
 }

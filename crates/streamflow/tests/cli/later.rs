@@ -171,6 +171,7 @@ fn a_shadow_answers_and_is_not_heard() {
     assert!(!server.get("/metrics").contains("shadow_predictions_total"));
     for (args, code, said) in [
         (vec!["models", "shadow", "9"], 1, "has no version 9"),
+        (vec!["models", "shadow", "1"], 1, "version 1 is in production and is heard by everybody"),
         (vec!["models", "shadow"], 2, "name the version, or say --end"),
         (vec!["models", "shadow", "2", "--end"], 2, "cannot be used with"),
     ] {
@@ -194,6 +195,15 @@ fn a_shadow_answers_and_is_not_heard() {
     project.edit("streamflow.toml", |text| text.replace("# shadow = \"churn@7\"", "shadow = \"churn@2\""));
     let server = serving(&project);
     server.wait_for("shadow_score_difference", || server.get("/metrics"));
+    let refused = project.run(&["models", "shadow", "--end"]);
+    assert!(
+        refused.code == 1
+            && refused
+                .stderr
+                .contains("the configuration names version 2 ([serve] shadow = \"churn@2\"); it ends when"),
+        "{}",
+        refused.stderr
+    );
     server.stop("-TERM");
     project.edit("streamflow.toml", |text| text.replace("churn@2", "sales@2"));
     let refused = project.run(&["check"]);

@@ -82,7 +82,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             }
             Args::Show(args) => return show::run(&args, &registry, name, context).await,
             Args::Shadow(args) => {
-                return shadow::run(&args, (&registry, &store), (name, &actor), context).await;
+                return shadow::run(&args, &registry, (&config, &actor), context).await;
             }
             Args::Canary(args) => {
                 return canary::run(&args, (&registry, &store), (name, &actor), context).await;

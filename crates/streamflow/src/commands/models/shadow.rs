@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::{Context, Usage};
 use super::version_number;
+use crate::config::Config;
 use crate::registry::Registry;
-use crate::store::Store;
 use crate::store::models::By;
 
 #[derive(Debug, clap::Args)]
@@ -20,21 +20,24 @@ pub struct Args {
 
 pub async fn run(
     args: &Args,
-    (registry, store): (&Registry, &Store),
-    (name, actor): (&str, &str),
+    registry: &Registry,
+    (config, actor): (&Config, &str),
     context: &Context,
 ) -> anyhow::Result<()> {
-    let version = match (args.version, args.end) {
-        (Some(version), _) => Some(registry.resolve(name, Some(version)).await?),
-        (None, true) => None,
+    let name = &config.model.name;
+    let configured = config.serve.shadow_version(name)?;
+    match (args.version, args.end) {
+        (Some(version), _) => registry.start_shadow(name, version, By { actor, run: None }).await?,
+        (None, true) => registry.end_shadow(name, configured).await?,
         (None, false) => return Err(Usage::error("name the version, or say --end".to_owned())),
-    };
-    if let Some(version) = version {
-        registry.load(name, version).await?;
     }
-    store.set_shadow(name, version, By { actor, run: None }).await?;
+    let version = args.version.or(configured);
     let value = json!({ "name": name, "shadow": version });
     context.terminal.result(&value, || match version {
+        Some(version) if args.end => format!(
+            "Version {version} of {name}, which the configuration names, answers beside the one in production again. It \
+             ends when `[serve] shadow` is removed and the server is restarted."
+        ),
         Some(version) => format!(
             "Version {version} of {name} answers beside the one in production and is not heard: see shadow_predictions_total \
              at /metrics. A running server takes it within two seconds."

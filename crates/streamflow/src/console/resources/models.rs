@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -119,31 +119,36 @@ pub async fn promote(
     list(State(resources)).await
 }
 
+/// A field that may be null and may not be left out: a body that forgets it must end nothing.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unheard {
     /// The version; null ends it.
+    #[serde(deserialize_with = "said")]
+    #[schema(required)]
     version: Option<i64>,
 }
 
 /// Lets a version answer beside the one in production without being heard, or ends that.
 #[utoipa::path(post, path = "/api/streamflow/models/shadow", tag = "models", request_body = Unheard,
-    responses((status = 200, body = Models)))]
+    responses((status = 200, body = Models), (status = 422, body = ErrorBody)))]
 pub async fn shadow(
     State(resources): State<Resources>,
     Extension(actor): Extension<Actor>,
     body: Result<Json<Unheard>, JsonRejection>,
 ) -> Result<Json<Models>, ResourceError> {
     let Json(Unheard { version }) = body?;
-    let Workspace { config, registry, store, .. } = resources.workspace();
-    let name = &config.model.name;
-    if let Some(version) = version {
-        let found =
-            registry.resolve(name, Some(version)).await.map_err(|error| ResourceError::refused(&error))?;
-        registry.load(name, found).await.map_err(|error| ResourceError::refused(&error))?;
-    }
-    let by = By { actor: &actor.0, run: None };
-    store.set_shadow(name, version, by).await.map_err(anyhow::Error::from)?;
+    let Workspace { config, registry, .. } = resources.workspace();
+    let (name, by) = (&config.model.name, By { actor: &actor.0, run: None });
+    let done = match version {
+        Some(version) => registry.start_shadow(name, version, by).await,
+        None => registry.end_shadow(name, config.serve.shadow_version(name)?).await,
+    };
+    done.map_err(|error| ResourceError::refused(&error))?;
     list(State(resources)).await
 }
 
@@ -151,8 +156,10 @@ pub async fn shadow(
 #[serde(deny_unknown_fields)]
 pub struct CanaryBody {
     /// The version; null ends the canary.
+    #[serde(deserialize_with = "said")]
+    #[schema(required)]
     version: Option<i64>,
-    /// The share of the entities that it answers, above 0 and up to 1; needed with a version.
+    /// The share of the entities that it answers, above 0 and up to 1; needed with a version, and refused without one.
     share: Option<f64>,
 }
 
@@ -168,6 +175,10 @@ pub async fn canary(
     let Workspace { config, registry, store, .. } = resources.workspace();
     let (name, by) = (&config.model.name, By { actor: &actor.0, run: None });
     match version {
+        None if share.is_some() => {
+            let message = "share is given and version is null, which ends the canary; name the version, or leave share out";
+            return Err(ResourceError::refused(&anyhow::anyhow!(message)));
+        }
         None => drop(store.end_canary(name, None, by).await.map_err(anyhow::Error::from)?),
         Some(version) => {
             let share = share.and_then(Share::new).with_context(|| {
