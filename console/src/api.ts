@@ -93,7 +93,7 @@ export interface Build {
 }
 
 export interface CanaryBody {
-  /** The share of the entities that it answers, above 0 and up to 1; needed with a version, and refused without one. */
+  /** The share of the entities that it answers, above 0 and up to 1; needed with a version, refused with null. */
   share?: number | null;
   /** The version; null ends the canary. */
   version: number | null;

@@ -115,7 +115,7 @@ impl FeatureReference {
         self.counts.iter().sum()
     }
 
-    /// What a class holds, in words for a reader: `≤ 4.5`, `monthly`, `missing`.
+    /// What a class holds, in words for a reader: `≤ 4.5`, `< 1`, `monthly`, `missing`.
     #[must_use]
     pub fn class_name(&self, class: usize) -> String {
         if class == self.classes.number() {
@@ -135,6 +135,13 @@ fn number_class(edges: &[f64], class: usize) -> String {
     match (below, edge(class)) {
         (None, None) => "all".to_owned(),
         (Some(low), Some(high)) if low.next_up() == high => format!("{high}"),
+        // What lies below a value that stands alone.
+        (_, Some(high))
+            if let Some(alone) = edge(class + 1)
+                && alone == high.next_up() =>
+        {
+            format!("< {alone}")
+        }
         (_, Some(high)) => format!("≤ {high}"),
         (Some(low), None) => format!("> {low}"),
     }
@@ -260,10 +267,12 @@ mod tests {
         let class = |value| feature.classes.class(Value::Number(value));
         assert_eq!((class(-1e-300), class(-0.0), class(1e-300)), (0, 1, 2));
         assert_eq!(feature.counts[..3], [0, 500, 50]);
-        assert_eq!(feature.class_name(1), "0");
+        assert_eq!((feature.class_name(0), feature.class_name(1)), ("< 0".to_owned(), "0".to_owned()));
         // A constant knows what lies below it and above it.
         let constant = FeatureReference::numerical("x", vec![5.0; 10]);
         assert_eq!(constant.counts, [0, 10, 0, 0]);
+        let names: Vec<String> = (0..4).map(|class| constant.class_name(class)).collect();
+        assert_eq!(names, ["< 5", "5", "> 5", "missing"]);
         for (value, expected) in [(4.9, 0), (5.0, 1), (5.1, 2), (f64::NAN, 3), (f64::INFINITY, 2)] {
             assert_eq!(constant.classes.class(Value::Number(value)), expected, "{value}");
         }

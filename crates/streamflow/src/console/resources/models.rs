@@ -159,7 +159,7 @@ pub struct CanaryBody {
     #[serde(deserialize_with = "said")]
     #[schema(required)]
     version: Option<i64>,
-    /// The share of the entities that it answers, above 0 and up to 1; needed with a version, and refused without one.
+    /// The share of the entities that it answers, above 0 and up to 1; needed with a version, refused with null.
     share: Option<f64>,
 }
 
