@@ -33,6 +33,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/", get(async || "hello"))
+            .route("/unread", post(async || "no key"))
             .route("/length", post(async |body: Bytes| body.len().to_string()))
             .route("/large", get(async || vec![0_u8; LARGE_BYTES]));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -122,5 +123,30 @@ async fn a_request_names_one_host() {
         if expected == 400 {
             assert!(answer.json()["error"].as_str().unwrap().contains("Host"), "{head:?}");
         }
+    }
+}
+
+/// A refusal does not wait for the body: a small one is taken none the less, and of a large or late one the answer says
+/// that it is the last.
+#[tokio::test]
+async fn an_answer_that_did_not_wait_for_the_body_keeps_the_connection_or_says_that_it_ends() {
+    let server = Server::start(ConnectionLimits::default()).await;
+    let head = |length: usize, more: &str| {
+        format!("POST /unread HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n{more}\r\n").into_bytes()
+    };
+    let mut client = server.client().await;
+    for pause_ms in [0, 200] {
+        client.write(&head(4, "")).await;
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        client.write(b"late").await;
+        let response = client.response().await.unwrap();
+        assert_eq!((response.status, response.header("connection")), (200, None), "{pause_ms}");
+    }
+    assert_eq!(client.get("/").await.text(), "hello");
+    for (length, more) in [(1 << 20, ""), (4, ""), (4, "expect: 100-continue\r\n")] {
+        let mut client = server.client().await;
+        client.write(&head(length, more)).await;
+        let response = client.response().await.unwrap();
+        assert_eq!((response.status, response.header("connection")), (200, Some("close")), "{length} {more}");
     }
 }

@@ -4,13 +4,19 @@
 //! from one that the server keeps waiting.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+/// As much of a body that nobody read is taken, so that the next request of its connection can be.
+const UNREAD_BYTES: u64 = 64 << 10;
+/// As long the answer waits for it.
+const UNREAD_WAIT: Duration = Duration::from_millis(500);
 
 const ANSWERING: u64 = u64::MAX;
 /// What `Retry-After` says of an overload.
@@ -29,12 +35,19 @@ pub struct Activity {
     waiting_since_ms: AtomicU64,
     /// Milliseconds from `opened` before which the client was asked not to try again.
     refused_until_ms: AtomicU64,
+    /// What is left of the body of a request that was answered by its head alone.
+    unread: Mutex<Option<Incoming>>,
 }
 
 impl Activity {
     /// Of a connection that was opened then and waits for its first request.
     pub fn new(opened: Instant) -> Arc<Self> {
-        Arc::new(Self { opened, waiting_since_ms: AtomicU64::new(0), refused_until_ms: AtomicU64::new(0) })
+        Arc::new(Self {
+            opened,
+            waiting_since_ms: AtomicU64::new(0),
+            refused_until_ms: AtomicU64::new(0),
+            unread: Mutex::new(None),
+        })
     }
 
     /// From now on the client is waited for.
@@ -51,6 +64,25 @@ impl Activity {
             tokio::time::sleep(Duration::from_millis(early_ms + turn_ms)).await;
         }
         self.refused_until_ms.store(self.now_ms() + RETRY_AFTER_MS, Ordering::Relaxed);
+    }
+
+    /// What is left of the body of a request that has its answer. While anybody holds it the connection does not end.
+    pub fn unread(&self) -> Option<Incoming> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Reads that up; false where it is large or slow, and the connection ends with the answer.
+    pub async fn read_up(&self, unread: Option<Incoming>) -> bool {
+        let Some(unread) = unread.filter(|body| body.size_hint().lower() <= UNREAD_BYTES) else {
+            return false;
+        };
+        let read =
+            tokio::time::timeout(UNREAD_WAIT, Limited::new(unread, UNREAD_BYTES as usize).collect()).await;
+        let is_read = matches!(read, Ok(Ok(_)));
+        if is_read {
+            self.answers();
+        }
+        is_read
     }
 
     fn now_ms(&self) -> u64 {
@@ -73,18 +105,29 @@ impl Activity {
 /// The body of a request, which tells when it is complete.
 #[derive(Debug)]
 pub struct RequestBody {
-    body: Incoming,
+    /// Present until this is dropped.
+    body: Option<Incoming>,
     activity: Arc<Activity>,
+    is_complete: bool,
 }
 
 impl RequestBody {
     pub(super) fn new(body: Incoming, activity: Arc<Activity>) -> Self {
-        if body.is_end_stream() {
+        let is_complete = body.is_end_stream();
+        if is_complete {
             activity.answers();
         } else {
             activity.waits();
         }
-        Self { body, activity }
+        Self { body: Some(body), activity, is_complete }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.is_complete {
+            *self.activity.unread.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
+        }
     }
 }
 
@@ -96,19 +139,21 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(context);
         if matches!(frame, Poll::Ready(None)) {
+            self.is_complete = true;
             self.activity.answers();
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 

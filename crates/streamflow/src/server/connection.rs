@@ -102,6 +102,8 @@ where
             let is_encrypted = self.listener.tls.is_some();
             request.extensions_mut().insert(Peer { address: self.peer, is_encrypted });
         }
+        // Reading on would ask such a client to send what nobody reads.
+        let sends_on_demand = request.headers().contains_key(header::EXPECT);
         let mut response = match fault_of_host(&request) {
             None => (self.listener.app)(request).await,
             Some(fault) => {
@@ -113,7 +115,12 @@ where
         {
             activity.refuse().await;
         }
-        if self.listener.closing.load(Ordering::Relaxed) {
+        let unread = activity.unread();
+        let is_last = response.headers().contains_key(header::CONNECTION);
+        let is_left = !is_last
+            && activity.waiting_for().is_some()
+            && (sends_on_demand || !activity.read_up(unread).await);
+        if is_left || self.listener.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response.map(|body| AnswerBody { body, _kept: UntilSent(activity) }))
