@@ -261,9 +261,9 @@ pub enum Error {
         /// What the columns are of: `the dataset`, or a table.
         of: &'static str,
         /// The features of the model.
-        features: String,
+        features: Box<str>,
         /// The columns.
-        columns: String,
+        columns: Box<str>,
     },
     /// No column of the dataset is that of a feature.
     #[error(
@@ -275,7 +275,7 @@ pub enum Error {
         /// The columns of the dataset.
         columns: String,
         /// Why there is none.
-        source: streamflow_inference::Error,
+        source: Box<streamflow_inference::Error>,
     },
     /// An imported model cannot be read, or does not take a value.
     #[error(transparent)]

@@ -239,7 +239,11 @@ fn places(
     })?;
     model.columns_given(&names, &given).map_err(|source| match &source {
         inference::Error::MissingFeature { feature, .. } | inference::Error::TakenColumn { feature, .. } => {
-            Error::NoColumn { feature: feature.clone(), columns: listed(names.iter().copied()), source }
+            Error::NoColumn {
+                feature: feature.clone(),
+                columns: listed(names.iter().copied()),
+                source: Box::new(source),
+            }
         }
         _ => source.into(),
     })

@@ -22,8 +22,8 @@ pub fn mapped(
             column: column.clone(),
             what,
             of,
-            features: listed(features.iter().copied()),
-            columns: listed(columns.iter().copied()),
+            features: listed(features.iter().copied()).into(),
+            columns: listed(columns.iter().copied()).into(),
         };
         let Some(at) = features.iter().position(|name| name == feature) else {
             return Err(wrong("a feature that the model does not have".to_owned()));

@@ -280,7 +280,10 @@ mod tests {
                 r#"{"user_id":"a","time":"yesterday","label":1}"#,
                 "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
             ),
-            (r#"{"request_id":5,"label":1}"#, "request_id is the integer 5; expected a text that is not empty"),
+            (
+                r#"{"request_id":5,"label":1}"#,
+                "request_id is the integer 5; expected a text that is not empty",
+            ),
             (
                 r#"{"request":"r","label":1}"#,
                 "\"request\" is no field; expected request_id, user_id, time and label",
