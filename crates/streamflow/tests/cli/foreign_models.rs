@@ -69,8 +69,8 @@ fn an_imported_model_is_served_judged_and_taken_back_like_a_trained_one() {
 fn turn_labels(project: &Project, month: &str) {
     project.edit(&format!("drops/month_{month}/labels.csv"), |text| {
         let turned = |line: &str| match line.rsplit_once(',') {
-            Some((user, "1")) => format!("{user},0\n"),
-            Some((user, "0")) => format!("{user},1\n"),
+            Some((user, "True")) => format!("{user},False\n"),
+            Some((user, "False")) => format!("{user},True\n"),
             _ => format!("{line}\n"),
         };
         text.lines().map(turned).collect()

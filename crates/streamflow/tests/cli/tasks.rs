@@ -92,7 +92,7 @@ fn a_number_is_learned_served_monitored_and_learned_anew() {
     assert!((estimated / validated - 1.0).abs() < 0.25, "{estimated} {validated}");
     let table = "drops/month_2024-03-31/users.csv";
     let joined = project.run(&["predict", table, "--out", "scores.csv"]);
-    assert!(joined.code == 1 && joined.stderr.contains("has no column"), "{}", joined.stderr);
+    assert!(joined.code == 1 && joined.stderr.contains("is missing; the model takes"), "{}", joined.stderr);
 }
 
 #[test]
