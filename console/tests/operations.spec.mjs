@@ -9,7 +9,9 @@ after(() => browser.close());
 
 test('a target that is stopped turns DOWN', async () => {
   const port = Number(process.env.STREAMFLOW_SIDE_PORT);
-  const server = createServer((_request, response) => response.end('side_value 1\n'));
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4' }).end('side_value 1\n');
+  });
   await new Promise((done) => server.listen(port, '127.0.0.1', done));
   try {
     await visit(browser, 'targets?refresh=1s', async (page) => {
