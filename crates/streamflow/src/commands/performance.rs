@@ -48,12 +48,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 fn text(later: &Later, task: Task, is_part: bool) -> String {
-    if later.periods.is_empty() && is_part {
-        return "No answer of that time is kept; without --last all that are kept are measured.".to_owned();
-    }
     if later.periods.is_empty() {
-        return "No answer is kept; [log] enabled = true keeps those from the server's next start on."
-            .to_owned();
+        return match is_part {
+            true => "No answer of that time is kept; without --last all that are kept are measured.",
+            false => "No answer is kept; [log] enabled = true keeps those from the server's next start on.",
+        }
+        .to_owned();
     }
     let metric = task.metric();
     let name = if task == Task::Binary { "AUC".to_owned() } else { metric.name().to_uppercase() };

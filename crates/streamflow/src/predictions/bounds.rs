@@ -4,10 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::read::{entries, hours};
+use super::read::{HOUR_US, entries, hours};
 use crate::config::LogConfig;
 
-const HOUR_US: i64 = 3_600_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
 
 /// Deletes hours that are too old, and the oldest over the size. The bytes that stay.

@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use streamflow_dataset::{OutputFormat, TableWriter};
 
-use super::read::{entries, hours, name, parts, read_file};
+use super::read::{HOUR_US, entries, hours, name, parts, read_file};
 use super::record::{Record, Shape, columns};
 use super::replaced;
 
-const HOUR_US: i64 = 3_600_000_000;
 /// How long after its end an hour is merged: answers of its last moments are written by then.
 const AFTER_US: i64 = 5 * 60_000_000;
 

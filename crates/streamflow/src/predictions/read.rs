@@ -9,7 +9,8 @@ use streamflow_dataset::{self as dataset, CsvOptions, TableRows};
 use super::record::{COLUMNS, Cell, PROBABILITY, Record, Shape};
 use super::replaced;
 
-const HOUR_US: i64 = 3_600_000_000;
+/// The microseconds of an hour.
+pub const HOUR_US: i64 = 3_600_000_000;
 
 /// A span of time, its end excluded, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

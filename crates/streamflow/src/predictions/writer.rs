@@ -11,6 +11,7 @@ use streamflow_dataset::{OutputFormat, TableWriter};
 
 use super::entity::Naming;
 use super::merge::Merging;
+use super::read::HOUR_US;
 use super::record::{Record, Shape, columns};
 use super::{bounds, keys, read, replaced};
 use crate::config::LogConfig;
@@ -32,8 +33,6 @@ const MERGE_WAIT: Duration = Duration::from_millis(2);
 
 /// How often old hours, and hours to merge, are looked for.
 const BOUNDS_EVERY: Duration = Duration::from_secs(60);
-
-const HOUR_US: i64 = 3_600_000_000;
 
 /// What became of rows.
 #[derive(Debug, Default)]

@@ -127,7 +127,9 @@ impl Group {
         let seed = known.map_or(0, |known| known.version.seed());
         let realised = Realised::new(&judged, None, seed)?.map(|found| found.measured.metrics);
         let estimated = match (&judged, known) {
-            (Judged::Binary(_) | Judged::Multiclass(_), Some(known)) => of_scores(known, &judged, seed)?,
+            (Judged::Binary(_) | Judged::Multiclass(_), Some(known)) => {
+                of_scores(known, &judged, metric, seed)?
+            }
             (Judged::Regression(_), Some(known)) => self.of_errors(known, seed, &mut notes),
             _ => None,
         };
@@ -221,7 +223,7 @@ impl Group {
             learner.estimate(features, &predictions).map_err(|error| format!("{error:#}"))
         });
         match estimate {
-            Ok(found) => found.estimated.metrics.get(&Metric::REGRESSION[0]).cloned(),
+            Ok(found) => found.estimated.metrics.get(&self.task.metric()).cloned(),
             Err(error) => {
                 notes.push(format!("No estimate is made: {error}."));
                 None
@@ -231,14 +233,19 @@ impl Group {
 }
 
 /// The estimate of the deciding metric of a classifier.
-fn of_scores(known: &Known, judged: &Judged, seed: u64) -> anyhow::Result<Option<EstimatedValue>> {
+fn of_scores(
+    known: &Known,
+    judged: &Judged,
+    metric: Metric,
+    seed: u64,
+) -> anyhow::Result<Option<EstimatedValue>> {
     let Some(Reference { scored, folds }) = &known.reference else { return Ok(None) };
-    let (found, metric) = match (&scored.judged, judged) {
+    let found = match (&scored.judged, judged) {
         (Judged::Binary(validated), Judged::Binary(rows)) => {
-            (estimate::of_scores(validated, folds, rows, seed)?, Metric::RocAuc)
+            estimate::of_scores(validated, folds, rows, seed)?
         }
         (Judged::Multiclass(validated), Judged::Multiclass(classes)) => {
-            (estimate::of_classes((validated, folds), classes, seed)?, Metric::MULTICLASS[0])
+            estimate::of_classes((validated, folds), classes, seed)?
         }
         _ => return Ok(None),
     };

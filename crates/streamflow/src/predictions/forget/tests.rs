@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::LogConfig;
+use crate::predictions::read::HOUR_US;
 use crate::predictions::{self, read, writer};
 
-const HOUR_US: i64 = 3_600_000_000;
 /// 2024-03-01T07:30:00Z.
 const TIME_US: i64 = 1_709_278_200_000_000;
 
