@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("live", &["streamflow-stats"]),
@@ -14,11 +14,12 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("onnxruntime", &["streamflow-inference"]),
     ("model", &["streamflow-inference", "streamflow-performance", "streamflow-stats"]),
     ("gotext", &[]),
-    ("tsdb", &["streamflow-gotext"]),
-    ("exposition", &["streamflow-gotext"]),
+    ("histogram", &["streamflow-gotext"]),
+    ("tsdb", &["streamflow-gotext", "streamflow-histogram"]),
+    ("exposition", &["streamflow-gotext", "streamflow-histogram"]),
     ("template", &["streamflow-gotext"]),
     ("schedule", &["streamflow-gotext"]),
-    ("promql", &["streamflow-gotext", "streamflow-tsdb"]),
+    ("promql", &["streamflow-gotext", "streamflow-histogram", "streamflow-tsdb"]),
     ("outbound", &[]),
     // Tests alone may use it: it stands in no row.
     ("oracles", &[]),
@@ -29,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
         &[
             "streamflow-exposition",
             "streamflow-gotext",
+            "streamflow-histogram",
             "streamflow-outbound",
             "streamflow-prometheus-yml",
             "streamflow-promql",
