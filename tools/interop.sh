@@ -8,6 +8,8 @@ python3 tools/interop/evidently.py
 python3 tools/interop/prefect.py
 tools/venv-mlflow.sh "${STREAMFLOW_CACHE:?set by the Makefile}/mlflow" >/dev/null
 STREAMFLOW_MLFLOW="$STREAMFLOW_CACHE/mlflow/bin/mlflow" python3 tools/interop/mlflow.py
+tools/venv-feast.sh "$STREAMFLOW_CACHE/feast" >/dev/null
+STREAMFLOW_FEAST="$STREAMFLOW_CACHE/feast/bin/feast" python3 tools/interop/feast.py
 tools/venv-schemathesis.sh "${STREAMFLOW_CACHE:?set by the Makefile}/schemathesis" >/dev/null
 python3 tools/interop/openapi.py
 tools/venv-onnxruntime.sh "$STREAMFLOW_CACHE/onnxruntime" >/dev/null

@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
-    Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, flows,
-    forget, hash_password, ingest, init, live, models, monitor, notify, performance, predict, prefect,
+    Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
+    flows, forget, hash_password, ingest, init, live, models, monitor, notify, performance, predict, prefect,
     profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
@@ -86,6 +86,9 @@ enum Command {
     /// Make flows deployments of a Prefect server
     #[command(subcommand)]
     Prefect(prefect::Args),
+    /// Write the features of ingested months as a repository of Feast
+    #[command(subcommand)]
+    Feast(feast::Args),
     /// Drift of live traffic: what it is now, and what stored traffic says about the rule
     #[command(subcommand)]
     Live(live::Args),
@@ -200,6 +203,7 @@ impl Command {
             | Command::Notify(_)
             | Command::Performance(_)
             | Command::Replay(_)
+            | Command::Feast(_)
             | Command::Live(_)
             | Command::Predict(_)
             | Command::Audit(_)
@@ -231,6 +235,7 @@ impl Command {
             Command::Flows(args) => flows::run(args, context),
             Command::Notify(args) => notify::run(args, context),
             Command::Prefect(args) => prefect::run(args, context),
+            Command::Feast(args) => feast::run(&args, context),
             Command::Live(args) => live::run(&args, context),
             Command::Predict(args) => predict::run(&args, context),
             Command::Models(args) => models::run(args, context),

@@ -23,6 +23,7 @@ use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
+use crate::feature_store::FeatureStore;
 use crate::flows::later::Repeated;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
@@ -154,6 +155,10 @@ pub async fn serve(
     observers.push(shadow.clone());
     observers.push(Arc::new(Counting));
     state.tell(observers);
+    if let Some(store) = FeatureStore::of(&config.features, &config.base, &config.dataset.entity)? {
+        tracing::info!("features are asked of the feature store at {}", store.shown_url());
+        state.look_up_in(store);
+    }
     state.show_live(live.clone());
     let looking = Watch::new(followed.clone(), loader.served(), live)?;
     let looking = tokio::spawn(looking.run(shutdown.clone()));

@@ -5,9 +5,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    Array as _, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -15,6 +18,7 @@ use parquet::file::properties::WriterProperties;
 use crate::cell::{Cells, arrow_type};
 use crate::column_type::ColumnType;
 use crate::error::Error;
+use crate::snapshot::frame::{MISSING, Values};
 
 /// Rows of a row group: what a writer of Parquet holds in memory before it writes.
 const ROW_GROUP_ROWS: usize = 1 << 17;
@@ -53,6 +57,8 @@ pub enum OutputType {
     Integer,
     /// Text.
     Text,
+    /// Times.
+    Time,
     /// Values of a table that was read, some of which may be missing.
     Plain(ColumnType),
 }
@@ -68,6 +74,8 @@ pub enum OutputColumn {
     Integer(Vec<i64>),
     /// Text, none where missing.
     Text(Vec<Option<String>>),
+    /// Times: microseconds since 1970 UTC.
+    Time(Vec<i64>),
     /// Values of a table that was read.
     Plain(PlainColumn),
 }
@@ -87,6 +95,24 @@ impl PartialEq for PlainColumn {
 
 impl PlainColumn {
     pub(super) fn new(array: ArrayRef) -> Self {
+        Self { array }
+    }
+
+    /// Values of a table in memory; missing ones have no value.
+    pub fn of(values: &Values) -> Self {
+        let array: ArrayRef = match values {
+            Values::Float(values) => {
+                let values = values.iter().map(|value| Some(*value).filter(|value| !value.is_nan()));
+                Arc::new(values.collect::<Float64Array>())
+            }
+            Values::Integer(values) => Arc::new(values.iter().copied().collect::<Int64Array>()),
+            Values::Boolean(values) => Arc::new(values.iter().copied().collect::<BooleanArray>()),
+            Values::Date(values) => Arc::new(values.iter().copied().collect::<Date32Array>()),
+            Values::Text { codes, levels } => {
+                let level = |code: &u32| (*code != MISSING).then(|| levels[*code as usize].as_str());
+                Arc::new(codes.iter().map(level).collect::<StringArray>())
+            }
+        };
         Self { array }
     }
 
@@ -113,6 +139,7 @@ impl OutputColumn {
             OutputColumn::Double(_) => OutputType::Double,
             OutputColumn::Integer(_) => OutputType::Integer,
             OutputColumn::Text(_) => OutputType::Text,
+            OutputColumn::Time(_) => OutputType::Time,
             OutputColumn::Plain(column) => OutputType::Plain(column.column_type()),
         }
     }
@@ -123,6 +150,9 @@ impl OutputColumn {
             OutputColumn::Double(values) => Arc::new(Float64Array::from(values)),
             OutputColumn::Integer(values) => Arc::new(Int64Array::from(values)),
             OutputColumn::Text(values) => Arc::new(StringArray::from(values)),
+            OutputColumn::Time(values) => {
+                Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+            }
             OutputColumn::Plain(column) => column.array,
         }
     }
@@ -134,6 +164,8 @@ impl OutputColumn {
             OutputColumn::Double(values) => values[row].to_string(),
             OutputColumn::Integer(values) => values[row].to_string(),
             OutputColumn::Text(values) => values[row].clone().unwrap_or_default(),
+            OutputColumn::Time(values) => jiff::Timestamp::from_microsecond(values[row])
+                .map_or_else(|_| String::new(), |time| time.to_string()),
             OutputColumn::Plain(column) => column.text(row),
         }
     }
@@ -230,6 +262,7 @@ impl TableWriter {
                     OutputColumn::Double(values) => values.len(),
                     OutputColumn::Integer(values) => values.len(),
                     OutputColumn::Text(values) => values.len(),
+                    OutputColumn::Time(values) => values.len(),
                     OutputColumn::Plain(column) => column.array.len(),
                 });
                 (0..rows).try_for_each(|row| {
@@ -293,6 +326,7 @@ fn schema(columns: &[(String, OutputType)]) -> Arc<Schema> {
             OutputType::Double => DataType::Float64,
             OutputType::Integer => DataType::Int64,
             OutputType::Text => DataType::Utf8,
+            OutputType::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             OutputType::Plain(plain) => arrow_type(*plain),
         };
         Field::new(name, data_type, matches!(kind, OutputType::Text | OutputType::Plain(_)))

@@ -96,6 +96,9 @@ pub enum ApiError {
     /// 503: requests wait for a thread longer than configured.
     #[error("requests wait longer than {0} ms, try again")]
     Crowded(u64),
+    /// 503: the feature store did not say what is asked of it.
+    #[error("{0}")]
+    FeatureStore(String),
     /// 503: the answer took longer than configured.
     #[error("no answer within {0} ms, try again")]
     Timeout(u64),
@@ -234,9 +237,11 @@ impl ApiError {
             ApiError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::ContentType(_) | ApiError::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::NotReady | ApiError::Overloaded(_) | ApiError::Crowded(_) | ApiError::Timeout(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ApiError::NotReady
+            | ApiError::Overloaded(_)
+            | ApiError::Crowded(_)
+            | ApiError::FeatureStore(_)
+            | ApiError::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -253,7 +258,10 @@ impl ApiError {
     fn headers(&self, headers: &mut HeaderMap) {
         let mut tell = |name, value| headers.insert(name, HeaderValue::from_static(value));
         match self {
-            ApiError::Overloaded(_) | ApiError::Crowded(_) | ApiError::Timeout(_) => {
+            ApiError::Overloaded(_)
+            | ApiError::Crowded(_)
+            | ApiError::FeatureStore(_)
+            | ApiError::Timeout(_) => {
                 tell(header::RETRY_AFTER, "1");
             }
             ApiError::TooOften(wait) => {

@@ -28,7 +28,8 @@ pub async fn of_many<T: Send + 'static>(
     let limit = settings.batch_body_limit_bytes.get();
     let body = state.0.bodies.read(request.into_body(), limit).await?;
     let slot = state.slot()?;
-    if body.len() <= INLINE_BYTES && !is_packed {
+    // A feature store is waited for.
+    if body.len() <= INLINE_BYTES && !is_packed && state.feature_store().is_none() {
         return catch_panic(|| work(state, &body));
     }
     let timeout_ms = settings.timeout_ms.get();

@@ -22,6 +22,7 @@ use super::shadow::Shadow;
 use super::{ApiState, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
+use crate::feature_store::{self, FeatureStore};
 use crate::live::{Live, LiveStatus};
 use crate::mlflow::Status;
 use crate::performance::later::{Later, PeriodPerformance};
@@ -80,6 +81,8 @@ pub struct Now<'a> {
     pub files: &'a [Arc<FileModel>],
     /// What is known of an MLflow server, where one is named.
     pub mlflow: &'a [Status],
+    /// What a feature store was asked, where there is one.
+    pub feature_store: Option<&'a feature_store::Counts>,
     /// What becomes of answers that are kept, where they are.
     pub log: Option<&'a Counts>,
     /// What is known of live traffic, where it is looked at.
@@ -275,7 +278,8 @@ impl Metrics {
         ];
         let shadow = now.shadow.filter(|shadow| shadow.version().is_some());
         let of_shadow = shadow.into_iter().flat_map(Shadow::collectors);
-        let own = own.into_iter().chain(of_shadow).flat_map(|collector| collector.collect());
+        let of_store = now.feature_store.into_iter().flat_map(feature_store::Counts::collectors);
+        let own = own.into_iter().chain(of_shadow).chain(of_store).flat_map(|collector| collector.collect());
         let canary = serving.and_then(|serving| serving.canary.load_full());
         let own = own.chain(canary.iter().flat_map(|canary| canary.families()));
         for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
@@ -526,6 +530,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             wait: state.0.load.wait(),
             files: &files,
             mlflow: &mlflow,
+            feature_store: state.feature_store().map(FeatureStore::counts),
             log: state.0.log.get().map(Sink::counts),
             live: live.as_deref(),
             later: later.as_deref(),

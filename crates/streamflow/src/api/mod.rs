@@ -19,6 +19,7 @@ mod keys;
 pub mod labels;
 mod live;
 pub mod logged;
+mod looked_up;
 pub mod metrics;
 mod models;
 pub mod observed;
@@ -49,6 +50,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{ApiConfig, Protocol};
 use crate::drift::watcher::Monitoring;
+use crate::feature_store::FeatureStore;
 use crate::live::Live;
 use crate::mlflow::Watched;
 use crate::performance::later::Later;
@@ -94,6 +96,8 @@ struct ApiParts {
     log: OnceLock<Sink>,
     /// Where labels go, where answers are kept.
     desk: OnceLock<labels::Desk>,
+    /// Who is asked for features, where they are not in memory.
+    feature_store: OnceLock<FeatureStore>,
     /// What is known of live traffic, where it is looked at.
     live: OnceLock<Live>,
     /// Who answers and is not heard.
@@ -140,6 +144,16 @@ impl ApiState {
     /// Tells in the metrics how right kept answers were.
     pub fn tell_of_answers(&self, later: Later) {
         self.0.later.store(Some(Arc::new(later)));
+    }
+
+    /// Asks this store for features from here on.
+    pub fn look_up_in(&self, store: FeatureStore) {
+        let _ = self.0.feature_store.set(store);
+    }
+
+    /// Who is asked for features; none where they are in memory.
+    fn feature_store(&self) -> Option<&FeatureStore> {
+        self.0.feature_store.get()
     }
 
     /// Takes labels from here on.
@@ -199,6 +213,7 @@ impl ApiState {
             observers: OnceLock::new(),
             log: OnceLock::new(),
             desk: OnceLock::new(),
+            feature_store: OnceLock::new(),
             live: OnceLock::new(),
             shadow: OnceLock::new(),
             later: ArcSwapOption::empty(),

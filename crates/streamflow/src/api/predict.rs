@@ -19,6 +19,7 @@ use super::answer::Said;
 use super::error::{ApiError, ErrorBody, InvalidBody, MissingFeaturesBody};
 use super::exchange::{self, catch_panic};
 use super::explained::{self, Explained};
+use super::looked_up::{self, Origin};
 use super::observed::{Asked, ObservedRow};
 use super::request;
 use super::sent;
@@ -66,6 +67,9 @@ pub struct Prediction<'a> {
     entity: Entity<'a>,
     said: Said<'a>,
     features_used: FeaturesUsed<'a>,
+    /// The names of those that came with the request.
+    sent: Box<[&'a str]>,
+    origin: &'a Origin,
     as_of: Period,
     model: ServedModel<'a>,
     explained: Option<Explained<'a>>,
@@ -151,9 +155,14 @@ impl Serialize for Prediction<'_> {
         self.entity.write(&mut map)?;
         self.said.write(&mut map)?;
         map.serialize_entry("features_used", &self.features_used)?;
-        let names = self.features_used.sent();
-        if !names.is_empty() {
-            map.serialize_entry(sent::NAMES_FIELD, &names)?;
+        if !self.sent.is_empty() {
+            map.serialize_entry(sent::NAMES_FIELD, &self.sent)?;
+        }
+        if let Some(from) = self.origin.said() {
+            map.serialize_entry(looked_up::FROM_FIELD, from)?;
+        }
+        if let Some(at) = self.origin.at() {
+            map.serialize_entry(looked_up::AT_FIELD, &at)?;
         }
         map.serialize_entry("as_of", &self.as_of)?;
         map.serialize_entry("model", &self.model)?;
@@ -188,7 +197,7 @@ impl Serialize for UnknownEntity<'_> {
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "The body is malformed, or sends a feature that the model does not have or take so; or, with error alone, the entity's features are not such as an imported model takes"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
-    (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Nothing is loaded yet; overload, or a feature store that fails: then with Retry-After"),
 ))]
 pub async fn predict(State(state): State<ApiState>, request: Request) -> Response {
     predicted(&state, None, request).await
@@ -233,14 +242,15 @@ async fn answer_one(
     if is_packed {
         body = request::unpack(&body, limit)?;
     }
+    let origin = looked_up::of_request(state, model, &body).await?;
     if !explains {
-        return catch_panic(|| one(state, model, &body, asked, false));
+        return catch_panic(|| one(state, model, &body, asked, origin, false));
     }
     // Contributions take longer than a thread that reads requests may be kept.
     let (state, model, asked) = (state.clone(), model.map(str::to_owned), asked.clone());
     let work = tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        catch_panic(|| one(&state, model.as_deref(), &body, &asked, true))
+        catch_panic(|| one(&state, model.as_deref(), &body, &asked, origin, true))
     });
     work.await.map_err(|_| ApiError::Internal)?
 }
@@ -250,6 +260,7 @@ fn one(
     model: Option<&str>,
     body: &Bytes,
     asked: &Asked,
+    origin: Origin,
     explains: bool,
 ) -> Result<Vec<u8>, ApiError> {
     if let Some(file) = state.0.models.file(model)? {
@@ -262,7 +273,7 @@ fn one(
     let candidate = asked.route(production, || entity.text().into_bytes().into());
     let serving = candidate.as_deref().unwrap_or(production);
     let sent = sent::values(&parsed.features, None, serving, production)?;
-    match result(serving, state, Sought { entity, sent }, asked, explains)? {
+    match result(serving, state, Sought { entity, sent, origin: &origin }, asked, explains)? {
         BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
         BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
             error: unknown.error,
@@ -285,7 +296,7 @@ fn one(
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "The body is malformed, has too many entities, or sends a feature that the model does not have or take so"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
-    (status = 503, body = ErrorBody, description = "Nothing is loaded yet, or overload: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Nothing is loaded yet; overload, or a feature store that fails: then with Retry-After"),
 ))]
 pub async fn predict_batch(State(state): State<ApiState>, request: Request) -> Response {
     predicted_batch(&state, None, request).await
@@ -356,7 +367,10 @@ fn batch(state: &ApiState, body: &Bytes, asked: &Asked, explains: bool) -> Resul
     let sent = parsed.features.iter().enumerate();
     let sent = sent.map(|(index, members)| sent::values(members, Some(index), serving, production));
     let mut sent = sent.collect::<Result<Vec<_>, _>>()?.into_iter();
-    let sought = entities.into_iter().map(|entity| Sought { entity, sent: sent.next().unwrap_or_default() });
+    let origins = looked_up::of_many(state, &entities)?;
+    let sought = entities.into_iter().zip(&origins);
+    let sought =
+        sought.map(|(entity, origin)| Sought { entity, sent: sent.next().unwrap_or_default(), origin });
     let results = sought.map(|sought| result(serving, state, sought, asked, explains));
     let results = results.collect::<Result<Vec<_>, _>>()?;
     let size_bytes = 256 + 768 * results.len();
@@ -375,14 +389,16 @@ struct Sought<'a> {
     entity: Entity<'a>,
     /// The features that came with the request.
     sent: InPlace<'a>,
+    /// Where the others come from.
+    origin: &'a Origin,
 }
 
 /// # Errors
-/// Contributions are asked for, and the version has none to give.
+/// Contributions are asked for, and the version has none to give; a feature store's value that the model does not take.
 fn result<'a>(
     serving: &'a Serving,
     state: &ApiState,
-    Sought { entity, sent }: Sought<'a>,
+    Sought { entity, sent, origin }: Sought<'a>,
     asked: &Asked,
     explains: bool,
 ) -> Result<BatchResult<'a>, ApiError> {
@@ -391,13 +407,15 @@ fn result<'a>(
             observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
         }
     };
-    let row = serving.features.find(&entity);
-    let has_all = !sent.is_empty() && sent.len() == serving.features.names().len();
+    let names_sent = sent.iter().map(|(place, _)| serving.features.names()[*place].as_str()).collect();
+    let in_place = looked_up::over(sent, origin.in_place(serving)?);
+    let row = if origin.is_nothing() { None } else { serving.features.find(&entity) };
+    let has_all = !in_place.is_empty() && in_place.len() == serving.features.names().len();
     if row.is_none() && !has_all {
         tell(&entity, None, None, 404);
-        return Ok(BatchResult::Unknown(UnknownEntity::new(serving, entity, &sent)));
+        return Ok(BatchResult::Unknown(UnknownEntity::new(serving, entity, &in_place)));
     }
-    let features = serving.features.merged(row, &sent);
+    let features = serving.features.merged(row, &in_place);
     let unpredictable = |entity: Entity<'a>, error: String| {
         tell(&entity, Some(&features), None, 422);
         Ok(BatchResult::Unpredictable(UnpredictableEntity { entity, error }))
@@ -418,7 +436,9 @@ fn result<'a>(
     Ok(BatchResult::Predicted(Prediction {
         entity,
         said,
-        features_used: serving.features.used(row, sent),
+        features_used: serving.features.used(row, in_place),
+        sent: names_sent,
+        origin,
         as_of: serving.as_of,
         model: served_model(serving),
         explained,

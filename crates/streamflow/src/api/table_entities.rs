@@ -9,6 +9,7 @@ use streamflow_model::{Answer, FeatureValue};
 
 use super::ApiState;
 use super::error::ApiError;
+use super::looked_up::{self, Origin};
 use super::models::Target;
 use super::observed::{Asked, ObservedRow};
 use crate::scoring::{Answers, Refused, Rows};
@@ -50,12 +51,16 @@ impl<'s> Lookup<'s> {
     /// An entity of another type than the key, or that nothing is known about, with its row; a value that the model does not
     /// take.
     pub fn scored(&self, batch: &Batch, state: &ApiState, asked: &Asked) -> Result<Answers, ApiError> {
-        let found = (0..batch.rows()).map(|row| self.found(batch, row)).collect::<Result<Vec<_>, _>>()?;
+        let entities = (0..batch.rows()).map(|row| self.entity(batch, row)).collect::<Result<Vec<_>, _>>()?;
+        let origins = looked_up::of_many(state, &entities)?;
+        let found = entities.iter().zip(&origins).enumerate();
+        let found = found.map(|(row, (entity, origin))| self.features(batch, row, entity, origin));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
         let cell = |row: usize, column: usize| match self.places[column] {
             Some(place) => batch.cell(place, row),
-            None => stored(&found[row].1[column]),
+            None => stored(&found[row][column]),
         };
-        let mut entities = found.iter().map(|(entity, _)| entity);
+        let mut entities = entities.iter();
         let mut tell = |features: &[FeatureValue], answer: &Answer| {
             let (serving, entity, features) = (self.serving, entities.next(), Some(features));
             let row = ObservedRow { asked, serving, entity, features, answer: Some(answer), status: 200 };
@@ -72,12 +77,8 @@ impl<'s> Lookup<'s> {
         })
     }
 
-    /// The entity of a row and its stored features.
-    fn found<'b>(
-        &'b self,
-        batch: &'b Batch,
-        row: usize,
-    ) -> Result<(Entity<'b>, Vec<FeatureValue<'b>>), ApiError> {
+    /// The entity of a row.
+    fn entity<'b>(&'b self, batch: &'b Batch, row: usize) -> Result<Entity<'b>, ApiError> {
         let (serving, position) = (self.serving, batch.position(row));
         let types = serving.features.key_is_integer();
         let mut parts = Vec::with_capacity(types.len());
@@ -92,16 +93,33 @@ impl<'s> Lookup<'s> {
                 }
             });
         }
-        let entity = Entity { key: &serving.key, parts };
-        let Some(at) = serving.features.find(&entity) else {
-            let names = serving.features.names().iter().zip(&self.places);
-            let looked_up = names.filter(|(_, column)| column.is_none()).map(|(name, _)| name.clone());
+        Ok(Entity { key: &serving.key, parts })
+    }
+
+    /// What is known of the entity of a row.
+    fn features<'b>(
+        &'b self,
+        batch: &Batch,
+        row: usize,
+        entity: &Entity<'_>,
+        origin: &'b Origin,
+    ) -> Result<Vec<FeatureValue<'b>>, ApiError> {
+        let features = &self.serving.features;
+        let in_place = origin.in_place(self.serving)?;
+        let at = if origin.is_nothing() { None } else { features.find(entity) };
+        let is_given = |place: usize| {
+            self.places[place].is_some() || in_place.binary_search_by_key(&place, |(of, _)| *of).is_ok()
+        };
+        let lacking = (0..self.places.len()).filter(|&place| !is_given(place));
+        let lacking: Vec<String> = lacking.map(|place| features.names()[place].clone()).collect();
+        if at.is_none() && !lacking.is_empty() {
+            let position = batch.position(row);
             return Err(ApiError::MissingFeatures {
                 error: format!("{position}: Missing features for {entity}; no row of the table was answered"),
-                missing_features: looked_up.collect(),
+                missing_features: lacking,
             });
-        };
-        Ok((entity, serving.features.values(at)))
+        }
+        Ok(features.merged(at, &in_place))
     }
 }
 

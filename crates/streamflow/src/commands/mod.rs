@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod drift;
 pub mod evaluate;
+pub mod feast;
 pub mod flows;
 pub mod forget;
 pub mod hash_password;

@@ -4,6 +4,7 @@
 mod api;
 mod api_key;
 mod console;
+mod features;
 mod flows;
 mod live;
 mod log;
@@ -35,6 +36,7 @@ pub use api_key::{
     ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name, read as read_keys,
 };
 pub use console::ConsoleConfig;
+pub use features::{FeatureSource, FeaturesConfig, Instead, OnLate};
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use live::{LiveConfig, LiveGates};
 pub use log::{EntityForm, LogConfig};
@@ -66,6 +68,9 @@ pub struct Config {
     pub model: ModelConfig,
     #[serde(default)]
     pub api: ApiConfig,
+    /// Where the features of entities come from.
+    #[serde(default)]
+    pub features: FeaturesConfig,
     #[serde(default)]
     pub monitor: MonitorConfig,
     #[serde(default)]
@@ -193,6 +198,7 @@ impl Config {
         self.serve.check(&self.model.name)?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
+        self.features.check()?;
         self.live.check(&self.dataset)?;
         self.console.check()?;
         self.flows.iter().try_for_each(|(name, flow)| flow.check(name))?;

@@ -134,8 +134,8 @@ impl OnlineFeatures {
     /// The values of [`OnlineFeatures::merged`], to be written as an object in the configured order: integers as integers,
     /// booleans as booleans, missing and non-finite values as null.
     #[must_use]
-    pub fn used<'a>(&'a self, row: Option<Row>, sent: InPlace<'a>) -> FeaturesUsed<'a> {
-        FeaturesUsed { features: self, row, sent }
+    pub fn used<'a>(&'a self, row: Option<Row>, in_place: InPlace<'a>) -> FeaturesUsed<'a> {
+        FeaturesUsed { features: self, row, in_place }
     }
 }
 
@@ -185,23 +185,15 @@ impl std::fmt::Display for Entity<'_> {
 pub struct FeaturesUsed<'a> {
     features: &'a OnlineFeatures,
     row: Option<Row>,
-    sent: InPlace<'a>,
-}
-
-impl FeaturesUsed<'_> {
-    /// The names of the features whose values are not the stored ones, in the configured order.
-    #[must_use]
-    pub fn sent(&self) -> Vec<&str> {
-        self.sent.iter().map(|(place, _)| self.features.names[*place].as_str()).collect()
-    }
+    in_place: InPlace<'a>,
 }
 
 impl Serialize for FeaturesUsed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.features.names.len()))?;
-        let mut sent = self.sent.iter().peekable();
+        let mut in_place = self.in_place.iter().peekable();
         for (place, (name, column)) in self.features.names.iter().zip(&self.features.columns).enumerate() {
-            match (sent.next_if(|(of, _)| *of == place), self.row) {
+            match (in_place.next_if(|(of, _)| *of == place), self.row) {
                 (Some((_, value)), _) => column.write_value(&mut map, name, value)?,
                 (None, Some(row)) => column.write(&mut map, name, row)?,
                 (None, None) => map.serialize_entry(name, &())?,
@@ -354,24 +346,19 @@ mod tests {
         let features = OnlineFeatures::new(frame, &id(), names.into()).unwrap();
         let row = features.find(&named(KeyPart::Text("x".into())));
         let shown = |row, sent: &[(usize, FeatureValue<'static>)]| {
-            let used = features.used(row, sent.to_vec());
-            (serde_json::to_string(&used).unwrap(), used.sent().join(" "))
+            serde_json::to_string(&features.used(row, sent.to_vec())).unwrap()
         };
-        for (sent, expected, names) in [
-            (&[][..], r#"{"float":29.85,"integer":3}"#, ""),
-            (&[(0, FeatureValue::Number(5.0))], r#"{"float":5.0,"integer":3}"#, "float"),
-            (&[(1, FeatureValue::Number(5.0))], r#"{"float":29.85,"integer":5}"#, "integer"),
-            (&[(1, FeatureValue::Number(-0.5))], r#"{"float":29.85,"integer":-0.5}"#, "integer"),
-            (&[(1, FeatureValue::Number(1e300))], r#"{"float":29.85,"integer":1e+300}"#, "integer"),
-            (
-                &[(0, FeatureValue::Missing), (1, FeatureValue::Missing)],
-                r#"{"float":null,"integer":null}"#,
-                "float integer",
-            ),
+        for (sent, expected) in [
+            (&[][..], r#"{"float":29.85,"integer":3}"#),
+            (&[(0, FeatureValue::Number(5.0))], r#"{"float":5.0,"integer":3}"#),
+            (&[(1, FeatureValue::Number(5.0))], r#"{"float":29.85,"integer":5}"#),
+            (&[(1, FeatureValue::Number(-0.5))], r#"{"float":29.85,"integer":-0.5}"#),
+            (&[(1, FeatureValue::Number(1e300))], r#"{"float":29.85,"integer":1e+300}"#),
+            (&[(0, FeatureValue::Missing), (1, FeatureValue::Missing)], r#"{"float":null,"integer":null}"#),
         ] {
-            assert_eq!(shown(row, sent), (expected.to_owned(), names.to_owned()));
+            assert_eq!(shown(row, sent), expected);
         }
-        assert_eq!(shown(None, &[(1, FeatureValue::Number(2.0))]).0, r#"{"float":null,"integer":2}"#);
+        assert_eq!(shown(None, &[(1, FeatureValue::Number(2.0))]), r#"{"float":null,"integer":2}"#);
         assert_eq!(
             (features.place("float"), features.place("integer"), features.place("id")),
             (Some(0), Some(1), None)

@@ -132,7 +132,7 @@ const LAYERS: [&[&str]; 15] = [
     &["performance"],
     &["mlflow"],
     &["drift", "notify", "prefect", "registry"],
-    &["predictions", "store"],
+    &["feature_store", "predictions", "store"],
     &["canary", "config", "panels", "sample", "scoring", "traffic"],
     &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
 ];

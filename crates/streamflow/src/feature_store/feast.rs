@@ -1,0 +1,224 @@
+//! A feature server of Feast, over HTTP.
+//!
+//! `POST /get-online-features` answers in columns: `results[i]` belongs to `metadata.feature_names[i]`, in an order of its
+//! own, and has a value, a status and a time for each entity. An entity that the server does not know is not an error there: its
+//! values are null and their statuses NOT_FOUND.
+
+use std::sync::Arc;
+
+use reqwest::{Response, Url};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use streamflow_dataset::{EntityKey, KeyPart};
+use streamflow_outbound::{Receiver, causes};
+
+use super::Name;
+use super::found::{Failure, Found, Known, Value};
+use crate::config::FeaturesConfig;
+
+/// Longest answer that is read.
+const MAX_BYTES: usize = 64 << 20;
+/// Most of an error's body that is repeated.
+const SHOWN: usize = 300;
+/// Integers up to here are floats exactly.
+const EXACT: u64 = 1 << 53;
+
+/// How the server is asked.
+pub struct Feast {
+    receiver: Receiver,
+    columns: Vec<String>,
+    /// `features` or `feature_service`, and its value.
+    wanted: (&'static str, Json),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    metadata: Metadata,
+    results: Vec<Column>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    feature_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    values: Vec<Json>,
+    #[serde(default)]
+    statuses: Vec<String>,
+    #[serde(default)]
+    event_timestamps: Vec<String>,
+}
+
+impl Feast {
+    pub fn new(receiver: Receiver, config: &FeaturesConfig, key: &EntityKey) -> Self {
+        let wanted = match &config.service {
+            Some(service) => ("feature_service", json!(service)),
+            None => ("features", json!(config.references)),
+        };
+        Self { receiver, columns: key.columns().to_vec(), wanted }
+    }
+
+    pub fn shown_url(&self) -> String {
+        self.receiver.shown_url()
+    }
+
+    /// What the server knows of each entity, in their order.
+    pub async fn ask(&self, names: &[Name]) -> Result<Vec<Arc<Found>>, Failure> {
+        let body = self.post(self.body(names)).await?;
+        let answer = self.read(&body)?;
+        self.check(&answer, names.len())?;
+        let features: Vec<(Arc<str>, &Column)> = answer
+            .metadata
+            .feature_names
+            .iter()
+            .zip(&answer.results)
+            .filter(|(name, _)| !self.columns.contains(name))
+            .map(|(name, column)| (Arc::from(name.as_str()), column))
+            .collect();
+        (0..names.len()).map(|row| self.found(&features, row).map(Arc::new)).collect()
+    }
+
+    fn body(&self, names: &[Name]) -> Json {
+        let column = |(place, column): (usize, &String)| {
+            let values = names.iter().map(|name| match &name[place] {
+                KeyPart::Text(text) => json!(text),
+                KeyPart::Integer(number) => json!(number),
+            });
+            (column.clone(), values.collect())
+        };
+        let entities: Map<String, Json> = self.columns.iter().enumerate().map(column).collect();
+        let mut body = json!({ "entities": entities, "full_feature_names": false });
+        body[self.wanted.0] = self.wanted.1.clone();
+        body
+    }
+
+    fn url(&self) -> Url {
+        let mut url = self.receiver.url.clone();
+        let path = format!("{}/get-online-features", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url
+    }
+
+    async fn post(&self, body: Json) -> Result<Vec<u8>, Failure> {
+        let unreachable = |reason: String| Failure::Unreachable { url: self.shown_url(), reason };
+        let lost = |error: reqwest::Error| match error.is_timeout() {
+            true => {
+                let ms = self.receiver.timeout.as_millis().try_into().unwrap_or(u64::MAX);
+                Failure::Timeout { url: self.shown_url(), ms }
+            }
+            false => unreachable(causes(error)),
+        };
+        let request = self.receiver.request(reqwest::Method::POST, self.url()).await;
+        let request = request.map_err(|error| unreachable(error.to_string()))?;
+        let mut response = request.json(&body).send().await.map_err(lost)?;
+        let mut read = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if read.len() + chunk.len() > MAX_BYTES {
+                return Err(self.unreadable(format!("more than {MAX_BYTES} bytes")));
+            }
+            read.extend_from_slice(&chunk);
+        }
+        if response.status().is_success() { Ok(read) } else { Err(self.refused(&response, &read)) }
+    }
+
+    fn refused(&self, response: &Response, body: &[u8]) -> Failure {
+        let said: String = String::from_utf8_lossy(body).chars().take(SHOWN).collect();
+        Failure::Refused { url: self.shown_url(), status: response.status().as_u16(), said }
+    }
+
+    fn unreadable(&self, reason: String) -> Failure {
+        Failure::Answer { url: self.shown_url(), reason }
+    }
+
+    fn read(&self, body: &[u8]) -> Result<Answer, Failure> {
+        serde_json::from_slice(body).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    fn check(&self, answer: &Answer, entities: usize) -> Result<(), Failure> {
+        let (names, columns) = (&answer.metadata.feature_names, &answer.results);
+        if names.len() != columns.len() {
+            let reason =
+                format!("expected a column for each of {} names, got {}", names.len(), columns.len());
+            return Err(self.unreadable(reason));
+        }
+        match names.iter().zip(columns).find(|(_, column)| column.values.len() != entities) {
+            None => Ok(()),
+            Some((name, column)) => {
+                let got = column.values.len();
+                Err(self.unreadable(format!("expected {entities} values of {name}, got {got}")))
+            }
+        }
+    }
+
+    fn found(&self, features: &[(Arc<str>, &Column)], row: usize) -> Result<Found, Failure> {
+        let mut found = Found { known: Known::Nothing, values: Vec::new(), newest_ms: None };
+        for (name, column) in features {
+            let value = value_of(&column.values[row])
+                .map_err(|expected| self.unreadable(format!("{name}: expected {expected}")))?;
+            let is_there = column.statuses.get(row).is_none_or(|status| status != "NOT_FOUND");
+            if value != Value::Missing || is_there {
+                found.known = Known::Something;
+                let at =
+                    column.event_timestamps.get(row).and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                found.newest_ms = found.newest_ms.max(at.map(jiff::Timestamp::as_millisecond));
+            }
+            found.values.push((name.clone(), value));
+        }
+        Ok(found)
+    }
+}
+
+fn value_of(json: &Json) -> Result<Value, &'static str> {
+    Ok(match json {
+        Json::Null => Value::Missing,
+        Json::Bool(value) => Value::Boolean(*value),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) if integer.unsigned_abs() > EXACT => {
+                return Err("an integer that a 64-bit float holds exactly, got a larger one");
+            }
+            (Some(integer), _) => Value::Number(integer as f64),
+            (None, Some(float)) => Value::Number(as_written(float)),
+            (None, None) => return Err("a number that a 64-bit float holds"),
+        },
+        Json::Array(_) => return Err("a number, a text, true, false or null, got a list"),
+        Json::Object(_) => return Err("a number, a text, true, false or null, got an object"),
+    })
+}
+
+/// The number that a 32-bit float was written from. Feast's Float32 comes widened: 29.85 as 29.850000381469727, which is on the
+/// other side of a split at 29.85 than the number that the model learned from.
+fn as_written(float: f64) -> f64 {
+    let single = float as f32;
+    let is_widened = f64::from(single).to_bits() == float.to_bits() && float.fract() != 0.0;
+    if is_widened { single.to_string().parse().unwrap_or(float) } else { float }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_as_they_were_written() {
+        for (text, expected) in [
+            ("29.850000381469727", Value::Number(29.85)),
+            ("29.85", Value::Number(29.85)),
+            ("0.5", Value::Number(0.5)),
+            ("0.10000000149011612", Value::Number(0.1)),
+            ("0.1", Value::Number(0.1)),
+            ("-7", Value::Number(-7.0)),
+            ("16777217.0", Value::Number(16_777_217.0)),
+            ("9007199254740992", Value::Number(9_007_199_254_740_992.0)),
+            ("null", Value::Missing),
+            ("true", Value::Boolean(true)),
+            ("\"DSL\"", Value::Text("DSL".into())),
+        ] {
+            assert_eq!(value_of(&serde_json::from_str(text).unwrap()), Ok(expected), "{text}");
+        }
+        for text in ["9007199254740993", "[1]", "{}"] {
+            assert!(value_of(&serde_json::from_str(text).unwrap()).is_err(), "{text}");
+        }
+    }
+}
