@@ -114,6 +114,7 @@ impl Inner {
         inner.commits = Mutex::new(Commits { writer: Some(writer), ..Commits::default() });
         inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1 });
         inner.blocks = RwLock::new(blocks.into());
+        inner.finish_deletion(&guard(&inner.upkeep))?;
         Ok(inner)
     }
 

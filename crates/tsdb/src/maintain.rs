@@ -30,6 +30,8 @@ pub struct Maintenance {
 
 /// Blocks that are merged in one call at most: the caller comes again in a minute.
 const MERGES: usize = 8;
+/// A block is rewritten when more than one in this many of its series has deleted samples.
+const REWRITE: u64 = 20;
 
 impl Inner {
     pub(crate) fn maintain(&self, now_ms: i64) -> Result<Maintenance, Error> {
@@ -39,6 +41,7 @@ impl Inner {
             self.forget(now_ms, &mut done);
             return Ok(done);
         }
+        self.finish_deletion(&upkeep)?;
         self.flush(now_ms, &mut upkeep, &mut done)?;
         for _ in 0..MERGES {
             let group = self.plan();
@@ -166,7 +169,13 @@ impl Inner {
         checkpoint::remove_older(&dir, number)
     }
 
-    /// The blocks to merge next: those that overlap, else the smallest range of which all parts are there.
+    /// Has the log begin with the head as it is: what was deleted or superseded before is not in it.
+    pub(crate) fn cut_log(&self) -> Result<(), Error> {
+        self.checkpoint(self.boundary.load(Ordering::Acquire), &mut Maintenance::default())
+    }
+
+    /// The blocks to merge next: those that overlap, else the smallest range of which all parts are there, else one of
+    /// which so many series were deleted that it is worth rewriting.
     fn plan(&self) -> Vec<Arc<Block>> {
         let mut blocks = self.blocks().to_vec();
         // A damaged block stays as it is: merging it would hide what was lost.
@@ -201,10 +210,12 @@ impl Inner {
             }
             range = range.saturating_mul(3);
         }
-        Vec::new()
+        let worth = |block: &&Arc<Block>| block.tombstones().series() as u64 * REWRITE > block.meta.series;
+        blocks.iter().find(worth).cloned().into_iter().collect()
     }
 
-    fn merge(&self, group: &[Arc<Block>], upkeep: &mut Upkeep) -> Result<(), Error> {
+    /// Writes one block in place of these, without what was deleted of them.
+    pub(crate) fn merge(&self, group: &[Arc<Block>], upkeep: &mut Upkeep) -> Result<(), Error> {
         let mut group = group.to_vec();
         group.sort_by_key(|block| block.rank());
         let ids: BTreeSet<u64> =
@@ -216,8 +227,7 @@ impl Inner {
             sources: ids.into_iter().collect(),
             ..Meta::default()
         };
-        let symbols: HashSet<Box<str>> =
-            group.iter().flat_map(|block| block.symbols().map(Box::from)).collect();
+        let symbols = living_symbols(&group)?;
         let id = upkeep.next_block;
         let mut writer = BlockWriter::create(&self.blocks_dir(), id, symbols, meta)?;
         let mut sources: Vec<Source> = group.iter().map(Source::new).collect::<Result<_, _>>()?;
@@ -281,6 +291,21 @@ pub(crate) fn symbols<'a>(labels: impl Iterator<Item = &'a Labels>) -> HashSet<B
     symbols.into_iter().map(Box::from).collect()
 }
 
+/// The names and values of the labels that a block in place of these has; of series that were deleted none.
+fn living_symbols(group: &[Arc<Block>]) -> Result<HashSet<Box<str>>, Error> {
+    let mut all = HashSet::new();
+    for block in group {
+        if block.tombstones().series() == 0 {
+            all.extend(block.symbols().map(Box::from));
+            continue;
+        }
+        for series in block.cursor(&[], i64::MIN, i64::MAX) {
+            all.extend(symbols(std::iter::once(&series?.0)));
+        }
+    }
+    Ok(all)
+}
+
 /// Chunks of several blocks in their order of rank as chunks ascending by time; those that overlap none are kept.
 fn merged(mut parts: Vec<Part>, size: usize) -> Result<Vec<crate::chunk::Chunk>, Error> {
     let bounds = |part: &Part| match part {
@@ -317,6 +342,6 @@ impl Source {
     fn take(&mut self) -> Result<Vec<crate::chunk::Chunk>, Error> {
         let following = self.cursor.next().transpose()?;
         let Some((_, part)) = std::mem::replace(&mut self.next, following) else { return Ok(Vec::new()) };
-        Ok(part.read()?.into_iter().flatten().collect())
+        part.living()
     }
 }

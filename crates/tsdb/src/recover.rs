@@ -138,7 +138,7 @@ impl<'a> Replay<'a> {
                 self.restore(saved);
             }
             Record::CheckpointEnd { series } => promised = Some(series),
-            Record::Batch { .. } => {}
+            Record::Batch { .. } | Record::Deletion { .. } => {}
         })?;
         self.records += found.records;
         if promised != Some(series) {
@@ -158,12 +158,17 @@ impl<'a> Replay<'a> {
     }
 
     fn apply(&mut self, record: Record) {
-        let Record::Batch { series, samples } = record else { return };
-        for (id, labels) in series {
-            self.define(id, labels);
-        }
-        for sample in samples {
-            self.insert(sample);
+        match record {
+            Record::Batch { series, samples } => {
+                series.into_iter().for_each(|(id, labels)| self.define(id, labels));
+                samples.into_iter().for_each(|sample| self.insert(sample));
+            }
+            Record::Deletion { min, max, series } => {
+                for series in series.into_iter().filter_map(|id| self.head.get(id)) {
+                    series.lock().delete(min, max);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! Decoded samples, and the value that marks a series as gone.
 
+use crate::intervals::Intervals;
+
 /// A series stopped here: not a value. Kept to the bit; any other NaN is an ordinary value.
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
@@ -62,6 +64,19 @@ impl Samples {
             self.timestamps.drain(..start);
             self.values.drain(..start);
         }
+    }
+
+    /// Takes away those behind the first `from` that were deleted.
+    pub(crate) fn delete(&mut self, from: usize, deleted: &Intervals) {
+        let mut kept = from;
+        for at in from..self.len() {
+            if !deleted.contains(self.timestamps[at]) {
+                self.timestamps.swap(kept, at);
+                self.values.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.truncate(kept);
     }
 
     /// Brings samples of overlapping sources into order; of equal timestamps the one that stands first stays.

@@ -2,12 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use crate::block;
+use crate::block::{self, tombstones};
 use crate::damage::DamageLog;
 use crate::db::{Db, guard};
+use crate::delete::INTENT;
 use crate::error::Error;
 use crate::files;
 use crate::head::Copy;
@@ -22,10 +24,23 @@ impl Db {
     /// When the directory is there already, or a file cannot be written. What was begun is left under a name with
     /// the extension `tmp`.
     pub fn snapshot(&self, to: &Path) -> Result<(), Error> {
+        self.snapshot_of(to, true)
+    }
+
+    /// As [`Db::snapshot`], without what is not in blocks yet.
+    ///
+    /// # Errors
+    /// As [`Db::snapshot`].
+    pub fn snapshot_blocks(&self, to: &Path) -> Result<(), Error> {
+        self.snapshot_of(to, false)
+    }
+
+    fn snapshot_of(&self, to: &Path, with_head: bool) -> Result<(), Error> {
         if to.exists() {
             return Err(Error::Exists { path: to.to_owned() });
         }
-        let _upkeep = guard(&self.0.upkeep);
+        let upkeep = guard(&self.0.upkeep);
+        self.0.finish_deletion(&upkeep)?;
         let (last_id, copies) = {
             let _commits = guard(&self.0.commits);
             // In memory no series is in a log, and all are copied.
@@ -33,7 +48,8 @@ impl Db {
             if self.0.dir.is_none() {
                 all.iter().for_each(|series| series.lock().logged = true);
             }
-            (self.0.head.last_id(), all.into_iter().filter_map(Copy::of).collect::<Vec<_>>())
+            let copied = all.into_iter().filter(|_| with_head).filter_map(Copy::of);
+            (self.0.head.last_id(), copied.collect::<Vec<_>>())
         };
         let aside = to.with_extension(files::ASIDE);
         if aside.exists() {
@@ -104,6 +120,9 @@ pub fn copy_in_use(dir: &Path, to: &Path) -> Result<(), Error> {
 /// The files of a store that a copy needs.
 struct Files {
     blocks: Vec<(u64, PathBuf)>,
+    /// What was deleted of blocks, and what is being deleted: files that are replaced as a whole, by the number that the
+    /// file system knows each by.
+    deletions: Vec<(PathBuf, u64)>,
     checkpoint: Option<(u64, PathBuf)>,
     /// From the checkpoint on.
     segments: Vec<(u64, PathBuf)>,
@@ -120,12 +139,18 @@ impl Files {
         let from = checkpoint.as_ref().map_or(0, |(number, _)| *number);
         let mut segments = numbered("wal", SEGMENT)?;
         segments.retain(|(number, _)| *number >= from);
-        Ok(Self { blocks, checkpoint, segments })
+        let of_blocks = blocks.iter().map(|(_, path)| path.join(tombstones::FILE));
+        let deletions = of_blocks.chain([dir.join(INTENT)]);
+        let deletions = deletions.filter_map(|path| Some((fs::metadata(&path).ok()?.ino(), path)));
+        let deletions = deletions.map(|(number, path)| (path, number)).collect();
+        Ok(Self { blocks, deletions, checkpoint, segments })
     }
 
     /// True where the log alone differs.
     fn holds_the_same(&self, other: &Self) -> bool {
-        self.blocks == other.blocks && self.checkpoint == other.checkpoint
+        self.blocks == other.blocks
+            && self.deletions == other.deletions
+            && self.checkpoint == other.checkpoint
     }
 
     fn copy(&self, to: &Path) -> Result<(), Error> {
@@ -134,6 +159,9 @@ impl Files {
         files::create_dir(&log)?;
         for (id, source) in &self.blocks {
             link_block(source, &block::path(&blocks, *id))?;
+        }
+        if let Some((intent, _)) = self.deletions.iter().find(|(path, _)| path.ends_with(INTENT)) {
+            fs::copy(intent, to.join(INTENT)).map_err(Error::io("cannot copy", intent))?;
         }
         for (_, source) in self.checkpoint.iter().chain(&self.segments) {
             let target = log.join(source.file_name().unwrap_or_default());
@@ -156,13 +184,14 @@ fn cut(segment: &Path) -> Result<(), Error> {
     file.set_len(torn).map_err(Error::io("cannot cut", segment))
 }
 
-/// Makes a directory of the files of a block, which never change.
+/// Makes a directory of the files of a block, which never change, and of its tombstones, which are never written to again.
 fn link_block(from: &Path, to: &Path) -> Result<(), Error> {
     files::create_dir(to)?;
-    for name in ["index", "chunks", "meta"] {
+    for name in ["index", "chunks", tombstones::FILE, "meta"] {
         let (from, to) = (from.join(name), to.join(name));
         match fs::hard_link(&from, &to) {
             Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && name == tombstones::FILE => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Error::io("cannot link", from)(error));
             }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::damage::{Damage, DamageLog};
+use crate::delete::Deletion;
 use crate::error::Error;
 use crate::head::{Cut, Head};
 use crate::options::Options;
@@ -49,6 +50,7 @@ pub fn verify(dir: &Path) -> Result<Report, Error> {
             }
         }
     }
+    Deletion::open(dir, &damage)?;
     if log_dir.is_dir() {
         let head = Head::default();
         let options = Options::default();

@@ -19,6 +19,8 @@ enum Operation {
     Reopen,
     Snapshot,
     Select(usize, i64, i64),
+    Delete(usize, i64, i64),
+    Clean,
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -31,6 +33,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Reopen),
         1 => Just(Operation::Snapshot),
         3 => (0..SERIES, -4000_i64..100, 0_i64..4000).prop_map(|(s, from, length)| Operation::Select(s, from, length)),
+        2 => (0..SERIES, -4000_i64..100, 0_i64..2000).prop_map(|(s, from, length)| Operation::Delete(s, from, length)),
+        1 => Just(Operation::Clean),
     ]
 }
 
@@ -131,6 +135,14 @@ impl World {
                 self.db = Some(Db::open(self.dir.path(), self.options.clone()).unwrap());
             }
             Operation::Snapshot => self.snapshot(),
+            Operation::Delete(series, from, length) => {
+                let (min, max) = (self.now + from, self.now + from + length);
+                let one = Matcher::new("series", MatchOp::Equal, series.to_string()).unwrap();
+                self.db().delete(&[vec![one]], min, max).unwrap();
+                self.model.retain(|(other, t), _| *other != series || !(min..=max).contains(t));
+                self.check(self.db(), None, i64::MIN, i64::MAX);
+            }
+            Operation::Clean => drop(self.db().clean_tombstones().unwrap()),
             Operation::Select(series, from, length) => {
                 let min = self.now + from;
                 self.check(self.db(), Some(series), min, min + length);

@@ -2,23 +2,26 @@
 
 pub(crate) mod index;
 pub(crate) mod meta;
+pub(crate) mod tombstones;
 pub(crate) mod writer;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::chunk::{self, Chunk};
 use crate::damage::DamageLog;
 use crate::error::Error;
 use crate::files;
+use crate::intervals::Intervals;
 use crate::labels::Labels;
 use crate::matcher::Matcher;
 use crate::postings::{candidates, meets};
 use crate::samples::Samples;
 use index::{ChunkPlace, Index, Section, TOC, Toc};
 use meta::Meta;
+use tombstones::Tombstones;
 
 /// First bytes of a chunk file; the last is the format's version.
 pub(crate) const CHUNKS_MAGIC: &[u8; 8] = b"SFCHK\0\0\x01";
@@ -42,13 +45,18 @@ pub(crate) struct Block {
     index_file: File,
     chunk_file: File,
     damage: Arc<DamageLog>,
+    tombstones: RwLock<tombstones::Shared>,
 }
 
 /// Chunks of one series in a block.
 #[derive(Debug, Clone)]
 pub(crate) struct BlockPart {
     block: Arc<Block>,
+    /// Number of the series in the block.
+    pub(crate) series: u64,
     chunks: Box<[ChunkPlace]>,
+    /// What of these chunks was deleted, if any of it was.
+    deleted: Option<Intervals>,
 }
 
 impl Block {
@@ -85,14 +93,24 @@ impl Block {
         let (symbols, places, postings) =
             (section(toc.symbols)?, section(toc.places)?, section(toc.postings)?);
         let index = Index::read(&symbols, &places, &postings, toc.series.length).ok_or_else(broken)?;
+        let tombstones = RwLock::new(Arc::new(Tombstones::open(dir)?));
         let bytes = files::size(dir);
         let (dir, damage) = (dir.to_owned(), Arc::clone(damage));
-        Ok(Self { id, dir, meta, bytes, index, series: toc.series, index_file, chunk_file, damage })
+        let series = toc.series;
+        Ok(Self { id, dir, meta, bytes, index, series, index_file, chunk_file, damage, tombstones })
     }
 
     /// Age of the block: of blocks with a sample at the same time, the one made of the oldest is right.
     pub(crate) fn rank(&self) -> u64 {
         self.meta.sources.iter().copied().min().unwrap_or(self.id).min(self.id)
+    }
+
+    pub(crate) fn tombstones(&self) -> tombstones::Shared {
+        Arc::clone(&self.tombstones.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_tombstones(&self, tombstones: Tombstones) {
+        *self.tombstones.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tombstones);
     }
 
     pub(crate) fn label_names(&self) -> impl Iterator<Item = &str> {
@@ -109,7 +127,8 @@ impl Block {
         let all = || (0..self.index.series() as u64).collect();
         let (ids, filters) = candidates(matchers, all, |matcher| self.index.postings(matcher));
         let (window, buffer) = (Window::default(), String::new());
-        Cursor { block: Arc::clone(self), ids: ids.into_iter(), filters, range: (min, max), window, buffer }
+        let (block, tombstones) = (Arc::clone(self), self.tombstones());
+        Cursor { block, ids: ids.into_iter(), filters, range: (min, max), window, buffer, tombstones }
     }
 
     /// Every name and value of the labels.
@@ -125,7 +144,9 @@ impl Block {
             self.damage.add(&self.dir.join("chunks"), "the first bytes are not those of its format", None);
         }
         let mut samples = Samples::default();
-        for series in self.cursor(&[], i64::MIN, i64::MAX) {
+        let mut cursor = self.cursor(&[], i64::MIN, i64::MAX);
+        cursor.tombstones = tombstones::Shared::default();
+        for series in cursor {
             let (_, part) = series?;
             for (place, chunk) in part.chunks.iter().zip(part.read()?) {
                 samples.clear();
@@ -168,6 +189,7 @@ pub(crate) struct Cursor<'m> {
     range: (i64, i64),
     window: Window,
     buffer: String,
+    tombstones: tombstones::Shared,
 }
 
 impl Iterator for Cursor<'_> {
@@ -182,7 +204,7 @@ impl Iterator for Cursor<'_> {
                 Ok(bytes) => bytes,
                 Err(error) => return Some(Err(error)),
             };
-            let Some((labels, chunks)) = block.index.entry(bytes, self.range, &mut self.buffer) else {
+            let Some((labels, mut chunks)) = block.index.entry(bytes, self.range, &mut self.buffer) else {
                 let what = format!("entry of series {id} is damaged: its samples are lost");
                 block.damage.add(
                     &block.dir.join("index"),
@@ -191,8 +213,15 @@ impl Iterator for Cursor<'_> {
                 );
                 continue;
             };
+            let mut deleted = self.tombstones.of(id);
+            if let Some(deleted) = deleted {
+                chunks.retain(|chunk| !deleted.covers(chunk.min_time, chunk.max_time));
+            }
+            deleted = deleted
+                .filter(|deleted| chunks.iter().any(|chunk| deleted.touches(chunk.min_time, chunk.max_time)));
             if !chunks.is_empty() && meets(&labels, &self.filters) {
-                return Some(Ok((labels, BlockPart { block: Arc::clone(block), chunks: chunks.into() })));
+                let (block, deleted) = (Arc::clone(block), deleted.cloned());
+                return Some(Ok((labels, BlockPart { block, series: id, chunks: chunks.into(), deleted })));
             }
         }
     }
@@ -221,7 +250,7 @@ impl Window {
 }
 
 impl BlockPart {
-    /// The chunks' bytes; `None` and an entry in the damage for one whose checksum is wrong.
+    /// The chunks' bytes, with what was deleted of them; `None` and an entry in the damage for one whose checksum is wrong.
     pub(crate) fn read(&self) -> Result<Vec<Option<Chunk>>, Error> {
         let mut chunks = Vec::with_capacity(self.chunks.len());
         self.each(|place, bytes| {
@@ -231,13 +260,18 @@ impl BlockPart {
         Ok(chunks)
     }
 
-    /// Appends the samples of the chunks to `out`.
+    /// Appends the samples of the chunks to `out`, without those deleted.
     pub(crate) fn decode(&self, out: &mut Samples) -> Result<(), Error> {
+        let before = out.len();
         self.each(|place, bytes| {
             if bytes.is_some_and(|bytes| chunk::decode(bytes, out).is_none()) {
                 self.block.lost(place);
             }
-        })
+        })?;
+        if let Some(deleted) = &self.deleted {
+            out.delete(before, deleted);
+        }
+        Ok(())
     }
 
     fn each(&self, mut sink: impl FnMut(&ChunkPlace, Option<&[u8]>)) -> Result<(), Error> {

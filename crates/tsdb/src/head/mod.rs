@@ -1,5 +1,6 @@
 //! The newest samples, in memory: series by reference and by labels, and the index over their labels.
 
+mod delete;
 mod flush;
 mod series;
 
@@ -80,6 +81,14 @@ impl Head {
         let series =
             ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
         series.filter(|series| series.lock().overlaps(min, max)).cloned().collect()
+    }
+
+    /// The series that meet all matchers, with or without samples, in no order.
+    pub(crate) fn matching_all(&self, matchers: &[Matcher]) -> Vec<Arc<MemSeries>> {
+        let table = self.read();
+        let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
+        let series = ids.iter().filter_map(|id| table.by_id.get(id));
+        series.filter(|series| meets(&series.labels, &filters)).cloned().collect()
     }
 
     /// As [`Head::matching`] with their chunks, sorted by labels.

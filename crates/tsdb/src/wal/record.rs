@@ -9,6 +9,7 @@ const BATCH: u8 = 1;
 const CHECKPOINT_HEAD: u8 = 2;
 const CHECKPOINT_SERIES: u8 = 3;
 const CHECKPOINT_END: u8 = 4;
+const DELETION: u8 = 5;
 
 // Bits of a sample's first byte: how its value is written,
 const RAW: u8 = 0;
@@ -45,10 +46,24 @@ pub(crate) struct SavedSeries {
 /// A payload.
 #[derive(Debug, Clone)]
 pub(crate) enum Record {
-    Batch { series: Vec<(u64, Labels)>, samples: Vec<Logged> },
-    CheckpointHead { boundary: i64, next_id: u64 },
+    Batch {
+        series: Vec<(u64, Labels)>,
+        samples: Vec<Logged>,
+    },
+    CheckpointHead {
+        boundary: i64,
+        next_id: u64,
+    },
     CheckpointSeries(SavedSeries),
-    CheckpointEnd { series: u64 },
+    CheckpointEnd {
+        series: u64,
+    },
+    /// Samples from `min` to `max` of the series of these numbers were deleted.
+    Deletion {
+        min: i64,
+        max: i64,
+        series: Vec<u64>,
+    },
 }
 
 pub(crate) fn write_batch<'a>(
@@ -168,6 +183,34 @@ pub(crate) fn write_checkpoint_series(into: &mut Vec<u8>, series: &SavedSeries) 
     }
 }
 
+pub(crate) fn write_deletion(into: &mut Vec<u8>, min: i64, max: i64, series: &[u64]) {
+    into.push(DELETION);
+    varint::write_signed(into, min);
+    varint::write_signed(into, max);
+    write_numbers(into, series);
+}
+
+/// Ascending numbers: how many, then the differences.
+pub(crate) fn write_numbers(into: &mut Vec<u8>, numbers: &[u64]) {
+    varint::write(into, numbers.len() as u64);
+    let mut last = 0;
+    for number in numbers {
+        varint::write(into, number.wrapping_sub(last));
+        last = *number;
+    }
+}
+
+pub(crate) fn read_numbers(from: &mut Reader<'_>) -> Option<Vec<u64>> {
+    let count = from.count()?;
+    let mut numbers = Vec::with_capacity(count);
+    let mut last = 0_u64;
+    for _ in 0..count {
+        last = last.wrapping_add(from.unsigned()?);
+        numbers.push(last);
+    }
+    Some(numbers)
+}
+
 fn read_checkpoint_series(from: &mut Reader<'_>) -> Option<SavedSeries> {
     let (id, labels) = read_series(from)?;
     let flags = from.byte()?;
@@ -201,6 +244,10 @@ pub(crate) fn read(payload: &[u8]) -> Option<Record> {
         }
         CHECKPOINT_HEAD => Record::CheckpointHead { boundary: from.signed()?, next_id: from.unsigned()? },
         CHECKPOINT_SERIES => Record::CheckpointSeries(read_checkpoint_series(&mut from)?),
+        DELETION => {
+            let (min, max) = (from.signed()?, from.signed()?);
+            Record::Deletion { min, max, series: read_numbers(&mut from)? }
+        }
         CHECKPOINT_END => Record::CheckpointEnd { series: from.unsigned()? },
         _ => return None,
     };
@@ -227,6 +274,16 @@ mod tests {
             prop_assert_eq!(series, vec![(7, labels)]);
             let back: Vec<_> = back.iter().map(|s| (s.id, s.timestamp, s.value.to_bits(), s.behind)).collect();
             prop_assert_eq!(back, samples);
+        }
+
+        #[test]
+        fn deletions_come_back(min in any::<i64>(), max in any::<i64>(),
+                               ids in proptest::collection::btree_set(any::<u64>(), 0..20)) {
+            let ids: Vec<u64> = ids.into_iter().collect();
+            let mut bytes = Vec::new();
+            write_deletion(&mut bytes, min, max, &ids);
+            let Some(Record::Deletion { min: from, max: to, series }) = read(&bytes) else { panic!("no deletion") };
+            prop_assert_eq!((from, to, series), (min, max, ids));
         }
 
         #[test]
