@@ -21,6 +21,8 @@ pub struct Settings {
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
     pub out_of_order_window: Duration,
+    /// Whether the API deletes samples and copies the store.
+    pub admin_api: bool,
     /// Most samples that a query may hold in memory.
     pub query_max_samples: usize,
     /// What a request to the API may cost.
@@ -42,6 +44,7 @@ impl Settings {
             retention_days: 15,
             retention_bytes: None,
             out_of_order_window: Duration::ZERO,
+            admin_api: false,
             query_max_samples: 50_000_000,
             limits: Limits::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Canceled,
     /// Our fault, or the disk's.
     Internal,
+    /// The settings do not allow it.
+    Unavailable,
 }
 
 impl ErrorKind {
@@ -30,6 +32,8 @@ impl ErrorKind {
             // What nginx answers to a client that has gone; it has no name.
             Self::Canceled => ("canceled", StatusCode::from_u16(499).expect("a status in range")),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            // What Prometheus answers, whatever the name lets expect.
+            Self::Unavailable => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }

@@ -78,6 +78,7 @@ pub async fn flags(State(server): State<Handle>) -> Answer {
     let Settings { listen, limits, query_max_samples, .. } = &server.0.settings;
     Success::of(&json!({
         "web.listen-address": listen.to_string(),
+        "web.enable-admin-api": server.0.settings.admin_api.to_string(),
         "web.enable-lifecycle": "true",
         "web.enable-remote-write-receiver": "true",
         "storage.tsdb.retention.time": retention(&server.0.settings),

@@ -32,6 +32,11 @@ pub fn post<T: 'static>(handler: impl Handler<T, Handle>) -> MethodRouter<Handle
     MethodRouter::new().post(handler).fallback(async || refused("OPTIONS, POST"))
 }
 
+/// A route that commands something.
+pub fn post_or_put<T: 'static>(handler: impl Handler<T, Handle>) -> MethodRouter<Handle> {
+    MethodRouter::new().post(handler.clone()).put(handler).fallback(async || refused("OPTIONS, POST, PUT"))
+}
+
 fn refused(allowed: &'static str) -> Response {
     let mut response = error::plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));

@@ -2,6 +2,7 @@
 //!
 //! Every route is in [`router`], every failure in `error.rs`, every limit in [`Limits`].
 
+mod admin;
 mod answer;
 mod compression;
 mod error;
@@ -25,7 +26,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, any, get as get_or_head};
 
-use methods::{get, get_or_post, post};
+use methods::{get, get_or_post, post, post_or_put};
 
 use crate::{Handle, own_metrics};
 
@@ -72,7 +73,8 @@ const V1: &str = "/api/v1";
 const METRICS: &str = "/metrics";
 
 /// The routes below `/api/v1`.
-fn v1() -> [Route; 22] {
+fn v1() -> [Route; 25] {
+    let guarded = |methods: MethodRouter<Handle>| methods.layer(from_fn(methods::same_origin));
     [
         ("/query", get_or_post(query::instant)),
         ("/query_range", get_or_post(query::range)),
@@ -95,7 +97,10 @@ fn v1() -> [Route; 22] {
         ("/status/config", get(management::config)),
         ("/status/tsdb", get(management::tsdb)),
         ("/status/walreplay", get(management::wal_replay)),
-        ("/write", post(write::write).layer(from_fn(methods::same_origin))),
+        ("/write", guarded(post(write::write))),
+        ("/admin/tsdb/delete_series", guarded(post_or_put(admin::delete_series))),
+        ("/admin/tsdb/clean_tombstones", guarded(post_or_put(admin::clean_tombstones))),
+        ("/admin/tsdb/snapshot", guarded(post_or_put(admin::snapshot))),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use streamflow_gotext::{parse_duration_ms, parse_float};
 
@@ -33,7 +33,8 @@ impl FromRequest<Handle> for Parameters {
     async fn from_request(request: Request, server: &Handle) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
         let mut parameters = Self::default();
-        if head.method == axum::http::Method::POST && is_form(&head.headers) {
+        let has_form = matches!(head.method, Method::POST | Method::PUT) && is_form(&head.headers);
+        if has_form {
             let bytes = read(body, server.0.settings.limits.form_bytes).await?;
             parameters.add(&String::from_utf8_lossy(&bytes));
         }

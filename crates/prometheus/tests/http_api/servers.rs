@@ -48,6 +48,7 @@ impl Ours {
         std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
         let settings = Settings {
             retention_days: 100 * 365,
+            admin_api: true,
             ..Settings::new(dir.path().join("data"), Source::File(file))
         };
         let (stop, stopped) = watch::channel(false);
@@ -134,7 +135,8 @@ impl Prometheus {
             .arg(format!("--config.file={}", dir.path().join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .args(["--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:0"])
-            .args(["--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--log.format=json"])
+            .args(["--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--web.enable-admin-api"])
+            .args(["--log.format=json"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

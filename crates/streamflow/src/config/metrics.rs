@@ -22,6 +22,8 @@ pub struct MetricsConfig {
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
     pub out_of_order_seconds: u32,
+    /// Whether Prometheus's admin API deletes samples and copies the store.
+    pub admin_api: bool,
     /// Longest evaluation of a query.
     pub query_timeout_seconds: NonZeroU32,
     /// Most samples a query may hold in memory.
@@ -55,6 +57,7 @@ impl Default for MetricsConfig {
             retention_days: positive(15),
             retention_bytes: None,
             out_of_order_seconds: 0,
+            admin_api: false,
             query_timeout_seconds: positive(120),
             query_max_samples: NonZeroU64::new(50_000_000).expect("a default is not zero"),
             alert_webhook: None,

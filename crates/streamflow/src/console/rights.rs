@@ -81,6 +81,9 @@ const PROMETHEUS: &[(&str, Right)] = &[
     ("/api/v1/series", Right::Ask),
     ("/api/v1/labels", Right::Ask),
     ("/api/v1/write", Right::Write(Role::Admin)),
+    ("/api/v1/admin/tsdb/delete_series", Right::Change(Role::Operator)),
+    ("/api/v1/admin/tsdb/clean_tombstones", Right::Change(Role::Operator)),
+    ("/api/v1/admin/tsdb/snapshot", Right::Change(Role::Operator)),
 ];
 
 /// The access of a path that no route answers, by the first beginning that fits: the program interfaces tell nobody

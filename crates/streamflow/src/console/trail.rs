@@ -106,21 +106,33 @@ pub async fn end(store: &Store, Begun { entry, secrets }: Begun, outcome: &str) 
 /// The path with its query, whose secrets are hidden.
 fn path_of(uri: &Uri, secrets: &mut Secrets) -> String {
     let Some(query) = uri.query() else { return uri.path().to_owned() };
-    let Ok(mut url) = Url::parse("http://localhost") else { return uri.path().to_owned() };
-    url.set_query(Some(query));
-    let pairs: Vec<String> = url
-        .query_pairs()
-        .map(|(name, value)| format!("{name}={}", secrets.hide_named(&name, &value)))
-        .collect();
-    format!("{}?{}", uri.path(), pairs.join("&"))
+    format!("{}?{}", uri.path(), pairs_of(query, secrets).unwrap_or_default())
 }
 
-/// A body as the trail shows it: JSON without its secrets, anything else by its size.
+/// The names and values of a query or a form, whose secrets are hidden.
+fn pairs_of(query: &str, secrets: &mut Secrets) -> Option<String> {
+    let mut url = Url::parse("http://localhost").ok()?;
+    url.set_query(Some(query));
+    let pairs = url.query_pairs();
+    let pairs = pairs.map(|(name, value)| format!("{name}={}", secrets.hide_named(&name, &value)));
+    Some(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// A body that is a form as browsers and curl write one.
+fn form_of<'a>(body: &'a Bytes) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    (text.contains('=') && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+}
+
+/// A body as the trail shows it: JSON and forms without their secrets, anything else by its size.
 fn parameters(body: &Bytes, secrets: &mut Secrets) -> String {
     let shown = serde_json::from_slice(body).map(|value: Value| secrets.hide(value));
     match shown {
         _ if body.is_empty() => String::new(),
         Ok(value) if body.len() <= PARAMETERS_BYTES => value.to_string(),
+        Err(_) if body.len() <= PARAMETERS_BYTES => form_of(body)
+            .and_then(|form| pairs_of(form, secrets))
+            .unwrap_or_else(|| format!("({} bytes)", body.len())),
         _ => format!("({} bytes)", body.len()),
     }
 }
@@ -136,6 +148,8 @@ mod tests {
             (b"{\"version\":2}", "{\"version\":2}"),
             (b"{\"parameters\":{\"token\":\"x\"}}", "{\"parameters\":{\"token\":\"(hidden)\"}}"),
             (b"no JSON", "(7 bytes)"),
+            (b"match%5B%5D=up&start=5&token=x", "match[]=up&start=5&token=(hidden)"),
+            (b"no=JSON or form", "(15 bytes)"),
             (&[b' '; 70_000], "(70000 bytes)"),
         ] {
             let found = parameters(&Bytes::copy_from_slice(body), &mut Secrets::default());

@@ -32,6 +32,7 @@ async fn every_change_through_the_console_leaves_one_entry() {
         (rollback, &[], 401),
         (rollback, &[admin, ("origin", "http://evil.example")], 403),
         ("POST /api/v1/write", &[admin], 415),
+        ("PUT /api/v1/admin/tsdb/delete_series?match[]=up", &[admin], 500),
         ("POST /api/streamflow/hooks/export", &[admin], 200),
         ("POST /api/streamflow/runs/77/cancel?token=x", &[admin], 404),
     ] {
@@ -51,6 +52,7 @@ async fn every_change_through_the_console_leaves_one_entry() {
         ["POST", "/-/reload", "{}", "done"],
         ["POST", "/api/streamflow/models/rollback", "{}", no_earlier],
         ["POST", "/api/streamflow/models/rollback", "", refused],
+        ["PUT", "/api/v1/admin/tsdb/delete_series?match[]=up", "{}", "failed: 500"],
         ["POST", "/api/streamflow/hooks/export", "{}", "done"],
         ["POST", "/api/streamflow/runs/77/cancel?token=(hidden)", "{}", "failed: 404 there is no run 77"],
     ];

@@ -202,6 +202,10 @@ async fn a_role_bounds_what_a_program_may_do() {
         ("POST /api/streamflow/runs/1/cancel", [REFUSED, 404, 404]),
         ("POST /api/streamflow/flows/no/run", [REFUSED, 404, 404]),
         ("POST /api/v1/write", [REFUSED, REFUSED, 415]),
+        // Allowed to them, and not by the settings.
+        ("PUT /api/v1/admin/tsdb/delete_series?match[]=up", [REFUSED, 500, 500]),
+        ("POST /api/v1/admin/tsdb/clean_tombstones", [REFUSED, 500, 500]),
+        ("POST /api/v1/admin/tsdb/snapshot", [REFUSED, 500, 500]),
         ("POST /api/v1/targets", [REFUSED, REFUSED, 405]),
     ] {
         for (token, expected) in [("v", viewer), ("o", operator), ("a", admin)] {

@@ -157,6 +157,7 @@ mod tests {
             ("/api/streamflow/predict", "post", None),
             ("/api/v1/query", "post", None),
             ("/api/v1/write", "post", Some(Role::Admin)),
+            ("/api/v1/admin/tsdb/snapshot", "put", Some(Role::Operator)),
             ("/-/reload", "put", Some(Role::Operator)),
         ] {
             let operation = &document["paths"][path][method];

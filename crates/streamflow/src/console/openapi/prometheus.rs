@@ -16,7 +16,7 @@ enum Asked {
     GetOrForm,
     /// By POST with a remote write.
     Write,
-    /// By POST or PUT with nothing.
+    /// By POST or PUT, with parameters in the address or as a form.
     Command,
 }
 
@@ -43,9 +43,11 @@ enum Answer {
     Value,
     Text,
     Nothing,
+    /// 204, or why not as the API answers it.
+    Done,
 }
 
-use Answer::{Data, Nothing, Text};
+use Answer::{Data, Done, Nothing, Text};
 use Asked::{Command, Get, GetOrForm, Write};
 use Kind::{Many, Needed, SomeNeeded};
 
@@ -109,6 +111,9 @@ static ROWS: &[Row] = &[
     Row("/api/v1/status/tsdb", Get, &[LIMIT], Data("object")),
     Row("/api/v1/status/walreplay", Get, &[], Data("object")),
     Row("/api/v1/write", Write, &[], Nothing),
+    Row("/api/v1/admin/tsdb/delete_series", Command, &[("match[]", SomeNeeded), START, END], Done),
+    Row("/api/v1/admin/tsdb/clean_tombstones", Command, &[], Done),
+    Row("/api/v1/admin/tsdb/snapshot", Command, &[("skip_head", Kind::Text)], Data("object")),
     Row("/federate", Get, &[MATCH], Text),
     Row("/metrics", Get, &[], Text),
     Row("/-/healthy", Get, &[], Text),
@@ -130,7 +135,8 @@ fn operations(Row(_, asked, parameters, answer): &Row) -> Value {
     };
     let operation = |method: &&str| {
         let mut operation = json!({ "tags": ["prometheus"], "responses": responses(*asked, *answer) });
-        let is_form = *method == "post" && *asked == GetOrForm;
+        let commands = *asked == Command && !parameters.is_empty();
+        let is_form = commands || (*method == "post" && *asked == GetOrForm);
         let of_address: Vec<Value> = parameters
             .iter()
             .filter(|(_, kind)| matches!(kind, Kind::Path) || !is_form)
@@ -182,11 +188,12 @@ fn responses(asked: Asked, answer: Answer) -> Value {
         Data(kind) => json!({ "200": answered(success(json!({ "type": kind }))) }),
         Answer::Value => json!({ "200": answered(success(value())) }),
         Text => json!({ "200": { "description": "The answer.", "content": text } }),
+        Done => json!({ "204": { "description": "It is done." } }),
         Nothing if asked == Write => json!({ "204": { "description": "The samples are kept." } }),
         Nothing => json!({ "200": { "description": "It is done." } }),
     };
     let (statuses, content): (&[&str], _) = match answer {
-        Data(_) | Answer::Value => {
+        Data(_) | Answer::Value | Done => {
             (&["400", "422", "503", "500"], json!({ "application/json": { "schema": error() } }))
         }
         Text | Nothing => (&["400", "413", "415", "500"], text),
