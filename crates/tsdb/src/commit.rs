@@ -20,7 +20,9 @@ impl Inner {
             }
             self.recheck(batch, &mut committed);
             if let Some(writer) = commits.writer.as_mut().filter(|_| !batch.entries.is_empty()) {
-                writer.append(&encode(batch)?)?;
+                let bytes = encode(batch)?;
+                writer.append(&bytes)?;
+                self.log.grew(bytes.len() as u64);
                 *guard(&self.end) = Some(writer.position);
             }
             self.apply(batch, &mut committed);

@@ -10,7 +10,9 @@ use crate::block::Block;
 use crate::damage::DamageLog;
 use crate::error::Error;
 use crate::files;
+use crate::followers::Followers;
 use crate::head::{Bounds, Cut, Head};
+use crate::log::Log;
 use crate::maintain::Maintenance;
 use crate::options::Options;
 use crate::recover::{self, Replay};
@@ -46,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) synced: Mutex<u64>,
     /// Held while a batch becomes durable and visible: the log has batches in the order the head sees them.
     pub(crate) commits: Mutex<Commits>,
+    pub(crate) followers: Followers,
+    pub(crate) log: Log,
     /// End of the log: what is before is whole.
     pub(crate) end: Mutex<Option<Position>>,
     blocks: RwLock<Arc<[Arc<Block>]>>,
@@ -55,6 +59,8 @@ pub(crate) struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     pub(crate) next_block: u64,
+    /// The segments that began with the last two checkpoints behind new blocks: the time that followers have.
+    pub(crate) flushed: [u64; 2],
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +92,8 @@ impl Inner {
             upkeep: Mutex::default(),
             synced: Mutex::default(),
             commits: Mutex::default(),
+            followers: Followers::default(),
+            log: Log::default(),
             end: Mutex::default(),
             blocks: RwLock::new(Arc::new([])),
             head: Head::default(),
@@ -112,7 +120,8 @@ impl Inner {
         let writer = Writer::create(&log_dir, last_segment + 1, inner.options.segment_bytes)?;
         inner.end = Mutex::new(Some(writer.position));
         inner.commits = Mutex::new(Commits { writer: Some(writer), ..Commits::default() });
-        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1 });
+        let checkpoint = inner.log.opened(&log_dir)?;
+        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1, flushed: [0, checkpoint] });
         inner.blocks = RwLock::new(blocks.into());
         inner.finish_deletion(&guard(&inner.upkeep))?;
         Ok(inner)
@@ -203,6 +212,13 @@ impl Db {
     /// When a file cannot be written or read: nothing is lost, the next call tries again.
     pub fn maintain(&self, now_ms: i64) -> Result<Maintenance, Error> {
         self.0.maintain(now_ms)
+    }
+
+    /// Tells whether [`Db::maintain`] is worth calling before its time: the log has grown large beside what it stands for, or a
+    /// burst is over and the log is what is left of it. To be asked every second or so; it is cheap.
+    #[must_use]
+    pub fn maintenance_due(&self, now_ms: i64) -> bool {
+        self.0.dir.is_some() && self.0.log.is_due(now_ms)
     }
 
     /// Forces all commits so far to the disk.

@@ -141,7 +141,7 @@ impl Db {
                 cleaned += 1;
             }
         }
-        inner.cut_log()?;
+        inner.cut_log(&mut upkeep)?;
         match damaged {
             None => Ok(cleaned),
             Some(path) => {

@@ -39,11 +39,13 @@ mod db;
 mod delete;
 mod error;
 mod files;
+mod followers;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
 mod intervals;
 mod labels;
+mod log;
 mod maintain;
 mod matcher;
 mod options;

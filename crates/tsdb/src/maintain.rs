@@ -10,10 +10,9 @@ use crate::block::{Block, Cursor};
 use crate::db::{Inner, Upkeep, guard};
 use crate::error::Error;
 use crate::files;
-use crate::head::{Copy, MemSeries};
+use crate::head::MemSeries;
 use crate::labels::Labels;
 use crate::series::{Part, rechunk};
-use crate::wal::checkpoint;
 
 /// What a call of [`Db::maintain`](crate::Db::maintain) did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +41,7 @@ impl Inner {
             return Ok(done);
         }
         self.finish_deletion(&upkeep)?;
+        self.followers.upkeep();
         self.flush(now_ms, &mut upkeep, &mut done)?;
         for _ in 0..MERGES {
             let group = self.plan();
@@ -51,6 +51,10 @@ impl Inner {
             done.blocks_merged += group.len() as u64;
             self.merge(&group, &mut upkeep)?;
         }
+        if self.log.is_due(now_ms) {
+            self.cut_log(&mut upkeep)?;
+        }
+        self.trim_log(&upkeep)?;
         self.retain(now_ms, &mut done)?;
         Ok(done)
     }
@@ -110,7 +114,8 @@ impl Inner {
         }
         series.iter().for_each(|series| series.lock().end_flush(end));
         if end > i64::MIN {
-            self.checkpoint(end, done)?;
+            let number = self.checkpoint(end, done)?;
+            upkeep.flushed = [upkeep.flushed[1], number];
         }
         written
     }
@@ -149,29 +154,6 @@ impl Inner {
             done.blocks_written += 1;
         }
         Ok(())
-    }
-
-    /// Copies the head to a file that replaces the log so far.
-    fn checkpoint(&self, boundary: i64, done: &mut Maintenance) -> Result<(), Error> {
-        let Some(dir) = self.log_dir() else { return Ok(()) };
-        let (number, last_id, copies) = {
-            let mut commits = guard(&self.commits);
-            let Some(writer) = &mut commits.writer else { return Ok(()) };
-            writer.roll()?;
-            let number = writer.position.segment;
-            *guard(&self.end) = Some(writer.position);
-            done.series_removed = self.head.collect(boundary) as u64;
-            let copies: Vec<Copy> = self.head.series().into_iter().filter_map(Copy::of).collect();
-            (number, self.head.last_id(), copies)
-        };
-        let saved = copies.into_iter().map(Copy::saved);
-        checkpoint::write(&dir, number, boundary, last_id, saved)?;
-        checkpoint::remove_older(&dir, number)
-    }
-
-    /// Has the log begin with the head as it is: what was deleted or superseded before is not in it.
-    pub(crate) fn cut_log(&self) -> Result<(), Error> {
-        self.checkpoint(self.boundary.load(Ordering::Acquire), &mut Maintenance::default())
     }
 
     /// The blocks to merge next: those that overlap, else the smallest range of which all parts are there, else one of

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::db::Inner;
 use crate::error::Error;
 use crate::files;
+use crate::followers::Seat;
 use crate::labels::Labels;
 use crate::wal::frame::{Frame, Frames, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Record};
@@ -65,13 +66,15 @@ impl FromStr for Position {
 
 /// A follower of the write-ahead log.
 ///
-/// Segments are deleted when the checkpoint after the next replaces them, that is between one and two block ranges
-/// after they were written, whether they were read or not: one that lags further goes on with the oldest that is
-/// left, and [`Tail::gaps`] counts it.
+/// Segments are deleted once a checkpoint replaces them and every follower is done with them ([`Tail::done`]), and
+/// whatever followers need when they are two block ranges old: one that lags further goes on with the oldest that is
+/// left, and [`Tail::gaps`] counts it. A follower of an earlier process has until the second call of
+/// [`Db::maintain`](crate::Db::maintain) to come back, one that was dropped for three calls.
 #[derive(Debug)]
 pub struct Tail {
     store: Arc<Inner>,
     position: Position,
+    seat: Seat,
     labels: HashMap<u64, Labels>,
     gaps: u64,
     unknown: u64,
@@ -79,7 +82,8 @@ pub struct Tail {
 
 impl Tail {
     pub(crate) fn new(store: Arc<Inner>, position: Position) -> Self {
-        Self { store, position, labels: HashMap::new(), gaps: 0, unknown: 0 }
+        let seat = Seat::take(Arc::clone(&store), position);
+        Self { store, position, seat, labels: HashMap::new(), gaps: 0, unknown: 0 }
     }
 
     /// How often segments were gone before they were read.
@@ -92,6 +96,11 @@ impl Tail {
     #[must_use]
     pub fn unknown(&self) -> u64 {
         self.unknown
+    }
+
+    /// Tells the store that what is before `position` is dealt with: it may delete it.
+    pub fn done(&self, position: Position) {
+        self.seat.done(position);
     }
 
     /// Clears `out` and puts the next committed samples into it, about a megabyte of log; none when all are read.

@@ -131,7 +131,10 @@ impl Sender {
             read.since = None;
             if read.behind != kept {
                 match position::save(path.clone(), read.behind).await {
-                    Ok(()) => kept = read.behind,
+                    Ok(()) => {
+                        kept = read.behind;
+                        read.tail.done(kept);
+                    }
                     Err(error) => self.pause(&error).await,
                 }
             }

@@ -48,12 +48,11 @@ pub(crate) fn write(
     files::rename(&aside, &target)
 }
 
-/// Deletes what checkpoint `number` replaces, but for the segments since the checkpoint before it: a follower of
-/// the log has that long.
-pub(crate) fn remove_older(dir: &Path, number: u64) -> Result<(), Error> {
+/// Deletes what checkpoint `number` replaces, but for the segments from `needed` on, which followers read.
+pub(crate) fn remove_older(dir: &Path, number: u64, needed: u64) -> Result<(), Error> {
     let older: Vec<_> =
         files::numbered(dir, CHECKPOINT)?.into_iter().filter(|(other, _)| *other < number).collect();
-    let keep_from = older.last().map_or(0, |(other, _)| *other);
+    let keep_from = needed.min(number);
     let segments = files::numbered(dir, SEGMENT)?.into_iter().filter(|(segment, _)| *segment < keep_from);
     for (_, path) in segments.chain(older) {
         fs::remove_file(&path).map_err(Error::io("cannot remove", path))?;
