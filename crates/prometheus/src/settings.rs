@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
+use streamflow_tsdb::RetentionRule;
 
 use crate::Limits;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub source: Source,
     /// Age after which samples are deleted.
     pub retention_days: u32,
+    /// Series whose samples are kept for another time.
+    pub retention_rules: Vec<RetentionRule>,
     /// Size over which the oldest samples are deleted; none: no limit.
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
@@ -42,6 +45,7 @@ impl Settings {
             dir,
             source,
             retention_days: 15,
+            retention_rules: Vec::new(),
             retention_bytes: None,
             out_of_order_window: Duration::ZERO,
             admin_api: false,

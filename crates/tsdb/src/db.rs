@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::maintain::Maintenance;
 use crate::options::Options;
 use crate::recover::{self, Replay};
+use crate::retention::{Kept, Oldest};
 use crate::stats::RefusedCounters;
 use crate::tail::{Position, Tail};
 use crate::wal::Writer;
@@ -48,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) synced: Mutex<u64>,
     /// Held while a batch becomes durable and visible: the log has batches in the order the head sees them.
     pub(crate) commits: Mutex<Commits>,
+    /// What samples are too old.
+    pub(crate) kept: Kept,
     pub(crate) followers: Followers,
     pub(crate) log: Log,
     /// End of the log: what is before is whole.
@@ -61,6 +64,7 @@ pub(crate) struct Upkeep {
     pub(crate) next_block: u64,
     /// The segments that began with the last two checkpoints behind new blocks: the time that followers have.
     pub(crate) flushed: [u64; 2],
+    pub(crate) oldest: Oldest,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +96,7 @@ impl Inner {
             upkeep: Mutex::default(),
             synced: Mutex::default(),
             commits: Mutex::default(),
+            kept: Kept::default(),
             followers: Followers::default(),
             log: Log::default(),
             end: Mutex::default(),
@@ -121,7 +126,8 @@ impl Inner {
         inner.end = Mutex::new(Some(writer.position));
         inner.commits = Mutex::new(Commits { writer: Some(writer), ..Commits::default() });
         let checkpoint = inner.log.opened(&log_dir)?;
-        inner.upkeep = Mutex::new(Upkeep { next_block: last_block + 1, flushed: [0, checkpoint] });
+        inner.upkeep =
+            Mutex::new(Upkeep { next_block: last_block + 1, flushed: [0, checkpoint], ..Upkeep::default() });
         inner.blocks = RwLock::new(blocks.into());
         inner.finish_deletion(&guard(&inner.upkeep))?;
         Ok(inner)

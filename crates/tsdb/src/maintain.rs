@@ -21,6 +21,8 @@ pub struct Maintenance {
     pub blocks_written: u64,
     /// Blocks that were merged into larger ones.
     pub blocks_merged: u64,
+    /// Blocks that were written anew without what some of their series had outlived.
+    pub blocks_rewritten: u64,
     /// Blocks deleted for their age or the size of all.
     pub blocks_deleted: u64,
     /// Series that left memory.
@@ -28,7 +30,7 @@ pub struct Maintenance {
 }
 
 /// Blocks that are merged in one call at most: the caller comes again in a minute.
-const MERGES: usize = 8;
+pub(crate) const MERGES: usize = 8;
 /// A block is rewritten when more than one in this many of its series has deleted samples.
 const REWRITE: u64 = 20;
 
@@ -36,6 +38,7 @@ impl Inner {
     pub(crate) fn maintain(&self, now_ms: i64) -> Result<Maintenance, Error> {
         let mut upkeep = guard(&self.upkeep);
         let mut done = Maintenance::default();
+        self.kept.advance(now_ms, &self.options);
         if self.dir.is_none() {
             self.forget(now_ms, &mut done);
             return Ok(done);
@@ -51,6 +54,7 @@ impl Inner {
             done.blocks_merged += group.len() as u64;
             self.merge(&group, &mut upkeep)?;
         }
+        done.blocks_rewritten = self.drop_outlived(&mut upkeep)?;
         if self.log.is_due(now_ms) {
             self.cut_log(&mut upkeep)?;
         }
@@ -61,7 +65,7 @@ impl Inner {
 
     /// Without files, retention alone.
     fn forget(&self, now_ms: i64, done: &mut Maintenance) {
-        let Some(retention) = self.options.retention_ms else { return };
+        let Some(retention) = self.options.longest_ms() else { return };
         let oldest = now_ms.saturating_sub(retention);
         let _committing = guard(&self.commits);
         self.boundary.fetch_max(oldest, Ordering::AcqRel);
@@ -209,7 +213,8 @@ impl Inner {
             sources: ids.into_iter().collect(),
             ..Meta::default()
         };
-        let symbols = living_symbols(&group)?;
+        let horizons = self.kept.horizons();
+        let symbols = living_symbols(&group, horizons.is_some())?;
         let id = upkeep.next_block;
         let mut writer = BlockWriter::create(&self.blocks_dir(), id, symbols, meta)?;
         let mut sources: Vec<Source> = group.iter().map(Source::new).collect::<Result<_, _>>()?;
@@ -219,6 +224,9 @@ impl Inner {
                 if source.labels() == Some(&labels) {
                     chunks.extend(source.take()?);
                 }
+            }
+            if let Some(horizons) = &horizons {
+                chunks = horizons.strip(&labels, chunks);
             }
             let parts: Vec<Part> = chunks.into_iter().map(Part::Chunk).collect();
             writer.add(&labels, &merged(parts, self.options.samples_per_chunk)?)?;
@@ -242,7 +250,7 @@ impl Inner {
     fn retain(&self, now_ms: i64, done: &mut Maintenance) -> Result<(), Error> {
         let mut blocks = self.blocks().to_vec();
         blocks.sort_by_key(|block| (block.meta.max_time, block.id));
-        let oldest = self.options.retention_ms.map_or(i64::MIN, |retention| now_ms.saturating_sub(retention));
+        let oldest = self.options.longest_ms().map_or(i64::MIN, |retention| now_ms.saturating_sub(retention));
         let log = self.log_dir().map_or(0, |dir| files::size(&dir));
         let mut bytes = log + blocks.iter().map(|block| block.bytes).sum::<u64>();
         let mut gone = Vec::new();
@@ -274,10 +282,10 @@ pub(crate) fn symbols<'a>(labels: impl Iterator<Item = &'a Labels>) -> HashSet<B
 }
 
 /// The names and values of the labels that a block in place of these has; of series that were deleted none.
-fn living_symbols(group: &[Arc<Block>]) -> Result<HashSet<Box<str>>, Error> {
+fn living_symbols(group: &[Arc<Block>], by_series: bool) -> Result<HashSet<Box<str>>, Error> {
     let mut all = HashSet::new();
     for block in group {
-        if block.tombstones().series() == 0 {
+        if block.tombstones().series() == 0 && !by_series {
             all.extend(block.symbols().map(Box::from));
             continue;
         }

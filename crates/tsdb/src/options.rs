@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::retention::RetentionRule;
+
 /// Default ranges and limits are Prometheus's.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -9,8 +11,11 @@ pub struct Options {
     pub block_duration_ms: i64,
     /// Largest range that compaction makes blocks of; of it, a tenth of `retention_ms` if that is smaller.
     pub max_block_duration_ms: i64,
-    /// Blocks whose newest sample is older than this are deleted.
+    /// Blocks whose newest sample is older than this, and than what any rule keeps, are deleted.
     pub retention_ms: Option<i64>,
+    /// Series whose samples are kept for another time; the first that a series meets is right. They hold from the first
+    /// call of [`Db::maintain`](crate::Db::maintain) on.
+    pub retention_rules: Vec<RetentionRule>,
     /// When blocks, write-ahead log and head chunks are together over this, the oldest blocks are deleted.
     pub retention_bytes: Option<u64>,
     /// Samples this much older than the newest of the store are accepted behind newer ones of their series.
@@ -29,6 +34,7 @@ impl Default for Options {
             block_duration_ms: 2 * 3_600_000,
             max_block_duration_ms: 31 * 24 * 3_600_000,
             retention_ms: None,
+            retention_rules: Vec::new(),
             retention_bytes: None,
             out_of_order_window_ms: 0,
             fsync: Fsync::Interval(Duration::from_secs(5)),

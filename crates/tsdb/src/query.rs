@@ -22,8 +22,9 @@ impl Db {
     pub fn select(&self, matchers: &[Matcher], min_ms: i64, max_ms: i64) -> Result<Vec<Series>, Error> {
         // The head first: what leaves it is in a block before, so nothing is missed, and what is seen twice is merged.
         let head = self.0.head.select(matchers, min_ms, max_ms);
+        let horizons = self.0.kept.horizons();
         let blocks = self.overlapping(min_ms, max_ms);
-        if blocks.is_empty() {
+        if blocks.is_empty() && horizons.is_none() {
             return Ok(head);
         }
         let mut merged: Vec<(Labels, Vec<Part>)> = Vec::new();
@@ -33,9 +34,11 @@ impl Db {
             merged = merge(merged, found.into_iter().map(|(labels, part)| (labels, vec![Part::Block(part)])));
         }
         merged = merge(merged, head.into_iter().map(|series| (series.labels, series.parts.to_vec())));
-        let series =
-            |(labels, parts): (Labels, Vec<Part>)| Series { labels, parts: parts.into(), min_ms, max_ms };
-        Ok(merged.into_iter().map(series).collect())
+        let series = |(labels, parts): (Labels, Vec<Part>)| {
+            let min_ms = horizons.as_ref().map_or(min_ms, |horizons| horizons.of(&labels).max(min_ms));
+            (min_ms <= max_ms).then(|| Series { labels, parts: parts.into(), min_ms, max_ms })
+        };
+        Ok(merged.into_iter().filter_map(series).collect())
     }
 
     /// The blocks in the range; of those with a sample at the same time the first is right.
@@ -59,16 +62,26 @@ impl Db {
     /// # Errors
     /// When a block's file cannot be read.
     pub fn series(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Vec<Labels>, Error> {
+        let horizons = self.0.kept.horizons();
         let everything = [Vec::new()];
         let sets = if sets.is_empty() { everything.as_slice() } else { sets };
         let mut found = BTreeSet::new();
         for matchers in sets {
-            found.extend(
-                self.0.head.matching(matchers, min_ms, max_ms).iter().map(|series| series.labels.clone()),
-            );
+            for series in self.0.head.matching(matchers, min_ms, max_ms) {
+                if horizons
+                    .as_ref()
+                    .is_none_or(|kept| series.lock().overlaps(kept.of(&series.labels), max_ms))
+                {
+                    found.insert(series.labels.clone());
+                }
+            }
             for block in self.overlapping(min_ms, max_ms) {
                 for series in block.cursor(matchers, min_ms, max_ms) {
-                    found.insert(series?.0);
+                    let (labels, part) = series?;
+                    let newest = part.range().map_or(i64::MIN, |(_, newest)| newest);
+                    if horizons.as_ref().is_none_or(|kept| newest >= kept.of(&labels)) {
+                        found.insert(labels);
+                    }
                 }
             }
         }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use streamflow_tsdb::RetentionRule;
+
+const DAY_MS: i64 = 86_400_000;
 
 /// `[metrics]`: what is scraped, how long samples are kept, what a query may cost.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +21,9 @@ pub struct MetricsConfig {
     pub scrape_interval_seconds: NonZeroU32,
     /// Age after which samples are deleted.
     pub retention_days: NonZeroU32,
+    /// Series that are kept for another time; the first that a series meets is right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retention: Vec<RetentionConfig>,
     /// Size over which the oldest samples are deleted; none: no limit.
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
@@ -32,9 +38,48 @@ pub struct MetricsConfig {
     pub alert_webhook: Option<String>,
 }
 
+/// `[[metrics.retention]]`: how long the samples of some series are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// A selector of PromQL.
+    #[serde(rename = "match")]
+    pub selector: String,
+    /// Age after which their samples are deleted; more than `metrics.retention_days` as well as less.
+    pub days: NonZeroU32,
+}
+
+impl RetentionConfig {
+    /// What the store makes of it; `number` is its place in the list, from 0.
+    fn rule(&self, number: usize) -> anyhow::Result<RetentionRule> {
+        let Self { selector, days } = self;
+        let matchers = streamflow_promql::parse_selector(selector).with_context(|| {
+            format!(
+                "metrics.retention[{number}].match is {selector:?}; expected a selector such as \
+                 '{{__name__=~\"debug_.*\"}}'"
+            )
+        })?;
+        anyhow::ensure!(
+            matchers.iter().any(|matcher| !matcher.matches("")),
+            "metrics.retention[{number}].match is {selector:?}, which no label bounds; name some series, and set \
+             metrics.retention_days for all others"
+        );
+        Ok(RetentionRule { matchers, keep_ms: i64::from(days.get()).saturating_mul(DAY_MS) })
+    }
+}
+
 impl MetricsConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
+        self.retention_rules()?;
         self.alert_webhook().map(|_| ())
+    }
+
+    /// The series that are kept for another time than `retention_days`.
+    ///
+    /// # Errors
+    /// A `match` that is no selector, or that selects everything.
+    pub fn retention_rules(&self) -> anyhow::Result<Vec<RetentionRule>> {
+        self.retention.iter().enumerate().map(|(number, one)| one.rule(number)).collect()
     }
 
     /// URL of the webhook, if there is one.
@@ -55,6 +100,7 @@ impl Default for MetricsConfig {
             prometheus_config: None,
             scrape_interval_seconds: positive(10),
             retention_days: positive(15),
+            retention: Vec::new(),
             retention_bytes: None,
             out_of_order_seconds: 0,
             admin_api: false,

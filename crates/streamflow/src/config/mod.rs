@@ -327,6 +327,19 @@ mod tests {
                 ("retention_days = 15", "retention_days = 15\nalert_webhook = \"chat\""),
                 "metrics.alert_webhook is \"chat\"",
             ),
+            (
+                (
+                    "retention_days = 15",
+                    "retention = [{ match = \"up\", days = 1 }, { match = \"foo(\", days = 3 }]",
+                ),
+                "metrics.retention[1].match is \"foo(\"; expected a selector such as",
+            ),
+            (
+                ("retention_days = 15", "retention = [{ match = '{a=~\".*\"}', days = 1 }]"),
+                "metrics.retention[0].match is \"{a=~\\\".*\\\"}\", which no label bounds",
+            ),
+            (("retention_days = 15", "retention = [{ match = \"up\", days = 0 }]"), "nonzero u32"),
+            (("retention_days = 15", "retention = [{ match = \"up\", day = 3 }]"), "did you mean `days`?"),
             (("read_only = false", "path_prefix = \"ops/\""), "console.path_prefix is \"ops/\""),
             (
                 ("read_only = false", "users = { ada = \"secret\" }"),

@@ -68,7 +68,7 @@ pub fn disk(project: &Project) -> Vec<Found> {
 #[expect(clippy::cast_precision_loss, reason = "a share of a disk needs no last byte")]
 fn space(free: u64, total: u64) -> Found {
     let what = format!("{} of {} are free", bytes(free), bytes(total));
-    let remedy = "delete what is not needed (`streamflow data prune`, [metrics] retention_days), or take a larger disk";
+    let remedy = "delete what is not needed (`streamflow data prune`, [metrics] retention_days and retention), or take a larger disk";
     let share = free as f64 / total.max(1) as f64;
     if share < LITTLE_SHARE / 10.0 && free < LITTLE_BYTES || free < LITTLE_BYTES / 10 {
         return Found::wrong(format!("{what}: the next ingest, backup or compaction may fail"), remedy);

@@ -250,6 +250,11 @@ impl Window {
 }
 
 impl BlockPart {
+    /// First and last time of its chunks.
+    pub(crate) fn range(&self) -> Option<(i64, i64)> {
+        self.chunks.first().zip(self.chunks.last()).map(|(first, last)| (first.min_time, last.max_time))
+    }
+
     /// The chunks' bytes, with what was deleted of them; `None` and an entry in the damage for one whose checksum is wrong.
     pub(crate) fn read(&self) -> Result<Vec<Option<Chunk>>, Error> {
         let mut chunks = Vec::with_capacity(self.chunks.len());
