@@ -9,9 +9,23 @@
 //! Counts are floats, also those of histograms that were scraped as integers: they are exact up to 2^53.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bounds;
 mod boxed;
+mod doubling;
+mod kahan;
+mod layout;
+mod quantile;
+mod reset;
+mod text;
+mod total;
+mod trim;
 
+pub use bounds::Bucket;
 pub use boxed::{boxed, plain, unboxed};
+pub use kahan::kahan_add;
+pub use quantile::Skew;
+pub use total::{Joined, Mean, MixedSchemas, Total};
+pub use trim::Keep;
 
 /// The schema of histograms whose bounds are given one by one.
 pub const CUSTOM_BOUNDS: i32 = -53;
