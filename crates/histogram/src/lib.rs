@@ -19,6 +19,7 @@ mod reset;
 mod text;
 mod total;
 mod trim;
+mod valid;
 
 pub use bounds::Bucket;
 pub use boxed::{boxed, plain, unboxed};
@@ -26,6 +27,7 @@ pub use kahan::kahan_add;
 pub use quantile::Skew;
 pub use total::{Joined, Mean, MixedSchemas, Total};
 pub use trim::Keep;
+pub use valid::{Invalid, MAX_BUCKETS};
 
 /// The schema of histograms whose bounds are given one by one.
 pub const CUSTOM_BOUNDS: i32 = -53;

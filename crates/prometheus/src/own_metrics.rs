@@ -64,6 +64,7 @@ fn store(stats: &Stats, text: &mut Writer) {
         ("out_of_order", refused.out_of_order),
         ("duplicate_timestamp", refused.duplicate_timestamp),
         ("too_old", refused.too_old),
+        ("invalid_histogram", refused.invalid_histogram),
     ];
     let samples = reasons.into_iter().map(|(reason, count)| (vec![("reason", reason)], count as f64));
     text.counters(

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use streamflow_histogram::Histogram;
+
 use crate::db::Inner;
 use crate::error::{AppendError, Error};
 use crate::head::{MemSeries, Place};
 use crate::labels::Labels;
+use crate::value::Value;
 
 /// Names a series in memory for as long as the process runs and the series has samples there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,7 +46,7 @@ pub struct Batch {
 pub(crate) struct Entry {
     pub(crate) series: Arc<MemSeries>,
     pub(crate) timestamp: i64,
-    pub(crate) value: f64,
+    pub(crate) value: Value,
     pub(crate) behind: bool,
 }
 
@@ -53,11 +56,38 @@ impl Batch {
     /// # Errors
     /// When the sample is refused; it is counted then, and the batch is as before.
     pub fn add(&mut self, labels: &Labels, timestamp_ms: i64, value: f64) -> Result<SeriesRef, AppendError> {
+        self.add_value(labels, timestamp_ms, Value::float(value))
+    }
+
+    /// One sample that is a histogram, as [`Batch::add`].
+    ///
+    /// # Errors
+    /// As [`Batch::add`]; [`AppendError::Histogram`] when it is none.
+    pub fn add_histogram(
+        &mut self,
+        labels: &Labels,
+        timestamp_ms: i64,
+        histogram: Arc<Histogram>,
+    ) -> Result<SeriesRef, AppendError> {
+        let value = self.checked(histogram)?;
+        self.add_value(labels, timestamp_ms, value)
+    }
+
+    fn add_value(&mut self, labels: &Labels, timestamp: i64, value: Value) -> Result<SeriesRef, AppendError> {
         if labels.is_empty() {
             return Err(AppendError::NoLabels);
         }
         let store = Arc::clone(&self.store);
-        store.head.get_or_create(labels, |series| self.place(series, timestamp_ms, value))
+        store.head.get_or_create(labels, |series| self.place(series, timestamp, value))
+    }
+
+    fn checked(&self, histogram: Arc<Histogram>) -> Result<Value, AppendError> {
+        if let Err(invalid) = histogram.check() {
+            let error = AppendError::Histogram(invalid);
+            self.store.refused.count(&error);
+            return Err(error);
+        }
+        Ok(Value::histogram(histogram))
     }
 
     /// One sample of a series that was added to before: the fast way.
@@ -65,8 +95,26 @@ impl Batch {
     /// # Errors
     /// As [`Batch::add`]; [`AppendError::UnknownSeries`] when the series has left memory: add by labels again.
     pub fn add_ref(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) -> Result<(), AppendError> {
+        self.add_value_ref(series, timestamp_ms, Value::float(value))
+    }
+
+    /// One sample that is a histogram, as [`Batch::add_ref`].
+    ///
+    /// # Errors
+    /// As [`Batch::add_ref`]; [`AppendError::Histogram`] when it is none.
+    pub fn add_histogram_ref(
+        &mut self,
+        series: SeriesRef,
+        timestamp_ms: i64,
+        histogram: Arc<Histogram>,
+    ) -> Result<(), AppendError> {
+        let value = self.checked(histogram)?;
+        self.add_value_ref(series, timestamp_ms, value)
+    }
+
+    fn add_value_ref(&mut self, series: SeriesRef, timestamp: i64, value: Value) -> Result<(), AppendError> {
         let store = Arc::clone(&self.store);
-        let placed = store.head.with(series.0, |series| self.place(series, timestamp_ms, value));
+        let placed = store.head.with(series.0, |series| self.place(series, timestamp, value));
         placed.unwrap_or(Err(AppendError::UnknownSeries(series.0))).map(|_| ())
     }
 
@@ -74,13 +122,13 @@ impl Batch {
         &mut self,
         series: &Arc<MemSeries>,
         timestamp: i64,
-        value: f64,
+        value: Value,
     ) -> Result<SeriesRef, AppendError> {
         let mut state = series.lock();
-        match state.place(timestamp, value, self.id, &self.store.bounds()) {
+        match state.place(timestamp, &value, self.id, &self.store.bounds()) {
             Ok(Place::Present) => self.present += 1,
             Ok(place) => {
-                state.expect(timestamp, value, self.id, place);
+                state.expect(timestamp, &value, self.id, place);
                 let behind = place == Place::OutOfOrder;
                 self.entries.push(Entry { series: Arc::clone(series), timestamp, value, behind });
             }

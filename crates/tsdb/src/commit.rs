@@ -7,8 +7,10 @@ use crate::db::{Inner, guard};
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::options::Fsync;
+use crate::value::Value;
 use crate::wal::frame::{self, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Logged};
+use crate::wal::{SECOND_FORMAT, SEGMENT_MAGIC};
 
 impl Inner {
     pub(crate) fn commit(&self, batch: &mut Batch) -> Result<Committed, Error> {
@@ -21,7 +23,7 @@ impl Inner {
             self.recheck(batch, &mut committed);
             if let Some(writer) = commits.writer.as_mut().filter(|_| !batch.entries.is_empty()) {
                 let bytes = encode(batch)?;
-                writer.append(&bytes)?;
+                writer.append(&bytes, format_of(batch))?;
                 self.log.grew(bytes.len() as u64);
                 *guard(&self.end) = Some(writer.position);
             }
@@ -77,6 +79,12 @@ impl Inner {
     }
 }
 
+/// The format of the file that the batch goes into.
+fn format_of(batch: &Batch) -> u8 {
+    let with_histograms = batch.entries.iter().any(|entry| matches!(entry.value, Value::Histogram(_)));
+    if with_histograms { SECOND_FORMAT } else { SEGMENT_MAGIC[7] }
+}
+
 /// The batch as one record, with the series that the log does not know yet.
 fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     let mut series: Vec<(u64, &Labels)> = batch
@@ -90,7 +98,7 @@ fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     let samples = batch.entries.iter().map(|entry| Logged {
         id: entry.series.id,
         timestamp: entry.timestamp,
-        value: entry.value,
+        value: &entry.value,
         behind: entry.behind,
     });
     let mut bytes = frame::open();

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::files;
 use crate::matcher::Matcher;
 use crate::varint::{self, Reader};
-use crate::wal::{frame, record};
+use crate::wal::{SECOND_FORMAT, frame, record};
 
 /// First bytes of an intent; the last is the format's version.
 const MAGIC: &[u8; 8] = b"SFDEL\0\0\x01";
@@ -208,7 +208,7 @@ impl Inner {
             let mut bytes = frame::open();
             record::write_deletion(&mut bytes, deletion.min, deletion.max, &deletion.head);
             frame::close(&mut bytes);
-            writer.append(&bytes)?;
+            writer.append(&bytes, SECOND_FORMAT)?;
             writer.sync()?;
             *guard(&self.end) = Some(writer.position);
         }

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use streamflow_histogram::Invalid;
+
+use crate::value::Value;
+
 /// A failure of the store as a whole. Damage of single files is no error: it is listed in
 /// [`Stats::damage`](crate::Stats::damage) while the rest is served.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +36,7 @@ pub enum Error {
     },
     /// A file in a format that came later.
     #[error(
-        "{} has the format {format} of a later release, and this one reads the format 1: use that release, or restore a backup that was made before the upgrade",
+        "{} has the format {format} of a later release, and this one reads the formats 1 and 2: use that release, or restore a backup that was made before the upgrade",
         path.display()
     )]
     Newer {
@@ -92,9 +96,9 @@ pub enum AppendError {
         /// Time of both samples.
         timestamp: i64,
         /// The one in the store, which stays.
-        existing: f64,
+        existing: Value,
         /// The one refused.
-        value: f64,
+        value: Value,
     },
     /// Older than anything that is still accepted.
     #[error("sample at {timestamp} is too old, samples are accepted from {oldest} on")]
@@ -107,6 +111,9 @@ pub enum AppendError {
     /// The series of this reference is no longer in memory: add by labels again.
     #[error("unknown series reference {0}, add by labels again")]
     UnknownSeries(u64),
+    /// Something that is no histogram.
+    #[error("histogram with {0}")]
+    Histogram(#[from] Invalid),
     /// A series without any label has no identity.
     #[error("a series needs at least one label")]
     NoLabels,

@@ -1,4 +1,4 @@
-//! Durable float samples of labelled series.
+//! Durable samples of labelled series: numbers and native histograms.
 //!
 //! A [`Db`] takes [`Batch`]es of samples and gives back [`Series`] by [`Matcher`]s and range of time. New samples are in the
 //! *head*: in memory, and in a *write-ahead log* from which it is rebuilt. [`Db::maintain`] moves finished ranges of it to
@@ -30,6 +30,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 mod block;
 mod chunk;
@@ -52,12 +54,14 @@ mod options;
 mod postings;
 mod query;
 mod recover;
+mod reset;
 mod retention;
 mod samples;
 mod series;
 mod snapshot;
 mod stats;
 mod tail;
+mod value;
 mod varint;
 mod verify;
 mod wal;
@@ -77,4 +81,5 @@ pub use series::Series;
 pub use snapshot::{copy_in_use, snapshot};
 pub use stats::{Refused, Stats};
 pub use tail::{Position, PositionError, Tail};
+pub use value::Value;
 pub use verify::{Report, verify};

@@ -114,8 +114,9 @@ impl Inner {
             let copies: Vec<Copy> = self.head.series().into_iter().filter_map(Copy::of).collect();
             (number, self.head.last_id(), copies, self.log.bytes.load(Ordering::Relaxed))
         };
+        let format = Copy::format_of(&copies);
         let saved = copies.into_iter().map(Copy::saved);
-        checkpoint::write(&dir, number, boundary, last_id, saved)?;
+        checkpoint::write(&dir, number, boundary, last_id, format, saved)?;
         self.log.replaced(replaced);
         self.log.found(&dir)
     }

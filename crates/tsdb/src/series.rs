@@ -7,6 +7,7 @@ use crate::chunk::{Chunk, OpenChunk};
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::samples::Samples;
+use crate::value::Value;
 
 /// Some samples of a series and the place where they are stored. Within a series parts stand so that, of two with a sample at one time, the
 /// first is right.
@@ -17,7 +18,7 @@ pub(crate) enum Part {
     /// The growing chunk of the head, as it was when selected.
     Open(Arc<OpenChunk>),
     /// Samples of the head that were accepted behind newer ones; ascending.
-    OutOfOrder(Arc<Vec<(i64, f64)>>),
+    OutOfOrder(Arc<Vec<(i64, Value)>>),
     /// A chunk of a block.
     Block(BlockPart),
 }
@@ -33,8 +34,7 @@ impl Part {
             })?,
             Self::Open(chunk) => chunk.decode(out),
             Self::OutOfOrder(samples) => {
-                out.timestamps.extend(samples.iter().map(|(timestamp, _)| timestamp));
-                out.values.extend(samples.iter().map(|(_, value)| value));
+                samples.iter().for_each(|(timestamp, value)| out.push_value(*timestamp, value.clone()));
             }
         }
         Ok(())

@@ -64,7 +64,8 @@ impl Db {
             link_block(&source.dir, &target)?;
         }
         let boundary = self.0.boundary.load(Ordering::Acquire);
-        checkpoint::write(&log, 1, boundary, last_id, copies.into_iter().map(Copy::saved))?;
+        let format = Copy::format_of(&copies);
+        checkpoint::write(&log, 1, boundary, last_id, format, copies.into_iter().map(Copy::saved))?;
         // The checkpoint stands for what is before this segment.
         drop(crate::wal::Writer::create(&log, 1, u64::MAX)?);
         files::sync_dir(&blocks)?;

@@ -125,6 +125,8 @@ pub struct Refused {
     pub duplicate_timestamp: u64,
     /// Older than what is accepted.
     pub too_old: u64,
+    /// Histograms that are none, as with a schema that nobody knows.
+    pub invalid_histogram: u64,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +134,7 @@ pub(crate) struct RefusedCounters {
     out_of_order: AtomicU64,
     duplicate_timestamp: AtomicU64,
     too_old: AtomicU64,
+    invalid_histogram: AtomicU64,
 }
 
 impl RefusedCounters {
@@ -140,6 +143,7 @@ impl RefusedCounters {
             AppendError::OutOfOrder { .. } => &self.out_of_order,
             AppendError::DuplicateTimestamp { .. } => &self.duplicate_timestamp,
             AppendError::TooOld { .. } => &self.too_old,
+            AppendError::Histogram(_) => &self.invalid_histogram,
             AppendError::UnknownSeries(_) | AppendError::NoLabels => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -154,6 +158,7 @@ impl RefusedCounters {
             out_of_order: self.out_of_order.load(Ordering::Relaxed),
             duplicate_timestamp: self.duplicate_timestamp.load(Ordering::Relaxed),
             too_old: self.too_old.load(Ordering::Relaxed),
+            invalid_histogram: self.invalid_histogram.load(Ordering::Relaxed),
         }
     }
 }

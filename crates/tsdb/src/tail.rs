@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::files;
 use crate::followers::Seat;
 use crate::labels::Labels;
+use crate::value::Value;
 use crate::wal::frame::{Frame, Frames, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Record};
 use crate::wal::{SEGMENT, segment_path};
@@ -108,7 +109,7 @@ impl Tail {
     ///
     /// # Errors
     /// When a segment cannot be read.
-    pub fn next(&mut self, out: &mut Vec<(Labels, i64, f64)>) -> Result<Position, Error> {
+    pub fn next(&mut self, out: &mut Vec<(Labels, i64, Value)>) -> Result<Position, Error> {
         out.clear();
         let Some((dir, end)) = self.store.log_end() else { return Ok(self.position) };
         while out.is_empty() && self.position < end {
@@ -151,7 +152,7 @@ impl Tail {
         file: &File,
         path: &std::path::Path,
         limit: u64,
-        out: &mut Vec<(Labels, i64, f64)>,
+        out: &mut Vec<(Labels, i64, Value)>,
     ) -> Result<(), Error> {
         let start = self.position.offset;
         let mut size = PIECE.min(limit - start);
@@ -182,7 +183,7 @@ impl Tail {
         }
     }
 
-    fn take(&mut self, payload: &[u8], out: &mut Vec<(Labels, i64, f64)>) {
+    fn take(&mut self, payload: &[u8], out: &mut Vec<(Labels, i64, Value)>) {
         let Some(Record::Batch { series, samples }) = record::read(payload) else { return };
         self.labels.extend(series);
         for sample in samples {

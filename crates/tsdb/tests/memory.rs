@@ -1,7 +1,9 @@
 //! Appending and selecting without files.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use streamflow_tsdb::{AppendError, Db, Labels, MatchOp, Matcher, Options, STALE_NAN, Samples, is_stale};
+use streamflow_tsdb::{
+    AppendError, Db, Labels, MatchOp, Matcher, Options, STALE_NAN, Samples, Value, is_stale,
+};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::new(pairs.iter().copied())
@@ -30,7 +32,7 @@ fn refusals() {
     assert_eq!(batch.add_ref(series, 1000, 1.0), Ok(()));
     assert!(matches!(
         batch.add_ref(series, 1000, 2.0),
-        Err(AppendError::DuplicateTimestamp { existing: 1.0, .. })
+        Err(AppendError::DuplicateTimestamp { existing: Value::Float(1.0), .. })
     ));
     assert_eq!(
         batch.add_ref(series, 999, 1.0),

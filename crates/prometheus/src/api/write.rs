@@ -219,6 +219,7 @@ fn reason(error: &AppendError) -> &'static str {
         AppendError::OutOfOrder { .. } => "out_of_order",
         AppendError::DuplicateTimestamp { .. } => "duplicate_timestamp",
         AppendError::TooOld { .. } => "too_old",
+        AppendError::Histogram(_) => "invalid_histogram",
         AppendError::NoLabels => "labels",
         AppendError::UnknownSeries(_) => "unknown_series",
     }

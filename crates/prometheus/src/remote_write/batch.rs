@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use streamflow_exposition::remote_write::{Label, Sample, TimeSeries, WriteRequest};
-use streamflow_tsdb::Labels;
+use streamflow_tsdb::{Labels, Value};
 
 use super::endpoint::Endpoint;
 use crate::relabeling::relabeled;
@@ -33,7 +33,7 @@ impl Relabeler {
 }
 
 /// One request: the samples of a series together, in their order.
-pub fn request(samples: &[(Labels, i64, f64)]) -> WriteRequest {
+pub fn request(samples: &[(Labels, i64, Value)]) -> WriteRequest {
     let mut places: HashMap<&Labels, usize> = HashMap::with_capacity(samples.len());
     let mut timeseries: Vec<TimeSeries> = Vec::with_capacity(samples.len());
     for (labels, timestamp, value) in samples {
@@ -43,7 +43,9 @@ pub fn request(samples: &[(Labels, i64, f64)]) -> WriteRequest {
             timeseries.push(TimeSeries { labels: pairs.collect(), ..TimeSeries::default() });
             timeseries.len() - 1
         });
-        timeseries[place].samples.push(Sample { value: *value, timestamp: *timestamp });
+        if let Value::Float(value) = value {
+            timeseries[place].samples.push(Sample { value: *value, timestamp: *timestamp });
+        }
     }
     WriteRequest { timeseries, ..WriteRequest::default() }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use streamflow_exposition::remote_write::{encode, v2};
 use streamflow_prometheus_yml::WriteMessage;
-use streamflow_tsdb::{Db, Labels, Position, Tail};
+use streamflow_tsdb::{Db, Labels, Position, Tail, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -61,7 +61,7 @@ pub struct Sender {
     counts: Mutex<SenderStatus>,
 }
 
-type Samples = Vec<(Labels, i64, f64)>;
+type Samples = Vec<(Labels, i64, Value)>;
 
 /// What is read and not yet sent, and the place in the log behind it.
 struct Read {
@@ -192,9 +192,9 @@ impl Sender {
         let (mut dropped, mut highest) = (0, i64::MIN);
         for (labels, timestamp, value) in &read.piece {
             highest = highest.max(*timestamp);
-            match relabeler.labels(&self.endpoint, labels) {
-                Some(labels) => read.waiting.push((labels, *timestamp, *value)),
-                None => dropped += 1,
+            match (relabeler.labels(&self.endpoint, labels), value) {
+                (Some(labels), Value::Float(_)) => read.waiting.push((labels, *timestamp, value.clone())),
+                (_, Value::Histogram(_)) | (None, _) => dropped += 1,
             }
         }
         if !read.waiting.is_empty() {
@@ -210,7 +210,7 @@ impl Sender {
     }
 
     /// Posts until the receiver takes the samples or says that it never will.
-    async fn send(&self, samples: &[(Labels, i64, f64)]) {
+    async fn send(&self, samples: &[(Labels, i64, Value)]) {
         let request = request(samples);
         let body = match self.endpoint.message {
             WriteMessage::V1 => encode(&request),

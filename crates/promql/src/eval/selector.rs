@@ -79,7 +79,11 @@ impl RunningQuery<'_> {
             self.check()?;
             self.read(&series, &mut samples)?;
             without_stale(&samples, &mut history);
-            let mut samples = Samples { timestamps: history.times.clone(), values: history.values.clone() };
+            let mut samples = Samples {
+                timestamps: history.times.clone(),
+                values: history.values.clone(),
+                ..Samples::default()
+            };
             if selector.extended.is_some() {
                 samples = bounded(&samples, (start, end), selector.extended);
             }
@@ -107,15 +111,14 @@ fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extende
         scratch: &mut Vec::new(),
     };
     let Some(ends) = Ends::find(&window) else { return Samples::default() };
-    let mut found = Samples { timestamps: vec![start], values: vec![ends.left(&window, MetricKind::Gauge)] };
+    let mut found = Samples::default();
+    found.push(start, ends.left(&window, MetricKind::Gauge));
     for (&time, &value) in samples.timestamps.iter().zip(&samples.values) {
         if time > start && time < end {
-            found.timestamps.push(time);
-            found.values.push(value);
+            found.push(time, value);
         }
     }
-    found.timestamps.push(end);
-    found.values.push(ends.right(&window, MetricKind::Gauge));
+    found.push(end, ends.right(&window, MetricKind::Gauge));
     found
 }
 
@@ -213,7 +216,8 @@ mod tests {
 
     #[test]
     fn lookback_is_left_open_and_ends_at_stale_markers() {
-        let samples = Samples { timestamps: vec![0, 10, 20, 30], values: vec![1.0, 2.0, STALE_NAN, 4.0] };
+        let (timestamps, values) = (vec![0, 10, 20, 30], vec![1.0, 2.0, STALE_NAN, 4.0]);
+        let samples = Samples { timestamps, values, ..Samples::default() };
         let reading = Reading { at_ms: None, offset_ms: 0 };
         let mut out = [0.0; 6];
         read_instant(&samples, (reading, 15, Take::Value), Grid::every(10, -5, 45), &mut out);

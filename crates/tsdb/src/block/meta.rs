@@ -16,6 +16,8 @@ pub(crate) struct Meta {
     pub(crate) series: u64,
     pub(crate) chunks: u64,
     pub(crate) samples: u64,
+    /// True if some of the samples are native histograms: an earlier release refuses the block then.
+    pub(crate) histograms: bool,
     /// How often it was compacted: 1 comes from the head.
     pub(crate) level: u64,
     /// The blocks that it was made of, and those they were made of: all are replaced by it.
@@ -23,6 +25,7 @@ pub(crate) struct Meta {
 }
 
 const FIRST_LINE: &str = "streamflow block 1";
+const WITH_HISTOGRAMS: &str = "streamflow block 2";
 const NAME: &str = "streamflow block ";
 
 /// The format of a whole meta file that a later release wrote.
@@ -32,12 +35,12 @@ pub(crate) fn newer(text: &str) -> Option<u64> {
         return None;
     }
     let format = body.lines().next()?.strip_prefix(NAME)?.parse().ok()?;
-    (format > 1).then_some(format)
+    (format > 2).then_some(format)
 }
 
 impl Meta {
     pub(crate) fn write(&self) -> String {
-        let mut text = format!("{FIRST_LINE}\n");
+        let mut text = format!("{}\n", if self.histograms { WITH_HISTOGRAMS } else { FIRST_LINE });
         let sources: Vec<String> = self.sources.iter().map(u64::to_string).collect();
         let lines: [(&str, String); 9] = [
             ("min_time_ms", self.min_time.to_string()),
@@ -64,10 +67,12 @@ impl Meta {
             return None;
         }
         let mut lines = body.lines();
-        if lines.next()? != FIRST_LINE {
-            return None;
-        }
         let mut meta = Self::default();
+        match lines.next()? {
+            FIRST_LINE => {}
+            WITH_HISTOGRAMS => meta.histograms = true,
+            _ => return None,
+        }
         for line in lines {
             let (key, value) = line.split_once(' ')?;
             match key {

@@ -102,7 +102,15 @@ impl BlockWriter {
         index.put(&bytes)?;
         let toc = Toc { symbols: index.section(start), ..Toc::default() };
         let series_start = index.begin();
-        let meta = Meta { min_time: i64::MAX, max_time: i64::MIN, series: 0, chunks: 0, samples: 0, ..meta };
+        let meta = Meta {
+            min_time: i64::MAX,
+            max_time: i64::MIN,
+            series: 0,
+            chunks: 0,
+            samples: 0,
+            histograms: false,
+            ..meta
+        };
         let symbols = symbols.into_iter().zip(0..).collect();
         let (lengths, postings) = (Vec::new(), BTreeMap::new());
         Ok(Self { aside, target, symbols, index, chunks, toc, series_start, lengths, postings, meta })
@@ -140,6 +148,7 @@ impl BlockWriter {
             self.meta.min_time = self.meta.min_time.min(chunk.min_time);
             self.meta.max_time = self.meta.max_time.max(chunk.max_time);
             self.meta.samples += u64::from(chunk.count);
+            self.meta.histograms |= chunk.has_histograms();
         }
         body.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         self.meta.series += 1;

@@ -3,15 +3,23 @@
 //! Timestamps are a [`sequence`]. Values are one too when they are decimals (a counter's integers, seconds with a
 //! few digits), with the power of ten that makes them whole; else either their bits are a sequence or each is
 //! the last one's difference of bits ([`xor`]), whichever is shorter. Every bit of every value comes back.
+//!
+//! Where samples are [`histograms`], these stand before the columns, and the values of the columns are their places.
 
 mod bits;
+mod histograms;
+pub(crate) mod layout;
+mod open;
 mod sequence;
 mod xor;
 
-pub(crate) use xor::OpenChunk;
+pub(crate) use open::OpenChunk;
 
 use std::sync::Arc;
 
+use streamflow_histogram::{Histogram, plain, unboxed};
+
+use crate::reset::hinted;
 use crate::samples::Samples;
 use crate::varint;
 
@@ -21,6 +29,8 @@ pub(crate) const MAX_SAMPLES: usize = 65_535;
 const BITS: u8 = 14;
 /// Values are differences.
 const XOR: u8 = 15;
+/// Histograms first, then a chunk of the others.
+const HISTOGRAMS: u8 = 16;
 /// Values are integers over ten to the power of the tag.
 const MAX_EXPONENT: u8 = 9;
 const POWERS: [f64; MAX_EXPONENT as usize + 1] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
@@ -46,12 +56,17 @@ impl Chunk {
 
     /// Any number of samples in chunks of at most `size`.
     pub(crate) fn split(samples: &Samples, size: usize) -> Vec<Self> {
-        let columns = samples.timestamps.chunks(size).zip(samples.values.chunks(size));
-        columns
-            .map(|(timestamps, values)| {
-                Self::new(&Samples { timestamps: timestamps.into(), values: values.into() })
-            })
-            .collect()
+        let (mut chunks, mut start) = (Vec::new(), 0);
+        while start < samples.len() {
+            let end = start + whole(samples, start, size);
+            chunks.push(Self::new(&samples.part(start..end)));
+            start = end;
+        }
+        chunks
+    }
+
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.bytes.first() == Some(&HISTOGRAMS)
     }
 
     /// Appends its samples to `out`.
@@ -60,31 +75,84 @@ impl Chunk {
     }
 }
 
+/// How many samples from `start` on make one chunk.
+fn whole(samples: &Samples, start: usize, size: usize) -> usize {
+    let end = samples.len().min(start + size);
+    if samples.histograms.is_empty() {
+        return end - start;
+    }
+    let mut cells = 0;
+    let fits = |value: &&f64| {
+        cells += samples.histogram(**value).map_or(0, |histogram| histograms::cells(histogram));
+        cells <= histograms::MAX_CELLS
+    };
+    samples.values[start..end].iter().take_while(fits).count().max(1)
+}
+
 /// 1 to [`MAX_SAMPLES`] samples as bytes.
 pub(crate) fn encode(samples: &Samples) -> Vec<u8> {
-    let mut scratch = Vec::with_capacity(samples.len());
     let mut out = Vec::with_capacity(32 + samples.len());
+    if !samples.histograms.is_empty() {
+        let histograms = with_resets(samples);
+        out.push(HISTOGRAMS);
+        varint::write(&mut out, histograms.len() as u64);
+        histograms::write(&mut out, &histograms);
+    }
+    encode_columns(samples, &mut out);
+    out
+}
+
+/// The histograms of a chunk, with what is known of resets within it.
+fn with_resets(samples: &Samples) -> Vec<Arc<Histogram>> {
+    let mut found: Vec<Arc<Histogram>> = Vec::with_capacity(samples.histograms.len());
+    let mut follows = false;
+    for value in &samples.values {
+        let Some(histogram) = samples.histogram(*value) else {
+            follows = false;
+            continue;
+        };
+        let before = found.last().filter(|_| follows).map(Arc::as_ref);
+        found.push(hinted(before, Arc::clone(histogram)));
+        follows = true;
+    }
+    found
+}
+
+fn encode_columns(samples: &Samples, out: &mut Vec<u8>) {
+    let mut scratch = Vec::with_capacity(samples.len());
+    let head = out.len();
     out.push(0);
-    varint::write(&mut out, samples.len() as u64);
+    varint::write(out, samples.len() as u64);
     let plan = sequence::plan(&samples.timestamps, &mut scratch);
-    sequence::write(&mut out, &samples.timestamps, plan);
-    let (tag, values) = match decimals(&samples.values) {
+    sequence::write(out, &samples.timestamps, plan);
+    let tag = write_column(out, &samples.values, &mut scratch);
+    out[head] = tag;
+}
+
+/// How values are written, then they.
+fn write_values(out: &mut Vec<u8>, values: &[f64], scratch: &mut Vec<i64>) {
+    let head = out.len();
+    out.push(0);
+    out[head] = write_column(out, values, scratch);
+}
+
+/// Writes at least one value; returns how.
+fn write_column(out: &mut Vec<u8>, values: &[f64], scratch: &mut Vec<i64>) -> u8 {
+    let (tag, integers) = match decimals(values) {
         Some((exponent, integers)) => (exponent, integers),
-        None => (BITS, samples.values.iter().map(|value| value.to_bits() as i64).collect()),
+        None => (BITS, values.iter().map(|value| value.to_bits() as i64).collect()),
     };
-    let plan = sequence::plan(&values, &mut scratch);
+    let plan = sequence::plan(&integers, scratch);
     // Differences of bits win nothing where a sequence takes this little.
-    if plan.bits > 12 * samples.len() as u64 {
-        let differences = xor_values(&samples.values);
+    if plan.bits > 12 * values.len() as u64 {
+        let differences = xor_values(values);
         if (differences.len() as u64) < 8 + plan.bits / 8 {
-            out[0] = XOR;
             out.extend_from_slice(&differences);
-            return out;
+            return XOR;
         }
     }
-    out[0] = tag;
-    sequence::write(&mut out, &values, plan);
-    out
+    sequence::write(out, &integers, plan);
+    tag
 }
 
 fn xor_values(values: &[f64]) -> Vec<u8> {
@@ -130,32 +198,79 @@ pub(crate) fn decode(bytes: &[u8], out: &mut Samples) -> Option<()> {
 
 fn decode_columns(bytes: &[u8], out: &mut Samples) -> Option<()> {
     let mut head = varint::Reader::new(bytes);
+    match head.byte()? {
+        HISTOGRAMS => decode_histograms(&mut head, out),
+        tag => {
+            read_columns(tag, &mut head, out, plain)?;
+            head.rest.is_empty().then_some(())
+        }
+    }
+}
+
+fn decode_histograms(head: &mut varint::Reader<'_>, out: &mut Samples) -> Option<()> {
+    let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
+    let (first, before) = (out.histograms.len(), out.len());
+    histograms::read(head, count, &mut out.histograms)?;
     let tag = head.byte()?;
+    read_columns(tag, head, out, |value| value)?;
+    // Each histogram is named once, in their order.
+    let mut named = 0;
+    for value in &mut out.values[before..] {
+        if let Some(place) = unboxed(*value) {
+            if place != named {
+                return None;
+            }
+            *value = streamflow_histogram::boxed((first + place) as u32);
+            named += 1;
+        }
+    }
+    (named == count && head.rest.is_empty()).then_some(())
+}
+
+/// Appends both columns; `map` is done to each value that may be any.
+fn read_columns(
+    tag: u8,
+    head: &mut varint::Reader<'_>,
+    out: &mut Samples,
+    map: impl Fn(f64) -> f64,
+) -> Option<()> {
     let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
     let before = out.len();
     out.timestamps.resize(before + count, 0);
     out.values.resize(before + count, 0.0);
     let (timestamps, values) = (&mut out.timestamps[before..], &mut out.values[before..]);
     let rest = sequence::read(head.rest, timestamps, |timestamp| timestamp)?;
-    let rest = match tag {
-        0 => sequence::read(rest, values, |integer| integer as f64)?,
+    head.rest = read_values(tag, rest, values, map)?;
+    Some(())
+}
+
+/// Fills `values`, at least one, and returns what lies behind them; `None` when the bytes are none.
+#[inline]
+fn read_values<'a>(
+    tag: u8,
+    bytes: &'a [u8],
+    values: &mut [f64],
+    map: impl Fn(f64) -> f64,
+) -> Option<&'a [u8]> {
+    match tag {
+        0 => sequence::read(bytes, values, |integer| integer as f64),
         1..=MAX_EXPONENT => {
             let power = POWERS[usize::from(tag)];
-            sequence::read(rest, values, |integer| integer as f64 / power)?
+            sequence::read(bytes, values, |integer| integer as f64 / power)
         }
-        BITS => sequence::read(rest, values, |bits| f64::from_bits(bits as u64))?,
+        BITS => sequence::read(bytes, values, |bits| map(f64::from_bits(bits as u64))),
         XOR => {
             let (first, places) = values.split_first_mut()?;
-            *first = f64::from_le_bytes(*rest.first_chunk()?);
-            let (mut from, mut xor) = (bits::BitReader::new(&rest[8..]), xor::Xor::new(*first));
+            let raw = f64::from_le_bytes(*bytes.first_chunk()?);
+            *first = map(raw);
+            let (mut from, mut xor) = (bits::BitReader::new(&bytes[8..]), xor::Xor::new(raw));
             for place in places {
-                *place = xor.read(&mut from)?;
+                *place = map(xor.read(&mut from)?);
             }
-            from.after(&rest[8..])
+            Some(from.after(&bytes[8..]))
         }
-        _ => return None,
-    };
-    rest.is_empty().then_some(())
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -188,14 +303,27 @@ mod tests {
         #[test]
         fn every_bit_comes_back(values in proptest::collection::vec(any_value(), 1..200), step in 1_i64..100_000) {
             let timestamps = (0..values.len() as i64).map(|i| i * step + i % 3).collect();
-            check(&Samples { timestamps, values });
+            check(&Samples { timestamps, values, ..Samples::default() });
+        }
+
+        #[test]
+        fn histograms_among_numbers_come_back(values in proptest::collection::vec(crate::arbitrary::value(), 1..60)) {
+            let mut samples = Samples::default();
+            values.into_iter().zip(0..).for_each(|(value, t)| samples.push_value(t, value));
+            let mut back = Samples::default();
+            back.push_histogram(-1, Arc::default());
+            decode(&encode(&samples), &mut back).unwrap();
+            prop_assert_eq!(back.len(), samples.len() + 1);
+            for ((t, value), (back_t, back)) in samples.values().zip(back.values().skip(1)) {
+                prop_assert!(t == back_t && value.is_same(&back), "{t} {value:?} {back:?}");
+            }
         }
 
         #[test]
         fn decimals_come_back(values in proptest::collection::vec(0_i64..10_000_000, 1..200), exponent in 0_u32..8) {
             let timestamps = (0..values.len() as i64).collect();
             let values = values.iter().map(|n| *n as f64 / 10_f64.powi(exponent as i32)).collect();
-            check(&Samples { timestamps, values });
+            check(&Samples { timestamps, values, ..Samples::default() });
         }
 
         #[test]
@@ -203,6 +331,7 @@ mod tests {
             let mut out = Samples::default();
             if decode(&bytes, &mut out).is_none() { prop_assert!(out.is_empty()); }
             prop_assert_eq!(out.timestamps.len(), out.values.len());
+            prop_assert_eq!(out.histograms.len(), out.values.iter().filter(|value| unboxed(**value).is_some()).count());
             prop_assert!(out.len() <= MAX_SAMPLES);
         }
     }
@@ -211,7 +340,7 @@ mod tests {
     fn sizes_of_usual_series() {
         let chunk = |value: &dyn Fn(i64) -> f64| {
             let timestamps: Vec<i64> = (0..120).map(|i| 1_700_000_000_000 + i * 15_000).collect();
-            check(&Samples { values: (0..120).map(value).collect(), timestamps })
+            check(&Samples { values: (0..120).map(value).collect(), timestamps, ..Samples::default() })
         };
         assert!(chunk(&|_| 1.0) <= 16);
         assert!(chunk(&|i| i as f64) <= 16);

@@ -1,10 +1,9 @@
-//! Values as differences of bits, and the chunk that still grows.
+//! Timestamps and values as differences.
 //!
 //! After Pelkonen et al., "Gorilla: a fast, scalable, in-memory time series database", 2015
 //! (doi 10.14778/2824032.2824078), with shorter codes for the jitter of milliseconds.
 
 use super::bits::{BitReader, BitWriter};
-use crate::samples::Samples;
 use crate::varint::{unzigzag, zigzag};
 
 /// Bits behind `ones + 1` bits of prefix, for ever larger changes of the timestamps' difference.
@@ -12,7 +11,7 @@ const TIME_BITS: [u32; 5] = [0, 6, 12, 20, 40];
 
 /// Written for each sample behind the first: the change of the difference, zigzag.
 #[inline]
-fn write_time(into: &mut BitWriter, change: i64) {
+pub(super) fn write_time(into: &mut BitWriter, change: i64) {
     let code = zigzag(change);
     let class = match code {
         0 => 0,
@@ -32,7 +31,7 @@ fn write_time(into: &mut BitWriter, change: i64) {
 const TIME_FIRST: [u64; 5] = [0, 1, 0x41, 0x1041, 0x10_1041];
 
 #[inline]
-fn read_time(from: &mut BitReader<'_>) -> Option<i64> {
+pub(super) fn read_time(from: &mut BitReader<'_>) -> Option<i64> {
     let class = from.ones(5)? as usize;
     let code = match class {
         0 => return Some(0),
@@ -46,7 +45,7 @@ fn read_time(from: &mut BitReader<'_>) -> Option<i64> {
 /// of leading zeros, six of their number less one, then they.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Xor {
-    bits: u64,
+    pub(super) bits: u64,
     leading: u32,
     /// Number of changed bits; zero before the first change.
     width: u32,
@@ -92,84 +91,5 @@ impl Xor {
         }
         self.bits ^= from.read(self.width)? << (64 - self.leading - self.width);
         Some(f64::from_bits(self.bits))
-    }
-}
-
-/// The chunk of a series that samples are added to: timestamps and values one after the other.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenChunk {
-    pub(crate) count: u32,
-    pub(crate) min_time: i64,
-    pub(crate) max_time: i64,
-    difference: i64,
-    first: f64,
-    xor: Xor,
-    bits: BitWriter,
-}
-
-impl OpenChunk {
-    pub(crate) fn new(timestamp: i64, value: f64) -> Self {
-        let xor = Xor::new(value);
-        let bits = BitWriter::default();
-        Self { count: 1, min_time: timestamp, max_time: timestamp, difference: 0, first: value, xor, bits }
-    }
-
-    /// `timestamp` is behind the newest one.
-    #[inline]
-    pub(crate) fn push(&mut self, timestamp: i64, value: f64) {
-        let difference = timestamp.wrapping_sub(self.max_time);
-        write_time(&mut self.bits, difference.wrapping_sub(self.difference));
-        self.xor.write(&mut self.bits, value);
-        (self.difference, self.max_time) = (difference, timestamp);
-        self.count += 1;
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bits.bytes.len()
-    }
-
-    /// Appends its samples to `out`.
-    pub(crate) fn decode(&self, out: &mut Samples) {
-        let mut from = BitReader::new(&self.bits.bytes);
-        let (mut time, mut difference, mut xor) = (self.min_time, 0_i64, Xor::new(self.first));
-        out.push(time, self.first);
-        for _ in 1..self.count {
-            let change = read_time(&mut from).expect("the writer above wrote as many as it counted");
-            difference = difference.wrapping_add(change);
-            time = time.wrapping_add(difference);
-            out.push(time, xor.read(&mut from).expect("the writer above wrote as many as it counted"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn open_chunks_give_back_every_bit(
-            steps in proptest::collection::vec((prop_oneof![Just(15_000_i64), 1_i64..40_000, 1..i64::MAX / 200],
-                prop_oneof![any::<u64>(), (0_u64..50).prop_map(|n| (n as f64).to_bits()), Just(0x7ff0_0000_0000_0002)]), 1..150),
-            start in -1_000_000_000_000_i64..2_000_000_000_000,
-        ) {
-            let mut time = start;
-            let mut chunk: Option<OpenChunk> = None;
-            let mut expected = Vec::new();
-            for (step, bits) in steps {
-                let value = f64::from_bits(bits);
-                match &mut chunk {
-                    None => chunk = Some(OpenChunk::new(time, value)),
-                    Some(chunk) => chunk.push(time, value),
-                }
-                expected.push((time, bits));
-                time = time.saturating_add(step);
-                if time == i64::MAX { break; }
-            }
-            let mut out = Samples::default();
-            chunk.unwrap().decode(&mut out);
-            prop_assert_eq!(out.iter().map(|(t, v)| (t, v.to_bits())).collect::<Vec<_>>(), expected);
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::series::State;
 use crate::chunk::OpenChunk;
 use crate::intervals::Intervals;
 use crate::samples::Samples;
+use crate::value::Value;
 
 impl State {
     /// Takes the samples from `min` to `max` away; true if there were any.
@@ -25,21 +26,21 @@ impl State {
                 }
             }
         }
-        if self.newest.is_some_and(|(newest, _)| deleted.contains(newest)) {
+        if self.newest.as_ref().is_some_and(|(newest, _)| deleted.contains(*newest)) {
             self.newest = self.newest_left();
         }
         self.size().1 != before
     }
 
-    fn newest_left(&self) -> Option<(i64, f64)> {
+    fn newest_left(&self) -> Option<(i64, Value)> {
         let mut samples = Samples::default();
         match (&self.open, self.chunks.last()) {
             (Some(open), _) => open.decode(&mut samples),
             (None, Some(last)) => drop(last.decode(&mut samples)),
             (None, None) => {}
         }
-        let in_order = samples.iter().last();
-        in_order.into_iter().chain(self.behind().copied()).max_by_key(|(timestamp, _)| *timestamp)
+        let in_order = samples.values().last();
+        in_order.into_iter().chain(self.behind().cloned()).max_by_key(|(timestamp, _)| *timestamp)
     }
 }
 
@@ -50,9 +51,9 @@ fn strip_open(open: Arc<OpenChunk>, deleted: &Intervals) -> Option<Arc<OpenChunk
     let mut samples = Samples::default();
     open.decode(&mut samples);
     samples.delete(0, deleted);
-    let mut left = samples.iter();
+    let mut left = samples.values();
     let (timestamp, value) = left.next()?;
-    let mut open = OpenChunk::new(timestamp, value);
-    left.for_each(|(timestamp, value)| open.push(timestamp, value));
+    let mut open = OpenChunk::new(timestamp, &value);
+    left.for_each(|(timestamp, value)| open.push(timestamp, &value));
     Some(Arc::new(open))
 }

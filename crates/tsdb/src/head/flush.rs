@@ -5,16 +5,18 @@ use std::sync::Arc;
 use super::series::{Cut, MemSeries, State};
 use crate::chunk::{Chunk, OpenChunk};
 use crate::samples::Samples;
+use crate::value::Value;
 use crate::wal::record::SavedSeries;
+use crate::wal::{SECOND_FORMAT, checkpoint};
 
 /// A series as it was at one moment, by references.
 #[derive(Debug)]
 pub(crate) struct Copy {
     series: Arc<MemSeries>,
-    newest: Option<(i64, f64)>,
+    newest: Option<(i64, Value)>,
     chunks: Vec<Chunk>,
     open: Option<Arc<OpenChunk>>,
-    behind: [Arc<Vec<(i64, f64)>>; 2],
+    behind: [Arc<Vec<(i64, Value)>>; 2],
 }
 
 impl Copy {
@@ -24,16 +26,29 @@ impl Copy {
         if !state.logged {
             return None;
         }
-        let (newest, chunks, open) = (state.newest, state.chunks.clone(), state.open.clone());
+        let (newest, chunks, open) = (state.newest.clone(), state.chunks.clone(), state.open.clone());
         let behind = [Arc::clone(&state.flushing), Arc::clone(&state.out_of_order)];
         drop(state);
         Some(Self { series, newest, chunks, open, behind })
     }
 
+    /// The format of a checkpoint of these.
+    pub(crate) fn format_of(copies: &[Self]) -> u8 {
+        if copies.iter().any(Self::has_histograms) { SECOND_FORMAT } else { checkpoint::MAGIC[7] }
+    }
+
+    fn has_histograms(&self) -> bool {
+        let apart = self.behind.iter().flat_map(|samples| samples.iter()).chain(&self.newest);
+        apart.into_iter().any(|(_, value)| matches!(value, Value::Histogram(_)))
+            || self.open.as_ref().is_some_and(|open| open.has_histograms())
+            || self.chunks.iter().any(Chunk::has_histograms)
+    }
+
     /// As a checkpoint has it.
     pub(crate) fn saved(self) -> SavedSeries {
         let mut behind = Samples::default();
-        self.behind.iter().flat_map(|samples| samples.iter()).for_each(|(t, value)| behind.push(*t, *value));
+        let apart = self.behind.iter().flat_map(|samples| samples.iter());
+        apart.for_each(|(t, value)| behind.push_value(*t, value.clone()));
         let mut chunks = self.chunks;
         let open = self.open.is_some();
         chunks.extend(self.open.map(|open| {
@@ -61,12 +76,12 @@ impl State {
             if self.chunks.last().is_some_and(|last| last.decode(&mut samples).is_some()) {
                 self.chunks.pop();
             }
-            for (timestamp, value) in samples.iter() {
+            for (timestamp, value) in samples.values() {
                 self.insert(timestamp, value, false, cut);
             }
         }
         self.newest = saved.newest;
-        for (timestamp, value) in saved.behind.iter() {
+        for (timestamp, value) in saved.behind.values() {
             self.insert_behind(timestamp, value);
         }
     }
@@ -77,9 +92,9 @@ impl State {
             return;
         }
         let (mut old, new): (Vec<_>, Vec<_>) =
-            self.out_of_order.iter().partition(|(timestamp, _)| *timestamp < boundary);
+            self.out_of_order.iter().cloned().partition(|(timestamp, _)| *timestamp < boundary);
         // What an attempt that failed left.
-        old.extend(self.flushing.iter());
+        old.extend(self.flushing.iter().cloned());
         old.sort_by_key(|(timestamp, _)| *timestamp);
         (self.flushing, self.out_of_order) = (Arc::new(old), Arc::new(new));
     }
@@ -96,13 +111,13 @@ impl State {
         }
         if self.flushing.first().is_some_and(|(timestamp, _)| *timestamp < done) {
             self.flushing =
-                Arc::new(self.flushing.iter().filter(|(timestamp, _)| *timestamp >= done).copied().collect());
+                Arc::new(self.flushing.iter().filter(|(timestamp, _)| *timestamp >= done).cloned().collect());
         }
     }
 
     pub(crate) fn is_garbage(&self, boundary: i64) -> bool {
         let empty = self.open.is_none() && self.chunks.is_empty() && self.behind().next().is_none();
-        empty && self.pending == 0 && self.newest.is_none_or(|(newest, _)| newest < boundary)
+        empty && self.pending == 0 && self.newest.as_ref().is_none_or(|(newest, _)| *newest < boundary)
     }
 
     /// The beginnings of the ranges before `boundary` that samples lie in; `behind` says whether those set apart count.

@@ -7,6 +7,7 @@ use crate::error::AppendError;
 use crate::labels::Labels;
 use crate::samples::Samples;
 use crate::series::Part;
+use crate::value::Value;
 
 /// Identity is fixed; the rest is behind the lock.
 #[derive(Debug)]
@@ -22,18 +23,18 @@ pub(crate) struct State {
     pub(super) open: Option<Arc<OpenChunk>>,
     /// The open chunk ends before this time.
     open_end: i64,
-    pub(super) out_of_order: Arc<Vec<(i64, f64)>>,
+    pub(super) out_of_order: Arc<Vec<(i64, Value)>>,
     /// Those of them that are being written to blocks.
-    pub(crate) flushing: Arc<Vec<(i64, f64)>>,
+    pub(crate) flushing: Arc<Vec<(i64, Value)>>,
     /// Newest sample, also of one that has left the head.
-    pub(super) newest: Option<(i64, f64)>,
+    pub(super) newest: Option<(i64, Value)>,
     /// True if the write-ahead log knows the series.
     pub(crate) logged: bool,
     /// Samples of batches that are not committed yet: the series must stay.
     pub(crate) pending: u32,
     /// The last sample of the batch of that number.
     pending_batch: u64,
-    pending_newest: (i64, f64),
+    pending_newest: Option<(i64, Value)>,
 }
 
 /// What a sample would be.
@@ -78,25 +79,22 @@ impl State {
     pub(crate) fn place(
         &self,
         t: i64,
-        value: f64,
+        value: &Value,
         batch: u64,
         bounds: &Bounds,
     ) -> Result<Place, AppendError> {
-        let pending = (self.pending_batch == batch).then_some(self.pending_newest);
-        let newest = match (pending, self.newest) {
+        let pending = self.pending_newest.as_ref().filter(|_| self.pending_batch == batch);
+        let newest = match (pending, self.newest.as_ref()) {
             (Some(pending), Some(newest)) => Some(if pending.0 >= newest.0 { pending } else { newest }),
             (pending, newest) => pending.or(newest),
         };
         if let Some((newest, existing)) = newest {
-            if t == newest {
-                if existing.to_bits() == value.to_bits() {
-                    return Ok(Place::Present);
-                }
-                return Err(AppendError::DuplicateTimestamp { timestamp: t, existing, value });
+            if t == *newest {
+                return present(t, existing, value);
             }
-            if t < newest {
+            if t < *newest {
                 return match bounds.out_of_order {
-                    None => Err(AppendError::OutOfOrder { timestamp: t, newest }),
+                    None => Err(AppendError::OutOfOrder { timestamp: t, newest: *newest }),
                     Some(oldest) if t < oldest => Err(AppendError::TooOld { timestamp: t, oldest }),
                     Some(_) => self.place_behind(t, value),
                 };
@@ -111,16 +109,12 @@ impl State {
         }
     }
 
-    fn place_behind(&self, t: i64, value: f64) -> Result<Place, AppendError> {
-        match self.at(t) {
-            None => Ok(Place::OutOfOrder),
-            Some(existing) if existing.to_bits() == value.to_bits() => Ok(Place::Present),
-            Some(existing) => Err(AppendError::DuplicateTimestamp { timestamp: t, existing, value }),
-        }
+    fn place_behind(&self, t: i64, value: &Value) -> Result<Place, AppendError> {
+        self.at(t).map_or(Ok(Place::OutOfOrder), |existing| present(t, &existing, value))
     }
 
     /// The value in the head at this time.
-    fn at(&self, t: i64) -> Option<f64> {
+    fn at(&self, t: i64) -> Option<Value> {
         let mut samples = Samples::default();
         let within = self.chunks.partition_point(|chunk| chunk.max_time < t);
         match self.chunks.get(within) {
@@ -134,52 +128,53 @@ impl State {
                 }
             }
         }
-        let in_order = samples.timestamps.binary_search(&t).ok().map(|at| samples.values[at]);
+        let in_order = samples.timestamps.binary_search(&t).ok().map(|at| samples.value(samples.values[at]));
         let behind = [&self.flushing, &self.out_of_order].into_iter().find_map(|samples| {
             let found = samples.binary_search_by_key(&t, |(timestamp, _)| *timestamp);
-            found.ok().map(|at| samples[at].1)
+            found.ok().map(|at| samples[at].1.clone())
         });
         in_order.or(behind)
     }
 
     /// Remembers a sample of a batch that is still open.
-    pub(crate) fn expect(&mut self, t: i64, value: f64, batch: u64, place: Place) {
+    pub(crate) fn expect(&mut self, t: i64, value: &Value, batch: u64, place: Place) {
         self.pending += 1;
         if place == Place::Newest {
-            (self.pending_batch, self.pending_newest) = (batch, (t, value));
+            (self.pending_batch, self.pending_newest) = (batch, Some((t, value.clone())));
         }
     }
 
     /// Puts a committed sample in; false if another batch was faster and it does not fit any more.
-    pub(crate) fn insert(&mut self, t: i64, value: f64, behind_allowed: bool, cut: Cut) -> bool {
-        match self.newest {
-            Some((newest, existing)) if t == newest => return existing.to_bits() == value.to_bits(),
-            Some((newest, _)) if t < newest => return behind_allowed && self.insert_behind(t, value),
+    pub(crate) fn insert(&mut self, t: i64, value: Value, behind_allowed: bool, cut: Cut) -> bool {
+        match &self.newest {
+            Some((newest, existing)) if t == *newest => return existing.is_same(&value),
+            Some((newest, _)) if t < *newest => return behind_allowed && self.insert_behind(t, value),
             _ => {}
         }
-        self.newest = Some((t, value));
         if let Some(open) = &mut self.open {
-            if open.count < cut.samples && t < self.open_end {
-                Arc::make_mut(open).push(t, value);
+            if open.count < cut.samples && t < self.open_end && !open.is_full(&value) {
+                Arc::make_mut(open).push(t, &value);
+                self.newest = Some((t, value));
                 return true;
             }
             self.seal();
         }
         self.open_end = t.div_euclid(cut.range_ms).saturating_add(1).saturating_mul(cut.range_ms);
-        self.open = Some(Arc::new(OpenChunk::new(t, value)));
+        self.open = Some(Arc::new(OpenChunk::new(t, &value)));
+        self.newest = Some((t, value));
         true
     }
 
-    pub(crate) fn insert_behind(&mut self, t: i64, value: f64) -> bool {
+    pub(crate) fn insert_behind(&mut self, t: i64, value: Value) -> bool {
         if let Some(existing) = self.at(t) {
-            return existing.to_bits() == value.to_bits();
+            return existing.is_same(&value);
+        }
+        if self.newest.is_none() {
+            self.newest = Some((t, value.clone()));
         }
         let samples = Arc::make_mut(&mut self.out_of_order);
         let at = samples.partition_point(|(timestamp, _)| *timestamp < t);
         samples.insert(at, (t, value));
-        if self.newest.is_none() {
-            self.newest = Some((t, value));
-        }
         true
     }
 
@@ -215,7 +210,7 @@ impl State {
             || self.behind().any(|(timestamp, _)| (min..=max).contains(timestamp))
     }
 
-    pub(crate) fn behind(&self) -> impl Iterator<Item = &(i64, f64)> {
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &(i64, Value)> {
         self.flushing.iter().chain(self.out_of_order.iter())
     }
 
@@ -238,7 +233,16 @@ impl State {
             + self.behind().count() as u64;
         let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>()
             + open.map_or(0, |open| open.bytes())
-            + self.behind().count() * 16;
+            + self.behind().map(|(_, value)| 24 + value.bytes_beside()).sum::<usize>();
         (chunks, samples, bytes as u64)
     }
+}
+
+/// A sample at the time of another one.
+fn present(timestamp: i64, existing: &Value, value: &Value) -> Result<Place, AppendError> {
+    if existing.is_same(value) {
+        return Ok(Place::Present);
+    }
+    let (existing, value) = (existing.clone(), value.clone());
+    Err(AppendError::DuplicateTimestamp { timestamp, existing, value })
 }

@@ -22,6 +22,7 @@ pub(crate) fn write(
     number: u64,
     boundary: i64,
     next_id: u64,
+    format: u8,
     series: impl Iterator<Item = SavedSeries>,
 ) -> Result<(), Error> {
     let target = path(dir, number);
@@ -29,7 +30,7 @@ pub(crate) fn write(
     let file = File::create(&aside).map_err(Error::io("cannot create", &aside))?;
     let mut out = BufWriter::with_capacity(1 << 18, file);
     let failed = |error| Error::io("cannot write", &aside)(error);
-    out.write_all(MAGIC).map_err(failed)?;
+    out.write_all(&super::of_format(MAGIC, format)).map_err(failed)?;
     let mut put = |fill: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = frame::open();
         fill(&mut bytes);

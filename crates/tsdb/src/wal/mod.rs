@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod frame;
+mod histogram;
 pub(crate) mod record;
 
 use std::fs::{self, File};
@@ -16,6 +17,9 @@ use crate::tail::Position;
 use frame::{Frame, Frames};
 use record::Record;
 
+/// The format of files of records with native histograms or of deletions: an earlier release refuses it. A file without
+/// any has the format that all releases read.
+pub(crate) const SECOND_FORMAT: u8 = 2;
 /// First bytes of a segment; the last is the format's version.
 pub(crate) const SEGMENT_MAGIC: &[u8; 8] = b"SFWAL\0\0\x01";
 pub(crate) const SEGMENT: &str = "segment-";
@@ -32,6 +36,8 @@ pub(crate) struct Writer {
     file: Arc<File>,
     pub(crate) position: Position,
     limit: u64,
+    /// The format of the segments from this one on.
+    format: u8,
     /// A write failed and its part could not be taken back: the segment ends here.
     torn: bool,
 }
@@ -39,14 +45,20 @@ pub(crate) struct Writer {
 impl Writer {
     /// Begins a segment.
     pub(crate) fn create(dir: &Path, segment: u64, limit: u64) -> Result<Self, Error> {
-        let file = create_segment(dir, segment)?;
+        let format = SEGMENT_MAGIC[7];
+        let file = create_segment(dir, segment, format)?;
         let position = Position { segment, offset: SEGMENT_MAGIC.len() as u64 };
-        Ok(Self { dir: dir.to_owned(), file: Arc::new(file), position, limit, torn: false })
+        Ok(Self { dir: dir.to_owned(), file: Arc::new(file), position, limit, format, torn: false })
     }
 
-    /// One record with one write. After an error the log is as before.
-    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<(), Error> {
-        if self.torn || (self.position.offset + frame.len() as u64 > self.limit && self.position.offset > 8) {
+    /// One record of at least this format with one write. After an error the log is as before.
+    pub(crate) fn append(&mut self, frame: &[u8], format: u8) -> Result<(), Error> {
+        let is_later = format > self.format;
+        self.format = self.format.max(format);
+        if self.torn
+            || is_later
+            || (self.position.offset + frame.len() as u64 > self.limit && self.position.offset > 8)
+        {
             self.roll()?;
         }
         let path = segment_path(&self.dir, self.position.segment);
@@ -64,7 +76,7 @@ impl Writer {
     pub(crate) fn roll(&mut self) -> Result<(), Error> {
         self.sync()?;
         let segment = self.position.segment + 1;
-        self.file = Arc::new(create_segment(&self.dir, segment)?);
+        self.file = Arc::new(create_segment(&self.dir, segment, self.format)?);
         self.position = Position { segment, offset: SEGMENT_MAGIC.len() as u64 };
         self.torn = false;
         Ok(())
@@ -85,13 +97,13 @@ impl Writer {
     }
 }
 
-fn create_segment(dir: &Path, segment: u64) -> Result<File, Error> {
+fn create_segment(dir: &Path, segment: u64, format: u8) -> Result<File, Error> {
     let path = segment_path(dir, segment);
     // One that a failed attempt left has nothing in it: a segment is made before its first record.
     let file =
         File::options().append(true).create(true).open(&path).map_err(Error::io("cannot create", &path))?;
     file.set_len(0).map_err(Error::io("cannot write", &path))?;
-    (&file).write_all(SEGMENT_MAGIC).map_err(Error::io("cannot write", &path))?;
+    (&file).write_all(&of_format(SEGMENT_MAGIC, format)).map_err(Error::io("cannot write", &path))?;
     file.sync_all().map_err(Error::io("cannot sync", &path))?;
     files::sync_dir(dir)?;
     Ok(file)
@@ -119,7 +131,7 @@ pub(crate) fn read_file(
     if let Some(format) = newer(&bytes, magic) {
         return Err(Error::Newer { path: path.to_owned(), format });
     }
-    if bytes.get(..8) != Some(magic) {
+    if !is_known(&bytes, magic) {
         if bytes.len() >= 8 || !last {
             damage.add(
                 path,
@@ -162,12 +174,23 @@ pub(crate) fn read_file(
     Ok(found)
 }
 
-/// The format of a file that a later release wrote. A number that is one flipped bit away from ours is damage, which costs
-/// no more than the file's first bytes; our next formats pass over those numbers.
+/// The first bytes of a file of this format.
+pub(crate) fn of_format(magic: &[u8; 8], format: u8) -> [u8; 8] {
+    let mut magic = *magic;
+    magic[7] = format;
+    magic
+}
+
+fn is_known(bytes: &[u8], magic: &[u8; 8]) -> bool {
+    [magic[7], SECOND_FORMAT].into_iter().any(|format| bytes.get(..8) == Some(&of_format(magic, format)))
+}
+
+/// The format of a file that a later release wrote. A number that is one flipped bit away from one of ours is damage,
+/// which costs no more than the file's first bytes; our next formats pass over those numbers.
 fn newer(bytes: &[u8], magic: &[u8; 8]) -> Option<u64> {
     let (name, format) = (bytes.get(..7)?, *bytes.get(7)?);
-    let is_flipped = (format ^ magic[7]).count_ones() < 2;
-    (name == &magic[..7] && format > magic[7] && !is_flipped).then_some(format.into())
+    let is_flipped = [magic[7], SECOND_FORMAT].into_iter().any(|ours| (format ^ ours).count_ones() < 2);
+    (name == &magic[..7] && format > SECOND_FORMAT && !is_flipped).then_some(format.into())
 }
 
 #[cfg(test)]
@@ -181,15 +204,15 @@ mod tests {
         let mut frame = frame::open();
         record::write_checkpoint_end(&mut frame, 5);
         frame::close(&mut frame);
-        writer.append(&frame).unwrap();
+        writer.append(&frame, 1).unwrap();
         let position = writer.position;
         let real = writer.replace_file(File::options().append(true).open("/dev/full").unwrap());
-        assert!(matches!(writer.append(&frame), Err(Error::Io { .. })));
+        assert!(matches!(writer.append(&frame, 1), Err(Error::Io { .. })));
         assert_eq!(writer.position, position);
         drop(real);
         // The device could not be cut, so the next record goes into a new segment once the disk has room.
         writer.replace_file(File::options().append(true).open(segment_path(dir.path(), 1)).unwrap());
-        writer.append(&frame).unwrap();
+        writer.append(&frame, 1).unwrap();
         let damage = DamageLog::default();
         let mut records = 0;
         for (_, path) in files::numbered(dir.path(), SEGMENT).unwrap() {

@@ -1,8 +1,14 @@
 //! Payloads of the write-ahead log: batches, and the series of a checkpoint.
 
+use std::sync::Arc;
+
+use streamflow_histogram::plain;
+
+use super::histogram;
 use crate::chunk::Chunk;
 use crate::labels::Labels;
 use crate::samples::Samples;
+use crate::value::Value;
 use crate::varint::{self, Reader};
 
 const BATCH: u8 = 1;
@@ -15,19 +21,22 @@ const DELETION: u8 = 5;
 const RAW: u8 = 0;
 const INTEGER: u8 = 1;
 const ZERO: u8 = 2;
+const HISTOGRAM: u8 = 3;
 /// its series is the one after the last sample's,
 const NEXT_SERIES: u8 = 4;
 /// its time is the last sample's,
 const SAME_TIME: u8 = 8;
 /// it lies behind newer samples of its series.
 const BEHIND: u8 = 16;
+/// Bit of a saved series: some of its samples that are in no chunk are histograms, which stand at its end.
+const SAVED_HISTOGRAMS: u8 = 4;
 
 /// A sample as the log has it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Logged {
+#[derive(Debug, Clone)]
+pub(crate) struct Logged<V = Value> {
     pub(crate) id: u64,
     pub(crate) timestamp: i64,
-    pub(crate) value: f64,
+    pub(crate) value: V,
     pub(crate) behind: bool,
 }
 
@@ -36,7 +45,7 @@ pub(crate) struct Logged {
 pub(crate) struct SavedSeries {
     pub(crate) id: u64,
     pub(crate) labels: Labels,
-    pub(crate) newest: Option<(i64, f64)>,
+    pub(crate) newest: Option<(i64, Value)>,
     pub(crate) chunks: Vec<Chunk>,
     /// True if the last chunk was still growing.
     pub(crate) open: bool,
@@ -69,7 +78,7 @@ pub(crate) enum Record {
 pub(crate) fn write_batch<'a>(
     into: &mut Vec<u8>,
     series: &[(u64, &'a Labels)],
-    samples: impl ExactSizeIterator<Item = Logged> + 'a,
+    samples: impl ExactSizeIterator<Item = Logged<&'a Value>>,
 ) {
     into.push(BATCH);
     varint::write(into, series.len() as u64);
@@ -79,32 +88,35 @@ pub(crate) fn write_batch<'a>(
     varint::write(into, samples.len() as u64);
     let (mut id, mut time) = (0_u64, 0_i64);
     for sample in samples {
-        let integer = sample.value as i64;
-        let value = match () {
-            () if sample.value.to_bits() == 0 => ZERO,
-            () if integer.unsigned_abs() < 1 << 48
-                && (integer as f64).to_bits() == sample.value.to_bits() =>
-            {
-                INTEGER
-            }
-            () => RAW,
-        };
+        let form = form(sample.value);
         let next = sample.id == id.wrapping_add(1);
         let same = sample.timestamp == time;
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        into.push(value | flag(next, NEXT_SERIES) | flag(same, SAME_TIME) | flag(sample.behind, BEHIND));
+        into.push(form | flag(next, NEXT_SERIES) | flag(same, SAME_TIME) | flag(sample.behind, BEHIND));
         if !next {
             varint::write_signed(into, sample.id.wrapping_sub(id) as i64);
         }
         if !same {
             varint::write_signed(into, sample.timestamp.wrapping_sub(time));
         }
-        match value {
-            RAW => into.extend_from_slice(&sample.value.to_le_bytes()),
-            INTEGER => varint::write_signed(into, integer),
-            _ => {}
+        match sample.value {
+            Value::Float(value) if form == RAW => into.extend_from_slice(&value.to_le_bytes()),
+            Value::Float(value) if form == INTEGER => varint::write_signed(into, *value as i64),
+            Value::Float(_) => {}
+            Value::Histogram(value) => histogram::write(into, value),
         }
         (id, time) = (sample.id, sample.timestamp);
+    }
+}
+
+/// How a value is written.
+fn form(value: &Value) -> u8 {
+    let Value::Float(value) = value else { return HISTOGRAM };
+    let integer = *value as i64;
+    match () {
+        () if value.to_bits() == 0 => ZERO,
+        () if integer.unsigned_abs() < 1 << 48 && (integer as f64).to_bits() == value.to_bits() => INTEGER,
+        () => RAW,
     }
 }
 
@@ -139,10 +151,10 @@ fn read_samples(from: &mut Reader<'_>) -> Option<Vec<Logged>> {
             timestamp = timestamp.wrapping_add(from.signed()?);
         }
         let value = match flags & 3 {
-            RAW => f64::from_bits(from.u64()?),
-            INTEGER => from.signed()? as f64,
-            ZERO => 0.0,
-            _ => return None,
+            RAW => Value::Float(plain(f64::from_bits(from.u64()?))),
+            INTEGER => Value::Float(from.signed()? as f64),
+            ZERO => Value::Float(0.0),
+            _ => Value::Histogram(Arc::new(histogram::read(from)?)),
         };
         samples.push(Logged { id, timestamp, value, behind: flags & BEHIND != 0 });
     }
@@ -163,10 +175,19 @@ pub(crate) fn write_checkpoint_end(into: &mut Vec<u8>, series: u64) {
 pub(crate) fn write_checkpoint_series(into: &mut Vec<u8>, series: &SavedSeries) {
     into.push(CHECKPOINT_SERIES);
     write_series(into, series.id, &series.labels);
-    into.push(u8::from(series.newest.is_some()) | u8::from(series.open) << 1);
-    if let Some((timestamp, value)) = series.newest {
+    // The samples that are in no chunk: what is newest, and those behind newer ones.
+    let mut apart = Samples::default();
+    series.newest.iter().for_each(|(timestamp, value)| apart.push_value(*timestamp, value.clone()));
+    series.behind.values().for_each(|(timestamp, value)| apart.push_value(timestamp, value));
+    let histograms = if apart.histograms.is_empty() { 0 } else { SAVED_HISTOGRAMS };
+    into.push(u8::from(series.newest.is_some()) | u8::from(series.open) << 1 | histograms);
+    let mut samples = apart.iter();
+    let put = |into: &mut Vec<u8>, (timestamp, value): (i64, f64)| {
         varint::write_signed(into, timestamp);
         into.extend_from_slice(&value.to_le_bytes());
+    };
+    if series.newest.is_some() {
+        samples.by_ref().take(1).for_each(|newest| put(into, newest));
     }
     varint::write(into, series.chunks.len() as u64);
     for chunk in &series.chunks {
@@ -177,9 +198,10 @@ pub(crate) fn write_checkpoint_series(into: &mut Vec<u8>, series: &SavedSeries) 
         into.extend_from_slice(&chunk.bytes);
     }
     varint::write(into, series.behind.len() as u64);
-    for (timestamp, value) in series.behind.iter() {
-        varint::write_signed(into, timestamp);
-        into.extend_from_slice(&value.to_le_bytes());
+    samples.for_each(|sample| put(into, sample));
+    if histograms != 0 {
+        varint::write(into, apart.histograms.len() as u64);
+        apart.histograms.iter().for_each(|value| histogram::write(into, value));
     }
 }
 
@@ -214,7 +236,10 @@ pub(crate) fn read_numbers(from: &mut Reader<'_>) -> Option<Vec<u64>> {
 fn read_checkpoint_series(from: &mut Reader<'_>) -> Option<SavedSeries> {
     let (id, labels) = read_series(from)?;
     let flags = from.byte()?;
-    let newest = if flags & 1 == 0 { None } else { Some((from.signed()?, f64::from_bits(from.u64()?))) };
+    let mut apart = Samples::default();
+    if flags & 1 != 0 {
+        apart.push(from.signed()?, f64::from_bits(from.u64()?));
+    }
     let count = from.count()?;
     let mut chunks = Vec::with_capacity(count);
     for _ in 0..count {
@@ -223,11 +248,27 @@ fn read_checkpoint_series(from: &mut Reader<'_>) -> Option<SavedSeries> {
         let length = from.count()?;
         chunks.push(Chunk { min_time, max_time, count, bytes: from.bytes(length)?.into() });
     }
-    let mut behind = Samples::default();
     for _ in 0..from.count()? {
-        behind.push(from.signed()?, f64::from_bits(from.u64()?));
+        apart.push(from.signed()?, f64::from_bits(from.u64()?));
     }
+    if flags & SAVED_HISTOGRAMS != 0 {
+        for _ in 0..from.count()? {
+            apart.histograms.push(Arc::new(histogram::read(from)?));
+        }
+    }
+    let mut samples = apart.values().map(|(timestamp, value)| (timestamp, ordinary(value)));
+    let newest = if flags & 1 == 0 { None } else { samples.next() };
+    let mut behind = Samples::default();
+    samples.for_each(|(timestamp, value)| behind.push_value(timestamp, value));
     Some(SavedSeries { id, labels, newest, chunks, open: flags & 2 != 0, behind })
+}
+
+/// A number that names no histogram that is there is an ordinary NaN.
+fn ordinary(value: Value) -> Value {
+    match value {
+        Value::Float(value) => Value::float(value),
+        histogram => histogram,
+    }
 }
 
 /// `None` when the payload is none of the above.
@@ -262,18 +303,36 @@ mod tests {
     proptest! {
         #[test]
         fn batches_come_back(samples in proptest::collection::vec(
-            (any::<u64>(), any::<i64>(), prop_oneof![any::<u64>(), (-9_i64..9).prop_map(|n| (n as f64).to_bits())],
-             any::<bool>()), 0..50)) {
+            (any::<u64>(), any::<i64>(), crate::arbitrary::value(), any::<bool>()), 0..50)) {
             let logged: Vec<Logged> = samples.iter()
-                .map(|(id, timestamp, bits, behind)| Logged { id: *id, timestamp: *timestamp,
-                    value: f64::from_bits(*bits), behind: *behind }).collect();
+                .map(|(id, timestamp, value, behind)| Logged { id: *id, timestamp: *timestamp,
+                    value: value.clone(), behind: *behind }).collect();
             let labels = Labels::new([("a", "b")]);
             let mut bytes = Vec::new();
-            write_batch(&mut bytes, &[(7, &labels)], logged.iter().copied());
+            write_batch(&mut bytes, &[(7, &labels)], logged.iter().map(|Logged { id, timestamp, value, behind }|
+                Logged { id: *id, timestamp: *timestamp, value, behind: *behind }));
             let Some(Record::Batch { series, samples: back }) = read(&bytes) else { panic!("no batch") };
             prop_assert_eq!(series, vec![(7, labels)]);
-            let back: Vec<_> = back.iter().map(|s| (s.id, s.timestamp, s.value.to_bits(), s.behind)).collect();
-            prop_assert_eq!(back, samples);
+            prop_assert_eq!(back.len(), samples.len());
+            for (back, (id, timestamp, value, behind)) in back.iter().zip(&samples) {
+                prop_assert_eq!((back.id, back.timestamp, back.behind), (*id, *timestamp, *behind));
+                prop_assert!(back.value.is_same(value));
+            }
+        }
+
+        #[test]
+        fn saved_series_come_back(newest in crate::arbitrary::value(),
+            behind in proptest::collection::vec(crate::arbitrary::value(), 0..9)) {
+            let mut saved = SavedSeries { id: 3, newest: Some((7, newest)), ..SavedSeries::default() };
+            behind.into_iter().zip(0..).for_each(|(value, t)| saved.behind.push_value(t, value));
+            let mut bytes = Vec::new();
+            write_checkpoint_series(&mut bytes, &saved);
+            let Some(Record::CheckpointSeries(back)) = read(&bytes) else { panic!("no series") };
+            let all = |saved: &SavedSeries| saved.newest.clone().into_iter().chain(saved.behind.values()).collect::<Vec<_>>();
+            prop_assert_eq!(all(&back).len(), all(&saved).len());
+            for ((t, value), (back_t, back)) in all(&saved).into_iter().zip(all(&back)) {
+                prop_assert!(t == back_t && back.is_same(&value));
+            }
         }
 
         #[test]

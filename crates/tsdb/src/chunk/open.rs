@@ -1,0 +1,194 @@
+//! The chunk of a series that still grows.
+
+use std::sync::Arc;
+
+use streamflow_histogram::{Histogram, boxed, unboxed};
+
+use super::bits::{BitReader, BitWriter};
+use super::histograms;
+use super::xor::{Xor, read_time, write_time};
+use crate::reset::hinted;
+use crate::samples::Samples;
+use crate::value::{self, Value};
+use crate::varint::Reader;
+
+/// Timestamps and values one after the other; the histograms among them stand beside.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenChunk {
+    pub(crate) count: u32,
+    pub(crate) min_time: i64,
+    pub(crate) max_time: i64,
+    difference: i64,
+    first: f64,
+    xor: Xor,
+    bits: BitWriter,
+    beside: Option<Box<Beside>>,
+}
+
+impl OpenChunk {
+    pub(crate) fn new(timestamp: i64, value: &Value) -> Self {
+        let mut beside = None::<Box<Beside>>;
+        let first = match value {
+            Value::Float(value) => *value,
+            Value::Histogram(histogram) => boxed(beside.get_or_insert_default().push(histogram, false)),
+        };
+        let (xor, bits) = (Xor::new(first), BitWriter::default());
+        Self { count: 1, min_time: timestamp, max_time: timestamp, difference: 0, first, xor, bits, beside }
+    }
+
+    /// `timestamp` is behind the newest one.
+    #[inline]
+    pub(crate) fn push(&mut self, timestamp: i64, value: &Value) {
+        let value = match value {
+            Value::Float(value) => *value,
+            Value::Histogram(histogram) => self.place(histogram),
+        };
+        let difference = timestamp.wrapping_sub(self.max_time);
+        write_time(&mut self.bits, difference.wrapping_sub(self.difference));
+        self.xor.write(&mut self.bits, value);
+        (self.difference, self.max_time) = (difference, timestamp);
+        self.count += 1;
+    }
+
+    fn place(&mut self, histogram: &Arc<Histogram>) -> f64 {
+        let follows = unboxed(f64::from_bits(self.xor.bits)).is_some();
+        boxed(self.beside.get_or_insert_default().push(histogram, follows))
+    }
+
+    /// Tells whether its histograms have as many numbers as a chunk may have.
+    pub(crate) fn is_full(&self, next: &Value) -> bool {
+        let Value::Histogram(next) = next else { return false };
+        self.beside
+            .as_ref()
+            .is_some_and(|beside| beside.cells + histograms::cells(next) > histograms::MAX_CELLS)
+    }
+
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.beside.is_some()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bits.bytes.len() + self.beside.as_ref().map_or(0, |beside| beside.bytes())
+    }
+
+    /// Appends its samples to `out`.
+    pub(crate) fn decode(&self, out: &mut Samples) {
+        let first = out.histograms.len();
+        if let Some(beside) = &self.beside {
+            beside.decode(&mut out.histograms);
+        }
+        let moved = |value: f64| unboxed(value).map_or(value, |place| boxed((first + place) as u32));
+        let mut from = BitReader::new(&self.bits.bytes);
+        let (mut time, mut difference, mut xor) = (self.min_time, 0_i64, Xor::new(self.first));
+        out.push(time, moved(self.first));
+        for _ in 1..self.count {
+            let change = read_time(&mut from).expect("the writer above wrote as many as it counted");
+            difference = difference.wrapping_add(change);
+            time = time.wrapping_add(difference);
+            out.push(time, moved(xor.read(&mut from).expect("the writer above wrote as many as it counted")));
+        }
+    }
+}
+
+/// Histograms as they came are large: of those that wait for more of them, the older ones are packed.
+const RECENT: usize = 16;
+
+/// The histograms of a chunk that grows.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    packed: Vec<u8>,
+    packed_count: usize,
+    recent: Vec<Arc<Histogram>>,
+    /// The most numbers that they may become when all are packed.
+    cells: usize,
+}
+
+impl Beside {
+    /// One more; `follows` says that the sample before it is the last of these. Returns its place.
+    fn push(&mut self, histogram: &Arc<Histogram>, follows: bool) -> u32 {
+        if self.recent.len() > RECENT {
+            self.pack();
+        }
+        let before = self.recent.last().filter(|_| follows).map(Arc::as_ref);
+        let histogram = hinted(before, Arc::clone(histogram));
+        self.cells += histograms::cells(&histogram);
+        self.recent.push(histogram);
+        (self.packed_count + self.recent.len() - 1) as u32
+    }
+
+    /// Packs all but the last.
+    fn pack(&mut self) {
+        let mut all = Vec::with_capacity(self.packed_count + RECENT);
+        self.unpack(&mut all);
+        let last = self.recent.pop();
+        all.append(&mut self.recent);
+        self.recent.extend(last);
+        self.packed.clear();
+        histograms::write(&mut self.packed, &all);
+        self.packed.shrink_to_fit();
+        self.packed_count = all.len();
+    }
+
+    fn unpack(&self, out: &mut Vec<Arc<Histogram>>) {
+        histograms::read(&mut Reader::new(&self.packed), self.packed_count, out)
+            .expect("the writer above wrote as many as it counted");
+    }
+
+    fn decode(&self, out: &mut Vec<Arc<Histogram>>) {
+        self.unpack(out);
+        out.extend(self.recent.iter().cloned());
+    }
+
+    fn bytes(&self) -> usize {
+        self.packed.len() + self.recent.iter().map(|histogram| value::bytes(histogram)).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use streamflow_histogram::plain;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn histograms_in_open_chunks_come_back(
+            values in proptest::collection::vec(crate::arbitrary::value(), 1..60),
+        ) {
+            let mut chunk = OpenChunk::new(0, &values[0]);
+            values.iter().zip(0..).skip(1).for_each(|(value, t)| chunk.push(t, value));
+            let mut out = Samples::default();
+            chunk.decode(&mut out);
+            chunk.decode(&mut out);
+            prop_assert_eq!(out.len(), 2 * values.len());
+            for (value, (_, back)) in values.iter().chain(&values).zip(out.values()) {
+                prop_assert!(value.is_same(&back));
+            }
+        }
+
+        #[test]
+        fn open_chunks_give_back_every_bit(
+            steps in proptest::collection::vec((prop_oneof![Just(15_000_i64), 1_i64..40_000, 1..i64::MAX / 200],
+                prop_oneof![any::<u64>().prop_map(|bits| plain(f64::from_bits(bits)).to_bits()), (0_u64..50).prop_map(|n| (n as f64).to_bits()), Just(0x7ff0_0000_0000_0002)]), 1..150),
+            start in -1_000_000_000_000_i64..2_000_000_000_000,
+        ) {
+            let mut time = start;
+            let mut chunk: Option<OpenChunk> = None;
+            let mut expected = Vec::new();
+            for (step, bits) in steps {
+                let value = f64::from_bits(bits);
+                match &mut chunk {
+                    None => chunk = Some(OpenChunk::new(time, &Value::Float(value))),
+                    Some(chunk) => chunk.push(time, &Value::Float(value)),
+                }
+                expected.push((time, bits));
+                time = time.saturating_add(step);
+                if time == i64::MAX { break; }
+            }
+            let mut out = Samples::default();
+            chunk.unwrap().decode(&mut out);
+            prop_assert_eq!(out.iter().map(|(t, v)| (t, v.to_bits())).collect::<Vec<_>>(), expected);
+        }
+    }
+}
