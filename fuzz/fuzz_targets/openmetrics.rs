@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
     for event in Parser::new(Format::OpenMetrics, bytes) {
         if let Ok(Event::Sample(sample)) = event {
             assert_eq!(sample.labels().next().map(|(name, _)| name).as_deref(), Some("__name__"));
-            let exemplar = sample.exemplar.as_ref().map_or(0, |exemplar| exemplar.labels().count());
+            let exemplar = sample.exemplars.iter().map(|exemplar| exemplar.labels().count()).sum::<usize>();
             assert!(sample.labels().count() + exemplar <= bytes.len());
         }
     }

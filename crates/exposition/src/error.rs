@@ -19,6 +19,17 @@ pub enum Error {
     /// The content of a remote write is no message of its version.
     #[error("the body is no protobuf message of remote write: {0}")]
     Protobuf(String),
+    /// A family of a protobuf exposition is none.
+    #[error("family {number}: {reason}")]
+    Family {
+        /// Counted from 1.
+        number: usize,
+        /// What was expected, or what is wrong.
+        reason: String,
+    },
+    /// Something that is no native histogram.
+    #[error("native histogram with {0}")]
+    Histogram(String),
     /// A remote write of version 2 names a text that is not in its table.
     #[error("{0}")]
     Symbol(String),

@@ -1,6 +1,9 @@
 //! What a parser finds, one after the other.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use streamflow_histogram::Histogram;
 
 use crate::labels::LabelPairs;
 
@@ -42,8 +45,10 @@ pub struct Sample<'a> {
     pub value: f64,
     /// Milliseconds since 1970, when the target gave a time.
     pub timestamp_ms: Option<i64>,
-    /// OpenMetrics only.
-    pub exemplar: Option<Exemplar<'a>>,
+    /// OpenMetrics and protobuf only; one in a text, several where the sample is a histogram.
+    pub exemplars: Vec<Exemplar<'a>>,
+    /// What the sample is in place of its value; protobuf only.
+    pub histogram: Option<Arc<Histogram>>,
 }
 
 impl<'a> Sample<'a> {

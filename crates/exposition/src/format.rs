@@ -20,8 +20,8 @@ pub enum UnknownFormat {
     /// It is no media type.
     #[error("cannot be read")]
     Unreadable,
-    /// Prometheus's protobuf, which is not read.
-    #[error("names protobuf, which is not read")]
+    /// Prometheus's protobuf, which is no text: [`protobuf`](crate::protobuf) reads it.
+    #[error("names protobuf, which is no text")]
     Protobuf,
     /// It names something else.
     #[error("names no format of metrics")]

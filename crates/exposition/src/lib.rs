@@ -1,4 +1,4 @@
-//! Metrics on the wire: Prometheus's text format, OpenMetrics and remote write.
+//! Metrics on the wire: Prometheus's text format, its protobuf, OpenMetrics and remote write.
 //!
 //! What it is: pull parsers of bodies, and writers of texts and messages. What it is not: it opens no connection, keeps no sample and knows
 //! no schedule; what an answer means for a target is its caller's affair.
@@ -28,23 +28,28 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod classic;
 mod encode;
 mod error;
 mod event;
 mod format;
 mod labels;
 mod line;
+mod native;
 mod openmetrics;
 mod parser;
+pub mod protobuf;
 pub mod remote_write;
 mod scan;
 mod text;
 mod writer;
 
+pub use classic::ClassicHistogram;
 pub use encode::TextEncoder;
 pub use error::Error;
 pub use event::{Event, Exemplar, MetricType, Sample};
 pub use format::{Format, UnknownFormat};
 pub use labels::LabelPairs;
+pub use native::BucketSpan;
 pub use parser::Parser;
 pub use writer::Writer;

@@ -15,13 +15,29 @@ pub(crate) fn series<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, 
     for (label, value) in labels.into_iter().filter(|&(label, _)| label != "__name__") {
         out.push(separator);
         separator = ',';
-        quote_unless(is_label_name(label), label, out);
-        out.push('=');
-        quote(value, out);
+        pair(label, value, out);
     }
     if separator == ',' {
         out.push('}');
     }
+}
+
+/// Appends `{labels}`, names and values of an exemplar.
+pub(crate) fn set<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut String) {
+    out.push('{');
+    for (place, (label, value)) in labels.into_iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        pair(label, value, out);
+    }
+    out.push('}');
+}
+
+fn pair(label: &str, value: &str, out: &mut String) {
+    quote_unless(is_label_name(label), label, out);
+    out.push('=');
+    quote(value, out);
 }
 
 /// Appends a name as a line of metadata has it.

@@ -80,12 +80,12 @@ fn sample<'a>(scan: &mut Scan<'a>) -> Result<Sample<'a>, Fault> {
     }
     let series = utf8(&scan.bytes[start..scan.at], "the series")?;
     let value = number(scan)?.ok_or("expected a blank and a value after the metric")?;
-    let mut sample = Sample { series, value, timestamp_ms: None, exemplar: None };
+    let mut sample = Sample { series, value, timestamp_ms: None, exemplars: Vec::new(), histogram: None };
     if !scan.bytes[scan.at..].starts_with(b" # {") {
         sample.timestamp_ms = timestamp(scan)?;
     }
     if scan.take_word(b" # {") {
-        sample.exemplar = Some(exemplar(scan)?);
+        sample.exemplars.push(exemplar(scan)?);
     }
     end_of_line(scan)?;
     Ok(sample)

@@ -1,10 +1,12 @@
 //! Remote write: a message in protobuf, compressed as one snappy block. Here is version 1.0, a `WriteRequest`; [`v2`]
 //! has the other.
 //!
-//! The messages are the part of Prometheus's `prompb` that float samples need; native histograms are counted by their
-//! presence and not read.
+//! The messages are the part of Prometheus's `prompb` that samples need.
 
+mod histogram;
 pub mod v2;
+
+pub use histogram::NativeHistogram;
 
 use prost::Message;
 
@@ -33,7 +35,7 @@ pub struct TimeSeries {
     /// Examples behind values.
     #[prost(message, repeated, tag = "3")]
     pub exemplars: Vec<Exemplar>,
-    /// Native histograms: how many there were.
+    /// Sorted by time; a receiver checks.
     #[prost(message, repeated, tag = "4")]
     pub histograms: Vec<NativeHistogram>,
 }
@@ -73,10 +75,6 @@ pub struct Exemplar {
     #[prost(int64, tag = "3")]
     pub timestamp: i64,
 }
-
-/// A native histogram, whose content is skipped.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Message)]
-pub struct NativeHistogram {}
 
 /// What a family means.
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
@@ -131,7 +129,7 @@ fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     within("bytes after decompression", length, limits.decoded_bytes)?;
     let bytes = snap::raw::Decoder::new().decompress_vec(body).map_err(snappy)?;
     let mut messages = 0;
-    count_messages(&bytes, 0, &mut messages);
+    count_messages(&bytes, LEVELS, &mut messages);
     within("messages in the request", messages, limits.messages)?;
     Ok(bytes)
 }
@@ -147,13 +145,15 @@ fn compressed(message: &impl Message) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(&bytes).expect("a request is far below snappy's 4 GiB")
 }
 
-fn within(what: &'static str, found: u64, limit: u64) -> Result<(), Error> {
+pub(crate) fn within(what: &'static str, found: u64, limit: u64) -> Result<(), Error> {
     if found > limit { Err(Error::TooLarge { what, found, limit }) } else { Ok(()) }
 }
 
-/// Counts the messages down to the labels of exemplars (three levels). Ends quietly where the wire format does: the
-/// decoder then names the fault.
-fn count_messages(bytes: &[u8], depth: u8, messages: &mut u64) -> Option<()> {
+/// Down to the labels of exemplars.
+const LEVELS: u8 = 3;
+
+/// Counts the messages down to so many levels. Ends quietly where the wire format does: the decoder then names the fault.
+pub(crate) fn count_messages(bytes: &[u8], levels: u8, messages: &mut u64) -> Option<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let key = varint(&mut rest)?;
@@ -165,8 +165,8 @@ fn count_messages(bytes: &[u8], depth: u8, messages: &mut u64) -> Option<()> {
                 let (content, behind) = rest.split_at_checked(length)?;
                 *messages += 1;
                 // Strings can look like messages: these are counted too, which only makes the count higher.
-                if depth < 2 {
-                    count_messages(content, depth + 1, messages);
+                if levels > 1 {
+                    count_messages(content, levels - 1, messages);
                 }
                 rest = behind;
             }
@@ -177,7 +177,7 @@ fn count_messages(bytes: &[u8], depth: u8, messages: &mut u64) -> Option<()> {
     Some(())
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, behind) = rest.split_first()?;
@@ -201,7 +201,7 @@ mod tests {
             vec![Sample { value: 1.5, timestamp: 1_700_000_000_000 }, Sample { value: stale, timestamp: -1 }];
         let exemplars = vec![Exemplar { labels: vec![label("trace", "x")], value: 2.0, timestamp: 3 }];
         let labels = vec![label("__name__", "up"), label("job", "ü")];
-        let series = TimeSeries { labels, samples, exemplars, histograms: vec![NativeHistogram {}] };
+        let series = TimeSeries { labels, samples, exemplars, histograms: vec![NativeHistogram::default()] };
         let metadata = MetricMetadata {
             kind: 1,
             metric_family_name: "up".into(),

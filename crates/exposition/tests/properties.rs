@@ -22,7 +22,7 @@ fn read_all(format: Format, body: &[u8]) {
             let mut labels = sample.labels();
             assert_eq!(labels.next().unwrap().0, "__name__");
             assert!(labels.count() < body.len());
-            if let Some(exemplar) = sample.exemplar {
+            for exemplar in sample.exemplars {
                 assert!(exemplar.labels().count() < body.len());
             }
         }

@@ -237,7 +237,7 @@ fn timestamps_exemplars_and_metadata() {
     assert!(matches!(events.next(), Some(Event::Type { kind, .. }) if kind.as_str() == "counter"));
     let Some(Event::Sample(sample)) = events.next() else { panic!("no sample") };
     assert_eq!((sample.series, sample.timestamp_ms), ("m_total{a=\"b\"}", Some(1_700_000_000_500)));
-    let exemplar = sample.exemplar.unwrap();
+    let exemplar = &sample.exemplars[0];
     assert_eq!((exemplar.value, exemplar.timestamp_ms), (0.25, Some(1500)));
     let labels: Vec<_> = exemplar.labels().collect();
     assert_eq!(labels, [("t".into(), "x\"".into()), ("u".into(), "y".into())]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use streamflow_outbound::{Receiver, shown_address};
-use streamflow_prometheus_yml::{Document, HttpSettings, PrometheusConfig, parse_rules};
+use streamflow_prometheus_yml::{Document, HttpSettings, PrometheusConfig, ScrapeConfig, parse_rules};
 use streamflow_tsdb::Labels;
 
 use crate::clients::{client, credentials};
@@ -37,7 +37,7 @@ impl Configuration {
     /// # Errors
     /// A file that cannot be read or is not valid, with its line and the remedy.
     pub fn read(settings: &Settings) -> Result<Self, Error> {
-        let (prometheus, mut warnings, text, files) = match &settings.source {
+        let (mut prometheus, mut warnings, text, files) = match &settings.source {
             Source::File(path) => {
                 let read = std::fs::read_to_string(path);
                 let text = read.map_err(|source| Error::Read { path: path.clone(), source })?;
@@ -57,6 +57,9 @@ impl Configuration {
                 (own_targets::config(*interval, jobs), Vec::new(), own_targets::shown(*interval, jobs), files)
             }
         };
+        if settings.native_histograms {
+            prometheus.scrape_configs.iter_mut().for_each(ScrapeConfig::take_native_histograms);
+        }
         warnings.extend(files.iter().flat_map(|file| file.warnings.iter().cloned()));
         let global = &prometheus.global;
         let external_url = settings.external_url.as_ref().map_or("", Url::as_str);
@@ -149,6 +152,7 @@ fn senders(config: &PrometheusConfig) -> Result<Vec<Endpoint>, Error> {
         endpoints.push(Endpoint {
             headers,
             message: written.protobuf_message,
+            send_native_histograms: written.send_native_histograms,
             external_labels: Labels::new(&config.global.external_labels),
             relabel: written.write_relabel_configs.clone(),
             max_samples_per_send: queue.max_samples_per_send.max(1),

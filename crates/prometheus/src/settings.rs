@@ -26,6 +26,8 @@ pub struct Settings {
     pub out_of_order_window: Duration,
     /// Whether the API deletes samples and copies the store.
     pub admin_api: bool,
+    /// Whether jobs take native histograms that do not say.
+    pub native_histograms: bool,
     /// Most samples that a query may hold in memory.
     pub query_max_samples: usize,
     /// What a request to the API may cost.
@@ -49,6 +51,7 @@ impl Settings {
             retention_bytes: None,
             out_of_order_window: Duration::ZERO,
             admin_api: false,
+            native_histograms: false,
             query_max_samples: 50_000_000,
             limits: Limits::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),

@@ -13,6 +13,7 @@ use streamflow_gotext::{Escaping, parse_duration_ms, parse_size};
 use crate::discovery::{Discovery, DiscoveryClients};
 use crate::http_settings::HttpSettings;
 use crate::keys::Place;
+use crate::native::NativeHistograms;
 use crate::nulls;
 use crate::protocol::ScrapeProtocol;
 use crate::relabel::Relabel;
@@ -89,6 +90,11 @@ pub struct Global {
     pub label_name_length_limit: u64,
     pub label_value_length_limit: u64,
     pub keep_dropped_targets: u64,
+    pub scrape_native_histograms: Option<bool>,
+    pub always_scrape_classic_histograms: Option<bool>,
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
+    pub native_histogram_bucket_limit: u64,
+    pub native_histogram_min_bucket_factor: f64,
 }
 
 impl Default for Global {
@@ -110,6 +116,11 @@ impl Default for Global {
             label_name_length_limit: 0,
             label_value_length_limit: 0,
             keep_dropped_targets: 0,
+            scrape_native_histograms: None,
+            always_scrape_classic_histograms: None,
+            convert_classic_histograms_to_nhcb: None,
+            native_histogram_bucket_limit: 0,
+            native_histogram_min_bucket_factor: 0.0,
         }
     }
 }
@@ -171,6 +182,17 @@ pub struct ScrapeConfig {
     pub label_value_length_limit: u64,
     /// How many dropped targets are shown.
     pub keep_dropped_targets: u64,
+    scrape_native_histograms: Option<bool>,
+    always_scrape_classic_histograms: Option<bool>,
+    convert_classic_histograms_to_nhcb: Option<bool>,
+    native_histogram_bucket_limit: u64,
+    native_histogram_min_bucket_factor: f64,
+    /// Whether native histograms are taken, and which.
+    #[serde(skip)]
+    pub native: NativeHistograms,
+    /// Whether no file says what targets are asked for.
+    #[serde(skip)]
+    usual_protocols: bool,
 }
 
 impl Default for ScrapeConfig {
@@ -206,11 +228,33 @@ impl Default for ScrapeConfig {
             label_name_length_limit: 0,
             label_value_length_limit: 0,
             keep_dropped_targets: 0,
+            scrape_native_histograms: None,
+            always_scrape_classic_histograms: None,
+            convert_classic_histograms_to_nhcb: None,
+            native_histogram_bucket_limit: 0,
+            native_histogram_min_bucket_factor: 0.0,
+            native: NativeHistograms::default(),
+            usual_protocols: false,
         }
     }
 }
 
 impl ScrapeConfig {
+    /// Takes native histograms where neither the job nor `global` says otherwise, as Prometheus 3.5 with the feature
+    /// `native-histograms`.
+    pub fn take_native_histograms(&mut self) {
+        self.native.enabled = self.scrape_native_histograms.unwrap_or(true);
+        self.ask_for_histograms();
+    }
+
+    /// No format but protobuf has native histograms: it is asked for first.
+    fn ask_for_histograms(&mut self) {
+        let proto = ScrapeProtocol::PrometheusProto;
+        if self.native.enabled && self.usual_protocols && !self.scrape_protocols.contains(&proto) {
+            self.scrape_protocols.insert(0, proto);
+        }
+    }
+
     /// Whether a target is scraped the same, wherever it comes from.
     pub fn scrapes_as(&self, other: &Self) -> bool {
         let origin_aside = |config: &Self| ScrapeConfig {

@@ -25,6 +25,7 @@ mod discovery;
 mod http_settings;
 mod keys;
 mod md5;
+mod native;
 mod nulls;
 mod protocol;
 mod relabel;
@@ -39,6 +40,7 @@ pub use config::{
 };
 pub use discovery::{Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup};
 pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig};
+pub use native::NativeHistograms;
 pub use protocol::ScrapeProtocol;
 pub use relabel::{LabelMap, Relabel, relabel};
 pub use rule_file::{AlertRule, Rule, RuleError, RuleFile, RuleGroup, RuleProblem, parse_rules};

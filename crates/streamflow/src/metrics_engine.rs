@@ -55,6 +55,7 @@ pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Resul
         retention_bytes: metrics.retention_bytes,
         out_of_order_window: seconds(metrics.out_of_order_seconds),
         admin_api: metrics.admin_api,
+        native_histograms: metrics.native_histograms,
         query_max_samples: usize::try_from(metrics.query_max_samples.get()).unwrap_or(usize::MAX),
         limits: Limits {
             concurrent_queries: config.console.max_concurrent_queries.get(),

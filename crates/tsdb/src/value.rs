@@ -29,11 +29,9 @@ impl Value {
         if is_stale(histogram.sum) {
             return Self::Float(STALE_NAN);
         }
-        let is_empty = |buckets: &Buckets| buckets.counts.contains(&0.0);
-        if is_empty(&histogram.positive) || is_empty(&histogram.negative) {
-            let histogram = Arc::make_mut(&mut histogram);
-            leave_out_empty(&mut histogram.positive);
-            leave_out_empty(&mut histogram.negative);
+        let has_empty = |buckets: &Buckets| buckets.counts.contains(&0.0);
+        if has_empty(&histogram.positive) || has_empty(&histogram.negative) {
+            histogram = Arc::new(Arc::unwrap_or_clone(histogram).compacted());
         }
         if histogram.reset == ResetHint::NoReset {
             Arc::make_mut(&mut histogram).reset = ResetHint::Unknown;
@@ -75,17 +73,6 @@ impl fmt::Display for Value {
 pub(crate) fn bytes(histogram: &Histogram) -> usize {
     let buckets = histogram.positive.indices.len() + histogram.negative.indices.len();
     size_of::<Histogram>() + 12 * buckets + 8 * histogram.custom_bounds.len()
-}
-
-fn leave_out_empty(buckets: &mut Buckets) {
-    let full: Vec<(i32, f64)> = buckets
-        .indices
-        .iter()
-        .copied()
-        .zip(buckets.counts.iter().copied())
-        .filter(|(_, n)| *n != 0.0)
-        .collect();
-    (buckets.indices, buckets.counts) = full.into_iter().unzip();
 }
 
 fn is_same(a: &Histogram, b: &Histogram) -> bool {

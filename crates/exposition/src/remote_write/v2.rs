@@ -27,12 +27,32 @@ pub struct Series {
     /// Sorted by time; a receiver checks.
     #[prost(message, repeated, tag = "2")]
     pub samples: Vec<Sample>,
-    /// Native histograms: how many there were.
+    /// Sorted by time; a receiver checks.
     #[prost(message, repeated, tag = "3")]
     pub histograms: Vec<NativeHistogram>,
     /// Examples behind values.
     #[prost(message, repeated, tag = "4")]
     pub exemplars: Vec<Exemplar>,
+    /// What the series' family means.
+    #[prost(message, optional, tag = "5")]
+    pub metadata: Option<Metadata>,
+    /// When the counter began, milliseconds since 1970; 0 where that is not known.
+    #[prost(int64, tag = "6")]
+    pub created_timestamp: i64,
+}
+
+/// What a family means; its texts are places in the table of symbols.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Message)]
+pub struct Metadata {
+    /// As [`MetricMetadata::kind`](super::MetricMetadata).
+    #[prost(int32, tag = "1")]
+    pub kind: i32,
+    /// The help's place.
+    #[prost(uint32, tag = "3")]
+    pub help_ref: u32,
+    /// The unit's place.
+    #[prost(uint32, tag = "4")]
+    pub unit_ref: u32,
 }
 
 /// An example behind a value.
@@ -112,6 +132,7 @@ pub fn encode(request: &WriteRequest) -> Vec<u8> {
             .map(|text| table.place(text))
             .collect(),
         samples: series.samples.clone(),
+        histograms: series.histograms.clone(),
         ..Series::default()
     });
     let timeseries = series.collect();

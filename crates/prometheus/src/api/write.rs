@@ -3,12 +3,15 @@
 //! Samples that can be kept are kept; when others of the request cannot, the answer is 400 with the first reason,
 //! which tells the sender not to send them again. Headers say how many were kept, as version 2 asks for.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use streamflow_exposition::remote_write::{Sample, decode, v2};
+use streamflow_exposition::remote_write::{NativeHistogram, Sample, decode, v2};
+use streamflow_histogram::Histogram;
 use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME};
 
 use super::error;
@@ -84,7 +87,7 @@ fn store_v1(server: &Handle, body: &[u8]) -> Written {
         let pairs: Vec<(&str, &str)> =
             series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
         let labels = labels(&pairs);
-        let Some(labels) = writer.series(labels, &series.samples, series.histograms.len()) else { continue };
+        let Some(labels) = writer.series(labels, &series.samples, &series.histograms) else { continue };
         for exemplar in &series.exemplars {
             let of = Labels::new(exemplar.labels.iter().map(|label| (&label.name, &label.value)));
             writer.exemplar(&labels, of, exemplar.value, exemplar.timestamp);
@@ -104,7 +107,7 @@ fn store_v2(server: &Handle, body: &[u8]) -> Written {
     for series in &request.timeseries {
         let pairs = symbols.labels(&series.labels_refs).map_err(|error| error.to_string());
         let labels = pairs.and_then(|pairs| labels(&pairs));
-        let Some(labels) = writer.series(labels, &series.samples, series.histograms.len()) else { continue };
+        let Some(labels) = writer.series(labels, &series.samples, &series.histograms) else { continue };
         for exemplar in &series.exemplars {
             match symbols.labels(&exemplar.labels_refs) {
                 Ok(pairs) => {
@@ -122,6 +125,7 @@ struct Writer<'a> {
     server: &'a Handle,
     batch: Batch,
     samples: u64,
+    histograms: u64,
     exemplars: Vec<(Labels, Exemplar)>,
     first_refusal: Option<String>,
 }
@@ -129,20 +133,20 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(server: &'a Handle) -> Self {
         let batch = server.0.db.batch();
-        Self { server, batch, samples: 0, exemplars: Vec::new(), first_refusal: None }
+        Self { server, batch, samples: 0, histograms: 0, exemplars: Vec::new(), first_refusal: None }
     }
 
-    /// Adds the samples of a series; gives its labels, if they are some.
+    /// Adds the samples and the histograms of a series; gives its labels, if they are some.
     fn series(
         &mut self,
         labels: Result<Labels, String>,
         samples: &[Sample],
-        histograms: usize,
+        histograms: &[NativeHistogram],
     ) -> Option<Labels> {
         let labels = match labels {
             Ok(labels) => labels,
             Err(reason) => {
-                self.refuse("labels", samples.len() + histograms);
+                self.refuse("labels", samples.len() + histograms.len());
                 self.first_refusal.get_or_insert(reason);
                 return None;
             }
@@ -150,18 +154,28 @@ impl<'a> Writer<'a> {
         for sample in samples {
             match self.batch.add(&labels, sample.timestamp, sample.value) {
                 Ok(_) => self.samples += 1,
-                Err(error) => {
-                    self.refuse(reason(&error), 1);
-                    self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
-                }
+                Err(error) => self.refuse_one(&labels, reason(&error), &error),
             }
         }
-        if histograms > 0 {
-            self.refuse("native_histogram", histograms);
-            self.first_refusal
-                .get_or_insert_with(|| format!("native histograms are not kept; series {labels}"));
+        for message in histograms {
+            match message.read() {
+                Ok(histogram) => self.histogram(&labels, message.timestamp, histogram),
+                Err(error) => self.refuse_one(&labels, "invalid_histogram", &error),
+            }
         }
         Some(labels)
+    }
+
+    fn histogram(&mut self, labels: &Labels, timestamp_ms: i64, histogram: Histogram) {
+        match self.batch.add_histogram(labels, timestamp_ms, Arc::new(histogram)) {
+            Ok(_) => self.histograms += 1,
+            Err(error) => self.refuse_one(labels, reason(&error), &error),
+        }
+    }
+
+    fn refuse_one(&mut self, labels: &Labels, reason: &str, error: &dyn std::error::Error) {
+        self.refuse(reason, 1);
+        self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
     }
 
     fn exemplar(&mut self, series: &Labels, labels: Labels, value: f64, timestamp_ms: i64) {
@@ -177,33 +191,36 @@ impl<'a> Writer<'a> {
         if let Err(error) = self.batch.commit() {
             tracing::error!("cannot keep samples of a remote write: {error}");
             let refusal = Some((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()));
-            return Written { samples: 0, exemplars: 0, refusal };
+            return Written { refusal, ..Written::default() };
         }
-        self.server.0.metrics.count_written(self.samples);
+        self.server.0.metrics.count_written(self.samples + self.histograms);
         let kept = &self.server.0.exemplars;
         let exemplars =
             self.exemplars.into_iter().filter(|(series, one)| kept.add(series, one.clone())).count();
         let refusal = self.first_refusal.map(|reason| (StatusCode::BAD_REQUEST, reason));
-        Written { samples: self.samples, exemplars: exemplars as u64, refusal }
+        let (samples, histograms) = (self.samples, self.histograms);
+        Written { samples, histograms, exemplars: exemplars as u64, refusal }
     }
 }
 
 /// What became of a request.
+#[derive(Default)]
 struct Written {
     samples: u64,
+    histograms: u64,
     exemplars: u64,
     refusal: Option<(StatusCode, String)>,
 }
 
 impl Written {
     fn refused(reason: String) -> Self {
-        Self { samples: 0, exemplars: 0, refusal: Some((StatusCode::BAD_REQUEST, reason)) }
+        Self { refusal: Some((StatusCode::BAD_REQUEST, reason)), ..Self::default() }
     }
 
     fn response(self) -> Response {
         let counts = [
             ("X-Prometheus-Remote-Write-Samples-Written", self.samples),
-            ("X-Prometheus-Remote-Write-Histograms-Written", 0),
+            ("X-Prometheus-Remote-Write-Histograms-Written", self.histograms),
             ("X-Prometheus-Remote-Write-Exemplars-Written", self.exemplars),
         ]
         .map(|(name, count)| (name, count.to_string()));

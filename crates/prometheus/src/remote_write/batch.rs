@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use streamflow_exposition::remote_write::{Label, Sample, TimeSeries, WriteRequest};
+use streamflow_exposition::remote_write::{Label, NativeHistogram, Sample, TimeSeries, WriteRequest};
 use streamflow_tsdb::{Labels, Value};
 
 use super::endpoint::Endpoint;
@@ -43,8 +43,12 @@ pub fn request(samples: &[(Labels, i64, Value)]) -> WriteRequest {
             timeseries.push(TimeSeries { labels: pairs.collect(), ..TimeSeries::default() });
             timeseries.len() - 1
         });
-        if let Value::Float(value) = value {
-            timeseries[place].samples.push(Sample { value: *value, timestamp: *timestamp });
+        let (series, timestamp) = (&mut timeseries[place], *timestamp);
+        match value {
+            Value::Float(value) => series.samples.push(Sample { value: *value, timestamp }),
+            Value::Histogram(histogram) => {
+                series.histograms.push(NativeHistogram::of(histogram, timestamp));
+            }
         }
     }
     WriteRequest { timeseries, ..WriteRequest::default() }

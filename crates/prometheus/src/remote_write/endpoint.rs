@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// The version of the protocol.
     pub message: WriteMessage,
+    /// Whether native histograms are sent.
+    pub send_native_histograms: bool,
     /// Labels that are added to every series that lacks them.
     pub external_labels: Labels,
     /// What is done to the labels after that.
@@ -44,6 +46,7 @@ impl Endpoint {
             receiver,
             headers: HeaderMap::new(),
             message: WriteMessage::V1,
+            send_native_histograms: false,
             external_labels: Labels::default(),
             relabel: Vec::new(),
             max_samples_per_send: 2000,

@@ -36,7 +36,7 @@ pub struct SenderStatus {
     pub samples_failed: u64,
     /// Samples in requests that were tried again.
     pub samples_retried: u64,
-    /// Samples that relabeling drops.
+    /// Samples that relabeling drops, and native histograms where they are not sent.
     pub samples_dropped: u64,
     /// Bytes of bodies that were taken.
     pub bytes_sent: u64,
@@ -192,9 +192,10 @@ impl Sender {
         let (mut dropped, mut highest) = (0, i64::MIN);
         for (labels, timestamp, value) in &read.piece {
             highest = highest.max(*timestamp);
-            match (relabeler.labels(&self.endpoint, labels), value) {
-                (Some(labels), Value::Float(_)) => read.waiting.push((labels, *timestamp, value.clone())),
-                (_, Value::Histogram(_)) | (None, _) => dropped += 1,
+            let wanted = self.endpoint.send_native_histograms || matches!(value, Value::Float(_));
+            match relabeler.labels(&self.endpoint, labels).filter(|_| wanted) {
+                Some(labels) => read.waiting.push((labels, *timestamp, value.clone())),
+                None => dropped += 1,
             }
         }
         if !read.waiting.is_empty() {

@@ -17,6 +17,7 @@ pub struct Counters {
     pub duplicates: Counter,
     pub out_of_bounds: Counter,
     pub sample_limit: Counter,
+    pub bucket_limit: Counter,
     pub label_limit: Counter,
     pub target_limit: Counter,
     pub body_size_limit: Counter,
@@ -75,6 +76,11 @@ impl Counters {
                 "prometheus_target_scrapes_exceeded_sample_limit_total",
                 "Scrapes over sample_limit.",
                 &self.sample_limit,
+            ),
+            (
+                "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
+                "Scrapes over native_histogram_bucket_limit.",
+                &self.bucket_limit,
             ),
             (
                 "prometheus_target_scrape_pool_exceeded_label_limits_total",

@@ -16,19 +16,22 @@ use crate::clients::credentials;
 /// What is taken of an answer at most, compressed or not, where `body_size_limit` does not say less.
 pub const BODY_BYTES_MAX: u64 = 128 << 20;
 
-/// What is asked for, the most wanted first. Protobuf is not read, so it is not asked for.
+/// What is asked for, the most wanted first.
 fn accepted(config: &ScrapeConfig) -> String {
     let escaping = config.escaping.as_str();
     let media = |protocol: &ScrapeProtocol| match protocol {
-        ScrapeProtocol::PrometheusProto => None,
-        ScrapeProtocol::PrometheusText004 => Some("text/plain;version=0.0.4".to_owned()),
-        ScrapeProtocol::PrometheusText100 => Some(format!("text/plain;version=1.0.0;escaping={escaping}")),
-        ScrapeProtocol::OpenMetricsText001 => Some("application/openmetrics-text;version=0.0.1".to_owned()),
+        ScrapeProtocol::PrometheusProto => {
+            let family = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily";
+            format!("{family};encoding=delimited")
+        }
+        ScrapeProtocol::PrometheusText004 => "text/plain;version=0.0.4".to_owned(),
+        ScrapeProtocol::PrometheusText100 => format!("text/plain;version=1.0.0;escaping={escaping}"),
+        ScrapeProtocol::OpenMetricsText001 => "application/openmetrics-text;version=0.0.1".to_owned(),
         ScrapeProtocol::OpenMetricsText100 => {
-            Some(format!("application/openmetrics-text;version=1.0.0;escaping={escaping}"))
+            format!("application/openmetrics-text;version=1.0.0;escaping={escaping}")
         }
     };
-    let asked = config.scrape_protocols.iter().filter_map(media).chain(["*/*".to_owned()]);
+    let asked = config.scrape_protocols.iter().map(media).chain(["*/*".to_owned()]);
     let weighed = asked.zip((1..=6).rev()).map(|(media, weight)| format!("{media};q=0.{weight}"));
     weighed.collect::<Vec<_>>().join(",")
 }
@@ -139,7 +142,7 @@ mod tests {
             let (config, _) = streamflow_prometheus_yml::parse(&text, std::path::Path::new("")).unwrap();
             assert_eq!(accepted(&config.scrape_configs[0]), expected);
         };
-        // What Prometheus 3.5 sends, but for the formats that are not read.
+        // What Prometheus 3.5 sends, without and with its feature native-histograms.
         check(
             "honor_labels: false",
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
@@ -148,7 +151,15 @@ mod tests {
         );
         check(
             "scrape_protocols: [PrometheusProto, PrometheusText1.0.0], metric_name_escaping_scheme: dots",
-            "text/plain;version=1.0.0;escaping=dots;q=0.6,*/*;q=0.5",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+             text/plain;version=1.0.0;escaping=dots;q=0.5,*/*;q=0.4",
+        );
+        check(
+            "scrape_native_histograms: true",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+             application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
         );
     }
 }

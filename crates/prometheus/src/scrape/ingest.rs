@@ -6,19 +6,30 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use streamflow_exposition::protobuf::{self, Take};
 use streamflow_exposition::{Event, Format, MetricType, Parser, Sample, UnknownFormat};
 use streamflow_gotext::{is_legacy_name, open_metrics, parse_float};
+use streamflow_histogram::Histogram;
 use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, ScrapeProtocol, relabel};
 use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
 
 use super::cache::{Known, SeriesCache};
 use super::counters::Counters;
 use super::metadata::Families;
+use super::native::{Gathered, bounded};
 use crate::exemplars::{Exemplar, Exemplars};
 
 /// Samples further ahead than this are refused.
 const AHEAD_MAX_MS: i64 = 600_000;
+
+/// What a body is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    Text(Format),
+    Protobuf,
+}
 
 /// What a scrape found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,27 +57,29 @@ impl Ingest<'_> {
     ///
     /// # Errors
     /// A type that names no format that is read, where the job says none to fall back to.
-    pub fn format(&self, content_type: &str) -> Result<Format, String> {
+    pub fn format(&self, content_type: &str) -> Result<Wire, String> {
         let fallback = self.config.fallback_scrape_protocol;
-        let format = |protocol| match protocol {
-            ScrapeProtocol::PrometheusText004 | ScrapeProtocol::PrometheusText100 => Some(Format::Text),
+        let wire = |protocol| match protocol {
+            ScrapeProtocol::PrometheusText004 | ScrapeProtocol::PrometheusText100 => Wire::Text(Format::Text),
             ScrapeProtocol::OpenMetricsText001 | ScrapeProtocol::OpenMetricsText100 => {
-                Some(Format::OpenMetrics)
+                Wire::Text(Format::OpenMetrics)
             }
-            ScrapeProtocol::PrometheusProto => None,
+            ScrapeProtocol::PrometheusProto => Wire::Protobuf,
         };
-        let named = Format::of_content_type(content_type);
-        let found = if named == Err(UnknownFormat::Protobuf) { None } else { fallback.and_then(format) };
-        named.or_else(|unknown| {
-            let remedy = "let the target send the type of its format, or set fallback_scrape_protocol";
-            found.ok_or_else(|| format!("the content type {content_type:?} {unknown}; {remedy}"))
-        })
+        match Format::of_content_type(content_type) {
+            Ok(format) => Ok(Wire::Text(format)),
+            Err(UnknownFormat::Protobuf) => Ok(Wire::Protobuf),
+            Err(unknown) => fallback.map(wire).ok_or_else(|| {
+                let remedy = "let the target send the type of its format, or set fallback_scrape_protocol";
+                format!("the content type {content_type:?} {unknown}; {remedy}")
+            }),
+        }
     }
 
     /// Adds the body to a batch; the counts hold for a body that is refused too.
     pub fn body(
         &self,
-        format: Format,
+        wire: Wire,
         body: &[u8],
         cache: &mut SeriesCache,
         families: &mut Families,
@@ -75,9 +88,17 @@ impl Ingest<'_> {
         let mut batch = self.db.batch();
         cache.begin();
         families.begin();
-        let mut exemplars = Vec::new();
-        let taken =
-            self.events(Parser::new(format, body), cache, families, &mut batch, &mut counts, &mut exemplars);
+        let mut taking = Taking {
+            cache,
+            families,
+            batch: &mut batch,
+            counts: &mut counts,
+            exemplars: Vec::new(),
+            stored: 0,
+            of: (String::new(), MetricType::Unknown),
+        };
+        let taken = self.events(wire, body, &mut taking);
+        let exemplars = taking.exemplars;
         if let Err(error) = taken {
             drop(batch);
             let mut batch = self.db.batch();
@@ -112,50 +133,106 @@ impl Ingest<'_> {
         }
     }
 
-    fn events(
-        &self,
-        parser: Parser,
-        cache: &mut SeriesCache,
-        families: &mut Families,
-        batch: &mut Batch,
-        counts: &mut Counts,
-        exemplars: &mut Vec<(Labels, Exemplar)>,
-    ) -> Result<(), String> {
-        let (limit, mut stored) = (self.config.sample_limit, 0);
-        let mut of = MetricType::Unknown;
-        for event in parser {
-            match event.map_err(|error| error.to_string())? {
-                Event::Type { family, kind } => {
-                    of = kind;
-                    families.set_type(&family, kind.as_str());
+    fn events(&self, wire: Wire, body: &[u8], taking: &mut Taking) -> Result<(), String> {
+        let native = &self.config.native;
+        match wire {
+            Wire::Text(format) if native.enabled && native.convert_classic => {
+                self.converted(Parser::new(format, body), taking)?;
+            }
+            Wire::Text(format) => {
+                for event in Parser::new(format, body) {
+                    self.event(event.map_err(|error| error.to_string())?, taking)?;
                 }
-                Event::Help { family, help } => families.set_help(&family, &help),
-                Event::Unit { family, unit } => families.set_unit(&family, unit),
-                Event::Sample(sample) => {
-                    counts.scraped += 1;
-                    // Read on over the limit, so that the count is that of the whole body.
-                    let room = limit == 0 || stored < limit;
-                    let typed = Typed { sample, of };
-                    stored += u64::from(self.sample(&typed, cache, batch, counts, room)?);
-                    exemplars.extend(self.exemplar(&typed.sample, cache));
+            }
+            Wire::Protobuf => {
+                let (classic, convert) = (native.always_classic, native.convert_classic);
+                let take = Take { native: native.enabled, classic, convert };
+                for family in protobuf::Families::new(body, take) {
+                    let family = family.map_err(|error| error.to_string())?;
+                    family.events().try_for_each(|event| self.event(event, taking))?;
                 }
             }
         }
-        if limit > 0 && counts.kept > limit && stored == limit {
+        let limit = self.config.sample_limit;
+        if limit > 0 && taking.counts.kept > limit && taking.stored == limit {
             self.counters.sample_limit.inc();
-            return Err(format!("sample limit exceeded: {} samples, the limit is {limit}", counts.kept));
+            let kept = taking.counts.kept;
+            return Err(format!("sample limit exceeded: {kept} samples, the limit is {limit}"));
         }
         Ok(())
     }
 
-    /// The exemplar of a sample whose series is kept.
-    fn exemplar(&self, sample: &Sample, cache: &mut SeriesCache) -> Option<(Labels, Exemplar)> {
-        let sent = sample.exemplar.as_ref()?;
-        let (entry, _) = cache.get(sample.series)?;
-        let Known::Series { labels: series, .. } = &entry.known else { return None };
-        let labels = Labels::new(sent.labels());
-        let timestamp_ms = sent.timestamp_ms.unwrap_or(self.now_ms);
-        Some((series.clone(), Exemplar { labels, value: sent.value, timestamp_ms }))
+    /// The events of a text whose classic histograms become native ones.
+    fn converted(&self, parser: Parser, taking: &mut Taking) -> Result<(), String> {
+        let mut gathered = Gathered::default();
+        for event in parser {
+            let event = event.map_err(|error| error.to_string())?;
+            if let (Event::Sample(sample), (family, MetricType::Histogram)) = (&event, &taking.of)
+                && let Some(before) = gathered.take(family, sample)
+            {
+                self.gathered(&before, taking)?;
+                continue;
+            }
+            if !matches!(event, Event::Sample(_)) {
+                self.gathered(&gathered.end(), taking)?;
+            }
+            self.event(event, taking)?;
+        }
+        self.gathered(&gathered.end(), taking)
+    }
+
+    /// A classic histogram: as a native one, and as what it is where that is wanted or it cannot be converted.
+    fn gathered(&self, gathered: &Gathered, taking: &mut Taking) -> Result<(), String> {
+        let native = gathered.native();
+        let keeps = native.is_none() || self.config.native.always_classic;
+        if let Some(sample) = native {
+            self.event(Event::Sample(sample), taking)?;
+        }
+        let samples = gathered.samples().iter().filter(|_| keeps);
+        samples.cloned().try_for_each(|sample| self.event(Event::Sample(sample), taking))
+    }
+
+    fn event(&self, event: Event, taking: &mut Taking) -> Result<(), String> {
+        match event {
+            Event::Type { family, kind } => {
+                taking.families.set_type(&family, kind.as_str());
+                taking.of = (family.into_owned(), kind);
+            }
+            Event::Help { family, help } => taking.families.set_help(&family, &help),
+            Event::Unit { family, unit } => taking.families.set_unit(&family, unit),
+            Event::Sample(sample) => {
+                taking.counts.scraped += 1;
+                // Read on over the limit, so that the count is that of the whole body.
+                let limit = self.config.sample_limit;
+                let room = limit == 0 || taking.stored < limit;
+                let typed = Typed { sample, of: taking.of.1 };
+                let Taking { cache, batch, counts, exemplars, stored, .. } = taking;
+                *stored += u64::from(self.sample(&typed, cache, batch, counts, room)?);
+                self.exemplars(&typed.sample, cache, exemplars);
+            }
+        }
+        Ok(())
+    }
+
+    /// The exemplars of a sample whose series is kept.
+    fn exemplars(&self, sample: &Sample, cache: &mut SeriesCache, into: &mut Vec<(Labels, Exemplar)>) {
+        if sample.exemplars.is_empty() {
+            return;
+        }
+        let Some((entry, _)) = cache.get(sample.series) else { return };
+        let Known::Series { labels: series, .. } = &entry.known else { return };
+        let mut sent: Vec<Exemplar> = sample
+            .exemplars
+            .iter()
+            .map(|sent| {
+                let labels = Labels::new(sent.labels());
+                let timestamp_ms = sent.timestamp_ms.unwrap_or(self.now_ms);
+                Exemplar { labels, value: sent.value, timestamp_ms }
+            })
+            .collect();
+        // Those of a histogram come in the order of its buckets, and older ones than the newest are not kept.
+        sent.sort_by_key(|exemplar| exemplar.timestamp_ms);
+        into.extend(sent.into_iter().map(|exemplar| (series.clone(), exemplar)));
     }
 
     /// Adds one sample; says whether it counts towards the limit.
@@ -168,6 +245,8 @@ impl Ingest<'_> {
         room: bool,
     ) -> Result<bool, String> {
         let sample = &typed.sample;
+        let histogram = sample.histogram.as_ref().map(|histogram| bounded(histogram, &self.config.native));
+        let histogram = histogram.transpose().inspect_err(|_| self.counters.bucket_limit.inc())?;
         let own_time = sample.timestamp_ms.filter(|_| self.config.honor_timestamps);
         let timestamp = own_time.unwrap_or(self.now_ms);
         let tracked = own_time.is_none() || self.config.track_timestamps_staleness;
@@ -184,13 +263,13 @@ impl Ingest<'_> {
                 return Ok(false);
             }
             let added = match self.in_time(timestamp) {
-                true => batch.add_ref(*series, timestamp, sample.value),
+                true => add_ref(batch, *series, timestamp, sample.value, histogram.as_ref()),
                 false => return Ok(self.refuse(None, counts)),
             };
             let added = match added {
                 // The store forgot a series that had no samples for long.
                 Err(AppendError::UnknownSeries(_)) => {
-                    batch.add(labels, timestamp, sample.value).map(|found| *series = found)
+                    add(batch, labels, timestamp, sample.value, histogram).map(|found| *series = found)
                 }
                 added => added,
             };
@@ -207,7 +286,7 @@ impl Ingest<'_> {
         if !self.in_time(timestamp) {
             return Ok(self.refuse(None, counts));
         }
-        match batch.add(&labels, timestamp, sample.value) {
+        match add(batch, &labels, timestamp, sample.value, histogram) {
             Ok(series) => {
                 cache.insert(sample.series, Known::Series { series, labels }, tracked);
                 counts.added += 1;
@@ -289,6 +368,45 @@ impl Ingest<'_> {
         }
         Ok(())
     }
+}
+
+fn add(
+    batch: &mut Batch,
+    labels: &Labels,
+    timestamp: i64,
+    value: f64,
+    histogram: Option<Arc<Histogram>>,
+) -> Result<SeriesRef, AppendError> {
+    match histogram {
+        Some(histogram) => batch.add_histogram(labels, timestamp, histogram),
+        None => batch.add(labels, timestamp, value),
+    }
+}
+
+fn add_ref(
+    batch: &mut Batch,
+    series: SeriesRef,
+    timestamp: i64,
+    value: f64,
+    histogram: Option<&Arc<Histogram>>,
+) -> Result<(), AppendError> {
+    match histogram {
+        Some(histogram) => batch.add_histogram_ref(series, timestamp, Arc::clone(histogram)),
+        None => batch.add_ref(series, timestamp, value),
+    }
+}
+
+/// What a body becomes while it is read.
+struct Taking<'a> {
+    cache: &'a mut SeriesCache,
+    families: &'a mut Families,
+    batch: &'a mut Batch,
+    counts: &'a mut Counts,
+    exemplars: Vec<(Labels, Exemplar)>,
+    /// Samples that count towards the limit.
+    stored: u64,
+    /// The family that was told last, and its type.
+    of: (String, MetricType),
 }
 
 /// A sample with the type of the family that was told last.

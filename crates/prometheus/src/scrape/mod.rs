@@ -8,6 +8,7 @@ mod counters;
 mod fetch;
 mod ingest;
 mod metadata;
+mod native;
 mod scrape_loop;
 mod scraper;
 mod status;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::cache::SeriesCache;
 use super::counters::Counters;
 use super::fetch::{Answer, FetchError, body_limit, fetch};
-use super::ingest::{Counts, Ingest};
+use super::ingest::{Counts, Ingest, Wire};
 use super::status::{Health, LastScrape, Shown, lock};
 use super::target::Target;
 use crate::exemplars::Exemplars;
@@ -228,7 +228,8 @@ fn ingest_answer(
         let content_type = answer.content_type.clone();
         let body = answer.body(limit)?;
         // An empty body has no format, and no series.
-        let format = if body.is_empty() { Ok(Format::Text) } else { ingest.format(&content_type) };
+        let format =
+            if body.is_empty() { Ok(Wire::Text(Format::Text)) } else { ingest.format(&content_type) };
         Ok((format.map_err(FetchError::Other)?, body))
     });
     let failed = |counts, body_bytes, error| Outcome { counts, body_bytes, error: Some(error) };

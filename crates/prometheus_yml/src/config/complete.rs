@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Alertmanager, PrometheusConfig, RemoteWrite, ScrapeConfig};
 use crate::discovery::star_above_the_end;
+use crate::native::NativeHistograms;
 use crate::protocol::{NameSchemes, ScrapeProtocol};
 
 /// Where in the file something is wrong (keys and numbers in lists), and what.
@@ -125,6 +126,7 @@ impl ScrapeConfig {
             }
         }
         if self.scrape_protocols.is_empty() {
+            self.usual_protocols = global.scrape_protocols.is_none();
             let shared = global.scrape_protocols.as_deref().unwrap_or(&ScrapeProtocol::DEFAULT);
             self.scrape_protocols = shared.to_vec();
         }
@@ -138,7 +140,29 @@ impl ScrapeConfig {
         };
         let resolved = own.resolved(shared).map_err(|(key, message)| fault(key, message))?;
         (self.legacy_names, self.escaping) = resolved;
+        self.take_native(global);
         Ok(())
+    }
+
+    fn take_native(&mut self, global: &super::Global) {
+        let enabled = &mut self.scrape_native_histograms;
+        *enabled = enabled.or(global.scrape_native_histograms);
+        let switch = |own: Option<bool>, shared| own.or(shared).unwrap_or(false);
+        let (limit, factor) = (self.native_histogram_bucket_limit, self.native_histogram_min_bucket_factor);
+        self.native = NativeHistograms {
+            enabled: switch(*enabled, None),
+            always_classic: switch(
+                self.always_scrape_classic_histograms,
+                global.always_scrape_classic_histograms,
+            ),
+            convert_classic: switch(
+                self.convert_classic_histograms_to_nhcb,
+                global.convert_classic_histograms_to_nhcb,
+            ),
+            bucket_limit: if limit == 0 { global.native_histogram_bucket_limit } else { limit },
+            min_bucket_factor: if factor == 0.0 { global.native_histogram_min_bucket_factor } else { factor },
+        };
+        self.ask_for_histograms();
     }
 
     fn check(&self) -> Result<(), Fault> {

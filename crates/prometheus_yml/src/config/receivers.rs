@@ -74,6 +74,8 @@ pub struct RemoteWrite {
     pub http: HttpSettings,
     #[serde(deserialize_with = "or_default")]
     pub write_relabel_configs: Vec<Relabel>,
+    /// Whether native histograms are sent.
+    pub send_native_histograms: bool,
     #[serde(deserialize_with = "or_default")]
     pub queue_config: QueueConfig,
 }
@@ -88,6 +90,7 @@ impl Default for RemoteWrite {
             headers: BTreeMap::new(),
             http: HttpSettings::default(),
             write_relabel_configs: Vec::new(),
+            send_native_histograms: false,
             queue_config: QueueConfig::default(),
         }
     }

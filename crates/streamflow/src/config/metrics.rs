@@ -30,6 +30,8 @@ pub struct MetricsConfig {
     pub out_of_order_seconds: u32,
     /// Whether Prometheus's admin API deletes samples and copies the store.
     pub admin_api: bool,
+    /// Whether native histograms are scraped, by protobuf, where `prometheus.yml` does not say.
+    pub native_histograms: bool,
     /// Longest evaluation of a query.
     pub query_timeout_seconds: NonZeroU32,
     /// Most samples a query may hold in memory.
@@ -104,6 +106,7 @@ impl Default for MetricsConfig {
             retention_bytes: None,
             out_of_order_seconds: 0,
             admin_api: false,
+            native_histograms: false,
             query_timeout_seconds: positive(120),
             query_max_samples: NonZeroU64::new(50_000_000).expect("a default is not zero"),
             alert_webhook: None,

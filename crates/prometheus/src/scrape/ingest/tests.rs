@@ -38,7 +38,7 @@ impl Target {
         let labels = Labels::new([("instance", "i"), ("job", "j")]);
         let Target { db, config, counters, cache, families, exemplars, now_ms } = self;
         let ingest = Ingest { db, config, labels: &labels, counters, exemplars, now_ms: *now_ms };
-        let (counts, batch) = ingest.body(format, body.as_bytes(), cache, families);
+        let (counts, batch) = ingest.body(Wire::Text(format), body.as_bytes(), cache, families);
         (
             counts,
             batch.map(|batch| {
@@ -270,10 +270,10 @@ fn answers_of_unknown_types_are_refused_unless_the_job_falls_back() {
     };
     let strict = "honor_labels: false";
     let fallback = "fallback_scrape_protocol: OpenMetricsText1.0.0";
-    assert_eq!(format(strict, "text/plain; version=0.0.4"), Ok(Format::Text));
-    assert_eq!(format(fallback, "text/plain"), Ok(Format::Text));
+    assert_eq!(format(strict, "text/plain; version=0.0.4"), Ok(Wire::Text(Format::Text)));
+    assert_eq!(format(fallback, "text/plain"), Ok(Wire::Text(Format::Text)));
     for content_type in ["", "text/html; charset=utf-8", "text/plain; x"] {
-        assert_eq!(format(fallback, content_type), Ok(Format::OpenMetrics), "{content_type}");
+        assert_eq!(format(fallback, content_type), Ok(Wire::Text(Format::OpenMetrics)), "{content_type}");
         let error = format(strict, content_type).unwrap_err();
         assert!(error.contains("set fallback_scrape_protocol"), "{error}");
     }

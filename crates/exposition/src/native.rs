@@ -1,0 +1,203 @@
+//! Native histograms as messages have them: spans of buckets that follow each other, with counts or with each count's
+//! difference from the last one's.
+
+use prost::Message;
+use streamflow_histogram::{Buckets, Histogram, MAX_BUCKETS};
+
+use crate::error::Error;
+
+/// Integers up to here are floats exactly.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Buckets that follow each other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Message)]
+pub struct BucketSpan {
+    /// Of the first span the first bucket; of the others how many buckets are left out before it.
+    #[prost(sint32, tag = "1")]
+    pub offset: i32,
+    /// How many buckets.
+    #[prost(uint32, tag = "2")]
+    pub length: u32,
+}
+
+fn refused(reason: String) -> Error {
+    Error::Histogram(reason)
+}
+
+/// The buckets of a side. Histograms of integers have `deltas`, others `counts`.
+pub(crate) fn buckets(
+    side: &'static str,
+    spans: &[BucketSpan],
+    deltas: &[i64],
+    counts: &[f64],
+) -> Result<Buckets, Error> {
+    let counts = if deltas.is_empty() { counts.to_vec() } else { added_up(side, deltas)? };
+    let indices = indices(side, spans)?;
+    if indices.len() != counts.len() {
+        let (named, given) = (indices.len(), counts.len());
+        return Err(refused(format!(
+            "{side} spans of {named} buckets and {given} counts, expected as many of both"
+        )));
+    }
+    Ok(Buckets { indices, counts })
+}
+
+fn indices(side: &'static str, spans: &[BucketSpan]) -> Result<Vec<i32>, Error> {
+    let length: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
+    if length > MAX_BUCKETS as u64 {
+        return Err(refused(format!("{side} spans of {length} buckets, expected at most {MAX_BUCKETS}")));
+    }
+    let mut indices = Vec::with_capacity(length as usize);
+    let mut next = 0_i64;
+    for (place, span) in spans.iter().enumerate() {
+        if place > 0 && span.offset < 0 {
+            let offset = span.offset;
+            return Err(refused(format!(
+                "{side} span {} with the offset {offset}, expected one from 0 on after the first span",
+                place + 1
+            )));
+        }
+        let start = next + i64::from(span.offset);
+        next = start + i64::from(span.length);
+        if next > i64::from(i32::MAX) {
+            return Err(refused(format!(
+                "{side} span {} that ends at the bucket {next}, expected buckets up to {}",
+                place + 1,
+                i32::MAX
+            )));
+        }
+        indices.extend((start..next).map(|index| index as i32));
+    }
+    Ok(indices)
+}
+
+fn added_up(side: &'static str, deltas: &[i64]) -> Result<Vec<f64>, Error> {
+    let mut count = 0_i64;
+    deltas
+        .iter()
+        .map(|delta| match count.checked_add(*delta) {
+            Some(sum) if sum >= 0 => {
+                count = sum;
+                Ok(sum as f64)
+            }
+            _ => Err(refused(format!("a {side} count of {count}{delta:+}, expected a number from 0 on"))),
+        })
+        .collect()
+}
+
+/// Refuses what is no histogram, and a histogram of integers that counts more or less than its buckets.
+pub(crate) fn checked(histogram: Histogram, integers: bool) -> Result<Histogram, Error> {
+    histogram.check().map_err(|invalid| refused(invalid.to_string()))?;
+    let sides = [&histogram.positive, &histogram.negative];
+    let counts = sides.into_iter().flat_map(|side| &side.counts);
+    let counted = counts.fold(histogram.zero_count, |sum, count| sum + count);
+    // Observations that are NaN are in no bucket.
+    let fits = counted == histogram.count || (histogram.sum.is_nan() && counted < histogram.count);
+    if integers && !fits && counted < EXACT_MAX {
+        let count = histogram.count;
+        return Err(refused(format!("a count of {count}, expected the {counted} of its buckets")));
+    }
+    Ok(histogram)
+}
+
+/// The spans of buckets.
+pub(crate) fn spans(buckets: &Buckets) -> Vec<BucketSpan> {
+    let mut spans: Vec<BucketSpan> = Vec::new();
+    let mut next = 0_i64;
+    for index in buckets.indices.iter().copied().map(i64::from) {
+        match spans.last_mut().filter(|_| index == next) {
+            Some(last) => last.length += 1,
+            None => {
+                let gap = index - next;
+                // A gap is at most the range of 32 bits; only one from the lowest to the highest buckets is wider than
+                // an offset can say, and no histogram reaches over both.
+                let offset = i32::try_from(gap).unwrap_or(i32::MAX);
+                spans.push(BucketSpan { offset, length: 1 });
+            }
+        }
+        next = index + 1;
+    }
+    spans
+}
+
+/// Each count's difference from the last one's.
+pub(crate) fn deltas(counts: &[f64]) -> Vec<i64> {
+    let mut last = 0;
+    let step = |count: &f64| {
+        let step = *count as i64 - last;
+        last = *count as i64;
+        step
+    };
+    counts.iter().map(step).collect()
+}
+
+/// Tells whether all counts are whole numbers that are floats exactly.
+pub(crate) fn is_of_integers(histogram: &Histogram) -> bool {
+    let whole = |count: &f64| (0.0..=EXACT_MAX).contains(count) && count.fract() == 0.0;
+    let sides = [&histogram.positive, &histogram.negative];
+    [histogram.count, histogram.zero_count].iter().all(whole)
+        && sides.into_iter().flat_map(|side| &side.counts).all(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(offset: i32, length: u32) -> BucketSpan {
+        BucketSpan { offset, length }
+    }
+
+    #[test]
+    fn spans_and_deltas_come_back() {
+        let spans_of = [span(-3, 2), span(4, 1), span(0, 1)];
+        let read = buckets("positive", &spans_of, &[1, 1, -2, 5], &[]).unwrap();
+        assert_eq!(read.indices, [-3, -2, 3, 4]);
+        assert_eq!(read.counts, [1.0, 2.0, 0.0, 5.0]);
+        assert_eq!(spans(&read), [span(-3, 2), span(4, 2)]);
+        assert_eq!(deltas(&read.counts), [1, 1, -2, 5]);
+        assert_eq!(buckets("positive", &[span(0, 0)], &[], &[]).unwrap(), Buckets::default());
+    }
+
+    #[test]
+    fn absurd_spans_are_refused_by_name() {
+        for (spans, deltas, expected) in [
+            (
+                vec![span(0, u32::MAX)],
+                vec![1],
+                "positive spans of 4294967295 buckets, expected at most 16384",
+            ),
+            (vec![span(0, u32::MAX); 3], vec![1], "positive spans of 12884901885 buckets"),
+            (vec![span(i32::MAX, 2)], vec![1, 1], "positive span 1 that ends at the bucket 2147483649"),
+            (
+                vec![span(0, 1), span(i32::MAX, 1)],
+                vec![1, 1],
+                "positive span 2 that ends at the bucket 2147483649",
+            ),
+            (vec![span(0, 1), span(-1, 1)], vec![1, 1], "positive span 2 with the offset -1"),
+            (vec![span(0, 2)], vec![1], "positive spans of 2 buckets and 1 counts"),
+            (vec![], vec![1], "positive spans of 0 buckets and 1 counts"),
+            (vec![span(0, 2)], vec![1, -2], "a positive count of 1-2, expected a number from 0 on"),
+            (vec![span(0, 2)], vec![i64::MAX, 1], "a positive count of 9223372036854775807+1"),
+        ] {
+            let error = buckets("positive", &spans, &deltas, &[]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn integers_count_what_is_in_their_buckets() {
+        let of = |count: f64, sum: f64| Histogram {
+            count,
+            sum,
+            positive: Buckets { indices: vec![0], counts: vec![2.0] },
+            ..Histogram::default()
+        };
+        assert!(checked(of(2.0, 1.0), true).is_ok());
+        assert!(checked(of(3.0, f64::NAN), true).is_ok());
+        assert!(checked(of(3.0, 1.0), false).is_ok());
+        for wrong in [of(3.0, 1.0), of(1.0, f64::NAN)] {
+            let error = checked(wrong, true).unwrap_err().to_string();
+            assert!(error.contains("expected the 2 of its buckets"), "{error}");
+        }
+    }
+}
