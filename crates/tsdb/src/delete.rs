@@ -16,7 +16,7 @@ use crate::varint::{self, Reader};
 use crate::wal::{SECOND_FORMAT, frame, record};
 
 /// First bytes of an intent; the last is the format's version.
-const MAGIC: &[u8; 8] = b"SFDEL\0\0\x01";
+pub(crate) const MAGIC: &[u8; 8] = b"SFDEL\0\0\x01";
 /// Name of its file in the store's directory.
 pub(crate) const INTENT: &str = "deletion";
 
@@ -41,7 +41,7 @@ pub(crate) struct Deletion {
 }
 
 impl Deletion {
-    fn write(&self) -> Vec<u8> {
+    pub(crate) fn write(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         varint::write_signed(&mut bytes, self.min);
         varint::write_signed(&mut bytes, self.max);
@@ -56,7 +56,7 @@ impl Deletion {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
         let mut from = Reader::new(body.strip_prefix(MAGIC)?);
         let (min, max) = (from.signed()?, from.signed()?);

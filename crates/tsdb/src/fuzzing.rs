@@ -2,6 +2,10 @@
 
 use crate::block::index::Index;
 use crate::block::meta::Meta;
+use crate::block::tombstones;
+use crate::block::tombstones::Tombstones;
+use crate::delete;
+use crate::delete::Deletion;
 use crate::matcher::{MatchOp, Matcher};
 use crate::samples::Samples;
 use crate::wal::frame::{Frame, Frames};
@@ -38,6 +42,27 @@ pub fn index(bytes: &[u8]) -> Option<usize> {
         walk(&index, bytes);
     }
     Index::of_file(bytes).map(|(index, _)| index.series())
+}
+
+/// The bytes of a block's tombstones, and of a deletion that is being done, behind their first eight; their checksums are set
+/// right first: whether they are whole. What is written of them is read as the same.
+#[must_use]
+pub fn deletion(bytes: &[u8]) -> bool {
+    let seal = |magic: &[u8]| {
+        let mut file = [magic, bytes].concat();
+        let crc = crc32fast::hash(&file);
+        file.extend_from_slice(&crc.to_le_bytes());
+        file
+    };
+    let tombstones = Tombstones::read(&seal(tombstones::MAGIC));
+    if let Some(tombstones) = &tombstones {
+        assert_eq!(Tombstones::read(&tombstones.write()).as_ref(), Some(tombstones));
+    }
+    let deletion = Deletion::read(&seal(delete::MAGIC));
+    if let Some(deletion) = &deletion {
+        assert_eq!(Deletion::read(&deletion.write()).as_ref(), Some(deletion));
+    }
+    tombstones.is_some() || deletion.is_some()
 }
 
 /// The lines of a block's facts, its checksum set right first: whether they are known. What is written of them is read

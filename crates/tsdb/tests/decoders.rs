@@ -30,6 +30,7 @@ proptest! {
         }
         let _ = fuzzing::wal(&bytes);
         let _ = fuzzing::index(&bytes);
+        let _ = fuzzing::deletion(&bytes);
     }
 }
 

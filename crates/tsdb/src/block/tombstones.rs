@@ -13,7 +13,7 @@ use crate::intervals::Intervals;
 use crate::varint::{self, Reader};
 
 /// First bytes of the file; the last is the format's version.
-const MAGIC: &[u8; 8] = b"SFTMB\0\0\x01";
+pub(crate) const MAGIC: &[u8; 8] = b"SFTMB\0\0\x01";
 /// Name of the file; there is none where nothing was deleted.
 pub(crate) const FILE: &str = "tombstones";
 
@@ -52,7 +52,7 @@ impl Tombstones {
         from.rest.is_empty().then_some(Self(tombstones))
     }
 
-    fn write(&self) -> Vec<u8> {
+    pub(crate) fn write(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         varint::write(&mut bytes, self.0.len() as u64);
         let mut last = 0;

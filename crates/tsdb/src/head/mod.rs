@@ -5,7 +5,7 @@ mod flush;
 mod series;
 
 pub(crate) use flush::Copy;
-pub(crate) use series::{Bounds, Cut, MemSeries, Place};
+pub(crate) use series::{Bounds, Cut, MemSeries, Place, State};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

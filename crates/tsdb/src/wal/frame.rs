@@ -45,6 +45,19 @@ impl<'a> Frames<'a> {
         Self { bytes, at: at.min(bytes.len()), budget: bytes.len().saturating_mul(4) }
     }
 
+    /// Where the next one begins.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The length of the record that begins here, if it seems to end behind these bytes.
+    pub(crate) fn reaches_beyond(&self) -> Option<usize> {
+        let rest = &self.bytes[self.at..];
+        let Some(head) = rest.get(..HEAD) else { return (!rest.is_empty()).then_some(HEAD) };
+        let length = u32::from_le_bytes(head[2..6].try_into().ok()?) as usize;
+        (head[..2] == MARK && length <= MAX_PAYLOAD && HEAD + length > rest.len()).then_some(HEAD + length)
+    }
+
     fn record_at(&self, at: usize) -> Option<(&'a [u8], usize)> {
         let head = self.bytes.get(at..at + HEAD)?;
         let length = u32::from_le_bytes(head[2..6].try_into().ok()?) as usize;

@@ -3,9 +3,10 @@
 pub(crate) mod checkpoint;
 pub(crate) mod frame;
 mod histogram;
+mod pieces;
 pub(crate) mod record;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::damage::DamageLog;
 use crate::error::Error;
 use crate::files;
 use crate::tail::Position;
-use frame::{Frame, Frames};
+use frame::Frame;
+use pieces::Pieces;
 use record::Record;
 
 /// The format of files of records with native histograms or of deletions: an earlier release refuses it. A file without
@@ -126,51 +128,48 @@ pub(crate) fn read_file(
     last: bool,
     mut sink: impl FnMut(Record),
 ) -> Result<Found, Error> {
-    let bytes = fs::read(path).map_err(Error::io("cannot read", path))?;
+    let mut pieces = Pieces::open(path)?;
     let mut found = Found::default();
-    if let Some(format) = newer(&bytes, magic) {
+    let first = pieces.first(8)?;
+    if let Some(format) = newer(first, magic) {
         return Err(Error::Newer { path: path.to_owned(), format });
     }
-    if !is_known(&bytes, magic) {
-        if bytes.len() >= 8 || !last {
+    let is_whole = first.len() == 8;
+    if !is_known(first, magic) {
+        if is_whole || !last {
             damage.add(
                 path,
                 "the first bytes are not those of its format: whole records behind them are used",
                 None,
             );
         }
-        if bytes.len() < 8 {
+        if !is_whole {
             return Ok(found);
         }
     }
-    let mut last_end = 8;
-    for frame in Frames::new(&bytes, 8) {
-        match frame {
-            Frame::Record { payload, end } => {
-                match record::read(payload) {
-                    Some(record) => sink(record),
-                    None => damage.add(path, format!("record before byte {end} is of an unknown kind"), None),
-                }
-                found.records += 1;
-                last_end = end;
+    let (length, mut last_end) = (pieces.length, 8);
+    pieces.each(8, |frame, base| match frame {
+        Frame::Record { payload, end } => {
+            let end = base + end as u64;
+            match record::read(payload) {
+                Some(record) => sink(record),
+                None => damage.add(path, format!("record before byte {end} is of an unknown kind"), None),
             }
-            Frame::Damage { from, tail: true, .. } if last => {
-                let dropped = bytes.len() - from;
-                let what = format!(
-                    "{dropped} bytes after the last whole record were dropped: a write that was cut off"
-                );
-                damage.add(path, what, None);
-                found.torn = Some(last_end as u64);
-            }
-            Frame::Damage { from, to, .. } => {
-                damage.add(
-                    path,
-                    format!("bytes {from} to {to} are damaged: the batches there are lost"),
-                    None,
-                );
-            }
+            found.records += 1;
+            last_end = end;
         }
-    }
+        Frame::Damage { from, tail: true, .. } if last => {
+            let dropped = length - base - from as u64;
+            let what =
+                format!("{dropped} bytes after the last whole record were dropped: a write that was cut off");
+            damage.add(path, what, None);
+            found.torn = Some(last_end);
+        }
+        Frame::Damage { from, to, .. } => {
+            let (from, to) = (base + from as u64, base + to as u64);
+            damage.add(path, format!("bytes {from} to {to} are damaged: the batches there are lost"), None);
+        }
+    })?;
     Ok(found)
 }
 
