@@ -6,7 +6,7 @@ use streamflow_histogram::Histogram;
 
 use crate::db::Inner;
 use crate::error::{AppendError, Error};
-use crate::head::{MemSeries, Place};
+use crate::head::{Bounds, MemSeries, Place, State};
 use crate::labels::Labels;
 use crate::value::Value;
 
@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) timestamp: i64,
     pub(crate) value: Value,
     pub(crate) behind: bool,
+    /// The log knew the series when this was added.
+    pub(crate) logged: bool,
 }
 
 impl Batch {
@@ -90,6 +92,33 @@ impl Batch {
         Ok(Value::histogram(histogram))
     }
 
+    /// Samples of one series, which is looked up once; `refuse` gets why others are not taken, each of which is counted.
+    /// Returns how many were taken.
+    pub fn add_all(
+        &mut self,
+        labels: &Labels,
+        samples: impl IntoIterator<Item = (i64, f64)>,
+        mut refuse: impl FnMut(AppendError),
+    ) -> u64 {
+        let samples = samples.into_iter();
+        if labels.is_empty() {
+            samples.for_each(|_| refuse(AppendError::NoLabels));
+            return 0;
+        }
+        let store = Arc::clone(&self.store);
+        store.head.get_or_create(labels, |series| {
+            let (mut state, bounds) = (series.lock(), store.bounds());
+            let mut taken = 0;
+            for (timestamp, value) in samples {
+                match self.put(series, &mut state, &bounds, timestamp, Value::float(value)) {
+                    Ok(()) => taken += 1,
+                    Err(error) => refuse(error),
+                }
+            }
+            taken
+        })
+    }
+
     /// One sample of a series that was added to before: the fast way.
     ///
     /// # Errors
@@ -124,20 +153,31 @@ impl Batch {
         timestamp: i64,
         value: Value,
     ) -> Result<SeriesRef, AppendError> {
-        let mut state = series.lock();
-        match state.place(timestamp, &value, self.id, &self.store.bounds()) {
+        let bounds = self.store.bounds();
+        self.put(series, &mut series.lock(), &bounds, timestamp, value).map(|()| SeriesRef(series.id))
+    }
+
+    fn put(
+        &mut self,
+        series: &Arc<MemSeries>,
+        state: &mut State,
+        bounds: &Bounds,
+        timestamp: i64,
+        value: Value,
+    ) -> Result<(), AppendError> {
+        match state.place(timestamp, &value, self.id, bounds) {
             Ok(Place::Present) => self.present += 1,
             Ok(place) => {
                 state.expect(timestamp, &value, self.id, place);
-                let behind = place == Place::OutOfOrder;
-                self.entries.push(Entry { series: Arc::clone(series), timestamp, value, behind });
+                let (behind, logged) = (place == Place::OutOfOrder, state.logged);
+                self.entries.push(Entry { series: Arc::clone(series), timestamp, value, behind, logged });
             }
             Err(error) => {
                 self.store.refused.count(&error);
                 return Err(error);
             }
         }
-        Ok(SeriesRef(series.id))
+        Ok(())
     }
 
     /// How many samples wait for the commit.

@@ -1,5 +1,6 @@
 //! How a batch becomes durable and visible.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::batch::{Batch, Committed};
@@ -58,21 +59,24 @@ impl Inner {
     fn apply(&self, batch: &mut Batch, committed: &mut Committed) {
         let (cut, window) = (self.cut(), self.options.out_of_order_window_ms > 0);
         let mut newest = i64::MIN;
-        for entry in batch.entries.drain(..) {
-            let mut state = entry.series.lock();
-            state.pending -= 1;
+        let entries = std::mem::take(&mut batch.entries);
+        for entries in entries.chunk_by(|a, b| Arc::ptr_eq(&a.series, &b.series)) {
+            let mut state = entries[0].series.lock();
             state.logged = true;
-            newest = newest.max(entry.timestamp);
-            let inserted = if entry.behind {
-                state.insert_behind(entry.timestamp, entry.value)
-            } else {
-                state.insert(entry.timestamp, entry.value, window, cut)
-            };
-            if inserted {
-                committed.samples += 1;
-            } else {
-                committed.refused += 1;
-                self.refused.overtaken();
+            for entry in entries {
+                state.pending -= 1;
+                newest = newest.max(entry.timestamp);
+                let inserted = if entry.behind {
+                    state.insert_behind(entry.timestamp, entry.value.clone())
+                } else {
+                    state.insert(entry.timestamp, entry.value.clone(), window, cut)
+                };
+                if inserted {
+                    committed.samples += 1;
+                } else {
+                    committed.refused += 1;
+                    self.refused.overtaken();
+                }
             }
         }
         self.newest.fetch_max(newest, Ordering::Relaxed);
@@ -90,7 +94,7 @@ fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     let mut series: Vec<(u64, &Labels)> = batch
         .entries
         .iter()
-        .filter(|entry| !entry.series.lock().logged)
+        .filter(|entry| !entry.logged)
         .map(|entry| (entry.series.id, &entry.series.labels))
         .collect();
     series.sort_unstable_by_key(|(id, _)| *id);

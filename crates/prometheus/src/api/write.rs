@@ -151,12 +151,12 @@ impl<'a> Writer<'a> {
                 return None;
             }
         };
-        for sample in samples {
-            match self.batch.add(&labels, sample.timestamp, sample.value) {
-                Ok(_) => self.samples += 1,
-                Err(error) => self.refuse_one(&labels, reason(&error), &error),
-            }
-        }
+        let samples = samples.iter().map(|sample| (sample.timestamp, sample.value));
+        let metrics = &self.server.0.metrics;
+        self.samples += self.batch.add_all(&labels, samples, |error| {
+            metrics.count_refused(reason(&error), 1);
+            self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
+        });
         for message in histograms {
             match message.read() {
                 Ok(histogram) => self.histogram(&labels, message.timestamp, histogram),
@@ -245,6 +245,12 @@ fn reason(error: &AppendError) -> &'static str {
 /// The labels of a series; the error says what is wrong with them.
 fn labels(pairs: &[(&str, &str)]) -> Result<Labels, String> {
     let labels = Labels::new(pairs.iter().copied());
+    if labels.len() == pairs.len() && pairs.iter().any(|(name, _)| *name == METRIC_NAME) {
+        // As many as were given, one of them the metric's name: none is given twice.
+        if pairs.iter().all(|(name, _)| !name.is_empty()) {
+            return Ok(labels);
+        }
+    }
     let mut names: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
