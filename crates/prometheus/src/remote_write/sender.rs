@@ -108,6 +108,8 @@ impl Sender {
 
     async fn follow(&self, db: Db, dir: PathBuf) {
         let path = position::path(&dir, &self.endpoint.name);
+        // As long as the place in the log is not known, all of it is needed.
+        let holding = db.tail(Position::default());
         let start = loop {
             match position::load(&path) {
                 Ok(start) => break start,
@@ -121,6 +123,7 @@ impl Sender {
             behind: start,
             since: None,
         };
+        drop(holding);
         let (mut relabeler, mut kept) = (Relabeler::default(), start);
         loop {
             read = self.fill(read, &mut relabeler).await;
