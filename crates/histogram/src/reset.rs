@@ -10,10 +10,16 @@ impl Histogram {
     #[must_use]
     pub fn was_reset_since(&self, before: &Histogram) -> bool {
         match self.reset {
-            ResetHint::Reset => return true,
-            ResetHint::NoReset => return false,
-            ResetHint::Unknown | ResetHint::Gauge => {}
+            ResetHint::Reset => true,
+            ResetHint::NoReset => false,
+            ResetHint::Unknown | ResetHint::Gauge => self.fell_since(before),
         }
+    }
+
+    /// As [`Histogram::was_reset_since`], by the counts alone: for histograms that do not follow one another in their
+    /// series.
+    #[must_use]
+    pub fn fell_since(&self, before: &Histogram) -> bool {
         if self.count < before.count || self.has_custom_bounds() != before.has_custom_bounds() {
             return true;
         }

@@ -67,16 +67,17 @@ impl Histogram {
         const NOTHING: Left = Left { count: 0.0, middle: 0.0 };
         let bucket = bucket.narrowed_for_trim(self, at);
         let count = bucket.count;
+        let linear = self.has_custom_bounds() || bucket.is_zero(self);
         match keep {
-            Keep::Below if bucket.upper <= at => Left { count, middle: bucket.middle(self) },
-            Keep::Above if bucket.lower >= at => Left { count, middle: bucket.middle(self) },
+            Keep::Below if bucket.upper <= at => Left { count, middle: bucket.middle(linear) },
+            Keep::Above if bucket.lower >= at => Left { count, middle: bucket.middle(linear) },
             Keep::Below if bucket.lower < at => match (bucket.lower.is_infinite(), bucket.upper) {
                 (_, f64::INFINITY) => NOTHING,
                 (true, upper) if upper > 0.0 => NOTHING,
                 (true, _) => Left { count, middle: at },
                 (false, _) => {
                     let part = Bucket { upper: at, ..bucket };
-                    Left { count: count * bucket.share_below(at, self), middle: part.middle(self) }
+                    Left { count: count * bucket.share_below(at, self), middle: part.middle(linear) }
                 }
             },
             Keep::Above if bucket.upper > at => match (bucket.lower.is_infinite(), bucket.upper) {
@@ -84,7 +85,7 @@ impl Histogram {
                 (false, f64::INFINITY) => Left { count, middle: at },
                 (false, _) => {
                     let part = Bucket { lower: at, ..bucket };
-                    Left { count: count * (1.0 - bucket.share_below(at, self)), middle: part.middle(self) }
+                    Left { count: count * (1.0 - bucket.share_below(at, self)), middle: part.middle(linear) }
                 }
             },
             Keep::Below | Keep::Above => NOTHING,
@@ -102,16 +103,13 @@ impl Bucket {
         }
     }
 
-    /// The middle of a bucket; its end where it has only one.
-    fn middle(&self, histogram: &Histogram) -> f64 {
+    /// The middle of a bucket, of one that is not linear on the scale of logarithms; its end where it has only one.
+    fn middle(&self, linear: bool) -> f64 {
         if self.lower.is_infinite() {
             self.upper
         } else if self.upper.is_infinite() {
             self.lower
-        } else if histogram.has_custom_bounds()
-            || self.is_zero(histogram)
-            || self.lower.signum() != self.upper.signum()
-        {
+        } else if linear {
             f64::midpoint(self.lower, self.upper)
         } else {
             (self.lower * self.upper).sqrt().copysign(self.upper)

@@ -10,10 +10,59 @@ use crate::ast::Span;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Annotation {
     InvalidQuantile(f64),
-    InvalidRatio { ratio: f64, capped: f64 },
-    BadBucketLabel { metric: String, value: String },
+    InvalidRatio {
+        ratio: f64,
+        capped: f64,
+    },
+    BadBucketLabel {
+        metric: String,
+        value: String,
+    },
     PossiblyNotCounter(String),
-    ForcedMonotonicity { metric: String, repair: Repair },
+    ForcedMonotonicity {
+        metric: String,
+        repair: Repair,
+    },
+    /// Words for what stands left, the operator, and right.
+    IncompatibleTypes {
+        lhs: &'static str,
+        op: &'static str,
+        rhs: &'static str,
+    },
+    IncompatibleBuckets {
+        op: &'static str,
+    },
+    MixedSamples(String),
+    MixedSamplesInAggregation,
+    MixedSchemas(String),
+    MixedClassicNative(String),
+    NotCounter(String),
+    NotGauge(String),
+    IgnoredInRange(String),
+    IgnoredInAggregation(&'static str),
+    ConflictingResets(Combination),
+    BoundsReconciled(Combination),
+    QuantileIsNan(String),
+    QuantileIsSkewed(String),
+    FractionWithoutNan(String),
+}
+
+/// How histograms came together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Combination {
+    Addition,
+    Subtraction,
+    Aggregation,
+}
+
+impl Combination {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Addition => "addition",
+            Self::Subtraction => "subtraction",
+            Self::Aggregation => "aggregation",
+        }
+    }
 }
 
 /// What was repaired in classic buckets that decreased.
@@ -42,7 +91,18 @@ const REPAIRED: &str = "input to histogram_quantile needed to be fixed for monot
 
 impl Annotation {
     fn is_info(&self) -> bool {
-        matches!(self, Annotation::PossiblyNotCounter(_) | Annotation::ForcedMonotonicity { .. })
+        matches!(
+            self,
+            Annotation::PossiblyNotCounter(_)
+                | Annotation::ForcedMonotonicity { .. }
+                | Annotation::IncompatibleTypes { .. }
+                | Annotation::IgnoredInRange(_)
+                | Annotation::IgnoredInAggregation(_)
+                | Annotation::BoundsReconciled(_)
+                | Annotation::QuantileIsNan(_)
+                | Annotation::QuantileIsSkewed(_)
+                | Annotation::FractionWithoutNan(_)
+        )
     }
 
     /// The text without what is gathered over several.
@@ -72,6 +132,62 @@ impl Annotation {
             Annotation::ForcedMonotonicity { metric, .. } => {
                 format!("PromQL info: {REPAIRED}{}", for_metric(metric))
             }
+            native => {
+                format!("PromQL {}: {}", if native.is_info() { "info" } else { "warning" }, native.native())
+            }
+        }
+    }
+
+    /// What is remarked on native histograms.
+    fn native(&self) -> String {
+        let named = |text: &str, metric: &str| {
+            if metric.is_empty() { text.to_owned() } else { format!("{text} for metric name {metric:?}") }
+        };
+        match self {
+            Annotation::IncompatibleTypes { lhs, op, rhs } => {
+                format!("incompatible sample types encountered for binary operator {op:?}: {lhs} {op} {rhs}")
+            }
+            Annotation::IncompatibleBuckets { op } => {
+                format!("incompatible bucket layout encountered for binary operator {op}")
+            }
+            Annotation::MixedSamples(metric) => named("encountered a mix of histograms and floats", metric),
+            Annotation::MixedSamplesInAggregation => {
+                "encountered a mix of histograms and floats for aggregation".to_owned()
+            }
+            Annotation::MixedSchemas(metric) => named(
+                "vector contains a mix of histograms with exponential and custom buckets schemas",
+                metric,
+            ),
+            Annotation::MixedClassicNative(metric) => {
+                named("vector contains a mix of classic and native histograms", metric)
+            }
+            Annotation::NotCounter(metric) => {
+                format!("this native histogram metric is not a counter: {metric:?}")
+            }
+            Annotation::NotGauge(metric) => {
+                format!("this native histogram metric is not a gauge: {metric:?}")
+            }
+            Annotation::IgnoredInRange(metric) => {
+                named("ignored histograms in a range containing both floats and histograms", metric)
+            }
+            Annotation::IgnoredInAggregation(name) => format!("ignored histogram in {name} aggregation"),
+            Annotation::ConflictingResets(how) => {
+                format!("conflicting counter resets during histogram {}", how.as_str())
+            }
+            Annotation::BoundsReconciled(how) => {
+                format!("mismatched custom buckets were reconciled during {}", how.as_str())
+            }
+            Annotation::QuantileIsNan(metric) => {
+                named("input to histogram_quantile has NaN observations, result is NaN", metric)
+            }
+            Annotation::QuantileIsSkewed(metric) => {
+                named("input to histogram_quantile has NaN observations, result is skewed higher", metric)
+            }
+            Annotation::FractionWithoutNan(metric) => named(
+                "input to histogram_fraction has NaN observations, which are excluded from all fractions",
+                metric,
+            ),
+            _ => String::new(),
         }
     }
 }

@@ -218,6 +218,10 @@ pub enum BinaryOp {
     And,
     Or,
     Unless,
+    /// `</`: what a native histogram has up to a value.
+    TrimUpper,
+    /// `>/`: what it has above one.
+    TrimLower,
 }
 
 /// `lhs op bool on (labels) group_left (include) rhs`.

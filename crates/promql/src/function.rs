@@ -3,9 +3,9 @@
 use crate::ast::{Expr, Span, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::grid::{Grid, Node};
+use crate::eval::grid::{Grid, Node, Sample};
 use crate::eval::moment::Moment;
-use crate::eval::window::Window;
+use crate::eval::window::{NativeWindow, Window};
 
 /// A function of PromQL.
 #[derive(Debug)]
@@ -34,10 +34,31 @@ pub(crate) enum Implementation {
     Date(fn(Moment) -> f64),
     /// A number from the query's times, the time of evaluation in seconds and the arguments.
     Scalar(fn(&Grid, f64, &[f64]) -> f64),
-    /// From the samples of a series in a range; `ABSENT` is no sample. `counter`: needs the places of resets.
-    Range { call: fn(&mut Window) -> f64, counter: bool },
+    /// From the samples of a series in a range.
+    Range(RangeFunction),
     /// From the whole vector at all steps.
     Node(fn(&RunningQuery, &Call, Grid) -> Result<Node, Error>),
+}
+
+/// A function of the samples in a range.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RangeFunction {
+    /// From numbers; `ABSENT` is no sample.
+    pub(crate) call: fn(&mut Window) -> f64,
+    /// True if the function asks for the resets of a counter.
+    pub(crate) counter: bool,
+    pub(crate) native: OnHistograms,
+}
+
+/// What a function of a range does where histograms are among its samples.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnHistograms {
+    /// It leaves them out, with a remark if there are numbers too.
+    Ignores,
+    /// It looks at no value: `RangeFunction::call` is given places for them, and may return one.
+    Passes,
+    /// It knows them.
+    Takes(fn(&NativeWindow) -> Option<Sample>),
 }
 
 /// A call that is being evaluated.

@@ -1,10 +1,11 @@
 //! A parsed query and its evaluation as a whole.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rayon::prelude::*;
+use streamflow_histogram::unboxed;
 use streamflow_tsdb::{Db, Labels, Samples};
 
 use crate::annotations::Annotations;
@@ -124,11 +125,12 @@ fn instant_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
         Node::String(text) => Value::String(text),
         Node::Vector(rows) => {
             let samples = query.finish(rows)?.into_iter().filter(|row| !is_absent(row.values[0]));
-            Value::Vector(
-                samples
-                    .map(|row| VectorSample { labels: row.labels, timestamp: time_ms, value: row.values[0] })
-                    .collect(),
-            )
+            let sample = |row: Row| {
+                let histogram = row.values.histogram(0).cloned();
+                let value = if histogram.is_some() { f64::NAN } else { row.values[0] };
+                VectorSample { labels: row.labels, timestamp: time_ms, value, histogram }
+            };
+            Value::Vector(samples.map(sample).collect())
         }
     })
 }
@@ -145,7 +147,7 @@ fn range_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
                     let samples = Samples {
                         timestamps: grid.times().collect(),
                         values: scalars.iter(grid.steps).collect(),
-                        ..Samples::default()
+                        histograms: Vec::new(),
                     };
                     Ok(Value::Matrix(vec![RangeSeries { labels: Labels::default(), samples }]))
                 }
@@ -173,14 +175,24 @@ fn matrix(rows: Vec<Row>, grid: Grid) -> Value {
 }
 
 fn present(values: Values, times: &[i64]) -> Samples {
-    let mut values = values.into_cells();
+    let (mut values, histograms) = values.into_parts();
+    if !histograms.is_empty() {
+        let mut samples = Samples::default();
+        for (&time, &value) in times.iter().zip(&values).filter(|(_, value)| !is_absent(**value)) {
+            match unboxed(value).and_then(|place| histograms.get(place)) {
+                Some(histogram) => samples.push_histogram(time, Arc::clone(histogram)),
+                None => samples.push(time, value),
+            }
+        }
+        return samples;
+    }
     let count = values.iter().filter(|&&value| !is_absent(value)).count();
     if count == values.len() {
-        return Samples { timestamps: times.to_vec(), values, ..Samples::default() };
+        return Samples { timestamps: times.to_vec(), values, histograms };
     }
     let mut timestamps = Vec::with_capacity(count);
     timestamps
         .extend(times.iter().zip(&values).filter(|(_, value)| !is_absent(**value)).map(|(&time, _)| time));
     values.retain(|&value| !is_absent(value));
-    Samples { timestamps, values, ..Samples::default() }
+    Samples { timestamps, values, histograms }
 }

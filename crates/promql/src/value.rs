@@ -1,5 +1,8 @@
 //! The answer to a query.
 
+use std::sync::Arc;
+
+use streamflow_histogram::Histogram;
 use streamflow_tsdb::{Labels, Samples};
 
 /// The result of a query with the remarks on it.
@@ -44,8 +47,10 @@ pub struct VectorSample {
     pub labels: Labels,
     /// The time of evaluation, milliseconds since 1970.
     pub timestamp: i64,
-    /// The number.
+    /// The number; NaN where the sample is a histogram.
     pub value: f64,
+    /// The histogram, where it is one.
+    pub histogram: Option<Arc<Histogram>>,
 }
 
 /// A series of a matrix; never without samples.

@@ -60,9 +60,9 @@ fn scripts_of_prometheus() {
     for path in files {
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
         let report = script::run(&std::fs::read_to_string(&path).unwrap());
-        let (passed, failed, skipped) = (report.passed, report.failed.len(), report.skipped);
-        eprintln!("{file}: {passed} passed, {failed} failed, {skipped} skipped (native histograms)");
-        assert!(passed > 0 || file == "native_histograms.test", "{file}: nothing passed");
+        let (passed, failed) = (report.passed, report.failed.len());
+        eprintln!("{file}: {passed} passed, {failed} failed");
+        assert!(passed > 0, "{file}: nothing passed");
         for failure in report.failed {
             let case = format!("{file}:{}", failure.line);
             let excused = known.remove(&case).is_some() && !CORE.contains(&file.as_str());

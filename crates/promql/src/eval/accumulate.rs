@@ -3,8 +3,23 @@
 use crate::eval::grid::{ABSENT, is_absent};
 use crate::kahan::{self, Mean};
 
+/// What an aggregation does with histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// They are added up beside the numbers.
+    Sum,
+    /// As [`Native::Sum`], and divided by how many.
+    Average,
+    /// Each counts as a sample.
+    Counted,
+    /// They are left out, with a remark.
+    Ignored,
+}
+
 /// One group at one step.
 pub(crate) trait Accumulate: Clone + Send {
+    /// What becomes of histograms.
+    const NATIVE: Native;
     /// Before any sample.
     const EMPTY: Self;
     /// Takes a sample that is present.
@@ -20,6 +35,7 @@ pub(crate) struct Sum {
 }
 
 impl Accumulate for Sum {
+    const NATIVE: Native = Native::Sum;
     const EMPTY: Self = Self { sum: ABSENT, compensation: 0.0 };
 
     #[inline]
@@ -40,6 +56,7 @@ impl Accumulate for Sum {
 pub(crate) struct Average(Mean);
 
 impl Accumulate for Average {
+    const NATIVE: Native = Native::Average;
     const EMPTY: Self = Self(Mean::EMPTY);
 
     #[inline]
@@ -56,6 +73,7 @@ impl Accumulate for Average {
 pub(crate) struct Count(f64);
 
 impl Accumulate for Count {
+    const NATIVE: Native = Native::Counted;
     const EMPTY: Self = Self(0.0);
 
     #[inline]
@@ -72,6 +90,7 @@ impl Accumulate for Count {
 pub(crate) struct Group(f64);
 
 impl Accumulate for Group {
+    const NATIVE: Native = Native::Counted;
     const EMPTY: Self = Self(ABSENT);
 
     #[inline]
@@ -89,6 +108,7 @@ impl Accumulate for Group {
 pub(crate) struct Max(f64);
 
 impl Accumulate for Max {
+    const NATIVE: Native = Native::Ignored;
     const EMPTY: Self = Self(ABSENT);
 
     #[inline]
@@ -108,6 +128,7 @@ impl Accumulate for Max {
 pub(crate) struct Min(f64);
 
 impl Accumulate for Min {
+    const NATIVE: Native = Native::Ignored;
     const EMPTY: Self = Self(ABSENT);
 
     #[inline]
@@ -131,6 +152,7 @@ pub(crate) struct Variance {
 }
 
 impl Accumulate for Variance {
+    const NATIVE: Native = Native::Ignored;
     const EMPTY: Self = Self { count: 0.0, mean: 0.0, squares: 0.0 };
 
     #[inline]
@@ -156,6 +178,7 @@ impl Accumulate for Variance {
 pub(crate) struct Deviation(Variance);
 
 impl Accumulate for Deviation {
+    const NATIVE: Native = Native::Ignored;
     const EMPTY: Self = Self(Variance::EMPTY);
 
     #[inline]

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 
 use rayon::prelude::*;
+use streamflow_histogram::unboxed;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
 use crate::annotations::Annotation;
 use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::accumulate::{Accumulate, Average, Count, Deviation, Group, Max, Min, Sum, Variance};
+use crate::eval::accumulate::{
+    Accumulate, Average, Count, Deviation, Group, Max, Min, Native, Sum, Variance,
+};
 use crate::eval::analysis::unwrap_parens;
-use crate::eval::grid::{Grid, Row, Scalars, is_absent};
+use crate::eval::grid::{Column, Grid, Row, Scalars, is_absent};
+use crate::eval::native_groups::NativeGroups;
 use crate::eval::pipeline::{Pipeline, Scratch};
 use crate::eval::quantile::quantile;
 
@@ -102,19 +106,26 @@ impl RunningQuery<'_> {
         let cell_size = size_of::<A>().div_ceil(size_of::<f64>());
         let _charge = self.budget.take(groups.len().saturating_mul(grid.steps).saturating_mul(cell_size))?;
         let mut cells: Vec<Vec<A>> = vec![vec![A::EMPTY; grid.steps]; groups.len()];
+        let span = aggregate.expr.span;
+        let mut native = NativeGroups::new(A::NATIVE, span, groups.len(), grid.steps);
+        let name = aggregate.op.as_str();
         if pipeline.is_large() {
-            fold_in_chunks(&pipeline, &groups, &mut cells)?;
+            fold_in_chunks(&pipeline, &groups, &mut cells, |index, row| {
+                native.add_row(self, groups.of_row[index], row, (pipeline.heads[index].labels.name(), name));
+            })?;
         } else {
             let mut scratch = Scratch::default();
             let mut row = self.budget.values(grid.steps)?;
             for (index, &group) in groups.of_row.iter().enumerate() {
                 if pipeline.fill(index, &mut scratch, &mut row)? {
-                    add_row(&mut cells[group], &row);
+                    add_row(&mut cells[group], &row, row.has_histograms());
+                    native.add_row(self, group, &row, (pipeline.heads[index].labels.name(), name));
                 }
             }
         }
         self.group_rows(groups, grid, |group, values| {
             values.iter_mut().zip(&cells[group]).for_each(|(value, cell)| *value = cell.get());
+            native.finish(self, group, values);
         })
     }
 
@@ -123,12 +134,13 @@ impl RunningQuery<'_> {
         &self,
         groups: Groups,
         grid: Grid,
-        mut fill: impl FnMut(usize, &mut [f64]),
+        mut fill: impl FnMut(usize, &mut Column),
     ) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::with_capacity(groups.len());
         for (group, (labels, drop_name)) in groups.labels.into_iter().zip(groups.drop_name).enumerate() {
             let mut values = self.budget.values(grid.steps)?;
             fill(group, &mut values);
+            values.weigh()?;
             if values.any_present() {
                 rows.push(Row { labels, drop_name, values });
             }
@@ -138,7 +150,8 @@ impl RunningQuery<'_> {
 
     fn quantile(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         let (quantiles, span) = self.parameter(aggregate, grid)?;
-        let rows = self.rows(&aggregate.expr, grid)?;
+        let mut rows = self.rows(&aggregate.expr, grid)?;
+        self.ignore_histograms(&mut rows, aggregate);
         if !rows.is_empty() {
             self.note_invalid_quantiles(&quantiles, grid, span);
         }
@@ -162,6 +175,15 @@ impl RunningQuery<'_> {
         })
     }
 
+    /// Leaves numbers only.
+    pub(crate) fn ignore_histograms(&self, rows: &mut [Row], aggregate: &Aggregate) {
+        let mut any = false;
+        rows.iter_mut().for_each(|row| any |= row.values.keep_numbers());
+        if any {
+            self.annotate(Annotation::IgnoredInAggregation(aggregate.op.as_str()), aggregate.expr.span);
+        }
+    }
+
     /// Prometheus names the extremes only.
     fn note_invalid_quantiles(&self, quantiles: &Scalars, grid: Grid, span: Span) {
         let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -181,9 +203,10 @@ impl RunningQuery<'_> {
 }
 
 #[inline]
-fn add_row<A: Accumulate>(cells: &mut [A], values: &[f64]) {
+fn add_row<A: Accumulate>(cells: &mut [A], values: &[f64], has_histograms: bool) {
+    let skips = has_histograms && A::NATIVE != Native::Counted;
     for (cell, &value) in cells.iter_mut().zip(values) {
-        if !is_absent(value) {
+        if !(is_absent(value) || skips && unboxed(value).is_some()) {
             cell.add(value);
         }
     }
@@ -195,6 +218,7 @@ fn fold_in_chunks<A: Accumulate>(
     pipeline: &Pipeline,
     groups: &Groups,
     cells: &mut [Vec<A>],
+    mut native: impl FnMut(usize, &Column),
 ) -> Result<(), Error> {
     let steps = pipeline.grid.steps;
     let parts = rayon::current_num_threads().clamp(1, steps.max(1));
@@ -211,7 +235,7 @@ fn fold_in_chunks<A: Accumulate>(
     let rows = pipeline.heads.len();
     let chunk_rows = (CHUNK_CELLS / steps.max(1)).clamp(2, 1024).min(rows.max(1));
     let _charge = pipeline.query.budget.take(chunk_rows.saturating_mul(steps))?;
-    let mut buffers = vec![vec![0.0; steps]; chunk_rows];
+    let mut buffers = vec![Column::absent(steps); chunk_rows];
     for start in (0..rows).step_by(chunk_rows) {
         let count = chunk_rows.min(rows - start);
         let present: Vec<bool> = buffers[..count]
@@ -226,10 +250,13 @@ fn fold_in_chunks<A: Accumulate>(
             let to = (from + part_steps).min(steps);
             for (offset, buffer) in buffers[..count].iter().enumerate() {
                 if present[offset] {
-                    add_row(block[groups.of_row[start + offset]], &buffer[from..to]);
+                    let cells = &mut block[groups.of_row[start + offset]];
+                    add_row(cells, &buffer[from..to], buffer.has_histograms());
                 }
             }
         });
+        let rows = buffers[..count].iter().enumerate().filter(|(offset, _)| present[*offset]);
+        rows.for_each(|(offset, buffer)| native(start + offset, buffer));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What is known of every node of an expression before it is evaluated.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::ast::{Expr, ExprKind, ValueType};
+use crate::ast::{BinaryOp, Expr, ExprKind, ValueType, VectorSelector};
 
 /// Facts about the nodes of one expression. They are found in one pass without recursion, because chains of
 /// operators are as deep as they are long.
@@ -11,6 +11,8 @@ pub(crate) struct Analysis {
     facts: HashMap<usize, Facts>,
     /// How deep the evaluation recurses; the left side of an operator does not count.
     pub(crate) depth: usize,
+    /// Selectors of which only counts and sums of histograms are wanted, by address.
+    finds_resets: HashSet<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -45,7 +47,11 @@ impl Analysis {
             before_children.push(expr);
             open.extend(children(expr));
         }
-        let mut analysis = Self { facts: HashMap::with_capacity(before_children.len()), depth: 0 };
+        let mut analysis = Self {
+            facts: HashMap::with_capacity(before_children.len()),
+            depth: 0,
+            finds_resets: selectors_of_statistics(root),
+        };
         for &expr in before_children.iter().rev() {
             let facts = analysis.facts_of(expr);
             analysis.facts.insert(address(expr), facts);
@@ -61,6 +67,12 @@ impl Analysis {
 
     pub(crate) fn value_type(&self, expr: &Expr) -> ValueType {
         self.fact(expr).value_type
+    }
+
+    /// Tells whether counter resets are found while the selector's histograms are read. Prometheus does so where only
+    /// their counts and sums are asked for, and remarks on sums in which a reset and none meet.
+    pub(crate) fn finds_resets(&self, selector: &VectorSelector) -> bool {
+        self.finds_resets.contains(&std::ptr::from_ref(selector).addr())
     }
 
     pub(crate) fn is_invariant(&self, expr: &Expr) -> bool {
@@ -91,6 +103,33 @@ impl Analysis {
         };
         Facts { value_type, invariant, depth }
     }
+}
+
+/// The selectors that `histogram_count` and its like read, unless a subquery, or a function of whole histograms, stands
+/// between.
+fn selectors_of_statistics(root: &Expr) -> HashSet<usize> {
+    let mut found = HashSet::new();
+    let mut open = vec![(root, false)];
+    while let Some((expr, statistics)) = open.pop() {
+        let within = match &expr.kind {
+            ExprKind::Vector(selector) | ExprKind::Matrix { selector, .. } if statistics => {
+                found.insert(std::ptr::from_ref(selector).addr());
+                false
+            }
+            ExprKind::Subquery(_) => false,
+            ExprKind::Call { function, .. } => match function.name {
+                "histogram_count" | "histogram_sum" | "histogram_avg" => true,
+                name if name.starts_with("histogram_") => false,
+                _ => statistics,
+            },
+            ExprKind::Binary(binary) => {
+                statistics && !matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
+            }
+            _ => statistics,
+        };
+        open.extend(children(expr).map(|child| (child, within)));
+    }
+    found
 }
 
 fn address(expr: &Expr) -> usize {

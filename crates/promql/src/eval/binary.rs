@@ -1,9 +1,12 @@
 //! ArithmeticOp and comparisons.
 
+use streamflow_histogram::Keep;
+
 use crate::ast::{Binary, BinaryOp};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent, merge_same_labels};
+use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, merge_same_labels};
+use crate::eval::stage::{Operand, Stage};
 
 /// `+ - * / % ^ atan2`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,51 @@ impl ComparisonOp {
     }
 }
 
+/// Any operator but those of sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Arithmetic(ArithmeticOp),
+    /// True if the truth itself is the value.
+    Comparison(ComparisonOp, bool),
+    /// For histograms only.
+    Trim(Keep),
+}
+
+impl Operator {
+    /// # Errors
+    /// For an operator of sets.
+    pub(crate) fn of(op: BinaryOp, return_bool: bool) -> Result<Self, Error> {
+        Ok(match op {
+            BinaryOp::TrimUpper => Operator::Trim(Keep::Below),
+            BinaryOp::TrimLower => Operator::Trim(Keep::Above),
+            _ => match ArithmeticOp::of(op) {
+                Some(arithmetic) => Operator::Arithmetic(arithmetic),
+                None => Operator::Comparison(ComparisonOp::of(op)?, return_bool),
+            },
+        })
+    }
+
+    /// The value for two numbers, `kept` where a comparison holds.
+    #[inline]
+    pub(crate) fn numbers(self, lhs: f64, rhs: f64, kept: f64) -> f64 {
+        match self {
+            Operator::Arithmetic(arithmetic) => arithmetic.apply(lhs, rhs),
+            Operator::Comparison(comparison, return_bool) => comparison.select(lhs, rhs, kept, return_bool),
+            Operator::Trim(_) => ABSENT,
+        }
+    }
+
+    /// Tells whether the result is still the metric that it was.
+    pub(crate) fn keeps_name(self) -> bool {
+        matches!(self, Operator::Comparison(_, false) | Operator::Trim(_))
+    }
+
+    /// Tells whether numbers alone can be operands, so that nothing needs to be said.
+    pub(crate) fn takes_numbers(self) -> bool {
+        !matches!(self, Operator::Trim(_))
+    }
+}
+
 impl RunningQuery<'_> {
     /// One operator between two values.
     pub(crate) fn binary(&self, binary: &Binary, lhs: Node, rhs: Node, grid: Grid) -> Result<Node, Error> {
@@ -125,24 +173,18 @@ impl RunningQuery<'_> {
         scalars: &Scalars,
         scalar_is_left: bool,
     ) -> Result<Vec<Row>, Error> {
-        let arithmetic = ArithmeticOp::of(binary.op);
-        let comparison = if arithmetic.is_none() { Some(ComparisonOp::of(binary.op)?) } else { None };
+        let operator = Operator::of(binary.op, binary.return_bool)?;
+        let stage = Stage::Operator {
+            op: binary.op,
+            operator,
+            operand: Operand { scalars: scalars.clone(), is_left: scalar_is_left },
+            span: binary.lhs.span,
+        };
         for row in &mut rows {
             self.check()?;
-            for (step, cell) in row.values.iter_mut().enumerate() {
-                if is_absent(*cell) {
-                    continue;
-                }
-                let (value, scalar) = (*cell, scalars.at(step));
-                let (lhs, rhs) = if scalar_is_left { (scalar, value) } else { (value, scalar) };
-                *cell = match (arithmetic, comparison) {
-                    (Some(arithmetic), _) => arithmetic.apply(lhs, rhs),
-                    // Whatever the side, it is the vector's value that is kept.
-                    (None, Some(comparison)) => comparison.select(lhs, rhs, value, binary.return_bool),
-                    (None, None) => ABSENT,
-                };
-            }
-            if arithmetic.is_some() || binary.return_bool {
+            stage.apply(self, &mut Vec::new(), &mut row.values);
+            row.values.weigh()?;
+            if !operator.keeps_name() {
                 (row.labels, row.drop_name) = self.dropped_name(&row.labels);
             }
         }
@@ -152,6 +194,12 @@ impl RunningQuery<'_> {
 }
 
 fn scalar_binary(op: BinaryOp, lhs: &Scalars, rhs: &Scalars, grid: Grid) -> Result<Scalars, Error> {
+    if let BinaryOp::TrimUpper | BinaryOp::TrimLower = op {
+        return Err(Error::Execution(format!(
+            "operator {:?} not allowed for Scalar operations",
+            op.as_str()
+        )));
+    }
     let apply: Box<dyn Fn(f64, f64) -> f64> = match ArithmeticOp::of(op) {
         Some(arithmetic) => Box::new(move |lhs, rhs| arithmetic.apply(lhs, rhs)),
         None => {
@@ -168,6 +216,7 @@ fn scalar_binary(op: BinaryOp, lhs: &Scalars, rhs: &Scalars, grid: Grid) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::grid::is_absent;
 
     #[test]
     fn operators() {

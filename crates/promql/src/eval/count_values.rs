@@ -33,7 +33,11 @@ impl RunningQuery<'_> {
                 let index = match known.get(&value.to_bits()) {
                     Some(&index) => index,
                     None => {
-                        let labelled = row.labels.with(label, &fixed(value, None));
+                        let text = match row.values.histogram(step) {
+                            Some(histogram) => histogram.to_string(),
+                            None => fixed(value, None),
+                        };
+                        let labelled = row.labels.with(label, &text);
                         let group = group_labels(&labelled, aggregate.without, &names);
                         let index = match place.get(&group) {
                             Some(&index) => index,

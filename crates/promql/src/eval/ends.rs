@@ -1,7 +1,14 @@
 //! The values at the bounds of an extended range (`anchored`, `smoothed`).
 
+use std::sync::Arc;
+
+use streamflow_histogram::{Histogram, MixedSchemas, ResetHint};
+
+use crate::annotations::Annotation;
 use crate::ast::Extended;
-use crate::eval::window::Window;
+use crate::eval::grid::Sample;
+use crate::eval::selector::Smoothing;
+use crate::eval::window::{History, NativeWindow, Window};
 
 /// How a value that falls is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,20 +23,24 @@ pub(crate) enum MetricKind {
 pub(crate) struct Ends {
     pub(crate) first: usize,
     pub(crate) last: usize,
-    smoothed: bool,
+    pub(crate) smoothed: bool,
 }
 
 impl Ends {
     /// `None` where no sample lies after the start, or, smoothed, none up to the end.
     pub(crate) fn find(window: &Window) -> Option<Self> {
-        let times = window.times;
+        Self::among(window.times, (window.start, window.end), window.extended)
+    }
+
+    /// As [`Ends::find`], among these times.
+    pub(crate) fn among(times: &[i64], (start, end): (i64, i64), extended: Option<Extended>) -> Option<Self> {
         let mut last = times.len().checked_sub(1)?;
-        let smoothed = window.extended == Some(Extended::Smoothed);
-        let first = times[..last].partition_point(|&time| time <= window.start).saturating_sub(1);
+        let smoothed = extended == Some(Extended::Smoothed);
+        let first = times[..last].partition_point(|&time| time <= start).saturating_sub(1);
         if smoothed {
-            last = times[..last].partition_point(|&time| time < window.end);
+            last = times[..last].partition_point(|&time| time < end);
         }
-        let outside = times[last] <= window.start || (smoothed && times[first] > window.end);
+        let outside = times[last] <= start || (smoothed && times[first] > end);
         (!outside).then_some(Self { first, last, smoothed })
     }
 
@@ -47,6 +58,76 @@ impl Ends {
             return interpolate(times, values, self.last - 1, window.end, kind);
         }
         values[self.last]
+    }
+}
+
+impl<'a> NativeWindow<'a> {
+    /// The histogram at `time` on the line from the one at a place to the next; a counter that was reset begins at zero.
+    ///
+    /// # Errors
+    /// When the two have nothing in common. Where either is no histogram it is as if it were empty.
+    pub(crate) fn interpolated(
+        &self,
+        (place, time): (usize, i64),
+        kind: MetricKind,
+    ) -> Result<Histogram, MixedSchemas> {
+        let (Some(before), Some(after)) = (self.histogram(place), self.histogram(place + 1)) else {
+            return Ok(Histogram::default());
+        };
+        let (from, to) = (self.times[place], self.times[place + 1]);
+        let share = (time - from) as f64 / (to - from) as f64;
+        if before.has_custom_bounds() != after.has_custom_bounds() {
+            return Err(MixedSchemas);
+        }
+        if kind == MetricKind::Counter && after.fell_since(before) {
+            return Ok(after.times(share));
+        }
+        let rise = after.minus(before)?.0;
+        Ok(Histogram { reset: before.reset, ..before.plus(&rise.times(share))?.0 })
+    }
+
+    /// The sample at a time of a smoothed selector, where `after` is the first place that is not before it.
+    pub(crate) fn smoothed_at(&self, after: usize, time: i64) -> Option<Sample> {
+        let histograms = self.only_histograms()?;
+        if histograms.get(after).is_some() && self.times[after] == time {
+            return Some(Sample::Histogram(Arc::clone(histograms[after])));
+        }
+        let before = after.checked_sub(1)?;
+        if after == histograms.len() {
+            return Some(Sample::Histogram(Arc::clone(histograms[before])));
+        }
+        let gauge =
+            histograms[before].reset == ResetHint::Gauge && histograms[after].reset == ResetHint::Gauge;
+        let kind = if gauge { MetricKind::Gauge } else { MetricKind::Counter };
+        match self.interpolated((before, time), kind) {
+            Ok(histogram) => Some(Sample::Histogram(Arc::new(histogram))),
+            Err(MixedSchemas) => {
+                self.remark(Annotation::MixedSchemas(self.metric.to_owned()));
+                None
+            }
+        }
+    }
+}
+
+impl<'q> Smoothing<'q> {
+    pub(crate) fn window<'a>(
+        &'a self,
+        history: &'a History,
+        (times, values): (&'a [i64], &'a [f64]),
+        time: i64,
+    ) -> NativeWindow<'a> {
+        NativeWindow {
+            query: self.query,
+            metric: self.metric,
+            span: self.span,
+            times,
+            values,
+            histograms: &history.histograms,
+            trusts_hints: history.trusts_hints,
+            start: time,
+            end: time,
+            extended: Some(Extended::Smoothed),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use streamflow_histogram::{Histogram, boxed, unboxed};
 use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
 
 use crate::error::Error;
@@ -94,7 +95,7 @@ impl Budget {
     /// Room for one series: all absent.
     pub(crate) fn values(self: &Arc<Self>, steps: usize) -> Result<Values, Error> {
         let charge = self.take(steps)?;
-        Ok(Values { cells: vec![ABSENT; steps], _charge: charge })
+        Ok(Values { column: Column::absent(steps), charge })
     }
 }
 
@@ -115,35 +116,190 @@ impl Drop for Charge {
     }
 }
 
-/// The value of one series at every step of a grid, [`ABSENT`] where it has none.
-#[derive(Debug)]
-pub(crate) struct Values {
-    cells: Vec<f64>,
-    _charge: Charge,
+/// A sample of a vector.
+#[derive(Debug, Clone)]
+pub(crate) enum Sample {
+    Number(f64),
+    Histogram(Arc<Histogram>),
 }
 
-impl Deref for Values {
+/// One cell a step, [`ABSENT`] where there is no sample. A histogram stands in a list beside the cells; its cell is a
+/// boxed place in that list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Column {
+    cells: Vec<f64>,
+    histograms: Vec<Arc<Histogram>>,
+}
+
+impl Deref for Column {
     type Target = [f64];
     fn deref(&self) -> &[f64] {
         &self.cells
     }
 }
 
-impl DerefMut for Values {
+impl DerefMut for Column {
     fn deref_mut(&mut self) -> &mut [f64] {
         &mut self.cells
     }
 }
 
-impl Values {
-    /// The cells, no longer counted as held.
-    pub(crate) fn into_cells(self) -> Vec<f64> {
-        self.cells
+impl Column {
+    pub(crate) fn absent(steps: usize) -> Self {
+        Self { cells: vec![ABSENT; steps], histograms: Vec::new() }
+    }
+
+    /// Tells whether a cell may be a histogram: where not, all of them are numbers or absent.
+    #[inline]
+    pub(crate) fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty()
+    }
+
+    /// Forgets the histograms; the cells are to be written anew.
+    pub(crate) fn clear_histograms(&mut self) {
+        self.histograms.clear();
+    }
+
+    /// The histogram of a step.
+    #[inline]
+    pub(crate) fn histogram(&self, step: usize) -> Option<&Arc<Histogram>> {
+        unboxed(self.cells[step]).and_then(|place| self.histograms.get(place))
+    }
+
+    /// The sample of a step.
+    pub(crate) fn sample(&self, step: usize) -> Option<Sample> {
+        let value = self.cells[step];
+        if is_absent(value) {
+            return None;
+        }
+        Some(self.histogram(step).map_or(Sample::Number(value), |found| Sample::Histogram(Arc::clone(found))))
+    }
+
+    /// Puts a sample, or none, at a step.
+    pub(crate) fn put(&mut self, step: usize, sample: Option<Sample>) {
+        self.cells[step] = match sample {
+            None => ABSENT,
+            Some(Sample::Number(value)) => value,
+            Some(Sample::Histogram(histogram)) => {
+                // Places have 32 bits; a query holds far fewer samples.
+                let place = boxed(self.histograms.len() as u32);
+                self.histograms.push(histogram);
+                place
+            }
+        };
+    }
+
+    /// Calls `map` for each sample with its step.
+    pub(crate) fn map_samples(&mut self, mut map: impl FnMut(usize, Sample) -> Option<Sample>) {
+        let before = self.clone();
+        self.histograms.clear();
+        for step in 0..before.len() {
+            if let Some(sample) = before.sample(step) {
+                self.put(step, map(step, sample));
+            }
+        }
+    }
+
+    /// Leaves numbers only; tells whether there was anything else.
+    pub(crate) fn keep_numbers(&mut self) -> bool {
+        let any = self.has_histograms();
+        if any {
+            self.cells.iter_mut().filter(|cell| unboxed(**cell).is_some()).for_each(|cell| *cell = ABSENT);
+            self.histograms.clear();
+        }
+        any
+    }
+
+    /// The histograms that cells name.
+    pub(crate) fn list(&self) -> &Vec<Arc<Histogram>> {
+        &self.histograms
+    }
+
+    /// Replaces places in a list of others by places in its own.
+    pub(crate) fn adopt(&mut self, list: &[Arc<Histogram>]) {
+        if list.is_empty() {
+            return;
+        }
+        let mut last = None;
+        for cell in &mut self.cells {
+            let Some(place) = unboxed(*cell) else { continue };
+            let known = last.filter(|&(known, _)| known == place);
+            let own = known.map_or_else(|| boxed(self.histograms.len() as u32), |(_, own)| own);
+            match (known, list.get(place)) {
+                (Some(_), _) => {}
+                (None, Some(histogram)) => self.histograms.push(Arc::clone(histogram)),
+                (None, None) => {
+                    *cell = ABSENT;
+                    continue;
+                }
+            }
+            last = Some((place, own));
+            *cell = own;
+        }
+    }
+
+    /// Takes over another column's cells.
+    pub(crate) fn copy_from(&mut self, other: &Column) {
+        self.cells.copy_from_slice(&other.cells);
+        self.histograms.clone_from(&other.histograms);
     }
 
     pub(crate) fn any_present(&self) -> bool {
         self.cells.iter().any(|&value| !is_absent(value))
     }
+
+    /// The histograms of the cells from `first` on that are such, with their steps.
+    pub(crate) fn native(&self) -> impl Iterator<Item = (usize, &Arc<Histogram>)> {
+        let steps = if self.has_histograms() { self.cells.len() } else { 0 };
+        (0..steps).filter_map(|step| Some((step, self.histogram(step)?)))
+    }
+}
+
+/// The samples of one series at every step of a grid.
+#[derive(Debug)]
+pub(crate) struct Values {
+    column: Column,
+    charge: Charge,
+}
+
+impl Deref for Values {
+    type Target = Column;
+    fn deref(&self) -> &Column {
+        &self.column
+    }
+}
+
+impl DerefMut for Values {
+    fn deref_mut(&mut self) -> &mut Column {
+        &mut self.column
+    }
+}
+
+impl Values {
+    /// The cells and the histograms that they name, no longer counted as held.
+    pub(crate) fn into_parts(self) -> (Vec<f64>, Vec<Arc<Histogram>>) {
+        (self.column.cells, self.column.histograms)
+    }
+
+    /// Counts the histograms as held: one as much as four buckets.
+    ///
+    /// # Errors
+    /// When fewer samples are left.
+    pub(crate) fn weigh(&mut self) -> Result<(), Error> {
+        if !self.has_histograms() {
+            return Ok(());
+        }
+        let samples = self.column.histograms.iter().map(|histogram| weight(histogram)).sum();
+        let mut more = self.charge.budget.take(samples)?;
+        self.charge.samples += std::mem::take(&mut more.samples);
+        Ok(())
+    }
+}
+
+/// How many samples take as much memory, of 16 bytes each.
+fn weight(histogram: &Histogram) -> usize {
+    let buckets = histogram.positive.indices.len() + histogram.negative.indices.len();
+    (size_of::<Histogram>() + 12 * buckets + 8 * histogram.custom_bounds.len()) / 16
 }
 
 /// A series of a vector at every step.
@@ -203,15 +359,15 @@ pub(crate) fn merge_same_labels(rows: Vec<Row>) -> Result<Vec<Row>, Error> {
                 merged.push(row);
             }
             Entry::Occupied(index) => {
-                let index = *index.get();
-                for (into, &value) in merged[index].values.iter_mut().zip(row.values.iter()) {
-                    if is_absent(value) {
+                let into = &mut merged[*index.get()].values;
+                for step in 0..row.values.len() {
+                    if is_absent(row.values[step]) {
                         continue;
                     }
-                    if !is_absent(*into) {
+                    if !is_absent(into[step]) {
                         return Err(same_labelset());
                     }
-                    *into = value;
+                    into.put(step, row.values.sample(step));
                 }
             }
         }
@@ -260,7 +416,7 @@ mod tests {
         };
         let merged = merge_same_labels(vec![row([1.0, ABSENT]), row([ABSENT, 2.0])]).unwrap();
         assert_eq!(merged.len(), 1);
-        assert_eq!(&*merged[0].values, [1.0, 2.0]);
+        assert_eq!(**merged[0].values, [1.0, 2.0]);
         assert_eq!(
             merge_same_labels(vec![row([1.0, ABSENT]), row([3.0, 2.0])]).unwrap_err(),
             same_labelset()

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
-use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
+use crate::ast::{Binary, BinaryOp, Cardinality, Matching, Span};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::binary::{ArithmeticOp, ComparisonOp};
-use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels};
+use crate::eval::binary::{ArithmeticOp, Operator};
+use crate::eval::grid::{Grid, METADATA, Row, Sample, Values, is_absent, merge_same_labels};
+use crate::eval::native::between;
 
 /// Numbers the label sets that a matching tells apart.
 pub(crate) struct Signatures<'m> {
@@ -75,6 +76,8 @@ impl Side {
 struct Join<'q> {
     query: &'q RunningQuery<'q>,
     op: BinaryOp,
+    operator: Operator,
+    span: Span,
     return_bool: bool,
     matching: &'q Matching,
     swapped: bool,
@@ -115,6 +118,8 @@ impl RunningQuery<'_> {
         let join = Join {
             query: self,
             op: binary.op,
+            operator: Operator::of(binary.op, binary.return_bool)?,
+            span: binary.lhs.span,
             return_bool: binary.return_bool,
             matching,
             swapped,
@@ -217,6 +222,10 @@ impl Join<'_> {
     /// The result of two series where both have samples.
     fn pair(&self, many: &Row, one: &Row) -> Result<Option<Row>, Error> {
         let labels = self.result_labels(&many.labels, &one.labels);
+        if many.values.has_histograms() || one.values.has_histograms() || !self.operator.takes_numbers() {
+            return self
+                .native_row(labels, |step| Some((many.values.sample(step)?, one.values.sample(step)?)));
+        }
         self.row(labels, |step| {
             let (many, one) = (many.values[step], one.values[step]);
             (!is_absent(many) && !is_absent(one)).then_some((many, one))
@@ -228,9 +237,15 @@ impl Join<'_> {
         let (_, Some(fill)) = self.fills() else { return Ok(None) };
         let many = &self.many.rows[many];
         let labels = self.result_labels(&many.labels, &match_labels(&many.labels, self.matching));
+        let alone = |step: usize| partners.iter().all(|&one| is_absent(self.one.rows[one].values[step]));
+        if many.values.has_histograms() || !self.operator.takes_numbers() {
+            return self.native_row(labels, |step| {
+                let many = many.values.sample(step).filter(|_| alone(step))?;
+                Some((many, Sample::Number(fill)))
+            });
+        }
         self.row(labels, |step| {
-            let alone = partners.iter().all(|&one| is_absent(self.one.rows[one].values[step]));
-            (alone && !is_absent(many.values[step])).then_some((many.values[step], fill))
+            (alone(step) && !is_absent(many.values[step])).then_some((many.values[step], fill))
         })
     }
 
@@ -240,9 +255,15 @@ impl Join<'_> {
         let members = &self.many.members[self.one.signatures[one]];
         let one = &self.one.rows[one];
         let labels = self.result_labels(&match_labels(&one.labels, self.matching), &one.labels);
+        let alone = |step: usize| members.iter().all(|&many| is_absent(self.many.rows[many].values[step]));
+        if one.values.has_histograms() || !self.operator.takes_numbers() {
+            return self.native_row(labels, |step| {
+                let one = one.values.sample(step).filter(|_| alone(step))?;
+                Some((Sample::Number(fill), one))
+            });
+        }
         self.row(labels, |step| {
-            let alone = members.iter().all(|&many| is_absent(self.many.rows[many].values[step]));
-            (alone && !is_absent(one.values[step])).then_some((fill, one.values[step]))
+            (alone(step) && !is_absent(one.values[step])).then_some((fill, one.values[step]))
         })
     }
 
@@ -253,25 +274,36 @@ impl Join<'_> {
         operands: impl Fn(usize) -> Option<(f64, f64)>,
     ) -> Result<Option<Row>, Error> {
         let mut values = self.query.budget.values(self.grid.steps)?;
-        let arithmetic = ArithmeticOp::of(self.op);
-        let comparison = if arithmetic.is_none() { Some(ComparisonOp::of(self.op)?) } else { None };
         let mut any = false;
         for (step, cell) in values.iter_mut().enumerate() {
             let Some((many, one)) = operands(step) else { continue };
             let (lhs, rhs) = if self.swapped { (one, many) } else { (many, one) };
-            if let Some(arithmetic) = arithmetic {
-                *cell = arithmetic.apply(lhs, rhs);
-            } else if let Some(comparison) = comparison {
-                *cell = comparison.select(lhs, rhs, lhs, self.return_bool);
-            }
+            *cell = self.operator.numbers(lhs, rhs, lhs);
             any |= !is_absent(*cell);
         }
-        if !any {
-            return Ok(None);
+        Ok(any.then(|| self.named(labels, values)))
+    }
+
+    /// As [`Join::row`], with histograms among the operands.
+    fn native_row(
+        &self,
+        labels: Labels,
+        operands: impl Fn(usize) -> Option<(Sample, Sample)>,
+    ) -> Result<Option<Row>, Error> {
+        let mut values = self.query.budget.values(self.grid.steps)?;
+        for step in 0..self.grid.steps {
+            let Some((many, one)) = operands(step) else { continue };
+            let (lhs, rhs) = if self.swapped { (&one, &many) } else { (&many, &one) };
+            values.put(step, between(self.query, (self.op, self.operator, self.span), lhs, rhs, false));
         }
+        values.weigh()?;
+        Ok(values.any_present().then(|| self.named(labels, values)))
+    }
+
+    fn named(&self, labels: Labels, values: Values) -> Row {
         let (labels, drop_name) =
             if self.return_bool { self.query.dropped_name(&labels) } else { (labels, false) };
-        Ok(Some(Row { labels, drop_name, values }))
+        Row { labels, drop_name, values }
     }
 
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {

@@ -10,6 +10,8 @@ pub(crate) mod ends;
 pub(crate) mod grid;
 pub(crate) mod matching;
 pub(crate) mod moment;
+pub(crate) mod native;
+pub(crate) mod native_groups;
 pub(crate) mod pick;
 pub(crate) mod pipeline;
 pub(crate) mod quantile;
@@ -31,7 +33,7 @@ use crate::error::Error;
 use crate::function::{Call, Implementation};
 use crate::options::{EngineOptions, Stop, StopReason};
 use analysis::{Analysis, unwrap_parens};
-use grid::{Budget, Grid, METADATA, Node, Row, Scalars, merge_same_labels};
+use grid::{Budget, Grid, METADATA, Node, Row, Sample, Scalars, merge_same_labels};
 use moment::Moment;
 
 /// One running query.
@@ -147,7 +149,11 @@ impl RunningQuery<'_> {
         let Node::Vector(rows) = node else { return Ok(node.into_constant()) };
         let rows = rows.into_iter().map(|row| {
             let mut values = self.budget.values(steps)?;
-            values.fill(row.values[0]);
+            let first = row.values.sample(0);
+            match &first {
+                Some(Sample::Histogram(_)) => (0..steps).for_each(|step| values.put(step, first.clone())),
+                _ => values.fill(row.values[0]),
+            }
             Ok(Row { labels: row.labels, drop_name: row.drop_name, values })
         });
         Ok(Node::Vector(rows.collect::<Result<_, Error>>()?))

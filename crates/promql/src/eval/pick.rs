@@ -39,6 +39,9 @@ impl RunningQuery<'_> {
         if nothing {
             return Ok(Vec::new());
         }
+        if matches!(aggregate.op, AggregateOp::Topk | AggregateOp::Bottomk) {
+            self.ignore_histograms(&mut rows, aggregate);
+        }
         let heads = rows.iter().map(|row| (&row.labels, row.drop_name));
         let groups = Groups::of(heads, aggregate.without, &aggregate.grouping);
         let offsets: Vec<f64> = match aggregate.op {

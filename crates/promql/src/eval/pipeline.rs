@@ -6,12 +6,12 @@
 use rayon::prelude::*;
 use streamflow_tsdb::{METRIC_NAME, Samples, Series};
 
-use crate::ast::{Expr, ExprKind, Extended, VectorSelector};
+use crate::ast::{Expr, ExprKind, Extended, Span, VectorSelector};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::grid::{Grid, METADATA, Row, is_absent, merge_same_labels, same_labelset};
-use crate::eval::selector::{Reading, Take, read_instant, read_smoothed, without_stale};
-use crate::eval::source::{Head, RowSource, heads_of};
+use crate::eval::grid::{Column, Grid, METADATA, Row, merge_same_labels, same_labelset};
+use crate::eval::selector::{Reading, Smoothing, Take, read_instant, read_smoothed, without_stale};
+use crate::eval::source::{Head, RangeSamples, RowSource, heads_of};
 use crate::eval::stage::Stage;
 use crate::eval::window::History;
 use crate::function::{Call, Implementation};
@@ -64,14 +64,12 @@ impl RunningQuery<'_> {
     fn source<'q>(&'q self, expr: &Expr, grid: Grid) -> Result<Pipeline<'q>, Error> {
         if !self.is_constant_over(expr, grid) {
             match &expr.kind {
-                ExprKind::Vector(selector) => return self.instant_source(selector, grid, Take::Value),
+                ExprKind::Vector(selector) => {
+                    return self.instant_source((selector, expr.span), grid, Take::Value);
+                }
                 ExprKind::Call { function, args } => {
-                    if let Implementation::Range { call, counter } = function.implementation {
-                        return self.range_source(
-                            &Call { function, args, span: expr.span },
-                            (call, counter),
-                            grid,
-                        );
+                    if let Implementation::Range(range) = &function.implementation {
+                        return self.range_source(&Call { function, args, span: expr.span }, *range, grid);
                     }
                 }
                 _ => {}
@@ -97,17 +95,17 @@ impl RunningQuery<'_> {
     /// The samples of a selector, or their times.
     pub(crate) fn instant_source<'q>(
         &'q self,
-        selector: &VectorSelector,
+        (selector, span): (&VectorSelector, Span),
         grid: Grid,
         take: Take,
     ) -> Result<Pipeline<'q>, Error> {
-        self.instant_source_at(selector, self.reading(&selector.modifiers)?, grid, take)
+        self.instant_source_at((selector, span), self.reading(&selector.modifiers)?, grid, take)
     }
 
     /// As [`RunningQuery::instant_source`], reading at other times than the selector says.
     pub(crate) fn instant_source_at<'q>(
         &'q self,
-        selector: &VectorSelector,
+        (selector, span): (&VectorSelector, Span),
         reading: Reading,
         grid: Grid,
         take: Take,
@@ -118,7 +116,8 @@ impl RunningQuery<'_> {
         let (first, last) = (reading.time(grid.start_ms), reading.time(grid.last()));
         let series = self.select(selector, first.saturating_sub(lookback), last.saturating_add(after))?;
         let heads = heads_of(series.iter().map(Series::labels));
-        let source = RowSource::Instant { series, reading, take, smoothed };
+        let finds_resets = self.analysis.finds_resets(selector);
+        let source = RowSource::Instant { series, reading, take, smoothed, finds_resets, span };
         Ok(Pipeline::new(self, grid, source, heads))
     }
 }
@@ -154,9 +153,9 @@ impl<'q> Pipeline<'q> {
         self.stages.push(stage);
     }
 
-    fn apply_stages(&self, scratch: &mut Scratch, values: &mut [f64]) {
+    fn apply_stages(&self, scratch: &mut Scratch, values: &mut Column) {
         for stage in &self.stages {
-            stage.apply(&mut scratch.params, values);
+            stage.apply(self.query, &mut scratch.params, values);
         }
     }
 
@@ -196,6 +195,7 @@ impl<'q> Pipeline<'q> {
         for (row, head) in rows.iter_mut().zip(&self.heads) {
             self.query.check()?;
             self.apply_stages(&mut scratch, &mut row.values);
+            row.values.weigh()?;
             row.labels = head.labels.clone();
             row.drop_name = head.drop_name;
         }
@@ -207,6 +207,7 @@ impl<'q> Pipeline<'q> {
         let make = |scratch: &mut Scratch, index: usize| -> Result<Option<Row>, Error> {
             let mut values = self.query.budget.values(self.grid.steps)?;
             let present = self.fill(index, scratch, &mut values)?;
+            values.weigh()?;
             let head = &self.heads[index];
             Ok(present.then(|| Row { labels: head.labels.clone(), drop_name: head.drop_name, values }))
         };
@@ -222,27 +223,34 @@ impl<'q> Pipeline<'q> {
     }
 
     /// Computes row `index` into `out`, one cell a step. Says whether any is present.
-    pub(crate) fn fill(&self, index: usize, scratch: &mut Scratch, out: &mut [f64]) -> Result<bool, Error> {
+    pub(crate) fn fill(&self, index: usize, scratch: &mut Scratch, out: &mut Column) -> Result<bool, Error> {
         self.query.check()?;
+        out.clear_histograms();
         match &self.source {
-            RowSource::Rows(rows) => out.copy_from_slice(&rows[index].values),
-            RowSource::Instant { series, reading, take, smoothed } => {
-                self.query.read(&series[index], &mut scratch.samples)?;
+            RowSource::Rows(rows) => out.copy_from(&rows[index].values),
+            RowSource::Instant { series, reading, take, smoothed, finds_resets, span } => {
+                self.query.read(&series[index], *finds_resets, &mut scratch.samples)?;
                 let lookback = self.query.options.lookback_ms;
                 if *smoothed {
                     without_stale(&scratch.samples, &mut scratch.history);
-                    read_smoothed(&scratch.history, *reading, lookback, self.grid, out);
+                    let ends =
+                        Smoothing { query: self.query, metric: series[index].labels().name(), span: *span };
+                    read_smoothed(&scratch.history, (*reading, lookback), self.grid, &ends, out);
                 } else {
                     read_instant(&scratch.samples, (*reading, lookback, *take), self.grid, out);
                 }
             }
             RowSource::Range { samples, read } => {
-                self.read_history(index, samples, scratch)?;
-                self.fill_range(read, scratch, out)?;
+                self.read_history(index, (samples, read.finds_resets), scratch)?;
+                let metric = match samples {
+                    RangeSamples::Stored(series) => series[index].labels().name(),
+                    RangeSamples::Subquery { rows, .. } => rows[index].labels.name(),
+                };
+                self.fill_range(read, metric, scratch, out)?;
                 self.note_not_counter(index, read, out);
             }
         }
         self.apply_stages(scratch, out);
-        Ok(out.iter().any(|&value| !is_absent(value)))
+        Ok(out.any_present())
     }
 }

@@ -1,5 +1,8 @@
 //! Functions of the samples in a range before each step.
 
+use std::sync::Arc;
+
+use streamflow_histogram::unboxed;
 use streamflow_tsdb::{Labels, Series};
 
 use crate::annotations::Annotation;
@@ -7,12 +10,12 @@ use crate::ast::{Expr, ExprKind, Extended, Subquery, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
-use crate::eval::grid::{ABSENT, Grid, Node, Row, Scalars, is_absent};
+use crate::eval::grid::{ABSENT, Column, Grid, Node, Row, Sample, Scalars, is_absent};
 use crate::eval::pipeline::{Pipeline, Scratch};
 use crate::eval::selector::{margins, without_stale};
 use crate::eval::source::{Head, RangeRead, RangeSamples, RowSource, heads_of};
-use crate::eval::window::Window;
-use crate::function::{Call, Implementation};
+use crate::eval::window::{NativeWindow, Window};
+use crate::function::{Call, Implementation, OnHistograms, RangeFunction};
 
 /// Steps between two questions whether to go on.
 const STEPS_PER_CHECK: usize = 512;
@@ -20,10 +23,10 @@ const STEPS_PER_CHECK: usize = 512;
 impl RunningQuery<'_> {
     /// The series of a function of a range at every step.
     pub(crate) fn range_rows(&self, call: &Call, grid: Grid) -> Result<Vec<Row>, Error> {
-        let Implementation::Range { call: function, counter } = call.function.implementation else {
+        let Implementation::Range(function) = call.function.implementation else {
             return Err(call.wrong_arguments());
         };
-        let mut pipeline = self.range_source(call, (function, counter), grid)?;
+        let mut pipeline = self.range_source(call, function, grid)?;
         // Names tell these series apart, even where they are dropped.
         pipeline.may_collide = false;
         pipeline.collect()
@@ -32,7 +35,7 @@ impl RunningQuery<'_> {
     pub(crate) fn range_source<'q>(
         &'q self,
         call: &Call,
-        (function, counter): (fn(&mut Window) -> f64, bool),
+        function: RangeFunction,
         grid: Grid,
     ) -> Result<Pipeline<'q>, Error> {
         let (matrix, params) = self.split_arguments(call, grid)?;
@@ -72,8 +75,16 @@ impl RunningQuery<'_> {
         if !heads.is_empty() {
             check_factors(call, &params, grid.steps)?;
         }
-        let mut read =
-            RangeRead { call: function, counter, range_ms, reading, extended, params, not_counters: None };
+        let mut read = RangeRead {
+            function,
+            span: matrix.span,
+            finds_resets: matches!(&matrix.kind, ExprKind::Matrix { selector, .. } if self.analysis.finds_resets(selector)),
+            range_ms,
+            reading,
+            extended,
+            params,
+            not_counters: None,
+        };
         if ["rate", "increase"].contains(&call.function.name)
             && heads.iter().any(|head| !names_counter(&head.labels))
         {
@@ -147,6 +158,39 @@ impl RunningQuery<'_> {
     }
 }
 
+/// What a function makes of a window with histograms; `window` is the same window.
+fn call_with_histograms(
+    function: RangeFunction,
+    native: &NativeWindow,
+    window: &mut Window,
+) -> Option<Sample> {
+    let value = match function.native {
+        OnHistograms::Takes(call) => return call(native),
+        OnHistograms::Passes => (function.call)(window),
+        OnHistograms::Ignores => {
+            let numbers = |place: &usize| native.histogram(*place).is_none();
+            let (times, values): (Vec<i64>, Vec<f64>) = (0..native.values.len())
+                .filter(numbers)
+                .map(|place| (native.times[place], native.values[place]))
+                .unzip();
+            if values.is_empty() {
+                return None;
+            }
+            native.remark(Annotation::IgnoredInRange(native.metric.to_owned()));
+            (function.call)(&mut Window {
+                times: &times,
+                values: &values,
+                scratch: window.scratch,
+                ..*window
+            })
+        }
+    };
+    match unboxed(value).and_then(|place| native.histograms.get(place)) {
+        Some(histogram) => Some(Sample::Histogram(Arc::clone(histogram))),
+        None => (!is_absent(value)).then_some(Sample::Number(value)),
+    }
+}
+
 /// Tells whether the name is one a counter may have, or missing.
 fn names_counter(labels: &Labels) -> bool {
     let name = labels.name();
@@ -189,12 +233,12 @@ impl Pipeline<'_> {
     pub(crate) fn read_history(
         &self,
         index: usize,
-        samples: &RangeSamples,
+        (samples, finds_resets): (&RangeSamples, bool),
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         match samples {
             RangeSamples::Stored(series) => {
-                self.query.read(&series[index], &mut scratch.samples)?;
+                self.query.read(&series[index], finds_resets, &mut scratch.samples)?;
                 without_stale(&scratch.samples, &mut scratch.history);
             }
             RangeSamples::Subquery { rows, grid } => {
@@ -205,6 +249,8 @@ impl Pipeline<'_> {
                         scratch.history.values.push(value);
                     }
                 }
+                scratch.history.histograms.clone_from(rows[index].values.list());
+                scratch.history.trusts_hints = false;
             }
         }
         Ok(())
@@ -214,18 +260,21 @@ impl Pipeline<'_> {
     pub(crate) fn fill_range(
         &self,
         read: &RangeRead,
+        metric: &str,
         scratch: &mut Scratch,
-        out: &mut [f64],
+        out: &mut Column,
     ) -> Result<(), Error> {
         let Scratch { history, params, sorted, .. } = scratch;
-        if read.counter && read.extended.is_none() {
+        let has_histograms = !history.histograms.is_empty();
+        let function = read.function;
+        if function.counter && read.extended.is_none() {
             history.find_resets();
         }
         let (before, after) = margins(read.extended, self.query.options.lookback_ms);
         let mut slide = history.slide();
         params.clear();
         params.resize(read.params.len(), 0.0);
-        for (step, cell) in out.iter_mut().enumerate() {
+        for step in 0..out.len() {
             if step % STEPS_PER_CHECK == STEPS_PER_CHECK - 1 {
                 self.query.check()?;
             }
@@ -234,25 +283,34 @@ impl Pipeline<'_> {
             let start = end.saturating_sub(read.range_ms);
             let (first, times, values) = slide.to(start.saturating_sub(before), end.saturating_add(after));
             if values.is_empty() {
-                *cell = ABSENT;
+                out[step] = ABSENT;
                 continue;
             }
-            let resets = if read.counter { slide.resets() } else { &[] };
+            let resets = if function.counter { slide.resets() } else { &[] };
             for (param, scalars) in params.iter_mut().zip(&read.params) {
                 *param = scalars.at(step);
             }
-            *cell = (read.call)(&mut Window {
+            let extended = read.extended;
+            let mut window =
+                Window { times, values, start, end, time, params, resets, first, extended, scratch: sorted };
+            if !has_histograms || values.iter().all(|&value| unboxed(value).is_none()) {
+                out[step] = (function.call)(&mut window);
+                continue;
+            }
+            let native = NativeWindow {
+                query: self.query,
+                metric,
+                span: read.span,
                 times,
                 values,
+                histograms: &history.histograms,
+                trusts_hints: history.trusts_hints,
                 start,
                 end,
-                time,
-                params,
-                resets,
-                first,
-                extended: read.extended,
-                scratch: sorted,
-            });
+                extended,
+            };
+            let sample = call_with_histograms(function, &native, &mut window);
+            out.put(step, sample);
         }
         Ok(())
     }
@@ -260,7 +318,8 @@ impl Pipeline<'_> {
     /// Remarks on a result of a series that is no counter by its name.
     pub(crate) fn note_not_counter(&self, index: usize, read: &RangeRead, out: &[f64]) {
         let Some((labels, span)) = &read.not_counters else { return };
-        if names_counter(&labels[index]) || out.iter().all(|&value| is_absent(value)) {
+        let is_number = |value: f64| !is_absent(value) && unboxed(value).is_none();
+        if names_counter(&labels[index]) || !out.iter().any(|&value| is_number(value)) {
             return;
         }
         self.query.annotate(Annotation::PossiblyNotCounter(labels[index].name().to_owned()), *span);

@@ -1,12 +1,15 @@
 //! Which samples a selector reads at each step.
 
+use std::sync::Arc;
+
+use streamflow_histogram::{ResetHint, unboxed};
 use streamflow_tsdb::{Samples, Series, is_stale};
 
-use crate::ast::{At, DurationExpr, Extended, Modifiers, VectorSelector};
+use crate::ast::{At, DurationExpr, Extended, Modifiers, Span, VectorSelector};
 use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::ends::{Ends, MetricKind};
-use crate::eval::grid::{ABSENT, Grid};
+use crate::eval::grid::{ABSENT, Column, Grid};
 use crate::eval::window::{History, Window};
 use crate::value::RangeSeries;
 
@@ -51,10 +54,28 @@ impl RunningQuery<'_> {
             .map_err(|error| Error::Storage(format!("expanding series: {error}")))
     }
 
-    /// Decodes the samples of a series.
-    pub(crate) fn read(&self, series: &Series, samples: &mut Samples) -> Result<(), Error> {
+    /// Decodes the samples of a series; `finds_resets` as of [`super::analysis::Analysis::finds_resets`].
+    pub(crate) fn read(
+        &self,
+        series: &Series,
+        finds_resets: bool,
+        samples: &mut Samples,
+    ) -> Result<(), Error> {
         series.read(samples).map_err(|error| Error::Storage(error.to_string()))?;
         self.count_read(samples.timestamps.len());
+        for place in 0..samples.histograms.len() {
+            let hint = samples.histograms[place].reset;
+            let known = match hint {
+                ResetHint::Unknown if finds_resets && place > 0 => {
+                    let (before, now) = (&samples.histograms[place - 1], &samples.histograms[place]);
+                    if now.fell_since(before) { ResetHint::Reset } else { ResetHint::NoReset }
+                }
+                // As Prometheus reads a reset from its chunks: it is left to those who compare.
+                ResetHint::Reset if !finds_resets => ResetHint::Unknown,
+                _ => continue,
+            };
+            Arc::make_mut(&mut samples.histograms[place]).reset = known;
+        }
         Ok(())
     }
 }
@@ -77,14 +98,14 @@ impl RunningQuery<'_> {
         let mut charges = Vec::new();
         for series in self.select(selector, start.saturating_sub(before), end.saturating_add(after))? {
             self.check()?;
-            self.read(&series, &mut samples)?;
+            self.read(&series, false, &mut samples)?;
             without_stale(&samples, &mut history);
             let mut samples = Samples {
                 timestamps: history.times.clone(),
                 values: history.values.clone(),
-                ..Samples::default()
+                histograms: history.histograms.clone(),
             };
-            if selector.extended.is_some() {
+            if selector.extended.is_some() && samples.histograms.is_empty() {
                 samples = bounded(&samples, (start, end), selector.extended);
             }
             charges.push(self.budget.take(samples.values.len())?);
@@ -144,7 +165,7 @@ pub(crate) fn read_instant(
     samples: &Samples,
     (reading, lookback_ms, take): (Reading, i64, Take),
     grid: Grid,
-    out: &mut [f64],
+    out: &mut Column,
 ) {
     let times = &samples.timestamps;
     let mut next = 0;
@@ -164,23 +185,36 @@ pub(crate) fn read_instant(
             };
         }
     }
+    out.adopt(&samples.histograms);
+}
+
+/// For whom the values between samples are reckoned.
+pub(crate) struct Smoothing<'q> {
+    pub(crate) query: &'q RunningQuery<'q>,
+    pub(crate) metric: &'q str,
+    pub(crate) span: Span,
 }
 
 /// The value on the line between the samples around each step, both within the lookback; the last one where none
 /// follows.
 pub(crate) fn read_smoothed(
     history: &History,
-    reading: Reading,
-    lookback_ms: i64,
+    (reading, lookback_ms): (Reading, i64),
     grid: Grid,
-    out: &mut [f64],
+    smoothing: &Smoothing,
+    out: &mut Column,
 ) {
     let mut slide = history.slide();
-    for (step, cell) in out.iter_mut().enumerate() {
+    for step in 0..out.len() {
         let time = reading.time(grid.time(step));
         let (_, times, values) = slide.to(time.saturating_sub(lookback_ms), time.saturating_add(lookback_ms));
         let after = times.partition_point(|&sample| sample < time);
-        *cell = match (after.checked_sub(1), times.get(after)) {
+        if !history.histograms.is_empty() && values.iter().any(|&value| unboxed(value).is_some()) {
+            let window = smoothing.window(history, (times, values), time);
+            out.put(step, window.smoothed_at(after, time));
+            continue;
+        }
+        out[step] = match (after.checked_sub(1), times.get(after)) {
             (_, Some(&exact)) if exact == time => values[after],
             (Some(before), Some(&following)) => {
                 let share = (time - times[before]) as f64 / (following - times[before]) as f64;
@@ -206,6 +240,8 @@ pub(crate) fn without_stale(samples: &Samples, history: &mut History) {
         history.times.extend_from_slice(&samples.timestamps);
         history.values.extend_from_slice(&samples.values);
     }
+    history.histograms.extend_from_slice(&samples.histograms);
+    history.trusts_hints = true;
 }
 
 #[cfg(test)]
@@ -216,14 +252,17 @@ mod tests {
 
     #[test]
     fn lookback_is_left_open_and_ends_at_stale_markers() {
-        let (timestamps, values) = (vec![0, 10, 20, 30], vec![1.0, 2.0, STALE_NAN, 4.0]);
-        let samples = Samples { timestamps, values, ..Samples::default() };
+        let samples = Samples {
+            timestamps: vec![0, 10, 20, 30],
+            values: vec![1.0, 2.0, STALE_NAN, 4.0],
+            ..Samples::default()
+        };
         let reading = Reading { at_ms: None, offset_ms: 0 };
-        let mut out = [0.0; 6];
+        let mut out = Column::absent(6);
         read_instant(&samples, (reading, 15, Take::Value), Grid::every(10, -5, 45), &mut out);
         assert!(is_absent(out[0]) && is_absent(out[3]) && is_absent(out[5].min(ABSENT)));
         assert_eq!([out[1], out[2], out[4]], [1.0, 2.0, 4.0]);
-        let mut edge = [0.0; 2];
+        let mut edge = Column::absent(2);
         read_instant(&samples, (reading, 15, Take::Value), Grid::every(1, 44, 45), &mut edge);
         assert_eq!(edge[0], 4.0);
         assert!(is_absent(edge[1]));

@@ -5,7 +5,7 @@ use streamflow_tsdb::{Labels, Series};
 use crate::ast::{Extended, Span};
 use crate::eval::grid::{Grid, Row, Scalars};
 use crate::eval::selector::{Reading, Take};
-use crate::eval::window::Window;
+use crate::function::RangeFunction;
 
 /// What is known of a row before its values.
 pub(crate) struct Head {
@@ -16,8 +16,18 @@ pub(crate) struct Head {
 /// What the rows are made of.
 pub(crate) enum RowSource {
     Rows(Vec<Row>),
-    Instant { series: Vec<Series>, reading: Reading, take: Take, smoothed: bool },
-    Range { samples: RangeSamples, read: RangeRead },
+    Instant {
+        series: Vec<Series>,
+        reading: Reading,
+        take: Take,
+        smoothed: bool,
+        finds_resets: bool,
+        span: Span,
+    },
+    Range {
+        samples: RangeSamples,
+        read: RangeRead,
+    },
 }
 
 /// The samples in the ranges of a function.
@@ -28,9 +38,11 @@ pub(crate) enum RangeSamples {
 
 /// What a function of a range reads and computes.
 pub(crate) struct RangeRead {
-    pub(crate) call: fn(&mut Window) -> f64,
-    /// True if the function asks for the resets of a counter.
-    pub(crate) counter: bool,
+    pub(crate) function: RangeFunction,
+    /// The argument with the range, for remarks.
+    pub(crate) span: Span,
+    /// True if counter resets between the histograms are to be found when they are read.
+    pub(crate) finds_resets: bool,
     pub(crate) range_ms: i64,
     pub(crate) reading: Reading,
     pub(crate) extended: Option<Extended>,

@@ -1,11 +1,14 @@
 //! Functions of single samples that follow one another within a pipeline.
 
-use crate::ast::{Binary, Expr, ExprKind, ValueType};
+use std::sync::Arc;
+
+use crate::ast::{Binary, BinaryOp, Expr, ExprKind, Span, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
-use crate::eval::binary::{ArithmeticOp, ComparisonOp};
-use crate::eval::grid::{Grid, Scalars, is_absent};
+use crate::eval::binary::Operator;
+use crate::eval::grid::{Column, Grid, Sample, Scalars, is_absent};
 use crate::eval::moment::Moment;
+use crate::eval::native::between;
 use crate::function::Implementation;
 
 /// A function of one sample.
@@ -14,14 +17,13 @@ pub(crate) enum Stage {
     Map(fn(f64) -> f64),
     MapWith(fn(f64, &[f64]) -> f64, Vec<Scalars>),
     Date(fn(Moment) -> f64),
-    Arithmetic(ArithmeticOp, Operand),
-    Comparison(ComparisonOp, Operand, bool),
+    Operator { op: BinaryOp, operator: Operator, operand: Operand, span: Span },
 }
 
 /// The scalar side of an operator.
 pub(crate) struct Operand {
-    scalars: Scalars,
-    is_left: bool,
+    pub(crate) scalars: Scalars,
+    pub(crate) is_left: bool,
 }
 
 impl RunningQuery<'_> {
@@ -65,10 +67,8 @@ impl RunningQuery<'_> {
             ExprKind::Binary(binary) => {
                 let Some((_, scalar, is_left)) = self.vector_beside_scalar(binary) else { return Ok(None) };
                 let operand = Operand { scalars: self.scalars(scalar, grid)?, is_left };
-                match ArithmeticOp::of(binary.op) {
-                    Some(arithmetic) => Stage::Arithmetic(arithmetic, operand),
-                    None => Stage::Comparison(ComparisonOp::of(binary.op)?, operand, binary.return_bool),
-                }
+                let operator = Operator::of(binary.op, binary.return_bool)?;
+                Stage::Operator { op: binary.op, operator, operand, span: binary.lhs.span }
             }
             _ => return Ok(None),
         }))
@@ -77,7 +77,31 @@ impl RunningQuery<'_> {
 
 impl Stage {
     /// Maps the samples of a row. `params` is a buffer.
-    pub(crate) fn apply(&self, params: &mut Vec<f64>, values: &mut [f64]) {
+    pub(crate) fn apply(&self, query: &RunningQuery, params: &mut Vec<f64>, values: &mut Column) {
+        match self {
+            Stage::Negate if values.has_histograms() => values.map_samples(|_, sample| {
+                Some(match sample {
+                    Sample::Number(value) => Sample::Number(-value),
+                    Sample::Histogram(histogram) => Sample::Histogram(Arc::new(histogram.times(-1.0))),
+                })
+            }),
+            Stage::Operator { op, operator, operand, span }
+                if values.has_histograms() || !operator.takes_numbers() =>
+            {
+                values.map_samples(|step, sample| {
+                    let scalar = Sample::Number(operand.scalars.at(step));
+                    let (lhs, rhs) = if operand.is_left { (&scalar, &sample) } else { (&sample, &scalar) };
+                    between(query, (*op, *operator, *span), lhs, rhs, operand.is_left)
+                });
+            }
+            _ => {
+                values.keep_numbers();
+                self.apply_to_numbers(params, values);
+            }
+        }
+    }
+
+    fn apply_to_numbers(&self, params: &mut Vec<f64>, values: &mut [f64]) {
         match self {
             Stage::Negate => map_present(values, |_, value| -value),
             Stage::Map(map) => map_present(values, |_, value| map(value)),
@@ -89,23 +113,31 @@ impl Stage {
                 });
             }
             Stage::Date(field) => map_present(values, |_, value| field(Moment::from_seconds(value))),
-            Stage::Arithmetic(arithmetic, Operand { scalars, is_left: false }) => {
-                map_present(values, |step, value| arithmetic.apply(value, scalars.at(step)));
+            Stage::Operator { operator, operand, .. } => {
+                let Operand { scalars, is_left } = operand;
+                // One loop for each kind: the choice is made once.
+                match (*operator, *is_left) {
+                    (Operator::Arithmetic(arithmetic), false) => {
+                        map_present(values, |step, value| arithmetic.apply(value, scalars.at(step)));
+                    }
+                    (Operator::Arithmetic(arithmetic), true) => {
+                        map_present(values, |step, value| arithmetic.apply(scalars.at(step), value));
+                    }
+                    // Whatever the side, it is the vector's value that is kept.
+                    (operator, false) => {
+                        map_present(values, |step, value| operator.numbers(value, scalars.at(step), value));
+                    }
+                    (operator, true) => {
+                        map_present(values, |step, value| operator.numbers(scalars.at(step), value, value));
+                    }
+                }
             }
-            Stage::Arithmetic(arithmetic, Operand { scalars, is_left: true }) => {
-                map_present(values, |step, value| arithmetic.apply(scalars.at(step), value));
-            }
-            Stage::Comparison(comparison, operand, return_bool) => map_present(values, |step, value| {
-                let scalar = operand.scalars.at(step);
-                let (lhs, rhs) = if operand.is_left { (scalar, value) } else { (value, scalar) };
-                comparison.select(lhs, rhs, value, *return_bool)
-            }),
         }
     }
 
     /// Tells whether the result is still the metric that it was.
     pub(crate) fn keeps_name(&self) -> bool {
-        matches!(self, Stage::Comparison(_, _, false))
+        matches!(self, Stage::Operator { operator, .. } if operator.keeps_name())
     }
 }
 

@@ -1,6 +1,12 @@
 //! The samples that a function of a range vector sees at one step.
 
-use crate::ast::Extended;
+use std::sync::Arc;
+
+use streamflow_histogram::{Histogram, unboxed};
+
+use crate::annotations::Annotation;
+use crate::ast::{Extended, Span};
+use crate::eval::RunningQuery;
 
 /// One step of one series. Bounds and times are milliseconds since 1970.
 pub(crate) struct Window<'a> {
@@ -24,8 +30,7 @@ pub(crate) struct Window<'a> {
 impl Window<'_> {
     /// Length of the range in seconds, rounded as Go's `Duration.Seconds` does.
     pub(crate) fn seconds(&self) -> f64 {
-        let range = self.end - self.start;
-        (range / 1000) as f64 + (range % 1000) as f64 / 1000.0
+        crate::functions::seconds(self.end - self.start)
     }
 
     /// The values before the places where a counter was reset, in order.
@@ -34,18 +39,64 @@ impl Window<'_> {
     }
 }
 
+/// One step of one series that has histograms in its window.
+pub(crate) struct NativeWindow<'a> {
+    pub(crate) query: &'a RunningQuery<'a>,
+    /// Name of the metric, and where the range stands, for remarks.
+    pub(crate) metric: &'a str,
+    pub(crate) span: Span,
+    /// As of [`Window`].
+    pub(crate) times: &'a [i64],
+    pub(crate) values: &'a [f64],
+    pub(crate) histograms: &'a [Arc<Histogram>],
+    /// True if what a histogram knows of a reset is about the one before it here.
+    pub(crate) trusts_hints: bool,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) extended: Option<Extended>,
+}
+
+impl<'a> NativeWindow<'a> {
+    /// The histogram at a place; `None` for a number.
+    pub(crate) fn histogram(&self, place: usize) -> Option<&'a Arc<Histogram>> {
+        unboxed(self.values[place]).and_then(|place| self.histograms.get(place))
+    }
+
+    /// All samples, if all are histograms; numbers among them are remarked on.
+    pub(crate) fn only_histograms(&self) -> Option<Vec<&'a Arc<Histogram>>> {
+        let all: Option<Vec<_>> = (0..self.values.len()).map(|place| self.histogram(place)).collect();
+        if all.is_none() {
+            self.remark(Annotation::MixedSamples(self.metric.to_owned()));
+        }
+        all
+    }
+
+    pub(crate) fn was_reset(&self, now: &Histogram, before: &Histogram) -> bool {
+        if self.trusts_hints { now.was_reset_since(before) } else { now.fell_since(before) }
+    }
+
+    pub(crate) fn remark(&self, annotation: Annotation) {
+        self.query.annotate(annotation, self.span);
+    }
+}
+
 /// Samples of one series without stale markers, and a window that slides over them.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) times: Vec<i64>,
+    /// Numbers, and places in the list of histograms.
     pub(crate) values: Vec<f64>,
-    resets: Vec<usize>,
+    pub(crate) histograms: Vec<Arc<Histogram>>,
+    /// True if the samples are those of a stored series, without any left out.
+    pub(crate) trusts_hints: bool,
+    pub(crate) resets: Vec<usize>,
 }
 
 impl History {
     pub(crate) fn clear(&mut self) {
         self.times.clear();
         self.values.clear();
+        self.histograms.clear();
     }
 
     /// Finds the places where the value falls, which counters treat as resets.
@@ -104,7 +155,7 @@ mod tests {
     #[test]
     fn bounds_are_left_open() {
         let history =
-            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], resets: vec![] };
+            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], ..History::default() };
         let mut slide = history.slide();
         assert_eq!(slide.to(-5, 10).1, [0, 10]);
         assert_eq!(slide.to(0, 20).1, [10, 20]);
@@ -115,7 +166,7 @@ mod tests {
     #[test]
     fn resets_lie_between_two_samples_of_the_window() {
         let mut history =
-            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], resets: vec![] };
+            History { times: vec![0, 10, 20, 30], values: vec![1.0, 2.0, 1.0, 0.0], ..History::default() };
         history.find_resets();
         let mut slide = history.slide();
         slide.to(-5, 20);

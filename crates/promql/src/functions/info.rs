@@ -114,7 +114,8 @@ impl Enrichment {
         let passes_alone = self.data.iter().all(|matcher| matcher.matches(""));
         let mut rows: Vec<Row> = Vec::new();
         let mut place: HashMap<Vec<usize>, usize> = HashMap::new();
-        for (step, &value) in row.values.iter().enumerate().filter(|(_, value)| !is_absent(**value)) {
+        for step in 0..row.values.len() {
+            let Some(sample) = row.values.sample(step) else { continue };
             let mut chosen = Vec::new();
             for series in candidates.values() {
                 chosen.extend(self.newest(series, step)?);
@@ -132,7 +133,7 @@ impl Enrichment {
                     rows.len() - 1
                 }
             };
-            rows[index].values[step] = value;
+            rows[index].values.put(step, Some(sample));
         }
         Ok(rows)
     }
@@ -190,7 +191,7 @@ fn info_rows(
 ) -> Result<Vec<Row>, Error> {
     let selector = VectorSelector { name: None, matchers, modifiers: Modifiers::default(), extended: None };
     let reading = reading_of(query, argument)?;
-    query.instant_source_at(&selector, reading, grid, Take::Timestamp)?.collect()
+    query.instant_source_at((&selector, argument.span), reading, grid, Take::Timestamp)?.collect()
 }
 
 /// How the first selector within reads, through the shifts of the subqueries around it.

@@ -5,6 +5,9 @@ mod histogram;
 mod info;
 mod labels;
 mod math;
+mod native;
+mod native_ends;
+mod native_range;
 mod over_time;
 mod rate;
 mod regression;
@@ -13,9 +16,11 @@ mod sort;
 mod time;
 
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
-use crate::eval::window::Window;
-use crate::function::{Function, Implementation};
+use crate::eval::grid::Sample;
+use crate::eval::window::{NativeWindow, Window};
+use crate::function::{Function, Implementation, OnHistograms, RangeFunction};
 use Implementation::{Date, Map, MapWith, Range};
+pub(crate) use rate::seconds;
 
 /// The function of this name, as written (names are lower case).
 #[must_use]
@@ -43,12 +48,27 @@ const fn experimental(
     Function { name, args, variadic, returns, experimental: true, implementation }
 }
 
+/// A function of numbers in a range that leaves histograms out.
 const fn window(call: fn(&mut Window) -> f64) -> Implementation {
-    Range { call, counter: false }
+    Range(RangeFunction { call, counter: false, native: OnHistograms::Ignores })
 }
 
-const fn counter(call: fn(&mut Window) -> f64) -> Implementation {
-    Range { call, counter: true }
+/// A function of the samples in a range, whatever they are.
+const fn any(call: fn(&mut Window) -> f64) -> Implementation {
+    Range(RangeFunction { call, counter: false, native: OnHistograms::Passes })
+}
+
+/// A function of a range of numbers, and one of a range with histograms.
+const fn both(call: fn(&mut Window) -> f64, native: fn(&NativeWindow) -> Option<Sample>) -> Implementation {
+    Range(RangeFunction { call, counter: false, native: OnHistograms::Takes(native) })
+}
+
+/// As [`both`], with the places of counter resets.
+const fn counter(
+    call: fn(&mut Window) -> f64,
+    native: fn(&NativeWindow) -> Option<Sample>,
+) -> Implementation {
+    Range(RangeFunction { call, counter: true, native: OnHistograms::Takes(native) })
 }
 
 /// Every function, ascending by name. Source: Prometheus 3.x; `holt_winters` is 2.x's name of
@@ -63,21 +83,27 @@ pub static FUNCTIONS: &[Function] = &[
     stable("asinh", &[Vector], 0, Vector, Map(math::asinh)),
     stable("atan", &[Vector], 0, Vector, Map(f64::atan)),
     stable("atanh", &[Vector], 0, Vector, Map(f64::atanh)),
-    stable("avg_over_time", &[Matrix], 0, Vector, window(over_time::avg_over_time)),
+    stable(
+        "avg_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        both(over_time::avg_over_time, native_range::avg_over_time),
+    ),
     stable("ceil", &[Vector], 0, Vector, Map(f64::ceil)),
-    stable("changes", &[Matrix], 0, Vector, window(rate::changes)),
+    stable("changes", &[Matrix], 0, Vector, both(rate::changes, native_range::changes)),
     stable("clamp", &[Vector, Scalar, Scalar], 0, Vector, MapWith(math::clamp)),
     stable("clamp_max", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_max)),
     stable("clamp_min", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_min)),
     stable("cos", &[Vector], 0, Vector, Map(f64::cos)),
     stable("cosh", &[Vector], 0, Vector, Map(f64::cosh)),
-    stable("count_over_time", &[Matrix], 0, Vector, window(over_time::count_over_time)),
+    stable("count_over_time", &[Matrix], 0, Vector, any(over_time::count_over_time)),
     stable("day_of_month", &[Vector], 1, Vector, Date(time::day_of_month)),
     stable("day_of_week", &[Vector], 1, Vector, Date(time::day_of_week)),
     stable("day_of_year", &[Vector], 1, Vector, Date(time::day_of_year)),
     stable("days_in_month", &[Vector], 1, Vector, Date(time::days_in_month)),
     stable("deg", &[Vector], 0, Vector, Map(math::deg)),
-    stable("delta", &[Matrix], 0, Vector, window(rate::delta)),
+    stable("delta", &[Matrix], 0, Vector, both(rate::delta, native_range::delta)),
     stable("deriv", &[Matrix], 0, Vector, window(regression::deriv)),
     experimental(
         "double_exponential_smoothing",
@@ -88,10 +114,10 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     experimental("end", &[], 0, Scalar, Implementation::Scalar(scalar::end)),
     stable("exp", &[Vector], 0, Vector, Map(f64::exp)),
-    experimental("first_over_time", &[Matrix], 0, Vector, window(over_time::first_over_time)),
+    experimental("first_over_time", &[Matrix], 0, Vector, any(over_time::first_over_time)),
     stable("floor", &[Vector], 0, Vector, Map(f64::floor)),
-    stable("histogram_avg", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
-    stable("histogram_count", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("histogram_avg", &[Vector], 0, Vector, Implementation::Node(native::average)),
+    stable("histogram_count", &[Vector], 0, Vector, Implementation::Node(native::count)),
     stable(
         "histogram_fraction",
         &[Scalar, Scalar, Vector],
@@ -113,9 +139,9 @@ pub static FUNCTIONS: &[Function] = &[
         Vector,
         Implementation::Node(histogram::histogram_quantiles),
     ),
-    stable("histogram_stddev", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
-    stable("histogram_stdvar", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
-    stable("histogram_sum", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    stable("histogram_stddev", &[Vector], 0, Vector, Implementation::Node(native::deviation)),
+    stable("histogram_stdvar", &[Vector], 0, Vector, Implementation::Node(native::variance)),
+    stable("histogram_sum", &[Vector], 0, Vector, Implementation::Node(native::sum)),
     stable(
         "holt_winters",
         &[Matrix, Scalar, Scalar],
@@ -124,10 +150,10 @@ pub static FUNCTIONS: &[Function] = &[
         window(regression::double_exponential_smoothing),
     ),
     stable("hour", &[Vector], 1, Vector, Date(time::hour)),
-    stable("idelta", &[Matrix], 0, Vector, window(rate::idelta)),
-    stable("increase", &[Matrix], 0, Vector, counter(rate::increase)),
+    stable("idelta", &[Matrix], 0, Vector, both(rate::idelta, native_range::idelta)),
+    stable("increase", &[Matrix], 0, Vector, counter(rate::increase, native_range::increase)),
     experimental("info", &[Vector, Vector], 1, Vector, Implementation::Node(info::info)),
-    stable("irate", &[Matrix], 0, Vector, window(rate::irate)),
+    stable("irate", &[Matrix], 0, Vector, both(rate::irate, native_range::irate)),
     stable(
         "label_join",
         &[Vector, String, String, String],
@@ -142,7 +168,7 @@ pub static FUNCTIONS: &[Function] = &[
         Vector,
         Implementation::Node(labels::label_replace),
     ),
-    stable("last_over_time", &[Matrix], 0, Vector, window(over_time::last_over_time)),
+    stable("last_over_time", &[Matrix], 0, Vector, any(over_time::last_over_time)),
     stable("ln", &[Vector], 0, Vector, Map(f64::ln)),
     stable("log10", &[Vector], 0, Vector, Map(f64::log10)),
     stable("log2", &[Vector], 0, Vector, Map(f64::log2)),
@@ -155,12 +181,12 @@ pub static FUNCTIONS: &[Function] = &[
     stable("month", &[Vector], 1, Vector, Date(time::month)),
     stable("pi", &[], 0, Scalar, Implementation::Scalar(scalar::pi)),
     stable("predict_linear", &[Matrix, Scalar], 0, Vector, window(regression::predict_linear)),
-    stable("present_over_time", &[Matrix], 0, Vector, window(over_time::present_over_time)),
+    stable("present_over_time", &[Matrix], 0, Vector, any(over_time::present_over_time)),
     stable("quantile_over_time", &[Scalar, Matrix], 0, Vector, window(over_time::quantile_over_time)),
     stable("rad", &[Vector], 0, Vector, Map(math::rad)),
     experimental("range", &[], 0, Scalar, Implementation::Scalar(scalar::range)),
-    stable("rate", &[Matrix], 0, Vector, counter(rate::rate)),
-    stable("resets", &[Matrix], 0, Vector, window(rate::resets)),
+    stable("rate", &[Matrix], 0, Vector, counter(rate::rate, native_range::rate)),
+    stable("resets", &[Matrix], 0, Vector, both(rate::resets, native_range::resets)),
     stable("round", &[Vector, Scalar], 1, Vector, MapWith(math::round)),
     stable("scalar", &[Vector], 0, Scalar, Implementation::Node(scalar::scalar)),
     stable("sgn", &[Vector], 0, Vector, Map(math::sgn)),
@@ -182,13 +208,19 @@ pub static FUNCTIONS: &[Function] = &[
     stable("stddev_over_time", &[Matrix], 0, Vector, window(over_time::stddev_over_time)),
     stable("stdvar_over_time", &[Matrix], 0, Vector, window(over_time::stdvar_over_time)),
     experimental("step", &[], 0, Scalar, Implementation::Scalar(scalar::step)),
-    stable("sum_over_time", &[Matrix], 0, Vector, window(over_time::sum_over_time)),
+    stable(
+        "sum_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        both(over_time::sum_over_time, native_range::sum_over_time),
+    ),
     stable("tan", &[Vector], 0, Vector, Map(f64::tan)),
     stable("tanh", &[Vector], 0, Vector, Map(f64::tanh)),
     stable("time", &[], 0, Scalar, Implementation::Scalar(scalar::time)),
     stable("timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::timestamp)),
-    experimental("ts_of_first_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_first_over_time)),
-    experimental("ts_of_last_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_last_over_time)),
+    experimental("ts_of_first_over_time", &[Matrix], 0, Vector, any(over_time::ts_of_first_over_time)),
+    experimental("ts_of_last_over_time", &[Matrix], 0, Vector, any(over_time::ts_of_last_over_time)),
     experimental("ts_of_max_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_max_over_time)),
     experimental("ts_of_min_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_min_over_time)),
     stable("vector", &[Scalar], 0, Vector, Implementation::Node(scalar::vector)),

@@ -9,7 +9,7 @@ use crate::eval::window::Window;
 
 /// The length of time that a slope is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Per {
+pub(super) enum Per {
     Second,
     Range,
 }
@@ -41,27 +41,42 @@ fn slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
             result += before;
         }
     }
+    let to_zero =
+        (kind == MetricKind::Counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
+    let mut factor = extrapolation(times, (window.start, window.end), to_zero);
+    if per == Per::Second {
+        factor /= window.seconds();
+    }
+    result * factor
+}
+
+/// By how much a difference between the first and the last sample, at least two, grows over the whole range. `to_zero`
+/// is, for a counter, the share of the difference that the first sample had before: so much earlier it was zero.
+#[inline]
+pub(super) fn extrapolation(times: &[i64], (start, end): (i64, i64), to_zero: Option<f64>) -> f64 {
+    let count = times.len();
     let sampled = (times[count - 1] - times[0]) as f64 / 1000.0;
-    let mut to_start = (times[0] - window.start) as f64 / 1000.0;
-    let mut to_end = (window.end - times[count - 1]) as f64 / 1000.0;
+    let mut to_start = (times[0] - start) as f64 / 1000.0;
+    let mut to_end = (end - times[count - 1]) as f64 / 1000.0;
     let between = sampled / (count - 1) as f64;
     // Samples this close to a bound are taken to reach it; farther ones get half an interval.
     let threshold = between * 1.1;
     if to_start >= threshold {
         to_start = between / 2.0;
     }
-    if kind == MetricKind::Counter && result > 0.0 && values[0] >= 0.0 {
+    if let Some(share) = to_zero {
         // A counter is not extrapolated to below zero.
-        to_start = to_start.min(sampled * (values[0] / result));
+        to_start = to_start.min(sampled * share);
     }
     if to_end >= threshold {
         to_end = between / 2.0;
     }
-    let mut factor = (sampled + to_start + to_end) / sampled;
-    if per == Per::Second {
-        factor /= window.seconds();
-    }
-    result * factor
+    (sampled + to_start + to_end) / sampled
+}
+
+/// A length in seconds, rounded as Go's `Duration.Seconds` does.
+pub(crate) fn seconds(range_ms: i64) -> f64 {
+    (range_ms / 1000) as f64 + (range_ms % 1000) as f64 / 1000.0
 }
 
 /// The slope between values at exactly both bounds (`anchored`, `smoothed`).

@@ -12,7 +12,10 @@ use crate::function::Call;
 
 /// The value of the only series; NaN where there is none or several.
 pub(super) fn scalar(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
-    let rows = query.rows(&call.args[0], grid)?;
+    let mut rows = query.rows(&call.args[0], grid)?;
+    for row in &mut rows {
+        row.values.keep_numbers();
+    }
     let only = |step: usize| {
         let mut present = rows.iter().map(|row| row.values[step]).filter(|&value| !is_absent(value));
         match (present.next(), present.next()) {
@@ -81,8 +84,9 @@ fn matched_labels(argument: &Expr) -> Labels {
 
 /// The time of each sample in seconds: that of a selector's sample, else of the evaluation.
 pub(super) fn timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
-    let mut rows = if let ExprKind::Vector(selector) = &unwrap_parens(&call.args[0]).kind {
-        query.instant_source(selector, grid, Take::Timestamp)?.collect()?
+    let argument = unwrap_parens(&call.args[0]);
+    let mut rows = if let ExprKind::Vector(selector) = &argument.kind {
+        query.instant_source((selector, argument.span), grid, Take::Timestamp)?.collect()?
     } else {
         let mut rows = query.rows(&call.args[0], grid)?;
         for row in &mut rows {
@@ -98,7 +102,7 @@ pub(super) fn timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result
     crate::eval::grid::merge_same_labels(rows).map(Node::Vector)
 }
 
-/// For functions of native histograms only: nothing, as all samples are floats.
+/// Nothing: the store has no start timestamps.
 pub(super) fn nothing(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     query.rows(&call.args[0], grid).map(|_| Node::Vector(Vec::new()))
 }

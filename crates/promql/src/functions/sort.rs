@@ -25,6 +25,11 @@ fn by_value(
     compare: impl Fn(f64, f64) -> Option<Ordering>,
 ) -> Result<Node, Error> {
     let mut rows = query.rows(&call.args[0], grid)?;
+    // Histograms have no order.
+    for row in &mut rows {
+        row.values.keep_numbers();
+    }
+    rows.retain(|row| row.values.any_present());
     if grid.steps == 1 {
         rows.sort_by(|a, b| {
             let (a, b) = (a.values[0], b.values[0]);

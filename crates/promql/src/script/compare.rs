@@ -1,15 +1,17 @@
 //! Whether an answer is the expected one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use streamflow_gotext::shortest_json;
-use streamflow_tsdb::{Labels, is_stale};
+use streamflow_histogram::Histogram;
+use streamflow_tsdb::{Labels, Value, is_stale};
 
 use super::Mismatch;
 use super::command::{Eval, Expected, Remarks, Text};
 use super::series::Item;
 use crate::eval::grid::Grid;
-use crate::value::{RangeSeries, Value, VectorSample};
+use crate::value::{self, RangeSeries, VectorSample};
 
 /// Relative difference at which two values still count as equal.
 const TOLERANCE: f64 = 1e-6;
@@ -48,21 +50,24 @@ pub(super) fn check_remarks(kind: &str, expected: &Remarks, actual: &[String]) -
 }
 
 /// The samples of a matrix at one time: what an instant query would have answered.
-pub(super) fn matrix_at(value: Value, time: i64, is_scalar: bool) -> Value {
-    let Value::Matrix(matrix) = value else { return value };
+pub(super) fn matrix_at(value: value::Value, time: i64, is_scalar: bool) -> value::Value {
+    let value::Value::Matrix(matrix) = value else { return value };
     let samples = matrix.into_iter().filter_map(|series| {
         let at = series.samples.timestamps.binary_search(&time).ok()?;
-        Some(VectorSample { labels: series.labels, timestamp: time, value: series.samples.values[at] })
+        let value = series.samples.values[at];
+        let histogram = series.samples.histogram(value).cloned();
+        Some(VectorSample { labels: series.labels, timestamp: time, value, histogram })
     });
     let samples: Vec<VectorSample> = samples.collect();
     match samples.first() {
-        Some(sample) if is_scalar => Value::Scalar(sample.value),
-        _ => Value::Vector(samples),
+        Some(sample) if is_scalar => value::Value::Scalar(sample.value),
+        _ => value::Value::Vector(samples),
     }
 }
 
 /// `grid` has the times of the expected values, where the answer is a matrix.
-pub(super) fn check_value(eval: &Eval, value: &Value, grid: Option<Grid>) -> Result<(), Mismatch> {
+pub(super) fn check_value(eval: &Eval, value: &value::Value, grid: Option<Grid>) -> Result<(), Mismatch> {
+    use value::Value;
     match (&eval.result, value) {
         (Expected::Scalar(expected), Value::Scalar(actual)) if almost_equal(*expected, *actual) => Ok(()),
         (Expected::Scalar(expected), Value::Scalar(actual)) => {
@@ -88,7 +93,11 @@ fn check_vector(
         expected.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
     let mut seen = vec![false; expected.len()];
     for (position, sample) in actual.iter().enumerate() {
-        let shown = || format!("{} {}", sample.labels, shortest_json(sample.value));
+        let found = match &sample.histogram {
+            Some(histogram) => Value::Histogram(Arc::clone(histogram)),
+            None => Value::Float(sample.value),
+        };
+        let shown = || format!("{} {}", sample.labels, show(&found));
         let Some(&place) = places.get(&sample.labels) else {
             return Err(Mismatch::new("no such series", shown()));
         };
@@ -99,12 +108,11 @@ fn check_vector(
             ));
         }
         seen[place] = true;
-        let Some(Item::Float(value)) = expected[place].1.first() else {
+        let Some(item) = expected[place].1.first().filter(|item| !matches!(item, Item::Omitted)) else {
             return Err(Mismatch::new(format!("{} without value", sample.labels), shown()));
         };
-        if !almost_equal(*value, sample.value) {
-            let expected = format!("{} {}", sample.labels, shortest_json(*value));
-            return Err(Mismatch::new(expected, shortest_json(sample.value).to_string()));
+        if !fits(item, &found) {
+            return Err(Mismatch::new(format!("{} {}", sample.labels, show_item(item)), show(&found)));
         }
     }
     check_all_seen(expected, &seen)
@@ -137,19 +145,16 @@ fn check_matrix(
             return Err(Mismatch::new("no such series", format!("{} {}", series.labels, shown(series))));
         };
         seen[place] = true;
-        let wanted: Vec<(i64, f64)> = (0..)
+        let wanted: Vec<(i64, &Item)> = (0..)
             .zip(&expected[place].1)
-            .filter_map(|(index, item)| match item {
-                Item::Float(value) => Some((grid.time(index), *value)),
-                Item::Omitted | Item::Histogram => None,
-            })
+            .filter(|(_, item)| !matches!(item, Item::Omitted))
+            .map(|(index, item)| (grid.time(index), item))
             .collect();
-        let found = || series.samples.timestamps.iter().copied().zip(series.samples.values.iter().copied());
-        let equal = wanted.len() == series.samples.values.len()
-            && wanted.iter().zip(found()).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1));
+        let equal = wanted.len() == series.samples.len()
+            && wanted.iter().zip(series.samples.values()).all(|(a, b)| a.0 == b.0 && fits(a.1, &b.1));
         if !equal {
             let wanted: Vec<String> =
-                wanted.iter().map(|(t, v)| format!("{}@{t}", shortest_json(*v))).collect();
+                wanted.iter().map(|(t, item)| format!("{}@{t}", show_item(item))).collect();
             return Err(Mismatch::new(format!("{} {}", series.labels, wanted.join(" ")), shown(series)));
         }
     }
@@ -157,6 +162,46 @@ fn check_matrix(
 }
 
 fn shown(series: &RangeSeries) -> String {
-    let samples = series.samples.timestamps.iter().zip(&series.samples.values);
-    samples.map(|(time, value)| format!("{}@{time}", shortest_json(*value))).collect::<Vec<_>>().join(" ")
+    let samples = series.samples.values();
+    samples.map(|(time, value)| format!("{}@{time}", show(&value))).collect::<Vec<_>>().join(" ")
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Float(value) => shortest_json(*value).to_string(),
+        Value::Histogram(histogram) => histogram.to_script(),
+    }
+}
+
+fn show_item(item: &Item) -> String {
+    match item {
+        Item::Float(value) => shortest_json(*value).to_string(),
+        Item::Histogram(histogram) | Item::Hinted(histogram) => histogram.to_script(),
+        Item::Omitted => "_".to_owned(),
+    }
+}
+
+/// Tells whether a value is the expected one; what is known of resets counts where it was said.
+fn fits(item: &Item, found: &Value) -> bool {
+    match (item, found) {
+        (Item::Float(expected), Value::Float(found)) => almost_equal(*expected, *found),
+        (Item::Histogram(expected), Value::Histogram(found)) => histograms_fit(expected, found),
+        (Item::Hinted(expected), Value::Histogram(found)) => {
+            expected.reset == found.reset && histograms_fit(expected, found)
+        }
+        _ => false,
+    }
+}
+
+/// Tells whether the same buckets have the same counts up to rounding; empty ones do not count.
+fn histograms_fit(expected: &Histogram, found: &Histogram) -> bool {
+    let (expected, found) = (expected.clone().compacted(), found.clone().compacted());
+    let all = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| almost_equal(*a, *b));
+    let head = |h: &Histogram| [h.count, h.sum, h.zero_count, h.zero_threshold];
+    expected.schema == found.schema
+        && all(&head(&expected), &head(&found))
+        && all(&expected.custom_bounds, &found.custom_bounds)
+        && [(&expected.positive, &found.positive), (&expected.negative, &found.negative)]
+            .iter()
+            .all(|(a, b)| a.indices == b.indices && all(&a.counts, &b.counts))
 }

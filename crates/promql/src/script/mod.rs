@@ -1,16 +1,17 @@
 //! Runs Prometheus's test scripts: series are loaded, queries evaluated, answers compared.
 //!
 //! The language is that of Prometheus 3.14 (`promql/promqltest`). Every query at one time is also asked with `@` at
-//! other times, and as a range around its time. Series with native histograms are not stored: a case that expects one
-//! or whose selectors would read one is skipped and counted as such.
+//! other times, and as a range around its time.
 
+mod classic;
 mod command;
 mod compare;
 mod series;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use streamflow_tsdb::{Db, Labels, Matcher, Options};
+use streamflow_tsdb::{Batch, Db, Labels, Options};
 
 use crate::ast::{At, Expr, ExprKind};
 use crate::engine::Engine;
@@ -31,8 +32,6 @@ pub struct ScriptReport {
     pub passed: usize,
     /// Those that did not, in order.
     pub failed: Vec<Failure>,
-    /// How many cases need native histograms.
-    pub skipped: usize,
 }
 
 /// A case that did not come out as expected.
@@ -84,15 +83,13 @@ pub fn run(text: &str) -> ScriptReport {
 struct Runner {
     engine: Engine,
     db: Db,
-    /// Series that would hold native histograms.
-    native: Vec<Labels>,
 }
 
 impl Runner {
     fn new() -> Self {
         let options =
             EngineOptions { delayed_name_removal: true, experimental: true, ..EngineOptions::default() };
-        Self { engine: Engine::new(options), db: Db::in_memory(Options::default()), native: Vec::new() }
+        Self { engine: Engine::new(options), db: Db::in_memory(Options::default()) }
     }
 
     fn clear(&mut self) {
@@ -108,23 +105,11 @@ impl Runner {
         for (_, (labels, items)) in
             load.series.iter().enumerate().filter(|(place, (labels, _))| last[labels] == *place)
         {
-            if items.contains(&Item::Histogram) {
-                self.native.push(labels.clone());
-                continue;
-            }
-            if load.with_native {
-                self.native.extend(native_of_classic(labels));
-            }
-            for (index, item) in items.iter().enumerate() {
-                let Item::Float(value) = item else { continue };
-                let time = i64::try_from(index).ok().and_then(|index| load.step_ms.checked_mul(index));
-                let added = match time.and_then(within_limit) {
-                    Some(time) => batch.add(labels, time, *value).map_err(|error| format!("{time}: {error}")),
-                    None => Err(format!("{index} steps of {} ms: the time is out of range", load.step_ms)),
-                };
-                if let Err(reason) = added {
-                    refused.get_or_insert_with(|| format!("{labels} at {reason}"));
-                }
+            add_items(&mut batch, load.step_ms, labels, items, &mut refused);
+        }
+        if load.with_native {
+            for (labels, items) in classic::to_native(&load.series) {
+                add_items(&mut batch, load.step_ms, &labels, &items, &mut refused);
             }
         }
         let failed = refused.or_else(|| batch.commit().err().map(|error| error.to_string()));
@@ -139,38 +124,12 @@ impl Runner {
     }
 
     fn eval(&self, eval: &Eval, report: &mut ScriptReport) {
-        if self.is_native(eval) {
-            report.skipped += 1;
-            return;
-        }
         match self.check(eval) {
             Ok(()) => report.passed += 1,
             Err(Mismatch { expected, actual }) => {
                 report.failed.push(Failure { line: eval.line, query: eval.query.clone(), expected, actual });
             }
         }
-    }
-
-    /// Tells whether a case is about native histograms.
-    fn is_native(&self, eval: &Eval) -> bool {
-        let expects = match &eval.result {
-            Expected::Series(series) => series.iter().any(|(_, items)| items.contains(&Item::Histogram)),
-            Expected::Scalar(_) | Expected::String(_) => false,
-        };
-        // `</` and `>/` trim native histograms and do nothing else.
-        if expects || eval.query.contains("</") || eval.query.contains(">/") {
-            return true;
-        }
-        Query::parse(&self.engine, &eval.query).is_ok_and(|query| {
-            selectors(&query.expr).iter().any(|matchers| {
-                let reads = |labels: &Labels| {
-                    matchers
-                        .iter()
-                        .all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
-                };
-                self.native.iter().any(reads)
-            })
-        })
     }
 
     fn check(&self, eval: &Eval) -> Result<(), Mismatch> {
@@ -226,6 +185,28 @@ impl Runner {
         }
         let value = matrix_at(in_range.value, time, matches!(answer.value, Value::Scalar(_)));
         check_value(eval, &value, None).map_err(|mismatch| within(mismatch, "as a range query"))
+    }
+}
+
+/// Adds the values of one series; the first that is refused is told.
+fn add_items(batch: &mut Batch, step_ms: i64, labels: &Labels, items: &[Item], refused: &mut Option<String>) {
+    for (index, item) in items.iter().enumerate() {
+        let time =
+            i64::try_from(index).ok().and_then(|index| step_ms.checked_mul(index)).and_then(within_limit);
+        let added = match (item, time) {
+            (Item::Omitted, _) => continue,
+            (_, None) => Err(format!("{index} steps of {step_ms} ms: the time is out of range")),
+            (Item::Float(value), Some(time)) => {
+                batch.add(labels, time, *value).map(drop).map_err(|error| format!("{time}: {error}"))
+            }
+            (Item::Histogram(histogram) | Item::Hinted(histogram), Some(time)) => batch
+                .add_histogram(labels, time, Arc::clone(histogram))
+                .map(drop)
+                .map_err(|error| format!("{time}: {error}")),
+        };
+        if let Err(reason) = added {
+            refused.get_or_insert_with(|| format!("{labels} at {reason}"));
+        }
     }
 }
 
@@ -298,25 +279,6 @@ fn pin(expr: &mut Expr, at: At) {
     }
 }
 
-fn selectors(expr: &Expr) -> Vec<&[Matcher]> {
-    let mut found: Vec<&[Matcher]> = Vec::new();
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        if let ExprKind::Vector(selector) | ExprKind::Matrix { selector, .. } = &expr.kind {
-            found.push(&selector.matchers);
-        }
-        open.extend(children(expr));
-    }
-    found
-}
-
-/// The native histogram that `load_with_nhcb` would make of a classic one's series.
-fn native_of_classic(labels: &Labels) -> Option<Labels> {
-    let name = labels.name();
-    let base = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix))?;
-    Some(labels.without(&["le"]).with(streamflow_tsdb::METRIC_NAME, base))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,7 +312,7 @@ mod tests {
              eval range from 0 to 2m step 1m m\n  m{a=\"b\"} 1 2 3\n\n\
              eval instant at 2m m +\n  expect fail\n\n\
              nonsense\n");
-        assert_eq!((report.passed, report.skipped), (3, 1), "{report:?}");
+        assert_eq!(report.passed, 4, "{report:?}");
         let lines: Vec<usize> = report.failed.iter().map(|failure| failure.line).collect();
         assert_eq!(lines, [8, 20], "{report:?}");
         assert_eq!(report.failed[0].query, "m * 2");

@@ -2,19 +2,24 @@
 //!
 //! `metric{label="value"} 1 2 _ 3x2 0+10x5 stale {{schema:0 sum:1}}x3`
 
+use std::sync::Arc;
+
 use streamflow_gotext::unescape;
+use streamflow_histogram::{Histogram, ResetHint};
 use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
 
 use crate::parser::number;
 
 /// A value in the sequence of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Item {
     Float(f64),
     /// `_`: no sample at this place.
     Omitted,
     /// `{{…}}`: a native histogram.
-    Histogram,
+    Histogram(Arc<Histogram>),
+    /// `{{… counter_reset_hint:… }}`: one of which is said what is known of a reset.
+    Hinted(Arc<Histogram>),
 }
 
 /// The most values one line may stand for.
@@ -115,18 +120,101 @@ fn parse_items(text: &str) -> Result<Vec<Item>, String> {
 
 /// `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`.
 fn parse_histograms<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str, String> {
-    let unclosed = || format!("unclosed histogram in {text:?}");
-    let mut rest = &text[text.find("}}").ok_or_else(unclosed)? + 2..];
-    if rest.starts_with("+{{") || rest.starts_with("-{{") {
-        rest = &rest[rest.find("}}").ok_or_else(unclosed)? + 2..];
+    let (first, mut rest) = parse_histogram(text)?;
+    let mut step = None;
+    if let Some(sign @ ("+" | "-")) = rest.get(..1)
+        && rest[1..].starts_with("{{")
+    {
+        let (item, after) = parse_histogram(&rest[1..])?;
+        step = item.histogram().cloned().map(|histogram| (sign == "+", histogram));
+        rest = after;
     }
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let times = match rest[..end].strip_prefix('x') {
         Some(times) => parse_times(times)?.saturating_add(1),
         None => 1,
     };
-    extend(items, times, |_| Item::Histogram)?;
+    let mut item = first;
+    let mut mixed = false;
+    extend(items, times, |index| {
+        if let (Some((adds, step)), true) = (&step, index > 0) {
+            let next = item.histogram().map(|now| if *adds { now.plus(step) } else { now.minus(step) });
+            match next {
+                Some(Ok((histogram, _))) => item = Item::Histogram(Arc::new(histogram)),
+                _ => mixed = true,
+            }
+        }
+        item.clone()
+    })?;
+    if mixed {
+        return Err(format!("histograms with exponential and with custom bounds in {text:?}"));
+    }
     Ok(&rest[end..])
+}
+
+/// `{{…}}`, and what follows.
+fn parse_histogram(text: &str) -> Result<(Item, &str), String> {
+    let end = text.find("}}").ok_or_else(|| format!("unclosed histogram in {text:?}"))?;
+    let (inside, rest) = (&text[2..end], &text[end + 2..]);
+    let bad = |what: &str| format!("{what} in the histogram {:?}", &text[..end + 2]);
+    let mut histogram = Histogram::default();
+    let (mut hinted, mut offsets) = (false, [0, 0]);
+    let mut open = inside.trim();
+    while !open.is_empty() {
+        let (key, after) = open.split_once(':').ok_or_else(|| bad("a word without value"))?;
+        let (value, after) = match after.strip_prefix('[') {
+            Some(list) => list.split_once(']').ok_or_else(|| bad("an unclosed list"))?,
+            None => after.split_at(after.find(char::is_whitespace).unwrap_or(after.len())),
+        };
+        let one = || parse_value(value.trim());
+        let list = || value.split_whitespace().map(parse_value).collect::<Result<Vec<f64>, String>>();
+        match key {
+            "schema" => histogram.schema = parse_index(value)?,
+            "sum" => histogram.sum = one()?,
+            "count" => histogram.count = one()?,
+            "z_bucket" => histogram.zero_count = one()?,
+            "z_bucket_w" => histogram.zero_threshold = one()?,
+            "custom_values" => histogram.custom_bounds = list()?,
+            "buckets" => histogram.positive.counts = list()?,
+            "n_buckets" => histogram.negative.counts = list()?,
+            "offset" => offsets[0] = parse_index(value)?,
+            "n_offset" => offsets[1] = parse_index(value)?,
+            "counter_reset_hint" => {
+                hinted = true;
+                histogram.reset = parse_hint(value).ok_or_else(|| bad("an unknown hint"))?;
+            }
+            other => return Err(bad(&format!("the unknown word {other:?}"))),
+        }
+        open = after.trim_start();
+    }
+    for (side, offset) in [(&mut histogram.positive, offsets[0]), (&mut histogram.negative, offsets[1])] {
+        side.indices = (0..side.counts.len()).map(|place| offset.saturating_add(place as i32)).collect();
+    }
+    let histogram = Arc::new(histogram);
+    Ok((if hinted { Item::Hinted(histogram) } else { Item::Histogram(histogram) }, rest))
+}
+
+fn parse_index(text: &str) -> Result<i32, String> {
+    text.trim().parse().map_err(|_| format!("invalid whole number {text:?}"))
+}
+
+fn parse_hint(text: &str) -> Option<ResetHint> {
+    Some(match text {
+        "unknown" => ResetHint::Unknown,
+        "reset" => ResetHint::Reset,
+        "not_reset" => ResetHint::NoReset,
+        "gauge" => ResetHint::Gauge,
+        _ => return None,
+    })
+}
+
+impl Item {
+    pub(super) fn histogram(&self) -> Option<&Arc<Histogram>> {
+        match self {
+            Item::Histogram(histogram) | Item::Hinted(histogram) => Some(histogram),
+            Item::Float(_) | Item::Omitted => None,
+        }
+    }
 }
 
 /// `1`, `_`, `stale`, `1x3`, `_x3`, `1+2x3`, `1-2x3`.
@@ -186,7 +274,8 @@ mod tests {
 
     #[test]
     fn lines() {
-        use Item::{Float, Histogram, Omitted};
+        use Item::{Float, Omitted};
+        let sum = |sum: f64| Item::Histogram(Arc::new(Histogram { sum, ..Histogram::default() }));
         let check = |line: &str, labels: &str, expected: &[Item]| {
             let (found, items) = parse_series(line).unwrap();
             assert_eq!((found.to_string().as_str(), items.as_slice()), (labels, expected), "{line}");
@@ -195,11 +284,11 @@ mod tests {
         check("m{a=\"b\", c='d'} 0+10x2", "m{a=\"b\", c=\"d\"}", &[Float(0.0), Float(10.0), Float(20.0)]);
         check("{} 1-1x1 5x1", "{}", &[Float(1.0), Float(0.0), Float(5.0), Float(5.0)]);
         check("{\"a.b\"} -1e-2+1e-2x1", "{__name__=\"a.b\"}", &[Float(-0.01), Float(0.0)]);
-        check("m{} {{schema:0 sum:1}}x1 _x2", "m", &[Histogram, Histogram, Omitted, Omitted]);
+        check("m{} {{schema:0 sum:1}}x1 _x2", "m", &[sum(1.0), sum(1.0), Omitted, Omitted]);
         check(
             "m {{sum:1}}+{{sum:2}}x1 Inf 0xff",
             "m",
-            &[Histogram, Histogram, Float(f64::INFINITY), Float(255.0)],
+            &[sum(1.0), sum(3.0), Float(f64::INFINITY), Float(255.0)],
         );
     }
 

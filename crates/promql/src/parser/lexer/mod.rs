@@ -188,8 +188,10 @@ impl<'q> Lexer<'q> {
                 return Err(self.error(&format!("unexpected character after '!': {next}")));
             }
             '<' if self.accept("=") => TokenKind::Operator(BinaryOp::Le),
+            '<' if self.accept("/") => TokenKind::Operator(BinaryOp::TrimUpper),
             '<' => TokenKind::Operator(BinaryOp::Lt),
             '>' if self.accept("=") => TokenKind::Operator(BinaryOp::Ge),
+            '>' if self.accept("/") => TokenKind::Operator(BinaryOp::TrimLower),
             '>' => TokenKind::Operator(BinaryOp::Gt),
             '(' => {
                 self.paren_depth += 1;
