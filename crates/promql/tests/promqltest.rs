@@ -12,15 +12,22 @@ use std::path::PathBuf;
 use streamflow_promql::script;
 
 /// Every case of these passes.
-const CORE: [&str; 8] = [
+const CORE: [&str; 15] = [
     "aggregators.test",
     "at_modifier.test",
+    "duration_expression.test",
+    "extended_vectors.test",
+    "fill-modifier.test",
     "functions.test",
     "histograms.test",
+    "info.test",
+    "limit.test",
     "literals.test",
+    "native_histograms.test",
     "operators.test",
     "selectors.test",
     "staleness.test",
+    "type_and_unit.test",
 ];
 
 fn scripts() -> Option<PathBuf> {

@@ -158,6 +158,8 @@ pub(crate) enum Take {
     Value,
     /// The time of the sample, in seconds.
     Timestamp,
+    /// As [`Take::Timestamp`] for a number; a histogram as it is.
+    TimestampOfNumber,
 }
 
 /// The last sample within the lookback at every step; none where that is a stale marker.
@@ -181,7 +183,10 @@ pub(crate) fn read_instant(
         {
             *cell = match take {
                 Take::Value => samples.values[next - 1],
-                Take::Timestamp => times[next - 1] as f64 / 1000.0,
+                Take::TimestampOfNumber if unboxed(samples.values[next - 1]).is_some() => {
+                    samples.values[next - 1]
+                }
+                Take::Timestamp | Take::TimestampOfNumber => times[next - 1] as f64 / 1000.0,
             };
         }
     }

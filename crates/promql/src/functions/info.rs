@@ -191,7 +191,16 @@ fn info_rows(
 ) -> Result<Vec<Row>, Error> {
     let selector = VectorSelector { name: None, matchers, modifiers: Modifiers::default(), extended: None };
     let reading = reading_of(query, argument)?;
-    query.instant_source_at((&selector, argument.span), reading, grid, Take::Timestamp)?.collect()
+    let source =
+        query.instant_source_at((&selector, argument.span), reading, grid, Take::TimestampOfNumber)?;
+    let rows = source.collect()?;
+    match rows.iter().find(|row| row.values.has_histograms()) {
+        Some(row) => Err(Error::Execution(format!(
+            "this should be an info metric, with float samples: {}",
+            braces(&row.labels)
+        ))),
+        None => Ok(rows),
+    }
 }
 
 /// How the first selector within reads, through the shifts of the subqueries around it.
