@@ -330,7 +330,7 @@ impl Evaluator<'_> {
             (Value::Data(data), "Labels") => Some(Value::Labels(data.labels.clone())),
             (Value::Data(data), "ExternalLabels") => Some(Value::Labels(data.external_labels.clone())),
             (Value::Data(data), "ExternalURL") => Some(Value::String(data.external_url.clone())),
-            (Value::Data(data), "Value") => Some(Value::Float(data.value)),
+            (Value::Data(data), "Value") => Some(data.value_or_histogram()),
             (Value::Sample(sample), "Labels") => Some(Value::Labels(sample.labels.clone().into())),
             (Value::Sample(sample), "Value") => Some(Value::Float(sample.value)),
             (Value::Nil, _) => return self.fail(format!("nil data; no entry for key {name:?}")),

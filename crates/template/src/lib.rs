@@ -17,6 +17,7 @@
 //!     external_labels: LabelMap::new().into(),
 //!     external_url: "http://localhost:9090".to_owned(),
 //!     value: 90.0,
+//!     histogram: None,
 //! };
 //! let query = |expression: &str| Err(format!("{expression}: there is nothing to ask here"));
 //! let environment = Environment { query: &query, external_url: "http://localhost:9090", now_ms: 0 };

@@ -28,6 +28,14 @@ pub struct Data {
     pub external_url: String,
     /// Value of the alert's expression.
     pub value: f64,
+    /// The value as text where it is a native histogram, which then stands for it.
+    pub histogram: Option<String>,
+}
+
+impl Data {
+    pub(crate) fn value_or_histogram(&self) -> Value {
+        self.histogram.clone().map_or(Value::Float(self.value), Value::String)
+    }
 }
 
 /// A value of a template.
@@ -114,7 +122,7 @@ impl Value {
                 Self::Labels(data.labels.clone()).text(),
                 Self::Labels(data.external_labels.clone()).text(),
                 data.external_url,
-                shortest(data.value)
+                Self::text(&data.value_or_histogram())
             ),
         }
     }

@@ -273,6 +273,7 @@ fn expand(value: f64, text: &str) -> String {
         external_labels: map(&[("region", "eu")]),
         external_url: "http://prom.example/base".to_owned(),
         value,
+        histogram: None,
     };
     let environment = Environment { query: &answer, external_url: "http://prom.example/base", now_ms: 0 };
     match Template::parse("Case", text) {
@@ -397,6 +398,7 @@ proptest::proptest! {
                 external_labels: LabelMap::new().into(),
                 external_url: any,
                 value: 1e300,
+                histogram: None,
             };
             let environment = Environment { query: &answer, external_url: "é", now_ms: i64::MAX };
             template.expand_or_error(data, &environment);

@@ -56,7 +56,9 @@ fn newest_samples(
         for series in server.0.db.select(selector, min_ms, now_ms)? {
             series.read(&mut samples)?;
             let last = samples.timestamps.last().copied().zip(samples.values.last().copied());
-            if let Some((timestamp, value)) = last.filter(|(_, value)| !is_stale(*value)) {
+            // Text has no form for native histograms; Prometheus leaves them out as well.
+            let is_number = |value: f64| !is_stale(value) && samples.histogram(value).is_none();
+            if let Some((timestamp, value)) = last.filter(|(_, value)| is_number(*value)) {
                 newest.insert(series.labels().clone(), (timestamp, value));
             }
         }

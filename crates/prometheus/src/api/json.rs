@@ -6,6 +6,7 @@
 use std::io::Write as _;
 
 use streamflow_gotext::{fixed, shortest_json};
+use streamflow_histogram::{Bucket, Histogram};
 use streamflow_promql::{RangeSeries, Value, VectorSample};
 use streamflow_tsdb::Labels;
 
@@ -156,18 +157,79 @@ pub fn value(out: &mut Vec<u8>, value: &Value, time_ms: i64) {
 fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
     out.extend_from_slice(b"{\"metric\":");
     labels(out, &sample.labels);
-    out.extend_from_slice(b",\"value\":");
-    point(out, sample.timestamp, sample.value);
+    match &sample.histogram {
+        Some(histogram) => {
+            out.extend_from_slice(b",\"histogram\":");
+            histogram_point(out, sample.timestamp, histogram);
+        }
+        None => {
+            out.extend_from_slice(b",\"value\":");
+            point(out, sample.timestamp, sample.value);
+        }
+    }
     out.push(b'}');
 }
 
 fn range_series(out: &mut Vec<u8>, series: &RangeSeries) {
     out.extend_from_slice(b"{\"metric\":");
     labels(out, &series.labels);
-    out.extend_from_slice(b",\"values\":[");
     let samples = &series.samples;
-    list(out, samples.timestamps.iter().zip(&samples.values), |out, (&ms, &value)| point(out, ms, value));
+    if samples.histograms.is_empty() {
+        out.extend_from_slice(b",\"values\":[");
+        list(out, samples.timestamps.iter().zip(&samples.values), |out, (&ms, &value)| point(out, ms, value));
+        out.extend_from_slice(b"]}");
+        return;
+    }
+    // Numbers stand beside histograms, each in the order of time.
+    let number = |(ms, value): (i64, f64)| samples.histogram(value).is_none().then_some((ms, value));
+    let mut numbers = samples.iter().filter_map(number).peekable();
+    if numbers.peek().is_some() {
+        out.extend_from_slice(b",\"values\":[");
+        list(out, numbers, |out, (ms, value)| point(out, ms, value));
+        out.push(b']');
+    }
+    out.extend_from_slice(b",\"histograms\":[");
+    let histograms = samples.iter().filter_map(|(ms, value)| Some((ms, samples.histogram(value)?)));
+    list(out, histograms, |out, (ms, histogram)| histogram_point(out, ms, histogram));
     out.extend_from_slice(b"]}");
+}
+
+fn histogram_point(out: &mut Vec<u8>, ms: i64, histogram: &Histogram) {
+    out.push(b'[');
+    timestamp(out, ms);
+    out.extend_from_slice(b",{\"count\":");
+    quoted(out, histogram.count);
+    out.extend_from_slice(b",\"sum\":");
+    quoted(out, histogram.sum);
+    let mut buckets = histogram.buckets().filter(|bucket| bucket.count != 0.0).peekable();
+    if buckets.peek().is_some() {
+        out.extend_from_slice(b",\"buckets\":[");
+        list(out, buckets, bucket);
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}]");
+}
+
+/// Writes `[rule,"lower","upper","count"]`; the rule says which ends are in it: 0 the upper, 1 the lower, 2 none, 3 both.
+fn bucket(out: &mut Vec<u8>, bucket: Bucket) {
+    let rule = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+        (false, true) => b'0',
+        (true, false) => b'1',
+        (false, false) => b'2',
+        (true, true) => b'3',
+    };
+    out.extend_from_slice(&[b'[', rule]);
+    for value in [bucket.lower, bucket.upper, bucket.count] {
+        out.push(b',');
+        quoted(out, value);
+    }
+    out.push(b']');
+}
+
+fn quoted(out: &mut Vec<u8>, value: f64) {
+    out.push(b'"');
+    number(out, value);
+    out.push(b'"');
 }
 
 fn point(out: &mut Vec<u8>, ms: i64, value: f64) {
@@ -211,6 +273,44 @@ mod tests {
         }
         assert_eq!(written(|out| scalar(out, 1e-7)), "0.0000001");
         assert_eq!(written(|out| scalar(out, f64::NAN)), "NaN");
+    }
+
+    #[test]
+    fn histograms_stand_beside_numbers() {
+        use std::sync::Arc;
+        use streamflow_histogram::Buckets;
+        let side = |counts: &[f64]| Buckets { indices: vec![0, 1], counts: counts.to_vec() };
+        let histogram = Arc::new(Histogram {
+            count: 7.0,
+            sum: -1.5,
+            zero_threshold: 0.25,
+            zero_count: 1.0,
+            positive: side(&[2.0, 0.0]),
+            negative: side(&[0.0, 4.0]),
+            ..Histogram::default()
+        });
+        let mut samples = streamflow_tsdb::Samples::default();
+        samples.push(1_000, 3.0);
+        samples.push_histogram(2_500, Arc::clone(&histogram));
+        let series = RangeSeries { labels: Labels::new([("a", "b")]), samples };
+        let point = r#"{"count":"7","sum":"-1.5","buckets":[[1,"-2","-1","4"],[3,"-0.25","0.25","1"],[0,"0.5","1","2"]]}"#;
+        assert_eq!(
+            written(|out| range_series(out, &series)),
+            format!(r#"{{"metric":{{"a":"b"}},"values":[[1,"3"]],"histograms":[[2.500,{point}]]}}"#)
+        );
+        let empty = Arc::new(Histogram::default());
+        for (histogram, expected) in [(histogram, point), (empty, r#"{"count":"0","sum":"0"}"#)] {
+            let sample = VectorSample {
+                labels: Labels::default(),
+                timestamp: 0,
+                value: f64::NAN,
+                histogram: Some(histogram),
+            };
+            assert_eq!(
+                written(|out| vector_sample(out, &sample)),
+                format!(r#"{{"metric":{{}},"histogram":[0,{expected}]}}"#)
+            );
+        }
     }
 
     #[test]

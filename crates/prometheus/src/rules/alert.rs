@@ -9,7 +9,7 @@ use std::sync::Arc;
 use streamflow_gotext::exponential;
 use streamflow_prometheus_yml::{AlertRule, Rule};
 use streamflow_template::{Data, Environment, LabelMap};
-use streamflow_tsdb::{Labels, METRIC_NAME};
+use streamflow_tsdb::{Labels, METRIC_NAME, Value};
 
 use super::status::{AlertState, AlertStatus, label_map};
 use crate::go_json::rfc3339;
@@ -75,7 +75,7 @@ pub struct Expansion<'e> {
 }
 
 /// A series to write: labels and value.
-pub type Written = (Labels, f64);
+pub type Written = (Labels, Value);
 
 /// The alerts of one rule.
 #[derive(Debug, Clone, Default)]
@@ -99,14 +99,14 @@ impl Alerts {
         &mut self,
         rule: &Rule,
         alert_rule: &AlertRule,
-        result: Vec<(Labels, f64)>,
+        result: Vec<Written>,
         now_ms: i64,
         limit: i64,
         expansion: &Expansion<'_>,
     ) -> Result<Vec<Written>, String> {
         let mut found = BTreeMap::new();
         for (labels, value) in result {
-            let alert = new_alert(rule, alert_rule, &labels, value, now_ms, expansion);
+            let alert = new_alert(rule, alert_rule, (&labels, &value), now_ms, expansion);
             if found.insert(alert.labels.clone(), alert).is_some() {
                 return Err(
                     "vector contains metrics with the same labelset after applying alert labels".to_owned()
@@ -201,16 +201,21 @@ impl Alerts {
 fn new_alert(
     rule: &Rule,
     alert_rule: &AlertRule,
-    series: &Labels,
-    value: f64,
+    (series, value): (&Labels, &Value),
     now_ms: i64,
     expansion: &Expansion<'_>,
 ) -> Alert {
+    // The number of a histogram is 0, as Prometheus has it; templates see the histogram.
+    let (value, histogram) = match value {
+        Value::Float(value) => (*value, None),
+        Value::Histogram(histogram) => (0.0, Some(histogram.to_string())),
+    };
     let data = Data {
         labels: Arc::new(label_map(series)),
         external_labels: expansion.external_labels.clone(),
         external_url: expansion.environment.external_url.to_owned(),
         value,
+        histogram,
     };
     let mut labels = series.without(&[METRIC_NAME]);
     for (name, template) in &alert_rule.label_templates {
@@ -264,9 +269,9 @@ fn step(alert: &mut Alert, holds: bool, rule: &AlertRule, now_ms: i64) -> bool {
 fn series(rule: &Rule, alert: &Alert) -> [Written; 2] {
     let named = |name: &str| alert.labels.with(METRIC_NAME, name).with(ALERT_NAME, &rule.name);
     [
-        (named("ALERTS").with("alertstate", alert.state.name()), 1.0),
+        (named("ALERTS").with("alertstate", alert.state.name()), Value::Float(1.0)),
         // Whole seconds, as Prometheus writes them.
-        (named("ALERTS_FOR_STATE"), alert.active_at_ms.div_euclid(1000) as f64),
+        (named("ALERTS_FOR_STATE"), Value::Float(alert.active_at_ms.div_euclid(1000) as f64)),
     ]
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use streamflow_prometheus_yml::{AlertRule, Rule, RuleGroup};
-use streamflow_promql::{Engine, Query, Stop, Value};
+use streamflow_promql::{Engine, Query, Stop, Value, VectorSample};
 use streamflow_template::{Environment, LabelMap, Sample};
-use streamflow_tsdb::{Db, Labels, METRIC_NAME, MatchOp, Matcher, STALE_NAN, Samples, is_stale};
+use streamflow_tsdb::{
+    Db, Labels, METRIC_NAME, MatchOp, Matcher, STALE_NAN, Samples, Value as Stored, is_stale,
+};
 
 use super::alert::{ALERT_NAME, Alert, Alerts, Expansion, Written};
 use super::status::{AlertState, GroupStatus, Health, RuleStatus, label_map};
@@ -244,7 +246,12 @@ impl Evaluation<'_> {
             let query = Query::parse(engine, text).map_err(|error| error.to_string())?;
             let answer = query.instant(engine, db, self.at_ms, self.stop);
             let samples = vector(answer.map_err(|error| error.to_string())?.value)?.into_iter();
-            Ok(samples.map(|(labels, value)| Sample { labels: label_map(&labels), value }).collect())
+            let number = |value| match value {
+                Stored::Float(value) => value,
+                Stored::Histogram(_) => 0.0,
+            };
+            let sample = |(labels, value)| Sample { labels: label_map(&labels), value: number(value) };
+            Ok(samples.map(sample).collect())
         };
         let environment = Environment { query: &query, external_url, now_ms: self.now_ms };
         let expansion = Expansion { external_labels, environment };
@@ -255,9 +262,13 @@ impl Evaluation<'_> {
 fn vector(value: Value) -> Result<Vec<Written>, String> {
     match value {
         Value::Vector(samples) => {
-            Ok(samples.into_iter().map(|sample| (sample.labels, sample.value)).collect())
+            let value = |sample: &VectorSample| match &sample.histogram {
+                Some(histogram) => Stored::Histogram(Arc::clone(histogram)),
+                None => Stored::Float(sample.value),
+            };
+            Ok(samples.into_iter().map(|sample| (sample.labels.clone(), value(&sample))).collect())
         }
-        Value::Scalar(value) => Ok(vec![(Labels::default(), value)]),
+        Value::Scalar(value) => Ok(vec![(Labels::default(), Stored::Float(value))]),
         Value::String(_) | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
     }
 }
@@ -288,7 +299,11 @@ fn write(state: &mut RuleState, series: Vec<Written>, at_ms: i64, db: &Db) -> Re
     let mut refused = None;
     let mut written = BTreeSet::new();
     for (labels, value) in series {
-        if let Err(error) = batch.add(&labels, at_ms, value) {
+        let added = match value {
+            Stored::Float(value) => batch.add(&labels, at_ms, value),
+            Stored::Histogram(histogram) => batch.add_histogram(&labels, at_ms, histogram),
+        };
+        if let Err(error) = added {
             refused = Some(error.to_string());
         }
         written.insert(labels);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use streamflow_histogram::{Buckets, Histogram};
 use streamflow_promql::{EngineOptions, Query, StopReason, Value};
 use streamflow_tsdb::{METRIC_NAME, Options};
 
@@ -240,4 +241,31 @@ async fn rules_run() {
     wait("no group is left", &|| handle.groups().is_empty() && handle.alerts().is_empty()).await;
     stop.send(true).unwrap();
     running.await.unwrap();
+}
+
+#[test]
+fn histograms_are_recorded_and_alerted_on() {
+    let context = context();
+    let histogram = Histogram {
+        count: 4.0,
+        sum: 5.0,
+        positive: Buckets { indices: vec![0, 2], counts: vec![1.0, 3.0] },
+        ..Histogram::default()
+    };
+    let mut batch = context.db.batch();
+    for job in ["a", "b"] {
+        let labels = Labels::new([(METRIC_NAME, "h"), ("job", job)]);
+        batch.add_histogram(&labels, 0, Arc::new(histogram.clone())).unwrap();
+    }
+    batch.commit().unwrap();
+    let rules = "- record: total\n  expr: sum(h)\n- alert: A\n  expr: sum(h)\n  annotations: {text: 'is {{ $value }}'}";
+    let mut group = group(rules, true);
+    group.evaluate(0, &context, &|| None);
+    assert_eq!(rule_of(&group, 0), (Health::Ok, String::new()));
+    let text = query(&context, r#"count_values("is", total)"#, 0);
+    assert_eq!(text, [(r#"{is="{count:8, sum:10, (0.5,1]:2, (2,4]:6}"}"#.to_owned(), 1.0)]);
+    let RuleStatus::Alerting { alerts, .. } = group.status().rules.remove(1) else { panic!("no alert") };
+    assert_eq!(alerts[0].annotations["text"], "is {count:8, sum:10, (0.5,1]:2, (2,4]:6}");
+    assert_eq!(alerts[0].value, "0e+00");
+    assert_eq!(query(&context, "ALERTS", 0).len(), 1);
 }

@@ -1,5 +1,7 @@
 //! An answer of the Prometheus API as text.
 
+use std::cmp::Ordering;
+
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement};
 use serde_json::Value;
 
@@ -21,7 +23,8 @@ pub fn text(data: &Value, range: Option<(Range, bool)>) -> String {
 fn vector(result: &Value) -> String {
     let mut table = terminal::table(["SERIES", "VALUE"]);
     for series in result.as_array().into_iter().flatten() {
-        table.add_row([labels(&series["metric"]), value(&series["value"])]);
+        let sample = if series["histogram"].is_null() { &series["value"] } else { &series["histogram"] };
+        table.add_row([labels(&series["metric"]), value(sample)]);
     }
     right_aligned(&mut table, &[1]);
     table.to_string()
@@ -32,7 +35,10 @@ fn samples(result: &Value) -> String {
     let mut table = terminal::table(["SERIES", "TIME", "VALUE"]);
     for series in result.as_array().into_iter().flatten() {
         let mut name = labels(&series["metric"]);
-        for sample in series["values"].as_array().into_iter().flatten() {
+        let all = ["values", "histograms"].map(|kind| series[kind].as_array());
+        let mut samples: Vec<&Value> = all.into_iter().flatten().flatten().collect();
+        samples.sort_by(|a, b| a[0].as_f64().partial_cmp(&b[0].as_f64()).unwrap_or(Ordering::Equal));
+        for sample in samples {
             // Once for all its samples.
             table.add_row([std::mem::take(&mut name), time(sample[0].as_f64()), value(sample)]);
         }
@@ -45,12 +51,23 @@ fn samples(result: &Value) -> String {
 fn lines(result: &Value, range: Range, colors: bool) -> String {
     let mut lines = Vec::new();
     for series in result.as_array().into_iter().flatten() {
-        let samples = series["values"].as_array().into_iter().flatten();
-        let points = samples.map(|sample| {
-            let value = sample[1].as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
-            (sample[0].as_f64().unwrap_or(f64::NAN), value)
-        });
-        lines.push(chart::Line { name: labels(&series["metric"]), points: points.collect() });
+        let points = |samples: &Value, field: fn(&Value) -> &Value| -> Vec<(f64, f64)> {
+            let point = |sample: &Value| {
+                let value = field(sample).as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+                (sample[0].as_f64().unwrap_or(f64::NAN), value)
+            };
+            samples.as_array().into_iter().flatten().map(point).collect()
+        };
+        let name = labels(&series["metric"]);
+        let numbers = points(&series["values"], |sample| &sample[1]);
+        // A distribution is no line: how many observations it has is drawn.
+        let counts = points(&series["histograms"], |sample| &sample[1]["count"]);
+        if !counts.is_empty() {
+            lines.push(chart::Line { name: format!("count of {name}"), points: counts });
+        }
+        if !numbers.is_empty() || series["histograms"].is_null() {
+            lines.push(chart::Line { name, points: numbers });
+        }
     }
     #[expect(clippy::cast_precision_loss, reason = "times of this calendar")]
     let window = (range.start_ms as f64 / 1000.0, range.end_ms as f64 / 1000.0);
@@ -120,8 +137,24 @@ fn labels(metric: &Value) -> String {
     }
 }
 
+/// A number, or how many observations a native histogram has, their sum and its buckets.
 fn value(sample: &Value) -> String {
-    sample[1].as_str().unwrap_or_default().to_owned()
+    if let Some(number) = sample[1].as_str() {
+        return number.to_owned();
+    }
+    let field = |name: &str| sample[1][name].as_str().unwrap_or_default().to_owned();
+    let mut parts = vec![format!("count {}", field("count")), format!("sum {}", field("sum"))];
+    for bucket in sample[1]["buckets"].as_array().into_iter().flatten() {
+        let (open, close) = match bucket[0].as_u64() {
+            Some(0) => ('(', ']'),
+            Some(1) => ('[', ')'),
+            Some(3) => ('[', ']'),
+            _ => ('(', ')'),
+        };
+        let [lower, upper, count] = [1, 2, 3].map(|place| bucket[place].as_str().unwrap_or_default());
+        parts.push(format!("{open}{lower}, {upper}{close} {count}"));
+    }
+    parts.join("\n")
 }
 
 /// A number with as many digits as a glance takes in.
@@ -170,6 +203,11 @@ mod tests {
                 "SERIES VALUE\nup{job=\"api\"} 1\n{} 12.5",
             ),
             (
+                json!({"resultType": "vector", "result": [{"metric": {"__name__": "h"}, "histogram": [4,
+                    {"count": "3", "sum": "2.5", "buckets": [[3, "-1", "1", "1"], [0, "1", "2", "2"]]}]}]}),
+                "SERIES VALUE\nh count 3\nsum 2.5\n[-1, 1] 1\n(1, 2] 2",
+            ),
+            (
                 json!({"resultType": "matrix", "result": [{"metric": up, "values": [[0, "1"], [1.5, "NaN"]]}]}),
                 "SERIES TIME VALUE\nup{job=\"api\"} 1970-01-01T00:00:00Z 1\n1970-01-01T00:00:01.5Z NaN",
             ),
@@ -195,6 +233,15 @@ mod tests {
         };
         assert_eq!(row("{job=\"a\"}"), ["10", "0", "10"], "{text}");
         assert_eq!(row("{job=\"b\"}"), ["NaN", "NaN", "NaN"], "{text}");
+    }
+
+    #[test]
+    fn the_count_of_a_native_histogram_is_a_line() {
+        let range = Range { start_ms: 0, end_ms: 60_000, step_ms: 30_000 };
+        let data = json!({"resultType": "matrix", "result": [{"metric": {"__name__": "h"},
+            "values": [[0, "7"]], "histograms": [[30, {"count": "3", "sum": "1"}], [60, {"count": "9", "sum": "1"}]]}]});
+        let text = text(&data, Some((range, false)));
+        assert!(text.contains("count of h") && text.lines().any(|line| line.starts_with("h ")), "{text}");
     }
 
     #[test]
