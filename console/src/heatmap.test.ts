@@ -29,6 +29,27 @@ test('empty buckets beyond the observations are cut to one on each side', () => 
   expect(map.counts).toEqual([[0], [7], [0]]);
 });
 
+test('native histograms are added up, whatever bounds each has', () => {
+  const native = (...histograms: [time: number, ...buckets: [number, number][]][]): RangeSeries => ({
+    labels: {},
+    samples: [],
+    histograms: histograms.map(([time, ...buckets]) => ({
+      time,
+      sum: 0,
+      count: buckets.reduce((sum, [, count]) => sum + count, 0),
+      buckets: buckets.map(([upper, count]) => ({ lower: upper / 2, upper, count })),
+    })),
+  });
+  const map = toHeatmap([native([0, [1, 2], [2, 3]], [10, [4, 7]]), native([0, [2, 1], [Infinity, 1]])], [0, 10, 20]);
+  expect(map.bounds).toEqual([1, 2, 4, Infinity]);
+  expect(map.counts).toEqual([
+    [2, 0, null],
+    [4, 0, null],
+    [0, 7, null],
+    [1, 0, null],
+  ]);
+});
+
 test('nothing, unreadable bounds and moments off the grid give no cells', () => {
   expect(toHeatmap([], [0, 10])).toMatchObject({ bounds: [], counts: [], max: 0 });
   expect(toHeatmap([bucket('wide', 3), { labels: {}, samples: [[0, 1]] }], [0])).toMatchObject({ bounds: [], max: 0 });

@@ -1,6 +1,6 @@
-/** From cumulative histogram buckets over time to the cells of a heatmap. */
+/** From histogram buckets over time to the cells of a heatmap. */
 
-import type { RangeSeries } from './prometheus';
+import type { NativeHistogram, RangeSeries, Sample } from './prometheus';
 
 export interface Heatmap {
   /** Seconds since 1970, ascending. */
@@ -14,7 +14,8 @@ export interface Heatmap {
 }
 
 /**
- * Cells from series with an `le` label, each the sum up to its bound: a cell is the difference to the bound below.
+ * Cells from series of native histograms, and from series with an `le` label, each the sum up to its bound: a cell is
+ * the difference to the bound below.
  * Differences below zero (buckets scraped at different moments) count as zero. Series of one bound
  * (`le="1"` and `le="1.0"`) are added up; series without a readable `le` are left out. Of the empty buckets beyond
  * the lowest and the highest observation one is kept on each side.
@@ -22,7 +23,7 @@ export interface Heatmap {
 export function toHeatmap(series: readonly RangeSeries[], times: readonly number[]): Heatmap {
   const rows = new Map<number, (number | null)[]>();
   const index = new Map(times.map((time, i) => [Math.round(time * 1000), i]));
-  for (const one of series) {
+  for (const one of cumulative(series)) {
     const bound = parseBound(one.labels['le']);
     if (bound === null) continue;
     const row = rows.get(bound) ?? new Array<number | null>(times.length).fill(null);
@@ -48,9 +49,29 @@ export function toHeatmap(series: readonly RangeSeries[], times: readonly number
   return { times: [...times], bounds: bounds.slice(from, to), counts: counts.slice(from, to), max };
 }
 
+/**
+ * Series of native histograms as series of counts up to each bound that any of them has, at each of their times: so
+ * that buckets that became coarser in between, or stand in one series and not in another, still add up.
+ */
+function cumulative(series: readonly RangeSeries[]): RangeSeries[] {
+  const native = series.flatMap((one) => one.histograms ?? []);
+  const bounds = [...new Set(native.flatMap((histogram) => histogram.buckets.map(({ upper }) => upper)))].sort((a, b) => a - b);
+  const byTime = new Map<number, NativeHistogram[]>();
+  for (const histogram of native) byTime.set(histogram.time, [...(byTime.get(histogram.time) ?? []), histogram]);
+  const upTo = (histograms: NativeHistogram[], bound: number): number => {
+    const below = histograms.flatMap(({ buckets }) => buckets.filter(({ upper }) => upper <= bound));
+    return below.reduce((sum, { count }) => sum + count, 0);
+  };
+  const rows = bounds.map((bound): RangeSeries => {
+    const samples = [...byTime].map(([time, histograms]): Sample => [time, upTo(histograms, bound)]);
+    return { labels: { le: String(bound) }, samples };
+  });
+  return [...series.filter((one) => !one.histograms), ...rows];
+}
+
 function parseBound(text: string | undefined): number | null {
   if (text === undefined) return null;
-  if (/^\+?inf$/i.test(text)) return Infinity;
+  if (/^\+?inf(inity)?$/i.test(text)) return Infinity;
   const bound = Number(text);
   return text.trim() === '' || Number.isNaN(bound) ? null : bound;
 }

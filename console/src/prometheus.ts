@@ -5,14 +5,25 @@ import type { Labels } from './legend';
 import type { Window } from './time/range';
 
 export type Sample = readonly [timeS: number, value: number];
+/** A native histogram: observations above `lower` up to `upper`, not added up. */
+export interface NativeHistogram {
+  time: number;
+  count: number;
+  sum: number;
+  buckets: { lower: number; upper: number; count: number }[];
+}
 export interface RangeSeries {
   labels: Labels;
+  /** Numbers; of a series of native histograms how many observations each has. */
   samples: Sample[];
+  histograms?: NativeHistogram[];
 }
 export interface InstantSample {
   labels: Labels;
   time: number;
+  /** A number; of a native histogram how many observations it has. */
   value: number;
+  histogram?: NativeHistogram;
 }
 export type InstantAnswer = { notes: string[] } & (
   | { kind: 'vector'; samples: InstantSample[] }
@@ -31,10 +42,14 @@ interface Envelope<T> {
   infos?: string[];
 }
 type RawSample = [number, string];
+type RawBucket = [rule: number, lower: string, upper: string, count: string];
+type RawHistogram = [number, { count: string; sum: string; buckets?: RawBucket[] }];
 interface RawSeries {
   metric: Record<string, string>;
   value?: RawSample;
   values?: RawSample[];
+  histogram?: RawHistogram;
+  histograms?: RawHistogram[];
 }
 interface RawResult {
   resultType: string;
@@ -69,11 +84,24 @@ function readSamples(values: readonly RawSample[] | undefined): Sample[] {
   return (values ?? []).map(([time, text]) => [time, parseSample(text)]);
 }
 
+function readHistogram([time, { count, sum, buckets }]: RawHistogram): NativeHistogram {
+  const read = ([, lower, upper, inside]: RawBucket) => ({ lower: parseSample(lower), upper: parseSample(upper), count: parseSample(inside) });
+  return { time, count: parseSample(count), sum: parseSample(sum), buckets: (buckets ?? []).map(read) };
+}
+
+function readSeries(one: RawSeries): RangeSeries {
+  const samples = readSamples(one.values);
+  if (!one.histograms) return { labels: one.metric, samples };
+  const histograms = one.histograms.map(readHistogram);
+  const all = [...samples, ...histograms.map(({ time, count }): Sample => [time, count])];
+  return { labels: one.metric, samples: all.sort(([a], [b]) => a - b), histograms };
+}
+
 export async function queryRange(expression: string, window: Window, step: number, signal?: AbortSignal): Promise<RangeAnswer> {
   const parameters = { query: expression, start: String(window.start), end: String(window.end), step: String(step) };
   const answer = await call<RawResult>('query_range', parameters, signal);
   const result = answer.data.result as RawSeries[];
-  return { series: result.map((one) => ({ labels: one.metric, samples: readSamples(one.values) })), notes: notesOf(answer) };
+  return { series: result.map(readSeries), notes: notesOf(answer) };
 }
 
 export async function queryInstant(expression: string, time: number, signal?: AbortSignal): Promise<InstantAnswer> {
@@ -86,9 +114,13 @@ export async function queryInstant(expression: string, time: number, signal?: Ab
   }
   const series = result as RawSeries[];
   if (resultType === 'matrix') {
-    return { kind: 'matrix', series: series.map((one) => ({ labels: one.metric, samples: readSamples(one.values) })), notes };
+    return { kind: 'matrix', series: series.map(readSeries), notes };
   }
-  const samples = series.map((one) => {
+  const samples = series.map((one): InstantSample => {
+    if (one.histogram) {
+      const histogram = readHistogram(one.histogram);
+      return { labels: one.metric, time: histogram.time, value: histogram.count, histogram };
+    }
     const [at, text] = one.value ?? [time, 'NaN'];
     return { labels: one.metric, time: at, value: parseSample(text) };
   });

@@ -3,8 +3,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Events, useEvents } from '../chart/events';
+import { HeatmapChart } from '../chart/HeatmapChart';
 import { gridOf, toLines, type ChartLine } from '../chart/series';
 import { TimeChart } from '../chart/TimeChart';
+import { toHeatmap } from '../heatmap';
 import { queryRange } from '../prometheus';
 import { useResource } from '../resource';
 import { Nothing, Skeleton } from '../shell/states';
@@ -45,7 +47,9 @@ export function GraphAnswer({ query, onError, onChange }: AnswerProps) {
     if (!data) return null;
     const times = gridOf(data.window, data.step);
     const series = all ? data.series : data.series.slice(0, MOST_LINES);
-    return { times, lines: toLines([{ series, expression: query.expression }], times, data.step) };
+    const native = data.series.filter((one) => one.histograms);
+    const map = native.length > 0 ? toHeatmap(native, times) : null;
+    return { times, map, lines: toLines([{ series, expression: query.expression }], times, data.step) };
   }, [data, all]);
   const zoom = (window: Window): void => onChange({ ...query, rangeS: Math.max(1, Math.round(window.end - window.start)), endS: Math.round(window.end) });
   return (
@@ -62,6 +66,7 @@ export function GraphAnswer({ query, onError, onChange }: AnswerProps) {
             <Nothing text="The expression gives no series in this range. Is the metric name right, and is the range long enough for two samples?" />
           ) : (
             <WithEvents window={data.window}>
+              {drawn.map && <HeatmapChart title={`Observations of ${query.expression}`} map={drawn.map} step={data.step} unit="short" window={data.window} height={340} onZoom={zoom} />}
               <TimeChart title={query.expression} times={drawn.times} lines={drawn.lines} unit="short" window={data.window} height={340} stacked={query.stacked} onZoom={zoom} />
             </WithEvents>
           )}

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { zone } from '../preferences';
-import { queryInstant, type InstantAnswer } from '../prometheus';
+import { queryInstant, type InstantAnswer, type NativeHistogram, type RangeSeries } from '../prometheus';
 import { useResource } from '../resource';
 import type { Labels } from '../legend';
 import { Nothing, Skeleton } from '../shell/states';
@@ -83,15 +83,26 @@ interface Row {
 function rowsOf(answer: InstantAnswer): Row[] {
   switch (answer.kind) {
     case 'vector':
-      return answer.samples.map(({ labels, value }) => ({ labels, value: String(value) }));
+      return answer.samples.map(({ labels, value, histogram }) => ({ labels, value: histogram ? textOf(histogram) : String(value) }));
     case 'matrix':
-      return answer.series.map(({ labels, samples }) => ({
-        labels,
-        value: samples.map(([time, value]) => `${value} @ ${formatTime(time * 1000, zone.value, true)}`).join('\n'),
-      }));
+      return answer.series.map((one) => ({ labels: one.labels, value: linesOf(one).join('\n') }));
     default:
       return [{ kind: answer.kind, value: answer.text }];
   }
+}
+
+function linesOf({ samples, histograms }: RangeSeries): string[] {
+  const at = new Map((histograms ?? []).map((histogram) => [histogram.time, histogram]));
+  return samples.map(([time, value]) => {
+    const histogram = at.get(time);
+    return `${histogram ? textOf(histogram) : value} @ ${formatTime(time * 1000, zone.value, true)}`;
+  });
+}
+
+/** How many observations, their sum, and each bucket with some of them. */
+function textOf({ count, sum, buckets }: NativeHistogram): string {
+  const parts = buckets.map(({ lower, upper, count: inside }) => `${lower} to ${upper}: ${inside}`);
+  return [`count ${count}, sum ${sum}`, ...parts].join('\n');
 }
 
 function Series({ labels }: { labels: Labels }) {
