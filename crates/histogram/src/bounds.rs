@@ -106,7 +106,7 @@ impl Histogram {
             bucket.lower = bucket.lower.max(threshold);
             bucket
         });
-        let zero = (self.zero_count > 0.0 || self.zero_count.is_nan()).then(|| self.zero_bucket());
+        let zero = (self.zero_count > 0.0).then(|| self.zero_bucket());
         negative.chain(zero).chain(positive)
     }
 }

@@ -64,7 +64,9 @@ impl Total {
         if custom != other.has_custom_bounds() {
             return Err(MixedSchemas);
         }
-        let mut joined = Joined { conflicting_resets: self.join_hint(other.reset), bounds_reconciled: false };
+        let (hint, conflicting_resets) = joined_hint(self.head.reset, other.reset);
+        self.head.reset = hint;
+        let mut joined = Joined { conflicting_resets, bounds_reconciled: false };
         kahan_add(sign * other.count, &mut self.head.count, &mut self.lost_count);
         kahan_add(sign * other.sum, &mut self.head.sum, &mut self.lost_sum);
         if !custom {
@@ -118,20 +120,6 @@ impl Total {
         self.head.zero_threshold = threshold;
     }
 
-    /// What is known of a reset of the sum; tells whether the two contradict each other.
-    fn join_hint(&mut self, other: ResetHint) -> bool {
-        use ResetHint::{Gauge, NoReset, Reset, Unknown};
-        let (hint, conflict) = match (self.head.reset, other) {
-            (Gauge, _) | (_, Gauge) => (Gauge, false),
-            (Unknown, _) | (_, Unknown) => (Unknown, false),
-            (Reset, Reset) => (Reset, false),
-            (NoReset, NoReset) => (NoReset, false),
-            (Reset, NoReset) | (NoReset, Reset) => (Unknown, true),
-        };
-        self.head.reset = hint;
-        conflict
-    }
-
     /// The sum without what was lost.
     fn plain(self) -> Histogram {
         let positive = self.positive.into_buckets(false);
@@ -182,6 +170,18 @@ impl Total {
     }
 }
 
+/// What is known of a reset of a sum, and whether the two contradict each other.
+fn joined_hint(one: ResetHint, other: ResetHint) -> (ResetHint, bool) {
+    use ResetHint::{Gauge, NoReset, Reset, Unknown};
+    match (one, other) {
+        (Gauge, _) | (_, Gauge) => (Gauge, false),
+        (Unknown, _) | (_, Unknown) => (Unknown, false),
+        (Reset, Reset) => (Reset, false),
+        (NoReset, NoReset) => (NoReset, false),
+        (Reset, NoReset) | (NoReset, Reset) => (Unknown, true),
+    }
+}
+
 /// A mean under way: a sum, that turns to a running mean once the sum would overflow.
 #[derive(Debug, Clone)]
 pub struct Mean {
@@ -221,7 +221,7 @@ impl Mean {
         }
         self.total.map(|number| number * ((count - 1.0) / count));
         self.count = count;
-        self.total.add(&other.map(|number| number / count))
+        self.total.add(&other.clone().mapped(|number| number / count))
     }
 
     /// The mean, without empty buckets.
@@ -241,6 +241,9 @@ impl Histogram {
     /// # Errors
     /// [`MixedSchemas`].
     pub fn plus(&self, other: &Histogram) -> Result<(Histogram, Joined), MixedSchemas> {
+        if let Some(sum) = self.aligned(other, 1.0) {
+            return Ok(sum);
+        }
         let mut total = Total::of(self);
         let joined = total.add(other)?;
         Ok((total.plain().compacted(), joined))
@@ -251,16 +254,55 @@ impl Histogram {
     /// # Errors
     /// [`MixedSchemas`].
     pub fn minus(&self, other: &Histogram) -> Result<(Histogram, Joined), MixedSchemas> {
-        let mut total = Total::of(self);
-        let joined = total.join(other, -1.0)?;
-        let difference = Histogram { reset: ResetHint::Gauge, ..total.plain() };
-        Ok((difference.compacted(), joined))
+        let (difference, joined) = match self.aligned(other, -1.0) {
+            Some(difference) => difference,
+            None => {
+                let mut total = Total::of(self);
+                let joined = total.join(other, -1.0)?;
+                (total.plain().compacted(), joined)
+            }
+        };
+        Ok((Histogram { reset: ResetHint::Gauge, ..difference }, joined))
+    }
+
+    /// The sum with the other times `sign`, where both have the same buckets; most histograms of a series do.
+    fn aligned(&self, other: &Histogram, sign: f64) -> Option<(Histogram, Joined)> {
+        let same = self.schema == other.schema
+            && self.zero_threshold == other.zero_threshold
+            && self.positive.indices == other.positive.indices
+            && self.negative.indices == other.negative.indices
+            && self.custom_bounds == other.custom_bounds;
+        if !same {
+            return None;
+        }
+        let side = |one: &Buckets, other: &Buckets| Buckets {
+            indices: one.indices.clone(),
+            counts: one.counts.iter().zip(&other.counts).map(|(count, more)| count + sign * more).collect(),
+        };
+        let (reset, conflicting_resets) = joined_hint(self.reset, other.reset);
+        let sum = Histogram {
+            reset,
+            zero_count: self.zero_count + sign * other.zero_count,
+            count: self.count + sign * other.count,
+            sum: self.sum + sign * other.sum,
+            positive: side(&self.positive, &other.positive),
+            negative: side(&self.negative, &other.negative),
+            custom_bounds: self.custom_bounds.clone(),
+            ..*self
+        };
+        Some((sum.compacted(), Joined { conflicting_resets, bounds_reconciled: false }))
     }
 
     /// Every count and the sum times a factor; with a negative one it is a gauge.
     #[must_use]
     pub fn times(&self, factor: f64) -> Histogram {
-        let mut product = self.map(|number| number * factor);
+        self.clone().scaled(factor)
+    }
+
+    /// As [`Histogram::times`], in place.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Histogram {
+        let mut product = self.mapped(|number| number * factor);
         if factor < 0.0 {
             product.reset = ResetHint::Gauge;
         }
@@ -270,7 +312,7 @@ impl Histogram {
     /// Every count and the sum by a divisor, as [`Histogram::times`]; by zero no buckets but the zero one are left.
     #[must_use]
     pub fn divided_by(&self, divisor: f64) -> Histogram {
-        let mut quotient = self.map(|number| number / divisor);
+        let mut quotient = self.clone().mapped(|number| number / divisor);
         if divisor < 0.0 {
             quotient.reset = ResetHint::Gauge;
         }
@@ -280,20 +322,14 @@ impl Histogram {
         quotient.compacted()
     }
 
-    fn map(&self, map: impl Fn(f64) -> f64) -> Histogram {
-        let side = |buckets: &Buckets| Buckets {
-            indices: buckets.indices.clone(),
-            counts: buckets.counts.iter().map(|&count| map(count)).collect(),
-        };
-        Histogram {
-            zero_count: map(self.zero_count),
-            count: map(self.count),
-            sum: map(self.sum),
-            positive: side(&self.positive),
-            negative: side(&self.negative),
-            custom_bounds: self.custom_bounds.clone(),
-            ..*self
+    fn mapped(mut self, map: impl Fn(f64) -> f64) -> Histogram {
+        for number in [&mut self.count, &mut self.sum, &mut self.zero_count] {
+            *number = map(*number);
         }
+        for side in [&mut self.positive, &mut self.negative] {
+            side.counts.iter_mut().for_each(|count| *count = map(*count));
+        }
+        self
     }
 
     /// Equal to the bit, so that NaN equals NaN; what is known of resets does not count.

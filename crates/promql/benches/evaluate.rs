@@ -3,9 +3,11 @@
 //! `STREAMFLOW_BENCH_SERIES=100` leaves out the large store.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use streamflow_histogram::{Buckets, Histogram};
 use streamflow_promql::{Engine, EngineOptions, Query, StopReason};
 use streamflow_tsdb::{Db, Labels, Options};
 
@@ -13,7 +15,8 @@ const STEP_MS: i64 = 15_000;
 const HOUR_MS: i64 = 3_600_000;
 const BOUNDS: [&str; 10] = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"];
 
-/// Counters `m` of 10 jobs and buckets `b` of histograms, `series` of each, over 24 hours and 10 minutes.
+/// Counters `m` of 10 jobs and buckets `b` of classic histograms, `series` of each, and native histograms `h` with as many
+/// buckets in a tenth of the series, over 24 hours and 10 minutes.
 fn store(series: usize) -> Db {
     let db = Db::in_memory(Options { out_of_order_window_ms: 2 * 24 * HOUR_MS, ..Options::default() });
     let counter = |index: usize| {
@@ -31,6 +34,13 @@ fn store(series: usize) -> Db {
     let mut batch = db.batch();
     let references: Vec<_> =
         all.iter().map(|(labels, _)| batch.add(labels, -600_000, 0.0).unwrap()).collect();
+    let native = |index: usize| {
+        let instance = format!("host-{index}:9090");
+        Labels::new([("__name__", "h"), ("instance", &instance)])
+    };
+    let natives: Vec<_> = (0..series / BOUNDS.len())
+        .map(|index| batch.add_histogram(&native(index), -600_000, histogram(0.0)).unwrap())
+        .collect();
     batch.commit().unwrap();
     for time in (1..).map(|step| -600_000 + step * STEP_MS).take_while(|&time| time <= 24 * HOUR_MS) {
         let mut batch = db.batch();
@@ -38,9 +48,18 @@ fn store(series: usize) -> Db {
         for (&reference, (_, slope)) in references.iter().zip(&all) {
             batch.add_ref(reference, time, steps * slope).unwrap();
         }
+        for &reference in &natives {
+            batch.add_histogram_ref(reference, time, histogram(steps)).unwrap();
+        }
         batch.commit().unwrap();
     }
     db
+}
+
+/// One observation a step in each of ten buckets.
+fn histogram(steps: f64) -> Arc<Histogram> {
+    let positive = Buckets { indices: (-8..2).collect(), counts: vec![steps; BOUNDS.len()] };
+    Arc::new(Histogram { count: 10.0 * steps, sum: steps, positive, ..Histogram::default() })
 }
 
 fn never() -> Option<StopReason> {
@@ -56,6 +75,7 @@ fn evaluate(criterion: &mut Criterion) {
             ("rate", "rate(m[5m])"),
             ("sum_by_rate", "sum by (job) (rate(m[5m]))"),
             ("quantile", "histogram_quantile(0.99, sum by (le) (rate(b[5m])))"),
+            ("native_quantile", "histogram_quantile(0.99, sum(rate(h[5m])))"),
         ] {
             let mut group = criterion.benchmark_group(name);
             group

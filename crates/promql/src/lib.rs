@@ -31,8 +31,7 @@
 //! *pipeline* makes rows one after the other, so that an aggregation needs not hold its input.
 //!
 //! # Not in it
-//! Native histograms (all samples are floats) and start timestamps of samples. `docs/promql.md` lists limits and
-//! differences.
+//! Start timestamps of samples. `docs/promql.md` lists limits and differences.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod annotations;

@@ -11,6 +11,8 @@ mod json;
 mod management;
 mod methods;
 mod metrics;
+#[cfg(test)]
+mod native_answers;
 mod parameters;
 mod parse_query;
 mod query;

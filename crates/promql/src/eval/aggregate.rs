@@ -70,7 +70,11 @@ pub(crate) fn group_labels(labels: &Labels, without: bool, names: &[&str]) -> La
 
 impl RunningQuery<'_> {
     /// An aggregation at every step.
-    pub(crate) fn aggregate(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+    pub(crate) fn aggregate(
+        &self,
+        (aggregate, span): (&Aggregate, Span),
+        grid: Grid,
+    ) -> Result<Vec<Row>, Error> {
         match aggregate.op {
             AggregateOp::Sum => self.accumulate::<Sum>(aggregate, grid),
             AggregateOp::Avg => self.accumulate::<Average>(aggregate, grid),
@@ -83,7 +87,7 @@ impl RunningQuery<'_> {
             AggregateOp::Quantile => self.quantile(aggregate, grid),
             AggregateOp::CountValues => self.count_values(aggregate, grid),
             AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
-                self.pick(aggregate, grid)
+                self.pick((aggregate, span), grid)
             }
         }
     }
@@ -151,7 +155,7 @@ impl RunningQuery<'_> {
     fn quantile(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
         let (quantiles, span) = self.parameter(aggregate, grid)?;
         let mut rows = self.rows(&aggregate.expr, grid)?;
-        self.ignore_histograms(&mut rows, aggregate);
+        self.ignore_histograms(&mut rows, aggregate.op, aggregate.expr.span);
         if !rows.is_empty() {
             self.note_invalid_quantiles(&quantiles, grid, span);
         }
@@ -176,11 +180,11 @@ impl RunningQuery<'_> {
     }
 
     /// Leaves numbers only.
-    pub(crate) fn ignore_histograms(&self, rows: &mut [Row], aggregate: &Aggregate) {
+    pub(crate) fn ignore_histograms(&self, rows: &mut [Row], op: AggregateOp, span: Span) {
         let mut any = false;
         rows.iter_mut().for_each(|row| any |= row.values.keep_numbers());
         if any {
-            self.annotate(Annotation::IgnoredInAggregation(aggregate.op.as_str()), aggregate.expr.span);
+            self.annotate(Annotation::IgnoredInAggregation(op.as_str()), span);
         }
     }
 

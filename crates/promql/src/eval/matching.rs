@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::binary::{ArithmeticOp, Operator};
 use crate::eval::grid::{Grid, METADATA, Row, Sample, Values, is_absent, merge_same_labels};
-use crate::eval::native::between;
+use crate::eval::native::{between, combines};
 
 /// Numbers the label sets that a matching tells apart.
 pub(crate) struct Signatures<'m> {
@@ -196,7 +196,7 @@ impl Join<'_> {
                     continue;
                 }
                 let mut seen = HashSet::new();
-                for &row in members.iter().filter(|&&row| !is_absent(self.many.rows[row].values[step])) {
+                for &row in members.iter().filter(|&&row| self.counts(row, partner.copied(), step)) {
                     if self.matching.card == Cardinality::OneToOne {
                         if !seen.insert(Labels::default()) {
                             return Err(Error::Execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)".into()));
@@ -217,6 +217,22 @@ impl Join<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a series of the many side has a sample at a step that goes together with its partner's: a histogram
+    /// and a number, or two histograms, that have no result are no match.
+    fn counts(&self, many: usize, one: Option<usize>, step: usize) -> bool {
+        let many = &self.many.rows[many].values;
+        if is_absent(many[step]) {
+            return false;
+        }
+        let Some(one) = one.map(|one| &self.one.rows[one].values) else { return true };
+        if many.histogram(step).is_none() && one.histogram(step).is_none() {
+            return true;
+        }
+        let (Some(many), Some(one)) = (many.sample(step), one.sample(step)) else { return true };
+        let (lhs, rhs) = if self.swapped { (&one, &many) } else { (&many, &one) };
+        combines(self.operator, lhs, rhs)
     }
 
     /// The result of two series where both have samples.

@@ -110,7 +110,7 @@ impl RunningQuery<'_> {
                 Ok(Node::Scalar(Scalars::Constant(*value)))
             }
             ExprKind::String(text) => Ok(Node::String(text.clone())),
-            ExprKind::Aggregate(aggregate) => Ok(Node::Vector(self.aggregate(aggregate, grid)?)),
+            ExprKind::Aggregate(aggregate) => Ok(Node::Vector(self.aggregate((aggregate, expr.span), grid)?)),
             ExprKind::Unary { negative, operand }
                 if self.analysis.value_type(operand) == ValueType::Scalar =>
             {

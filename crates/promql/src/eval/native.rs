@@ -64,6 +64,24 @@ pub(crate) fn between(
     made.map(|histogram| H(Arc::new(histogram)))
 }
 
+/// Tells whether an operator has a result for two samples, be it that a comparison does not hold.
+pub(crate) fn combines(operator: Operator, lhs: &Sample, rhs: &Sample) -> bool {
+    use ArithmeticOp::{Add, Div, Mul, Sub};
+    use Sample::{Histogram as H, Number as N};
+    match (operator, lhs, rhs) {
+        (Operator::Trim(_), H(_), N(_)) => true,
+        (Operator::Trim(_), _, _) => false,
+        (_, N(_), N(_)) => true,
+        (Operator::Arithmetic(op), H(_), N(_)) => matches!(op, Mul | Div),
+        (Operator::Arithmetic(op), N(_), H(_)) => op == Mul,
+        (Operator::Arithmetic(op), H(lhs), H(rhs)) => {
+            matches!(op, Add | Sub) && lhs.has_custom_bounds() == rhs.has_custom_bounds()
+        }
+        (Operator::Comparison(op, _), H(_), H(_)) => matches!(op, ComparisonOp::Eq | ComparisonOp::Ne),
+        (Operator::Comparison(..), _, _) => false,
+    }
+}
+
 /// The left side where a comparison holds, or the truth.
 fn compared(lhs: &Arc<Histogram>, holds: bool, truth: bool) -> Option<Sample> {
     match (truth, holds) {

@@ -129,7 +129,8 @@ impl NativeGroups {
         for (step, gathered) in std::mem::take(&mut self.groups[group]).into_iter().enumerate() {
             let Some(gathered) = gathered else { continue };
             query.note_joined(gathered.joined(), Combination::Aggregation, self.span);
-            let mixed = !is_absent(values[step]);
+            // Histograms that cannot be added end the group: what comes after them is not looked at.
+            let mixed = !is_absent(values[step]) && !matches!(gathered.sum, Sum::Nothing);
             if mixed {
                 query.annotate(Annotation::MixedSamplesInAggregation, self.span);
             }

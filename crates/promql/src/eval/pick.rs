@@ -27,7 +27,7 @@ impl Extremes {
 }
 
 impl RunningQuery<'_> {
-    pub(crate) fn pick(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
+    pub(crate) fn pick(&self, (aggregate, whole): (&Aggregate, Span), grid: Grid) -> Result<Vec<Row>, Error> {
         let (parameter, span) = self.parameter(aggregate, grid)?;
         let mut rows = self.rows(&aggregate.expr, grid)?;
         let extremes = Extremes::of(&parameter, grid.steps);
@@ -40,7 +40,7 @@ impl RunningQuery<'_> {
             return Ok(Vec::new());
         }
         if matches!(aggregate.op, AggregateOp::Topk | AggregateOp::Bottomk) {
-            self.ignore_histograms(&mut rows, aggregate);
+            self.ignore_histograms(&mut rows, aggregate.op, whole);
         }
         let heads = rows.iter().map(|row| (&row.labels, row.drop_name));
         let groups = Groups::of(heads, aggregate.without, &aggregate.grouping);

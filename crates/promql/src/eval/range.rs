@@ -6,7 +6,7 @@ use streamflow_histogram::unboxed;
 use streamflow_tsdb::{Labels, Series};
 
 use crate::annotations::Annotation;
-use crate::ast::{Expr, ExprKind, Extended, Subquery, ValueType};
+use crate::ast::{Expr, ExprKind, Extended, Span, Subquery, ValueType};
 use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
@@ -77,7 +77,7 @@ impl RunningQuery<'_> {
         }
         let mut read = RangeRead {
             function,
-            span: matrix.span,
+            span: remark_span(call, matrix),
             finds_resets: matches!(&matrix.kind, ExprKind::Matrix { selector, .. } if self.analysis.finds_resets(selector)),
             range_ms,
             reading,
@@ -88,7 +88,7 @@ impl RunningQuery<'_> {
         if ["rate", "increase"].contains(&call.function.name)
             && heads.iter().any(|head| !names_counter(&head.labels))
         {
-            read.not_counters = Some((heads.iter().map(|head| head.labels.clone()).collect(), matrix.span));
+            read.not_counters = Some((heads.iter().map(|head| head.labels.clone()).collect(), read.span));
         }
         let source = RowSource::Range { samples, read };
         let mut pipeline = Pipeline::new(self, grid, source, heads);
@@ -155,6 +155,15 @@ impl RunningQuery<'_> {
             }
             Node::String(_) => Err(Error::Execution("a subquery of a string".into())),
         }
+    }
+}
+
+/// Where remarks on a range stand: Prometheus names the first argument, and of a subquery the start of the query.
+fn remark_span(call: &Call, matrix: &Expr) -> Span {
+    match (&matrix.kind, call.args) {
+        (ExprKind::Subquery(_), _) => Span { start: 0, end: 0 },
+        (_, [_]) => matrix.span,
+        (_, args) => args.first().map_or(matrix.span, |first| first.span),
     }
 }
 

@@ -194,8 +194,7 @@ fn settle_conflicts(
         if classic.bounds.iter().all(|&(_, row)| is_absent(rows[row].values[step])) {
             continue;
         }
-        let metric = if query.options.delayed_name_removal { classic.labels.name() } else { "" };
-        query.annotate(Annotation::MixedClassicNative(metric.to_owned()), span);
+        query.annotate(Annotation::MixedClassicNative(classic.labels.name().to_owned()), span);
         classic.conflicts.push(step);
         native.put(step, None);
     }
@@ -218,9 +217,8 @@ fn classic(query: &RunningQuery, rows: &[Row], span: Span) -> Vec<Classic> {
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.values.any_present()) {
         let value = row.labels.get(BUCKET_LABEL).unwrap_or_default();
         let Some(upper) = parse_float(value).ok().filter(|upper| !upper.is_nan()) else {
-            let metric = if query.options.delayed_name_removal { row.labels.name() } else { "" };
-            let annotation =
-                Annotation::BadBucketLabel { metric: metric.to_owned(), value: value.to_owned() };
+            let metric = row.labels.name().to_owned();
+            let annotation = Annotation::BadBucketLabel { metric, value: value.to_owned() };
             query.annotate(annotation, span);
             continue;
         };

@@ -67,7 +67,7 @@ fn slope(window: &NativeWindow, kind: MetricKind, per: Per) -> Option<Sample> {
     if per == Per::Second {
         factor /= seconds(window.end - window.start);
     }
-    Some(made(difference.times(factor)))
+    Some(made(difference.scaled(factor)))
 }
 
 /// The last histogram without the first one, and with what was lost in resets of a counter.
@@ -76,14 +76,16 @@ fn difference(window: &NativeWindow, histograms: &[&Arc<Histogram>], kind: Metri
     let is_counter = kind == MetricKind::Counter;
     note_kind(window, histograms, kind);
     // A first one that a reset follows is not looked at, whatever its buckets are.
-    let mut from = Histogram::clone(first);
+    let nothing;
+    let mut from: &Histogram = first;
     if is_counter && window.was_reset(histograms[1], first) {
         let second = histograms[1];
-        from = Histogram {
+        nothing = Histogram {
             schema: second.schema,
             custom_bounds: second.custom_bounds.clone(),
             ..Histogram::default()
         };
+        from = &nothing;
     }
     let custom = from.has_custom_bounds();
     let between = if is_counter { &histograms[1..] } else { &histograms[histograms.len() - 1..] };
@@ -92,7 +94,7 @@ fn difference(window: &NativeWindow, histograms: &[&Arc<Histogram>], kind: Metri
         return None;
     }
     let coarsest = between.iter().map(|histogram| histogram.schema).fold(from.schema, i32::min);
-    let (mut total, joined) = last.coarsened(coarsest).minus(&from).ok()?;
+    let (mut total, joined) = last.coarsened(coarsest).minus(from).ok()?;
     let note = |mut joined: streamflow_histogram::Joined, how| {
         // Resets are reckoned with here.
         joined.conflicting_resets = false;
@@ -100,7 +102,7 @@ fn difference(window: &NativeWindow, histograms: &[&Arc<Histogram>], kind: Metri
     };
     note(joined, Combination::Subtraction);
     if is_counter {
-        let mut before: &Histogram = &from;
+        let mut before: &Histogram = from;
         for &now in &histograms[1..] {
             if window.was_reset(now, before) {
                 let (sum, joined) = total.plus(before).ok()?;
