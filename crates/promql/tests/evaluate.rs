@@ -198,7 +198,7 @@ fn remarks_name_their_place() {
     assert_eq!(
         answer.infos,
         [
-            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"gauge\" (1:6)"
+            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"gauge\" (1:1)"
         ]
     );
 }
