@@ -20,6 +20,23 @@ pub fn prometheus(left_out: &str) -> Option<PathBuf> {
     named("STREAMFLOW_PROMETHEUS", "Prometheus", left_out)
 }
 
+/// The Prometheus 3 that STREAMFLOW_PROMETHEUS_3 names, else the one in the folder of tools; `left_out` says what is not
+/// done without it. Debian's releases have Prometheus 2, so a machine without one is told so and fails no test.
+#[must_use]
+#[allow(clippy::print_stderr)]
+pub fn prometheus_3(left_out: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("STREAMFLOW_PROMETHEUS_3").map(PathBuf::from);
+    let of_tools = || {
+        let tools = PathBuf::from(std::env::var_os("STREAMFLOW_CACHE")?);
+        Some(tools.join("prometheus35/usr/bin/prometheus"))
+    };
+    let program = named.or_else(of_tools).filter(|program| program.is_file());
+    if program.is_none() {
+        eprintln!("SKIPPED: STREAMFLOW_PROMETHEUS_3 names no Prometheus 3, {left_out}");
+    }
+    program
+}
+
 /// The Alertmanager that STREAMFLOW_ALERTMANAGER names; `left_out` says what is not done without it.
 ///
 /// # Panics

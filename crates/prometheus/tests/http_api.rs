@@ -12,6 +12,8 @@ mod fixture;
 mod http;
 #[path = "http_api/intervals.rs"]
 mod intervals;
+#[path = "http_api/native_histograms.rs"]
+mod native_histograms;
 #[path = "http_api/remote_write_2.rs"]
 mod remote_write_2;
 #[path = "http_api/scenarios.rs"]

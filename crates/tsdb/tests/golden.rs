@@ -1,12 +1,16 @@
 //! Files that an earlier version wrote are read by this one.
 //!
-//! `STREAMFLOW_WRITE_GOLDEN=v2` writes the directory of a new format beside the old ones, which stay.
+//! `v1` has numbers alone, `v2` native histograms as well. `STREAMFLOW_WRITE_GOLDEN=v3` writes the directory of a new
+//! format beside the old ones, which stay.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use streamflow_tsdb::{Db, Labels, Options, STALE_NAN, Samples, is_stale, verify};
+use std::sync::Arc;
+
+use streamflow_histogram::{Buckets, CUSTOM_BOUNDS, Histogram, ResetHint};
+use streamflow_tsdb::{Db, Labels, Options, STALE_NAN, Samples, Value, is_stale, verify};
 
 const TIMES: i64 = 300;
 
@@ -30,11 +34,47 @@ fn value(series: i64, t: i64) -> f64 {
     }
 }
 
+/// What the sixth series has: a counter that loses its buckets once, a gauge of fractions, custom bounds, and a number.
+fn held(t: i64) -> Value {
+    let step = t / 10;
+    let counts =
+        |of: &[i32]| of.iter().map(|index| (step % 200 * i64::from(*index)) as f64).collect::<Vec<_>>();
+    let buckets = |of: &[i32]| Buckets { indices: of.to_vec(), counts: counts(of) };
+    let histogram = match step {
+        0 => return Value::Float(0.5),
+        1..100 => Histogram {
+            schema: 2,
+            zero_threshold: 2_f64.powi(-128),
+            zero_count: 1.0,
+            positive: buckets(&[1, 2, 9]),
+            negative: buckets(&[3]),
+            ..Histogram::default()
+        },
+        100..150 => Histogram {
+            schema: CUSTOM_BOUNDS,
+            positive: buckets(&[1, 2]),
+            custom_bounds: vec![-0.5, 0.25],
+            ..Histogram::default()
+        },
+        150..200 => Histogram {
+            reset: ResetHint::Gauge,
+            schema: -1,
+            zero_threshold: 0.125,
+            zero_count: 0.5,
+            positive: buckets(&[5]),
+            ..Histogram::default()
+        },
+        _ => Histogram { schema: 2, positive: buckets(&[1, 2, 9]), ..Histogram::default() },
+    };
+    let (count, sum) = ((step % 200 * 15) as f64 + histogram.zero_count, (step as f64).sqrt());
+    Value::Histogram(Arc::new(Histogram { count, sum, ..histogram }.compacted()))
+}
+
 fn labels(series: i64) -> Labels {
     Labels::new([("__name__", "golden"), ("series", &series.to_string()), ("text", "ä\n\"")])
 }
 
-/// Two blocks, a checkpoint, and a segment behind it.
+/// Two blocks, a checkpoint, and a segment behind it; the second is rolled for histograms where none was before.
 fn write(dir: &Path) {
     let db = Db::open(dir, options()).unwrap();
     for step in 0..TIMES {
@@ -43,6 +83,10 @@ fn write(dir: &Path) {
         for series in 0..5 {
             batch.add(&labels(series), t, value(series, t)).unwrap();
         }
+        match held(t) {
+            Value::Float(value) => batch.add(&labels(5), t, value).unwrap(),
+            Value::Histogram(histogram) => batch.add_histogram(&labels(5), t, histogram).unwrap(),
+        };
         batch.commit().unwrap();
         if step == 250 {
             db.maintain(2500).unwrap();
@@ -73,16 +117,22 @@ fn old_files_are_read() {
     }
     let mut versions = 0;
     for entry in fs::read_dir(golden()).unwrap() {
+        let entry = entry.unwrap();
+        let with_histograms = entry.file_name() != "v1";
         let dir = tempfile::tempdir().unwrap();
-        copy(&entry.unwrap().path(), dir.path());
+        copy(&entry.path(), dir.path());
         assert_eq!(verify(dir.path()).unwrap().damage, []);
         let db = Db::open(dir.path(), options()).unwrap();
         assert_eq!((db.damage(), db.stats().blocks), (Vec::new(), 2));
         let selected = db.select(&[], i64::MIN, i64::MAX).unwrap();
-        assert_eq!(selected.len(), 5);
+        assert_eq!(selected.len(), 5 + usize::from(with_histograms));
         let mut samples = Samples::default();
         for (number, series) in selected.iter().enumerate() {
             series.read(&mut samples).unwrap();
+            if number == 5 {
+                check_histograms(&samples);
+                continue;
+            }
             assert_eq!(series.labels(), &labels(number as i64));
             assert_eq!(samples.timestamps, (0..TIMES).map(|step| step * 10).collect::<Vec<_>>());
             for (t, v) in samples.iter() {
@@ -92,5 +142,18 @@ fn old_files_are_read() {
         }
         versions += 1;
     }
-    assert!(versions > 0, "no golden directory");
+    assert_eq!(versions, 2, "a golden directory is missing");
+}
+
+fn check_histograms(samples: &Samples) {
+    assert_eq!(samples.timestamps, (0..TIMES).map(|step| step * 10).collect::<Vec<_>>());
+    for (t, value) in samples.values() {
+        match (value, held(t)) {
+            (Value::Histogram(found), Value::Histogram(expected)) => {
+                assert_eq!(found.reset == ResetHint::Gauge, expected.reset == ResetHint::Gauge);
+                assert_eq!(Histogram { reset: expected.reset, ..(*found).clone() }, *expected, "{t}");
+            }
+            (found, expected) => assert_eq!(found, expected, "{t}"),
+        }
+    }
 }

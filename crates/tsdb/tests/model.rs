@@ -1,11 +1,15 @@
-//! Random operations on a store on disk and on a map, reopening, maintenance and samples out of order included.
+//! Random operations with numbers and histograms on a store on disk and on a map, reopening, maintenance and samples out of order included.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
-use streamflow_tsdb::{AppendError, Db, Labels, MatchOp, Matcher, Options, STALE_NAN, Samples, verify};
+use streamflow_histogram::{Buckets, Histogram};
+use streamflow_tsdb::{
+    AppendError, Db, Labels, MatchOp, Matcher, Options, STALE_NAN, Samples, Value, verify,
+};
 
 const SERIES: usize = 5;
 const RANGE: i64 = 1000;
@@ -24,7 +28,7 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let sample = (0..SERIES, prop_oneof![4 => 0_i64..300, 1 => -1500_i64..0], 0_u8..4);
+    let sample = (0..SERIES, prop_oneof![4 => 0_i64..300, 1 => -1500_i64..0], 0_u8..7);
     let batch = proptest::collection::vec(sample, 0..20);
     prop_oneof![
         8 => batch.clone().prop_map(Operation::Batch),
@@ -46,11 +50,35 @@ fn labels(series: usize) -> Labels {
     ])
 }
 
-fn value(code: u8) -> f64 {
-    [1.0, 0.5, STALE_NAN, f64::from_bits(0x7ff8_0000_0000_1234)][usize::from(code)]
+fn value(code: u8) -> Value {
+    let histogram = |schema: i32, buckets: &[(i32, f64)]| {
+        let (indices, counts): (Vec<i32>, Vec<f64>) = buckets.iter().copied().unzip();
+        let (count, positive) = (counts.iter().sum(), Buckets { indices, counts });
+        Value::Histogram(Arc::new(Histogram { schema, count, positive, ..Histogram::default() }))
+    };
+    match code {
+        0 => Value::Float(1.0),
+        1 => Value::Float(0.5),
+        2 => Value::Float(STALE_NAN),
+        3 => Value::Float(f64::from_bits(0x7ff8_0000_0000_1234)),
+        4 => histogram(0, &[(-1, 2.0), (7, 3.0)]),
+        5 => histogram(0, &[(-1, 2.0), (0, 0.5), (7, 2.0)]),
+        _ => histogram(3, &[]),
+    }
 }
 
-type Model = BTreeMap<(usize, i64), u64>;
+/// What makes a value the same as another: its bits, or the histogram whatever is known of a reset before it.
+fn held(value: &Value) -> String {
+    match value {
+        Value::Float(value) => value.to_bits().to_string(),
+        Value::Histogram(histogram) => {
+            let Histogram { schema, count, positive, .. } = &**histogram;
+            format!("{schema} {count} {positive:?}")
+        }
+    }
+}
+
+type Model = BTreeMap<(usize, i64), String>;
 
 struct World {
     dir: tempfile::TempDir,
@@ -73,14 +101,18 @@ impl World {
         let mut newest = self.now;
         for (series, offset, code) in samples {
             let (t, v) = (self.now + offset, value(*code));
-            let result = batch.add(&labels(*series), t, v);
-            let existing = self.model.get(&(*series, t)).copied();
+            let result = match v.clone() {
+                Value::Float(value) => batch.add(&labels(*series), t, value),
+                Value::Histogram(histogram) => batch.add_histogram(&labels(*series), t, histogram),
+            };
+            let existing = self.model.get(&(*series, t)).cloned();
             match result {
-                Ok(_) => accepted.push((*series, t, v.to_bits(), existing)),
+                Ok(_) => accepted.push((*series, t, held(&v), existing)),
                 Err(AppendError::DuplicateTimestamp { .. }) => {
-                    let before = existing
-                        .or_else(|| accepted.iter().find(|a| (a.0, a.1) == (*series, t)).map(|a| a.2));
-                    assert!(before.is_some_and(|bits| bits != v.to_bits()));
+                    let before = existing.or_else(|| {
+                        accepted.iter().find(|a| (a.0, a.1) == (*series, t)).map(|a| a.2.clone())
+                    });
+                    assert!(before.is_some_and(|before| before != held(&v)));
                 }
                 Err(AppendError::OutOfOrder { newest, .. }) => assert!(t < newest),
                 Err(AppendError::TooOld { oldest, .. }) => assert!(t < oldest),
@@ -106,20 +138,20 @@ impl World {
             .chain([Matcher::new("even", MatchOp::Regex, "yes|").unwrap()])
             .collect();
         let mut samples = Samples::default();
-        let mut found: Vec<(String, i64, u64)> = Vec::new();
+        let mut found: Vec<(String, i64, String)> = Vec::new();
         let selected = db.select(&matchers, min, max).unwrap();
         assert!(selected.windows(2).all(|pair| pair[0].labels() < pair[1].labels()));
         for one in selected {
             one.read(&mut samples).unwrap();
             assert!(samples.timestamps.windows(2).all(|pair| pair[0] < pair[1]));
-            found.extend(samples.iter().map(|(t, v)| (one.labels().to_string(), t, v.to_bits())));
+            found.extend(samples.values().map(|(t, v)| (one.labels().to_string(), t, held(&v))));
         }
         let wanted = self.model.iter().filter(|((other, t), _)| {
             series.is_none_or(|series| series == *other) && (min..=max).contains(t)
         });
         let mut wanted: Vec<_> =
-            wanted.map(|((series, t), bits)| (labels(*series).to_string(), *t, *bits)).collect();
-        wanted.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+            wanted.map(|((series, t), bits)| (labels(*series).to_string(), *t, bits.clone())).collect();
+        wanted.sort_by(|a: &(String, i64, String), b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         found.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         assert_eq!(found, wanted);
         assert_eq!(db.damage(), []);

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use streamflow_tsdb::{Db, Labels, MatchOp, Matcher, Options, Samples};
+use streamflow_histogram::{Buckets, Histogram};
+use streamflow_tsdb::{Db, Labels, MatchOp, Matcher, Options, Samples, Value};
 
 /// Set for the child to the directory of its store.
 const DIR: &str = "STREAMFLOW_TORTURE_DIR";
@@ -23,8 +25,23 @@ fn labels(n: i64) -> Labels {
     Labels::new([("__name__", "torture"), ("n", &n.to_string())])
 }
 
-fn value(t: i64, n: i64) -> f64 {
-    (t * n) as f64 / 8.0
+/// Every eighth series has histograms.
+fn value(t: i64, n: i64) -> Value {
+    if n % 8 != 0 {
+        return Value::Float((t * n) as f64 / 8.0);
+    }
+    let counts = (1..5).map(|bucket| (t * bucket) as f64 + 1.0).collect();
+    let positive = Buckets { indices: vec![-9, 0, 1, 7], counts };
+    Value::Histogram(Arc::new(Histogram { schema: 2, count: t as f64, positive, ..Histogram::default() }))
+}
+
+fn has_same_value(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Histogram(found), Value::Histogram(expected)) => {
+            (found.count, &found.positive) == (expected.count, &expected.positive)
+        }
+        (found, expected) => found == expected,
+    }
 }
 
 /// Of this series a piece is deleted now and then.
@@ -46,7 +63,10 @@ fn append_for_ever(dir: &Path) {
     loop {
         let mut batch = db.batch();
         for n in 0..SERIES {
-            batch.add(&labels(n), t, value(t, n)).unwrap();
+            match value(t, n) {
+                Value::Float(value) => batch.add(&labels(n), t, value).unwrap(),
+                Value::Histogram(histogram) => batch.add_histogram(&labels(n), t, histogram).unwrap(),
+            };
         }
         batch.commit().unwrap();
         if writeln!(out, "acknowledged {t}").and_then(|()| out.flush()).is_err() {
@@ -104,8 +124,8 @@ fn check(dir: &Path, told: &Told) {
     for series in db.select(&[], i64::MIN, i64::MAX).unwrap() {
         series.read(&mut samples).unwrap();
         let n: i64 = series.labels().get("n").unwrap().parse().unwrap();
-        for (t, v) in samples.iter() {
-            assert_eq!(v, value(t, n));
+        for (t, v) in samples.values() {
+            assert!(has_same_value(&v, &value(t, n)), "{v} at {t}");
             *per_time.entry(t).or_default() += 1;
             if n == DELETED {
                 of_deleted.insert(t);

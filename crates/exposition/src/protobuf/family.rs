@@ -38,7 +38,8 @@ struct Row {
 }
 
 impl Family {
-    pub(super) fn read(family: MetricFamily, take: Take) -> Result<Self, Error> {
+    /// The family of this number in its body.
+    pub(super) fn read(family: MetricFamily, number: usize, take: Take) -> Result<Self, Error> {
         let kind = match family.kind {
             message::COUNTER => MetricType::Counter,
             message::GAUGE => MetricType::Gauge,
@@ -47,7 +48,8 @@ impl Family {
             message::GAUGE_HISTOGRAM => MetricType::GaugeHistogram,
             _ => MetricType::Unknown,
         };
-        let mut rows = Rows { name: &family.name, kind, take, rows: Vec::with_capacity(family.metric.len()) };
+        let rows = Vec::with_capacity(family.metric.len());
+        let mut rows = Rows { name: &family.name, number, kind, take, rows };
         family.metric.iter().try_for_each(|metric| rows.metric(metric))?;
         let samples = rows.rows;
         Ok(Self { name: family.name, help: family.help, unit: family.unit, kind, samples })
@@ -87,6 +89,7 @@ impl Row {
 /// The samples of a family in the making.
 struct Rows<'a> {
     name: &'a str,
+    number: usize,
     kind: MetricType,
     take: Take,
     rows: Vec<Row>,
@@ -126,7 +129,8 @@ impl Rows<'_> {
     }
 
     fn lacks(&self, what: &str) -> Error {
-        Error::Histogram(format!("a metric of the family {:?} without its {what}", self.name))
+        let reason = format!("a metric of {:?} without its {what}", self.name);
+        Error::Family { number: self.number, reason }
     }
 
     fn push(&mut self, metric: &Metric, suffix: &str, beside: Option<(&str, &str)>, value: f64) -> &mut Row {

@@ -60,7 +60,7 @@ impl<'a> Families<'a> {
         count_messages(bytes, LEVELS, &mut messages);
         within("messages in a family", messages, MESSAGES_MAX)?;
         let family = MetricFamily::decode(bytes).map_err(|error| broken(error.to_string()))?;
-        Family::read(family, self.take)
+        Family::read(family, number, self.take)
     }
 }
 
@@ -78,3 +78,6 @@ impl Iterator for Families<'_> {
         Some(family)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use streamflow_exposition::remote_write::{Sample, v2};
 use crate::http::{Response, send};
 use crate::servers::Ours;
 
-fn post(address: SocketAddr, request: &v2::Request) -> Response {
+pub fn post(address: SocketAddr, request: &v2::Request) -> Response {
     use prost::Message as _;
     let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap();
     let headers = [
@@ -18,7 +18,7 @@ fn post(address: SocketAddr, request: &v2::Request) -> Response {
     send(address, "POST /api/v1/write", &headers, &body)
 }
 
-fn written(response: &Response) -> [&str; 3] {
+pub fn written(response: &Response) -> [&str; 3] {
     ["Samples", "Histograms", "Exemplars"].map(|what| {
         let name = format!("X-Prometheus-Remote-Write-{what}-Written");
         response.header(&name).unwrap_or_else(|| panic!("{name} is missing"))

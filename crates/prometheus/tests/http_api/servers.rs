@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::http::send;
 
 /// For every single wait: a second or less, on a busy machine many more.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+pub const WAIT_MAX: Duration = Duration::from_secs(120);
 
 /// A series: its labels, and milliseconds since 1970 with values.
 pub struct Series {
@@ -128,12 +128,24 @@ impl Prometheus {
         if !series.is_empty() {
             make_blocks(&program.with_file_name("promtool"), series, dir.path(), &data);
         }
+        Some(Self::launch(&program, dir, config, rules, &[]))
+    }
+
+    /// A Prometheus 3 with native histograms; `None`, loudly, where there is none.
+    pub fn start_3(config: &str, left_out: &str) -> Option<Self> {
+        let program = streamflow_oracles::prometheus_3(left_out)?;
+        let arguments = ["--enable-feature=native-histograms"];
+        Some(Self::launch(&program, TempDir::new().unwrap(), config, "", &arguments))
+    }
+
+    fn launch(program: &Path, dir: TempDir, config: &str, rules: &str, arguments: &[&str]) -> Self {
         std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
         std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
         let log = File::create(dir.path().join("log")).unwrap();
-        let process = Command::new(&program)
+        let process = Command::new(program)
+            .args(arguments)
             .arg(format!("--config.file={}", dir.path().join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()))
             .args(["--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:0"])
             .args(["--web.enable-lifecycle", "--web.enable-remote-write-receiver", "--web.enable-admin-api"])
             .args(["--log.format=json"])
@@ -141,11 +153,11 @@ impl Prometheus {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("STREAMFLOW_PROMETHEUS={}: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         // Owned before anything can fail, so that it is killed then too.
         let mut prometheus = Self { address: ([127, 0, 0, 1], 0).into(), process, _dir: dir };
         prometheus.wait();
-        Some(prometheus)
+        prometheus
     }
 
     /// Until it listens and answers.

@@ -337,6 +337,30 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_of_a_histogram_takes_less_than_a_byte_a_sample() {
+        let mut random = 7_u64;
+        let mut counts = [0.0; 30];
+        let mut samples = Samples::default();
+        for scrape in 0..120 {
+            for (bucket, count) in counts.iter_mut().enumerate() {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                // Most requests lie in the middle.
+                *count += (random % (16 - (bucket as u64).abs_diff(15))) as f64;
+            }
+            let positive =
+                streamflow_histogram::Buckets { indices: (-20..10).collect(), counts: counts.to_vec() };
+            let count = counts.iter().sum();
+            let histogram =
+                Histogram { schema: 3, count, sum: count * 0.3, positive, ..Histogram::default() };
+            samples.push_histogram(1_700_000_000_000 + scrape * 15_000, Arc::new(histogram));
+        }
+        let bytes = encode(&samples).len();
+        assert!(bytes < 120 * 30 * 2 / 3, "{bytes} bytes");
+    }
+
+    #[test]
     fn sizes_of_usual_series() {
         let chunk = |value: &dyn Fn(i64) -> f64| {
             let timestamps: Vec<i64> = (0..120).map(|i| 1_700_000_000_000 + i * 15_000).collect();

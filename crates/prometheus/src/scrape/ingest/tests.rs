@@ -1,6 +1,6 @@
 //! Cases: bodies one after the other, what is counted and what the store then holds.
 
-use streamflow_tsdb::{MatchOp, Matcher, Options, Samples, is_stale};
+use streamflow_tsdb::{MatchOp, Matcher, Options, Samples, Value, is_stale};
 
 use super::super::metadata::Metadata;
 
@@ -34,11 +34,15 @@ impl Target {
     /// A scrape one second after the last.
     fn scrape(&mut self, body: &str) -> (Counts, Result<(), String>) {
         let format = if body.ends_with("# EOF\n") { Format::OpenMetrics } else { Format::Text };
+        self.scrape_as(Wire::Text(format), body.as_bytes())
+    }
+
+    fn scrape_as(&mut self, wire: Wire, body: &[u8]) -> (Counts, Result<(), String>) {
         self.now_ms += 1000;
         let labels = Labels::new([("instance", "i"), ("job", "j")]);
         let Target { db, config, counters, cache, families, exemplars, now_ms } = self;
         let ingest = Ingest { db, config, labels: &labels, counters, exemplars, now_ms: *now_ms };
-        let (counts, batch) = ingest.body(Wire::Text(format), body.as_bytes(), cache, families);
+        let (counts, batch) = ingest.body(wire, body, cache, families);
         (
             counts,
             batch.map(|batch| {
@@ -67,8 +71,12 @@ impl Target {
         let shown = series.iter().map(|series| {
             let mut samples = Samples::default();
             series.read(&mut samples).unwrap();
-            let value = |value: &f64| if is_stale(*value) { "stale".to_owned() } else { value.to_string() };
-            let values: Vec<_> = samples.values.iter().map(value).collect();
+            let value = |value: Value| match value {
+                Value::Float(value) if is_stale(value) => "stale".to_owned(),
+                Value::Float(value) => value.to_string(),
+                Value::Histogram(histogram) => format!("({} of {})", histogram.count, histogram.schema),
+            };
+            let values: Vec<_> = samples.values().map(|(_, held)| value(held)).collect();
             format!("{} {}", series.labels().without(&["instance"]), values.join(" "))
         });
         shown.collect()
@@ -277,6 +285,86 @@ fn answers_of_unknown_types_are_refused_unless_the_job_falls_back() {
         let error = format(strict, content_type).unwrap_err();
         assert!(error.contains("set fallback_scrape_protocol"), "{error}");
     }
-    let error = format(fallback, "application/vnd.google.protobuf").unwrap_err();
-    assert!(error.contains("protobuf, which is not read"), "{error}");
+    let protobuf =
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    assert_eq!(format(fallback, protobuf), Ok(Wire::Protobuf));
+    assert_eq!(format("fallback_scrape_protocol: PrometheusProto", ""), Ok(Wire::Protobuf));
+}
+
+/// Two requests, one of 0.25 and one of 3 seconds, by protobuf as a client library sends it: 2 classic buckets, 2 native
+/// ones of schema 3.
+const PROTOBUF: &[u8] = include_bytes!("requests.pb");
+
+#[test]
+fn native_histograms_are_taken_where_the_job_says_so() {
+    let classic = [
+        r#"h_bucket{job="j", le="+Inf"} 2"#,
+        r#"h_bucket{job="j", le="1.0"} 1"#,
+        r#"h_count{job="j"} 2"#,
+        r#"h_sum{job="j"} 3.25"#,
+    ];
+    for (yaml, expected) in [
+        ("scheme: http", classic.to_vec()),
+        ("scrape_native_histograms: true", vec![r#"h{job="j"} (2 of 3)"#]),
+        (
+            "scrape_native_histograms: true, always_scrape_classic_histograms: true",
+            [&[r#"h{job="j"} (2 of 3)"#], &classic[..]].concat(),
+        ),
+        (
+            "scrape_native_histograms: true, native_histogram_min_bucket_factor: 2",
+            vec![r#"h{job="j"} (2 of 0)"#],
+        ),
+        ("scrape_native_histograms: true, native_histogram_bucket_limit: 2", vec![r#"h{job="j"} (2 of 3)"#]),
+    ] {
+        let mut target = Target::new(yaml);
+        target.scrape_as(Wire::Protobuf, PROTOBUF).1.unwrap();
+        assert_eq!(target.stored(), expected, "{yaml}");
+    }
+}
+
+#[test]
+fn native_histograms_that_vanish_are_marked_stale_and_absurd_ones_fail_the_scrape() {
+    let mut target = Target::new("scrape_native_histograms: true");
+    target.scrape_as(Wire::Protobuf, PROTOBUF).1.unwrap();
+    target.scrape_as(Wire::Protobuf, b"").1.unwrap();
+    target.scrape_as(Wire::Protobuf, PROTOBUF).1.unwrap();
+    let mut absurd = PROTOBUF.to_vec();
+    // The schema is the only byte after the tag 5 of the histogram.
+    let place = absurd.windows(2).position(|pair| pair == [0x28, 0x06]).unwrap();
+    absurd[place + 1] = 0x7e;
+    let error = target.scrape_as(Wire::Protobuf, &absurd).1.unwrap_err();
+    assert_eq!(
+        error,
+        "native histogram with schema 63, expected -4 to 8, or -53 for custom bounds, in the family \"h\""
+    );
+    assert_eq!(target.stored(), [r#"h{job="j"} (2 of 3) stale (2 of 3) stale"#]);
+    let mut target = Target::new("scrape_native_histograms: true, native_histogram_bucket_limit: 1");
+    // 0.25 and 3 lie on both sides of 1, which is a bound of every schema.
+    let error = target.scrape_as(Wire::Protobuf, PROTOBUF).1.unwrap_err();
+    assert_eq!(error, "native_histogram_bucket_limit exceeded: 2 buckets, the limit is 1");
+    let text = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_count 2\nh_sum 3\n";
+    target.config.native.convert_classic = true;
+    target.error(text, "native_histogram_bucket_limit exceeded: 2 buckets, the limit is 1");
+    assert_eq!(target.counters.bucket_limit.get(), 2);
+}
+
+#[test]
+fn classic_histograms_become_native_ones() {
+    let text = "# TYPE h histogram\nh_bucket{le=\"1\",a=\"x\"} 1\nh_bucket{a=\"x\",le=\"+Inf\"} 2\nh_sum{a=\"x\"} 3\n\
+                h_count{a=\"x\"} 2\nh_bucket{le=\"1\"} 2\nh_count 1\n# TYPE g gauge\ng_count 1\n# TYPE i histogram\n\
+                i_count 0\ni_sum 0\n";
+    let convert = "scrape_native_histograms: true, convert_classic_histograms_to_nhcb: true";
+    let mut target = Target::new(convert);
+    assert_eq!(target.ok(text), [5, 5, 5, 0]);
+    // Of two observations up to 1 and one in all nothing can be made: they stay what they are.
+    let kept = [r#"g_count{job="j"} 1"#, r#"h_bucket{job="j", le="1.0"} 2"#, r#"h_count{job="j"} 1"#];
+    let converted = [r#"h{a="x", job="j"} (2 of -53)"#, r#"i{job="j"} (0 of -53)"#];
+    let mut expected = [&kept[..], &converted].concat();
+    expected.sort_unstable();
+    let mut stored = target.stored();
+    stored.sort_unstable();
+    assert_eq!(stored, expected);
+    let mut target = Target::new(&format!("{convert}, always_scrape_classic_histograms: true"));
+    target.ok(text);
+    assert_eq!(target.stored().len(), 5 + 6);
 }
