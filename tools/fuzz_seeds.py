@@ -34,8 +34,12 @@ FILES = {
     ],
     "snapshot_ledger": [("dataset/tests/fixtures/**/as_of=????-??-??.json", b"")],
     "streamflow_toml": [("streamflow/templates/streamflow.toml", b"")],
-    "tsdb_index": [("tsdb/tests/golden/v1/**/index", b"")],
-    "tsdb_wal": [("tsdb/tests/golden/v1/wal/*", b"")],
+    "protobuf_scrape": [
+        ("exposition/tests/golden/*.pb", b"\1\1\1"),
+        ("prometheus/src/scrape/ingest/*.pb", b"\1\1\1"),
+    ],
+    "tsdb_index": [("tsdb/tests/golden/*/**/index", b"")],
+    "tsdb_wal": [("tsdb/tests/golden/*/wal/*", b"")],
 }
 
 

@@ -1,9 +1,9 @@
 //! Any bytes as a remote write of either version: an error, or a request that is read the same after it was written, and
-//! labels that name what is in the table of symbols.
+//! labels that name what is in the table of symbols, and histograms that are the same after they were written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use streamflow_exposition::remote_write::{Limits, decode, encode, v2};
+use streamflow_exposition::remote_write::{Limits, NativeHistogram, decode, encode, v2};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { decoded_bytes: 1 << 20, messages: 10_000, named_bytes: 1 << 20 };
@@ -20,14 +20,26 @@ fuzz_target!(|bytes: &[u8]| {
             let expected = written.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
             assert!(labels.into_iter().eq(expected));
         }
+        request.timeseries.iter().for_each(|series| read_histograms(&series.histograms));
     }
     if let Ok(request) = v2::decode(bytes, &limits) {
         let mut symbols = request.symbols(&limits);
         for series in &request.timeseries {
             let _ = symbols.labels(&series.labels_refs);
+            read_histograms(&series.histograms);
             for exemplar in &series.exemplars {
                 let _ = symbols.labels(&exemplar.labels_refs);
             }
         }
     }
 });
+
+/// A histogram that is one is sent on as the same.
+fn read_histograms(messages: &[NativeHistogram]) {
+    for message in messages {
+        if let Ok(histogram) = message.read() {
+            let again = NativeHistogram::of(&histogram, message.timestamp).read().expect("our own message");
+            assert!(again.same(&histogram));
+        }
+    }
+}

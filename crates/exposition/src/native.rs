@@ -88,16 +88,26 @@ fn added_up(side: &'static str, deltas: &[i64]) -> Result<Vec<f64>, Error> {
 /// Refuses what is no histogram, and a histogram of integers that counts more or less than its buckets.
 pub(crate) fn checked(histogram: Histogram, integers: bool) -> Result<Histogram, Error> {
     histogram.check().map_err(|invalid| refused(invalid.to_string()))?;
-    let sides = [&histogram.positive, &histogram.negative];
-    let counts = sides.into_iter().flat_map(|side| &side.counts);
-    let counted = counts.fold(histogram.zero_count, |sum, count| sum + count);
-    // Observations that are NaN are in no bucket.
-    let fits = counted == histogram.count || (histogram.sum.is_nan() && counted < histogram.count);
-    if integers && !fits && counted < EXACT_MAX {
-        let count = histogram.count;
+    if integers && !counts_its_buckets(&histogram) {
+        let (count, counted) = (histogram.count, in_buckets(&histogram));
         return Err(refused(format!("a count of {count}, expected the {counted} of its buckets")));
     }
     Ok(histogram)
+}
+
+fn in_buckets(histogram: &Histogram) -> f64 {
+    let sides = [&histogram.positive, &histogram.negative];
+    let counts = sides.into_iter().flat_map(|side| &side.counts);
+    counts.fold(histogram.zero_count, |sum, count| sum + count)
+}
+
+/// Tells whether all observations are in buckets, but for those that are NaN. Beyond what floats count exactly it cannot
+/// be told.
+fn counts_its_buckets(histogram: &Histogram) -> bool {
+    let counted = in_buckets(histogram);
+    counted == histogram.count
+        || (histogram.sum.is_nan() && counted < histogram.count)
+        || counted >= EXACT_MAX
 }
 
 /// The spans of buckets.
@@ -131,12 +141,14 @@ pub(crate) fn deltas(counts: &[f64]) -> Vec<i64> {
     counts.iter().map(step).collect()
 }
 
-/// Tells whether all counts are whole numbers that are floats exactly.
+/// Tells whether this may be sent as a histogram of integers: all counts are whole numbers that are floats exactly, and
+/// they are what receivers of integers check.
 pub(crate) fn is_of_integers(histogram: &Histogram) -> bool {
     let whole = |count: &f64| (0.0..=EXACT_MAX).contains(count) && count.fract() == 0.0;
     let sides = [&histogram.positive, &histogram.negative];
     [histogram.count, histogram.zero_count].iter().all(whole)
         && sides.into_iter().flat_map(|side| &side.counts).all(whole)
+        && counts_its_buckets(histogram)
 }
 
 #[cfg(test)]

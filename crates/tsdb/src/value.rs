@@ -76,14 +76,8 @@ pub(crate) fn bytes(histogram: &Histogram) -> usize {
 }
 
 fn is_same(a: &Histogram, b: &Histogram) -> bool {
-    let bits = |h: &Histogram| [h.zero_threshold, h.zero_count, h.count, h.sum].map(f64::to_bits);
     let is_gauge = |h: &Histogram| h.reset == ResetHint::Gauge;
-    a.schema == b.schema
-        && is_gauge(a) == is_gauge(b)
-        && bits(a) == bits(b)
-        && a.positive == b.positive
-        && a.negative == b.negative
-        && a.custom_bounds == b.custom_bounds
+    is_gauge(a) == is_gauge(b) && a.same(b)
 }
 
 #[cfg(test)]

@@ -162,7 +162,11 @@ mod tests {
             custom_bounds: vec![1.0, 2.0],
             ..Histogram::default()
         };
-        for (histogram, integers) in [(histogram(), true), (floats, false), (custom, true)] {
+        // Whole numbers that a receiver of integers would refuse.
+        let uncounted = Histogram { count: 20.0, ..histogram() };
+        for (histogram, integers) in
+            [(histogram(), true), (floats, false), (uncounted, false), (custom, true)]
+        {
             let message = NativeHistogram::of(&histogram, 7);
             assert_eq!((message.count_int.is_some(), message.timestamp), (integers, 7));
             let bytes = message.encode_to_vec();

@@ -8,7 +8,7 @@ use crate::varint::{self, Reader};
 const THRESHOLD: u8 = 4;
 /// or with this, what instrumented programs use if they are not told otherwise.
 const USUAL_THRESHOLD: u8 = 8;
-const USUAL: f64 = 2.938_735_877_055_718_8e-39;
+const USUAL: f64 = f64::from_bits(0x37f0_0000_0000_0000);
 
 /// The bounds of a histogram's buckets.
 pub(crate) fn write_bounds(into: &mut Vec<u8>, histogram: &Histogram) {

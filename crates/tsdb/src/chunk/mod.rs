@@ -357,7 +357,7 @@ mod tests {
             samples.push_histogram(1_700_000_000_000 + scrape * 15_000, Arc::new(histogram));
         }
         let bytes = encode(&samples).len();
-        assert!(bytes < 120 * 30 * 2 / 3, "{bytes} bytes");
+        assert!(bytes < 120 * 30 * 3 / 4, "{bytes} bytes");
     }
 
     #[test]
