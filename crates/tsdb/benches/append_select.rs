@@ -148,6 +148,41 @@ fn append(c: &mut Criterion) {
     }
 }
 
+/// Requests of a sender that has something to make up for: twenty samples of each of 500 series, by their labels.
+fn append_requests(c: &mut Criterion) {
+    const STEPS: i64 = 20;
+    let mut group = c.benchmark_group("append_requests");
+    group
+        .throughput(Throughput::Elements(500 * STEPS as u64))
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(4));
+    let series: Vec<Labels> = (0..500).map(labels).collect();
+    for (name, by_series) in [("each_sample_by_labels", false), ("each_series_by_labels", true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), Options::default()).unwrap();
+        let mut random = Random(3);
+        let (mut t, mut values) = (0, vec![0.0; series.len()]);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut batch = db.batch();
+                for (n, (labels, value)) in series.iter().zip(&mut values).enumerate() {
+                    let samples = (1..=STEPS).map(|at| {
+                        *value = step(KINDS[n % KINDS.len()], *value, &mut random);
+                        (t + at * SCRAPE_MS, *value)
+                    });
+                    if by_series {
+                        batch.add_all(labels, samples, |error| panic!("{error}"));
+                    } else {
+                        samples.for_each(|(t, value)| assert!(batch.add(labels, t, value).is_ok()));
+                    }
+                }
+                t += STEPS * SCRAPE_MS;
+                batch.commit().unwrap()
+            });
+        });
+    }
+}
+
 fn read_all(db: &Db, min: i64, max: i64) -> u64 {
     let mut samples = Samples::default();
     let metric = [Matcher::new("job", MatchOp::Equal, "api").unwrap()];
@@ -264,5 +299,5 @@ fn sizes(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sizes, append, select, decode, open);
+criterion_group!(benches, sizes, append, append_requests, select, decode, open);
 criterion_main!(benches);
