@@ -38,7 +38,9 @@ pub async fn delete_series(State(server): State<Handle>, parameters: Parameters)
     tracing::info!(
         head_series = deleted.head_series,
         block_series = deleted.block_series,
-        "deleted samples from {from} ms to {to} ms by the admin API"
+        start = parameters.get("start"),
+        end = parameters.get("end"),
+        "deleted samples by the admin API"
     );
     Ok(StatusCode::NO_CONTENT.into_response())
 }
