@@ -68,7 +68,7 @@ impl Bucket {
 }
 
 impl Histogram {
-    /// The narrowed bucket, for [`Histogram::trimmed`](crate::Histogram) and shares.
+    /// The buckets from which shares are taken.
     pub(crate) fn narrowed_buckets(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.buckets().map(|bucket| bucket.narrowed(self))
     }

@@ -208,9 +208,14 @@ impl RunningQuery<'_> {
 
 #[inline]
 fn add_row<A: Accumulate>(cells: &mut [A], values: &[f64], has_histograms: bool) {
-    let skips = has_histograms && A::NATIVE != Native::Counted;
-    for (cell, &value) in cells.iter_mut().zip(values) {
-        if !(is_absent(value) || skips && unboxed(value).is_some()) {
+    let cells = cells.iter_mut().zip(values);
+    if has_histograms && A::NATIVE != Native::Counted {
+        let numbers = cells.filter(|(_, value)| unboxed(**value).is_none());
+        numbers.filter(|(_, value)| !is_absent(**value)).for_each(|(cell, &value)| cell.add(value));
+        return;
+    }
+    for (cell, &value) in cells {
+        if !is_absent(value) {
             cell.add(value);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streamflow_histogram::unboxed;
+use streamflow_histogram::{Histogram, unboxed};
 use streamflow_tsdb::{Labels, Series};
 
 use crate::annotations::Annotation;
@@ -12,7 +12,7 @@ use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
 use crate::eval::grid::{ABSENT, Column, Grid, Node, Row, Sample, Scalars, is_absent};
 use crate::eval::pipeline::{Pipeline, Scratch};
-use crate::eval::selector::{margins, without_stale};
+use crate::eval::selector::{Reading, margins, without_stale};
 use crate::eval::source::{Head, RangeRead, RangeSamples, RowSource, heads_of};
 use crate::eval::window::{NativeWindow, Window};
 use crate::function::{Call, Implementation, OnHistograms, RangeFunction};
@@ -39,33 +39,7 @@ impl RunningQuery<'_> {
         grid: Grid,
     ) -> Result<Pipeline<'q>, Error> {
         let (matrix, params) = self.split_arguments(call, grid)?;
-        let (samples, range_ms, reading, extended) = match &matrix.kind {
-            ExprKind::Matrix { selector, range } => {
-                check_extended(call, selector.extended)?;
-                let range_ms = self.whole.positive_ms(range)?;
-                let reading = self.reading(&selector.modifiers)?;
-                let (before, after) = margins(selector.extended, self.options.lookback_ms);
-                let first = reading.time(grid.start_ms).saturating_sub(range_ms).saturating_sub(before);
-                let last = reading.time(grid.last()).saturating_add(after);
-                (
-                    RangeSamples::Stored(self.select(selector, first, last)?),
-                    range_ms,
-                    reading,
-                    selector.extended,
-                )
-            }
-            ExprKind::Subquery(subquery) => {
-                let (rows, inner) = self.subquery(subquery, grid)?;
-                let range_ms = self.whole.positive_ms(&subquery.range)?;
-                (
-                    RangeSamples::Subquery { rows, grid: inner },
-                    range_ms,
-                    self.reading(&subquery.modifiers)?,
-                    None,
-                )
-            }
-            _ => return Err(Error::Execution(format!("{} expects a range vector", call.function.name))),
-        };
+        let (samples, range_ms, reading, extended) = self.samples_in_range(call, matrix, grid)?;
         let heads = match &samples {
             RangeSamples::Stored(series) => heads_of(series.iter().map(Series::labels)),
             RangeSamples::Subquery { rows, .. } => {
@@ -97,6 +71,42 @@ impl RunningQuery<'_> {
             pipeline.drop_names();
         }
         Ok(pipeline)
+    }
+
+    /// The samples that any step looks at, the length of the range, when it is read, and how it is extended.
+    fn samples_in_range(
+        &self,
+        call: &Call,
+        matrix: &Expr,
+        grid: Grid,
+    ) -> Result<(RangeSamples, i64, Reading, Option<Extended>), Error> {
+        Ok(match &matrix.kind {
+            ExprKind::Matrix { selector, range } => {
+                check_extended(call, selector.extended)?;
+                let range_ms = self.whole.positive_ms(range)?;
+                let reading = self.reading(&selector.modifiers)?;
+                let (before, after) = margins(selector.extended, self.options.lookback_ms);
+                let first = reading.time(grid.start_ms).saturating_sub(range_ms).saturating_sub(before);
+                let last = reading.time(grid.last()).saturating_add(after);
+                (
+                    RangeSamples::Stored(self.select(selector, first, last)?),
+                    range_ms,
+                    reading,
+                    selector.extended,
+                )
+            }
+            ExprKind::Subquery(subquery) => {
+                let (rows, inner) = self.subquery(subquery, grid)?;
+                let range_ms = self.whole.positive_ms(&subquery.range)?;
+                (
+                    RangeSamples::Subquery { rows, grid: inner },
+                    range_ms,
+                    self.reading(&subquery.modifiers)?,
+                    None,
+                )
+            }
+            _ => return Err(Error::Execution(format!("{} expects a range vector", call.function.name))),
+        })
     }
 
     /// The range vector among the arguments, and the scalars.
@@ -306,22 +316,34 @@ impl Pipeline<'_> {
                 out[step] = (function.call)(&mut window);
                 continue;
             }
-            let native = NativeWindow {
-                query: self.query,
-                metric,
-                span: read.span,
-                times,
-                values,
-                histograms: &history.histograms,
-                trusts_hints: history.trusts_hints,
-                start,
-                end,
-                extended,
-            };
-            let sample = call_with_histograms(function, &native, &mut window);
+            let sample =
+                self.native_sample(read, metric, (&history.histograms, history.trusts_hints), &mut window);
             out.put(step, sample);
         }
         Ok(())
+    }
+
+    /// What the function makes of a window with histograms.
+    fn native_sample(
+        &self,
+        read: &RangeRead,
+        metric: &str,
+        (histograms, trusts_hints): (&[Arc<Histogram>], bool),
+        window: &mut Window,
+    ) -> Option<Sample> {
+        let native = NativeWindow {
+            query: self.query,
+            metric,
+            span: read.span,
+            times: window.times,
+            values: window.values,
+            histograms,
+            trusts_hints,
+            start: window.start,
+            end: window.end,
+            extended: window.extended,
+        };
+        call_with_histograms(read.function, &native, window)
     }
 
     /// Remarks on a result of a series that is no counter by its name.

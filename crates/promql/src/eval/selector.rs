@@ -105,7 +105,7 @@ impl RunningQuery<'_> {
                 values: history.values.clone(),
                 histograms: history.histograms.clone(),
             };
-            if selector.extended.is_some() && samples.histograms.is_empty() {
+            if selector.extended.is_some() {
                 samples = bounded(&samples, (start, end), selector.extended);
             }
             charges.push(self.budget.take(samples.values.len())?);
@@ -119,6 +119,13 @@ impl RunningQuery<'_> {
 
 /// The samples inside a range with one more at each of its ends.
 fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extended>) -> Samples {
+    if !samples.histograms.is_empty() {
+        // Histograms at the bounds are made by functions alone.
+        let mut inside = Samples::default();
+        let samples = samples.values().filter(|&(time, _)| time > start && time <= end);
+        samples.for_each(|(time, value)| inside.push_value(time, value));
+        return inside;
+    }
     let window = Window {
         times: &samples.timestamps,
         values: &samples.values,

@@ -24,7 +24,10 @@ fn vector(result: &Value) -> String {
     let mut table = terminal::table(["SERIES", "VALUE"]);
     for series in result.as_array().into_iter().flatten() {
         let sample = if series["histogram"].is_null() { &series["value"] } else { &series["histogram"] };
-        table.add_row([labels(&series["metric"]), value(sample)]);
+        let mut name = labels(&series["metric"]);
+        for line in value(sample) {
+            table.add_row([std::mem::take(&mut name), line]);
+        }
     }
     right_aligned(&mut table, &[1]);
     table.to_string()
@@ -39,8 +42,11 @@ fn samples(result: &Value) -> String {
         let mut samples: Vec<&Value> = all.into_iter().flatten().flatten().collect();
         samples.sort_by(|a, b| a[0].as_f64().partial_cmp(&b[0].as_f64()).unwrap_or(Ordering::Equal));
         for sample in samples {
-            // Once for all its samples.
-            table.add_row([std::mem::take(&mut name), time(sample[0].as_f64()), value(sample)]);
+            let mut at = time(sample[0].as_f64());
+            for line in value(sample) {
+                // Once for all its samples, and once for all lines of one.
+                table.add_row([std::mem::take(&mut name), std::mem::take(&mut at), line]);
+            }
         }
     }
     right_aligned(&mut table, &[2]);
@@ -137,10 +143,10 @@ fn labels(metric: &Value) -> String {
     }
 }
 
-/// A number, or how many observations a native histogram has, their sum and its buckets.
-fn value(sample: &Value) -> String {
+/// A number; or, a line each, how many observations a native histogram has, their sum and its buckets.
+fn value(sample: &Value) -> Vec<String> {
     if let Some(number) = sample[1].as_str() {
-        return number.to_owned();
+        return vec![number.to_owned()];
     }
     let field = |name: &str| sample[1][name].as_str().unwrap_or_default().to_owned();
     let mut parts = vec![format!("count {}", field("count")), format!("sum {}", field("sum"))];
@@ -154,7 +160,7 @@ fn value(sample: &Value) -> String {
         let [lower, upper, count] = [1, 2, 3].map(|place| bucket[place].as_str().unwrap_or_default());
         parts.push(format!("{open}{lower}, {upper}{close} {count}"));
     }
-    parts.join("\n")
+    parts
 }
 
 /// A number with as many digits as a glance takes in.
