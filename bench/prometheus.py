@@ -5,10 +5,11 @@
 Both servers start empty on free loopback ports and get the same history by remote write (crates/exposition's example
 `feed`, 15 s between samples), one after the other. Then both answer the same queries by HTTP, in turn; the median of
 --times answers counts, after one that does not. Memory and disk are read once the history is in, and once more, in
-new processes, with --active series of 40 samples each. Ratios above 1 favour StreamFlow.
+new processes, with --active series of 40 samples each, over which more is asked. Ratios above 1 favour StreamFlow.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -30,6 +31,14 @@ QUERIES = [
         'histogram_quantile(0.99, sum by (le) (rate(b_bucket{{{small}}}[5m])))',
     ),
 ]
+# Over the series of --active, each asked over their ten minutes.
+ACTIVE_QUERIES = [
+    ("topk(10, m)", "topk(10, m)"),
+    ("count by (job) (m)", "count by (job) (m)"),
+    ("a regular expression that picks 1 in 100", 'm{series=~".*[02468][13579]|.*00"}'),
+    ("a subquery", "max_over_time(sum(rate(m[1m]))[10m:30s])"),
+]
+PANELS = 20
 # Steps as a dashboard of 240 pixels would ask for, never below the interval of the samples.
 RANGES = [("1 h", 3600, 15), ("6 h", 6 * 3600, 90), ("24 h", 24 * 3600, 360)]
 # Prometheus 2 counts a sample on the left edge of a window, 3 and we do not: no edge falls on a sample.
@@ -79,18 +88,19 @@ class Server:
 
 def streamflow(binary: str, folder: str) -> Server:
     data = Path(folder) / "data"
+    subprocess.run([binary, "init", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     command = [binary, "--data-dir", str(data), "up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]
     return Server("streamflow", command, re.compile(r"console on http://([^/\s]+)"), folder, data / "metrics")
 
 
 def prometheus(binary: str, folder: str) -> Server:
-    data, config = Path(folder) / "prometheus", Path(folder) / "prometheus.yml"
+    data, config = Path(folder) / "prometheus", Path(folder) / "theirs.yml"
     config.write_text("scrape_configs: []\n")
     command = [
         binary, f"--config.file={config}", f"--storage.tsdb.path={data}", "--web.listen-address=127.0.0.1:0",
         "--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=30d",
     ]
-    address = re.compile(r'msg="Listening on" address=(\S+)')
+    address = re.compile(r'msg="Listening on" (?:component=web )?address=(\S+)')
     return Server("prometheus", command, address, folder, data)
 
 
@@ -138,6 +148,36 @@ def compare_queries(ours: Server, theirs: Server, end: int, hours: int, times: i
     return rows
 
 
+def compare_active(ours: Server, theirs: Server, end: int, times: int) -> list[list[str]]:
+    """Median milliseconds of questions over many series with few samples."""
+    of_range = {"start": end - SHIFT - 600, "end": end - SHIFT, "step": 15}
+    asked = [(name, "query_range", {"query": query} | of_range) for name, query in ACTIVE_QUERIES]
+    asked.append(("/api/v1/series", "series", {"match[]": "m"} | of_range))
+    asked.append(("values of a label", "label/series/values", of_range))
+
+    def panel(server: Server, place: int) -> None:
+        server.answer("query_range", {"query": f'sum by (instance) (rate(m{{series=~".*{place:02}"}}[1m]))'} | of_range)
+
+    def dashboard(server: Server) -> float:
+        started = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(PANELS) as panels:
+            list(panels.map(lambda place: panel(server, place), range(PANELS)))
+        return time.perf_counter() - started
+
+    rows = []
+    for name, route, parameters in asked:
+        timed = lambda server: server.answer(route, parameters)[0]  # noqa: B023, E731
+        rows.append(compared(name, timed, ours, theirs, times))
+    rows.append(compared(f"a dashboard of {PANELS} panels at once", dashboard, ours, theirs, times))
+    return rows
+
+
+def compared(name: str, timed, ours: Server, theirs: Server, times: int) -> list[str]:
+    timed(ours), timed(theirs)
+    seconds = [statistics.median(timed(server) for _ in range(times)) for server in (ours, theirs)]
+    return [name, f"{seconds[0] * 1e3:.1f}", f"{seconds[1] * 1e3:.1f}", f"{seconds[1] / seconds[0]:.1f}"]
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--streamflow", help="path of the release binary")
@@ -167,8 +207,9 @@ def main() -> None:
         titles = ["samples by remote write", "samples/s", "samples/CPU-second", "resident MiB after it", "disk bytes/sample", "block bytes/sample so far"]
         for place, title in enumerate(titles):
             a, b = facts["streamflow"][place], facts["prometheus"][place]
-            ratio = a / b if place in (1, 2) else b / a
-            rows.append([title, f"{a:,.2f}", f"{b:,.2f}", f"{ratio:.2f}"])
+            above, below = (a, b) if place in (1, 2) else (b, a)
+            # A short history may have no block yet.
+            rows.append([title, f"{a:,.2f}", f"{b:,.2f}", f"{above / below:.2f}" if below else "–"])
         print(measure.table(["24 h of history" if given.hours == 24 else f"{given.hours} h of history", "StreamFlow", "Prometheus", "ratio"], rows))
         print("\nqueries (ms, median; series of the answer; series that differ)")
         rows = compare_queries(ours, theirs, end, given.hours, given.times)
@@ -180,6 +221,7 @@ def main() -> None:
             time.sleep(5)
             rows.append([server.name, f"{server.resident_mib():.0f}"])
         print(measure.table([f"{given.active:,} active series, 40 samples each", "resident MiB"], rows))
+        print(measure.table(["over all of them", "StreamFlow ms", "Prometheus ms", "ratio"], compare_active(ours, theirs, end, given.times)))
 
 
 if __name__ == "__main__":
