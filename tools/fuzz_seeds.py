@@ -132,7 +132,22 @@ def protocol_bodies() -> list[bytes]:
     return [body.encode() for body in bodies()] + [b"\0" + struct.pack(">I", len(message)) + message]
 
 
-BYTES = {"backup_archive": backups, "protocol_bodies": protocol_bodies}
+def otlp() -> list[bytes]:
+    """The requests of the table of OTLP, in both encodings."""
+    cases = json.loads(read("exposition/tests/golden/otlp.json"))["cases"]
+    return [of for case in cases for of in (json.dumps(case["json"]).encode(), bytes.fromhex(case["protobuf"]))]
+
+
+def dns_messages() -> list[bytes]:
+    """An answer of DNS with a record of every type, its names as pointers to the question."""
+    found = []
+    for kind, data in ((1, b"\x7f\0\0\1"), (28, b"\0" * 16), (33, b"\0\1\0\2\0\x50\xc0\x0c"), (15, b"\0\1\1m\xc0\x0c"), (2, b"\xc0\x0c")):
+        head = struct.pack(">HHHHHH", 7, 0x8180, 1, 1, 0, 0) + b"\1a\1b\0" + struct.pack(">HH", kind, 1)
+        found.append(head + b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data)
+    return found
+
+
+BYTES = {"backup_archive": backups, "dns_message": dns_messages, "otlp": otlp, "protocol_bodies": protocol_bodies}
 
 TEXTS = {
     "alert_template": templates,

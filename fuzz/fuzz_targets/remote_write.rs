@@ -1,8 +1,9 @@
-//! Any bytes as a remote write of either version: an error, or a request that is read the same after it was written, and
+//! Any bytes as a remote write of either version, or as a remote read: an error, or a request that is read the same after it was written, and
 //! labels that name what is in the table of symbols, and histograms that are the same after they were written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use streamflow_exposition::remote_read;
 use streamflow_exposition::remote_write::{Limits, NativeHistogram, decode, encode, v2};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,6 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         request.timeseries.iter().for_each(|series| read_histograms(&series.histograms));
     }
+    let _ = remote_read::decode(bytes, &limits);
     if let Ok(request) = v2::decode(bytes, &limits) {
         let mut symbols = request.symbols(&limits);
         for series in &request.timeseries {

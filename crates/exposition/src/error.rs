@@ -13,11 +13,11 @@ pub enum Error {
         /// The line up to the place, shortened.
         text: String,
     },
-    /// The body of a remote write is no snappy block.
+    /// The body of a remote write or read is no snappy block.
     #[error("the body is no snappy block: {0}")]
     Snappy(String),
-    /// The content of a remote write is no message of its version.
-    #[error("the body is no protobuf message of remote write: {0}")]
+    /// The content of a remote write or read is no message of its kind.
+    #[error("the body is no protobuf message of remote write or read: {0}")]
     Protobuf(String),
     /// A family of a protobuf exposition is none.
     #[error("family {number}: {reason}")]
@@ -30,10 +30,18 @@ pub enum Error {
     /// Something that is no native histogram.
     #[error("native histogram with {0}")]
     Histogram(String),
+    /// The body is no request of OTLP.
+    #[error("the body is no OTLP request in {encoding}: {reason}")]
+    Otlp {
+        /// `protobuf` or `JSON`.
+        encoding: &'static str,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// A remote write of version 2 names a text that is not in its table.
     #[error("{0}")]
     Symbol(String),
-    /// A remote write holds more than is taken at once.
+    /// A message holds more than is taken at once.
     #[error("{what} are {found}, expected at most {limit}")]
     TooLarge {
         /// What there is too much of.

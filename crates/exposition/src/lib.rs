@@ -1,4 +1,4 @@
-//! Metrics on the wire: Prometheus's text format, its protobuf, OpenMetrics and remote write.
+//! Metrics on the wire: Prometheus's text format and its protobuf, OpenMetrics, remote write, remote read and OTLP.
 //!
 //! What it is: pull parsers of bodies, and writers of texts and messages. What it is not: it opens no connection, keeps no sample and knows
 //! no schedule; what an answer means for a target is its caller's affair.
@@ -37,8 +37,10 @@ mod labels;
 mod line;
 mod native;
 mod openmetrics;
+pub mod otlp;
 mod parser;
 pub mod protobuf;
+pub mod remote_read;
 pub mod remote_write;
 mod scan;
 mod text;

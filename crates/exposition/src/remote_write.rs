@@ -123,7 +123,7 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<WriteRequest, Error> {
 }
 
 /// The message in a body, within the limits.
-fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+pub(crate) fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let snappy = |error: snap::Error| Error::Snappy(error.to_string());
     let length = snap::raw::decompress_len(body).map_err(snappy)? as u64;
     within("bytes after decompression", length, limits.decoded_bytes)?;
@@ -140,7 +140,7 @@ pub fn encode(request: &WriteRequest) -> Vec<u8> {
     compressed(request)
 }
 
-fn compressed(message: &impl Message) -> Vec<u8> {
+pub(crate) fn compressed(message: &impl Message) -> Vec<u8> {
     let bytes = message.encode_to_vec();
     snap::raw::Encoder::new().compress_vec(&bytes).expect("a request is far below snappy's 4 GiB")
 }
@@ -152,7 +152,7 @@ pub(crate) fn within(what: &'static str, found: u64, limit: u64) -> Result<(), E
 /// Down to the labels of exemplars.
 const LEVELS: u8 = 3;
 
-/// Counts the messages down to so many levels. Ends quietly where the wire format does: the decoder then names the fault.
+/// Counts the messages so many levels down. Ends quietly where the wire format does: the decoder then names the fault.
 pub(crate) fn count_messages(bytes: &[u8], levels: u8, messages: &mut u64) -> Option<()> {
     let mut rest = bytes;
     while !rest.is_empty() {

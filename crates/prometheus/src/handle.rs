@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
+use streamflow_exposition::otlp;
 use streamflow_promql::EngineOptions;
 use streamflow_tsdb::{Db, Labels};
 
@@ -44,6 +45,8 @@ pub(crate) struct Applied {
     pub subquery_step_ms: i64,
     /// Labels that mark the series of this server for others.
     pub external_labels: Labels,
+    /// How what OpenTelemetry sends becomes series.
+    pub otlp: otlp::Settings,
 }
 
 impl Handle {
@@ -97,6 +100,7 @@ impl Handle {
         self.0.rules.apply(read.rules);
         self.0.remote_write.apply(read.remote_write);
         applied.external_labels = Labels::new(&read.prometheus.global.external_labels);
+        applied.otlp = api::otlp_settings(&read.prometheus.otlp);
         (applied.text, applied.warnings) = (read.text, read.warnings);
         Ok(())
     }

@@ -32,6 +32,8 @@ mod discovery;
 mod error;
 mod exemplars;
 mod expansion;
+#[doc(hidden)]
+pub mod fuzzing;
 mod go_json;
 mod handle;
 mod matching;

@@ -14,6 +14,12 @@ mod http;
 mod intervals;
 #[path = "http_api/native_histograms.rs"]
 mod native_histograms;
+#[path = "http_api/notifications.rs"]
+mod notifications;
+#[path = "http_api/otlp.rs"]
+mod otlp;
+#[path = "http_api/remote_read.rs"]
+mod remote_read;
 #[path = "http_api/remote_write_2.rs"]
 mod remote_write_2;
 #[path = "http_api/scenarios.rs"]

@@ -20,6 +20,7 @@ use crate::relabel::Relabel;
 use crate::shown::without_secrets;
 use crate::yaml::{Tree, first_document};
 pub(crate) use complete::{Fault, fault, under};
+pub use otlp::{Otlp, OtlpTranslation};
 pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite, WriteMessage};
 
 /// Why a file is refused: where, and what to do.
@@ -56,6 +57,9 @@ pub struct PrometheusConfig {
     /// Who is sent every sample.
     #[serde(deserialize_with = "or_default")]
     pub remote_write: Vec<RemoteWrite>,
+    /// How what OpenTelemetry sends becomes series.
+    #[serde(deserialize_with = "or_default")]
+    pub otlp: Otlp,
 }
 
 /// `global`.
@@ -425,6 +429,7 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
 mod complete;
 mod more_files;
+mod otlp;
 mod receivers;
 #[cfg(test)]
 mod tests;

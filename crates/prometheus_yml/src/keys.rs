@@ -5,7 +5,7 @@
 use Meaning::{Holds, Read, Unread};
 use Place::{
     Alerting, Alertmanager, Authorization, BasicAuth, DnsDiscovery, File, FileDiscovery, Global,
-    HttpDiscovery, Queue, Relabel, RemoteWrite, Scrape, ScrapeFile, TargetGroup, Tls,
+    HttpDiscovery, Otlp, Queue, Relabel, RemoteWrite, Scrape, ScrapeFile, TargetGroup, Tls,
 };
 
 /// A mapping of the file.
@@ -29,6 +29,7 @@ pub(crate) enum Place {
     Alertmanager,
     RemoteWrite,
     Queue,
+    Otlp,
 }
 
 impl Place {
@@ -51,6 +52,7 @@ impl Place {
             Alertmanager => "alertmanagers",
             RemoteWrite => "remote_write",
             Queue => "queue_config",
+            Otlp => "otlp",
         }
     }
 
@@ -100,7 +102,7 @@ const KEYS: &[Key] = &[
     key("remote_read", Unread, &[File]),
     key("storage", Unread, &[File]),
     key("tracing", Unread, &[File]),
-    key("otlp", Unread, &[File]),
+    key("otlp", Holds(Otlp), &[File]),
     key("runtime", Unread, &[File]),
     key("evaluation_interval", Read, &[Global]),
     key("external_labels", Read, &[Global]),
@@ -245,6 +247,12 @@ const KEYS: &[Key] = &[
     key("max_backoff", Read, &[Queue]),
     key("retry_on_http_429", Read, &[Queue]),
     key("sample_age_limit", Read, &[Queue]),
+    key("translation_strategy", Read, &[Otlp]),
+    key("promote_all_resource_attributes", Read, &[Otlp]),
+    key("promote_resource_attributes", Read, &[Otlp]),
+    key("ignore_resource_attributes", Read, &[Otlp]),
+    key("keep_identifying_resource_attributes", Read, &[Otlp]),
+    key("convert_histograms_to_nhcb", Unread, &[Otlp]),
 ];
 
 #[cfg(test)]

@@ -12,9 +12,12 @@ use flate2::write::GzEncoder;
 use http_body_util::BodyExt as _;
 
 use super::error::ApiError;
+use super::{notifications, read};
 
 /// Smaller bodies fit a packet either way.
 const SMALLEST_BYTES: usize = 1024;
+/// Content types of answers that are sent piece by piece.
+const STREAMS: [&str; 2] = [read::STREAMED, notifications::STREAMED];
 /// From this size on compressing takes long enough to be done apart from the connections.
 const LARGE_BYTES: usize = 32 << 10;
 
@@ -22,7 +25,12 @@ const LARGE_BYTES: usize = 32 << 10;
 pub async fn gzip(request: Request, next: Next) -> Response {
     let accepted = accepts_gzip(request.headers());
     let response = next.run(request).await;
-    if !accepted || response.headers().contains_key(header::CONTENT_ENCODING) {
+    // What is sent piece by piece is not collected first.
+    let is_stream = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| STREAMS.iter().any(|one| kind == one));
+    if !accepted || is_stream || response.headers().contains_key(header::CONTENT_ENCODING) {
         return response;
     }
     match compressed(response).await {

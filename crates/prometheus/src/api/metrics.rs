@@ -16,6 +16,15 @@ pub struct Metrics {
     query_seconds: Histogram,
     received: IntCounter,
     refused: IntCounterVec,
+    otlp_received: IntCounter,
+    otlp_refused: IntCounterVec,
+}
+
+/// By which protocol samples come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    RemoteWrite,
+    Otlp,
 }
 
 impl Default for Metrics {
@@ -46,6 +55,16 @@ impl Default for Metrics {
                 "Samples received by remote write and refused, by reason.",
                 "reason",
             ),
+            otlp_received: IntCounter::new(
+                "streamflow_otlp_received_samples_total",
+                "Samples of data points received by OTLP and kept.",
+            )
+            .expect("a valid name"),
+            otlp_refused: vector(
+                "streamflow_otlp_refused_data_points_total",
+                "Data points received by OTLP and refused, or samples of them, by reason.",
+                "reason",
+            ),
         }
     }
 }
@@ -54,8 +73,9 @@ impl Metrics {
     /// All metrics as they are now.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
-        let Self { queries, query_seconds, received, refused } = self;
-        [queries.collect(), query_seconds.collect(), received.collect(), refused.collect()].concat()
+        let Self { queries, query_seconds, received, refused, otlp_received, otlp_refused } = self;
+        let writes = [received.collect(), refused.collect(), otlp_received.collect(), otlp_refused.collect()];
+        [queries.collect(), query_seconds.collect(), writes.concat()].concat()
     }
 
     /// Counts a query when it ends, also when its client leaves and the handler with it.
@@ -63,12 +83,19 @@ impl Metrics {
         QueryTimer { metrics: self, started: Instant::now(), outcome: CANCELED }
     }
 
-    pub(super) fn count_written(&self, samples: u64) {
-        self.received.inc_by(samples);
+    pub(super) fn count_written(&self, by: Protocol, samples: u64) {
+        match by {
+            Protocol::RemoteWrite => self.received.inc_by(samples),
+            Protocol::Otlp => self.otlp_received.inc_by(samples),
+        }
     }
 
-    pub(super) fn count_refused(&self, reason: &str, samples: u64) {
-        self.refused.with_label_values(&[reason]).inc_by(samples);
+    pub(super) fn count_refused(&self, by: Protocol, reason: &str, samples: u64) {
+        let refused = match by {
+            Protocol::RemoteWrite => &self.refused,
+            Protocol::Otlp => &self.otlp_refused,
+        };
+        refused.with_label_values(&[reason]).inc_by(samples);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Prometheus's HTTP API: queries, series, targets and rules, remote write, federation.
+//! Prometheus's HTTP API: queries, series, targets and rules, remote write and read, OTLP, federation.
 //!
 //! Every route is in [`router`], every failure in `error.rs`, every limit in [`Limits`].
 
@@ -13,10 +13,13 @@ mod methods;
 mod metrics;
 #[cfg(test)]
 mod native_answers;
+mod notifications;
+mod otlp;
 mod parameters;
 mod parse_query;
 mod query;
 mod query_slots;
+mod read;
 mod rules;
 mod series;
 mod targets;
@@ -35,6 +38,7 @@ use crate::{Handle, own_metrics};
 pub(crate) use error::ApiError;
 pub use methods::is_cross_site;
 pub(crate) use metrics::Metrics;
+pub(crate) use otlp::settings as otlp_settings;
 pub use parameters::{DurationMs, parse_duration, parse_time};
 pub(crate) use query::POINTS_MAX;
 pub(crate) use query_slots::{Budget, QuerySlots};
@@ -48,9 +52,9 @@ pub struct Limits {
     pub query_timeout: Duration,
     /// Largest form body.
     pub form_bytes: usize,
-    /// Largest body of a remote write, as it comes.
+    /// Largest body of a remote write or of OTLP, as it comes.
     pub write_bytes: usize,
-    /// Largest remote write, unpacked.
+    /// Largest remote write or request of OTLP, unpacked.
     pub write: streamflow_exposition::remote_write::Limits,
 }
 
@@ -75,7 +79,7 @@ const V1: &str = "/api/v1";
 const METRICS: &str = "/metrics";
 
 /// The routes below `/api/v1`.
-fn v1() -> [Route; 25] {
+fn v1() -> [Route; 29] {
     let guarded = |methods: MethodRouter<Handle>| methods.layer(from_fn(methods::same_origin));
     [
         ("/query", get_or_post(query::instant)),
@@ -99,7 +103,11 @@ fn v1() -> [Route; 25] {
         ("/status/config", get(management::config)),
         ("/status/tsdb", get(management::tsdb)),
         ("/status/walreplay", get(management::wal_replay)),
+        ("/notifications", get(notifications::notifications)),
+        ("/notifications/live", get(notifications::live)),
+        ("/read", post(read::read)),
         ("/write", guarded(post(write::write))),
+        ("/otlp/v1/metrics", guarded(post(otlp::metrics))),
         ("/admin/tsdb/delete_series", guarded(post_or_put(admin::delete_series))),
         ("/admin/tsdb/clean_tombstones", guarded(post_or_put(admin::clean_tombstones))),
         ("/admin/tsdb/snapshot", guarded(post_or_put(admin::snapshot))),

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use streamflow_exposition::remote_write::{NativeHistogram, Sample, decode, v2};
+use streamflow_exposition::remote_write::{NativeHistogram, Sample, TimeSeries, decode, v2};
 use streamflow_histogram::Histogram;
 use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME};
 
 use super::error;
+use super::metrics::Protocol;
 use crate::Handle;
 use crate::exemplars::Exemplar;
 
@@ -31,14 +32,9 @@ pub async fn write(State(server): State<Handle>, headers: HeaderMap, body: Body)
         Ok(version) => version,
         Err(reason) => return error::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason),
     };
-    let limit = server.0.settings.limits.write_bytes;
-    let body = match Limited::new(body, limit).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("the request body is larger than the {limit} bytes allowed");
-            return error::plain(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-        Err(error) => return error::plain(StatusCode::BAD_REQUEST, &error.to_string()),
+    let body = match whole(body, server.0.settings.limits.write_bytes).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     let stored = tokio::task::spawn_blocking(move || match version {
         Version::V1 => store_v1(&server, &body),
@@ -49,6 +45,18 @@ pub async fn write(State(server): State<Handle>, headers: HeaderMap, body: Body)
         Err(_) => {
             error::plain(StatusCode::INTERNAL_SERVER_ERROR, "the write ended in a panic, which is a bug")
         }
+    }
+}
+
+/// The body, if it is not larger than the limit.
+pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Response> {
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("the request body is larger than the {limit} bytes allowed");
+            Err(error::plain(StatusCode::PAYLOAD_TOO_LARGE, &message))
+        }
+        Err(error) => Err(error::plain(StatusCode::BAD_REQUEST, &error.to_string())),
     }
 }
 
@@ -82,17 +90,8 @@ fn store_v1(server: &Handle, body: &[u8]) -> Written {
         Ok(request) => request,
         Err(error) => return Written::refused(error.to_string()),
     };
-    let mut writer = Writer::new(server);
-    for series in &request.timeseries {
-        let pairs: Vec<(&str, &str)> =
-            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-        let labels = labels(&pairs);
-        let Some(labels) = writer.series(labels, &series.samples, &series.histograms) else { continue };
-        for exemplar in &series.exemplars {
-            let of = Labels::new(exemplar.labels.iter().map(|label| (&label.name, &label.value)));
-            writer.exemplar(&labels, of, exemplar.value, exemplar.timestamp);
-        }
-    }
+    let mut writer = Writer::new(server, Protocol::RemoteWrite);
+    request.timeseries.iter().for_each(|series| writer.time_series(series));
     writer.commit()
 }
 
@@ -103,7 +102,7 @@ fn store_v2(server: &Handle, body: &[u8]) -> Written {
         Err(error) => return Written::refused(error.to_string()),
     };
     let mut symbols = request.symbols(limits);
-    let mut writer = Writer::new(server);
+    let mut writer = Writer::new(server, Protocol::RemoteWrite);
     for series in &request.timeseries {
         let pairs = symbols.labels(&series.labels_refs).map_err(|error| error.to_string());
         let labels = pairs.and_then(|pairs| labels(&pairs));
@@ -121,8 +120,9 @@ fn store_v2(server: &Handle, body: &[u8]) -> Written {
 }
 
 /// What of a request is kept.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     server: &'a Handle,
+    by: Protocol,
     batch: Batch,
     samples: u64,
     histograms: u64,
@@ -131,9 +131,21 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(server: &'a Handle) -> Self {
+    pub fn new(server: &'a Handle, by: Protocol) -> Self {
         let batch = server.0.db.batch();
-        Self { server, batch, samples: 0, histograms: 0, exemplars: Vec::new(), first_refusal: None }
+        Self { server, by, batch, samples: 0, histograms: 0, exemplars: Vec::new(), first_refusal: None }
+    }
+
+    /// Adds a series of version 1 with its exemplars.
+    pub fn time_series(&mut self, series: &TimeSeries) {
+        let pairs: Vec<(&str, &str)> =
+            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
+        let labels = labels(&pairs);
+        let Some(labels) = self.series(labels, &series.samples, &series.histograms) else { return };
+        for exemplar in &series.exemplars {
+            let of = Labels::new(exemplar.labels.iter().map(|label| (&label.name, &label.value)));
+            self.exemplar(&labels, of, exemplar.value, exemplar.timestamp);
+        }
     }
 
     /// Adds the samples and the histograms of a series; gives its labels, if they are some.
@@ -152,9 +164,9 @@ impl<'a> Writer<'a> {
             }
         };
         let samples = samples.iter().map(|sample| (sample.timestamp, sample.value));
-        let metrics = &self.server.0.metrics;
+        let (metrics, by) = (&self.server.0.metrics, self.by);
         self.samples += self.batch.add_all(&labels, samples, |error| {
-            metrics.count_refused(reason(&error), 1);
+            metrics.count_refused(by, reason(&error), 1);
             self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
         });
         for message in histograms {
@@ -183,17 +195,17 @@ impl<'a> Writer<'a> {
     }
 
     fn refuse(&self, reason: &str, samples: usize) {
-        self.server.0.metrics.count_refused(reason, u64::try_from(samples).unwrap_or(u64::MAX));
+        self.server.0.metrics.count_refused(self.by, reason, u64::try_from(samples).unwrap_or(u64::MAX));
     }
 
     /// Makes the samples last; exemplars follow them.
-    fn commit(self) -> Written {
+    pub fn commit(self) -> Written {
         if let Err(error) = self.batch.commit() {
-            tracing::error!("cannot keep samples of a remote write: {error}");
+            tracing::error!("cannot keep samples that were sent: {error}");
             let refusal = Some((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()));
             return Written { refusal, ..Written::default() };
         }
-        self.server.0.metrics.count_written(self.samples + self.histograms);
+        self.server.0.metrics.count_written(self.by, self.samples + self.histograms);
         let kept = &self.server.0.exemplars;
         let exemplars =
             self.exemplars.into_iter().filter(|(series, one)| kept.add(series, one.clone())).count();
@@ -205,11 +217,11 @@ impl<'a> Writer<'a> {
 
 /// What became of a request.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     samples: u64,
     histograms: u64,
     exemplars: u64,
-    refusal: Option<(StatusCode, String)>,
+    pub refusal: Option<(StatusCode, String)>,
 }
 
 impl Written {

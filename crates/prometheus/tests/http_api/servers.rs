@@ -75,6 +75,13 @@ impl Ours {
     }
 }
 
+impl Ours {
+    /// Writes the configuration anew; a reload takes it.
+    pub fn write_config(&self, config: &str) {
+        std::fs::write(self._dir.path().join("prometheus.yml"), config).unwrap();
+    }
+}
+
 impl Drop for Ours {
     fn drop(&mut self) {
         self.stop.send_replace(true);

@@ -53,6 +53,11 @@ impl PrometheusConfig {
         for (index, manager) in self.alerting.alertmanagers.iter().enumerate() {
             manager.check().map_err(under(&["alerting", "alertmanagers"], index))?;
         }
+        let legacy_names = self.global.metric_name_validation_scheme == "legacy";
+        self.otlp.check(legacy_names).map_err(|(mut steps, message)| {
+            steps.insert(0, "otlp".to_owned());
+            (steps, message)
+        })?;
         let mut names = BTreeSet::new();
         for (index, remote) in self.remote_write.iter().enumerate() {
             let under = under(&["remote_write"], index);

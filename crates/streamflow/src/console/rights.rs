@@ -81,6 +81,8 @@ const PROMETHEUS: &[(&str, Right)] = &[
     ("/api/v1/series", Right::Ask),
     ("/api/v1/labels", Right::Ask),
     ("/api/v1/write", Right::Write(Role::Admin)),
+    ("/api/v1/read", Right::Ask),
+    ("/api/v1/otlp/v1/metrics", Right::Write(Role::Admin)),
     ("/api/v1/admin/tsdb/delete_series", Right::Change(Role::Operator)),
     ("/api/v1/admin/tsdb/clean_tombstones", Right::Change(Role::Operator)),
     ("/api/v1/admin/tsdb/snapshot", Right::Change(Role::Operator)),

@@ -16,6 +16,10 @@ enum Asked {
     GetOrForm,
     /// By POST with a remote write.
     Write,
+    /// By POST with metrics of OpenTelemetry.
+    Otlp,
+    /// By POST with a remote read.
+    Read,
     /// By POST or PUT, with parameters in the address or as a form.
     Command,
 }
@@ -48,7 +52,7 @@ enum Answer {
 }
 
 use Answer::{Data, Done, Nothing, Text};
-use Asked::{Command, Get, GetOrForm, Write};
+use Asked::{Command, Get, GetOrForm, Otlp, Read, Write};
 use Kind::{Many, Needed, SomeNeeded};
 
 const TIME: Parameter = ("time", Kind::Text);
@@ -110,7 +114,11 @@ static ROWS: &[Row] = &[
     Row("/api/v1/status/config", Get, &[], Data("object")),
     Row("/api/v1/status/tsdb", Get, &[LIMIT], Data("object")),
     Row("/api/v1/status/walreplay", Get, &[], Data("object")),
+    Row("/api/v1/notifications", Get, &[], Data("array")),
+    Row("/api/v1/notifications/live", Get, &[], Text),
+    Row("/api/v1/read", Read, &[], Nothing),
     Row("/api/v1/write", Write, &[], Nothing),
+    Row("/api/v1/otlp/v1/metrics", Otlp, &[], Nothing),
     Row("/api/v1/admin/tsdb/delete_series", Command, &[("match[]", SomeNeeded), START, END], Done),
     Row("/api/v1/admin/tsdb/clean_tombstones", Command, &[], Done),
     Row("/api/v1/admin/tsdb/snapshot", Command, &[("skip_head", Kind::Text)], Data("object")),
@@ -130,7 +138,7 @@ fn operations(Row(_, asked, parameters, answer): &Row) -> Value {
     let methods: &[&str] = match asked {
         Get => &["get"],
         GetOrForm => &["get", "post"],
-        Write => &["post"],
+        Write | Otlp | Read => &["post"],
         Command => &["post", "put"],
     };
     let operation = |method: &&str| {
@@ -148,10 +156,13 @@ fn operations(Row(_, asked, parameters, answer): &Row) -> Value {
             operation["requestBody"] =
                 json!({ "content": { "application/x-www-form-urlencoded": { "schema": schema } } });
         }
-        if *asked == Write {
+        if matches!(asked, Write | Otlp | Read) {
             let schema = json!({ "type": "string", "format": "binary" });
-            operation["requestBody"] =
-                json!({ "content": { "application/x-protobuf": { "schema": schema } } });
+            let mut content = json!({ "application/x-protobuf": { "schema": schema } });
+            if *asked == Otlp {
+                content["application/json"] = json!({ "schema": { "type": "object" } });
+            }
+            operation["requestBody"] = json!({ "content": content });
         }
         ((*method).to_owned(), operation)
     };

@@ -1,0 +1,368 @@
+//! Series of Prometheus, made of a request.
+
+use std::collections::BTreeMap;
+
+use streamflow_gotext::fixed;
+
+use super::message::{
+    Exemplar, HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Request, Resource, SummaryDataPoint,
+};
+use super::names::{Kind, Translation};
+use super::value::text;
+use crate::error::Error;
+use crate::remote_write::{self, Label, Limits, Sample, TimeSeries, within};
+
+/// `AGGREGATION_TEMPORALITY_CUMULATIVE`
+const CUMULATIVE: i32 = 2;
+/// Prometheus's mark of a series that has ended.
+const STALE: u64 = 0x7ff0_0000_0000_0002;
+/// Between two samples of `target_info`: half the time for which a query looks back.
+const TARGET_INFO_STEP_NS: u64 = 150_000_000_000;
+/// Samples of `target_info` of one resource: seventeen days of them.
+const TARGET_INFO_MAX: u64 = 10_000;
+/// Most characters of an exemplar's labels, as OpenMetrics has it.
+const EXEMPLAR_CHARACTERS_MAX: usize = 128;
+
+/// What Prometheus's section `otlp` sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// How names are translated.
+    pub translation: Translation,
+    /// Attributes of the resource that become labels of all its series, or those that do not where `promote_all` is set.
+    pub promoted: Vec<String>,
+    /// Whether all attributes of the resource become labels.
+    pub promote_all: bool,
+    /// Whether `target_info` also has the attributes of which `job` and `instance` are made.
+    pub keep_identifying: bool,
+}
+
+/// The series of a request, and what became none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Translated {
+    /// One entry a point and series: a series stands there as often as it has points.
+    pub series: Vec<TimeSeries>,
+    /// By metric.
+    pub refused: Vec<Refused>,
+}
+
+/// Points of a metric that become no series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// A word for a counter.
+    pub reason: &'static str,
+    /// How many points.
+    pub points: usize,
+    /// What is wrong with which metric, and what is expected.
+    pub message: String,
+}
+
+/// Makes series of a request. Every series has the labels of its resource and its point, so a few bytes may stand for
+/// many: `limits` bound how many bytes labels have in all.
+///
+/// # Errors
+/// More bytes of labels than the limits allow.
+pub fn translate(request: &Request, settings: &Settings, limits: &Limits) -> Result<Translated, Error> {
+    let mut translated = Translated::default();
+    let mut bytes = 0;
+    for resource_metrics in &request.resource_metrics {
+        let none = Resource::default();
+        let resource = resource_metrics.resource.as_ref().unwrap_or(&none);
+        let mut of = Of {
+            resource,
+            settings,
+            limit: limits.named_bytes,
+            bytes: &mut bytes,
+            to: &mut translated,
+            times: None,
+        };
+        for metric in resource_metrics.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
+            of.metric(metric)?;
+        }
+        of.target_info()?;
+    }
+    Ok(translated)
+}
+
+/// The series of one resource.
+struct Of<'a> {
+    resource: &'a Resource,
+    settings: &'a Settings,
+    limit: u64,
+    /// Of the labels of all series.
+    bytes: &'a mut u64,
+    to: &'a mut Translated,
+    /// The first and the last point, in nanoseconds since 1970.
+    times: Option<(u64, u64)>,
+}
+
+/// A point: its labels but the name, its time, and whether it has values.
+struct Point {
+    labels: BTreeMap<String, String>,
+    bytes: u64,
+    timestamp: i64,
+    is_recorded: bool,
+}
+
+impl Of<'_> {
+    fn metric(&mut self, metric: &Metric) -> Result<(), Error> {
+        let translation = self.settings.translation;
+        let name = |kind| translation.metric(&metric.name, &metric.unit, kind);
+        let (temporality, points) = if let Some(gauge) = &metric.gauge {
+            self.seen(gauge.data_points.iter().map(|point| point.time_unix_nano));
+            let name = name(Kind::Gauge);
+            gauge.data_points.iter().try_for_each(|point| self.number(&name, point, false))?;
+            (CUMULATIVE, gauge.data_points.len())
+        } else if let Some(sum) = &metric.sum {
+            self.seen(sum.data_points.iter().map(|point| point.time_unix_nano));
+            let name = name(if sum.is_monotonic { Kind::MonotonicSum } else { Kind::Other });
+            if sum.aggregation_temporality == CUMULATIVE {
+                sum.data_points.iter().try_for_each(|point| self.number(&name, point, true))?;
+            }
+            (sum.aggregation_temporality, sum.data_points.len())
+        } else if let Some(histogram) = &metric.histogram {
+            self.seen(histogram.data_points.iter().map(|point| point.time_unix_nano));
+            if histogram.aggregation_temporality == CUMULATIVE {
+                let name = name(Kind::Other);
+                histogram.data_points.iter().try_for_each(|point| self.histogram(&name, point))?;
+            }
+            (histogram.aggregation_temporality, histogram.data_points.len())
+        } else if let Some(histogram) = &metric.exponential_histogram {
+            self.seen(histogram.data_points.iter().map(|point| point.time_unix_nano));
+            let message = format!(
+                "metric {:?} is an exponential histogram, which is not kept; expected one with explicit bounds",
+                metric.name
+            );
+            self.refuse("exponential_histogram", histogram.data_points.len(), message);
+            return Ok(());
+        } else if let Some(summary) = &metric.summary {
+            self.seen(summary.data_points.iter().map(|point| point.time_unix_nano));
+            let name = name(Kind::Other);
+            summary.data_points.iter().try_for_each(|point| self.summary(&name, point))?;
+            (CUMULATIVE, summary.data_points.len())
+        } else {
+            let message = format!("metric {:?} has no data of a known kind", metric.name);
+            self.refuse("unknown_kind", 0, message);
+            return Ok(());
+        };
+        if temporality != CUMULATIVE {
+            let message = format!(
+                "metric {:?} has no cumulative temporality; set the sender's temporality preference to cumulative",
+                metric.name
+            );
+            self.refuse("temporality", points, message);
+        } else if points == 0 {
+            self.refuse("empty", 0, format!("metric {:?} has no data points", metric.name));
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, reason: &'static str, points: usize, message: String) {
+        self.to.refused.push(Refused { reason, points, message });
+    }
+
+    fn seen(&mut self, times: impl Iterator<Item = u64>) {
+        for time in times {
+            let (first, last) = self.times.get_or_insert((time, time));
+            (*first, *last) = ((*first).min(time), (*last).max(time));
+        }
+    }
+
+    fn number(&mut self, name: &str, point: &NumberDataPoint, with_exemplars: bool) -> Result<(), Error> {
+        let value = number(point.as_double, point.as_int).unwrap_or_default();
+        let mut of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        // The name of the metric wins over an attribute that is called so.
+        of.labels.remove("__name__");
+        let mut series = self.series(&of, name, None, value)?;
+        if with_exemplars {
+            series.exemplars = point.exemplars.iter().filter_map(exemplar).collect();
+        }
+        self.to.series.push(series);
+        Ok(())
+    }
+
+    fn histogram(&mut self, name: &str, point: &HistogramDataPoint) -> Result<(), Error> {
+        let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        if let Some(sum) = point.sum {
+            self.push(&of, &format!("{name}_sum"), None, sum)?;
+        }
+        self.push(&of, &format!("{name}_count"), None, count(point.count))?;
+        let bucket = format!("{name}_bucket");
+        let mut cumulative = 0_u64;
+        let mut buckets: Vec<(f64, TimeSeries)> = Vec::new();
+        for (bound, in_bucket) in point.explicit_bounds.iter().zip(&point.bucket_counts) {
+            cumulative = cumulative.wrapping_add(*in_bucket);
+            let le = Some(("le", fixed(*bound, None)));
+            buckets.push((*bound, self.series(&of, &bucket, le, count(cumulative))?));
+        }
+        let all = self.series(&of, &bucket, Some(("le", "+Inf".to_owned())), count(point.count))?;
+        buckets.push((f64::INFINITY, all));
+        buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let exemplars = point.exemplars.iter().filter_map(exemplar);
+        for exemplar in exemplars.filter(|exemplar| !exemplar.value.is_nan()) {
+            let place = buckets.partition_point(|(bound, _)| *bound < exemplar.value);
+            if let Some((_, series)) = buckets.get_mut(place) {
+                series.exemplars.push(exemplar);
+            }
+        }
+        self.to.series.extend(buckets.into_iter().map(|(_, series)| series));
+        Ok(())
+    }
+
+    fn summary(&mut self, name: &str, point: &SummaryDataPoint) -> Result<(), Error> {
+        let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        self.push(&of, &format!("{name}_sum"), None, point.sum.unwrap_or_default())?;
+        self.push(&of, &format!("{name}_count"), None, count(point.count))?;
+        for quantile in &point.quantile_values {
+            let label = Some(("quantile", fixed(quantile.quantile.unwrap_or_default(), None)));
+            self.push(&of, name, label, quantile.value.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        of: &Point,
+        name: &str,
+        more: Option<(&str, String)>,
+        value: f64,
+    ) -> Result<(), Error> {
+        let series = self.series(of, name, more, value)?;
+        self.to.series.push(series);
+        Ok(())
+    }
+
+    /// A series of one point.
+    fn series(
+        &mut self,
+        of: &Point,
+        name: &str,
+        more: Option<(&str, String)>,
+        value: f64,
+    ) -> Result<TimeSeries, Error> {
+        self.charge(of.bytes + name.len() as u64)?;
+        let of_point = of.labels.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let labels = of_point.chain(more).chain([("__name__", name.to_owned())]);
+        let labels = labels.map(|(name, value)| Label { name: name.to_owned(), value }).collect();
+        let value = if of.is_recorded { value } else { f64::from_bits(STALE) };
+        let samples = vec![Sample { value, timestamp: of.timestamp }];
+        Ok(TimeSeries { labels, samples, ..TimeSeries::default() })
+    }
+
+    fn charge(&mut self, bytes: u64) -> Result<(), Error> {
+        *self.bytes += bytes;
+        within("bytes of labels of the request", *self.bytes, self.limit)
+    }
+
+    fn point(&mut self, attributes: &[KeyValue], time_ns: u64, flags: u32) -> Result<Point, Error> {
+        let settings = self.settings;
+        let promoted = self.resource.attributes.iter();
+        let promoted = promoted.filter(|pair| settings.promoted.contains(&pair.key) != settings.promote_all);
+        let labels = self.labels(attributes.iter().collect(), promoted.collect());
+        let bytes = labels.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum();
+        self.charge(bytes)?;
+        Ok(Point { labels, bytes, timestamp: milliseconds(time_ns), is_recorded: flags & 1 == 0 })
+    }
+
+    /// Labels of attributes, those of the resource that are promoted, `job` and `instance`.
+    fn labels(
+        &self,
+        mut attributes: Vec<&KeyValue>,
+        mut promoted: Vec<&KeyValue>,
+    ) -> BTreeMap<String, String> {
+        let translation = self.settings.translation;
+        let mut labels: BTreeMap<String, String> = BTreeMap::new();
+        attributes.sort_by(|a, b| a.key.cmp(&b.key));
+        for pair in attributes {
+            let value = text(pair.value.as_ref());
+            let several = |known: &mut String| {
+                known.push(';');
+                known.push_str(&value);
+            };
+            labels.entry(translation.label(&pair.key)).and_modify(several).or_insert_with(|| value.clone());
+        }
+        promoted.sort_by(|a, b| a.key.cmp(&b.key));
+        for pair in promoted {
+            labels.entry(translation.label(&pair.key)).or_insert_with(|| text(pair.value.as_ref()));
+        }
+        for (name, value) in [("job", self.job()), ("instance", self.attribute("service.instance.id"))] {
+            labels.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        labels
+    }
+
+    fn attribute(&self, key: &str) -> Option<String> {
+        let pair = self.resource.attributes.iter().find(|pair| pair.key == key)?;
+        Some(text(pair.value.as_ref()))
+    }
+
+    fn job(&self) -> Option<String> {
+        let name = self.attribute("service.name")?;
+        let namespace = self.attribute("service.namespace");
+        Some(namespace.map_or(name.clone(), |namespace| format!("{namespace}/{name}")))
+    }
+
+    /// What the resource says of itself, from its first point to its last.
+    fn target_info(&mut self) -> Result<(), Error> {
+        const IDENTIFYING: [&str; 3] = ["service.namespace", "service.name", "service.instance.id"];
+        let Some((first, last)) = self.times else { return Ok(()) };
+        let attributes: Vec<&KeyValue> = self.resource.attributes.iter().collect();
+        let is_identifying = |pair: &&KeyValue| IDENTIFYING.contains(&pair.key.as_str());
+        if attributes.iter().all(is_identifying) {
+            return Ok(());
+        }
+        let keep = self.settings.keep_identifying;
+        let shown = attributes.into_iter().filter(|pair| keep || !is_identifying(pair)).collect();
+        let mut labels = self.labels(shown, Vec::new());
+        if !labels.contains_key("job") && !labels.contains_key("instance") {
+            return Ok(());
+        }
+        labels.insert("__name__".to_owned(), "target_info".to_owned());
+        let labels = labels.into_iter().map(|(name, value)| Label { name, value }).collect();
+        let steps = (last - first).div_ceil(TARGET_INFO_STEP_NS).min(TARGET_INFO_MAX);
+        let first = first.max(last.saturating_sub(steps * TARGET_INFO_STEP_NS));
+        let times = (0..steps).map(|step| milliseconds(first + step * TARGET_INFO_STEP_NS));
+        let mut times: Vec<i64> = times.chain([milliseconds(last)]).collect();
+        times.dedup();
+        self.charge((times.len() * size_of::<Sample>()) as u64)?;
+        let samples = times.into_iter().map(|timestamp| Sample { value: 1.0, timestamp }).collect();
+        self.to.series.push(TimeSeries { labels, samples, ..TimeSeries::default() });
+        Ok(())
+    }
+}
+
+/// None where the example has no value.
+fn exemplar(exemplar: &Exemplar) -> Option<remote_write::Exemplar> {
+    let value = number(exemplar.as_double, exemplar.as_int)?;
+    let identifiers = [("trace_id", &exemplar.trace_id), ("span_id", &exemplar.span_id)];
+    let identifiers = identifiers.into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0));
+    let mut labels: Vec<Label> = identifiers
+        .map(|(name, bytes)| Label {
+            name: name.to_owned(),
+            value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+        .collect();
+    let attributes = exemplar.filtered_attributes.iter();
+    let attributes: Vec<Label> =
+        attributes.map(|pair| Label { name: pair.key.clone(), value: text(pair.value.as_ref()) }).collect();
+    let characters = |label: &Label| label.name.chars().count() + label.value.chars().count();
+    // The identifiers are worth more than the attributes.
+    if labels.iter().chain(&attributes).map(characters).sum::<usize>() <= EXEMPLAR_CHARACTERS_MAX {
+        labels.extend(attributes);
+    }
+    Some(remote_write::Exemplar { labels, value, timestamp: milliseconds(exemplar.time_unix_nano) })
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn number(double: Option<f64>, int: Option<i64>) -> Option<f64> {
+    double.or(int.map(|int| int as f64))
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn count(count: u64) -> f64 {
+    count as f64
+}
+
+/// As Prometheus converts times: those above the year 2262 are negative.
+fn milliseconds(time_ns: u64) -> i64 {
+    time_ns.cast_signed() / 1_000_000
+}
