@@ -77,7 +77,7 @@ impl Configuration {
 }
 
 /// Takes the jobs of the files that an entry of `scrape_config_files` names.
-fn add_scrape_configs(document: &mut Document, pattern: &str) -> Result<(), Error> {
+pub(crate) fn add_scrape_configs(document: &mut Document, pattern: &str) -> Result<(), Error> {
     let paths = matching(Path::new(pattern));
     let paths = paths.map_err(|message| Error::Receiver { section: "scrape_config_files", message })?;
     for path in paths {

@@ -25,6 +25,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod api;
+pub mod checks;
 mod clients;
 mod clock;
 mod configuration;
@@ -52,5 +53,6 @@ pub use clock::now_ms;
 pub use error::Error;
 pub use handle::Handle;
 pub use process::render_process;
+pub use rules::unit_tests;
 pub use server::Server;
 pub use settings::{Job, Settings, Source};

@@ -102,7 +102,7 @@ enum Command {
     Audit(audit::Args),
     /// Ask a running server in PromQL: a table, and a chart for a range
     Query(query::Args),
-    /// Run PromQL test scripts
+    /// Test and check PromQL, rules and configurations
     #[command(subcommand)]
     Promql(promql::Args),
     /// Check or copy the stored metrics

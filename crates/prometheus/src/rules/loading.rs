@@ -1,7 +1,7 @@
 //! Finds and reads the rule files that a configuration names.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use streamflow_prometheus_yml::{RuleError, RuleFile, RuleProblem, parse_rules};
 
@@ -13,7 +13,7 @@ use crate::matching::matching;
 /// # Errors
 /// All problems of all files.
 pub fn load(patterns: &[String], dir: &Path) -> Result<Vec<RuleFile>, RuleError> {
-    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    let mut problems = Vec::new();
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         match matching(&dir.join(pattern)) {
@@ -21,6 +21,19 @@ pub fn load(patterns: &[String], dir: &Path) -> Result<Vec<RuleFile>, RuleError>
             Err(message) => problems.push(unread(Path::new(pattern), message)),
         }
     }
+    match read(paths) {
+        Ok(files) if problems.is_empty() => Ok(files),
+        Ok(_) => Err(RuleError(problems)),
+        Err(RuleError(more)) => Err(RuleError(problems.into_iter().chain(more).collect())),
+    }
+}
+
+/// Reads these files in their order.
+///
+/// # Errors
+/// All problems of all files.
+pub fn read(paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<RuleFile>, RuleError> {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

@@ -13,6 +13,7 @@ mod prometheus_api;
 mod scenario;
 mod schedule;
 pub mod status;
+pub mod unit_tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

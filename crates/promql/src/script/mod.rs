@@ -47,6 +47,33 @@ pub struct Failure {
     pub actual: String,
 }
 
+/// The labels of a series as a test spells them, such as `up{job="api"}`; an empty text has none.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn metric(text: &str) -> Result<Labels, String> {
+    if text.trim().is_empty() {
+        return Ok(Labels::default());
+    }
+    match series::parse_metric(text)? {
+        (labels, rest) if rest.trim().is_empty() => Ok(labels),
+        (_, rest) => Err(format!("expected nothing behind the series, got {rest:?}")),
+    }
+}
+
+/// The values of a series as a test spells them: `1 2+1x3 _ 5x2 stale`, `_` where there is no sample.
+///
+/// # Errors
+/// What is wrong with the text; native histograms are not kept.
+pub fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+    let value = |item| match item {
+        Item::Float(value) => Ok(Some(value)),
+        Item::Omitted => Ok(None),
+        Item::Histogram => Err("native histograms are not kept".to_owned()),
+    };
+    series::parse_items(text)?.into_iter().map(value).collect()
+}
+
 /// What should have come and what came.
 struct Mismatch {
     expected: String,

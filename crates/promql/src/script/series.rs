@@ -102,7 +102,7 @@ pub(super) fn parse_quoted(text: &str) -> Result<(String, &str), String> {
     Err(format!("unclosed quote in {text:?}"))
 }
 
-fn parse_items(text: &str) -> Result<Vec<Item>, String> {
+pub(super) fn parse_items(text: &str) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {

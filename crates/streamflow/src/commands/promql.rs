@@ -1,12 +1,14 @@
-//! `streamflow promql test`: runs scripts in the language of Prometheus's own tests.
+//! `streamflow promql`: what `promtool` does with expressions, rules and configurations, without a server.
+
+mod checks;
+mod rule_tests;
+mod scripts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use serde::Serialize;
-use streamflow_promql::script;
 
 use super::Context;
 
@@ -18,83 +20,34 @@ pub enum Args {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-}
-
-/// What became of one script.
-#[derive(Serialize)]
-struct FileReport {
-    file: String,
-    passed: usize,
-    failures: Vec<Failure>,
-}
-
-#[derive(Serialize)]
-struct Failure {
-    line: usize,
-    query: String,
-    expected: String,
-    actual: String,
+    /// Run unit tests of rules, in the files of `promtool test rules`
+    TestRules(rule_tests::Args),
+    /// Check rule files or configurations as `promtool check` does; ends with 1 where one is refused
+    Check {
+        #[command(subcommand)]
+        what: checks::Args,
+    },
+    /// Print an expression over several lines, as `promtool promql format` does
+    Format {
+        /// The expression, in quotes
+        #[arg(value_name = "EXPRESSION")]
+        expression: String,
+    },
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let Args::Test { files } = args;
-    let reports = files.iter().map(test).collect::<anyhow::Result<Vec<_>>>()?;
-    context.terminal.result(&reports, || text(&reports))?;
-    let all_passed = reports.iter().all(|report| report.failures.is_empty());
-    Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn test(file: &PathBuf) -> anyhow::Result<FileReport> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}; expected a promqltest script", file.display()))?;
-    let report = script::run(&text);
-    let failures = report.failed.into_iter().map(|failure| Failure {
-        line: failure.line,
-        query: failure.query,
-        expected: failure.expected,
-        actual: failure.actual,
-    });
-    Ok(FileReport { file: file.display().to_string(), passed: report.passed, failures: failures.collect() })
-}
-
-fn text(reports: &[FileReport]) -> String {
-    let mut text = String::new();
-    for FileReport { file, passed, failures } in reports {
-        let failed = failures.len();
-        text.push_str(&format!("{file}: {passed} passed, {failed} failed\n"));
-        for Failure { line, query, expected, actual } in failures {
-            text.push_str(&format!(
-                "  line {line}: {query}\n    expected: {}\n    actual:   {}\n",
-                indented(expected),
-                indented(actual)
-            ));
-        }
+    match args {
+        Args::Test { files } => scripts::run(&files, context),
+        Args::TestRules(args) => rule_tests::run(&args, context),
+        Args::Check { what } => checks::run(what, context),
+        Args::Format { expression } => format(&expression, context),
     }
-    text
 }
 
-/// Further lines under the first.
-fn indented(text: &str) -> String {
-    text.trim_end().replace('\n', "\n              ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_are_told_with_their_line() {
-        let failure = Failure {
-            line: 3,
-            query: "up".to_owned(),
-            expected: "{} 1".to_owned(),
-            actual: "{} 2\n{} 3".to_owned(),
-        };
-        let report = FileReport { file: "a.test".to_owned(), passed: 1, failures: vec![failure] };
-        assert_eq!(
-            text(&[report]),
-            "a.test: 1 passed, 1 failed\n  line 3: up\n    \
-             expected: {} 1\n    actual:   {} 2\n              {} 3\n"
-        );
-    }
+fn format(expression: &str, context: &Context) -> anyhow::Result<ExitCode> {
+    let parsed = streamflow_promql::parse(expression);
+    let parsed = parsed.with_context(|| format!("{expression:?} is no PromQL"))?;
+    let formatted = streamflow_promql::format(&parsed);
+    context.terminal.result(&formatted, || formatted.clone())?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,100 @@
+//! What is expected of alerts and expressions, held against what came.
+
+use std::collections::BTreeMap;
+
+use streamflow_gotext::{format_duration_ms, quote, shortest};
+use streamflow_promql::{Query, Value, script};
+use streamflow_tsdb::Labels;
+
+use super::super::alert::ALERT_NAME;
+use super::super::group::{Context, Group};
+use super::super::status::{AlertState, RuleStatus};
+use super::file::{AlertTest, ExpectedAlert, ExprTest};
+
+/// Why the alerts that fire are not those that are expected.
+pub fn alerts(test: &AlertTest, groups: &[Group]) -> Option<String> {
+    let mut found = Vec::new();
+    for rule in groups.iter().flat_map(|group| group.status().rules) {
+        let RuleStatus::Alerting { name, alerts, .. } = rule else { continue };
+        let firing =
+            alerts.into_iter().filter(|alert| name == test.alertname && alert.state == AlertState::Firing);
+        let found_alerts = firing
+            .map(|alert| ExpectedAlert { exp_labels: alert.labels, exp_annotations: alert.annotations });
+        found.extend(found_alerts);
+    }
+    let mut expected = test.exp_alerts.clone();
+    for alert in &mut expected {
+        alert.exp_labels.insert(ALERT_NAME.to_owned(), test.alertname.clone());
+    }
+    expected.sort();
+    found.sort();
+    (found != expected).then(|| {
+        let time = format_duration_ms(test.eval_time_ms);
+        let (expected, found) = (told_alerts(&expected), told_alerts(&found));
+        format!("alertname: {}, time: {time}\n  expected: {expected}\n  found:    {found}", test.alertname)
+    })
+}
+
+/// # Errors
+/// Why the expression does not give what is expected.
+pub fn expression(test: &ExprTest, context: &Context, is_fuzzy: bool) -> Result<(), String> {
+    let place = format!("expr: {}, time: {}", quote(&test.expr), format_duration_ms(test.eval_time_ms));
+    let fault = |reason: String| format!("{place}, error: {reason}");
+    let answer = Query::parse(&context.engine, &test.expr)
+        .and_then(|query| query.instant(&context.engine, &context.db, test.eval_time_ms, &|| None))
+        .map_err(|error| fault(error.to_string()))?;
+    let mut found: Vec<(Labels, f64)> = match answer.value {
+        Value::Vector(samples) => samples.into_iter().map(|sample| (sample.labels, sample.value)).collect(),
+        Value::Scalar(value) => vec![(Labels::default(), value)],
+        Value::String(_) | Value::Matrix(_) => {
+            return Err(fault("the result is neither a vector nor a scalar".to_owned()));
+        }
+    };
+    let mut expected = Vec::with_capacity(test.exp_samples.len());
+    for sample in &test.exp_samples {
+        let labels = script::metric(&sample.labels);
+        let labels = labels.map_err(|reason| fault(format!("labels {}: {reason}", quote(&sample.labels))))?;
+        if !sample.histogram.is_empty() {
+            return Err(fault("a native histogram is expected, and those are not kept".to_owned()));
+        }
+        expected.push((labels, sample.value));
+    }
+    for samples in [&mut found, &mut expected] {
+        samples.sort_by(|(a, _), (b, _)| a.iter().cmp(b.iter()));
+    }
+    let is_same = found.len() == expected.len()
+        && found.iter().zip(&expected).all(|((labels, value), (expected_labels, expected_value))| {
+            labels == expected_labels && is_equal(*value, *expected_value, is_fuzzy)
+        });
+    if is_same {
+        return Ok(());
+    }
+    Err(format!("{place}\n  expected: {}\n  found:    {}", told_samples(&expected), told_samples(&found)))
+}
+
+/// A number that is none equals nothing, as in promtool.
+#[allow(clippy::float_cmp)]
+fn is_equal(found: f64, expected: f64, is_fuzzy: bool) -> bool {
+    found == expected || (is_fuzzy && (found.next_up() == expected || found.next_down() == expected))
+}
+
+fn told_samples(samples: &[(Labels, f64)]) -> String {
+    let told = samples.iter().map(|(labels, value)| format!("{labels} {}", shortest(*value)));
+    or_nothing(told.collect())
+}
+
+fn told_alerts(alerts: &[ExpectedAlert]) -> String {
+    let set = |labels: &BTreeMap<String, String>| {
+        let pairs: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
+        format!("{{{}}}", pairs.join(", "))
+    };
+    let told = alerts.iter().map(|alert| {
+        format!("labels {} annotations {}", set(&alert.exp_labels), set(&alert.exp_annotations))
+    });
+    or_nothing(told.collect())
+}
+
+fn or_nothing(told: Vec<String>) -> String {
+    if told.is_empty() { "nothing".to_owned() } else { told.join("\n            ") }
+}
