@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use streamflow_gotext::format_duration_ms;
 use streamflow_promql::{Engine, EngineOptions, script};
-use streamflow_tsdb::{Db, Labels, Options};
+use streamflow_tsdb::{Db, Labels, Options, Value};
 
 use super::group::{Context, Defaults, Group};
 use super::status::RuleStatus;
@@ -176,7 +176,7 @@ fn rule_errors(group: &Group, at_ms: i64) -> Vec<String> {
 
 /// The samples of all series, in the order of time.
 struct Input {
-    samples: Vec<(i64, Labels, f64)>,
+    samples: Vec<(i64, Labels, Value)>,
     next: usize,
 }
 
@@ -203,7 +203,11 @@ impl Input {
         while let Some((at_ms, labels, value)) =
             self.samples.get(self.next).filter(|(at_ms, ..)| *at_ms <= end_ms)
         {
-            batch.add(labels, *at_ms, *value).map_err(|error| format!("input_series {labels}: {error}"))?;
+            let added = match value {
+                Value::Float(value) => batch.add(labels, *at_ms, *value),
+                Value::Histogram(histogram) => batch.add_histogram(labels, *at_ms, Arc::clone(histogram)),
+            };
+            added.map_err(|error| format!("input_series {labels}: {error}"))?;
             self.next += 1;
         }
         batch.commit().map(drop).map_err(|error| error.to_string())

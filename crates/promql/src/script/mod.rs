@@ -61,17 +61,19 @@ pub fn metric(text: &str) -> Result<Labels, String> {
     }
 }
 
-/// The values of a series as a test spells them: `1 2+1x3 _ 5x2 stale`, `_` where there is no sample.
+/// The values of a series as a test spells them: `1 2+1x3 _ 5x2 stale {{schema:0 sum:1}}`, `_` where there is no sample.
 ///
 /// # Errors
-/// What is wrong with the text; native histograms are not kept.
-pub fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+/// What is wrong with the text.
+pub fn values(text: &str) -> Result<Vec<Option<streamflow_tsdb::Value>>, String> {
     let value = |item| match item {
-        Item::Float(value) => Ok(Some(value)),
-        Item::Omitted => Ok(None),
-        Item::Histogram => Err("native histograms are not kept".to_owned()),
+        Item::Float(value) => Some(streamflow_tsdb::Value::Float(value)),
+        Item::Omitted => None,
+        Item::Histogram(histogram) | Item::Hinted(histogram) => {
+            Some(streamflow_tsdb::Value::Histogram(histogram))
+        }
     };
-    series::parse_items(text)?.into_iter().map(value).collect()
+    Ok(series::parse_items(text)?.into_iter().map(value).collect())
 }
 
 /// What should have come and what came.

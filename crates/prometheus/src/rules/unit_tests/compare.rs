@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use streamflow_gotext::{format_duration_ms, quote, shortest};
-use streamflow_promql::{Query, Value, script};
-use streamflow_tsdb::Labels;
+use streamflow_promql::{Query, Value, VectorSample, script};
+use streamflow_tsdb::{Labels, Value as Sample};
 
 use super::super::alert::ALERT_NAME;
 use super::super::group::{Context, Group};
 use super::super::status::{AlertState, RuleStatus};
-use super::file::{AlertTest, ExpectedAlert, ExprTest};
+use super::file::{AlertTest, ExpectedAlert, ExpectedSample, ExprTest};
 
 /// Why the alerts that fire are not those that are expected.
 pub fn alerts(test: &AlertTest, groups: &[Group]) -> Option<String> {
@@ -43,9 +43,9 @@ pub fn expression(test: &ExprTest, context: &Context, is_fuzzy: bool) -> Result<
     let answer = Query::parse(&context.engine, &test.expr)
         .and_then(|query| query.instant(&context.engine, &context.db, test.eval_time_ms, &|| None))
         .map_err(|error| fault(error.to_string()))?;
-    let mut found: Vec<(Labels, f64)> = match answer.value {
-        Value::Vector(samples) => samples.into_iter().map(|sample| (sample.labels, sample.value)).collect(),
-        Value::Scalar(value) => vec![(Labels::default(), value)],
+    let mut found: Vec<(Labels, Sample)> = match answer.value {
+        Value::Vector(samples) => samples.into_iter().map(found_sample).collect(),
+        Value::Scalar(value) => vec![(Labels::default(), Sample::Float(value))],
         Value::String(_) | Value::Matrix(_) => {
             return Err(fault("the result is neither a vector nor a scalar".to_owned()));
         }
@@ -54,17 +54,16 @@ pub fn expression(test: &ExprTest, context: &Context, is_fuzzy: bool) -> Result<
     for sample in &test.exp_samples {
         let labels = script::metric(&sample.labels);
         let labels = labels.map_err(|reason| fault(format!("labels {}: {reason}", quote(&sample.labels))))?;
-        if !sample.histogram.is_empty() {
-            return Err(fault("a native histogram is expected, and those are not kept".to_owned()));
-        }
-        expected.push((labels, sample.value));
+        let value = expected_sample(sample)
+            .map_err(|reason| fault(format!("histogram {}: {reason}", quote(&sample.histogram))))?;
+        expected.push((labels, value));
     }
     for samples in [&mut found, &mut expected] {
         samples.sort_by(|(a, _), (b, _)| a.iter().cmp(b.iter()));
     }
     let is_same = found.len() == expected.len()
         && found.iter().zip(&expected).all(|((labels, value), (expected_labels, expected_value))| {
-            labels == expected_labels && is_equal(*value, *expected_value, is_fuzzy)
+            labels == expected_labels && is_equal(value, expected_value, is_fuzzy)
         });
     if is_same {
         return Ok(());
@@ -72,15 +71,46 @@ pub fn expression(test: &ExprTest, context: &Context, is_fuzzy: bool) -> Result<
     Err(format!("{place}\n  expected: {}\n  found:    {}", told_samples(&expected), told_samples(&found)))
 }
 
-/// A number that is none equals nothing, as in promtool.
-#[allow(clippy::float_cmp)]
-fn is_equal(found: f64, expected: f64, is_fuzzy: bool) -> bool {
-    found == expected || (is_fuzzy && (found.next_up() == expected || found.next_down() == expected))
+fn found_sample(sample: VectorSample) -> (Labels, Sample) {
+    let value = sample.histogram.map_or(Sample::Float(sample.value), Sample::Histogram);
+    (sample.labels, value)
 }
 
-fn told_samples(samples: &[(Labels, f64)]) -> String {
-    let told = samples.iter().map(|(labels, value)| format!("{labels} {}", shortest(*value)));
-    or_nothing(told.collect())
+fn expected_sample(sample: &ExpectedSample) -> Result<Sample, String> {
+    if sample.histogram.is_empty() {
+        return Ok(Sample::Float(sample.value));
+    }
+    match script::values(&sample.histogram)?.as_slice() {
+        [Some(histogram @ Sample::Histogram(_))] => Ok(histogram.clone()),
+        _ => {
+            Err("expected one native histogram, such as {{schema:0 sum:5 count:4 buckets:[1 2 1]}}"
+                .to_owned())
+        }
+    }
+}
+
+/// A number that is none equals nothing, and histograms are the same where they are spelled so, as in promtool.
+#[allow(clippy::float_cmp)]
+fn is_equal(found: &Sample, expected: &Sample, is_fuzzy: bool) -> bool {
+    match (found, expected) {
+        (Sample::Float(found), Sample::Float(expected)) => {
+            found == expected
+                || (is_fuzzy && (found.next_up() == *expected || found.next_down() == *expected))
+        }
+        (Sample::Histogram(_), Sample::Histogram(_)) => told(found) == told(expected),
+        _ => false,
+    }
+}
+
+fn told(sample: &Sample) -> String {
+    match sample {
+        Sample::Float(value) => shortest(*value).to_string(),
+        Sample::Histogram(histogram) => histogram.as_ref().clone().compacted().to_script(),
+    }
+}
+
+fn told_samples(samples: &[(Labels, Sample)]) -> String {
+    or_nothing(samples.iter().map(|(labels, value)| format!("{labels} {}", told(value))).collect())
 }
 
 fn told_alerts(alerts: &[ExpectedAlert]) -> String {

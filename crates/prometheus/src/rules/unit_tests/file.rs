@@ -96,7 +96,7 @@ pub struct ExpectedSample {
     #[serde(deserialize_with = "or_default")]
     pub labels: String,
     pub value: f64,
-    /// A native histogram, which no sample is here.
+    /// A native histogram in the place of a value, as scripts spell it.
     #[serde(deserialize_with = "or_default")]
     pub histogram: String,
 }
