@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
+use streamflow_dataset::Snapshots;
 use streamflow_prometheus::Server;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -138,9 +139,9 @@ pub async fn serve(
         );
     }
     let (followed, measured, shadowed) = (workspace.clone(), workspace.clone(), workspace.clone());
-    let Workspace { config, store, reports, data_dir, .. } = workspace;
+    let Workspace { config, store, reports, data_dir, snapshots, .. } = workspace;
     let ages = catalog::success_ages(&config)?;
-    let labels = store.clone();
+    let labels = (store.clone(), snapshots);
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
     let watcher = watcher.with_success_ages(ages);
     let key = config.dataset.entity.clone();
@@ -149,7 +150,7 @@ pub async fn serve(
     if config.live.enabled {
         observers.push(Arc::new(live.clone()));
     }
-    let logging = log_of(&config, &data_dir, &labels, &state, &mut observers)?;
+    let logging = log_of(&config, &data_dir, labels, &state, &mut observers)?;
     let shadow = Shadow::start(config.serve.shadow_cpu_share)?;
     state.watch_shadow(shadow.clone());
     observers.push(shadow.clone());
@@ -211,7 +212,7 @@ async fn measure_answers(workspace: Workspace, state: ApiState, shutdown: watch:
 fn log_of(
     config: &Config,
     data_dir: &Path,
-    store: &Store,
+    (store, snapshots): (Store, Arc<Snapshots>),
     state: &ApiState,
     observers: &mut Observers,
 ) -> anyhow::Result<Option<Writing>> {
@@ -223,7 +224,7 @@ fn log_of(
     state.watch_log(sink.clone());
     let task = task_of(&config.dataset.label);
     let classes = config.dataset.label.class_names();
-    state.take_labels(Desk { store: store.clone(), task, classes, naming: naming.clone() });
+    state.take_labels(Desk { store, task, classes, naming: naming.clone(), snapshots });
     observers.push(Arc::new(Logging::new(sink, naming, config.log.share)));
     Ok(Some(writing))
 }

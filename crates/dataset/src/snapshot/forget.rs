@@ -81,6 +81,22 @@ impl Snapshots {
         Ok((forgotten.hash(entity), forgotten.has(entity)))
     }
 
+    /// Which of these entities are forgotten, in their order. A text that names no entity is none of them.
+    ///
+    /// # Errors
+    /// [`Error::Forgotten`] or [`Error::Io`].
+    pub fn forgotten_of(&self, entities: &[&str]) -> Result<Vec<bool>, Error> {
+        let forgotten = Forgotten::read(&self.snapshots, "")?;
+        if forgotten.is_empty() {
+            return Ok(vec![false; entities.len()]);
+        }
+        let is_forgotten = |entity: &&str| match self.entity_text(entity) {
+            Ok(entity) => forgotten.has(self.cell(&entity)),
+            Err(_) => false,
+        };
+        Ok(entities.iter().map(is_forgotten).collect())
+    }
+
     /// Removes the rows of an entity from every table of every date, and has later ingests leave it out. Each date is
     /// without it or as it was, whatever happens: called again, the rest follows. `salt` is random text, taken for the first
     /// entity that is forgotten.
@@ -344,6 +360,7 @@ mod tests {
             let (hash, is_forgotten) = snapshots.forgotten(third, "another salt is not taken").unwrap();
             assert!(is_forgotten && snapshots.forgotten(third, SALT).unwrap().0 == hash);
             assert!(!snapshots.forgotten("2", SALT).unwrap().1);
+            assert_eq!(snapshots.forgotten_of(&["2", third, "", third]).unwrap(), [false, true, false, true]);
             let [first, _] = dates();
             let again =
                 |replace| snapshots.ingest(drop_of(third).path(), first, replace, &mut |_| {}).unwrap();
@@ -411,6 +428,7 @@ mod tests {
         let file = snapshots.snapshots.join("_ledger/forgotten.json");
         let good = fs::read_to_string(&file).unwrap();
         let hash = snapshots.forgotten("ada", "").unwrap().0;
+        assert_eq!(snapshots.forgotten_of(&["3", "ada"]).unwrap(), [false, true]);
         let hashes = [hash.clone(), snapshots.forgotten("2", "").unwrap().0];
         let later = "2024-03-31".parse().unwrap();
         let refused = |what: &str| {

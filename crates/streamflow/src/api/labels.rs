@@ -3,11 +3,13 @@
 //! A label can make a candidate the production version, so that a key with `may_label` is needed even where everybody may
 //! ask for predictions.
 
+use std::sync::Arc;
+
 use axum::Json as Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use streamflow_dataset::{EntityKey, KeyPart};
+use streamflow_dataset::{EntityKey, KeyPart, Snapshots};
 use streamflow_model::Task;
 use utoipa::ToSchema;
 
@@ -33,6 +35,15 @@ pub struct Desk {
     /// The classes that the configuration names; none where it names none, and any is taken.
     pub classes: Vec<String>,
     pub naming: Naming,
+    /// Where it is known who is forgotten.
+    pub snapshots: Arc<Snapshots>,
+}
+
+/// A label, and the entity as the request named it.
+#[derive(Debug, PartialEq)]
+struct Given {
+    label: Label,
+    entity: Option<String>,
 }
 
 /// The labels of a request.
@@ -54,6 +65,14 @@ pub struct LabelsTaken {
     corrected: u64,
     /// Labels that say the same.
     unchanged: u64,
+    /// Labels of entities that `streamflow forget` has taken out, which are not kept. Left out where there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    forgotten: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Take labels of earlier answers, all or none.
@@ -91,14 +110,14 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
         let desk = state.0.desk.get().ok_or(ApiError::Internal)?;
         desk.read(body, &state.0.key)
     };
-    let labels = exchange::of_many(state, request, read).await?;
-    let added = desk.store.add_labels(&labels, &format!("key {}", key.name)).await.map_err(|error| {
-        tracing::error!("labels cannot be kept: {error}");
+    let given = exchange::of_many(state, request, read).await?;
+    let (added, forgotten) = desk.keep(given, &format!("key {}", key.name)).await.map_err(|error| {
+        tracing::error!("labels cannot be kept: {error:#}");
         ApiError::Internal
     })?;
-    state.0.metrics.count_labels(&added);
+    state.0.metrics.count_labels(&added, forgotten);
     let Added { new, corrected, unchanged } = added;
-    Ok(LabelsTaken { new, corrected, unchanged })
+    Ok(LabelsTaken { new, corrected, unchanged, forgotten })
 }
 
 fn allowed(key: Option<&Key>) -> Result<&Key, ApiError> {
@@ -117,8 +136,39 @@ fn allowed(key: Option<&Key>) -> Result<&Key, ApiError> {
 }
 
 impl Desk {
+    /// Keeps the labels of entities that are not forgotten; what became of them, and how many were left out.
+    async fn keep(&self, given: Vec<Given>, actor: &str) -> anyhow::Result<(Added, u64)> {
+        let named: Vec<Option<String>> = given.iter().map(|given| given.entity.clone()).collect();
+        let forgotten = self.forgotten(named.clone()).await?;
+        let kept = given.into_iter().zip(&forgotten).filter(|(_, is_forgotten)| !**is_forgotten);
+        let labels: Vec<Label> = kept.map(|(given, _)| given.label).collect();
+        let added = self.store.add_labels(&labels, actor).await?;
+        // Who was forgotten meanwhile is on the list before their labels are deleted: one of both sees these.
+        for (name, is_forgotten) in named.iter().zip(self.forgotten(named.clone()).await?) {
+            if let Some(name) = name.as_deref().filter(|_| is_forgotten) {
+                let stored = self.naming.of_entity(name).map(String::from);
+                self.store.forget_labels(&stored.into_iter().collect::<Vec<_>>()).await?;
+            }
+        }
+        let left_out = forgotten.into_iter().filter(|is_forgotten| *is_forgotten).count();
+        Ok((added, left_out as u64))
+    }
+
+    /// Whether each of these is forgotten; a request alone names nobody.
+    async fn forgotten(&self, named: Vec<Option<String>>) -> anyhow::Result<Vec<bool>> {
+        if named.iter().all(Option::is_none) {
+            return Ok(vec![false; named.len()]);
+        }
+        let snapshots = self.snapshots.clone();
+        let look = move || {
+            let named: Vec<&str> = named.iter().map(|name| name.as_deref().unwrap_or_default()).collect();
+            snapshots.forgotten_of(&named)
+        };
+        Ok(tokio::task::spawn_blocking(look).await??)
+    }
+
     /// The labels of a body, all or none.
-    fn read(&self, body: &[u8], key: &EntityKey) -> Result<Vec<Label>, ApiError> {
+    fn read(&self, body: &[u8], key: &EntityKey) -> Result<Vec<Given>, ApiError> {
         let read = Json::read(body)?;
         let given = read.as_ref().and_then(|body| body.get(LABELS));
         let list = match given {
@@ -138,7 +188,7 @@ impl Desk {
         list.iter().enumerate().map(one).collect()
     }
 
-    fn label(&self, given: &Json, key: &EntityKey) -> Result<Label, String> {
+    fn label(&self, given: &Json, key: &EntityKey) -> Result<Given, String> {
         let columns = key.columns().join(", ");
         let members = given.object().ok_or_else(|| format!("expected an object, got {}", given.shown()))?;
         if let Some((name, _)) = members.iter().find(|(name, _)| !key.has(name) && !KNOWN.contains(&&**name))
@@ -152,25 +202,26 @@ impl Desk {
         };
         let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
         let truth = self.truth(given.get("label"))?;
-        let named = named.map(|name| {
-            let kept = self.naming.of_entity(&name);
+        let stored = named.as_deref().map(|name| {
+            let kept = self.naming.of_entity(name);
             kept.ok_or(
                 "entities are not kept (log.entity is \"none\"), so that a label needs a request_id alone",
             )
         });
-        let named: Option<String> = named.transpose()?.map(Into::into);
-        match (request_id, named, time) {
-            (Some(request_id), named, None) => {
-                Ok(Label { request_id, entity: named.unwrap_or_default(), time_us: 0, truth })
+        let stored: Option<String> = stored.transpose()?.map(Into::into);
+        let label = match (request_id, stored, time) {
+            (Some(request_id), stored, None) => {
+                Ok(Label { request_id, entity: stored.unwrap_or_default(), time_us: 0, truth })
             }
-            (None, Some(named), Some(time)) => {
+            (None, Some(stored), Some(time)) => {
                 let at: jiff::Timestamp = time.parse().map_err(|_| {
                     format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
                 })?;
-                Ok(Label { request_id: String::new(), entity: named, time_us: at.as_microsecond(), truth })
+                Ok(Label { request_id: String::new(), entity: stored, time_us: at.as_microsecond(), truth })
             }
             _ => Err(format!("expected either request_id, or {columns} and time")),
-        }
+        };
+        label.map(|label| Given { label, entity: named })
     }
 
     fn truth(&self, given: Option<&Json>) -> Result<Truth, String> {
@@ -245,13 +296,58 @@ mod tests {
     use super::*;
     use crate::store::temporary;
 
+    fn snapshots(data_dir: &std::path::Path) -> Arc<Snapshots> {
+        let mut template: toml::Table = toml::from_str(crate::templates::STREAMFLOW_TOML).unwrap();
+        let spec = template.remove("dataset").unwrap().try_into().unwrap();
+        Arc::new(Snapshots::open(data_dir, spec).unwrap())
+    }
+
+    fn labels_of(desk: &Desk, body: &str) -> Result<Vec<Label>, String> {
+        let read = desk.read(body.as_bytes(), &EntityKey::new("user_id"));
+        let labels = read.map(|given| given.into_iter().map(|given| given.label).collect());
+        labels.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn labels_of_the_forgotten_are_not_kept() {
+        let (dir, store) = temporary().await;
+        let snapshots = snapshots(dir.path());
+        for naming in [Naming::Clear, Naming::Hashed(b"0123456789abcdef".to_vec())] {
+            let (task, classes, store) = (Task::Binary, Vec::new(), store.clone());
+            let desk = Desk { store, task, classes, naming, snapshots: snapshots.clone() };
+            let body = r#"{"labels":[
+                {"user_id":"ada","time":"1970-01-01T00:00:01Z","label":1},
+                {"request_id":"r1","user_id":"ada","label":1},
+                {"request_id":"r2","user_id":"bob","label":1},
+                {"request_id":"r3","label":1}]}"#;
+            let given = || desk.read(body.as_bytes(), &EntityKey::new("user_id")).unwrap();
+            if !snapshots.forgotten_of(&["ada"]).unwrap()[0] {
+                assert_eq!(desk.keep(given(), "key shop").await.unwrap().1, 0);
+                assert_eq!(desk.store.labels().await.unwrap().len(), 4);
+                snapshots.forget_entity("ada", "salt").unwrap();
+                desk.store.forget_labels(&["ada".to_owned()]).await.unwrap();
+            }
+            let (added, forgotten) = desk.keep(given(), "key shop").await.unwrap();
+            assert_eq!((added.new + added.unchanged, forgotten), (2, 2));
+            let names = desk.store.labels().await.unwrap().into_iter().map(|taken| taken.label.entity);
+            assert!(names.into_iter().all(|name| !name.contains("ada")), "nobody names the forgotten");
+        }
+        // Where it is not known who is forgotten, no label is taken.
+        std::fs::write(dir.path().join("snapshots/_ledger/forgotten.json"), "{").unwrap();
+        let (task, classes, naming) = (Task::Binary, Vec::new(), Naming::Clear);
+        let desk = Desk { store, task, classes, naming, snapshots };
+        let body = r#"{"labels":[{"request_id":"r9","user_id":"bob","label":1}]}"#;
+        let given = desk.read(body.as_bytes(), &EntityKey::new("user_id")).unwrap();
+        assert!(desk.keep(given, "key shop").await.unwrap_err().to_string().contains("forgotten.json"));
+    }
+
     #[tokio::test]
     async fn labels_are_read_or_named() {
-        let (_dir, store) = temporary().await;
-        let desk = Desk { store, task: Task::Binary, classes: Vec::new(), naming: Naming::Clear };
-        let read = |body: &str| {
-            desk.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
-        };
+        let (dir, store) = temporary().await;
+        let snapshots = snapshots(dir.path());
+        let (task, classes, naming) = (Task::Binary, Vec::new(), Naming::Clear);
+        let desk = Desk { store, task, classes, naming, snapshots: snapshots.clone() };
+        let read = |body: &str| labels_of(&desk, body);
         let of_request =
             Label { request_id: "r".into(), entity: String::new(), time_us: 0, truth: Truth::Number(1.0) };
         assert_eq!(read(r#"{"labels":[{"request_id":"r","label":true}]}"#), Ok(vec![of_request]));
@@ -304,11 +400,10 @@ mod tests {
             classes: classes.iter().map(|&class| class.to_owned()).collect(),
             naming: Naming::Left,
             store: desk.store.clone(),
+            snapshots: snapshots.clone(),
         };
         let numbers = other(Task::Regression, &[]);
-        let read = |body: &str| {
-            numbers.read(body.as_bytes(), &EntityKey::new("user_id")).map_err(|error| error.to_string())
-        };
+        let read = |body: &str| labels_of(&numbers, body);
         assert_eq!(
             read(r#"{"labels":[{"request_id":"r","label":1.5}]}"#).unwrap()[0].truth,
             Truth::Number(1.5)
@@ -329,8 +424,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"labels":[{{"request_id":"r","label":{label}}}]}}"#);
             let desk = other(Task::Multiclass, classes);
-            let read = desk.read(body.as_bytes(), &EntityKey::new("user_id"));
-            match (read.map_err(|error| error.to_string()), expected) {
+            match (labels_of(&desk, &body), expected) {
                 (Ok(labels), Ok(class)) => assert_eq!(labels[0].truth, Truth::Class(class.into())),
                 (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
                 (found, _) => panic!("{label}: {found:?}"),

@@ -198,10 +198,11 @@ impl Metrics {
         self.key_responses.with_label_values(&[name, &code.to_string()]).inc();
     }
 
-    /// Counts what labels changed.
-    pub fn count_labels(&self, added: &Added) {
+    /// Counts what labels changed, and those of forgotten entities.
+    pub fn count_labels(&self, added: &Added, forgotten: u64) {
+        let Added { new, corrected, unchanged } = *added;
         for (outcome, count) in
-            [("new", added.new), ("corrected", added.corrected), ("unchanged", added.unchanged)]
+            [("new", new), ("corrected", corrected), ("unchanged", unchanged), ("forgotten", forgotten)]
         {
             self.labels.with_label_values(&[outcome]).inc_by(count);
         }

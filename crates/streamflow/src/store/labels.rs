@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, FromRow, Row as _};
+use sqlx::{FromRow, Row as _};
 
 use super::{Store, now};
 
@@ -60,8 +60,12 @@ pub struct Added {
     pub unchanged: u64,
 }
 
-/// Columns that make a key.
-const KEY: &str = "request_id, entity, time_us";
+/// Rows of a page of labels.
+const PAGE_ROWS: i64 = 10_000;
+/// A page of the labels that no later one has the key of, which `labels_by_key` finds.
+const NEWEST_PAGE: &str = "SELECT * FROM labels WHERE id > ? AND NOT EXISTS (SELECT 1 FROM labels AS later \
+     WHERE later.request_id = labels.request_id AND later.entity = labels.entity AND later.time_us = labels.time_us \
+     AND later.id > labels.id) ORDER BY id LIMIT ?";
 
 impl Store {
     /// Adds labels, all or none. The same labels a second time change nothing.
@@ -103,12 +107,19 @@ impl Store {
         Ok(added)
     }
 
-    /// The newest label of each key.
+    /// The newest label of each key, in the order in which they came. Read in pages of one view of the database, so that no
+    /// statement takes long, however many labels there are.
     pub async fn labels(&self) -> sqlx::Result<Vec<Taken>> {
-        let newest = format!(
-            "SELECT * FROM labels WHERE id IN (SELECT MAX(id) FROM labels GROUP BY {KEY}) ORDER BY id"
-        );
-        sqlx::query_as(AssertSqlSafe(newest)).fetch_all(&self.pool).await
+        let (mut found, mut last) = (Vec::new(), 0_i64);
+        let mut view = self.pool.begin().await?;
+        loop {
+            let page = sqlx::query(NEWEST_PAGE).bind(last).bind(PAGE_ROWS).fetch_all(&mut *view).await?;
+            let Some(end) = page.last() else { return Ok(found) };
+            last = end.try_get("id")?;
+            for row in &page {
+                found.push(Taken::from_row(row)?);
+            }
+        }
     }
 
     /// A number that grows with every label and shrinks with none but those that are forgotten, and how many there are.
@@ -206,6 +217,20 @@ mod tests {
         let rows: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM label_drops").fetch_one(&store.pool).await.unwrap();
         assert_eq!(rows, 2, "a correction is kept beside the first");
+    }
+
+    #[tokio::test]
+    async fn more_labels_than_a_page_are_read_once_each() {
+        let (_dir, store) = temporary().await;
+        let sent = usize::try_from(PAGE_ROWS).unwrap() + 2;
+        let labels: Vec<Label> = (0..sent).map(|n| label(&format!("r{n}"), "", 0, 1.0)).collect();
+        store.add_labels(&labels, "key shop").await.unwrap();
+        store.add_labels(&[label("r0", "", 0, 0.0)], "key shop").await.unwrap();
+        let found = newest(&store).await;
+        assert_eq!(
+            (found.len(), &found[..2], &found[sent - 1]),
+            (sent, &labels[1..3], &label("r0", "", 0, 0.0))
+        );
     }
 
     #[tokio::test]
