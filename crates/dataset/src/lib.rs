@@ -65,7 +65,10 @@ mod period;
 mod problem;
 mod snapshot;
 
-pub use batches::{Batch, OutputColumn, OutputFormat, OutputType, PlainColumn, TableRows, TableWriter};
+pub use batches::{
+    Batch, Intactness, OutputColumn, OutputFormat, OutputType, PlainColumn, TableRows, TableWriter,
+    TextColumn, intactness,
+};
 pub use cell::Cell;
 pub use column_type::ColumnType;
 pub use count::left_out::{LeftOut, Reason};

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::builder::StringBuilder;
 use arrow_array::{
     Array as _, ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray,
@@ -14,7 +15,9 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
+use super::checksum;
 use crate::cell::{Cells, arrow_type};
 use crate::column_type::ColumnType;
 use crate::error::Error;
@@ -131,6 +134,24 @@ impl PlainColumn {
     }
 }
 
+/// Texts, some of which may be missing, gathered one after another.
+#[derive(Default)]
+pub struct TextColumn {
+    texts: StringBuilder,
+}
+
+impl TextColumn {
+    /// Adds a text, or a missing one. All of them may take 2 GB.
+    pub fn push(&mut self, text: Option<&str>) {
+        self.texts.append_option(text);
+    }
+
+    /// The column as it is written.
+    pub fn into_output(mut self) -> OutputColumn {
+        OutputColumn::Plain(PlainColumn::new(Arc::new(self.texts.finish())))
+    }
+}
+
 impl OutputColumn {
     /// The type of the values.
     pub fn output_type(&self) -> OutputType {
@@ -197,12 +218,26 @@ impl TableWriter {
         format: OutputFormat,
         columns: &[(String, OutputType)],
     ) -> Result<TableWriter, Error> {
+        Self::create_of_distinct(path, format, columns, &[])
+    }
+
+    /// As [`TableWriter::create`]; the values of the columns of these names hardly ever come twice, so that Parquet need
+    /// not look for those that do.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn create_of_distinct(
+        path: &Path,
+        format: OutputFormat,
+        columns: &[(String, OutputType)],
+        distinct: &[&str],
+    ) -> Result<TableWriter, Error> {
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".partial");
         let partial = path.with_file_name(name);
         let file = File::create(&partial).map_err(Error::io("create", &partial))?;
-        let mut writer = Self::of(BufWriter::new(file), partial, format, columns)?;
+        let mut writer = Self::of(BufWriter::new(file), partial, format, columns, distinct)?;
         writer.path = Some(path.to_path_buf());
         Ok(writer)
     }
@@ -217,7 +252,7 @@ impl TableWriter {
         format: OutputFormat,
         columns: &[(String, OutputType)],
     ) -> Result<TableWriter, Error> {
-        Self::of(output, PathBuf::from(name), format, columns)
+        Self::of(output, PathBuf::from(name), format, columns, &[])
     }
 
     fn of(
@@ -225,6 +260,7 @@ impl TableWriter {
         partial: PathBuf,
         format: OutputFormat,
         columns: &[(String, OutputType)],
+        distinct: &[&str],
     ) -> Result<TableWriter, Error> {
         let output: Output = Box::new(output);
         let schema = schema(columns);
@@ -232,11 +268,7 @@ impl TableWriter {
         let sink = match format {
             OutputFormat::Csv => text(output, columns).map_err(Error::io("write", &partial))?,
             OutputFormat::Parquet => {
-                let properties = WriterProperties::builder()
-                    .set_compression(Compression::ZSTD(ZstdLevel::default()))
-                    .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-                    .build();
-                let writer = ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties));
+                let writer = ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties(distinct)));
                 Sink::Parquet(Box::new(writer.map_err(|error| failed(error.to_string()))?))
             }
             OutputFormat::Arrow => {
@@ -287,20 +319,42 @@ impl TableWriter {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<(), Error> {
+        self.end(false)
+    }
+
+    /// As [`TableWriter::finish`], of a Parquet file that [`crate::intactness`] can hold against its checksum then.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn finish_with_checksum(self) -> Result<(), Error> {
+        self.end(true)
+    }
+
+    fn end(mut self, has_checksum: bool) -> Result<(), Error> {
         let place = self.partial.clone();
         let failed = |reason: String| Error::io("write", &place)(io::Error::other(reason));
+        let mut is_blank = false;
         match self.sink.take() {
             None => {}
             Some(Sink::Csv(mut writer)) => writer.flush().map_err(Error::io("write", &place))?,
-            Some(Sink::Parquet(writer)) => {
+            Some(Sink::Parquet(mut writer)) => {
+                if has_checksum && self.path.is_some() {
+                    writer.append_key_value_metadata(checksum::blank());
+                    is_blank = true;
+                }
                 writer.close().map_err(|error| failed(error.to_string()))?;
             }
             Some(Sink::Arrow(mut writer)) => writer.finish().map_err(|error| failed(error.to_string()))?,
         }
-        let Some(path) = self.path.take() else { return Ok(()) };
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        if is_blank {
+            checksum::seal(&place).map_err(Error::io("write", &place))?;
+        }
         File::open(&place).and_then(|file| file.sync_all()).map_err(Error::io("sync", &place))?;
-        std::fs::rename(&place, &path).map_err(Error::io("create", &path))
+        std::fs::rename(&place, &path).map_err(Error::io("create", &path))?;
+        self.path = None;
+        Ok(())
     }
 }
 
@@ -311,6 +365,17 @@ impl Drop for TableWriter {
             let _ = std::fs::remove_file(&self.partial);
         }
     }
+}
+
+/// How Parquet is written.
+fn properties(distinct: &[&str]) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+    for name in distinct {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
+    }
+    properties.build()
 }
 
 fn text(output: Output, columns: &[(String, OutputType)]) -> io::Result<Sink> {

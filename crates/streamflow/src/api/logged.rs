@@ -1,5 +1,7 @@
 //! Answers on their way into the log of predictions.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,11 +10,19 @@ use streamflow_dataset::Period;
 use streamflow_model::{Answer, FeatureValue, Kind, Task, largest};
 
 use super::observed::{Asked, ObservedRow, Observer};
-use crate::predictions::{Cell, Naming, Record, Shape, Sink};
+use crate::predictions::{Cell, Naming, Record, Row, Shape, Sink, Value, pack};
 use crate::serving::Serving;
 
 /// Versions that are remembered: those in production, of a canary and of a shadow, and the ones before them.
 const MOST_SHAPES: usize = 6;
+
+/// Bytes of a row that a thread keeps room for.
+const KEPT_BYTES: usize = 1 << 16;
+
+thread_local! {
+    /// Where a row is packed, so that none needs room of its own.
+    static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Sends a share of the answers to the log.
 pub struct Logging {
@@ -52,28 +62,47 @@ impl Recorder {
         Self { naming, shapes: ArcSwap::default() }
     }
 
-    /// The row of an answer; none where there was none.
+    /// The row of an answer; none where there was none that could be told.
     pub fn record(&self, row: &ObservedRow<'_>) -> Option<Record> {
-        let (answer, features) = (row.answer?, row.features?);
-        let score = match answer {
-            Answer::Probability(score) | Answer::Value(score) => *score,
-            Answer::Probabilities(all) => all.get(largest(all)).copied().unwrap_or(f64::NAN),
-        };
+        let (score, probabilities) = told(row)?;
         Some(Record {
             shape: self.shape(row.serving),
             time_us: jiff::Timestamp::now().as_microsecond(),
             request_id: row.asked.request_id().map(Into::into),
-            entity: row.entity.and_then(|entity| self.naming.of_entity(&entity.text())),
+            entity: self.entity(row).map(|entity| entity.into_owned().into()),
             protocol: row.asked.protocol,
-            latency_us: i64::try_from(row.asked.latency().as_micros()).unwrap_or(i64::MAX),
+            latency_us: latency_us(row),
             score,
             prediction: row.class().map(Into::into),
-            probabilities: match answer {
-                Answer::Probabilities(all) => all.as_slice().into(),
-                Answer::Probability(_) | Answer::Value(_) => [].into(),
-            },
-            values: features.iter().map(cell).collect(),
+            probabilities: probabilities.into(),
+            values: row.features?.iter().map(cell).collect(),
         })
+    }
+
+    /// The same in bytes, which are handed on with the shape.
+    fn packed(&self, row: &ObservedRow<'_>, hand_on: impl FnOnce(&Arc<Shape>, &[u8])) {
+        let (Some((score, probabilities)), Some(features)) = (told(row), row.features) else { return };
+        let entity = self.entity(row);
+        let own = Row {
+            time_us: jiff::Timestamp::now().as_microsecond(),
+            request_id: row.asked.request_id(),
+            entity: entity.as_deref(),
+            protocol: row.asked.protocol,
+            latency_us: latency_us(row),
+            score,
+            prediction: row.class(),
+        };
+        let shape = self.shape(row.serving);
+        PACKED.with_borrow_mut(|bytes| {
+            bytes.clear();
+            pack(bytes, &own, probabilities, features.iter().map(value));
+            hand_on(&shape, bytes);
+            bytes.shrink_to(KEPT_BYTES);
+        });
+    }
+
+    fn entity<'a>(&self, row: &ObservedRow<'a>) -> Option<Cow<'a, str>> {
+        row.entity.and_then(|entity| self.naming.named(entity.text().into()))
     }
 
     /// What the rows of the served version have in common; made when another is served.
@@ -108,18 +137,40 @@ impl Recorder {
 impl Observer for Logging {
     fn row(&self, row: &ObservedRow<'_>) {
         if row.answer.is_some() && self.is_due() {
-            self.recorder.record(row).into_iter().for_each(|record| self.sink.send(record));
+            self.recorder.packed(row, |shape, bytes| self.sink.send(shape, bytes));
         }
     }
 
     fn request(&self, _asked: &Asked, _status: u16) {}
 }
 
-fn cell(value: &FeatureValue<'_>) -> Cell {
+/// The score and the probabilities of several classes; none where nobody was told of an answer, or of a number that is
+/// none.
+fn told<'a>(row: &ObservedRow<'a>) -> Option<(f64, &'a [f64])> {
+    let (score, probabilities) = match row.answer? {
+        Answer::Probability(score) | Answer::Value(score) => (*score, &[][..]),
+        Answer::Probabilities(all) => (all.get(largest(all)).copied().unwrap_or(f64::NAN), all.as_slice()),
+    };
+    score.is_finite().then_some((score, probabilities))
+}
+
+fn latency_us(row: &ObservedRow<'_>) -> i64 {
+    i64::try_from(row.asked.latency().as_micros()).unwrap_or(i64::MAX)
+}
+
+fn value<'a>(value: &FeatureValue<'a>) -> Value<'a> {
     match value {
-        FeatureValue::Missing => Cell::Missing,
-        FeatureValue::Number(number) => Cell::Number(*number),
-        FeatureValue::Boolean(value) => Cell::Text(if *value { "true" } else { "false" }.into()),
-        FeatureValue::Text(text) => Cell::Text((*text).into()),
+        FeatureValue::Missing => Value::Missing,
+        FeatureValue::Number(number) => Value::Number(*number),
+        FeatureValue::Boolean(truth) => Value::Text(if *truth { "true" } else { "false" }),
+        FeatureValue::Text(text) => Value::Text(text),
+    }
+}
+
+fn cell(given: &FeatureValue<'_>) -> Cell {
+    match value(given) {
+        Value::Missing => Cell::Missing,
+        Value::Number(number) => Cell::Number(number),
+        Value::Text(text) => Cell::Text(text.into()),
     }
 }

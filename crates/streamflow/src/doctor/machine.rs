@@ -33,8 +33,7 @@ pub fn data_directory(project: &Project) -> Vec<Found> {
     if !meta.is_dir() {
         return vec![Found::wrong(format!("{shown} is a file"), "name a folder with --data-dir")];
     }
-    let probe = dir.join(format!(".doctor.{}", std::process::id()));
-    if let Err(error) = fs::write(&probe, []).and_then(|()| fs::remove_file(&probe)) {
+    if let Err(error) = try_writing(dir) {
         return vec![Found::wrong(
             format!("{shown} cannot be written to: {error}"),
             "give its user the right to write, or run as that user",
@@ -47,6 +46,12 @@ pub fn data_directory(project: &Project) -> Vec<Found> {
         )];
     }
     vec![Found::ok(format!("{shown} can be written to"))]
+}
+
+/// Writes a file to a folder and removes it.
+pub fn try_writing(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".doctor.{}", std::process::id()));
+    fs::write(&probe, []).and_then(|()| fs::remove_file(&probe))
 }
 
 /// Room for more data, in bytes and in files.

@@ -2,6 +2,7 @@
 //!
 //! `CHECKS` is the table of what is looked at; a file has those of one kind.
 
+mod log;
 mod machine;
 mod network;
 mod secrets;
@@ -103,6 +104,7 @@ static CHECKS: &[Check] = &[
     Check { name: "snapshots", look: |project| Box::pin(stored::snapshots(project)) },
     Check { name: "models", look: |project| Box::pin(stored::models(project)) },
     Check { name: "metrics", look: |project| Box::pin(async { stored::metrics(project) }) },
+    Check { name: "prediction log", look: |project| Box::pin(async { log::log(project) }) },
     Check { name: "reports", look: |project| Box::pin(async { stored::reports(project) }) },
     Check { name: "left over", look: |project| Box::pin(async { stored::left_over(project) }) },
 ];

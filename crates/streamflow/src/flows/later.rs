@@ -240,7 +240,7 @@ mod tests {
             features: vec![("hours".into(), true)],
         });
         for number in 0..9 {
-            sink.send(Record {
+            sink.send_record(&Record {
                 shape: shape.clone(),
                 time_us: TIME_US + number / 3 * HOUR_US + number,
                 request_id: None,

@@ -1,5 +1,7 @@
 //! How an entity stands in the log: in clear, as a hash that only the key's owner can make again, or not at all.
 
+use std::borrow::Cow;
+
 use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 
@@ -58,8 +60,13 @@ impl Naming {
 
     /// The entity as it stands in the log.
     pub fn of_entity(&self, entity: &str) -> Option<Box<str>> {
+        self.named(entity.into()).map(|name| name.into_owned().into())
+    }
+
+    /// The same, of a text that is taken as it is where entities stand in clear.
+    pub fn named<'a>(&self, entity: Cow<'a, str>) -> Option<Cow<'a, str>> {
         match self {
-            Self::Clear => Some(entity.into()),
+            Self::Clear => Some(entity),
             Self::Hashed(key) => Some(hex(&hmac(key, entity.as_bytes())).into()),
             Self::Left => None,
         }

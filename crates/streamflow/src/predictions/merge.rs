@@ -8,11 +8,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use streamflow_dataset::{OutputFormat, TableWriter};
+use streamflow_dataset::TableWriter;
 
+use super::columns::Columns;
 use super::read::{HOUR_US, entries, hours, name, parts, read_file};
-use super::record::{Record, Shape, columns};
+use super::record::{Record, Shape};
 use super::replaced;
+use super::writer::begin_file;
 
 /// How long after its end an hour is merged: answers of its last moments are written by then.
 const AFTER_US: i64 = 5 * 60_000_000;
@@ -59,7 +61,7 @@ impl Merging {
             if start_us.saturating_add(HOUR_US + AFTER_US) > now_us {
                 break;
             }
-            let files = parts(&entries(&hour)?);
+            let files = parts(&entries(&hour)?)?;
             let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
             if files.len() < 2 || self.settled.get(&hour) == Some(&names) {
                 continue;
@@ -89,7 +91,7 @@ impl Merging {
             Ok(true) => {
                 let job = self.job.take();
                 if let Some(job) = job {
-                    let names = parts(&entries(&job.hour)?).into_iter().map(|(name, _)| name);
+                    let names = parts(&entries(&job.hour)?)?.into_iter().map(|(name, _)| name);
                     self.settled.insert(job.hour, names.collect());
                 }
                 Ok(())
@@ -115,15 +117,14 @@ impl Job {
             Some(place) => place,
             None => {
                 let path = self.free_path(first.time_us, number);
-                let columns = first.shape.columns();
-                let writer = TableWriter::create(&path, OutputFormat::Parquet, &columns)?;
+                let writer = begin_file(&path, &first.shape)?;
                 let shape = first.shape.clone();
                 self.outputs.push(Output { shape, path, writer, sources: Vec::new() });
                 self.outputs.len() - 1
             }
         };
         let output = &mut self.outputs[place];
-        output.writer.write(columns(&output.shape, &rows))?;
+        output.writer.write(Columns::of(&output.shape, &rows).into_output())?;
         output.sources.push(source.to_path_buf());
         Ok(())
     }
@@ -150,7 +151,7 @@ impl Job {
                 continue;
             }
             replaced::announce(&path, &sources)?;
-            writer.finish()?;
+            writer.finish_with_checksum()?;
             replaced::delete(&path, &sources)?;
         }
         Ok(true)

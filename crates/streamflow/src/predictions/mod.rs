@@ -3,16 +3,20 @@
 //! ```text
 //! DATA/predictions/date=2024-03-01/hour=07/part-TIME-PROCESS-NUMBER.parquet    UTC; Hive layout
 //! ```
-//! A file is written aside and renamed when it is whole, so a folder never holds one that cannot be read. Rows wait in
+//! A file is written aside with a checksum over its bytes and renamed when it is whole, so a folder never holds one that cannot
+//! be read, and whoever reads one sees bytes that have changed since. Rows wait in
 //! a bounded queue and never hold up an answer: what finds the queue full, or the disk, is dropped and counted. When an
 //! hour has ended its files are merged.
 
 mod again;
 mod bounds;
+mod columns;
 mod entity;
 mod forget;
+mod health;
 mod keys;
 mod merge;
+mod packed;
 mod read;
 mod record;
 mod replaced;
@@ -24,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub use again::score_again;
 pub use entity::Naming;
 pub use forget::{count as count_entity, forget as forget_entity};
+pub use health::{Health, look};
+pub use packed::{Row, Value, pack};
 pub use read::{Logged, Window, files, files_by_hour, read, read_file};
 pub use record::{Cell, Record, Shape};
 pub use replaced::reading;

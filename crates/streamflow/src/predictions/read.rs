@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use streamflow_dataset::{self as dataset, CsvOptions, TableRows};
+use anyhow::{Context as _, anyhow, bail};
+use streamflow_dataset::{self as dataset, Batch, CsvOptions, Intactness, TableRows};
 
 use super::record::{COLUMNS, Cell, PROBABILITY, Record, Shape};
 use super::replaced;
@@ -92,7 +92,7 @@ pub fn files_by_hour(folder: &Path, window: Window) -> anyhow::Result<Vec<(i64, 
     let mut found = Vec::new();
     for (start, hour) in hours(folder)? {
         if window.meets_hour(start) {
-            let files = parts(&entries(&hour)?);
+            let files = parts(&entries(&hour)?)?;
             found.push((start, files.into_iter().map(|(_, path)| path).collect()));
         }
     }
@@ -100,30 +100,40 @@ pub fn files_by_hour(folder: &Path, window: Window) -> anyhow::Result<Vec<(i64, 
 }
 
 /// The files of an hour that have its rows, each once.
-pub fn parts(entries: &[(String, PathBuf)]) -> Vec<(String, PathBuf)> {
-    let replaced = replaced::of_hour(entries);
+///
+/// # Errors
+/// A damaged list of files that others have replaced: without it rows would count twice.
+pub fn parts(entries: &[(String, PathBuf)]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let replaced = replaced::of_hour(entries)?;
     let whole = entries.iter().filter(|(name, _)| is_part(name) && !replaced.contains(name));
     let mut parts: Vec<(String, PathBuf)> = whole.cloned().collect();
     parts.sort();
-    parts
+    Ok(parts)
 }
 
 pub fn is_part(name: &str) -> bool {
     name.starts_with("part-") && name.ends_with(".parquet")
 }
 
-/// Deletes what processes that are gone were writing when they were killed.
-pub fn remove_unfinished(folder: &Path) {
+/// What processes that are gone were writing when they were killed.
+pub fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let processes = Path::new("/proc");
     let hours = hours(folder).unwrap_or_default();
-    for (name, path) in hours.iter().flat_map(|(_, hour)| entries(hour).unwrap_or_default()) {
+    let files = hours.iter().flat_map(|(_, hour)| entries(hour).unwrap_or_default());
+    let is_left = |name: &str| {
         let unfinished = name.strip_prefix(".part-").and_then(|name| name.strip_suffix(".partial"));
         let process = unfinished.and_then(|name| name.split('-').nth(1));
-        if process.is_some_and(|process| processes.join("self").exists() && !processes.join(process).exists())
-        {
-            // What cannot be removed is read by nobody.
-            let _ = std::fs::remove_file(path);
-        }
+        let is_gone = |process| processes.join("self").exists() && !processes.join(process).exists();
+        process.is_some_and(is_gone)
+    };
+    files.filter(|(name, _)| is_left(name)).map(|(_, path)| path).collect()
+}
+
+/// Deletes what processes that are gone were writing.
+pub fn remove_unfinished(folder: &Path) {
+    for path in unfinished(folder) {
+        // What cannot be removed is read by nobody.
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -150,78 +160,144 @@ pub fn read(
     Ok(())
 }
 
-/// Reads a file of the log.
+/// Reads a file of the log, after it was held against its checksum; those of earlier releases have none.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_file(path: &Path, each: &mut impl FnMut(Logged) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let table = TableRows::open(path, CsvOptions::default())?;
-    let header = table.header().to_vec();
-    let own = COLUMNS.len();
-    let class_of = |name: &String| name.strip_prefix(PROBABILITY).map(str::to_owned);
-    let classes: Vec<String> = header.iter().skip(own).map_while(class_of).collect();
-    let first = own + classes.len();
-    if header.len() < own || header.iter().zip(COLUMNS).any(|(found, (name, _))| found != name) {
-        bail!("{} is no file of the log of predictions; move it away", path.display());
-    }
-    let places: Vec<usize> = (0..header.len()).collect();
-    let mut shape: Option<Arc<Shape>> = None;
-    let rows = table.read(&places, |batch, _| -> Result<(), Stop> {
+    check(path).map_err(|fault| damaged(path, format!("{fault:#}")))?;
+    let table = TableRows::open(path, CsvOptions::default()).map_err(|error| damaged(path, error))?;
+    let mut file = Rows::of(path, table.header())?;
+    let places: Vec<usize> = (0..table.header().len()).collect();
+    let rows = table.read(&places, |batch, _| {
         for row in 0..batch.rows() {
-            let cell = |column: usize| batch.cell(column, row);
-            let text = |column: usize| cell(column).text();
-            let integer = |column: usize| match cell(column) {
-                dataset::Cell::Integer(number) => number,
-                _ => 0,
-            };
-            let number = |column: usize| match cell(column) {
-                dataset::Cell::Float(number) => number,
-                _ => f64::NAN,
-            };
-            let (model, version, as_of) = (text(5), text(6), text(7));
-            let known = shape.get_or_insert_with(|| {
-                let is_number = |column: usize| matches!(cell(column), dataset::Cell::Float(_));
-                let features =
-                    (first..header.len()).map(|column| (header[column].clone(), is_number(column)));
-                Arc::new(Shape {
-                    model: model.unwrap_or_default(),
-                    version: version.unwrap_or_default(),
-                    as_of: as_of.unwrap_or_default(),
-                    classes: classes.clone(),
-                    features: features.collect(),
-                })
-            });
-            let value = |column: usize| match cell(column) {
-                dataset::Cell::Missing => Cell::Missing,
-                dataset::Cell::Float(number) if number.is_nan() => Cell::Missing,
-                dataset::Cell::Float(number) => Cell::Number(number),
-                other => other.text().map_or(Cell::Missing, |text| Cell::Text(text.into())),
-            };
-            each(Record {
-                shape: Arc::clone(known),
-                time_us: integer(0),
-                request_id: text(1).map(Into::into),
-                entity: text(2).map(Into::into),
-                // Not told apart when it is read.
-                protocol: if text(3).as_deref() == Some("batch") { "batch" } else { "predict" },
-                latency_us: integer(4),
-                score: number(8),
-                prediction: text(9).map(Into::into),
-                probabilities: (own..first).map(number).collect(),
-                values: (first..header.len()).map(value).collect(),
-            })
-            .map_err(Stop)?;
+            let record = file.record(batch, row).map_err(Stop::Row)?;
+            each(record).map_err(Stop::Other)?;
         }
         Ok(())
     });
-    rows.map(|_| ()).map_err(|Stop(error)| error)
+    match rows {
+        Ok(_) => Ok(()),
+        Err(Stop::Other(error)) => Err(error),
+        Err(Stop::Row(fault)) => Err(damaged(path, fault)),
+        Err(Stop::Table(error)) => Err(damaged(path, error)),
+    }
+}
+
+/// What is wrong with a file of the log, by its checksum and its footer; none where all is well, or the file is gone.
+pub fn fault(path: &Path) -> Option<String> {
+    let found = check(path).and_then(|()| {
+        let table = TableRows::open(path, CsvOptions::default())?;
+        Rows::of(path, table.header()).map(drop)
+    });
+    let fault = found.err().filter(|_| path.exists())?;
+    Some(match fault.to_string() {
+        fault if fault.contains(&*path.to_string_lossy()) => fault,
+        fault => format!("{} is damaged: {fault}", path.display()),
+    })
+}
+
+/// Holds a file of the log against its checksum.
+fn check(path: &Path) -> anyhow::Result<()> {
+    match dataset::intactness(path)? {
+        Intactness::Intact | Intactness::Unknown => Ok(()),
+        Intactness::Damaged => bail!("its bytes are not those that were written, by its checksum"),
+    }
+}
+
+fn damaged(path: &Path, fault: impl std::fmt::Display) -> anyhow::Error {
+    anyhow!(
+        "{} of the log of predictions is damaged: {fault}; restore it from a backup, or delete it, and the log lacks its \
+         answers from then on",
+        path.display()
+    )
+}
+
+/// How the rows of a file are read.
+struct Rows {
+    header: Vec<String>,
+    classes: Vec<String>,
+    /// The column of the first feature.
+    first: usize,
+    /// Known from the first row on.
+    shape: Option<Arc<Shape>>,
+}
+
+impl Rows {
+    fn of(path: &Path, header: &[String]) -> anyhow::Result<Self> {
+        let own = COLUMNS.len();
+        if header.len() < own || header.iter().zip(COLUMNS).any(|(found, (name, _))| found != name) {
+            bail!("{} is no file of the log of predictions; move it away", path.display());
+        }
+        let class_of = |name: &String| name.strip_prefix(PROBABILITY).map(str::to_owned);
+        let classes: Vec<String> = header.iter().skip(own).map_while(class_of).collect();
+        Ok(Self { header: header.to_vec(), first: own + classes.len(), classes, shape: None })
+    }
+
+    /// A row, or what in it no version answers.
+    fn record(&mut self, batch: &Batch, row: usize) -> Result<Record, String> {
+        let (own, first, columns) = (COLUMNS.len(), self.first, self.header.len());
+        let cell = |column: usize| batch.cell(column, row);
+        let text = |column: usize| cell(column).text();
+        let integer = |column: usize| match cell(column) {
+            dataset::Cell::Integer(number) => number,
+            _ => 0,
+        };
+        let number = |column: usize| match cell(column) {
+            dataset::Cell::Float(number) => number,
+            _ => f64::NAN,
+        };
+        let value = |column: usize| match cell(column) {
+            dataset::Cell::Missing => Cell::Missing,
+            dataset::Cell::Float(number) if number.is_nan() => Cell::Missing,
+            dataset::Cell::Float(number) => Cell::Number(number),
+            other => other.text().map_or(Cell::Missing, |text| Cell::Text(text.into())),
+        };
+        let shape = match &self.shape {
+            Some(shape) => Arc::clone(shape),
+            None => {
+                let is_number = |column: usize| matches!(cell(column), dataset::Cell::Float(_));
+                let features =
+                    (first..columns).map(|column| (self.header[column].clone(), is_number(column)));
+                let shape = Arc::new(Shape {
+                    model: text(5).unwrap_or_default(),
+                    version: text(6).unwrap_or_default(),
+                    as_of: text(7).unwrap_or_default(),
+                    classes: self.classes.clone(),
+                    features: features.collect(),
+                });
+                Arc::clone(self.shape.insert(shape))
+            }
+        };
+        let record = Record {
+            shape,
+            time_us: integer(0),
+            request_id: text(1).map(Into::into),
+            entity: text(2).map(Into::into),
+            // Not told apart when it is read.
+            protocol: if text(3).as_deref() == Some("batch") { "batch" } else { "predict" },
+            latency_us: integer(4),
+            score: number(8),
+            prediction: text(9).map(Into::into),
+            probabilities: (own..first).map(number).collect(),
+            values: (first..columns).map(value).collect(),
+        };
+        record.fault().map_or(Ok(record), Err)
+    }
 }
 
 /// Why reading ended early.
-struct Stop(anyhow::Error);
+enum Stop {
+    /// The file cannot be read.
+    Table(dataset::Error),
+    /// What a row says is impossible.
+    Row(String),
+    /// Whoever reads wants no more.
+    Other(anyhow::Error),
+}
 
 impl From<dataset::Error> for Stop {
     fn from(error: dataset::Error) -> Self {
-        Self(error.into())
+        Self::Table(error)
     }
 }

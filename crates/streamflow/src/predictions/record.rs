@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use streamflow_dataset::{OutputColumn, OutputType};
+use streamflow_dataset::OutputType;
+
+use super::packed::{Row, Value};
 
 /// What all rows of a file have in common: the version that answered and its features.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +47,51 @@ pub struct Record {
     pub values: Vec<Cell>,
 }
 
+impl Cell {
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Self::Missing => Value::Missing,
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(text),
+        }
+    }
+}
+
+impl Record {
+    /// What it says beside probabilities and features.
+    pub fn row(&self) -> Row<'_> {
+        Row {
+            time_us: self.time_us,
+            request_id: self.request_id.as_deref(),
+            entity: self.entity.as_deref(),
+            protocol: self.protocol,
+            latency_us: self.latency_us,
+            score: self.score,
+            prediction: self.prediction.as_deref(),
+        }
+    }
+
+    /// What in it no version answers; none where all is well.
+    pub fn fault(&self) -> Option<String> {
+        let (is_class, at) = (self.prediction.is_some(), self.time_us);
+        let is_possible = |score: f64| match is_class {
+            true => score.is_nan() || (0.0..=1.0).contains(&score),
+            false => !score.is_infinite(),
+        };
+        let wild = std::iter::once(self.score).chain(self.probabilities.iter().copied());
+        let wild = wild.into_iter().find(|score| !is_possible(*score))?;
+        Some(match is_class {
+            true => format!("the answer of {at} µs has the probability {wild}; expected 0 to 1"),
+            false => format!("the answer of {at} µs is {wild}; expected a finite number"),
+        })
+    }
+}
+
 /// How the columns of the probabilities of several classes begin, between these and those of the features.
 pub const PROBABILITY: &str = "_probability_";
+
+/// The columns whose values hardly ever come twice.
+pub const DISTINCT: [&str; 4] = ["_time_us", "_request_id", "_latency_us", "_score"];
 
 /// The first columns.
 pub const COLUMNS: [(&str, OutputType); 10] = [
@@ -84,44 +129,4 @@ impl Shape {
 pub fn column_of(feature: &str) -> String {
     let is_own = COLUMNS.iter().any(|(name, _)| *name == feature) || feature.starts_with(PROBABILITY);
     if is_own { format!("_{feature}") } else { feature.to_owned() }
-}
-
-/// Rows of one shape as columns.
-pub fn columns(shape: &Shape, rows: &[Record]) -> Vec<OutputColumn> {
-    fn text(rows: &[Record], of: impl Fn(&Record) -> Option<String>) -> OutputColumn {
-        OutputColumn::Text(rows.iter().map(of).collect())
-    }
-    let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-    let mut columns = vec![
-        OutputColumn::Integer(rows.iter().map(|row| row.time_us).collect()),
-        text(rows, |row| owned(&row.request_id)),
-        text(rows, |row| owned(&row.entity)),
-        text(rows, |row| Some(row.protocol.to_owned())),
-        OutputColumn::Integer(rows.iter().map(|row| row.latency_us).collect()),
-        text(rows, |_| Some(shape.model.clone())),
-        text(rows, |_| Some(shape.version.clone())),
-        text(rows, |_| Some(shape.as_of.clone())),
-        OutputColumn::Double(rows.iter().map(|row| row.score).collect()),
-        text(rows, |row| owned(&row.prediction)),
-    ];
-    for class in 0..shape.classes.len() {
-        let probability = |row: &Record| row.probabilities.get(class).copied().unwrap_or(f64::NAN);
-        columns.push(OutputColumn::Double(rows.iter().map(probability).collect()));
-    }
-    for (place, (_, is_number)) in shape.features.iter().enumerate() {
-        columns.push(if *is_number {
-            let number = |row: &Record| match row.values.get(place) {
-                Some(Cell::Number(number)) => *number,
-                _ => f64::NAN,
-            };
-            OutputColumn::Double(rows.iter().map(number).collect())
-        } else {
-            text(rows, |row| match row.values.get(place) {
-                Some(Cell::Text(text)) => Some(text.to_string()),
-                Some(Cell::Number(number)) => Some(number.to_string()),
-                _ => None,
-            })
-        });
-    }
-    columns
 }

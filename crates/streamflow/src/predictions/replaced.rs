@@ -90,10 +90,16 @@ pub fn delete(merged: &Path, sources: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// The files of an hour that others have replaced and that are still there.
-pub fn of_hour(entries: &[(String, PathBuf)]) -> HashSet<String> {
+///
+/// # Errors
+/// A damaged list.
+pub fn of_hour(entries: &[(String, PathBuf)]) -> anyhow::Result<HashSet<String>> {
     let is_there = |name: &str| entries.iter().any(|(other, _)| other == name);
-    let lists = entries.iter().filter(|(name, _)| merged_name(name).is_some_and(is_there));
-    lists.flat_map(|(_, path)| listed(path)).collect()
+    let mut replaced = HashSet::new();
+    for (_, list) in entries.iter().filter(|(name, _)| merged_name(name).is_some_and(is_there)) {
+        replaced.extend(listed(list)?);
+    }
+    Ok(replaced)
 }
 
 /// Ends what a process that was killed had begun: where the merged file is there, what it replaces goes; where it is not,
@@ -104,7 +110,7 @@ pub fn end_cut_off(folder: &Path) -> anyhow::Result<()> {
             let Some(merged) = merged_name(&name) else { continue };
             let merged = hour.join(merged);
             if merged.exists() {
-                let sources: Vec<PathBuf> = listed(&list).into_iter().map(|name| hour.join(name)).collect();
+                let sources: Vec<PathBuf> = listed(&list)?.into_iter().map(|name| hour.join(name)).collect();
                 delete(&merged, &sources)?;
             } else {
                 removed(&list)?;
@@ -118,6 +124,11 @@ fn list_of(merged: &Path) -> PathBuf {
     merged.with_file_name(format!("{PREFIX}{}.json", name_of(merged).unwrap_or_default()))
 }
 
+/// Whether a file is such a list.
+pub fn is_list(name: &str) -> bool {
+    merged_name(name).is_some()
+}
+
 fn merged_name(list: &str) -> Option<&str> {
     list.strip_prefix(PREFIX)?.strip_suffix(".json")
 }
@@ -127,13 +138,20 @@ fn name_of(path: &Path) -> Option<String> {
 }
 
 /// The names in a list: nothing of one that is gone, and no path that leads elsewhere.
-fn listed(list: &Path) -> Vec<String> {
-    let names = std::fs::read(list).ok().and_then(|text| serde_json::from_slice::<Vec<String>>(&text).ok());
-    names
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|name| super::read::is_part(name) && !name.contains('/'))
-        .collect()
+fn listed(list: &Path) -> anyhow::Result<Vec<String>> {
+    let text = match std::fs::read(list) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.with_context(|| format!("cannot read {}", list.display()))?,
+    };
+    let names: Result<Vec<String>, _> = serde_json::from_slice(&text);
+    let is_name = |name: &String| super::read::is_part(name) && !name.contains('/');
+    names.ok().filter(|names| names.iter().all(is_name)).with_context(|| {
+        format!(
+            "{} of the log of predictions is damaged, so that rows of its hour could count twice: delete the files of the \
+             hour that are older than it, and then the list",
+            list.display()
+        )
+    })
 }
 
 fn removed(path: &Path) -> anyhow::Result<()> {

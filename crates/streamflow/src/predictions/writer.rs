@@ -9,21 +9,29 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use streamflow_dataset::{OutputFormat, TableWriter};
 
+use super::columns::Columns;
 use super::entity::Naming;
 use super::merge::Merging;
+use super::packed::Unpacking;
 use super::read::HOUR_US;
-use super::record::{Record, Shape, columns};
+use super::record::{DISTINCT, Record, Shape};
 use super::{bounds, keys, read, replaced};
 use crate::config::LogConfig;
 
 /// Rows that wait for the writer, at most.
 const QUEUE_ROWS: usize = 32_768;
 
+/// Bytes of them, at most by one row.
+const QUEUE_BYTES: usize = 16 << 20;
+
 /// How long rows gather before the writer takes them: waking it for each would cost a request more than the row does.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Rows of all files that are not written yet, at most: what is held in memory.
 const HELD_ROWS: usize = 50_000;
+
+/// Bytes of all files that are not written yet, at most by one row.
+const HELD_BYTES: usize = 32 << 20;
 
 /// Versions whose rows are held at a time: those in production and of a canary, and the ones that a promotion replaces.
 const HELD_SHAPES: usize = 4;
@@ -50,27 +58,56 @@ pub struct Counts {
 /// Rows on their way to the writer.
 #[derive(Default)]
 struct Queue {
-    rows: Mutex<Waiting>,
+    waiting: Mutex<Waiting>,
     wake: Condvar,
 }
 
 #[derive(Default)]
 struct Waiting {
-    rows: Vec<Record>,
+    rows: Rows,
     is_ended: bool,
+}
+
+/// Packed rows, one after another.
+#[derive(Default)]
+struct Rows {
+    bytes: Vec<u8>,
+    /// The shape of each row, and where it ends in the bytes.
+    ends: Vec<(Arc<Shape>, usize)>,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Hands each row on; there are none afterwards.
+    fn drain(&mut self, mut each: impl FnMut(Arc<Shape>, &[u8])) {
+        let mut start = 0;
+        for (shape, end) in self.ends.drain(..) {
+            each(shape, self.bytes.get(start..end).unwrap_or_default());
+            start = end;
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(QUEUE_BYTES);
+    }
 }
 
 impl Queue {
     /// Whether there was room for a row. The writer is woken by the first one, and by one that leaves little room.
-    fn push(&self, record: Record) -> bool {
+    fn push(&self, shape: &Arc<Shape>, row: &[u8]) -> bool {
         let mut waiting = self.lock();
-        let before = waiting.rows.len();
-        if before >= QUEUE_ROWS || waiting.is_ended {
+        let Waiting { rows, is_ended } = &mut *waiting;
+        let (before, bytes) = (rows.len(), rows.bytes.len());
+        if before >= QUEUE_ROWS || bytes >= QUEUE_BYTES || *is_ended {
             return false;
         }
-        waiting.rows.push(record);
+        rows.bytes.extend_from_slice(row);
+        rows.ends.push((shape.clone(), bytes + row.len()));
+        let is_half_full = |rows: usize, bytes: usize| rows >= QUEUE_ROWS / 2 || bytes >= QUEUE_BYTES / 2;
+        let fills_up = is_half_full(before + 1, bytes + row.len()) && !is_half_full(before, bytes);
         drop(waiting);
-        if before == 0 || before == QUEUE_ROWS / 2 {
+        if before == 0 || fills_up {
             self.wake.notify_one();
         }
         true
@@ -83,14 +120,17 @@ impl Queue {
 
     /// Exchanges `taken`, which is empty, for the rows that have come, and tells whether these are the last. Waits for
     /// the first row as long as it may, and then for more while there is room.
-    fn take(&self, wait: Duration, taken: &mut Vec<Record>) -> bool {
+    fn take(&self, wait: Duration, taken: &mut Rows) -> bool {
         let until = |waiting, wait, more: fn(&mut Waiting) -> bool| {
             self.wake.wait_timeout_while(waiting, wait, more).unwrap_or_else(PoisonError::into_inner).0
         };
-        let is_idle = |waiting: &mut Waiting| waiting.rows.is_empty() && !waiting.is_ended;
+        let is_idle = |waiting: &mut Waiting| waiting.rows.len() == 0 && !waiting.is_ended;
         let mut waiting = until(self.lock(), wait, is_idle);
-        if !waiting.rows.is_empty() {
-            let has_room = |waiting: &mut Waiting| waiting.rows.len() <= QUEUE_ROWS / 2 && !waiting.is_ended;
+        if waiting.rows.len() > 0 {
+            let has_room = |waiting: &mut Waiting| {
+                let rows = &waiting.rows;
+                rows.len() < QUEUE_ROWS / 2 && rows.bytes.len() < QUEUE_BYTES / 2 && !waiting.is_ended
+            };
             waiting = until(waiting, GATHER, has_room);
         }
         std::mem::swap(&mut waiting.rows, taken);
@@ -98,8 +138,8 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A row is pushed whole or not at all.
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        // A row that was being pushed is lost or whole: its end comes last.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,11 +151,20 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Sends a row; never waits for the writer.
-    pub fn send(&self, record: Record) {
-        if !self.queue.push(record) {
+    /// Sends a row of a shape that was packed; never waits for the writer.
+    pub fn send(&self, shape: &Arc<Shape>, row: &[u8]) {
+        if !self.queue.push(shape, row) {
             self.counts.dropped_by_queue.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The same of a record.
+    #[cfg(test)]
+    pub fn send_record(&self, record: &Record) {
+        let mut bytes = Vec::new();
+        let values = record.values.iter().map(super::record::Cell::value);
+        super::packed::pack(&mut bytes, &record.row(), &record.probabilities, values);
+        self.send(&record.shape, &bytes);
     }
 
     /// What became of rows.
@@ -155,6 +204,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
         config: config.clone(),
         counts: counts.clone(),
         waiting: Vec::new(),
+        waiting_bytes: 0,
         since: Instant::now(),
         fingerprint: Naming::of(config.entity)?.fingerprint(),
         bounded: None,
@@ -173,7 +223,9 @@ struct Writer {
     config: LogConfig,
     counts: Arc<Counts>,
     /// Rows of one hour, those of a shape together.
-    waiting: Vec<Vec<Record>>,
+    waiting: Vec<Columns>,
+    /// Bytes of them as they came.
+    waiting_bytes: usize,
     /// When the first of them came.
     since: Instant,
     /// What tells the key of hashed entities apart.
@@ -190,7 +242,7 @@ impl Writer {
         read::remove_unfinished(&self.folder);
         self.end_cut_off();
         let flush = Duration::from_secs(u64::from(self.config.flush_seconds.get()));
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         loop {
             self.keep_bounds();
             let wait = match (self.merging.is_busy(), self.waiting.is_empty()) {
@@ -199,10 +251,10 @@ impl Writer {
                 (false, false) => flush.saturating_sub(self.since.elapsed()),
             };
             let is_ended = queue.take(wait, &mut rows);
-            if rows.is_empty() && !is_ended {
+            if rows.len() == 0 && !is_ended {
                 self.merge();
             }
-            rows.drain(..).for_each(|record| self.take(record));
+            rows.drain(|shape, row| self.take(shape, row));
             if is_ended {
                 self.write();
                 return;
@@ -213,44 +265,48 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, record: Record) {
-        let hour = |record: &Record| record.time_us.div_euclid(HOUR_US);
-        let is_of_another_hour = self
-            .waiting
-            .first()
-            .and_then(|rows| rows.first())
-            .is_some_and(|first| hour(first) != hour(&record));
-        if is_of_another_hour || self.waiting.iter().map(Vec::len).sum::<usize>() >= HELD_ROWS {
+    fn take(&mut self, shape: Arc<Shape>, row: &[u8]) {
+        let Some((own, _)) = Unpacking::row(row) else { return };
+        let hour = |time_us: i64| time_us.div_euclid(HOUR_US);
+        let first = self.waiting.first().and_then(Columns::first_us);
+        let is_of_another_hour = first.is_some_and(|first| hour(first) != hour(own.time_us));
+        let rows: usize = self.waiting.iter().map(Columns::rows).sum();
+        if is_of_another_hour || rows >= HELD_ROWS || self.waiting_bytes >= HELD_BYTES {
             self.write();
         }
-        let is_like = |rows: &Vec<Record>| rows.first().is_some_and(|first| first.shape.is(&record.shape));
-        let place = self.waiting.iter().position(is_like);
+        let place = self.waiting.iter().position(|columns| columns.shape().is(&shape));
         if place.is_none() && self.waiting.len() >= HELD_SHAPES {
             self.write();
         }
         if self.waiting.is_empty() {
             self.since = Instant::now();
         }
+        self.waiting_bytes += row.len();
         match place.and_then(|place| self.waiting.get_mut(place)) {
-            Some(rows) => rows.push(record),
-            None => self.waiting.push(vec![record]),
+            Some(columns) => columns.push_packed(row),
+            None => {
+                let mut columns = Columns::new(shape);
+                columns.push_packed(row);
+                self.waiting.push(columns);
+            }
         }
     }
 
     /// Writes what waits, a file for each shape; what cannot be written is dropped and counted, and told once.
     fn write(&mut self) {
-        for rows in std::mem::take(&mut self.waiting) {
-            self.write_rows(&rows);
+        self.waiting_bytes = 0;
+        for columns in std::mem::take(&mut self.waiting) {
+            self.write_rows(columns);
         }
     }
 
-    fn write_rows(&mut self, rows: &[Record]) {
-        let Some(first) = rows.first() else { return };
-        let number = rows.len() as u64;
-        let path = read::path(&self.folder, first.time_us, self.files);
+    fn write_rows(&mut self, columns: Columns) {
+        let Some(first_us) = columns.first_us() else { return };
+        let number = columns.rows() as u64;
+        let path = read::path(&self.folder, first_us, self.files);
         self.files += 1;
         let noted = keys::note(&self.folder, self.fingerprint.as_deref());
-        match noted.and_then(|()| write_file(&path, &first.shape, rows)) {
+        match noted.and_then(|()| write_columns(&path, columns)) {
             Ok(()) => {
                 self.counts.written.fetch_add(number, Ordering::Relaxed);
                 let bytes = path.metadata().map_or(0, |file| file.len());
@@ -304,11 +360,24 @@ impl Writer {
 }
 
 /// Writes a file aside and puts it in its place.
-pub fn write_file(path: &Path, shape: &Shape, rows: &[Record]) -> anyhow::Result<()> {
+pub fn write_file(path: &Path, shape: &Arc<Shape>, rows: &[Record]) -> anyhow::Result<()> {
+    let mut writer = begin_file(path, shape)?;
+    for rows in rows.chunks(HELD_ROWS) {
+        writer.write(Columns::of(shape, rows).into_output())?;
+    }
+    Ok(writer.finish_with_checksum()?)
+}
+
+fn write_columns(path: &Path, columns: Columns) -> anyhow::Result<()> {
+    let mut writer = begin_file(path, columns.shape())?;
+    writer.write(columns.into_output())?;
+    Ok(writer.finish_with_checksum()?)
+}
+
+/// Begins a file beside its place.
+pub fn begin_file(path: &Path, shape: &Shape) -> anyhow::Result<TableWriter> {
     let failed = || format!("cannot write {}", path.display());
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).with_context(failed)?;
-    let mut writer = TableWriter::create(path, OutputFormat::Parquet, &shape.columns())?;
-    writer.write(columns(shape, rows))?;
-    writer.finish()?;
-    Ok(())
+    let columns = shape.columns();
+    Ok(TableWriter::create_of_distinct(path, OutputFormat::Parquet, &columns, &DISTINCT)?)
 }

@@ -142,6 +142,22 @@ fn damage_is_named_and_what_only_reading_finds_takes_deep() {
 }
 
 #[test]
+fn a_log_that_is_over_its_bounds_or_was_cut_off_is_told() {
+    let project = project();
+    let hour = project.path("data/predictions/date=2020-01-01/hour=05");
+    fs::create_dir_all(&hour).unwrap();
+    fs::write(hour.join(".part-1-4000000-0.parquet.partial"), "half").unwrap();
+    check(&project, &[], "prediction log", "warn", "being written by processes that are gone");
+    check(&project, &[], "prediction log", "warn", "the oldest answers are of 2020-01-01T05 UTC");
+    fs::write(hour.join("part-1-1-0.parquet"), "no table").unwrap();
+    check(&project, &[], "prediction log", "wrong", "part-1-1-0.parquet");
+    project.edit("streamflow.toml", |text| text.replace("# max_bytes = 5_000_000_000", "max_bytes = 2"));
+    check(&project, &[], "prediction log", "warn", "over log.max_bytes (2 bytes)");
+    fs::write(hour.join(".merged-part-1-1-0.parquet.json"), "{").unwrap();
+    check(&project, &[], "prediction log", "wrong", "could count twice");
+}
+
+#[test]
 fn a_clock_behind_what_was_written_is_wrong() {
     let project = project();
     let ahead = SystemTime::now() + Duration::from_secs(86_400);

@@ -123,7 +123,71 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
     assert_eq!((&dry["found"]["predictions"], &dry["found"]["labels"]), (&json!(1), &json!(1)), "{dry:#}");
     project.ok(&["forget", &users[1], "--reason", "they asked for it"]);
     assert_eq!(periods(&project)["periods"][0]["rows"], users.len());
+    // Who is forgotten is not labelled again.
+    let again = json!({ "labels": [
+        { "user_id": users[1], "time": "2100-01-01T00:00:00Z", "label": true },
+        { "user_id": users[2], "time": "2100-01-02T00:00:00Z", "label": true },
+    ] });
+    let (status, taken) = post(&server, "/labels", &shop, &again);
+    assert_eq!((status, taken), (200, json!({ "new": 1, "corrected": 0, "unchanged": 0, "forgotten": 1 })));
+    server.wait_for_metric("api_labels_total{outcome=\"forgotten\"}", 1.0);
+    let dry = project.json(&["forget", &users[1], "--dry-run"]);
+    assert_eq!((&dry["found"]["labels"], &dry["found"]["database"]), (&json!(0), &json!([])), "{dry:#}");
     server.stop("-TERM");
+}
+
+#[test]
+fn a_flipped_bit_in_the_log_stops_every_command_that_reads_it() {
+    let project = Project::with_sample(300);
+    let [shop, _] = keeping(&project);
+    project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
+    project.ok(&["train", "--as-of", "2024-01-31"]);
+    let users = user_ids(&project, "2024-01-31");
+    let server = serving(&project);
+    assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
+    server.stop("-TERM");
+    let sound = project.ok(&["doctor"]);
+    assert!(
+        sound.contains("files of answers: 1,") && sound.contains("all are as they were written"),
+        "{sound}"
+    );
+    let file = log_file(&project.path("data/predictions")).expect("the log has a file");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let reference = "drops/month_2024-01-31/users.csv";
+    for args in [
+        &["performance"][..],
+        &["replay", "1"],
+        &["monitor", "--current", "live"],
+        &["drift", reference, "--current", "live"],
+        &["forget", &users[0], "--reason", "they asked for it"],
+    ] {
+        let run = project.run(args);
+        assert!(
+            run.code == 1 && run.stderr.contains(name) && run.stderr.contains("by its checksum"),
+            "{args:?} ended with {}: {}{}",
+            run.code,
+            run.stdout,
+            run.stderr
+        );
+        assert!(run.stderr.contains("restore it from a backup, or delete it"), "{args:?}: {}", run.stderr);
+    }
+    let doctor = project.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.stdout.contains(name), "{}", doctor.stdout);
+    std::fs::remove_file(&file).unwrap();
+    assert!(project.ok(&["performance"]).contains("No answer is kept"));
+}
+
+/// The first file of a log.
+fn log_file(folder: &Path) -> Option<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.into_iter().find_map(|path| match path.is_dir() {
+        true => log_file(&path),
+        false => path.extension().is_some_and(|suffix| suffix == "parquet").then_some(path),
+    })
 }
 
 #[test]

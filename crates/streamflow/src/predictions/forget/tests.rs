@@ -45,7 +45,7 @@ fn written(config: &LogConfig, times: &[(i64, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let (sink, writing) = writer::open(dir.path(), config).unwrap();
     let shape = shape();
-    times.iter().for_each(|(time, entity)| sink.send(row(&shape, *time, entity)));
+    times.iter().for_each(|(time, entity)| sink.send_record(&row(&shape, *time, entity)));
     writing.end();
     assert_eq!(sink.counts().written.load(std::sync::atomic::Ordering::Relaxed), times.len() as u64);
     dir
@@ -134,7 +134,7 @@ fn answers_of_two_versions_in_turn_are_two_files() {
     };
     let shapes = ["3", "4"].map(of_version);
     for number in 0..2_000 {
-        sink.send(row(&shapes[number % 2], TIME_US + number as i64, "a"));
+        sink.send_record(&row(&shapes[number % 2], TIME_US + number as i64, "a"));
     }
     writing.end();
     assert_eq!(files(dir.path(), Window::ALL).unwrap().len(), 2);
@@ -151,11 +151,86 @@ fn a_full_queue_and_a_disk_that_takes_nothing_drop_and_count() {
     // Where the day's folder should be is a file.
     std::fs::write(folder.join("date=2024-03-01"), b"in the way").unwrap();
     let shape = shape();
-    sink.send(row(&shape, TIME_US, "a"));
+    sink.send_record(&row(&shape, TIME_US, "a"));
     writing.end();
     let of = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!((of(&sink.counts().written), of(&sink.counts().dropped_by_disk)), (0, 1));
     // Nobody takes rows any more.
-    sink.send(row(&shape, TIME_US, "a"));
+    sink.send_record(&row(&shape, TIME_US, "a"));
     assert_eq!(of(&sink.counts().dropped_by_queue), 1);
+}
+
+/// Every reader stops at a file of which one bit has changed, wherever, and says which one it is.
+#[test]
+fn a_flipped_bit_is_read_by_nobody() {
+    let dir = written(&forever(), &[(TIME_US, "a"), (TIME_US + 1, "b"), (TIME_US + HOUR_US, "c")]);
+    let file = files(dir.path(), Window::ALL).unwrap()[0].clone();
+    let (name, whole) =
+        (file.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&file).unwrap());
+    let before = rows(dir.path(), Window::ALL);
+    let mut harmless = 0;
+    for byte in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[byte] ^= 1 << (byte % 8);
+        std::fs::write(&file, bytes).unwrap();
+        let mut found = Vec::new();
+        let read = predictions::read(dir.path(), Window::ALL, |row| {
+            found.push((row.time_us, row.entity.unwrap_or_default().into()));
+            Ok(())
+        });
+        match read {
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(error.contains(&name) && error.contains("is damaged: "), "byte {byte}: {error}");
+                assert!(error.contains("restore it from a backup, or delete it"), "byte {byte}: {error}");
+            }
+            // The name of the checksum.
+            Ok(()) => {
+                assert_eq!(found, before, "byte {byte}");
+                harmless += 1;
+            }
+        }
+    }
+    assert!(harmless <= 18, "{harmless} bytes are covered by nothing");
+
+    let mut bytes = whole.clone();
+    bytes[whole.len() / 3] ^= 4;
+    std::fs::write(&file, bytes).unwrap();
+    let error = |error: anyhow::Error| format!("{error:#}");
+    let stopped = [
+        error(predictions::asked(dir.path(), Window::ALL, "churn").unwrap_err()),
+        error(count(dir.path(), "a", &Naming::Clear).unwrap_err()),
+        error(forget(dir.path(), "a", &Naming::Clear).unwrap_err()),
+    ];
+    for error in stopped {
+        assert!(error.contains(&name) && error.contains("by its checksum"), "{error}");
+    }
+    assert!(file.exists(), "nothing is deleted for its damage");
+    let health = predictions::look(dir.path(), usize::MAX).unwrap();
+    assert_eq!((health.files, health.checked, health.faults.len()), (2, 2, 1));
+    assert!(health.faults[0].contains(&name), "{:?}", health.faults);
+    assert_eq!(predictions::look(dir.path(), 1).unwrap().faults, Vec::<String>::new(), "the newest alone");
+}
+
+#[test]
+fn a_file_of_an_earlier_release_is_read_and_a_score_that_is_none_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let shape = shape();
+    let write = |score: f64, second: f64| {
+        let mut row = row(&shape, TIME_US, "a");
+        (row.score, row.probabilities) = (score, [1.0 - second, second].into());
+        let path = read::path(dir.path(), TIME_US, 0);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let (format, columns) = (streamflow_dataset::OutputFormat::Parquet, shape.columns());
+        let mut writer = streamflow_dataset::TableWriter::create(&path, format, &columns).unwrap();
+        writer.write(crate::predictions::columns::Columns::of(&shape, &[row]).into_output()).unwrap();
+        writer.finish().unwrap();
+        predictions::read(dir.path(), Window::ALL, |_| Ok(()))
+    };
+    write(0.25, 0.25).unwrap();
+    write(f64::NAN, 0.25).unwrap();
+    for (score, second, wild) in [(7.0, 0.25, "7"), (0.25, -1e300, "1000"), (f64::INFINITY, 0.25, "inf")] {
+        let error = format!("{:#}", write(score, second).unwrap_err());
+        assert!(error.contains("part-") && error.contains(&format!("the probability {wild}")), "{error}");
+    }
 }

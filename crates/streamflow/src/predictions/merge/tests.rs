@@ -153,3 +153,22 @@ fn an_hour_with_a_damaged_file_stays_as_it_is() {
     merging.begin(dir.path(), i64::MAX).unwrap();
     assert!(!merging.is_busy(), "it is told once");
 }
+
+#[test]
+fn a_damaged_list_counts_no_row_twice() {
+    let dir = log(3);
+    let sources = files(dir.path(), Window::ALL).unwrap();
+    let merged = path(dir.path(), HOUR, 7);
+    replaced::announce(&merged, &sources).unwrap();
+    std::fs::copy(&sources[0], &merged).unwrap();
+    let list = merged.with_file_name(format!(".merged-{}.json", merged.file_name().unwrap().display()));
+    let names = std::fs::read_to_string(&list).unwrap();
+    for damaged in ["", "[", "[7]", &names.replacen("part-", "qart-", 1), "[\"../part-1.parquet\"]"] {
+        std::fs::write(&list, damaged).unwrap();
+        let error = format!("{:#}", read(dir.path(), Window::ALL, |_| Ok(())).unwrap_err());
+        assert!(error.contains("could count twice") && error.contains(".merged-part-"), "{damaged}: {error}");
+        assert!(replaced::end_cut_off(dir.path()).is_err() && sources[0].exists(), "nothing is deleted");
+    }
+    std::fs::write(&list, names).unwrap();
+    assert_eq!(told(dir.path()).len(), 10);
+}
