@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 
 /// Answers of ended hours that are held between two measurements, thirty bytes each.
 const MOST_HELD: usize = 1_000_000;
+/// Answers of an hour and a version whose features are held, where an estimate needs them.
+const HOUR_FEATURES: usize = 500;
 
 /// Joins the answers of a window with the labels, and measures them.
 ///
@@ -57,11 +59,12 @@ struct State {
 #[derive(Default)]
 struct Held {
     hours: BTreeMap<i64, (Vec<(PathBuf, u64)>, Hour)>,
+    /// Answers of an hour and a version whose features are held with it.
+    most_features: usize,
 }
 
 impl Repeated {
-    /// How right answers were, by the day. The features are read where the estimate of a regression needs them: then all of
-    /// the window is read when anything has changed.
+    /// How right answers were, by the day. The estimate of a regression needs features: those of some answers are held.
     ///
     /// # Errors
     /// As [`later`].
@@ -74,15 +77,14 @@ impl Repeated {
         };
         let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == state);
         if !is_known {
-            let found = if task_of(&workspace.config.dataset.label) == Task::Regression {
-                later(workspace, Unit::Day, window).await?
-            } else {
-                let (held, model) = (self.hours.clone(), workspace.config.model.name.clone());
-                let feed = move |join: &mut Join<'_>| {
-                    held.lock().unwrap_or_else(PoisonError::into_inner).feed(&folder, window, &model, join)
-                };
-                measured(workspace, Unit::Day, feed).await?
+            let has_features = task_of(&workspace.config.dataset.label) == Task::Regression;
+            let (held, model) = (self.hours.clone(), workspace.config.model.name.clone());
+            let feed = move |join: &mut Join<'_>| {
+                let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.most_features = if has_features { HOUR_FEATURES } else { 0 };
+                held.feed(&folder, window, &model, join)
             };
+            let found = measured(workspace, Unit::Day, feed).await?;
             self.last = Some((state, found));
         }
         self.last.as_ref().map(|(_, later)| later).context("it was measured just now")
@@ -116,26 +118,22 @@ impl Held {
             let files = sized(files);
             if self.hours.get(&start).is_none_or(|(known, _)| *known != files) {
                 self.hours.remove(&start);
-                let hour = read_hour(start, &files, model)?;
-                hour.answers()
-                    .filter(|answer| window.contains(answer.time_us))
-                    .try_for_each(|answer| join.add_answer(&answer).map(drop))?;
+                let hour = Hour::with_features(start, self.most_features);
+                let hour = read_hour(hour, &files, model)?;
+                join.add_hour(&hour, |time_us| window.contains(time_us))?;
                 let rows: usize = self.hours.values().map(|(_, hour)| hour.rows()).sum();
                 if Some(start) != last && rows + hour.rows() <= MOST_HELD {
                     self.hours.insert(start, (files, hour));
                 }
             } else if let Some((_, hour)) = self.hours.get(&start) {
-                hour.answers()
-                    .filter(|answer| window.contains(answer.time_us))
-                    .try_for_each(|answer| join.add_answer(&answer).map(drop))?;
+                join.add_hour(hour, |time_us| window.contains(time_us))?;
             }
         }
         Ok(())
     }
 }
 
-fn read_hour(start_us: i64, files: &[(PathBuf, u64)], model: &str) -> anyhow::Result<Hour> {
-    let mut hour = Hour::new(start_us);
+fn read_hour(mut hour: Hour, files: &[(PathBuf, u64)], model: &str) -> anyhow::Result<Hour> {
     for (path, _) in files.iter().filter(|(path, _)| path.exists()) {
         predictions::read_file(path, &mut |row| {
             if row.shape.model == model {

@@ -74,6 +74,11 @@ impl Group {
         self.sample.add(place, row);
     }
 
+    /// Holds the features of a sample, as far as its answers are here.
+    pub fn absorb(&mut self, sample: &Sample, place_of: impl Fn(usize) -> Option<usize>) {
+        self.sample.absorb(sample, place_of);
+    }
+
     /// Gives a row the label of its month; one of another task is none.
     pub fn label_by_month(&mut self, row: usize, truth: &Truth, at_us: i64) {
         if let Some(label) = self.value_of(truth) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use streamflow_live::entity_hash;
 
+use super::sample::Sample;
 use crate::predictions::{Logged, Shape};
 
 /// One answer. Texts are their hashes: of a billion pairs none is taken for another.
@@ -50,12 +51,30 @@ pub struct Hour {
     of_shape: Vec<u16>,
     /// Of several classes alone.
     probabilities: Vec<Box<[f64]>>,
+    /// Most answers of a shape whose features are held; 0 for none.
+    most_features: usize,
+    /// In the order of the shapes.
+    samples: Vec<Sample>,
 }
 
 impl Hour {
     /// An hour that starts at this time, in microseconds since 1970.
     pub fn new(start_us: i64) -> Self {
         Self { start_us, ..Self::default() }
+    }
+
+    /// The same, with the features of some answers of each shape, at most so many.
+    pub fn with_features(start_us: i64, most: usize) -> Self {
+        Self { most_features: most, ..Self::new(start_us) }
+    }
+
+    pub fn start_us(&self) -> i64 {
+        self.start_us
+    }
+
+    /// The features that are held, by shape; nothing where none are.
+    pub fn samples(&self) -> impl Iterator<Item = (&Shape, &Sample)> {
+        self.shapes.iter().map(AsRef::as_ref).zip(&self.samples)
     }
 
     pub fn rows(&self) -> usize {
@@ -69,8 +88,15 @@ impl Hour {
             self.shapes.iter().position(|shape| Arc::ptr_eq(shape, &row.shape) || *shape == row.shape);
         let place = known.unwrap_or_else(|| {
             self.shapes.push(row.shape.clone());
+            if self.most_features > 0 {
+                self.samples.push(Sample::new(self.most_features));
+            }
             self.shapes.len() - 1
         });
+        let rows = self.rows();
+        if let Some(sample) = self.samples.get_mut(place) {
+            sample.add(rows, row);
+        }
         let place = u16::try_from(place).ok()?;
         if !row.probabilities.is_empty() {
             self.probabilities.resize(self.rows(), Box::default());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use streamflow_model::Task;
 
 use super::group::Group;
-use super::hour::{Answer, hash};
+use super::hour::{Answer, Hour, hash};
 use super::{Later, Unit, Versions};
 use crate::predictions::Logged;
 use crate::store::labels::{Taken, Truth};
@@ -67,6 +67,26 @@ impl<'a> Join<'a> {
         let (key, place) = self.add_answer(&row.into())?;
         if let Some(group) = self.groups.get_mut(&key) {
             group.keep_features(place, row);
+        }
+        Ok(())
+    }
+
+    /// Takes the answers of an hour whose times are wanted, with the features that the hour holds.
+    ///
+    /// # Errors
+    /// As [`Join::add_answer`].
+    pub fn add_hour(&mut self, hour: &Hour, is_wanted: impl Fn(i64) -> bool) -> anyhow::Result<()> {
+        let mut places = Vec::with_capacity(hour.rows());
+        for answer in hour.answers() {
+            let taken = if is_wanted(answer.time_us) { Some(self.add_answer(&answer)?.1) } else { None };
+            places.push(taken);
+        }
+        // No period ends within an hour.
+        let period = self.unit.of(hour.start_us());
+        for (shape, sample) in hour.samples() {
+            if let Some(group) = self.groups.get_mut(&(period.clone(), shape.version.clone())) {
+                group.absorb(sample, |row| places.get(row).copied().flatten());
+            }
         }
         Ok(())
     }
