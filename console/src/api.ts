@@ -9,7 +9,7 @@ export interface Annotation {
   text: string;
 }
 
-export type AnnotationKind = "promotion" | "ingest" | "decision";
+export type AnnotationKind = "promotion" | "ingest" | "decision" | "live_drift";
 
 export interface AnswerBody {
   approved: boolean;
@@ -194,6 +194,25 @@ export type FlowEntry = FlowDescription & {
   skipped: SkippedTime[];
 };
 
+/** What a certificate came to, as it is kept and shown beside the budget. */
+export interface LiveCertificate {
+  /** Alarms that the rule raises on that traffic: one a column and moment, whichever windows show it. */
+  alarms: number;
+  /** When it was made, RFC 3339. */
+  at: string;
+  /** The budget of then. */
+  false_alarms_per_month: number;
+  /** When the first began and the last ended. */
+  from: string | null;
+  /** Why it does not hold for the rule and the traffic of today; null while it does. */
+  outdated: string | null;
+  /** Quarters of an hour with traffic that were looked at. */
+  quarters: number;
+  /** The smallest shift of each numerical column that any window shows. */
+  shifts: LiveShift[];
+  until: string | null;
+}
+
 /** A feature, or what the model says. */
 export interface LiveColumn {
   /** What each class of values holds; the last is `missing`. */
@@ -237,6 +256,14 @@ export interface LiveErrors {
   z: number;
 }
 
+/** The smallest shift of a column that is seen in 95 of 100 cases, in standard deviations; null where none is. */
+export interface LiveShift {
+  column: string;
+  within_15m: number | null;
+  within_1d: number | null;
+  within_1h: number | null;
+}
+
 /** One number that a column is judged by. */
 export interface LiveStatistic {
   detected_since: string | null;
@@ -252,6 +279,7 @@ export interface LiveStatistic {
 export interface LiveVersion {
   /** When the last minute that was looked at ended. */
   at: string | null;
+  certificate: LiveCertificate | null;
   /** Features, then what the model says. */
   columns: LiveColumn[];
   /** When the first minute with traffic began, RFC 3339. */

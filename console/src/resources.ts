@@ -4,7 +4,7 @@ import type * as api from './api';
 import { requestJson } from './http';
 import type { PromotionReport, StoredEvaluation } from './performance/evaluation';
 
-export type { Annotation, Approval, AuditEntry, Dashboard, Distribution, LiveColumn, LiveDrift, LiveStatistic, LiveVersion, LiveWindow, LogLine, Models, ModelVersion, Panel, Parameter, Prediction, ProductionChange, Report, RunTask, Session, Status, Threshold, Transition } from './api';
+export type { Annotation, Approval, AuditEntry, Dashboard, Distribution, LiveCertificate, LiveColumn, LiveDrift, LiveShift, LiveStatistic, LiveVersion, LiveWindow, LogLine, Models, ModelVersion, Panel, Parameter, Prediction, ProductionChange, Report, RunTask, Session, Status, Threshold, Transition } from './api';
 
 /** A run of a list; one that was asked for by itself has its steps and log too. */
 export type Run = api.RunSummary & Partial<Pick<api.RunDetail, 'tasks' | 'logs' | 'transitions' | 'approvals'>>;

@@ -14,12 +14,16 @@ const drifted = '2026-01-31T10:04:00Z';
 const judged = [column([35, 34, 31, 0], [statistic(0.004, 0.3)]), column([5, 20, 75, 0], [statistic(0.24, 32.7, drifted)]), column([35, 35, 30, 0], [statistic(0.001, 0.1)])];
 const window = (name, more) => ({ window: name, entities: 900, needed: 200, requests: 2510, is_enough: true, basis: 'same_clock_time', why: null, threshold: 5.32, share: 0.5, columns: judged, errors: [], ...more });
 const few = { entities: 77, is_enough: false, share: null, basis: 'warming_up', why: 'Too few entities: 77 of 200 that are needed.', columns: judged.map((one) => ({ ...one, statistics: [], detected_since: null })) };
+const certificate = {
+  at: '2026-01-31T09:00:00.000Z', quarters: 768, from: '2026-01-23T09:00:00Z', until: '2026-01-31T09:00:00Z', alarms: 1, false_alarms_per_month: 0.5, outdated: null,
+  shifts: [{ column: 'months_active', within_15m: 0.31, within_1h: 0.18, within_1d: 0.12 }, { column: 'monthly_fee', within_15m: null, within_1h: 0.4, within_1d: 0.15 }],
+};
 const live = {
   why: null,
   false_alarms_per_month: 0.5,
   versions: [
     {
-      version: '3', is_served: true, source: 'the training snapshot 2024-03-31', first: drifted, at: drifted, statistics: 42,
+      version: '3', is_served: true, source: 'the training snapshot 2024-03-31', first: drifted, at: drifted, statistics: 42, certificate,
       columns: [
         { name: 'months_active', is_feature: true, is_numerical: true, classes: ['\u2264 1', '\u2264 5', '> 5', 'missing'] },
         { name: 'monthly_fee', is_feature: true, is_numerical: true, classes: ['\u2264 9', '\u2264 12', '> 12', 'missing'] },
@@ -74,4 +78,24 @@ test('on a small screen and in the dark nothing is wider than the page', async (
 test('without traffic the page says what is missing', async () => {
   const prepare = (page) => answer(page, '**/api/streamflow/live', { why: 'No model is served yet: run `streamflow ingest` and `streamflow train`.', false_alarms_per_month: 0.5, versions: [] });
   await visit(browser, 'live', async (page) => page.getByText('No model is served yet').waitFor(), { prepare });
+});
+
+test('the certificate stands beside the budget, and says when it holds no more', async () => {
+  const [version] = live.versions;
+  const shown = (certificate) => ({ ...live, versions: [{ ...version, certificate }] });
+  const see = (certificate, look) => visit(browser, 'live', look, { prepare: (page) => answer(page, '**/api/streamflow/live', shown(certificate)) });
+  await see(certificate, async (page) => {
+    await page.getByText(/the rule raises 1 alarm, which are false where nothing had changed/).waitFor();
+    await page.getByText('Holds', { exact: true }).waitFor();
+    const row = page.locator('.live-shifts tbody tr, .live-shifts [role=row]').filter({ hasText: 'monthly_fee' }).first();
+    assert.match(await row.innerText(), /none[\s\S]*0\.4 sd[\s\S]*0\.15 sd/);
+    assert.deepEqual(await findings(page), []);
+    await keep(page, 'live-certificate', { fullPage: true });
+  });
+  const outdated = 'The settings under [live] have changed since, so it does not hold for them: run `streamflow live certify` again.';
+  await see({ ...certificate, outdated }, async (page) => {
+    await page.getByText('Outdated', { exact: true }).waitFor();
+    await page.getByText(outdated).waitFor();
+  });
+  await see(null, async (page) => page.getByText('There is none of this version yet').waitFor());
 });

@@ -56,7 +56,7 @@ export function eventsAt(self: uPlot, events: readonly ChartEvent[]): string {
   return eventsNear(events, self.posToVal(left, 'x'), Math.max(reach, step));
 }
 
-const COLOURS: Record<ChartEvent['kind'], string> = { promotion: 'accent', ingest: 'muted', decision: 'warn' };
+const COLOURS: Record<ChartEvent['kind'], string> = { promotion: 'accent', ingest: 'muted', decision: 'warn', live_drift: 'bad' };
 
 /** A dashed line with a mark on its head for each event in sight. */
 export function drawEvents(self: uPlot, events: readonly ChartEvent[], colours: Colours): void {

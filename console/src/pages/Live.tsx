@@ -2,7 +2,7 @@
 
 import { ShapePair } from '../chart/ShapePair';
 import { place, setParameters } from '../location';
-import { fetchLive, type Live as Document, type LiveVersion, type LiveWindow } from '../resources';
+import { fetchLive, type Live as Document, type LiveCertificate, type LiveShift, type LiveVersion, type LiveWindow } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
 import { PageHead } from '../shell/PageHead';
@@ -51,6 +51,7 @@ function Traffic({ all }: { all: Document }) {
         about {formatNumber(all.false_alarms_per_month, 3)} false alarms are expected in 30 days over {version.statistics} statistics and four windows. An entity counts once in a window, with its last
         values.
       </p>
+      <Certificate certificate={version.certificate} budget={all.false_alarms_per_month} />
     </>
   );
 }
@@ -125,6 +126,44 @@ function Features({ version, window }: { version: LiveVersion; window: LiveWindo
       </p>
       <DataTable title="Features" className="live-features" columns={COLUMNS} rows={rowsOf(version, window)} rowKey={(row) => row.column.name} />
     </>
+  );
+}
+
+const shift = (value: number | null): string => (value === null ? 'none' : `${formatNumber(value, 2)} sd`);
+
+const SHIFTS: readonly Column<LiveShift>[] = [
+  { key: 'column', title: 'Feature', value: (row) => row.column, cell: (row) => <b>{row.column}</b> },
+  { key: 'quarter', title: 'Within 15 minutes', num: true, value: (row) => row.within_15m, cell: (row) => shift(row.within_15m) },
+  { key: 'hour', title: 'Within an hour', num: true, value: (row) => row.within_1h, cell: (row) => shift(row.within_1h) },
+  { key: 'day', title: 'Within a day', num: true, value: (row) => row.within_1d, cell: (row) => shift(row.within_1d) },
+];
+
+/** What the rule would have said of the stored traffic, beside the budget. */
+function Certificate({ certificate, budget }: { certificate: LiveCertificate | null; budget: number }) {
+  if (certificate == null) {
+    return (
+      <section class="block">
+        <h2>Certificate</h2>
+        <p class="live-note">
+          There is none of this version yet: <code>streamflow live certify</code> replays the stored traffic through the rule, and what it says stands here beside the budget of {formatNumber(budget, 3)} false alarms in 30 days.
+        </p>
+      </section>
+    );
+  }
+  const { at, quarters, from, until, alarms, false_alarms_per_month, shifts, outdated } = certificate;
+  const when = (time: string | null): string => (time === null ? 'an unknown time' : new Date(time).toLocaleString());
+  return (
+    <section class="block">
+      <h2>
+        Certificate <small>of {when(at)}</small> {outdated === null ? <Chip tone="good">Holds</Chip> : <Chip tone="warn">Outdated</Chip>}
+      </h2>
+      {outdated !== null && <p class="live-note">{outdated}</p>}
+      <p class="live-note">
+        On the traffic from {when(from)} to {when(until)} ({formatValue(quarters)} quarters of an hour) the rule raises <b>{formatValue(alarms)} {alarms === 1 ? 'alarm' : 'alarms'}</b>, which are false where nothing had changed. The budget
+        was {formatNumber(false_alarms_per_month, 3)} in 30 days. The table has the smallest shift of each number that is seen in 95 of 100 cases, in standard deviations.
+      </p>
+      <DataTable title="Smallest shift that is seen" className="live-shifts" columns={SHIFTS} rows={[...shifts]} rowKey={(row) => row.column} />
+    </section>
   );
 }
 

@@ -12,7 +12,7 @@ const window = (name: string, enough: boolean, columns: LiveDrift[] = []): LiveW
   window: name, entities: 1, needed: 200, requests: 1, is_enough: enough, basis: 'training', why: null, threshold: 5, share: null, columns, errors: [],
 });
 const version = (windows: LiveWindow[], names: string[] = []): LiveVersion => ({
-  version: '1', is_served: true, source: 'the training snapshot', first: null, at: null, statistics: 1, windows,
+  version: '1', is_served: true, source: 'the training snapshot', first: null, at: null, statistics: 1, windows, certificate: null,
   columns: names.map((name) => ({ name, is_feature: true, is_numerical: true, classes: ['all', 'missing'] })),
 });
 

@@ -26,7 +26,7 @@ pub enum Args {
     },
     /// Replay the stored traffic through the rule: alarms it raises, and the smallest shift it shows
     ///
-    /// Traffic that is older than an hour and a half is kept in quarters of an hour, so each of those is looked at once;
+    /// What it comes to is kept for the console's page Live. Traffic that is older than an hour and a half is kept in quarters of an hour, so each of those is looked at once;
     /// a server looks every minute.
     Certify {
         /// The version [default: the one in production]
@@ -67,17 +67,18 @@ fn status(
     window: Option<&str>,
 ) -> anyhow::Result<()> {
     let false_alarms_per_month = config.live.false_alarms_per_month;
-    let history = block_on(async {
+    let document = block_on(async {
         let workspace = context.workspace(config, None).await?;
-        history(&workspace, version).await
+        let status = LiveStatus {
+            idle: live::Idle::Looking,
+            versions: vec![history(&workspace, version).await?.status()],
+            alerts: Default::default(),
+            false_alarms_per_month,
+        };
+        let mut document = LiveDocument::of(&status);
+        live::add_certificates(&workspace, &mut document).await?;
+        anyhow::Ok(document)
     })?;
-    let status = LiveStatus {
-        idle: live::Idle::Looking,
-        versions: vec![history.status()],
-        alerts: Default::default(),
-        false_alarms_per_month,
-    };
-    let document = LiveDocument::of(&status);
     context.terminal.result(&document, || {
         document.versions.first().map(|version| written(version, window)).unwrap_or_default()
     })
@@ -152,17 +153,19 @@ fn features(version: &LiveVersion, window: &LiveWindow) -> String {
 
 fn certify(context: &Context, config: Config, version: Option<i64>) -> anyhow::Result<()> {
     let live = config.live.clone();
-    let history = block_on(async {
+    let certificate = block_on(async {
         let workspace = context.workspace(config, None).await?;
-        history(&workspace, version).await
+        let history = history(&workspace, version).await?;
+        if history.minutes.is_empty() {
+            bail!(
+                "version {} has no stored traffic yet: a minute with requests has to end first",
+                history.version
+            );
+        }
+        let certificate = Certificate::of(&history, &live);
+        live::keep(&workspace, &certificate).await.context("the certificate cannot be kept")?;
+        Ok(certificate)
     })?;
-    if history.minutes.is_empty() {
-        bail!(
-            "version {} has no stored traffic yet: a minute with requests has to end first",
-            history.version
-        );
-    }
-    let certificate = Certificate::of(&history, &live);
     context.terminal.result(&certificate, || certified(&certificate))
 }
 
@@ -210,6 +213,6 @@ fn certified(found: &Certificate) -> String {
             shown(one.within_1d),
         ]);
     }
-    text.push_str(&rows.to_string());
+    text.push_str(&format!("{rows}\n\nThe console's page Live shows this beside the budget."));
     text
 }

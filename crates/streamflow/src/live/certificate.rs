@@ -1,11 +1,16 @@
 //! The stored traffic through the rule: which alarms it would have raised, and how small a change it would have shown.
 
-use serde::Serialize;
-use streamflow_live::{Look, Minute, Tracker, Window, sensitivity};
+use std::collections::BTreeSet;
 
-use super::History;
+use serde::{Deserialize, Serialize};
+use streamflow_live::{Look, Minute, Tracker, Window, sensitivity};
+use utoipa::ToSchema;
+
 use super::document::time;
+use super::{History, LiveDocument};
 use crate::config::LiveConfig;
+use crate::store::live_said::StoredCertificate;
+use crate::workspace::Workspace;
 
 /// What a version's stored traffic says about the rule.
 #[derive(Debug, Clone, Serialize)]
@@ -50,6 +55,120 @@ pub struct Sensitivity {
     pub within_1d: Option<f64>,
 }
 
+/// What a certificate came to, as it is kept and shown beside the budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LiveCertificate {
+    /// When it was made, RFC 3339.
+    pub at: String,
+    /// Quarters of an hour with traffic that were looked at.
+    pub quarters: usize,
+    /// When the first began and the last ended.
+    pub from: Option<String>,
+    pub until: Option<String>,
+    /// Alarms that the rule raises on that traffic: one a column and moment, whichever windows show it.
+    pub alarms: usize,
+    /// The budget of then.
+    pub false_alarms_per_month: f64,
+    /// The smallest shift of each numerical column that any window shows.
+    pub shifts: Vec<LiveShift>,
+    /// Why it does not hold for the rule and the traffic of today; null while it does.
+    #[serde(default)]
+    pub outdated: Option<String>,
+}
+
+/// The smallest shift of a column that is seen in 95 of 100 cases, in standard deviations; null where none is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LiveShift {
+    pub column: String,
+    pub within_15m: Option<f64>,
+    pub within_1h: Option<f64>,
+    pub within_1d: Option<f64>,
+}
+
+/// Days for which traffic is stored, after which a certificate is of traffic that nobody has.
+const STORED_DAYS: i64 = 8;
+
+/// Keeps a certificate for the page *Live*.
+///
+/// # Errors
+/// A database that cannot be written.
+pub async fn keep(workspace: &Workspace, found: &Certificate) -> anyhow::Result<()> {
+    let settings = serde_json::to_value(&workspace.config.live)?;
+    let kept = LiveCertificate::of(found, workspace.config.live.false_alarms_per_month);
+    let kept = StoredCertificate { settings, certificate: serde_json::to_value(kept)? };
+    Ok(workspace.store.keep_live_certificate(&workspace.config.model.name, found.version, &kept).await?)
+}
+
+/// Adds to each version what its last certificate came to.
+///
+/// # Errors
+/// A database that cannot be read.
+pub async fn add_certificates(workspace: &Workspace, document: &mut LiveDocument) -> anyhow::Result<()> {
+    let name = &workspace.config.model.name;
+    for version in &mut document.versions {
+        let Ok(number) = version.version.parse() else { continue };
+        let Some(stored) = workspace.store.live_certificate(name, number).await? else { continue };
+        // One of another release that says other things is made anew, as if there were none.
+        let Ok(mut kept) = serde_json::from_value::<LiveCertificate>(stored.certificate) else { continue };
+        let has_changed = stored.settings != serde_json::to_value(&workspace.config.live)?;
+        kept.outdated = kept.outdated(has_changed, jiff::Timestamp::now());
+        version.certificate = Some(kept);
+    }
+    Ok(())
+}
+
+impl LiveCertificate {
+    fn of(found: &Certificate, false_alarms_per_month: f64) -> Self {
+        let alarms: BTreeSet<(&str, Option<&str>)> =
+            found.alarms.iter().map(|alarm| (alarm.feature.as_str(), alarm.since.as_deref())).collect();
+        let smallest = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let mut shifts: Vec<LiveShift> = Vec::new();
+        for one in &found.sensitivity {
+            let (within_15m, within_1h, within_1d) = (one.within_15m, one.within_1h, one.within_1d);
+            match shifts.last_mut().filter(|last| last.column == one.feature) {
+                Some(last) => {
+                    last.within_15m = smallest(last.within_15m, within_15m);
+                    last.within_1h = smallest(last.within_1h, within_1h);
+                    last.within_1d = smallest(last.within_1d, within_1d);
+                }
+                None => {
+                    let column = one.feature.clone();
+                    shifts.push(LiveShift { column, within_15m, within_1h, within_1d });
+                }
+            }
+        }
+        Self {
+            at: crate::store::now(),
+            quarters: found.quarters,
+            from: found.from.clone(),
+            until: found.until.clone(),
+            alarms: alarms.len(),
+            false_alarms_per_month,
+            shifts,
+            outdated: None,
+        }
+    }
+
+    fn outdated(&self, has_changed: bool, now: jiff::Timestamp) -> Option<String> {
+        if has_changed {
+            return Some(
+                "The settings under [live] have changed since, so it does not hold for them: run `streamflow live certify` again."
+                    .to_owned(),
+            );
+        }
+        let until: Option<jiff::Timestamp> = self.until.as_deref().and_then(|until| until.parse().ok());
+        let is_old = until.is_none_or(|until| now.duration_since(until).as_hours() > STORED_DAYS * 24);
+        is_old.then(|| {
+            format!(
+                "It is of traffic from before the last {STORED_DAYS} days, which is not stored any more: run `streamflow live certify` again."
+            )
+        })
+    }
+}
+
 impl Certificate {
     /// Looks at every quarter of an hour that is kept, with the rule as it is configured now and no alarm at first.
     pub fn of(history: &History, config: &LiveConfig) -> Self {
@@ -65,7 +184,7 @@ impl Certificate {
             }
         }
         let sizes: Vec<WindowSize> = Window::ALL.map(|window| found.size(window)).into();
-        let sensitivity = sensitivities(history, &tracker, &sizes);
+        let sensitivity = sensitivities(history, &tracker, &mut found);
         let ends = (history.minutes.first(), history.minutes.last());
         Self {
             version: history.version,
@@ -89,6 +208,8 @@ struct Found {
     alarms: Vec<RaisedAlarm>,
     entities: [Vec<u64>; 4],
     judged: [usize; 4],
+    /// Entities of each column that have a value, by window: those that a canary answered have no score of this version.
+    present: [Vec<Vec<u64>>; 4],
 }
 
 impl Found {
@@ -96,6 +217,11 @@ impl Found {
         for window in &look.windows {
             self.entities[window.window as usize].push(window.entities);
             self.judged[window.window as usize] += usize::from(window.is_enough());
+            let present = &mut self.present[window.window as usize];
+            present.resize(window.features.len(), Vec::new());
+            for (column, feature) in present.iter_mut().zip(&window.features) {
+                column.push(feature.live.split_last().map_or(0, |(_, values)| values.iter().sum()));
+            }
             for (column, feature) in reference.columns().iter().zip(&window.features) {
                 let begun = feature.statistics.iter().filter(|found| found.detected_since == Some(look.at));
                 self.alarms.extend(begun.map(|found| RaisedAlarm {
@@ -110,23 +236,26 @@ impl Found {
 
     fn size(&mut self, window: Window) -> WindowSize {
         let entities = &mut self.entities[window as usize];
-        entities.sort_unstable();
         WindowSize {
             window: window.name(),
-            median_entities: entities.get(entities.len() / 2).copied().unwrap_or_default(),
+            median_entities: median(entities),
             judged: self.judged[window as usize],
         }
     }
 }
 
-fn sensitivities(history: &History, tracker: &Tracker, sizes: &[WindowSize]) -> Vec<Sensitivity> {
+fn median(numbers: &mut [u64]) -> u64 {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+}
+
+fn sensitivities(history: &History, tracker: &Tracker, found: &mut Found) -> Vec<Sensitivity> {
     let columns = history.reference.columns().iter().enumerate().filter(|(_, column)| column.is_numerical());
-    let of_column = |(at, column): (usize, &streamflow_live::FeatureReference)| {
+    let mut of_column = |(at, column): (usize, &streamflow_live::FeatureReference)| {
         let present = column.rows() - column.counts.last().copied().unwrap_or_default();
-        let windows = Window::ALL.into_iter().zip(sizes);
-        let all = windows.map(|(window, size)| {
-            let within =
-                |minutes| sensitivity(tracker.judge(), at, window, size.median_entities, present, minutes);
+        let all = Window::ALL.map(|window| {
+            let entities = found.present[window as usize].get_mut(at).map_or(0, |counts| median(counts));
+            let within = |minutes| sensitivity(tracker.judge(), at, window, entities, present, minutes);
             Sensitivity {
                 feature: column.name.clone(),
                 window: window.name(),
@@ -135,7 +264,75 @@ fn sensitivities(history: &History, tracker: &Tracker, sizes: &[WindowSize]) -> 
                 within_1d: within(1440),
             }
         });
-        all.collect::<Vec<_>>()
+        all
     };
-    columns.flat_map(of_column).collect()
+    columns.flat_map(&mut of_column).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found() -> Certificate {
+        let shift = |feature: &str, window, within_15m, within_1h| Sensitivity {
+            feature: feature.to_owned(),
+            window,
+            within_15m,
+            within_1h,
+            within_1d: Some(0.1),
+        };
+        let alarm = |feature: &str, window, statistic, since: &str| RaisedAlarm {
+            feature: feature.to_owned(),
+            window,
+            statistic,
+            since: Some(since.to_owned()),
+        };
+        Certificate {
+            version: 3,
+            quarters: 7,
+            from: Some("2026-01-01T00:00:00Z".to_owned()),
+            until: Some("2026-01-02T00:00:00Z".to_owned()),
+            windows: Vec::new(),
+            alarms: vec![
+                alarm("fee", "15m", "location", "2026-01-01T03:00:00Z"),
+                alarm("fee", "1h", "spread", "2026-01-01T03:00:00Z"),
+                alarm("fee", "1h", "location", "2026-01-01T09:00:00Z"),
+                alarm("hours", "1h", "location", "2026-01-01T09:00:00Z"),
+            ],
+            sensitivity: vec![
+                shift("fee", "15m", Some(0.4), Some(0.4)),
+                shift("fee", "1h", None, Some(0.2)),
+                shift("hours", "15m", None, None),
+            ],
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_an_alarm_a_column_and_moment_and_the_smallest_shift_of_all_windows() {
+        let kept = LiveCertificate::of(&found(), 0.5);
+        assert_eq!((kept.alarms, kept.quarters, kept.false_alarms_per_month), (3, 7, 0.5));
+        let shift = |column: &str, within_15m, within_1h| LiveShift {
+            column: column.to_owned(),
+            within_15m,
+            within_1h,
+            within_1d: Some(0.1),
+        };
+        assert_eq!(kept.shifts, [shift("fee", Some(0.4), Some(0.2)), shift("hours", None, None)]);
+        let json = serde_json::to_value(&kept).unwrap();
+        assert_eq!(serde_json::from_value::<LiveCertificate>(json).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_certificate_of_other_settings_or_of_old_traffic_is_outdated() {
+        let kept = LiveCertificate::of(&found(), 0.5);
+        let at = |text: &str| text.parse().unwrap();
+        assert_eq!(kept.outdated(false, at("2026-01-09T23:00:00Z")), None);
+        for (has_changed, now, expected) in [
+            (true, "2026-01-02T01:00:00Z", "The settings under [live] have changed since"),
+            (false, "2026-01-10T01:00:00Z", "It is of traffic from before the last 8 days"),
+        ] {
+            let why = kept.outdated(has_changed, at(now)).unwrap();
+            assert!(why.contains(expected) && why.contains("`streamflow live certify` again"), "{why}");
+        }
+    }
 }

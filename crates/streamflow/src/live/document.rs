@@ -5,6 +5,7 @@ use serde::Serialize;
 use streamflow_live::{Basis, ErrorsLook, FeatureLook, StatisticLook, WindowLook};
 use utoipa::ToSchema;
 
+use super::certificate::LiveCertificate;
 use super::{LiveStatus, VersionStatus};
 
 /// Drift of live traffic as of the last minute.
@@ -35,6 +36,8 @@ pub struct LiveVersion {
     pub columns: Vec<LiveColumn>,
     /// 15m, 1h, 6h and 24h; none before the first minute has ended.
     pub windows: Vec<LiveWindow>,
+    /// What `streamflow live certify` came to last; null where it was not run.
+    pub certificate: Option<LiveCertificate>,
 }
 
 /// A feature, or what the model says.
@@ -144,6 +147,7 @@ impl LiveVersion {
             statistics: status.statistics,
             columns: columns.collect(),
             windows: windows.map(|window| LiveWindow::of(status, window)).collect(),
+            certificate: None,
         }
     }
 }

@@ -23,7 +23,7 @@ use streamflow_model::{Answer, FeatureValue, largest};
 
 use crate::serving::{Entity, Serving};
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, add_certificates, keep};
 pub use document::{LiveDocument, LiveVersion, LiveWindow};
 pub use history::{History, read};
 pub use status::{Idle, LiveStatus, VersionStatus};

@@ -12,6 +12,8 @@ use tokio::time::MissedTickBehavior;
 use super::{History, Idle, Live, LiveStatus, Open, VersionStatus, history, reference, this_minute};
 use crate::random::{random_bytes, random_hex};
 use crate::serving::Served;
+use crate::store::live_said::LiveChange;
+use crate::store::now;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
@@ -209,7 +211,14 @@ impl Watch {
                     Err(error) => tracing::warn!("a stored minute of live traffic is left out: {error}"),
                 }
             }
-            for feature in followed.judge(minute).await? {
+            let changes = followed.judge(minute).await?;
+            for change in changes.told(version, minute) {
+                // A mark on charts is not worth a minute without a verdict.
+                if let Err(error) = store.add_live_change(&model, &change).await {
+                    tracing::error!("that live drift began or ended was not stored: {error}");
+                }
+            }
+            for feature in changes.begun {
                 *self.alerts.entry(feature).or_default() += 1;
             }
             let alarms = followed.tracker.as_ref().map(|tracker| serde_json::to_value(tracker.alarms()));
@@ -253,6 +262,44 @@ fn count(open: &mut streamflow_live::OpenMinute, statuses: [u64; 4]) {
     }
 }
 
+/// Columns that a change names.
+const NAMED: usize = 5;
+
+/// What has changed with a minute.
+#[derive(Debug, Default, PartialEq)]
+struct Changes {
+    /// Columns that have begun to drift in a window.
+    begun: Vec<String>,
+    /// Those of them that drifted in no window before.
+    first: Vec<String>,
+    /// Columns that drift in no window any more.
+    ended: Vec<String>,
+}
+
+impl Changes {
+    /// As they are kept and shown on charts.
+    fn told(&self, version: i64, minute: i64) -> Vec<LiveChange> {
+        let end = minute.saturating_add(1).saturating_mul(60);
+        let at = jiff::Timestamp::from_second(end).map_or_else(|_| now(), |end| format!("{end:.3}"));
+        let of = |what: &str, columns: &[String]| {
+            let named = columns.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = match columns.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = format!("live drift {what}: {named}{more}");
+            (!columns.is_empty()).then(|| LiveChange { at: at.clone(), version, text })
+        };
+        [of("began", &self.first), of("ended", &self.ended)].into_iter().flatten().collect()
+    }
+}
+
+/// Whether a column drifts in any window.
+fn is_drifting(look: &Look, column: usize) -> bool {
+    let features = Window::ALL.iter().filter_map(|window| look.window(*window).features.get(column));
+    features.into_iter().any(streamflow_live::FeatureLook::is_detected)
+}
+
 impl Followed {
     fn add(&mut self, minute: Minute) {
         if let Some(tracker) = &mut self.tracker
@@ -262,25 +309,32 @@ impl Followed {
         }
     }
 
-    /// Judges beside the requests: merging a day takes milliseconds. Returns the features that have begun to drift.
-    async fn judge(&mut self, minute: i64) -> anyhow::Result<Vec<String>> {
-        let Some(mut tracker) = self.tracker.take() else { return Ok(Vec::new()) };
+    /// Judges beside the requests: merging a day takes milliseconds. Returns what has begun to drift, and what has ended.
+    async fn judge(&mut self, minute: i64) -> anyhow::Result<Changes> {
+        let Some(mut tracker) = self.tracker.take() else { return Ok(Changes::default()) };
         let judged = tokio::task::spawn_blocking(move || {
             let look = tracker.look(minute);
             (tracker, look)
         });
         let (tracker, look) = judged.await?;
         self.tracker = Some(tracker);
-        let begun = self.changes(&look);
+        let changes = self.changes(&look);
         self.look = Some(Arc::new(look));
-        Ok(begun)
+        Ok(changes)
     }
 
-    /// Logs what has begun to drift and what has ended; the features that have begun in any window.
+    /// Logs what has begun to drift and what has ended in a window, and gathers the columns.
     /// Of a version that is no longer served neither is told: a new one is often promoted because of the drift.
-    fn changes(&self, look: &Look) -> Vec<String> {
-        let mut begun = Vec::new();
-        let Some(before) = self.look.as_ref().filter(|_| self.until.is_none()) else { return begun };
+    fn changes(&self, look: &Look) -> Changes {
+        let mut changes = Changes::default();
+        let Some(before) = self.look.as_ref().filter(|_| self.until.is_none()) else { return changes };
+        for (place, column) in self.open.reference.columns().iter().enumerate() {
+            match (is_drifting(before, place), is_drifting(look, place)) {
+                (false, true) => changes.first.push(column.name.clone()),
+                (true, false) => changes.ended.push(column.name.clone()),
+                _ => {}
+            }
+        }
         for window in Window::ALL {
             let features = before.window(window).features.iter().zip(&look.window(window).features);
             for (column, (before, now)) in self.open.reference.columns().iter().zip(features) {
@@ -288,8 +342,8 @@ impl Followed {
                 match (before.is_detected(), now.is_detected()) {
                     (false, true) => {
                         tracing::warn!(feature, window, "live traffic has drifted");
-                        if !begun.contains(feature) {
-                            begun.push(feature.clone());
+                        if !changes.begun.contains(feature) {
+                            changes.begun.push(feature.clone());
                         }
                     }
                     (true, false) => tracing::info!(feature, window, "live traffic drifts no longer"),
@@ -297,7 +351,7 @@ impl Followed {
                 }
             }
         }
-        begun
+        changes
     }
 
     fn status(&self) -> Option<VersionStatus> {
@@ -323,6 +377,22 @@ mod tests {
     use crate::serving::{Entity, OnlineFeatures, Serving};
 
     const USERS: usize = 2_000;
+
+    #[test]
+    fn a_change_is_told_once_for_all_columns_of_a_minute() {
+        let names = |count: usize| (0..count).map(|number| format!("x{number}")).collect::<Vec<_>>();
+        let changes = Changes { begun: names(3), first: names(7), ended: vec!["fee".to_owned()] };
+        let of = |text: &str| LiveChange {
+            at: "2024-03-01T07:31:00.000Z".to_owned(),
+            version: 3,
+            text: text.to_owned(),
+        };
+        // 2024-03-01T07:30:00Z.
+        let told = changes.told(3, 28_487_970);
+        let expected = [of("live drift began: x0, x1, x2, x3, x4 and 2 more"), of("live drift ended: fee")];
+        assert_eq!(told, expected);
+        assert_eq!(Changes { begun: names(1), ..Changes::default() }.told(3, 0), []);
+    }
 
     fn id(user: usize) -> String {
         format!("user {user}")

@@ -227,7 +227,7 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 78] = [
+    const OURS: [&str; 84] = [
         // Rows that name an entity are deleted.
         "labels.entity",
         "labels.at",
@@ -261,6 +261,13 @@ mod tests {
         "evaluations.kind",
         "evaluations.model",
         "evaluations.period",
+        // Names of features, counts and effects.
+        "live_certificates.certificate",
+        "live_certificates.model",
+        "live_certificates.settings",
+        "live_changes.at",
+        "live_changes.model",
+        "live_changes.text",
         "live_minutes.model",
         "live_minutes.origin",
         // Categories of features, thirty at most, and names of features.

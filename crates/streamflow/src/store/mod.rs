@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod labels;
 pub mod leases;
 pub mod live;
+pub mod live_said;
 pub mod logs;
 pub mod mirror;
 pub mod mlflow;
@@ -46,7 +47,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 16;
+pub const NEWEST: i64 = 17;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -141,6 +142,7 @@ fn migrator() -> Migrator {
         step(14, "labels", include_str!("migrations/0014_labels.sql")),
         step(15, "canary", include_str!("migrations/0015_canary.sql")),
         step(16, "classes of labels", include_str!("migrations/0016_classes_of_labels.sql")),
+        step(17, "what was said of live traffic", include_str!("migrations/0017_live_said.sql")),
     ])
 }
 

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::data::ingests;
 use super::extract::Query;
 use super::{ErrorBody, ResourceError, Resources};
+use crate::store::live_said::LiveChange;
 use crate::store::production::ProductionChange;
 use crate::store::runs::Run;
 
@@ -43,6 +44,8 @@ enum Kind {
     Ingest,
     /// A run came to a verdict on data or model.
     Decision,
+    /// Live traffic began to drift, or ended.
+    LiveDrift,
 }
 
 impl Annotation {
@@ -58,12 +61,16 @@ impl Annotation {
         Self { at: run.ended_at.unwrap_or(run.started_at), kind: Kind::Decision, text, run_id: Some(run.id) }
     }
 
+    fn of_live(LiveChange { at, version, text }: LiveChange) -> Self {
+        Self { at, kind: Kind::LiveDrift, text: format!("version {version}: {text}"), run_id: None }
+    }
+
     fn of_ingest((month, at): (String, String)) -> Self {
         Self { at, kind: Kind::Ingest, text: format!("snapshot {month} ingested"), run_id: None }
     }
 }
 
-/// Promotions, ingests and decisions of a stretch of time, the oldest first.
+/// Promotions, ingests, decisions and live drift of a stretch of time, the oldest first.
 #[utoipa::path(get, path = "/api/streamflow/annotations", tag = "changes", params(Stretch),
     responses((status = 200, body = Vec<Annotation>), (status = 422, body = ErrorBody)))]
 pub async fn list(
@@ -76,6 +83,8 @@ pub async fn list(
     let decisions = store.decisions_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
     let mut found: Vec<Annotation> = changes.into_iter().map(Annotation::of_change).collect();
     found.extend(decisions.into_iter().map(Annotation::of_run));
+    let live = store.live_changes_between(&from, &to, LIMIT).await.map_err(anyhow::Error::from)?;
+    found.extend(live.into_iter().map(Annotation::of_live));
     let is_inside = |(_, at): &(String, String)| *at >= from && *at <= to;
     found.extend(ingests(&resources).await?.into_iter().filter(is_inside).map(Annotation::of_ingest));
     found.sort_by(|a, b| a.at.cmp(&b.at));
