@@ -48,7 +48,7 @@ test('what has drifted stands first, a window is chosen, and one that is not jud
       await page.getByRole('img', { name: /Largest difference: > 12, live 75 %, reference 30 %/ }).waitFor();
       assert.deepEqual(await findings(page), []);
       await keep(page, 'live', { fullPage: true });
-      await page.getByRole('button', { name: /15 minutes/ }).click();
+      await page.getByRole('button', { name: /^15 minutes/ }).click();
       await page.getByText('Too few entities: 77 of 200 that are needed.').waitFor();
       await page.getByRole('button', { name: /6 hours/ }).click();
       await page.getByText('Requests for unknown entities (404)').waitFor();
@@ -85,7 +85,7 @@ test('the certificate stands beside the budget, and says when it holds no more',
   const shown = (certificate) => ({ ...live, versions: [{ ...version, certificate }] });
   const see = (certificate, look) => visit(browser, 'live', look, { prepare: (page) => answer(page, '**/api/streamflow/live', shown(certificate)) });
   await see(certificate, async (page) => {
-    await page.getByText(/the rule raises 1 alarm, which are false where nothing had changed/).waitFor();
+    await page.getByText(/the rule raises 1 alarm: false ones, where nothing had changed/).waitFor();
     await page.getByText('Holds', { exact: true }).waitFor();
     const row = page.locator('.live-shifts tbody tr, .live-shifts [role=row]').filter({ hasText: 'monthly_fee' }).first();
     assert.match(await row.innerText(), /none[\s\S]*0\.4 sd[\s\S]*0\.15 sd/);

@@ -159,7 +159,7 @@ function Certificate({ certificate, budget }: { certificate: LiveCertificate | n
       </h2>
       {outdated !== null && <p class="live-note">{outdated}</p>}
       <p class="live-note">
-        On the traffic from {when(from)} to {when(until)} ({formatValue(quarters)} quarters of an hour) the rule raises <b>{formatValue(alarms)} {alarms === 1 ? 'alarm' : 'alarms'}</b>, which are false where nothing had changed. The budget
+        On the traffic from {when(from)} to {when(until)} ({formatValue(quarters)} quarters of an hour) the rule raises <b>{formatValue(alarms)} {alarms === 1 ? 'alarm' : 'alarms'}</b>: false ones, where nothing had changed. The budget
         was {formatNumber(false_alarms_per_month, 3)} in 30 days. The table has the smallest shift of each number that is seen in 95 of 100 cases, in standard deviations.
       </p>
       <DataTable title="Smallest shift that is seen" className="live-shifts" columns={SHIFTS} rows={[...shifts]} rowKey={(row) => row.column} />
