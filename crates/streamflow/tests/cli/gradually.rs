@@ -22,18 +22,23 @@ struct Load {
 
 impl Load {
     fn on(url: &str, users: &[String]) -> Self {
+        let bodies = users.iter().map(|user| json!({ "user_id": user })).collect();
+        Self::asking(&format!("{url}/predict"), bodies)
+    }
+
+    fn asking(url: &str, bodies: Vec<Value>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, url, users) = (stop.clone(), format!("{url}/predict"), users.to_vec());
+        let (stopped, url) = (stop.clone(), url.to_owned());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let client = crate::http::client();
-                for user in users.iter().cycle() {
+                for body in bodies.iter().cycle() {
                     if stopped.load(Ordering::Relaxed) {
                         return;
                     }
                     // A server that is restarted refuses.
-                    let _ = client.post(&url).json(&json!({ "user_id": user })).send().await;
+                    let _ = client.post(&url).json(body).send().await;
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             });
@@ -149,6 +154,38 @@ fn without_enough_requests_production_answers_again() {
     let expected = "was returned to version 1 at 20 %: too few requests: 0 of 60 that are needed";
     assert!(run.code == 1 && run.stderr.contains(expected), "{}", run.stderr);
     assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    server.stop("-TERM");
+}
+
+/// A run that goes to the first share at once, and comes back from there.
+fn returned(project: &Project, version: &str, more: &[&str]) -> String {
+    let args = ["--param", "shadow_for=0s", "--param", "step_for=1s", "--param", "min_requests=60"];
+    let args = [&["flows", "run", "promote_gradually", "--param", version], &args[..], more].concat();
+    let run = project.run(&[&args[..], &["--param", "wait_for=60s", "--param", "shares=20%,50%"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    run.stderr
+}
+
+#[test]
+fn a_candidate_that_answers_errors_returns_to_production() {
+    let project = project(false);
+    // What the next month knows nothing of is refused by a version that learned from it.
+    let services = format!("drops/month_{NEXT}/subscriptions.csv");
+    project.edit(&services, |text| text.replace("Fiber optic", "DSL"));
+    project.ok(&["ingest", "--as-of", NEXT, &format!("drops/month_{NEXT}")]);
+    project.ok(&["train", "--as-of", NEXT]);
+    let users = user_ids(&project, NEXT);
+    let server = serving(&project);
+    let body = |user: &String| json!({ "user_id": user, "features": { "net_service": "Fiber optic" } });
+    let url = format!("{}/predict", server.url().trim_end_matches('/'));
+    let load = Load::asking(&url, users.iter().map(body).collect());
+    let said = returned(&project, "version=3", &["--param", "max_latency_ratio=1000"]);
+    assert!(said.contains("version 3 was returned to version 1 at 20 %: error_rate: "), "{said}");
+    assert!(said.contains("requests to the candidate were errors"), "{said}");
+    drop(load);
+    assert_eq!(project.json(&["models", "canary"]), Value::Null);
+    wait_for_none(&server);
+    assert!(versions(&server, &users).values().all(|version| version == "1"));
     server.stop("-TERM");
 }
 
