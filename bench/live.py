@@ -1,19 +1,21 @@
 """What a look at traffic costs a request: `streamflow serve` with it, and without.
 
-    python3 bench/live.py [--what live|log|shadow|canary] [--seconds 10] [--rounds 5]
+    python3 bench/live.py [--what live|log|shadow|canary] [--seconds 10] [--rounds 5] [--together]
 
 `live` looks at live drift, `log` keeps every answer, `shadow` scores every row by a second version too, `canary` lets a
 second version answer half of the entities; the last three have live drift on both sides. Both servers run the same
 binary on the same month at the same time and are loaded in turns by wrk over 64 connections. A shadow may have no more
 than the processor time that is left, so there each connection waits between its requests, for about half of the load,
 and the ratio is that of rates; else it is that of processor time, which says more on a machine that does other things
-too. The printed round is the one with the median ratio. Exit code 1 when a request failed.
+too. With `--together` both are loaded at the same time, so that on a busy machine they have the same neighbours; their
+rates say nothing then. The printed round is the one with the median ratio. Exit code 1 when a request failed.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import load
@@ -50,6 +52,12 @@ def servers(what: str, binary: str, month: Path, directory: Path) -> tuple[list[
     return commands[0], commands[1]
 
 
+def both(servers: tuple[load.Server, load.Server], users: Path, seconds: int, together: bool) -> tuple[load.Load, ...]:
+    """What wrk saw of either server, one after the other or at the same time."""
+    with ThreadPoolExecutor(max_workers=2 if together else 1) as at_once:
+        return tuple(at_once.map(lambda server: load.wrk(server, users, seconds), servers))
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--what", choices=TARGETS, default="live")
@@ -57,6 +65,7 @@ def main() -> None:
     options.add_argument("--streamflow", help="path of the release binary")
     options.add_argument("--seconds", type=int, default=10)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--together", action="store_true", help="load both servers at the same time")
     given = options.parse_args()
 
     measure.tool("wrk", "apt-get install wrk")
@@ -74,7 +83,7 @@ def main() -> None:
             load.server([*with_it, f"127.0.0.1:{ports[1]}"], ports[1], f"{directory}/with") as on_server,
         ):
             rounds = [
-                (load.wrk(off_server, users, given.seconds), load.wrk(on_server, users, given.seconds))
+                both((off_server, on_server), users, given.seconds, given.together)
                 for _ in range(given.rounds)
             ]
     of_time = lambda pair: pair[0].cpu_us / pair[1].cpu_us
