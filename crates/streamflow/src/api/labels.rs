@@ -329,8 +329,8 @@ mod tests {
             }
             let (added, forgotten) = desk.keep(given(), "key shop").await.unwrap();
             assert_eq!((added.new + added.unchanged, forgotten), (2, 2));
-            let names = desk.store.labels().await.unwrap().into_iter().map(|taken| taken.label.entity);
-            assert!(names.into_iter().all(|name| !name.contains("ada")), "nobody names the forgotten");
+            let mut names = desk.store.labels().await.unwrap().into_iter().map(|taken| taken.label.entity);
+            assert!(names.all(|name| !name.contains("ada")), "nobody names the forgotten");
         }
         // Where it is not known who is forgotten, no label is taken.
         std::fs::write(dir.path().join("snapshots/_ledger/forgotten.json"), "{").unwrap();

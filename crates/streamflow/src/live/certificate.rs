@@ -253,7 +253,7 @@ fn sensitivities(history: &History, tracker: &Tracker, found: &mut Found) -> Vec
     let columns = history.reference.columns().iter().enumerate().filter(|(_, column)| column.is_numerical());
     let mut of_column = |(at, column): (usize, &streamflow_live::FeatureReference)| {
         let present = column.rows() - column.counts.last().copied().unwrap_or_default();
-        let all = Window::ALL.map(|window| {
+        Window::ALL.map(|window| {
             let entities = found.present[window as usize].get_mut(at).map_or(0, |counts| median(counts));
             let within = |minutes| sensitivity(tracker.judge(), at, window, entities, present, minutes);
             Sensitivity {
@@ -263,8 +263,7 @@ fn sensitivities(history: &History, tracker: &Tracker, found: &mut Found) -> Vec
                 within_1h: within(60),
                 within_1d: within(1440),
             }
-        });
-        all
+        })
     };
     columns.flat_map(&mut of_column).collect()
 }

@@ -296,8 +296,8 @@ impl Changes {
 
 /// Whether a column drifts in any window.
 fn is_drifting(look: &Look, column: usize) -> bool {
-    let features = Window::ALL.iter().filter_map(|window| look.window(*window).features.get(column));
-    features.into_iter().any(streamflow_live::FeatureLook::is_detected)
+    let mut features = Window::ALL.iter().filter_map(|window| look.window(*window).features.get(column));
+    features.any(streamflow_live::FeatureLook::is_detected)
 }
 
 impl Followed {

@@ -78,8 +78,8 @@ impl Record {
             true => score.is_nan() || (0.0..=1.0).contains(&score),
             false => !score.is_infinite(),
         };
-        let wild = std::iter::once(self.score).chain(self.probabilities.iter().copied());
-        let wild = wild.into_iter().find(|score| !is_possible(*score))?;
+        let mut scores = std::iter::once(self.score).chain(self.probabilities.iter().copied());
+        let wild = scores.find(|score| !is_possible(*score))?;
         Some(match is_class {
             true => format!("the answer of {at} µs has the probability {wild}; expected 0 to 1"),
             false => format!("the answer of {at} µs is {wild}; expected a finite number"),

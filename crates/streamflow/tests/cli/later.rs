@@ -183,8 +183,8 @@ fn a_flipped_bit_in_the_log_stops_every_command_that_reads_it() {
 
 /// The first file of a log.
 fn log_file(folder: &Path) -> Option<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    entries.into_iter().find_map(|path| match path.is_dir() {
+    let mut entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.find_map(|path| match path.is_dir() {
         true => log_file(&path),
         false => path.extension().is_some_and(|suffix| suffix == "parquet").then_some(path),
     })
