@@ -24,16 +24,32 @@ pub struct Otlp {
 
 /// `translation_strategy`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum OtlpTranslation {
     /// Letters, digits and `_` alone, with units and `_total` at the end.
     #[default]
-    #[serde(alias = "")]
     UnderscoreEscapingWithSuffixes,
     /// Names as they come, with units and `_total` at the end.
-    #[serde(rename = "NoUTF8EscapingWithSuffixes")]
     NoUtf8EscapingWithSuffixes,
     /// Names as they come.
     NoTranslation,
+}
+
+impl TryFrom<String> for OtlpTranslation {
+    type Error = String;
+
+    /// An empty name is the default.
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "" | "UnderscoreEscapingWithSuffixes" => Ok(Self::UnderscoreEscapingWithSuffixes),
+            "NoUTF8EscapingWithSuffixes" => Ok(Self::NoUtf8EscapingWithSuffixes),
+            "NoTranslation" => Ok(Self::NoTranslation),
+            _ => Err(format!(
+                "the translation strategy {name:?} is not known, expected UnderscoreEscapingWithSuffixes, \
+                 NoUTF8EscapingWithSuffixes or NoTranslation"
+            )),
+        }
+    }
 }
 
 impl Otlp {
@@ -63,10 +79,8 @@ impl Otlp {
             return Err(fault("ignore_resource_attributes", message));
         }
         if legacy_names && self.translation_strategy != OtlpTranslation::default() {
-            let message = format!(
-                "{:?} needs metric_name_validation_scheme: utf8; use UnderscoreEscapingWithSuffixes",
-                self.translation_strategy
-            );
+            let message = "the names that this strategy makes need metric_name_validation_scheme: utf8; use \
+                           UnderscoreEscapingWithSuffixes";
             return Err(fault("translation_strategy", message));
         }
         Ok(())
