@@ -119,7 +119,7 @@ fn pairs_of(query: &str, secrets: &mut Secrets) -> Option<String> {
 }
 
 /// A body that is a form as browsers and curl write one.
-fn form_of<'a>(body: &'a Bytes) -> Option<&'a str> {
+fn form_of(body: &Bytes) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
     (text.contains('=') && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
 }
