@@ -133,12 +133,14 @@ pub(crate) struct Column {
 
 impl Deref for Column {
     type Target = [f64];
+    #[inline]
     fn deref(&self) -> &[f64] {
         &self.cells
     }
 }
 
 impl DerefMut for Column {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [f64] {
         &mut self.cells
     }
@@ -264,12 +266,14 @@ pub(crate) struct Values {
 
 impl Deref for Values {
     type Target = Column;
+    #[inline]
     fn deref(&self) -> &Column {
         &self.column
     }
 }
 
 impl DerefMut for Values {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Column {
         &mut self.column
     }
