@@ -25,7 +25,7 @@ pub fn config(interval: Duration, jobs: &[Job]) -> PrometheusConfig {
     let scrape = |job: &Job| {
         let mut scrape = ScrapeConfig::default();
         scrape.job_name.clone_from(&job.name);
-        scrape.scrape_protocols = ScrapeProtocol::DEFAULT.to_vec();
+        (scrape.scrape_protocols, scrape.usual_protocols) = (ScrapeProtocol::DEFAULT.to_vec(), true);
         (scrape.scrape_interval, scrape.scrape_timeout) = (interval, timeout);
         job.url.path().clone_into(&mut scrape.metrics_path);
         scrape.http.authorization = job.token.as_ref().map(|token| Authorization {

@@ -196,7 +196,7 @@ pub struct ScrapeConfig {
     pub native: NativeHistograms,
     /// Whether no file says what targets are asked for.
     #[serde(skip)]
-    usual_protocols: bool,
+    pub usual_protocols: bool,
 }
 
 impl Default for ScrapeConfig {
