@@ -87,6 +87,7 @@ fn dependencies_point_down_only() {
             "drift",
             "exposition",
             "gotext",
+            "histogram",
             "inference",
             "live",
             "model",

@@ -247,7 +247,10 @@ mod tests {
         let data = json!({"resultType": "matrix", "result": [{"metric": {"__name__": "h"},
             "values": [[0, "7"]], "histograms": [[30, {"count": "3", "sum": "1"}], [60, {"count": "9", "sum": "1"}]]}]});
         let text = text(&data, Some((range, false)));
-        assert!(text.contains("count of h") && text.lines().any(|line| line.starts_with("h ")), "{text}");
+        assert!(
+            text.contains("count of h") && text.lines().any(|line| line.trim_start().starts_with("h ")),
+            "{text}"
+        );
     }
 
     #[test]
