@@ -59,17 +59,19 @@ impl Inner {
     fn apply(&self, batch: &mut Batch, committed: &mut Committed) {
         let (cut, window) = (self.cut(), self.options.out_of_order_window_ms > 0);
         let mut newest = i64::MIN;
-        let entries = std::mem::take(&mut batch.entries);
-        for entries in entries.chunk_by(|a, b| Arc::ptr_eq(&a.series, &b.series)) {
-            let mut state = entries[0].series.lock();
+        let mut entries = std::mem::take(&mut batch.entries);
+        for entries in entries.chunk_by_mut(|a, b| Arc::ptr_eq(&a.series, &b.series)) {
+            let series = Arc::clone(&entries[0].series);
+            let mut state = series.lock();
             state.logged = true;
             for entry in entries {
                 state.pending -= 1;
                 newest = newest.max(entry.timestamp);
+                let value = std::mem::replace(&mut entry.value, Value::Float(0.0));
                 let inserted = if entry.behind {
-                    state.insert_behind(entry.timestamp, entry.value.clone())
+                    state.insert_behind(entry.timestamp, value)
                 } else {
-                    state.insert(entry.timestamp, entry.value.clone(), window, cut)
+                    state.insert(entry.timestamp, value, window, cut)
                 };
                 if inserted {
                     committed.samples += 1;
