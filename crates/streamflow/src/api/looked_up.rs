@@ -27,7 +27,12 @@ pub enum Origin {
     /// The snapshot, in the place of a feature store.
     Instead,
     /// A feature store.
-    Store(Arc<Found>),
+    Store {
+        /// What it knows.
+        found: Arc<Found>,
+        /// Every feature has to come from it; else those that it is not asked for come from the snapshot.
+        whole: bool,
+    },
 }
 
 impl Origin {
@@ -36,18 +41,18 @@ impl Origin {
         match self {
             Self::Snapshot => None,
             Self::Instead => Some("snapshot"),
-            Self::Store(_) => Some("feast"),
+            Self::Store { .. } => Some("feast"),
         }
     }
 
     /// Whether a feature store knows nothing of the entity, and nothing is to be taken in its place.
     pub fn is_nothing(&self) -> bool {
-        matches!(self, Self::Store(found) if found.known == Known::Nothing)
+        matches!(self, Self::Store { found, .. } if found.known == Known::Nothing)
     }
 
     /// When the newest feature was true, in RFC 3339.
     pub fn at(&self) -> Option<String> {
-        let Self::Store(found) = self else { return None };
+        let Self::Store { found, .. } = self else { return None };
         let at = jiff::Timestamp::from_millisecond(found.newest_ms?).ok()?;
         Some(at.to_string())
     }
@@ -56,9 +61,14 @@ impl Origin {
     /// knows.
     ///
     /// # Errors
-    /// 503: a value of another type than the model learned from.
-    pub fn in_place<'a>(&'a self, serving: &'a Serving) -> Result<InPlace<'a>, ApiError> {
-        let Self::Store(found) = self else { return Ok(InPlace::new()) };
+    /// 503: a value of another type than the model learned from; a feature that neither the store gives nor the request
+    /// sends, where all are asked of the store.
+    pub fn in_place<'a>(
+        &'a self,
+        serving: &'a Serving,
+        is_sent: impl Fn(usize) -> bool,
+    ) -> Result<InPlace<'a>, ApiError> {
+        let Self::Store { found, whole } = self else { return Ok(InPlace::new()) };
         if self.is_nothing() {
             return Ok(InPlace::new());
         }
@@ -69,6 +79,17 @@ impl Origin {
         }
         values.sort_unstable_by_key(|(place, _)| *place);
         values.dedup_by_key(|(place, _)| *place);
+        let names = serving.features.names().iter().enumerate();
+        let is_given =
+            |place: &usize| values.binary_search_by_key(place, |(of, _)| *of).is_ok() || is_sent(*place);
+        let lacking: Vec<&str> =
+            names.filter(|(place, _)| !is_given(place)).map(|(_, name)| name.as_str()).collect();
+        if *whole && !lacking.is_empty() {
+            return Err(ApiError::FeatureStore(format!(
+                "the feature service does not give {}; add what it lacks, or name in features.references what is to come from the feature store",
+                lacking.join(", ")
+            )));
+        }
         Ok(values)
     }
 }
@@ -177,17 +198,18 @@ fn settled(
             return Ok((0..entities).map(|_| instead()).collect());
         }
     };
+    let whole = settings.service.is_some();
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let origin = |found: Arc<Found>| {
         if found.known == Known::Nothing && settings.on_unknown == Instead::Snapshot {
             return Ok(instead());
         }
         let Some(age) = age_if_late(&found, settings.late_seconds, now_ms) else {
-            return Ok(Origin::Store(found));
+            return Ok(Origin::Store { found, whole });
         };
         counts.late.inc();
         match settings.on_late {
-            OnLate::Use => Ok(Origin::Store(found)),
+            OnLate::Use => Ok(Origin::Store { found, whole }),
             OnLate::Snapshot => Ok(instead()),
             OnLate::Refuse => Err(ApiError::FeatureStore(format!(
                 "the newest feature of the entity is {age} s old; features.late_seconds allows {}",

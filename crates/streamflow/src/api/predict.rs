@@ -408,7 +408,9 @@ fn result<'a>(
         }
     };
     let names_sent = sent.iter().map(|(place, _)| serving.features.names()[*place].as_str()).collect();
-    let in_place = looked_up::over(sent, origin.in_place(serving)?);
+    let is_sent = |place: usize| sent.binary_search_by_key(&place, |(of, _)| *of).is_ok();
+    let in_place = origin.in_place(serving, is_sent)?;
+    let in_place = looked_up::over(sent, in_place);
     let row = if origin.is_nothing() { None } else { serving.features.find(&entity) };
     let has_all = !in_place.is_empty() && in_place.len() == serving.features.names().len();
     if row.is_none() && !has_all {

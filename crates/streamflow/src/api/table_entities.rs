@@ -105,7 +105,7 @@ impl<'s> Lookup<'s> {
         origin: &'b Origin,
     ) -> Result<Vec<FeatureValue<'b>>, ApiError> {
         let features = &self.serving.features;
-        let in_place = origin.in_place(self.serving)?;
+        let in_place = origin.in_place(self.serving, |place| self.places[place].is_some())?;
         let at = if origin.is_nothing() { None } else { features.find(entity) };
         let is_given = |place: usize| {
             self.places[place].is_some() || in_place.binary_search_by_key(&place, |(of, _)| *of).is_ok()

@@ -29,6 +29,8 @@ pub struct Feast {
     columns: Vec<String>,
     /// `features` or `feature_service`, and its value.
     wanted: (&'static str, Json),
+    /// The names of the features that are asked for one by one.
+    references: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +59,9 @@ impl Feast {
             Some(service) => ("feature_service", json!(service)),
             None => ("features", json!(config.references)),
         };
-        Self { receiver, columns: key.columns().to_vec(), wanted }
+        let name = |reference: &String| reference.split_once(':').map(|(_, name)| name.to_owned());
+        let references = config.references.iter().filter_map(name).collect();
+        Self { receiver, columns: key.columns().to_vec(), wanted, references }
     }
 
     pub fn shown_url(&self) -> String {
@@ -69,6 +73,7 @@ impl Feast {
         let body = self.post(self.body(names)).await?;
         let answer = self.read(&body)?;
         self.check(&answer, names.len())?;
+        self.check_content(&answer, names)?;
         let features: Vec<(Arc<str>, &Column)> = answer
             .metadata
             .feature_names
@@ -152,17 +157,59 @@ impl Feast {
         }
     }
 
+    /// # Errors
+    /// Rows of other entities than those that were asked for, or in another order; a feature that was asked for by name
+    /// and did not come.
+    fn check_content(&self, answer: &Answer, names: &[Name]) -> Result<(), Failure> {
+        let given = &answer.metadata.feature_names;
+        for (name, column) in given.iter().zip(&answer.results) {
+            let Some(place) = self.columns.iter().position(|key| key == name) else { continue };
+            let is_it = |(value, asked): (&Json, &Name)| match &asked[place] {
+                KeyPart::Text(text) => value.as_str() == Some(text),
+                KeyPart::Integer(number) => value.as_i64() == Some(*number),
+            };
+            if let Some(row) = column.values.iter().zip(names).position(|pair| !is_it(pair)) {
+                return Err(self.unreadable(format!(
+                    "{name}: expected the entities that were asked for in their order, got another one in place {row}"
+                )));
+            }
+        }
+        match self.references.iter().find(|name| !given.contains(name)) {
+            None => Ok(()),
+            Some(lacking) => Err(self.unreadable(format!(
+                "expected the feature {lacking}, which is in features.references, got {}",
+                given.join(", ")
+            ))),
+        }
+    }
+
+    /// A time in milliseconds since 1970.
+    fn time(&self, name: &str, text: &str) -> Result<i64, Failure> {
+        let expected = || format!("{name}: expected a time such as 2024-01-31T00:00:00Z, got {text:?}");
+        let time = text.parse::<jiff::Timestamp>().map_err(|_| self.unreadable(expected()))?;
+        Ok(time.as_millisecond())
+    }
+
     fn found(&self, features: &[(Arc<str>, &Column)], row: usize) -> Result<Found, Failure> {
         let mut found = Found { known: Known::Nothing, values: Vec::new(), newest_ms: None };
         for (name, column) in features {
-            let value = value_of(&column.values[row])
+            let mut value = value_of(&column.values[row])
                 .map_err(|expected| self.unreadable(format!("{name}: expected {expected}")))?;
-            let is_there = column.statuses.get(row).is_none_or(|status| status != "NOT_FOUND");
-            if value != Value::Missing || is_there {
-                found.known = Known::Something;
-                let at =
-                    column.event_timestamps.get(row).and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                found.newest_ms = found.newest_ms.max(at.map(jiff::Timestamp::as_millisecond));
+            match column.statuses.get(row).map_or("PRESENT", String::as_str) {
+                "PRESENT" | "NULL_VALUE" => {
+                    found.known = Known::Something;
+                    let at =
+                        column.event_timestamps.get(row).map(|text| self.time(name, text)).transpose()?;
+                    found.newest_ms = found.newest_ms.max(at);
+                }
+                // What the server says it has not, or has too old, is missing whatever stands there.
+                "OUTSIDE_MAX_AGE" => (found.known, value) = (Known::Something, Value::Missing),
+                "NOT_FOUND" => value = Value::Missing,
+                other => {
+                    return Err(self.unreadable(format!(
+                        "{name}: expected the status PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE, got {other:?}"
+                    )));
+                }
             }
             found.values.push((name.clone(), value));
         }

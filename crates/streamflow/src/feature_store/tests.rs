@@ -40,6 +40,21 @@ async fn answer(State(server): State<Server>, body: String) -> Response {
         }
         _ => {}
     }
+    if let Some(fault @ ("others" | "status" | "time" | "outside")) = server.fault.filter(|_| number > 0) {
+        let status = match fault {
+            "status" => "BANANA",
+            "outside" => "OUTSIDE_MAX_AGE",
+            _ => "PRESENT",
+        };
+        let time = if fault == "time" { "yesterday" } else { "2024-01-31T00:00:00Z" };
+        let all = |value: Json| users.iter().map(|_| value.clone()).collect::<Vec<_>>();
+        let keys = if fault == "others" { all(json!("somebody")) } else { users.clone() };
+        return axum::Json(json!({
+            "metadata": {"feature_names": ["user_id", "tenure"]},
+            "results": [{"values": keys}, {"values": all(json!(1)), "statuses": all(json!(status)), "event_timestamps": all(json!(time))}],
+        }))
+        .into_response();
+    }
     let known = |user: &&Json| user.as_str().is_some_and(|name| name.starts_with('u'));
     let column = |value: Json| {
         json!({
@@ -57,11 +72,15 @@ async fn answer(State(server): State<Server>, body: String) -> Response {
 }
 
 async fn store(server: &Server, settings: &str) -> FeatureStore {
+    store_of(server, &format!("service = \"s\"\n{settings}")).await
+}
+
+async fn store_of(server: &Server, settings: &str) -> FeatureStore {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/feast/get-online-features", post(answer)).with_state(server.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let text = format!("source = \"feast\"\nurl = \"http://{address}/feast/\"\nservice = \"s\"\n{settings}");
+    let text = format!("source = \"feast\"\nurl = \"http://{address}/feast/\"\n{settings}");
     let config: FeaturesConfig = toml::from_str(&text).unwrap();
     FeatureStore::of(&config, Path::new(""), &EntityKey::new("user_id")).unwrap().unwrap()
 }
@@ -100,6 +119,12 @@ async fn every_fault_has_its_name() {
         ("text", "answered what is not an answer: expected value at line 1 column 1"),
         ("short", "expected a column for each of 2 names, got 1"),
         ("list", "fee: expected a number, a text, true, false or null, got a list"),
+        (
+            "others",
+            "user_id: expected the entities that were asked for in their order, got another one in place 0",
+        ),
+        ("status", "expected the status PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE, got \"BANANA\""),
+        ("time", "tenure: expected a time such as 2024-01-31T00:00:00Z, got \"yesterday\""),
     ] {
         let store = store(&Server { fault: Some(fault), ..Server::default() }, "timeout_ms = 100").await;
         assert!(store.look_up(&names(&["u1"])).await.is_ok());
@@ -150,4 +175,24 @@ async fn what_is_stale_answers_while_it_is_asked_for_again_also_from_a_store_tha
         let found = store.look_up(&names(&["u1"])).await.unwrap();
         assert_eq!(tenure(&found[0]), Some(&Value::Number(0.0)));
     }
+}
+
+#[tokio::test]
+async fn what_is_too_old_by_the_store_is_missing() {
+    let server = Server { fault: Some("outside"), ..Server::default() };
+    let store = store(&server, "").await;
+    store.look_up(&names(&["u1"])).await.unwrap();
+    let found = store.look_up(&names(&["u1"])).await.unwrap();
+    assert_eq!((found[0].known, tenure(&found[0])), (Known::Something, Some(&Value::Missing)));
+}
+
+#[tokio::test]
+async fn a_feature_that_is_asked_for_by_name_has_to_come() {
+    let text = "references = [\"v:tenure\", \"v:age\"]";
+    let store = store_of(&Server::default(), text).await;
+    let error = store.look_up(&names(&["u1"])).await.unwrap_err().to_string();
+    assert!(
+        error.contains("expected the feature age, which is in features.references, got user_id, tenure, fee"),
+        "{error}"
+    );
 }
