@@ -1,5 +1,7 @@
 //! The identity of a series: sorted name/value pairs in one shared allocation.
 
+pub(crate) mod order;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;

@@ -47,6 +47,7 @@ pub mod fuzzing;
 mod head;
 mod intervals;
 mod labels;
+mod listing;
 mod log;
 mod maintain;
 mod matcher;

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::labels::Labels;
+use crate::labels::order::sorted;
 use crate::matcher::Matcher;
 use crate::postings::{candidates, meets, union};
 use crate::series::Series;
@@ -74,13 +75,32 @@ impl Head {
         self.read().by_id.get(&id).map(touch)
     }
 
-    /// The series with samples from `min` to `max` that meet all matchers, in no order.
-    pub(crate) fn matching(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Arc<MemSeries>> {
+    /// Shows `visit` the labels of the series that meet all matchers and have samples from `min` to `max`, some of them
+    /// not before what `kept` says of the series; in no order.
+    pub(crate) fn visit(
+        &self,
+        matchers: &[Matcher],
+        (min, max): (i64, i64),
+        kept: impl Fn(&Labels) -> i64,
+        mut visit: impl FnMut(&Labels),
+    ) {
         let table = self.read();
         let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
-        let series =
-            ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
-        series.filter(|series| series.lock().overlaps(min, max)).cloned().collect()
+        let series = ids.iter().filter_map(|id| table.by_id.get(id));
+        for series in series.filter(|series| meets(&series.labels, &filters)) {
+            let kept = kept(&series.labels);
+            let state = series.lock();
+            if state.overlaps(min, max) && (kept <= min || state.overlaps(kept, max)) {
+                drop(state);
+                visit(&series.labels);
+            }
+        }
+    }
+
+    /// Tells whether any series has a sample from `min` to `max`: mostly the first has.
+    pub(crate) fn overlaps(&self, min: i64, max: i64) -> bool {
+        let overlaps = |(oldest, newest): (i64, i64)| oldest <= max && newest >= min;
+        self.read().by_labels.iter().any(|series| series.lock().range().is_some_and(overlaps))
     }
 
     /// The series that meet all matchers, with or without samples, in no order.
@@ -91,13 +111,13 @@ impl Head {
         series.filter(|series| meets(&series.labels, &filters)).cloned().collect()
     }
 
-    /// As [`Head::matching`] with their chunks, sorted by labels.
+    /// The series with samples from `min` to `max` that meet all matchers, with their chunks, sorted by labels.
     pub(crate) fn select(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Series> {
         let table = self.read();
         let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
         let series =
             ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
-        let mut selected: Vec<Series> = series
+        let selected: Vec<Series> = series
             .map(|series| (series.lock().parts(min, max), series))
             .filter(|(parts, _)| !parts.is_empty())
             .map(|(parts, series)| Series {
@@ -108,8 +128,7 @@ impl Head {
             })
             .collect();
         drop(table);
-        selected.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        selected
+        sorted(selected, |series| &series.labels)
     }
 
     /// All series, in no order.
