@@ -121,7 +121,7 @@ pub(super) fn note_kind(window: &NativeWindow, histograms: &[&Arc<Histogram>], k
     let is_gauge = |histogram: &&Arc<Histogram>| histogram.reset == ResetHint::Gauge;
     let metric = window.metric.to_owned();
     match kind {
-        MetricKind::Counter if histograms.iter().any(|histogram| is_gauge(&histogram)) => {
+        MetricKind::Counter if histograms.iter().any(&is_gauge) => {
             window.remark(Annotation::NotCounter(metric));
         }
         MetricKind::Gauge if ![histograms.first(), histograms.last()].into_iter().flatten().all(is_gauge) => {
