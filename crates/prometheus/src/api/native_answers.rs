@@ -438,7 +438,7 @@ impl Drop for Prometheus {
     }
 }
 
-fn start(program: &Path, dir: &Path) -> (Prometheus, String) {
+async fn start(program: &Path, dir: &Path) -> (Prometheus, String) {
     std::fs::write(dir.join("prometheus.yml"), "global: {evaluation_interval: 1m}\n").unwrap();
     let log = std::fs::File::create(dir.join("log")).unwrap();
     let process = Command::new(program)
@@ -467,7 +467,7 @@ fn start(program: &Path, dir: &Path) -> (Prometheus, String) {
             return (prometheus, address);
         }
         assert!(started.elapsed() < Duration::from_secs(60), "{log}");
-        std::thread::sleep(Duration::from_millis(50));
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -479,7 +479,7 @@ async fn golden_answers_are_written_where_that_is_asked_for() {
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let dir = tempfile::tempdir().unwrap();
-    let (_prometheus, url) = start(Path::new(&program), dir.path());
+    let (_prometheus, url) = start(Path::new(&program), dir.path()).await;
     let client = reqwest::Client::new();
     for at in 0..SAMPLES {
         let answer = client
