@@ -2,9 +2,12 @@
 //!
 //! Source: Prometheus's `prompb/remote.proto`, and `storage/remote` for the frames of a stream.
 
+mod bits;
+mod histograms;
 mod xor;
 
 use prost::Message;
+use streamflow_histogram::Histogram;
 
 use crate::error::Error;
 use crate::remote_write::{Label, Limits, Sample, TimeSeries, compressed, unpacked};
@@ -17,6 +20,8 @@ pub const STREAMED_XOR_CHUNKS: i32 = 1;
 pub const CHUNK_SAMPLES: usize = 120;
 /// `Chunk.Encoding.XOR`
 const XOR: i32 = 1;
+/// `Chunk.Encoding.FLOAT_HISTOGRAM`
+const FLOAT_HISTOGRAM: i32 = 3;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
@@ -104,7 +109,7 @@ pub struct Chunk {
     /// Milliseconds since 1970 of the last sample.
     #[prost(int64, tag = "2")]
     pub max_time_ms: i64,
-    /// 1 is XOR.
+    /// 1 is XOR, of numbers; 3 is of native histograms.
     #[prost(int32, tag = "3")]
     pub kind: i32,
     /// The samples.
@@ -113,7 +118,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// A chunk of some samples, at least one and at most [`CHUNK_SAMPLES`], in the order of time.
+    /// A chunk of some numbers, at least one and at most [`CHUNK_SAMPLES`], in the order of time.
     ///
     /// # Panics
     /// Without a sample.
@@ -121,6 +126,13 @@ impl Chunk {
     pub fn of(samples: &[(i64, f64)]) -> Self {
         let (first, last) = samples.first().zip(samples.last()).expect("a chunk has a sample");
         Self { min_time_ms: first.0, max_time_ms: last.0, kind: XOR, data: xor::encode(samples) }
+    }
+
+    /// A chunk of one native histogram at a time in milliseconds since 1970.
+    #[must_use]
+    pub fn of_histogram(timestamp_ms: i64, histogram: &Histogram) -> Self {
+        let data = histograms::encode(timestamp_ms, histogram);
+        Self { min_time_ms: timestamp_ms, max_time_ms: timestamp_ms, kind: FLOAT_HISTOGRAM, data }
     }
 }
 

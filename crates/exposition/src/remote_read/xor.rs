@@ -3,10 +3,12 @@
 //! Source: `tsdb/docs/format/chunks.md` of Prometheus; the compression is that of Gorilla (Pelkonen and others, 2015,
 //! doi:10.14778/2824032.2824078).
 
+use super::bits::{Bits, fits};
+
 /// The chunk: how many samples in two bytes, then their bits.
 pub fn encode(samples: &[(i64, f64)]) -> Vec<u8> {
     let count = u16::try_from(samples.len()).expect("a chunk has at most 120 samples");
-    let mut bits = Bits { bytes: count.to_be_bytes().to_vec(), free: 0 };
+    let mut bits = Bits::after(count.to_be_bytes().to_vec());
     let (mut time, mut delta, mut value) = (0_i64, 0_u64, Value { bits: 0, window: None });
     for (place, (at, number)) in samples.iter().enumerate() {
         let at_delta = at.wrapping_sub(time).cast_unsigned();
@@ -27,7 +29,7 @@ pub fn encode(samples: &[(i64, f64)]) -> Vec<u8> {
         }
         (time, delta) = (*at, at_delta);
     }
-    bits.bytes
+    bits.into_bytes()
 }
 
 fn zigzag(value: i64) -> u64 {
@@ -36,12 +38,11 @@ fn zigzag(value: i64) -> u64 {
 
 /// The change of the difference between two times, in as few bits as it needs.
 fn push_change(change: i64, bits: &mut Bits) {
-    let fits = |width: u32| (-((1_i64 << (width - 1)) - 1)..=1_i64 << (width - 1)).contains(&change);
     let (mark, mark_width, width) = match change {
         0 => (0b0, 1, 0),
-        _ if fits(14) => (0b10, 2, 14),
-        _ if fits(17) => (0b110, 3, 17),
-        _ if fits(20) => (0b1110, 4, 20),
+        _ if fits(change, 14) => (0b10, 2, 14),
+        _ if fits(change, 17) => (0b110, 3, 17),
+        _ if fits(change, 20) => (0b1110, 4, 20),
         _ => (0b1111, 4, 64),
     };
     bits.push(mark, mark_width);
@@ -80,40 +81,6 @@ impl Value {
     }
 }
 
-/// Bits from the highest of each byte down.
-struct Bits {
-    bytes: Vec<u8>,
-    /// How many bits of the last byte are not used.
-    free: u32,
-}
-
-impl Bits {
-    /// The lowest `width` bits of a value, the highest of them first.
-    fn push(&mut self, value: u64, width: u32) {
-        for place in (0..width).rev() {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            self.free -= 1;
-            if value >> place & 1 == 1
-                && let Some(last) = self.bytes.last_mut()
-            {
-                *last |= 1 << self.free;
-            }
-        }
-    }
-
-    /// Seven bits a byte, the lowest first; here a byte need not begin where one does.
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.push(value & 0x7f | 0x80, 8);
-            value >>= 7;
-        }
-        self.push(value, 8);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,11 +112,12 @@ mod tests {
             (65_537, vec![0b1110_0001, 0, 1]),
             (524_289, vec![0xf0, 0, 0, 0, 0, 0, 0x80, 0, 0x10]),
         ] {
-            let mut bits = Bits { bytes: Vec::new(), free: 0 };
+            let mut bits = Bits::after(Vec::new());
             push_change(change, &mut bits);
             // Bits beyond those that are used are none.
-            bits.bytes.resize(expected.len().max(bits.bytes.len()), 0);
-            assert_eq!(bits.bytes, expected, "{change}");
+            let mut found = bits.into_bytes();
+            found.resize(expected.len().max(found.len()), 0);
+            assert_eq!(found, expected, "{change}");
         }
     }
 }

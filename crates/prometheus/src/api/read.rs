@@ -4,6 +4,7 @@
 //! whole, as many as a query may hold.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -15,8 +16,9 @@ use streamflow_exposition::remote_read::{
     CHUNK_SAMPLES, Chunk, ChunkedReadResponse, ChunkedSeries, LabelMatcher, QueryResult, ReadRequest,
     ReadResponse, SAMPLES, STREAMED_XOR_CHUNKS, decode, encode, frame, sample,
 };
-use streamflow_exposition::remote_write::{Label, TimeSeries};
-use streamflow_tsdb::{Labels, MatchOp, Matcher, Samples, Series};
+use streamflow_exposition::remote_write::{Label, NativeHistogram, TimeSeries};
+use streamflow_histogram::Histogram;
+use streamflow_tsdb::{Labels, MatchOp, Matcher, Samples, Series, Value};
 use tokio::sync::mpsc;
 
 use super::error::{self, ApiError, ErrorKind};
@@ -116,6 +118,23 @@ fn checked(budget: &Budget) -> Result<(), ApiError> {
     }
 }
 
+/// Samples, and the buckets of those that are histograms.
+fn weight(samples: &Samples) -> usize {
+    let of = |histogram: &Arc<Histogram>| histogram.positive.counts.len() + histogram.negative.counts.len();
+    samples.len() + samples.histograms.iter().map(of).sum::<usize>()
+}
+
+fn whole_series(labels: Vec<Label>, samples: &Samples) -> TimeSeries {
+    let mut series = TimeSeries { labels, ..TimeSeries::default() };
+    for (timestamp, value) in samples.values() {
+        match value {
+            Value::Float(value) => series.samples.push(sample((timestamp, value))),
+            Value::Histogram(one) => series.histograms.push(NativeHistogram::of(&one, timestamp)),
+        }
+    }
+    series
+}
+
 async fn samples(server: Handle, selections: Vec<Selection>, external: Labels) -> Response {
     let worker = server.clone();
     let limit = server.0.settings.query_max_samples;
@@ -126,17 +145,14 @@ async fn samples(server: Handle, selections: Vec<Selection>, external: Labels) -
             for series in worker.0.db.select(&selection.matchers, selection.min_ms, selection.max_ms)? {
                 checked(budget)?;
                 series.read(&mut buffer)?;
-                found += buffer.len();
+                found += weight(&buffer);
                 if found > limit {
-                    let reason =
-                        format!("the read has more than {limit} samples; ask for fewer, or for a stream");
+                    let reason = format!(
+                        "the read has more than {limit} samples and buckets; ask for fewer, or for a stream"
+                    );
                     return Err(ApiError::bad_data(reason));
                 }
-                result.timeseries.push(TimeSeries {
-                    labels: labels(series.labels(), &external),
-                    samples: buffer.iter().map(sample).collect(),
-                    ..TimeSeries::default()
-                });
+                result.timeseries.push(whole_series(labels(series.labels(), &external), &buffer));
             }
             response.results.push(result);
         }
@@ -194,11 +210,9 @@ fn stream_series(
     let mut samples = Samples::default();
     series.read(&mut samples)?;
     let labels = labels(series.labels(), external);
-    let samples: Vec<(i64, f64)> = samples.iter().collect();
     let (mut chunks, mut bytes) = (Vec::new(), 0);
-    let mut rest = samples.chunks(CHUNK_SAMPLES).peekable();
-    while let Some(of_chunk) = rest.next() {
-        let chunk = Chunk::of(of_chunk);
+    let mut rest = chunks_of(&samples).peekable();
+    while let Some(chunk) = rest.next() {
         bytes += chunk.data.len();
         chunks.push(chunk);
         if bytes >= FRAME_BYTES || rest.peek().is_none() {
@@ -211,6 +225,23 @@ fn stream_series(
         }
     }
     Ok(())
+}
+
+/// Numbers that follow each other share chunks; a histogram has its own.
+fn chunks_of(samples: &Samples) -> impl Iterator<Item = Chunk> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let (&timestamp, &first) = samples.timestamps.get(start).zip(samples.values.get(start))?;
+        if let Some(histogram) = samples.histogram(first) {
+            start += 1;
+            return Some(Chunk::of_histogram(timestamp, histogram));
+        }
+        let rest = samples.iter().skip(start).take(CHUNK_SAMPLES);
+        let numbers: Vec<(i64, f64)> =
+            rest.take_while(|(_, value)| samples.histogram(*value).is_none()).collect();
+        start += numbers.len();
+        Some(Chunk::of(&numbers))
+    })
 }
 
 /// A body of frames as they come.

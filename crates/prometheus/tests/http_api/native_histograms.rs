@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use streamflow_exposition::remote_write::{NativeHistogram, Sample, v2};
-use streamflow_histogram::{Buckets, Histogram};
+use streamflow_histogram::{Buckets, CUSTOM_BOUNDS, Histogram, ResetHint};
 
 use crate::http::send;
+use crate::remote_read;
 use crate::remote_write_2::{post, written};
 use crate::servers::{Ours, Prometheus, WAIT_MAX};
 
@@ -137,4 +138,70 @@ fn histograms_of_remote_write_are_taken_and_counted() {
     for line in ["{reason=\"invalid_histogram\"} 1", "{reason=\"labels\"} 1"] {
         assert!(metrics.contains(line), "{line}");
     }
+}
+
+/// Histograms of several layouts among numbers: a real Prometheus that reads them from ours says what ours says.
+#[test]
+fn histograms_are_read_as_samples_and_as_chunks() {
+    let server = Ours::start(&[], "", "");
+    let start_ms = jiff::Timestamp::now().as_millisecond() - 60_000;
+    let exponential = Histogram {
+        schema: 3,
+        zero_threshold: 0.001,
+        zero_count: 1.0,
+        count: 7.0,
+        sum: -4.5,
+        positive: Buckets { indices: vec![-70, 0, 1, 300], counts: vec![1.0, 2.0, 1.0, 1.0] },
+        negative: Buckets { indices: vec![5], counts: vec![1.0] },
+        ..Histogram::default()
+    };
+    let gauge = Histogram { reset: ResetHint::Gauge, count: 6.5, sum: f64::INFINITY, ..exponential.clone() };
+    let custom = Histogram {
+        schema: CUSTOM_BOUNDS,
+        count: 3.0,
+        sum: 2.0,
+        positive: Buckets { indices: vec![0, 2], counts: vec![1.0, 2.0] },
+        custom_bounds: vec![-0.5, 1e9],
+        ..Histogram::default()
+    };
+    let mut coarse = Histogram { schema: -4, zero_threshold: 0.25, ..exponential.clone() };
+    coarse.positive.indices = vec![1, 2, 3, 5];
+    // Fewer observations than before: that is a reset.
+    let empty = Histogram { reset: ResetHint::Reset, ..Histogram::default() };
+    let of = |(at, one): (i64, &Histogram)| NativeHistogram::of(one, start_ms + at * 1000);
+    let all = [exponential, gauge, custom, coarse, empty];
+    let histograms: Vec<NativeHistogram> = (0..).zip(&all).map(|(at, one)| of((2 * at, one))).collect();
+    let samples = [1, 3, 9, 10, 11].map(|at| Sample { value: at as f64, timestamp: start_ms + at * 1000 });
+    let symbols = ["", "__name__", "mixed"].map(str::to_owned).to_vec();
+    let write = |one: v2::Series| {
+        let series = v2::Series { labels_refs: vec![1, 2], ..one };
+        let request = v2::Request { symbols: symbols.clone(), timeseries: vec![series] };
+        let response = post(server.address, &request);
+        assert_eq!(response.status, 204, "{}", response.text());
+    };
+    for at_ms in (start_ms..).step_by(1000).take(12) {
+        let histograms = histograms.iter().filter(|one| one.timestamp == at_ms).cloned().collect();
+        let samples = samples.iter().filter(|one| one.timestamp == at_ms).cloned().collect();
+        write(v2::Series { histograms, samples, ..v2::Series::default() });
+    }
+
+    let query = remote_read::query(&[(0, "__name__", "mixed")], i64::MAX);
+    let whole = remote_read::whole(server.address, vec![query.clone()]);
+    assert_eq!(
+        (&whole[0].timeseries[0].samples[..], &whole[0].timeseries[0].histograms),
+        (&samples[..], &histograms)
+    );
+    let kinds: Vec<(i32, i64)> = remote_read::streamed(server.address, vec![query])
+        .iter()
+        .flat_map(|frame| &frame.chunked_series[0].chunks)
+        .map(|chunk| (chunk.kind, (chunk.max_time_ms - start_ms) / 1000))
+        .collect();
+    assert_eq!(kinds, [(3, 0), (1, 1), (3, 2), (1, 3), (3, 4), (3, 6), (3, 8), (1, 11)]);
+
+    let read =
+        format!("remote_read: [{{url: 'http://{}/api/v1/read', read_recent: true}}]\n", server.address);
+    let Some(theirs) = Prometheus::start_3(&read, "no histogram was read from here") else { return };
+    let found = ask(server.address, "mixed[5m]");
+    assert_eq!(found[0]["histograms"].as_array().unwrap().len(), 5, "{found}");
+    assert_eq!(found, ask(theirs.address, "mixed[5m]"));
 }

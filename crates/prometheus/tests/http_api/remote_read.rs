@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use prost::Message as _;
 use streamflow_exposition::remote_read::{
-    ChunkedReadResponse, LabelMatcher, Query, ReadRequest, ReadResponse, SAMPLES, STREAMED_XOR_CHUNKS,
+    ChunkedReadResponse, LabelMatcher, Query, QueryResult, ReadRequest, ReadResponse, SAMPLES,
+    STREAMED_XOR_CHUNKS,
 };
 
 use crate::fixture;
@@ -18,7 +19,27 @@ fn post(address: SocketAddr, request: &ReadRequest) -> Response {
     send(address, "POST /api/v1/read", &[], &body)
 }
 
-fn query(matchers: &[(i32, &str, &str)], end_ms: i64) -> Query {
+/// The results of queries, as samples.
+pub fn whole(address: SocketAddr, queries: Vec<Query>) -> Vec<QueryResult> {
+    let answer = post(address, &ReadRequest { queries, accepted_response_types: vec![7, SAMPLES] });
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("snappy")));
+    let body = snap::raw::Decoder::new().decompress_vec(&answer.body).unwrap();
+    ReadResponse::decode(&*body).unwrap().results
+}
+
+/// The frames that answer queries.
+pub fn streamed(address: SocketAddr, queries: Vec<Query>) -> Vec<ChunkedReadResponse> {
+    let accepted_response_types = vec![STREAMED_XOR_CHUNKS, SAMPLES];
+    let answer = post(address, &ReadRequest { queries, accepted_response_types });
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("content-type").unwrap(),
+        "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
+    );
+    frames(&answer.body)
+}
+
+pub fn query(matchers: &[(i32, &str, &str)], end_ms: i64) -> Query {
     let matcher = |&(kind, name, value): &(i32, &str, &str)| LabelMatcher {
         kind,
         name: name.to_owned(),
@@ -51,13 +72,7 @@ fn series_are_read_as_samples_and_as_chunks() {
         query(&[(2, "__name__", "up|nothing"), (3, "instance", "b.*"), (1, "job", "x")], i64::MAX),
         query(&[(0, "__name__", "temperature"), (0, "site", "there")], i64::MAX),
     ];
-    let answer = post(
-        server.address,
-        &ReadRequest { queries: queries.clone(), accepted_response_types: vec![7, SAMPLES] },
-    );
-    assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("snappy")));
-    let body = snap::raw::Decoder::new().decompress_vec(&answer.body).unwrap();
-    let results = ReadResponse::decode(&*body).unwrap().results;
+    let results = whole(server.address, queries.clone());
     let labels = |labels: &[streamflow_exposition::remote_write::Label]| -> String {
         let pairs: Vec<String> =
             labels.iter().map(|label| format!("{}={}", label.name, label.value)).collect();
@@ -78,16 +93,7 @@ fn series_are_read_as_samples_and_as_chunks() {
         (START_MS + 30_000, 21.5)
     );
 
-    let answer = post(
-        server.address,
-        &ReadRequest { queries, accepted_response_types: vec![STREAMED_XOR_CHUNKS, SAMPLES] },
-    );
-    assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.header("content-type").unwrap(),
-        "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
-    );
-    let frames = frames(&answer.body);
+    let frames = streamed(server.address, queries);
     let told: Vec<_> =
         frames.iter().map(|frame| (frame.query_index, labels(&frame.chunked_series[0].labels))).collect();
     assert_eq!(told, [(0, expected[0][0].0.clone()), (1, expected[1][0].0.clone())]);
