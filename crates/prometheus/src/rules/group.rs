@@ -338,6 +338,7 @@ fn states_before(
         series.read(&mut samples)?;
         if let (Some(at_ms), Some(value)) = (samples.timestamps.last(), samples.values.last())
             && !is_stale(*value)
+            && samples.histogram(*value).is_none()
         {
             states.insert(series.labels().without(&[METRIC_NAME]), (*at_ms, *value));
         }
