@@ -1,7 +1,7 @@
 //! OTLP's metrics: an `ExportMetricsServiceRequest` in protobuf or JSON, told as series of Prometheus.
 //!
-//! [`decode`] reads a body, [`translate`] makes series of it by the rules of Prometheus 3.5. Exponential histograms and
-//! deltas become no series; [`Translated::refused`] counts them by reason.
+//! [`decode`] reads a body, [`translate`] makes series of it by the rules of Prometheus 3.5. Deltas become no
+//! series; [`Translated::refused`] counts them by reason.
 //!
 //! Source: `opentelemetry/proto/metrics/v1/metrics.proto` 1.7 and its JSON; names and labels as the page "Prometheus and
 //! OpenMetrics Compatibility" of OpenTelemetry and Prometheus's receiver have them.
@@ -9,6 +9,7 @@
 mod json;
 mod message;
 mod names;
+mod native;
 mod translate;
 mod value;
 
@@ -18,9 +19,9 @@ use crate::error::Error;
 use crate::remote_write::{Limits, count_messages, within};
 
 pub use message::{
-    AnyValue, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
-    HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Quantile, Request, Resource, ResourceMetrics,
-    Scope, ScopeMetrics, Sum, Summary, SummaryDataPoint,
+    AnyValue, Exemplar, ExponentialBuckets, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge,
+    Histogram, HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Quantile, Request, Resource,
+    ResourceMetrics, Scope, ScopeMetrics, Sum, Summary, SummaryDataPoint,
 };
 pub use names::Translation;
 pub use translate::{Refused, Settings, Translated, translate};

@@ -25,6 +25,7 @@ fn settings(of: &Value) -> Settings {
         promoted: texts.map(|text| text.as_str().unwrap().to_owned()).collect(),
         promote_all: of["promote_all"] == true,
         keep_identifying: of["keep_identifying"] == true,
+        custom_bounds: of["custom_bounds"] == true,
     }
 }
 
@@ -50,9 +51,10 @@ fn lines(series: &[TimeSeries]) -> Vec<String> {
             .map(|one| format!(" # {} {}@{}", set(&one.labels), number(one.value), one.timestamp))
             .collect();
         let labels = set(&labels);
-        series.samples.iter().map(move |sample| {
-            format!("{name}{labels} {}@{}{exemplars}", number(sample.value), sample.timestamp)
-        })
+        let numbers = series.samples.iter().map(|sample| (number(sample.value), sample.timestamp));
+        let histograms = series.histograms.iter().map(|one| (one.read().unwrap().to_script(), one.timestamp));
+        let samples: Vec<(String, i64)> = numbers.chain(histograms).collect();
+        samples.into_iter().map(move |(value, at)| format!("{name}{labels} {value}@{at}{exemplars}"))
     });
     lines.collect()
 }
@@ -81,6 +83,57 @@ fn requests_become_series() {
         let refused: Vec<String> =
             found.refused.iter().map(|one| format!("{} {}", one.reason, one.points)).collect();
         assert_eq!(Value::from(refused), case["refused"], "{name}");
+    }
+}
+
+#[test]
+fn buckets_become_coarser_and_have_an_end() {
+    let translated = |point: &str| {
+        let body = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"e","exponentialHistogram":
+                {{"aggregationTemporality":2,"dataPoints":[{point}]}}}}]}}]}}]}}"#
+        );
+        let request = decode(body.as_bytes(), Encoding::Json, &Limits::default()).unwrap();
+        translate(&request, &Settings::default(), &Limits::default()).unwrap()
+    };
+    // 4,096 buckets of the scale 20 are one of the scale 8, whatever its place.
+    for (scale, offset, counts, schema, indices) in [
+        (20, 4096, 4096, 8, vec![2]),
+        (20, -4097, 4098, 8, vec![-1, 0, 1]),
+        (9, -1, 2, 8, vec![0, 1]),
+        (8, -1, 2, 8, vec![0, 1]),
+        (-4, -1, 2, -4, vec![0, 1]),
+        (i32::MAX, -5, 9, 8, vec![0, 1]),
+    ] {
+        let list = vec!["1"; counts].join(",");
+        let found = translated(&format!(
+            r#"{{"count":{counts},"scale":{scale},"positive":{{"offset":{offset},"bucketCounts":[{list}]}}}}"#
+        ));
+        let histogram = found.series[0].histograms[0].read().unwrap();
+        assert_eq!((histogram.schema, &histogram.positive.indices), (schema, &indices), "{scale} {offset}");
+        assert_eq!(histogram.positive.counts.iter().sum::<f64>(), histogram.count);
+    }
+    let good = r#"{"count":1,"negative":{"bucketCounts":[1]}}"#;
+    for (point, reason) in [
+        (r#"{"scale":-5}"#, "the scale -5, expected -4 or more"),
+        (
+            r#"{"positive":{"offset":2147483647,"bucketCounts":[1]}}"#,
+            "a bucket with the number 2147483648, expected at most 2147483647",
+        ),
+    ] {
+        let found = translated(&format!("{point},{good},{point}"));
+        assert_eq!((found.series.len(), found.refused[0].points), (1, 2));
+        let message = format!("metric \"e\" has an exponential histogram with {reason}");
+        assert_eq!(found.refused[0].message, message);
+    }
+    // What no histogram is stays one for the receiver, which refuses it by name.
+    let many = vec!["1"; 20_000].join(",");
+    for (point, reason) in [
+        (format!(r#"{{"positive":{{"bucketCounts":[{many}]}}}}"#), "expected at most 16384"),
+        (r#"{"count":3,"zeroCount":1}"#.to_owned(), "a count of 3, expected the 1 of its buckets"),
+    ] {
+        let error = translated(&point).series[0].histograms[0].read().unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
     }
 }
 
@@ -149,7 +202,7 @@ fn limits_come_before_memory() {
     let settings = Settings { promote_all: true, ..Settings::default() };
     assert_eq!(translate(&request, &settings, &roomy).unwrap().series.len(), 100);
     let error = translate(&request, &settings, &Limits { named_bytes: 50_000, ..roomy }).unwrap_err();
-    assert!(error.to_string().starts_with("bytes of labels of the request are "), "{error}");
+    assert!(error.to_string().starts_with("bytes of labels and buckets of the request are "), "{error}");
     // From 1970 to 2262.
     let body = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name"},{"key":"a"}]},"scopeMetrics":[{"metrics":[
         {"gauge":{"dataPoints":[{"timeUnixNano":0},{"timeUnixNano":"9223372036854775807"}]}}]}]}]}"#;

@@ -252,7 +252,7 @@ const KEYS: &[Key] = &[
     key("promote_resource_attributes", Read, &[Otlp]),
     key("ignore_resource_attributes", Read, &[Otlp]),
     key("keep_identifying_resource_attributes", Read, &[Otlp]),
-    key("convert_histograms_to_nhcb", Unread, &[Otlp]),
+    key("convert_histograms_to_nhcb", Read, &[Otlp]),
 ];
 
 #[cfg(test)]

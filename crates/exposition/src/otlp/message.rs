@@ -110,7 +110,7 @@ pub struct Histogram {
     pub aggregation_temporality: i32,
 }
 
-/// A native histogram, of which the times are read alone.
+/// Counts in buckets whose bounds follow from a scale.
 #[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExponentialHistogram {
@@ -180,12 +180,46 @@ pub struct HistogramDataPoint {
     pub flags: u32,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Message, Deserialize)]
+/// Bucket `i` of the positive side counts what is above `2^(i·2^-scale)` up to `2^((i+1)·2^-scale)`.
+#[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExponentialHistogramDataPoint {
+    #[prost(message, repeated, tag = "1")]
+    pub attributes: Vec<KeyValue>,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "time_unix_nano", deserialize_with = "uint")]
     pub time_unix_nano: u64,
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "uint")]
+    pub count: u64,
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "number")]
+    pub sum: Option<f64>,
+    #[prost(sint32, tag = "6")]
+    pub scale: i32,
+    #[prost(fixed64, tag = "7")]
+    #[serde(alias = "zero_count", deserialize_with = "uint")]
+    pub zero_count: u64,
+    #[prost(message, optional, tag = "8")]
+    pub positive: Option<ExponentialBuckets>,
+    #[prost(message, optional, tag = "9")]
+    pub negative: Option<ExponentialBuckets>,
+    #[prost(uint32, tag = "10")]
+    pub flags: u32,
+    #[prost(message, repeated, tag = "11")]
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// The buckets of one side, one after another.
+#[derive(Clone, PartialEq, Eq, Hash, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ExponentialBuckets {
+    /// The first one's number.
+    #[prost(sint32, tag = "1")]
+    pub offset: i32,
+    #[prost(uint64, repeated, tag = "2")]
+    #[serde(alias = "bucket_counts", deserialize_with = "ints")]
+    pub bucket_counts: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message, Deserialize)]

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message as _;
 use streamflow_gotext::fixed;
 
 use super::message::{
-    Exemplar, HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Request, Resource, SummaryDataPoint,
+    Exemplar, ExponentialHistogramDataPoint, HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Request,
+    Resource, SummaryDataPoint,
 };
 use super::names::{Kind, Translation};
+use super::native;
 use super::value::text;
 use crate::error::Error;
-use crate::remote_write::{self, Label, Limits, Sample, TimeSeries, within};
+use crate::remote_write::{self, Label, Limits, NativeHistogram, Sample, TimeSeries, within};
 
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE`
 const CUMULATIVE: i32 = 2;
@@ -34,6 +37,8 @@ pub struct Settings {
     pub promote_all: bool,
     /// Whether `target_info` also has the attributes of which `job` and `instance` are made.
     pub keep_identifying: bool,
+    /// Whether histograms with explicit bounds become native histograms with custom bounds.
+    pub custom_bounds: bool,
 }
 
 /// The series of a request, and what became none.
@@ -57,10 +62,10 @@ pub struct Refused {
 }
 
 /// Makes series of a request. Every series has the labels of its resource and its point, so a few bytes may stand for
-/// many: `limits` bound how many bytes labels have in all.
+/// many: `limits` bound how many bytes labels and buckets have in all.
 ///
 /// # Errors
-/// More bytes of labels than the limits allow.
+/// More bytes of labels and buckets than the limits allow.
 pub fn translate(request: &Request, settings: &Settings, limits: &Limits) -> Result<Translated, Error> {
     let mut translated = Translated::default();
     let mut bytes = 0;
@@ -128,12 +133,10 @@ impl Of<'_> {
             (histogram.aggregation_temporality, histogram.data_points.len())
         } else if let Some(histogram) = &metric.exponential_histogram {
             self.seen(histogram.data_points.iter().map(|point| point.time_unix_nano));
-            let message = format!(
-                "metric {:?} is an exponential histogram, which is not kept; expected one with explicit bounds",
-                metric.name
-            );
-            self.refuse("exponential_histogram", histogram.data_points.len(), message);
-            return Ok(());
+            if histogram.aggregation_temporality == CUMULATIVE {
+                self.exponential_histograms(&metric.name, &name(Kind::Other), &histogram.data_points)?;
+            }
+            (histogram.aggregation_temporality, histogram.data_points.len())
         } else if let Some(summary) = &metric.summary {
             self.seen(summary.data_points.iter().map(|point| point.time_unix_nano));
             let name = name(Kind::Other);
@@ -182,6 +185,9 @@ impl Of<'_> {
 
     fn histogram(&mut self, name: &str, point: &HistogramDataPoint) -> Result<(), Error> {
         let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        if self.settings.custom_bounds {
+            return self.native(of, name, native::with_custom_bounds(point), &point.exemplars);
+        }
         if let Some(sum) = point.sum {
             self.push(&of, &format!("{name}_sum"), None, sum)?;
         }
@@ -205,6 +211,53 @@ impl Of<'_> {
             }
         }
         self.to.series.extend(buckets.into_iter().map(|(_, series)| series));
+        Ok(())
+    }
+
+    /// A point that is no native histogram is refused, and the others are kept.
+    fn exponential_histograms(
+        &mut self,
+        metric: &str,
+        name: &str,
+        points: &[ExponentialHistogramDataPoint],
+    ) -> Result<(), Error> {
+        let (mut refused, mut first) = (0, None);
+        for point in points {
+            match native::exponential(point) {
+                Ok(histogram) => {
+                    let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+                    self.native(of, name, histogram, &point.exemplars)?;
+                }
+                Err(reason) => {
+                    refused += 1;
+                    first.get_or_insert(reason);
+                }
+            }
+        }
+        if let Some(reason) = first {
+            let message = format!("metric {metric:?} has an exponential histogram with {reason}");
+            self.refuse("exponential_histogram", refused, message);
+        }
+        Ok(())
+    }
+
+    fn native(
+        &mut self,
+        mut of: Point,
+        name: &str,
+        histogram: NativeHistogram,
+        exemplars: &[Exemplar],
+    ) -> Result<(), Error> {
+        // The name of the metric wins over an attribute that is called so.
+        of.labels.remove("__name__");
+        let mut series = self.series(&of, name, None, 0.0)?;
+        if of.is_recorded {
+            self.charge(histogram.encoded_len() as u64)?;
+            series.samples.clear();
+            series.histograms.push(NativeHistogram { timestamp: of.timestamp, ..histogram });
+        }
+        series.exemplars = exemplars.iter().filter_map(exemplar).collect();
+        self.to.series.push(series);
         Ok(())
     }
 
@@ -250,7 +303,7 @@ impl Of<'_> {
 
     fn charge(&mut self, bytes: u64) -> Result<(), Error> {
         *self.bytes += bytes;
-        within("bytes of labels of the request", *self.bytes, self.limit)
+        within("bytes of labels and buckets of the request", *self.bytes, self.limit)
     }
 
     fn point(&mut self, attributes: &[KeyValue], time_ns: u64, flags: u32) -> Result<Point, Error> {

@@ -118,5 +118,6 @@ pub fn settings(otlp: &Otlp) -> Settings {
         promoted: promoted.iter().map(|attribute| attribute.trim().to_owned()).collect(),
         promote_all,
         keep_identifying: otlp.keep_identifying_resource_attributes,
+        custom_bounds: otlp.convert_histograms_to_nhcb,
     }
 }

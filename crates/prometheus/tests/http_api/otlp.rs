@@ -59,6 +59,38 @@ fn metrics_are_taken_in_both_encodings() {
 }
 
 #[test]
+fn histograms_of_both_kinds_become_native_ones() {
+    let server = Ours::start(&[], "otlp: {convert_histograms_to_nhcb: true}\n", "");
+    let body = |seconds_ago: i128, count: u8, scale: i8| {
+        let time_ns = jiff::Timestamp::now().as_nanosecond() - seconds_ago * 1_000_000_000;
+        format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[
+                {{"name":"size","unit":"By","exponentialHistogram":{{"aggregationTemporality":2,"dataPoints":[{{"timeUnixNano":"{time_ns}",
+                    "count":"{count}","sum":12,"scale":{scale},"positive":{{"offset":1,"bucketCounts":["1","3"]}}}}]}}}},
+                {{"name":"wait","histogram":{{"aggregationTemporality":2,"dataPoints":[{{"timeUnixNano":"{time_ns}",
+                    "count":"4","sum":3,"explicitBounds":[1,2],"bucketCounts":["2","2","0"]}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let answer = post(server.address, &[JSON], body(3, 4, 0).as_bytes());
+    assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+    let ask = |query: &str| {
+        let path = format!("GET /api/v1/query?query={query}");
+        send(server.address, &path, &[], b"").json()["data"]["result"].clone()
+    };
+    let size = &ask("size_bytes")[0]["histogram"][1];
+    let buckets = serde_json::json!([[0, "2", "4", "1"], [0, "4", "8", "3"]]);
+    assert_eq!((&size["count"], &size["sum"], &size["buckets"]), (&"4".into(), &"12".into(), &buckets));
+    assert_eq!(ask("histogram_quantile(0.5,wait)")[0]["value"][1], "1");
+    // A count that its buckets have not, and a scale that is too coarse: the other metric of the request stays.
+    let answer = post(server.address, &[JSON], body(2, 9, 0).as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("a count of 9, expected the 4 of its buckets; series size_bytes"));
+    let answer = post(server.address, &[JSON], body(1, 4, -5).as_bytes());
+    assert_eq!((answer.status, &answer.json()["partialSuccess"]["rejectedDataPoints"]), (200, &"1".into()));
+    assert_eq!(ask("count_over_time(wait[1m])")[0]["value"][1], "3");
+}
+
+#[test]
 fn what_is_left_out_is_told_and_counted() {
     let server = Ours::start(&[], "", "");
     let answer = post(server.address, &[JSON], counter(1, 5, 1).as_bytes());

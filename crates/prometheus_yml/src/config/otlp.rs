@@ -20,6 +20,8 @@ pub struct Otlp {
     pub ignore_resource_attributes: Vec<String>,
     /// Whether `target_info` also has the attributes of which `job` and `instance` are made.
     pub keep_identifying_resource_attributes: bool,
+    /// Whether histograms with explicit bounds become native histograms with custom bounds.
+    pub convert_histograms_to_nhcb: bool,
 }
 
 /// `translation_strategy`

@@ -169,7 +169,7 @@ const OWN: &[(&str, Verdict, &str)] = &[
     ("scrape_configs: [{job_name: a, fallback_scrape_protocol: PrometheusText0.0.4}]\n", Good(&[]), "of 3.x"),
     ("scrape_config_files: ['a/*.yml']\n", Good(&[]), "of 3.x"),
     ("remote_write:\n- url: http://B\u{dc}CHER:9090/\n", Bad(2, "is no URL"), "hosts are ASCII"),
-    ("otlp: {convert_histograms_to_nhcb: true}\n", Good(&["convert_histograms_to_nhcb in otlp"]), "of 3.x"),
+    ("otlp: {convert_histograms_to_nhcb: true}\n", Good(&[]), "of 3.x"),
     (
         "scrape_configs:\n- job_name: a\n  kubernetes_sd_configs: [{role: pod}]\n",
         Good(&["line 3: kubernetes_sd_configs in a scrape config is not supported"]),
