@@ -80,6 +80,9 @@ fn expected_sample(sample: &ExpectedSample) -> Result<Sample, String> {
     if sample.histogram.is_empty() {
         return Ok(Sample::Float(sample.value));
     }
+    if sample.value != 0.0 {
+        return Err(format!("beside it stands the value {}, set one of both", shortest(sample.value)));
+    }
     match script::values(&sample.histogram)?.as_slice() {
         [Some(histogram @ Sample::Histogram(_))] => Ok(histogram.clone()),
         _ => {
