@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Identity, Url};
+use reqwest::{Client, ClientBuilder, Identity, Url, tls};
+use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
 
 use crate::verifier::Verifier;
 use crate::{Error, Secret};
@@ -45,6 +47,34 @@ pub struct TlsFiles {
     pub server_name: Option<String>,
     /// Whether any certificate of the server is accepted.
     pub insecure_skip_verify: bool,
+    /// The oldest version of TLS that is spoken; none: 1.2.
+    pub min_version: Option<TlsVersion>,
+    /// The newest version of TLS that is spoken; none: 1.3.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS, of which 1.2 and 1.3 are spoken here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum TlsVersion {
+    V1_0,
+    V1_1,
+    V1_2,
+    V1_3,
+}
+
+impl TlsFiles {
+    /// The versions that are spoken, at least one.
+    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
+        let known = [(TlsVersion::V1_2, &TLS12), (TlsVersion::V1_3, &TLS13)];
+        let is_spoken = |version: TlsVersion| {
+            self.min_version.is_none_or(|min| min <= version)
+                && self.max_version.is_none_or(|max| version <= max)
+        };
+        let spoken: Vec<_> =
+            known.into_iter().filter(|(version, _)| is_spoken(*version)).map(|(_, known)| known).collect();
+        if spoken.is_empty() { Err(Error::TlsVersions) } else { Ok(spoken) }
+    }
 }
 
 /// A client as `prometheus.yml` describes it: no proxy, redirects unless they are refused, certificates of its own.
@@ -102,11 +132,17 @@ impl ClientSettings {
 
 fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<ClientBuilder, Error> {
     let own = tls.certificate.as_ref().zip(tls.key.as_ref());
+    let versions = tls.versions()?;
     if tls.insecure_skip_verify {
         if let Some((certificate, key)) = own {
             let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
             let identity = Identity::from_pem(&pem).map_err(|error| refused(certificate, &error))?;
             builder = builder.identity(identity);
+        }
+        if let [only] = versions[..] {
+            let only =
+                if only.version == TLS13.version { tls::Version::TLS_1_3 } else { tls::Version::TLS_1_2 };
+            builder = builder.tls_version_min(only).tls_version_max(only);
         }
         return Ok(builder.tls_danger_accept_invalid_certs(true));
     }
@@ -117,7 +153,7 @@ fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<Clien
     let name = tls.server_name.clone().map(ServerName::try_from).transpose();
     let name = name.map_err(|_| Error::ServerName(tls.server_name.clone().unwrap_or_default()))?;
     let verifier = Verifier::new(trusted, name, &provider).map_err(named)?;
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&versions);
     let config = config.map_err(named)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let config = match own {
         Some((certificate, key)) => {
@@ -175,5 +211,29 @@ mod tests {
             assert!(error.contains(expected), "{tls:?}: {error}");
         }
         assert!(ClientSettings::default().client().is_ok());
+    }
+
+    #[test]
+    fn versions_are_those_between_both() {
+        use TlsVersion::{V1_0, V1_1, V1_2, V1_3};
+        for (min_version, max_version, expected) in [
+            (None, None, Some(vec![&TLS12, &TLS13])),
+            (Some(V1_0), Some(V1_3), Some(vec![&TLS12, &TLS13])),
+            (Some(V1_3), None, Some(vec![&TLS13])),
+            (None, Some(V1_2), Some(vec![&TLS12])),
+            (None, Some(V1_1), None),
+            (Some(V1_3), Some(V1_2), None),
+        ] {
+            let tls = TlsFiles { min_version, max_version, ..TlsFiles::default() };
+            assert_eq!(tls.versions().ok(), expected);
+            for insecure_skip_verify in [false, true] {
+                let tls = Some(TlsFiles { insecure_skip_verify, ..tls.clone() });
+                match (ClientSettings { tls, ..ClientSettings::default() }.client(), &expected) {
+                    (Ok(_), Some(_)) => (),
+                    (Err(error), None) => assert!(error.to_string().contains("TLS12 or TLS13"), "{error}"),
+                    (built, _) => panic!("{built:?}, expected {expected:?}"),
+                }
+            }
+        }
     }
 }

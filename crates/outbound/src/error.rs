@@ -24,6 +24,9 @@ pub enum Error {
     /// A name of a server that is none.
     #[error("server_name {0:?} is no name of a host")]
     ServerName(String),
+    /// Bounds that leave no version of TLS.
+    #[error("min_version and max_version leave no version of TLS, expected TLS12 or TLS13 between them")]
+    TlsVersions,
     /// A header whose name or value is none.
     #[error("http_headers: {0:?} is no header, or its value is none")]
     Header(String),

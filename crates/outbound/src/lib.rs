@@ -24,7 +24,7 @@ mod receiver;
 mod validity;
 mod verifier;
 
-pub use client::{ClientSettings, TlsFiles, USER_AGENT, client_of};
+pub use client::{ClientSettings, TlsFiles, TlsVersion, USER_AGENT, client_of};
 pub use credentials::{Credentials, Secret};
 pub use error::{Error, causes, failure, is_unannounced_close};
 pub use receiver::{Receiver, shown_address};

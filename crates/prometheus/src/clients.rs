@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use reqwest::Client;
-use streamflow_outbound::{ClientSettings, Credentials, Error, Secret, TlsFiles};
-use streamflow_prometheus_yml::{Header, HttpSettings, Secret as Written, TlsConfig};
+use streamflow_outbound::{ClientSettings, Credentials, Error, Secret, TlsFiles, TlsVersion};
+use streamflow_prometheus_yml::{
+    Header, HttpSettings, Secret as Written, TlsConfig, TlsVersion as WrittenVersion,
+};
 
 /// A client; reads the files of its `tls_config`, so it blocks.
 ///
@@ -17,10 +19,21 @@ pub fn client(http: &HttpSettings) -> Result<Client, Error> {
         key: tls.key_file.clone(),
         server_name: tls.server_name.clone().filter(|name| !name.is_empty()),
         insecure_skip_verify: tls.insecure_skip_verify,
+        min_version: tls.min_version.map(version),
+        max_version: tls.max_version.map(version),
     };
     let tls = http.tls_config.as_ref().map(tls);
     let headers = http.http_headers.iter().map(|(name, header)| (name.clone(), header_values(header)));
     ClientSettings { follow_redirects: http.follow_redirects, tls, headers: headers.collect() }.client()
+}
+
+fn version(written: WrittenVersion) -> TlsVersion {
+    match written {
+        WrittenVersion::V1_0 => TlsVersion::V1_0,
+        WrittenVersion::V1_1 => TlsVersion::V1_1,
+        WrittenVersion::V1_2 => TlsVersion::V1_2,
+        WrittenVersion::V1_3 => TlsVersion::V1_3,
+    }
 }
 
 fn header_values(header: &Header) -> Vec<Secret> {

@@ -124,6 +124,35 @@ pub struct TlsConfig {
     /// The name that the server's certificate is held against; that of the address where it is not set.
     pub server_name: Option<String>,
     pub insecure_skip_verify: bool,
+    /// The oldest version that is spoken.
+    pub min_version: Option<TlsVersion>,
+    /// The newest version that is spoken.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+#[allow(missing_docs)]
+pub enum TlsVersion {
+    V1_0,
+    V1_1,
+    V1_2,
+    V1_3,
+}
+
+impl TryFrom<String> for TlsVersion {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "TLS10" => Ok(Self::V1_0),
+            "TLS11" => Ok(Self::V1_1),
+            "TLS12" => Ok(Self::V1_2),
+            "TLS13" => Ok(Self::V1_3),
+            _ => Err(format!("the TLS version {name:?} is not known, expected TLS10, TLS11, TLS12 or TLS13")),
+        }
+    }
 }
 
 impl HttpSettings {

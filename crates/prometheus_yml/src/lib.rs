@@ -39,7 +39,7 @@ pub use config::{
     QueueConfig, RemoteWrite, ScrapeConfig, WriteMessage, parse,
 };
 pub use discovery::{Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup};
-pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig};
+pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig, TlsVersion};
 pub use native::NativeHistograms;
 pub use protocol::ScrapeProtocol;
 pub use relabel::{LabelMap, Relabel, relabel};

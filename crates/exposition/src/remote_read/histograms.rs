@@ -10,7 +10,7 @@ use streamflow_histogram::{Buckets, Histogram, ResetHint};
 use super::bits::Bits;
 use crate::native::spans;
 
-/// Says that a zero threshold or a bound follows in full.
+/// Says that a zero threshold follows in full.
 const THRESHOLD_IN_FULL: u64 = 255;
 
 /// The chunk of a histogram at a time in milliseconds since 1970.
