@@ -47,6 +47,7 @@ mod rules;
 mod scrape;
 mod server;
 mod settings;
+pub mod transfer;
 
 pub use api::{DurationMs, Limits, is_cross_site, parse_duration, parse_time, paths};
 pub use clock::now_ms;
