@@ -105,7 +105,7 @@ enum Command {
     /// Test and check PromQL, rules and configurations
     #[command(subcommand)]
     Promql(promql::Args),
-    /// Check or copy the stored metrics
+    /// Check, copy, export or import the stored metrics
     #[command(subcommand)]
     Tsdb(tsdb::Args),
     /// Write the console's panels as dashboards for Grafana
@@ -187,6 +187,7 @@ impl Command {
             Command::Flows(args) => args.changes_something(),
             Command::Models(args) => args.changes_something(),
             Command::Prefect(args) => args.changes_something(),
+            Command::Tsdb(args) => args.changes_something(),
             // Its receipt is its entry: the words of the command name who is forgotten.
             Command::Forget(_) => false,
             // What it makes has the trail of the backup.
@@ -209,7 +210,6 @@ impl Command {
             | Command::Audit(_)
             | Command::Query(_)
             | Command::Promql(_)
-            | Command::Tsdb(_)
             | Command::Dashboards(_)
             | Command::HashPassword
             | Command::ApiKey(_)

@@ -9,6 +9,11 @@ use anyhow::Context as _;
 
 /// Writes `contents` to `path`, creating its folder. A reader sees the old file or the new one, never a part.
 pub fn write_aside(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(contents))
+}
+
+/// As [`write_aside`], with what `write` writes; its error leaves the old file in its place.
+pub fn replace_with<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let name = path
@@ -17,10 +22,11 @@ pub fn write_aside(path: &Path, contents: &[u8]) -> io::Result<()> {
     let aside = dir.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let written = (|| {
         let mut file = File::create(&aside)?;
-        file.write_all(contents)?;
+        let written = write(&mut file)?;
         file.sync_all()?;
         fs::rename(&aside, path)?;
-        File::open(dir)?.sync_all()
+        File::open(dir)?.sync_all()?;
+        Ok(written)
     })();
     if written.is_err() {
         // The first error is what the user must see; a file that cannot be removed either changes nothing.

@@ -45,13 +45,13 @@ pub struct Args {
 
 /// A time of the command line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum When {
+pub(super) enum When {
     At { ms: i64 },
     BeforeNow { ms: i64 },
 }
 
 impl When {
-    fn ms(self, now: i64) -> i64 {
+    pub(super) fn ms(self, now: i64) -> i64 {
         match self {
             When::At { ms } => ms,
             When::BeforeNow { ms } => now.saturating_sub(ms),
@@ -114,7 +114,7 @@ fn seconds((name, ms): (&'static str, i64)) -> (&'static str, String) {
 }
 
 /// Parses a time.
-fn when(text: &str) -> Result<When, String> {
+pub(super) fn when(text: &str) -> Result<When, String> {
     if text == "now" {
         return Ok(When::BeforeNow { ms: 0 });
     }

@@ -1,5 +1,8 @@
 //! `streamflow tsdb`: the stored metrics, as files.
 
+mod export;
+mod import;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,6 +29,17 @@ pub enum Args {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Write stored samples as OpenMetrics text with times, which promtool makes blocks of; the server must not be running
+    Export(export::Args),
+    /// Take samples of OpenMetrics text with times into the store, however old; the server must not be running
+    Import(import::Args),
+}
+
+impl Args {
+    /// Whether the command changes what is stored.
+    pub fn changes_something(&self) -> bool {
+        matches!(self, Self::Import(_))
+    }
 }
 
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -54,16 +68,21 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             check_parent(&out)?;
             let dir = metrics_dir(context)?;
             check_store(&dir)?;
-            streamflow_tsdb::snapshot(&dir, &out).map_err(|error| match error {
-                Error::Locked { .. } => {
-                    anyhow::Error::new(error).context("stop the server that serves it first")
-                }
-                other => other.into(),
-            })?;
+            streamflow_tsdb::snapshot(&dir, &out).map_err(free)?;
             let value = json!({ "from": dir, "snapshot": out });
             context.terminal.result(&value, || format!("{} is in {}.", dir.display(), out.display()))?;
             Ok(ExitCode::SUCCESS)
         }
+        Args::Export(args) => export::run(&args, context),
+        Args::Import(args) => import::run(&args, context),
+    }
+}
+
+/// Says of a store that is in use what to do.
+fn free(error: Error) -> anyhow::Error {
+    match error {
+        Error::Locked { .. } => anyhow::Error::new(error).context("stop the server that serves it first"),
+        other => other.into(),
     }
 }
 
