@@ -10,6 +10,7 @@ pub mod api;
 mod attempts;
 pub mod canary;
 pub mod cli;
+mod clock;
 mod commands;
 pub mod config;
 pub mod console;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamflow_live::{Look, Minute, Reference, Status, Tracker, Window};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{History, Idle, Live, LiveStatus, Open, VersionStatus, history, reference, this_minute};
+use crate::clock::{Clock, Verdict, by_words};
 use crate::random::{random_bytes, random_hex};
 use crate::serving::Served;
 use crate::store::live_said::LiveChange;
@@ -36,6 +37,7 @@ pub struct Watch {
     refused: Option<(String, i64)>,
     minute: i64,
     folded: i64,
+    clock: Clock,
     idle: Idle,
     alerts: BTreeMap<String, u64>,
 }
@@ -70,6 +72,7 @@ impl Watch {
             refused: None,
             minute: this_minute(),
             folded: i64::MIN,
+            clock: Clock::new(jiff::Timestamp::now(), Instant::now()),
             idle: Idle::NotStarted,
             alerts: BTreeMap::new(),
         })
@@ -101,7 +104,7 @@ impl Watch {
         let now = this_minute();
         if now != self.minute || is_over {
             let closed = std::mem::replace(&mut self.minute, now);
-            self.close(closed).await?;
+            self.end(closed, jiff::Timestamp::now(), Instant::now()).await?;
         }
         if is_over { Ok(()) } else { self.follow_served(now).await }
     }
@@ -228,9 +231,54 @@ impl Watch {
             }
         }
         self.publish();
+        Ok(())
+    }
+
+    /// Closes a minute when the clocks say these times.
+    async fn end(&mut self, minute: i64, wall: jiff::Timestamp, monotonic: Instant) -> anyhow::Result<()> {
+        let is_believed = self.believes(wall, monotonic).await;
+        self.close(minute).await?;
+        if is_believed { self.fold(minute).await } else { Ok(()) }
+    }
+
+    /// Takes old minutes together and deletes those that are too old, once in a while.
+    async fn fold(&mut self, minute: i64) -> anyhow::Result<()> {
         if minute.saturating_sub(self.folded) >= FOLD_EVERY || minute < self.folded {
-            store.fold_live_minutes(&model, minute).await?;
+            let Workspace { store, config, .. } = &self.workspace;
+            store.fold_live_minutes(&config.model.name, minute).await?;
             self.folded = minute;
+        }
+        Ok(())
+    }
+
+    /// Whether the clock can be believed, so that minutes may be deleted for their age. When it is believed again the windows
+    /// have again what they dropped meanwhile, which the store has kept.
+    async fn believes(&mut self, wall: jiff::Timestamp, monotonic: Instant) -> bool {
+        let verdict = self.clock.look(wall, monotonic);
+        match verdict {
+            Verdict::Jumped(by) => tracing::warn!(
+                "the clock jumped {}: no stored minute of live traffic is deleted for its age until the clock is back or \
+                 was steady for an hour",
+                by_words(by)
+            ),
+            Verdict::BelievedAgain => {
+                if let Err(error) = self.read_again().await {
+                    tracing::error!(
+                        "the windows of live traffic lack what is older than the clock's jump: {}",
+                        one_line(&error)
+                    );
+                }
+            }
+            Verdict::Believed | Verdict::InDoubt => {}
+        }
+        verdict.is_believed()
+    }
+
+    async fn read_again(&mut self) -> anyhow::Result<()> {
+        for followed in &mut self.followed {
+            let stored = reference::of_version(&self.workspace, followed.version).await?;
+            let History { tracker, newest, .. } = history::of_stored(&self.workspace, stored).await?;
+            (followed.tracker, followed.newest) = (Some(tracker), newest);
         }
         Ok(())
     }
@@ -513,6 +561,41 @@ mod tests {
         server.ask(&serving, many(400));
         server.watch.close(now + 1).await.unwrap();
         assert_eq!(server.entities(), [one("1", 400)]);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumps_ahead_deletes_no_minute_and_the_windows_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        let (wall, monotonic) = (jiff::Timestamp::now(), Instant::now());
+        let at = |seconds: u64, days: i64| {
+            let passed = Duration::from_secs(seconds);
+            (wall + passed + jiff::SignedDuration::from_hours(24 * days), monotonic + passed)
+        };
+        let days = |days: i64| days * 24 * 60;
+        server.ask(&serving, 0..220);
+        let (wall, monotonic) = at(0, 0);
+        server.watch.end(now, wall, monotonic).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 220)]);
+
+        let (wall, monotonic) = at(75, 34);
+        server.watch.end(now + days(34), wall, monotonic).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 0)]);
+        let store = server.watch.workspace.store.clone();
+        assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), 1, "nothing is deleted");
+        let (wall, monotonic) = at(150, 0);
+        server.watch.end(now + 1, wall, monotonic).await.unwrap();
+        assert_eq!(server.entities(), [one("1", 220)]);
+
+        // A clock that stays there is believed after an hour.
+        for (seconds, kept) in [(200, 1), (3_700, 1), (3_801, 0)] {
+            let (wall, monotonic) = at(seconds, 34);
+            server.watch.end(now + days(34), wall, monotonic).await.unwrap();
+            assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), kept, "{seconds}");
+        }
     }
 
     #[tokio::test]

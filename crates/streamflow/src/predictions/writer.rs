@@ -16,6 +16,7 @@ use super::packed::Unpacking;
 use super::read::HOUR_US;
 use super::record::{DISTINCT, Record, Shape};
 use super::{bounds, keys, read, replaced};
+use crate::clock::{Clock, Verdict, by_words};
 use crate::config::LogConfig;
 
 /// Rows that wait for the writer, at most.
@@ -208,6 +209,7 @@ pub fn open(folder: &Path, config: &LogConfig) -> anyhow::Result<(Sink, Writing)
         since: Instant::now(),
         fingerprint: Naming::of(config.entity)?.fingerprint(),
         bounded: None,
+        clock: Clock::new(jiff::Timestamp::now(), Instant::now()),
         files: 0,
         is_failing: false,
         merging: Merging::default(),
@@ -232,6 +234,7 @@ struct Writer {
     fingerprint: Option<String>,
     /// When the bounds were last kept.
     bounded: Option<Instant>,
+    clock: Clock,
     files: u64,
     is_failing: bool,
     merging: Merging,
@@ -330,13 +333,27 @@ impl Writer {
         if self.bounded.is_some_and(|last| last.elapsed() < BOUNDS_EVERY) {
             return;
         }
-        self.bounded = Some(Instant::now());
-        match bounds::keep(&self.folder, &self.config, jiff::Timestamp::now()) {
+        let (wall, monotonic) = (jiff::Timestamp::now(), Instant::now());
+        self.bounded = Some(monotonic);
+        self.keep_bounds_at(wall, monotonic);
+        if let Err(error) = self.merging.begin(&self.folder, wall.as_microsecond()) {
+            tracing::error!("the files of past hours cannot be merged: {error:#}");
+        }
+    }
+
+    /// Deletes by size, and by age where the clock can be believed.
+    fn keep_bounds_at(&mut self, wall: jiff::Timestamp, monotonic: Instant) {
+        let verdict = self.clock.look(wall, monotonic);
+        if let Verdict::Jumped(by) = verdict {
+            tracing::warn!(
+                "the clock jumped {}: no kept prediction is deleted for its age until the clock is back or was steady for \
+                 an hour",
+                by_words(by)
+            );
+        }
+        match bounds::keep(&self.folder, &self.config, verdict.is_believed().then_some(wall)) {
             Ok(size_bytes) => self.counts.size_bytes.store(size_bytes, Ordering::Relaxed),
             Err(error) => tracing::error!("old predictions cannot be deleted: {error:#}"),
-        }
-        if let Err(error) = self.merging.begin(&self.folder, jiff::Timestamp::now().as_microsecond()) {
-            tracing::error!("the files of past hours cannot be merged: {error:#}");
         }
     }
 
@@ -380,4 +397,48 @@ pub fn begin_file(path: &Path, shape: &Shape) -> anyhow::Result<TableWriter> {
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).with_context(failed)?;
     let columns = shape.columns();
     Ok(TableWriter::create_of_distinct(path, OutputFormat::Parquet, &columns, &DISTINCT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// A writer that started at these times.
+    fn writer(folder: &Path, wall: jiff::Timestamp, monotonic: Instant) -> Writer {
+        Writer {
+            folder: folder.to_path_buf(),
+            config: LogConfig::default(),
+            counts: Arc::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            since: monotonic,
+            fingerprint: None,
+            bounded: None,
+            clock: Clock::new(wall, monotonic),
+            files: 0,
+            is_failing: false,
+            merging: Merging::default(),
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ahead_deletes_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (wall, monotonic) = (jiff::Timestamp::now(), Instant::now());
+        let mut writer = writer(dir.path(), wall, monotonic);
+        let file = read::path(dir.path(), wall.as_microsecond(), 0);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "answers").unwrap();
+        let mut is_kept = |seconds: u64, ahead: Duration| {
+            let passed = Duration::from_secs(seconds);
+            writer.keep_bounds_at(wall + passed + ahead, monotonic + passed);
+            file.exists()
+        };
+        assert!(is_kept(75, 34 * DAY), "the clock went ahead");
+        assert!(is_kept(150, Duration::ZERO), "it came back");
+        assert!(is_kept(200, 34 * DAY) && is_kept(3_700, 34 * DAY));
+        assert!(!is_kept(3_801, 34 * DAY), "it was steady for an hour, and the log keeps 30 days");
+    }
 }

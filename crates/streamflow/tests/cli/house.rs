@@ -135,7 +135,7 @@ const LAYERS: [&[&str]; 15] = [
     &["drift", "notify", "prefect", "registry"],
     &["feature_store", "predictions", "store"],
     &["canary", "config", "panels", "sample", "scoring", "traffic"],
-    &["attempts", "files", "model_file", "random", "server", "templates", "terminal"],
+    &["attempts", "clock", "files", "model_file", "random", "server", "templates", "terminal"],
 ];
 
 #[test]
