@@ -25,6 +25,8 @@ use crate::store::labels::{Added, Label, Truth};
 const MOST_LABELS: usize = 20_000;
 /// Most bytes of the name of a class.
 const MOST_CLASS_BYTES: usize = 256;
+/// How far the clock of who sends labels may be ahead.
+const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 const LABELS: &str = "labels";
 const KNOWN: [&str; 3] = ["request_id", "time", "label"];
 
@@ -118,6 +120,19 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
     state.0.metrics.count_labels(&added, forgotten);
     let Added { new, corrected, unchanged } = added;
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
+}
+
+/// The time of a label, which answers of later are not to be given.
+fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
+    let at: jiff::Timestamp = time.parse().map_err(|_| {
+        format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
+    })?;
+    if at.duration_since(now) > AHEAD {
+        return Err(format!(
+            "time is {time:?}; expected a time that has come: it is {now:.0} here, and ten minutes more are taken"
+        ));
+    }
+    Ok(at)
 }
 
 fn allowed(key: Option<&Key>) -> Result<&Key, ApiError> {
@@ -214,9 +229,7 @@ impl Desk {
                 Ok(Label { request_id, entity: stored.unwrap_or_default(), time_us: 0, truth })
             }
             (None, Some(stored), Some(time)) => {
-                let at: jiff::Timestamp = time.parse().map_err(|_| {
-                    format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
-                })?;
+                let at = past(&time, jiff::Timestamp::now())?;
                 Ok(Label { request_id: String::new(), entity: stored, time_us: at.as_microsecond(), truth })
             }
             _ => Err(format!("expected either request_id, or {columns} and time")),
@@ -341,6 +354,21 @@ mod tests {
         assert!(desk.keep(given, "key shop").await.unwrap_err().to_string().contains("forgotten.json"));
     }
 
+    #[test]
+    fn a_time_that_has_not_come_is_refused() {
+        let now = "2024-03-01T12:00:00.25Z".parse().unwrap();
+        for time in ["2024-03-01T12:10:00.25Z", "2024-03-01T13:10:00+01:00", "1970-01-01T00:00:00Z"] {
+            assert_eq!(past(time, now), Ok(time.parse().unwrap()));
+        }
+        for time in ["2024-03-01T12:10:00.26Z", "2024-03-01T12:11:00-01:00", "2099-01-01T00:00:00Z"] {
+            let expected = format!(
+                "time is {time:?}; expected a time that has come: it is 2024-03-01T12:00:00Z here, and ten minutes more are \
+                 taken"
+            );
+            assert_eq!(past(time, now), Err(expected));
+        }
+    }
+
     #[tokio::test]
     async fn labels_are_read_or_named() {
         let (dir, store) = temporary().await;
@@ -377,6 +405,10 @@ mod tests {
                 "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
             ),
             (
+                r#"{"user_id":"a","time":"9999-01-01T00:00:00Z","label":1}"#,
+                "time is \"9999-01-01T00:00:00Z\"; expected a time that has come: it is ",
+            ),
+            (
                 r#"{"request_id":5,"label":1}"#,
                 "request_id is the integer 5; expected a text that is not empty",
             ),
@@ -387,7 +419,10 @@ mod tests {
             ("7", "expected an object, got the integer 7"),
         ] {
             let body = format!(r#"{{"labels":[{{"request_id":"q","label":1}},{label}]}}"#);
-            assert_eq!(read(&body), Err(format!("labels[1]: {expected}")), "{label}");
+            let error = read(&body).unwrap_err();
+            let said = error.strip_prefix("labels[1]: ").unwrap();
+            let names_now = expected.ends_with("it is ") && said.starts_with(expected);
+            assert!(said == expected || names_now, "{label}: {error}");
         }
         assert_eq!(read("{}"), Err("labels: field required".to_owned()));
         let many = format!(r#"{{"labels":[{}]}}"#, vec!["1"; MOST_LABELS + 1].join(","));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::user_ids;
-use crate::later::{keeping, periods, post, serving};
+use crate::later::{keeping, label_time, periods, post, serving};
 use crate::project::Project;
 
 const MONTHS: [&str; 2] = ["2024-01-31", "2024-02-29"];
@@ -49,11 +49,10 @@ fn life(task: &str, metric: &str, send: impl Fn(&str) -> Value) -> (Project, Val
         (&json!("pending"), &json!(metric), &json!(users.len()))
     );
 
-    let wrong =
-        json!({ "labels": [{ "user_id": users[0], "time": "2100-01-01T00:00:00Z", "label": { "a": 1 } }] });
+    let wrong = json!({ "labels": [{ "user_id": users[0], "time": label_time(5), "label": { "a": 1 } }] });
     assert_eq!(post(&server, "/labels", &shop, &wrong).0, 422);
     let sent = |labels: &[(String, String)]| {
-        let label = |(user, label): &(String, String)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": send(label) });
+        let label = |(user, label): &(String, String)| json!({ "user_id": user, "time": label_time(5), "label": send(label) });
         let body = json!({ "labels": labels.iter().map(label).collect::<Vec<_>>() });
         let (status, answer) = post(&server, "/labels", &shop, &body);
         assert_eq!(status, 200, "{answer}");

@@ -1,6 +1,7 @@
 //! Answers that are kept, labels that come after them, and what both say.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -25,6 +26,12 @@ pub fn keeping(project: &Project) -> [String; 2] {
 
 pub fn serving(project: &Project) -> Server {
     Server::start(project, &["serve", "--listen", "127.0.0.1:0"], "listening on http://")
+}
+
+/// A time after all answers of a test that labels may have, so many minutes after it was first asked for one.
+pub fn label_time(minutes: i64) -> String {
+    static FIRST: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
+    (*FIRST + jiff::SignedDuration::from_mins(minutes)).to_string()
 }
 
 /// The status and the body of an answer.
@@ -74,22 +81,26 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
     assert_eq!(periods(&project)["periods"][0]["state"], "pending");
 
     // Who may ask for predictions may not say what came true.
-    let labels =
-        json!({ "labels": [{ "user_id": users[1], "time": "2100-01-01T00:00:00Z", "label": true }] });
+    let labels = json!({ "labels": [{ "user_id": users[1], "time": label_time(5), "label": true }] });
     for (key, expected) in [(&shop, 200), (&guest, 403), (&"sfk_other".to_owned(), 401)] {
         assert_eq!(post(&server, "/labels", key, &labels).0, expected);
     }
     let (_, again) = post(&server, "/labels", &shop, &labels);
+    let future =
+        json!({ "labels": [{ "user_id": users[1], "time": "2099-01-01T00:00:00Z", "label": true }] });
+    let (status, refused) = post(&server, "/labels", &shop, &future);
+    assert!(status == 422 && refused.to_string().contains("2099-01-01T00:00:00Z"), "{refused}");
     assert_eq!(again, json!({ "new": 0, "corrected": 0, "unchanged": 1 }));
     let others = |value: usize| {
-        let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": (place + value) % 2 });
+        let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": label_time(5), "label": (place + value) % 2 });
         let unknown = [json!({ "request_id": "nobody-asked-this", "label": 0 })];
         json!({ "labels": users.iter().enumerate().skip(2).map(label).chain(unknown).collect::<Vec<_>>() })
     };
     post(&server, "/labels", &shop, &others(0));
     let (_, corrected) = post(&server, "/labels", &shop, &others(1));
     assert_eq!(corrected, json!({ "new": 0, "corrected": users.len() - 2, "unchanged": 1 }));
-    let broken = json!({ "labels": [{ "user_id": users[0], "time": "2100-01-01T00:00:00Z", "label": 1 }, { "label": 1 }] });
+    let broken =
+        json!({ "labels": [{ "user_id": users[0], "time": label_time(5), "label": 1 }, { "label": 1 }] });
     assert_eq!(post(&server, "/labels", &shop, &broken).0, 422);
     // One was labelled twice, by its entity: the newest answer about it has it.
     let found = periods(&project);
@@ -125,8 +136,8 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
     assert_eq!(periods(&project)["periods"][0]["rows"], users.len());
     // Who is forgotten is not labelled again.
     let again = json!({ "labels": [
-        { "user_id": users[1], "time": "2100-01-01T00:00:00Z", "label": true },
-        { "user_id": users[2], "time": "2100-01-02T00:00:00Z", "label": true },
+        { "user_id": users[1], "time": label_time(5), "label": true },
+        { "user_id": users[2], "time": label_time(6), "label": true },
     ] });
     let (status, taken) = post(&server, "/labels", &shop, &again);
     assert_eq!((status, taken), (200, json!({ "new": 1, "corrected": 0, "unchanged": 0, "forgotten": 1 })));
@@ -309,7 +320,8 @@ fn labels_of_the_course_say_what_scores_cannot() {
     assert_eq!(pending["state"], "pending");
     assert!((0.82..0.88).contains(&auc(&pending["estimated"])), "{pending:#}");
 
-    let label = |(user, label): &(String, bool)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": label });
+    let label =
+        |(user, label): &(String, bool)| json!({ "user_id": user, "time": label_time(5), "label": label });
     let sent = json!({ "labels": labels.iter().map(label).collect::<Vec<_>>() });
     let (status, taken) = post(&server, "/labels", &shop, &sent);
     assert_eq!((status, &taken["new"]), (200, &json!(7043)), "{taken}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::user_ids;
-use crate::later::{keeping, post, serving};
+use crate::later::{keeping, label_time, post, serving};
 use crate::project::Project;
 use crate::up::Up;
 
@@ -143,7 +143,7 @@ async fn a_backup_has_the_log_and_the_console_measures_it() {
         assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
     }
     server.wait_for_metric("prediction_log_rows_total", users.len() as f64);
-    let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": "2100-01-01T00:00:00Z", "label": place % 3 == 0 });
+    let label = |(place, user): (usize, &String)| json!({ "user_id": user, "time": label_time(5), "label": place % 3 == 0 });
     let labels = json!({ "labels": users.iter().enumerate().take(100).map(label).collect::<Vec<_>>() });
     assert_eq!(post(&server, "/labels", &shop, &labels).0, 200);
     server.stop("-TERM");
