@@ -155,10 +155,13 @@ impl PeriodPerformance {
         })
     }
 
-    /// `pending`, `partial 12 %` or `final`.
+    /// `pending`, `partial 12 %` or `final`; one answer without a label is no 100 %.
     pub fn state_words(&self) -> String {
         match self.state {
-            "partial" => format!("partial {:.0} %", 100.0 * self.labelled as f64 / self.rows as f64),
+            "partial" => {
+                let percent = self.labelled.saturating_mul(100).checked_div(self.rows).unwrap_or(0);
+                format!("partial {percent} %")
+            }
             other => other.to_owned(),
         }
     }

@@ -102,6 +102,11 @@ fn several_classes_are_measured_by_all_their_probabilities() {
     let found = measured(Task::Multiclass, &answers, labels, &[]);
     let period = &found.periods[0];
     assert_eq!((period.rows, period.labelled, period.state, period.metric), (41, 40, "partial", "log_loss"));
+    let words = |labelled, rows| PeriodPerformance { labelled, rows, ..period.clone() }.state_words();
+    assert_eq!(
+        [(40, 41), (7_044, 7_047), (1, 7_047)].map(|(labelled, rows)| words(labelled, rows)),
+        ["partial 97 %", "partial 99 %", "partial 0 %"]
+    );
     assert_eq!(period.realised[&Metric::Accuracy].value, Some(39.0 / 40.0));
     assert!(
         period.notes[0].starts_with("1 answers were kept without the probabilities"),
