@@ -17,6 +17,11 @@ const LEEWAY: f64 = 1.1;
 /// Whether answers are kept whole, within their bounds, and in a folder that takes them.
 pub fn log(project: &Project) -> Vec<Found> {
     let (folder, config) = (predictions::folder(&project.data_dir), &project.config.log);
+    if folder.exists() && !folder.is_dir() {
+        let is_no_folder =
+            format!("{} is a file, where the log of predictions has its folder", folder.display());
+        return vec![Found::wrong(is_no_folder, "move it away: no answer is kept while it is there")];
+    }
     if !folder.is_dir() {
         let why = if config.enabled { "no answer is kept yet" } else { "[log] enabled is false" };
         return vec![Found::ok(format!("there is no log of predictions: {why}"))];
@@ -30,6 +35,7 @@ pub fn log(project: &Project) -> Vec<Found> {
         }
     };
     let mut found: Vec<Found> = damaged(&health);
+    found.extend(astray(&health));
     found.extend(left_over(&health));
     found.extend(bounds(project, &health));
     if config.enabled
@@ -51,10 +57,20 @@ pub fn log(project: &Project) -> Vec<Found> {
 
 fn damaged(health: &Health) -> Vec<Found> {
     let remedy = "restore a backup, or delete the file: whatever reads the log stops at it until then";
-    let named = health.faults.iter().take(NAMED);
+    first_named(&health.faults, "more files of the log are damaged", remedy)
+}
+
+fn astray(health: &Health) -> Vec<Found> {
+    let remedy = "move it to where its answers belong, or delete it: answers are looked for in the folder of their hour alone";
+    first_named(&health.astray, "more folders or files of the log are of no hour, or of another one", remedy)
+}
+
+/// The first of some faults, and how many more there are.
+fn first_named(faults: &[String], more_are: &str, remedy: &str) -> Vec<Found> {
+    let named = faults.iter().take(NAMED);
     let mut found: Vec<Found> = named.map(|fault| Found::wrong(fault, remedy)).collect();
-    if let more @ 1.. = health.faults.len().saturating_sub(NAMED) {
-        found.push(Found::wrong(format!("{more} more files of the log are damaged"), remedy));
+    if let more @ 1.. = faults.len().saturating_sub(NAMED) {
+        found.push(Found::wrong(format!("{more} {more_are}"), remedy));
     }
     found
 }

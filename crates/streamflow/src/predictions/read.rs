@@ -197,6 +197,26 @@ pub fn fault(path: &Path) -> Option<String> {
     })
 }
 
+/// A row of a file that was answered in another hour than that of its folder; none where there is none such, or the file
+/// cannot be read.
+pub fn strayed(path: &Path, start_us: i64) -> Option<String> {
+    let hour = start_us..start_us.saturating_add(HOUR_US);
+    let mut found = None;
+    let table = TableRows::open(path, CsvOptions::default()).ok()?;
+    let read = table.read(&[0], |batch, _| {
+        let time = |row: usize| match batch.cell(0, row) {
+            dataset::Cell::Integer(time_us) => Some(time_us),
+            _ => None,
+        };
+        found = found.or_else(|| (0..batch.rows()).filter_map(time).find(|time_us| !hour.contains(time_us)));
+        Ok::<(), Stop>(())
+    });
+    let time_us = found.filter(|_| read.is_ok())?;
+    let at =
+        jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |at| at.to_string());
+    Some(format!("{} has an answer of {at}, which is not of its folder's hour", path.display()))
+}
+
 /// Holds a file of the log against its checksum.
 fn check(path: &Path) -> anyhow::Result<()> {
     match dataset::intactness(path)? {

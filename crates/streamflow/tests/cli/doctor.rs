@@ -142,6 +142,16 @@ fn damage_is_named_and_what_only_reading_finds_takes_deep() {
 }
 
 #[test]
+fn a_log_that_is_a_file_or_has_an_hour_that_is_none_is_wrong() {
+    let project = project();
+    fs::write(project.path("data/predictions"), "no folder").unwrap();
+    check(&project, &[], "prediction log", "wrong", "predictions is a file");
+    fs::remove_file(project.path("data/predictions")).unwrap();
+    fs::create_dir_all(project.path("data/predictions/date=2024-03-01/hour=99")).unwrap();
+    check(&project, &[], "prediction log", "wrong", "hour=99 is no folder of an hour");
+}
+
+#[test]
 fn a_log_that_is_over_its_bounds_or_was_cut_off_is_told() {
     let project = project();
     let hour = project.path("data/predictions/date=2020-01-01/hour=05");

@@ -215,6 +215,28 @@ fn a_flipped_bit_is_read_by_nobody() {
 }
 
 #[test]
+fn what_lies_in_no_hour_or_in_another_one_is_named() {
+    let dir = written(&forever(), &[(TIME_US, "a"), (TIME_US + HOUR_US, "b")]);
+    let look = || predictions::look(dir.path(), usize::MAX).unwrap();
+    assert_eq!(look().astray, Vec::<String>::new());
+    let day = dir.path().join("date=2024-03-01");
+    std::fs::rename(day.join("hour=08"), day.join("hour=09")).unwrap();
+    std::fs::create_dir(day.join("hour=99")).unwrap();
+    std::fs::write(day.join("hour=10"), "no folder").unwrap();
+    std::fs::create_dir(dir.path().join("date=2024-02-30")).unwrap();
+    let found = look();
+    assert_eq!((found.files, found.faults.len(), found.astray.len()), (2, 0, 4), "{:?}", found.astray);
+    for expected in [
+        "date=2024-02-30 is no folder of a day",
+        "hour=10 is no folder of an hour",
+        "hour=99 is no folder of an hour",
+        "has an answer of 2024-03-01T08:30:00Z, which is not of its folder's hour",
+    ] {
+        assert!(found.astray.iter().any(|said| said.contains(expected)), "{expected}: {:?}", found.astray);
+    }
+}
+
+#[test]
 fn a_file_of_an_earlier_release_is_read_and_a_score_that_is_none_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let shape = shape();
