@@ -86,6 +86,9 @@ pub fn import(
     }
 }
 
+/// Samples of one series, each with its time.
+type Run = (Labels, Vec<(i64, f64)>);
+
 struct Import<'a> {
     db: &'a Db,
     now_ms: i64,
@@ -133,7 +136,7 @@ impl Import<'_> {
 
     /// Commits the samples that wait, but for those that the store has.
     fn commit(&mut self) -> Result<(), Reason> {
-        let mut by_name: BTreeMap<String, Vec<(Labels, Vec<(i64, f64)>)>> = BTreeMap::new();
+        let mut by_name: BTreeMap<String, Vec<Run>> = BTreeMap::new();
         for (labels, samples) in self.waiting.drain() {
             by_name.entry(labels.name().to_owned()).or_default().push((labels, samples));
         }
