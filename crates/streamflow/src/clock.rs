@@ -1,6 +1,6 @@
 //! Whether the wall clock can be believed when something is deleted by its age.
 //!
-//! A clock that is set wrong for a minute must not delete a month. Which time a process begins at is believed; from then on
+//! A clock that is set wrong for a minute must not delete a month. The time at which a process begins is believed; from then on
 //! the wall clock has to go as fast as the monotonic one. Time in which a machine sleeps counts as a jump, since the
 //! monotonic clock may stand still then.
 
@@ -91,7 +91,7 @@ impl Clock {
     }
 }
 
-/// By how much a clock jumped, such as `ahead by 816h`, to the minute.
+/// By how much a clock jumped, such as `ahead by 816h00m`, to the minute.
 pub fn by_words(by: SignedDuration) -> String {
     let way = if by.is_negative() { "back" } else { "ahead" };
     let minutes = by.unsigned_abs().as_secs() / 60;
