@@ -133,6 +133,33 @@ fn a_query_may_hold_so_many_samples() {
 }
 
 #[test]
+fn a_subquery_over_no_series_is_empty_however_many_steps_it_has() {
+    let db = store(1);
+    let engine = Engine::new(EngineOptions { max_samples: 1_000, ..EngineOptions::default() });
+    let ask = |query: &str| instant(&engine, &db, query, 3_600_000).map(|answer| answer.value);
+    for nothing in [
+        "nosuch",
+        "-(nosuch)",
+        "1 + nosuch > 0",
+        "nosuch and m_total",
+        "sum by (job) (rate(nosuch[5m]))",
+        "topk(3, nosuch offset 1h)",
+        "quantile_over_time(0.5, nosuch[1d:1ms])",
+        "m_total @ 9000000",
+    ] {
+        let query = format!("count_over_time(({nothing})[1d:1ms])");
+        assert_eq!(ask(&query), Ok(Value::Vector(Vec::new())), "{query}");
+    }
+    let Ok(Value::Vector(absent)) = ask("absent_over_time(nosuch[1d:1ms])") else { panic!("no vector") };
+    assert_eq!(absent.len(), 1);
+    // What has rows, or may have some, is held to the bound.
+    for something in ["m_total", "nosuch or m_total", "absent(nosuch)", "vector(scalar(nosuch))"] {
+        let query = format!("count_over_time(({something})[1d:1ms])");
+        assert!(matches!(ask(&query), Err(Error::Execution(_))), "{query}");
+    }
+}
+
+#[test]
 fn a_query_ends_when_it_is_told_to() {
     let db = store(50);
     let asked = AtomicUsize::new(0);

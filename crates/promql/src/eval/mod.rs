@@ -12,6 +12,7 @@ pub(crate) mod matching;
 pub(crate) mod moment;
 pub(crate) mod native;
 pub(crate) mod native_groups;
+pub(crate) mod nothing;
 pub(crate) mod pick;
 pub(crate) mod pipeline;
 pub(crate) mod quantile;

@@ -136,8 +136,8 @@ impl RunningQuery<'_> {
         }
     }
 
-    /// The rows of a subquery's expression over all steps that any of `grid` looks at.
-    pub(crate) fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<(Vec<Row>, Grid), Error> {
+    /// All steps of a subquery that any of `grid` looks at.
+    pub(crate) fn steps_within(&self, subquery: &Subquery, grid: Grid) -> Result<Grid, Error> {
         let range_ms = self.whole.positive_ms(&subquery.range)?;
         let reading = self.reading(&subquery.modifiers)?;
         let step = match &subquery.step {
@@ -150,9 +150,21 @@ impl RunningQuery<'_> {
         if start <= before {
             start = start.saturating_add(step);
         }
-        let inner = Grid::every(step, start, reading.time(grid.last()));
-        // Fails before the buffers of a hopeless number of steps are made.
-        drop(self.budget.take(inner.steps)?);
+        Ok(Grid::every(step, start, reading.time(grid.last())))
+    }
+
+    /// The rows of a subquery's expression over all steps that any of `grid` looks at.
+    pub(crate) fn subquery(&self, subquery: &Subquery, grid: Grid) -> Result<(Vec<Row>, Grid), Error> {
+        let inner = self.steps_within(subquery, grid)?;
+        // Fails before the buffers of a hopeless number of steps are made. Where no series is there, none are needed.
+        if let Err(error) = self.budget.take(inner.steps) {
+            let nothing = Grid { steps: 0, ..inner };
+            return if self.selects_nothing(&subquery.expr, inner)? {
+                Ok((Vec::new(), nothing))
+            } else {
+                Err(error)
+            };
+        }
         if inner.steps == 0 {
             return Ok((Vec::new(), inner));
         }
