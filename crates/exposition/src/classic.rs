@@ -91,7 +91,7 @@ pub(crate) fn with_custom_bounds(
     }
     let histogram =
         Histogram { schema: CUSTOM_BOUNDS, count, sum, positive, custom_bounds, ..Histogram::default() };
-    checked(histogram, false)
+    checked(histogram, None)
 }
 
 #[cfg(test)]

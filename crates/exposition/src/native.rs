@@ -85,29 +85,42 @@ fn added_up(side: &'static str, deltas: &[i64]) -> Result<Vec<f64>, Error> {
         .collect()
 }
 
+/// What a histogram of integers counts, before it becomes floats.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Integers<'a> {
+    pub count: u64,
+    pub zero_count: u64,
+    /// Of both sides.
+    pub deltas: [&'a [i64]; 2],
+}
+
+impl Integers<'_> {
+    /// What is in the buckets, whose counts have been read and are from 0 on.
+    fn in_buckets(&self) -> u128 {
+        let counts = self.deltas.into_iter().flat_map(|deltas| {
+            deltas.iter().scan(0_i64, |count, delta| {
+                *count = count.saturating_add(*delta);
+                Some(u128::from(count.unsigned_abs()))
+            })
+        });
+        counts.fold(u128::from(self.zero_count), |sum, count| sum + count)
+    }
+}
+
 /// Refuses what is no histogram, and a histogram of integers that counts more or less than its buckets.
-pub(crate) fn checked(histogram: Histogram, integers: bool) -> Result<Histogram, Error> {
+pub(crate) fn checked(histogram: Histogram, integers: Option<Integers<'_>>) -> Result<Histogram, Error> {
     histogram.check().map_err(|invalid| refused(invalid.to_string()))?;
-    if integers && !counts_its_buckets(&histogram) {
-        let (count, counted) = (histogram.count, in_buckets(&histogram));
+    let Some(integers) = integers else { return Ok(histogram) };
+    let (count, counted) = (integers.count, integers.in_buckets());
+    if !counts_its_buckets(u128::from(count), counted, histogram.sum) {
         return Err(refused(format!("a count of {count}, expected the {counted} of its buckets")));
     }
     Ok(histogram)
 }
 
-fn in_buckets(histogram: &Histogram) -> f64 {
-    let sides = [&histogram.positive, &histogram.negative];
-    let counts = sides.into_iter().flat_map(|side| &side.counts);
-    counts.fold(histogram.zero_count, |sum, count| sum + count)
-}
-
-/// Tells whether all observations are in buckets, but for those that are NaN. Beyond what floats count exactly it cannot
-/// be told.
-fn counts_its_buckets(histogram: &Histogram) -> bool {
-    let counted = in_buckets(histogram);
-    counted == histogram.count
-        || (histogram.sum.is_nan() && counted < histogram.count)
-        || counted >= EXACT_MAX
+/// Tells whether all observations are in buckets, but for those that are NaN.
+fn counts_its_buckets(count: u128, counted: u128, sum: f64) -> bool {
+    counted == count || (sum.is_nan() && counted < count)
 }
 
 /// The spans of buckets.
@@ -146,9 +159,11 @@ pub(crate) fn deltas(counts: &[f64]) -> Vec<i64> {
 pub(crate) fn is_of_integers(histogram: &Histogram) -> bool {
     let whole = |count: &f64| (0.0..=EXACT_MAX).contains(count) && count.fract() == 0.0;
     let sides = [&histogram.positive, &histogram.negative];
-    [histogram.count, histogram.zero_count].iter().all(whole)
-        && sides.into_iter().flat_map(|side| &side.counts).all(whole)
-        && counts_its_buckets(histogram)
+    let counts = || sides.into_iter().flat_map(|side| &side.counts).chain([&histogram.zero_count]);
+    whole(&histogram.count) && counts().all(whole) && {
+        let counted = counts().map(|count| *count as u128).sum();
+        counts_its_buckets(histogram.count as u128, counted, histogram.sum)
+    }
 }
 
 #[cfg(test)]
@@ -204,12 +219,43 @@ mod tests {
             positive: Buckets { indices: vec![0], counts: vec![2.0] },
             ..Histogram::default()
         };
-        assert!(checked(of(2.0, 1.0), true).is_ok());
-        assert!(checked(of(3.0, f64::NAN), true).is_ok());
-        assert!(checked(of(3.0, 1.0), false).is_ok());
-        for wrong in [of(3.0, 1.0), of(1.0, f64::NAN)] {
-            let error = checked(wrong, true).unwrap_err().to_string();
+        let integers = |count| Some(Integers { count, zero_count: 0, deltas: [&[2], &[]] });
+        assert!(checked(of(2.0, 1.0), integers(2)).is_ok());
+        assert!(checked(of(3.0, f64::NAN), integers(3)).is_ok());
+        assert!(checked(of(3.0, 1.0), None).is_ok());
+        for (wrong, count) in [(of(3.0, 1.0), 3), (of(1.0, f64::NAN), 1)] {
+            let error = checked(wrong, integers(count)).unwrap_err().to_string();
             assert!(error.contains("expected the 2 of its buckets"), "{error}");
         }
+    }
+    #[test]
+    fn counts_that_are_no_floats_are_held_to_their_buckets_as_integers() {
+        let large = 1_u64 << 60;
+        let of = |count: u64| Histogram { count: count as f64, sum: 1.0, ..Histogram::default() };
+        let deltas = [large as i64, 1 - large as i64, large as i64 - 1];
+        let integers = |count| Some(Integers { count, zero_count: 3, deltas: [&deltas, &[]] });
+        let right = 2 * large + 4;
+        assert!(checked(of(right), integers(right)).is_ok());
+        // As floats both are the same.
+        let error = checked(of(right + 1), integers(right + 1)).unwrap_err().to_string();
+        assert!(
+            error.contains("a count of 2305843009213693957, expected the 2305843009213693956"),
+            "{error}"
+        );
+        let most = [i64::MAX, 0, 0];
+        let overflowing = Integers { count: u64::MAX, zero_count: u64::MAX, deltas: [&most, &most] };
+        assert!(checked(of(u64::MAX), Some(overflowing)).is_err());
+    }
+
+    #[test]
+    fn whole_counts_whose_sum_is_no_float_are_sent_as_floats() {
+        let half = EXACT_MAX / 2.0;
+        let of = |counts: Vec<f64>, count: f64| Histogram {
+            count,
+            positive: Buckets { indices: (0..counts.len() as i32).collect(), counts },
+            ..Histogram::default()
+        };
+        assert!(is_of_integers(&of(vec![half, half], EXACT_MAX)));
+        assert!(!is_of_integers(&of(vec![half, half, 1.0], EXACT_MAX)));
     }
 }

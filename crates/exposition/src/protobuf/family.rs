@@ -14,7 +14,7 @@ use crate::classic::with_custom_bounds;
 use crate::error::Error;
 use crate::event::{Event, Exemplar, MetricType, Sample};
 use crate::line;
-use crate::native::{buckets, checked};
+use crate::native::{Integers, buckets, checked};
 
 /// A family with its samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,7 +190,12 @@ impl Rows<'_> {
             negative: negative.map_err(|error| self.of_family(error))?,
             custom_bounds: Vec::new(),
         };
-        checked(histogram, !floats).map_err(|error| self.of_family(error))
+        let integers = (!floats).then(|| Integers {
+            count: message.sample_count,
+            zero_count: message.zero_count,
+            deltas: [&message.positive_delta, &message.negative_delta],
+        });
+        checked(histogram, integers).map_err(|error| self.of_family(error))
     }
 
     fn converted(&self, message: &HistogramMessage) -> Option<Histogram> {

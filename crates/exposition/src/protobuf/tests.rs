@@ -206,6 +206,10 @@ fn absurd_histograms_are_refused_by_name() {
     check(|h| h.positive_span[1].offset = -1, "positive span 2 with the offset -1");
     check(|h| h.positive_delta[1] = -2, "a positive count of 1-2");
     check(|h| h.sample_count = 4, "a count of 4, expected the 5 of its buckets");
+    check(
+        |h| (h.zero_count, h.sample_count) = (1 << 60, (1 << 60) + 3),
+        "a count of 1152921504606846979, expected the 1152921504606846980 of its buckets",
+    );
     check(|h| h.positive_count = vec![f64::NAN; 3], "bucket 0 with a count of NaN");
 }
 

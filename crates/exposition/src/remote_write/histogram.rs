@@ -4,7 +4,7 @@ use prost::Message;
 use streamflow_histogram::{CUSTOM_BOUNDS, Histogram, ResetHint};
 
 use crate::error::Error;
-use crate::native::{BucketSpan, buckets, checked, deltas, is_of_integers, spans};
+use crate::native::{BucketSpan, Integers, buckets, checked, deltas, is_of_integers, spans};
 
 /// A native histogram at a time. Its counts are integers, with buckets as differences, or floats.
 #[derive(Clone, PartialEq, Message)]
@@ -65,9 +65,17 @@ impl NativeHistogram {
     /// # Errors
     /// Spans, counts, bounds or a schema that no histogram has.
     pub fn read(&self) -> Result<Histogram, Error> {
-        let integers = self.count_float.is_none();
+        let integers = self.count_float.is_none().then(|| Integers {
+            count: self.count_int.unwrap_or(0),
+            zero_count: self.zero_count_int.unwrap_or(0),
+            deltas: [&self.positive_deltas, &self.negative_deltas],
+        });
         let of = |side, spans, deltas, counts| {
-            if integers { buckets(side, spans, deltas, &[]) } else { buckets(side, spans, &[], counts) }
+            if integers.is_some() {
+                buckets(side, spans, deltas, &[])
+            } else {
+                buckets(side, spans, &[], counts)
+            }
         };
         let reset = match self.reset_hint {
             1 => ResetHint::Reset,
@@ -77,7 +85,11 @@ impl NativeHistogram {
         };
         // What custom bounds replace is not looked at.
         let custom = self.schema == CUSTOM_BOUNDS;
-        let zero_count = self.zero_count_float.unwrap_or(self.zero_count_int.unwrap_or(0) as f64);
+        let whole_zero_count = self.zero_count_int.unwrap_or(0) as f64;
+        let zero_count = match integers {
+            Some(_) => whole_zero_count,
+            None => self.zero_count_float.unwrap_or(whole_zero_count),
+        };
         let histogram = Histogram {
             reset,
             schema: self.schema,
@@ -215,6 +227,13 @@ mod tests {
         );
         check(|m| m.positive_deltas[0] = -1, "a positive count of 0-1");
         check(|m| m.count_int = Some(11), "a count of 11, expected the 12 of its buckets");
+        check(
+            |m| {
+                let large = 1 << 60;
+                (m.positive_deltas, m.count_int) = (vec![large, 0, 0], Some(3 << 60));
+            },
+            "a count of 3458764513820540928, expected the 3458764513820540934 of its buckets",
+        );
         check(|m| m.schema = -53, "negative buckets with custom bounds");
     }
 }
