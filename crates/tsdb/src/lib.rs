@@ -79,7 +79,7 @@ pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
 pub use samples::{STALE_NAN, Samples, is_stale};
 pub use series::Series;
-pub use snapshot::{copy_in_use, snapshot};
+pub use snapshot::{copy_in_use, remove_unfinished_copies, snapshot};
 pub use stats::{Refused, Stats};
 pub use tail::{Position, PositionError, Tail};
 pub use value::Value;

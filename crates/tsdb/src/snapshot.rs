@@ -84,6 +84,15 @@ pub fn snapshot(dir: &Path, to: &Path) -> Result<(), Error> {
     Db::open(dir, Options::default())?.snapshot(to)
 }
 
+/// Removes what copies that were cut off, as by `kill -9`, have left in the folder that they were made in; none may be
+/// under way there. A folder that is not there holds nothing.
+///
+/// # Errors
+/// When the folder cannot be read, or something in it cannot be removed.
+pub fn remove_unfinished_copies(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() { files::remove_unfinished(folder) } else { Ok(()) }
+}
+
 /// How often a copy is begun anew because the store's files were replaced meanwhile.
 const ATTEMPTS: usize = 64;
 

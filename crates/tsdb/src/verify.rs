@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::damage::{Damage, DamageLog};
 use crate::delete::Deletion;
 use crate::error::Error;
+use crate::files::ASIDE;
 use crate::head::{Cut, Head};
 use crate::options::Options;
 use crate::recover::{Replay, open_blocks};
@@ -31,13 +32,17 @@ pub struct Report {
 /// end of the log may look cut off.
 ///
 /// # Errors
-/// When the directory cannot be read.
+/// When the directory cannot be read, or is a copy that was never finished, which its extension `tmp` says.
 pub fn verify(dir: &Path) -> Result<Report, Error> {
     let damage = Arc::new(DamageLog::default());
     let mut report = Report::default();
     let (blocks_dir, log_dir) = (dir.join("blocks"), dir.join("wal"));
     if !dir.is_dir() {
         return Err(Error::io("cannot open", dir)(std::io::ErrorKind::NotFound.into()));
+    }
+    if dir.extension().is_some_and(|extension| extension == ASIDE) {
+        let what = "is a copy that was not finished, which is no store; delete it, and make the copy anew";
+        return Err(Error::Damaged { path: dir.to_owned(), what: what.to_owned() });
     }
     if blocks_dir.is_dir() {
         let (blocks, _) = open_blocks(&blocks_dir, &damage, false)?;

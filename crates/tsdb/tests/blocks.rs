@@ -149,6 +149,22 @@ fn the_log_is_followed_across_segments_and_restarts() {
 }
 
 #[test]
+fn a_copy_that_was_cut_off_is_no_store_and_can_be_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let copies = dir.path().join("copies");
+    streamflow_tsdb::remove_unfinished_copies(&copies).unwrap();
+    let (whole, unfinished) = (copies.join("a"), copies.join("b.tmp"));
+    let db = Db::open(&dir.path().join("store"), Options::default()).unwrap();
+    db.snapshot(&whole).unwrap();
+    std::fs::create_dir_all(unfinished.join("blocks")).unwrap();
+    let error = streamflow_tsdb::verify(&unfinished).unwrap_err().to_string();
+    assert!(error.contains("b.tmp: is a copy that was not finished"), "{error}");
+    streamflow_tsdb::remove_unfinished_copies(&copies).unwrap();
+    assert!(!unfinished.exists());
+    assert_eq!(streamflow_tsdb::verify(&whole).unwrap().damage, []);
+}
+
+#[test]
 fn snapshots_are_stores() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(&dir.path().join("a"), Options::default()).unwrap();
