@@ -16,8 +16,9 @@ use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME};
 
 use super::error;
 use super::metrics::Protocol;
-use crate::Handle;
+use crate::clock::latest_ms;
 use crate::exemplars::Exemplar;
+use crate::{Handle, now_ms};
 
 /// Which message a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,8 @@ pub(super) struct Writer<'a> {
     server: &'a Handle,
     by: Protocol,
     batch: Batch,
+    /// Samples of later times are refused.
+    latest_ms: i64,
     samples: u64,
     histograms: u64,
     exemplars: Vec<(Labels, Exemplar)>,
@@ -133,7 +136,9 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub fn new(server: &'a Handle, by: Protocol) -> Self {
         let batch = server.0.db.batch();
-        Self { server, by, batch, samples: 0, histograms: 0, exemplars: Vec::new(), first_refusal: None }
+        let latest_ms = latest_ms(now_ms());
+        let (samples, histograms, exemplars) = (0, 0, Vec::new());
+        Self { server, by, batch, latest_ms, samples, histograms, exemplars, first_refusal: None }
     }
 
     /// Adds a series of version 1 with its exemplars.
@@ -163,7 +168,12 @@ impl<'a> Writer<'a> {
                 return None;
             }
         };
-        let samples = samples.iter().map(|sample| (sample.timestamp, sample.value));
+        let latest_ms = self.latest_ms;
+        for sample in samples.iter().filter(|sample| sample.timestamp > latest_ms) {
+            self.refuse_ahead(&labels, sample.timestamp);
+        }
+        let in_time = samples.iter().filter(|sample| sample.timestamp <= latest_ms);
+        let samples = in_time.map(|sample| (sample.timestamp, sample.value));
         let (metrics, by) = (&self.server.0.metrics, self.by);
         self.samples += self.batch.add_all(&labels, samples, |error| {
             metrics.count_refused(by, reason(&error), 1);
@@ -179,6 +189,9 @@ impl<'a> Writer<'a> {
     }
 
     fn histogram(&mut self, labels: &Labels, timestamp_ms: i64, histogram: Histogram) {
+        if timestamp_ms > self.latest_ms {
+            return self.refuse_ahead(labels, timestamp_ms);
+        }
         match self.batch.add_histogram(labels, timestamp_ms, Arc::new(histogram)) {
             Ok(_) => self.histograms += 1,
             Err(error) => self.refuse_one(labels, reason(&error), &error),
@@ -190,7 +203,22 @@ impl<'a> Writer<'a> {
         self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
     }
 
+    fn refuse_ahead(&mut self, labels: &Labels, timestamp_ms: i64) {
+        self.refuse("out_of_bounds", 1);
+        let latest_ms = self.latest_ms;
+        self.first_refusal.get_or_insert_with(|| {
+            format!(
+                "out of bounds: the sample's time {timestamp_ms} is more than ten minutes ahead of this server's clock; \
+                 expected at most {latest_ms}; check the sender's clock; series {labels}"
+            )
+        });
+    }
+
+    /// One that is too far ahead is left out, as its sample is: the newest are kept, and it would stay the newest.
     fn exemplar(&mut self, series: &Labels, labels: Labels, value: f64, timestamp_ms: i64) {
+        if timestamp_ms > self.latest_ms {
+            return;
+        }
         self.exemplars.push((series.clone(), Exemplar { labels, value, timestamp_ms }));
     }
 

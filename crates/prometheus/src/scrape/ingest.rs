@@ -19,10 +19,8 @@ use super::cache::{Known, SeriesCache};
 use super::counters::Counters;
 use super::metadata::Families;
 use super::native::{Gathered, bounded};
+use crate::clock::latest_ms;
 use crate::exemplars::{Exemplar, Exemplars};
-
-/// Samples further ahead than this are refused.
-const AHEAD_MAX_MS: i64 = 600_000;
 
 /// What a body is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +295,7 @@ impl Ingest<'_> {
     }
 
     fn in_time(&self, timestamp: i64) -> bool {
-        timestamp <= self.now_ms.saturating_add(AHEAD_MAX_MS)
+        timestamp <= latest_ms(self.now_ms)
     }
 
     /// Counts a sample that the store refuses for its time (`None`: too far ahead).

@@ -91,6 +91,20 @@ fn histograms_of_both_kinds_become_native_ones() {
 }
 
 #[test]
+fn the_far_future_is_out_of_bounds() {
+    let server = Ours::start(&[], "", "");
+    let answer = post(server.address, &[JSON], counter(-400 * 24 * 60, 5, 2).as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().starts_with("out of bounds: "), "{}", answer.text());
+    let answer = post(server.address, &[JSON], counter(1, 7, 2).as_bytes());
+    assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
+    // The counter, and `target_info`.
+    let metrics = send(server.address, "GET /metrics", &[], b"").text();
+    let line = "streamflow_otlp_refused_data_points_total{reason=\"out_of_bounds\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[test]
 fn what_is_left_out_is_told_and_counted() {
     let server = Ours::start(&[], "", "");
     let answer = post(server.address, &[JSON], counter(1, 5, 1).as_bytes());

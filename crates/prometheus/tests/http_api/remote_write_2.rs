@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use streamflow_exposition::remote_write::{Sample, v2};
+use streamflow_exposition::remote_write::{Label, NativeHistogram, Sample, TimeSeries, WriteRequest, v2};
+use streamflow_histogram::Histogram;
 
 use crate::http::{Response, send};
 use crate::servers::Ours;
@@ -61,4 +62,66 @@ fn samples_and_exemplars_are_taken_and_counted() {
         "exemplars": [{"labels": {"trace": "x"}, "value": "0.5", "timestamp": found["data"][0]["exemplars"][0]["timestamp"]}],
     }]);
     assert_eq!(found["data"], expected);
+}
+
+/// The present is kept though the far future was sent first.
+#[test]
+fn the_far_future_is_out_of_bounds_and_does_not_keep_the_present_out() {
+    let server = Ours::start(&[], "", "");
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let symbols = ["", "__name__", "sent", "hist", "trace", "x"].map(str::to_owned).to_vec();
+    let histogram = |timestamp| {
+        let histogram = Histogram { schema: 1, ..Histogram::default() };
+        NativeHistogram::of(&histogram, timestamp)
+    };
+    let sent = |times: &[i64]| {
+        let samples = times.iter().map(|timestamp| Sample { value: 1.0, timestamp: *timestamp }).collect();
+        let exemplars = times
+            .iter()
+            .map(|timestamp| v2::Exemplar { labels_refs: vec![4, 5], value: 0.5, timestamp: *timestamp })
+            .collect();
+        let numbers = v2::Series { labels_refs: vec![1, 2], samples, exemplars, ..v2::Series::default() };
+        let histograms = times.iter().map(|timestamp| histogram(*timestamp)).collect();
+        let histograms = v2::Series { labels_refs: vec![1, 3], histograms, ..v2::Series::default() };
+        post(server.address, &v2::Request { symbols: symbols.clone(), timeseries: vec![numbers, histograms] })
+    };
+    // The minutes within the bound may pass while this runs, those beyond it may not.
+    let (near, far) = (now_ms + 9 * 60_000, now_ms + 15 * 60_000);
+    for time in [far, now_ms + 400 * 86_400_000, i64::MAX] {
+        let answer = sent(&[time]);
+        assert_eq!((answer.status, written(&answer)), (400, ["0", "0", "0"]), "{time}");
+        let text = answer.text();
+        assert!(text.starts_with(&format!("out of bounds: the sample's time {time} is more than")), "{text}");
+        assert!(text.contains("series sent"), "{text}");
+    }
+    // Of one series what is in time is kept.
+    let answer = sent(&[now_ms, i64::MAX]);
+    assert_eq!((answer.status, written(&answer)), (400, ["1", "1", "1"]), "{}", answer.text());
+    let answer = sent(&[near]);
+    assert_eq!((answer.status, written(&answer)), (204, ["1", "1", "1"]), "{}", answer.text());
+    let metrics = send(server.address, "GET /metrics", &[], b"").text();
+    let line = "streamflow_remote_write_refused_samples_total{reason=\"out_of_bounds\"} 8";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[test]
+fn version_1_keeps_the_far_future_out_as_well() {
+    use prost::Message as _;
+    let server = Ours::start(&[], "", "");
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let sent = |timestamp| {
+        let label = |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
+        let series = TimeSeries {
+            labels: vec![label("__name__", "sent")],
+            samples: vec![Sample { value: 1.0, timestamp }],
+            ..TimeSeries::default()
+        };
+        let request = WriteRequest { timeseries: vec![series], metadata: Vec::new() };
+        let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap();
+        send(server.address, "POST /api/v1/write", &[], &body)
+    };
+    let answer = sent(now_ms + 400 * 86_400_000);
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().starts_with("out of bounds: "), "{}", answer.text());
+    assert_eq!(sent(now_ms).status, 204);
 }
