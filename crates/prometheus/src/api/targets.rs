@@ -16,16 +16,17 @@ use crate::scrape::{Metadata, TargetMetadata};
 pub async fn targets(State(server): State<Handle>, parameters: Parameters) -> Answer {
     let (wanted, pool) = (parameters.get("state"), parameters.get("scrapePool"));
     let of_pool = |name: &str| pool.is_empty() || pool == name;
+    let is_wanted = |state: &str| ["", "any", state].iter().any(|of| wanted.eq_ignore_ascii_case(of));
     let mut active = Vec::new();
-    if !wanted.eq_ignore_ascii_case("dropped") {
+    if is_wanted("active") {
         active = server.0.scraper.targets();
         active.retain(|target| of_pool(&target.scrape_pool));
     }
-    let (mut dropped, mut counts) = (Vec::new(), Default::default());
-    if !wanted.eq_ignore_ascii_case("active") {
+    let (mut dropped, mut counts) = (Vec::new(), None);
+    if is_wanted("dropped") {
         dropped = server.0.scraper.dropped();
         dropped.retain(|target| of_pool(&target.scrape_pool));
-        counts = server.0.scraper.dropped_counts();
+        counts = Some(server.0.scraper.dropped_counts());
     }
     Success::of(&json!({
         "activeTargets": active,
