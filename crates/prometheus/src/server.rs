@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use streamflow_promql::{Engine, EngineOptions};
-use streamflow_tsdb::{Db, Fsync, Options};
+use streamflow_tsdb::{Db, Fsync, Options, remove_unfinished_copies};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::api::{Metrics, POINTS_MAX, QuerySlots};
+use crate::api::{Metrics, POINTS_MAX, QuerySlots, SNAPSHOTS};
 use crate::handle::{Applied, Handle, Inner};
 use crate::remote_write::RemoteWrite;
 use crate::rules::Rules;
@@ -109,6 +109,10 @@ async fn open_store(settings: &Settings) -> Result<Db, Error> {
     });
     let db = joined(opening, "the opening of the sample store").await??;
     tell_damage(&db, 0);
+    // The store is ours alone from here on, so that no copy of its server is under way.
+    if let Err(error) = remove_unfinished_copies(&settings.dir.join(SNAPSHOTS)) {
+        tracing::warn!("what snapshots that were cut off have left stays on the disk: {error}");
+    }
     Ok(db)
 }
 
@@ -170,5 +174,26 @@ async fn reload_on_hangup(handle: Handle, mut shutdown: watch::Receiver<bool>) -
             Ok(()) => tracing::info!("read the configuration of the metrics engine anew"),
             Err(error) => tracing::error!("the old configuration stays: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Source;
+
+    #[tokio::test]
+    async fn what_snapshots_that_were_cut_off_left_goes_when_the_store_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = dir.path().join(SNAPSHOTS);
+        for part in ["whole/blocks", "cut.tmp/blocks/b-1"] {
+            std::fs::create_dir_all(snapshots.join(part)).unwrap();
+        }
+        let none =
+            Source::BuiltIn { interval: Duration::from_secs(60), jobs: Vec::new(), rules: String::new() };
+        let server = Server::open(Settings::new(dir.path().to_owned(), none)).await.unwrap();
+        assert!(snapshots.join("whole/blocks").is_dir());
+        assert!(!snapshots.join("cut.tmp").exists());
+        server.handle.db().close().unwrap();
     }
 }

@@ -15,7 +15,7 @@ use super::parameters::{Parameters, TIME_LIMIT_MS};
 use crate::{Handle, now_ms};
 
 /// Folder of the copies, below that of the store.
-const SNAPSHOTS: &str = "snapshots";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 
 /// `POST|PUT /api/v1/admin/tsdb/delete_series`
 pub async fn delete_series(State(server): State<Handle>, parameters: Parameters) -> Answer {

@@ -35,6 +35,7 @@ use methods::{get, get_or_post, post, post_or_put};
 
 use crate::{Handle, own_metrics};
 
+pub(crate) use admin::SNAPSHOTS;
 pub(crate) use error::ApiError;
 pub use methods::is_cross_site;
 pub(crate) use metrics::Metrics;
