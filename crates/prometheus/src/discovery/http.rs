@@ -11,7 +11,7 @@ use streamflow_prometheus_yml::{HttpDiscovery, LabelMap, parse_targets};
 use super::labels_of;
 use crate::clients::{client, credentials};
 
-/// Longest wait for an answer: Prometheus's minute for a refresh.
+/// Longest wait for an answer; less where the next question is due before.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is taken of an answer at most.
@@ -32,7 +32,7 @@ async fn asked(config: &HttpDiscovery) -> Result<Vec<LabelMap>, String> {
     let client = made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     let url: Url = config.url.parse().map_err(|error| format!("is no URL: {error}"))?;
     let interval = config.refresh_interval.as_secs_f64().to_string();
-    let request = client.get(url).timeout(TIMEOUT).header(ACCEPT, "application/json");
+    let request = client.get(url).timeout(timeout(config)).header(ACCEPT, "application/json");
     let request = request.header("X-Prometheus-Refresh-Interval-Seconds", interval);
     let request = credentials(&config.http).authorize(request).await.map_err(|error| error.to_string())?;
     let mut response = request.send().await.map_err(causes)?;
@@ -59,6 +59,10 @@ async fn asked(config: &HttpDiscovery) -> Result<Vec<LabelMap>, String> {
     Ok(targets.collect())
 }
 
+fn timeout(config: &HttpDiscovery) -> Duration {
+    if config.refresh_interval.is_zero() { TIMEOUT } else { config.refresh_interval.min(TIMEOUT) }
+}
+
 fn is_json(content_type: &str) -> bool {
     let content_type = content_type.to_ascii_lowercase();
     let (media, charset) = content_type.split_once(';').unwrap_or((&content_type, ""));
@@ -82,6 +86,19 @@ mod tests {
 
     fn json(body: &'static str) -> axum::routing::MethodRouter {
         get(move || async move { ([("content-type", "application/json; charset=utf-8")], body) })
+    }
+
+    #[tokio::test]
+    async fn a_server_has_until_the_next_question() {
+        let silent = get(|| async { std::future::pending::<&str>().await });
+        let url = served(Router::new().route("/", silent)).await;
+        let refresh_interval = Duration::from_millis(200);
+        let config = HttpDiscovery { url, refresh_interval, ..HttpDiscovery::default() };
+        let asked = tokio::time::timeout(TIMEOUT / 2, ask(&config)).await;
+        let error = asked.expect("an answer within the interval").unwrap_err();
+        assert!(error.contains("timed out"), "{error}");
+        let of = |seconds| HttpDiscovery { refresh_interval: Duration::from_secs(seconds), ..config.clone() };
+        assert_eq!([0, 5, 600].map(|seconds| timeout(&of(seconds)).as_secs()), [60, 5, 60]);
     }
 
     #[tokio::test]
