@@ -1,15 +1,30 @@
 #!/usr/bin/env bash
-# Unpacks a package of Debian into DIR without installing it: tools/fetch-debian.sh PACKAGE DIR
-# The tests know prometheus (with promtool) and prometheus-alertmanager.
+# Unpacks a package of Debian into DIR without installing it: tools/fetch-debian.sh PACKAGE DIR [SUITE]
+# The tests know prometheus (with promtool) and prometheus-alertmanager. Without SUITE the package is of the machine's own
+# release; of another one, such as sid, it comes from the machine's mirror by lists of its own.
 set -euo pipefail
-package=${1:?usage: tools/fetch-debian.sh PACKAGE DIR}
-dir=${2:?usage: tools/fetch-debian.sh PACKAGE DIR}
+package=${1:?usage: tools/fetch-debian.sh PACKAGE DIR [SUITE]}
+dir=${2:?usage: tools/fetch-debian.sh PACKAGE DIR [SUITE]}
+suite=${3:-}
 aside="$dir.partial"
 rm -rf "$aside"
 mkdir -p "$aside"
 cd "$aside"
+apt=(apt-get)
+if [ -n "$suite" ]; then
+  lists=$(mktemp -d)
+  trap 'rm -rf "$lists"' EXIT
+  mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
+  # shellcheck disable=SC2016 # apt-get fills the form in
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' | head -1)
+  key=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [signed-by=$key] ${mirror:-http://deb.debian.org/debian/} $suite main" >"$lists/sources"
+  apt+=(-o "Dir::Etc::SourceList=$lists/sources" -o Dir::Etc::SourceParts=- -o "Dir::State::lists=$lists/lists"
+    -o "Dir::Cache=$lists/cache" -o APT::Sandbox::User=root)
+  "${apt[@]}" update -qq
+fi
 # The package lists of a fresh machine are empty or point to a version that is gone.
-apt-get download "$package" >/dev/null 2>&1 || { apt-get update -qq && apt-get download "$package" >/dev/null; }
+"${apt[@]}" download "$package" >/dev/null 2>&1 || { "${apt[@]}" update -qq && "${apt[@]}" download "$package" >/dev/null; }
 dpkg-deb --extract "$package"_*.deb .
 rm "$package"_*.deb
 test -x "usr/bin/$package"

@@ -20,9 +20,9 @@ tools/venv-protocols.sh mlserver "$STREAMFLOW_CACHE/mlserver" >/dev/null
 python3 tools/interop/protocols.py
 # Debian's Prometheus 3; the tests take the one of the stable suite, which is a 2.
 prometheus=${STREAMFLOW_PROMETHEUS_3:-$STREAMFLOW_CACHE/prometheus35/usr/bin/prometheus}
-[ -x "$prometheus" ] || { echo "$prometheus is missing: name a Prometheus 3 with STREAMFLOW_PROMETHEUS_3" >&2; exit 1; }
-python3 -c 'import yaml' 2>/dev/null || { echo "PyYAML is missing: pip install PyYAML" >&2; exit 1; }
-python3 tools/interop/promql.py --prometheus "$prometheus"
+[ -x "$prometheus" ] || tools/fetch-debian.sh prometheus "$STREAMFLOW_CACHE/prometheus35" sid
+# The suite's queries are YAML, which the environment of MLflow reads.
+"$STREAMFLOW_CACHE/mlflow/bin/python" tools/interop/promql.py --prometheus "$prometheus"
 python3 tools/interop/remote_write_kills.py --prometheus "$prometheus"
 STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null
 echo "sample store: killed 100 times while it appended, no acknowledged sample lost"
