@@ -24,6 +24,8 @@ fn an_export_is_imported_elsewhere() {
     assert_eq!(run.stdout, "# TYPE up unknown\nup{job=\"api\"} 1 1700000000.001\n# EOF\n");
     assert!(run.stderr.contains("1 samples of 1 series are in standard output."), "{}", run.stderr);
 
+    // The trail is in the database, which a project without any run does not have yet: asking for it makes it.
+    there.ok(&["audit", "ls"]);
     let mut command = there.command(&["tsdb", "import", "-"]);
     let mut process =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
