@@ -1,18 +1,24 @@
-"""StreamFlow's metrics engine against a real Prometheus: the same samples, the same queries, in one run.
+"""StreamFlow's metrics engine against a real Prometheus and VictoriaMetrics: the same samples and queries in one run.
 
     bench/prometheus.sh [--series 10000] [--histograms 1000] [--hours 24] [--active 100000] [--times 5]
 
-Both servers start empty on free loopback ports and get the same history by remote write (crates/exposition's example
-`feed`, 15 s between samples), one after the other. Then both answer the same queries by HTTP, in turn; the median of
---times answers counts, after one that does not. Memory and disk are read once the history is in, and once more, in
-new processes, with --active series of 40 samples each, over which more is asked. Ratios above 1 favour StreamFlow.
+The servers start empty on free loopback ports and get the same history by remote write (crates/exposition's example
+`feed`, 15 s between samples), one after the other. Then they answer the same queries by HTTP, in turn; the median of
+--times answers counts, after one that does not. Memory and disk are read a minute after the history is in, and once
+more, in new processes, with --active series of 40 samples each, over which more is asked. Ratios above 1 favour
+StreamFlow. Series that differ are counted against Prometheus alone: VictoriaMetrics extrapolates no rate. What each has
+on disk when it acknowledges differs too: StreamFlow and Prometheus have written their log to the operating system,
+VictoriaMetrics has the samples in memory.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
+import shutil
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -31,6 +37,8 @@ QUERIES = [
         'histogram_quantile(0.99, sum by (le) (rate(b_bucket{{{small}}}[5m])))',
     ),
 ]
+# Native histograms, which VictoriaMetrics does not take.
+NATIVE_QUERY = "histogram_quantile(0.99, sum by (job) (rate(n[5m])))"
 # Over the series of --active, each asked over their ten minutes.
 ACTIVE_QUERIES = [
     ("topk(10, m)", "topk(10, m)"),
@@ -98,10 +106,24 @@ def prometheus(binary: str, folder: str) -> Server:
     config.write_text("scrape_configs: []\n")
     command = [
         binary, f"--config.file={config}", f"--storage.tsdb.path={data}", "--web.listen-address=127.0.0.1:0",
-        "--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=30d",
+        "--web.enable-remote-write-receiver", "--enable-feature=native-histograms", "--storage.tsdb.retention.time=30d",
     ]
     address = re.compile(r'msg="Listening on" (?:component=web )?address=(\S+)')
     return Server("prometheus", command, address, folder, data)
+
+
+def victoriametrics(binary: str, folder: str) -> Server:
+    data = Path(folder) / "victoriametrics"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        binary, f"-storageDataPath={data}", f"-httpListenAddr={host}", "-retentionPeriod=12", "-search.disableCache",
+        "-search.latencyOffset=0s", "-search.maxUniqueTimeseries=1000000", "-search.maxSeries=1000000",
+    ]
+    server = Server("victoriametrics", command, re.compile(r"(started VictoriaMetrics)"), folder, data)
+    server.host = host
+    return server
 
 
 def feed(binary: str, server: Server, *arguments: object) -> tuple[int, float]:
@@ -127,7 +149,12 @@ def differing(a: dict, b: dict) -> int:
     return apart
 
 
-def compare_queries(ours: Server, theirs: Server, end: int, hours: int, times: int) -> list[list[str]]:
+def ratios(seconds: list[float]) -> list[str]:
+    """Milliseconds of each server, then how many times as long each peer took."""
+    return [f"{value * 1e3:.1f}" for value in seconds] + [f"{value / seconds[0]:.1f}" for value in seconds[1:]]
+
+
+def compare_queries(servers: list[Server], end: int, hours: int, times: int) -> list[list[str]]:
     rows = []
     for name, template in QUERIES:
         for size, small in (("100", 'small="yes"'), ("all", "")):
@@ -136,19 +163,38 @@ def compare_queries(ours: Server, theirs: Server, end: int, hours: int, times: i
                     continue
                 query = template.format(small=small)
                 parameters = {"query": query, "start": end - SHIFT - length, "end": end - SHIFT, "step": step}
-                _, first = ours.answer("query_range", parameters)
-                _, second = theirs.answer("query_range", parameters)
-                apart = differing(first, second)
-                seconds = [statistics.median(s.answer("query_range", parameters)[0] for _ in range(times)) for s in (ours, theirs)]
-                rows.append([
-                    name, size, title, f"{len(first['data']['result']):,}", f"{seconds[0] * 1e3:.1f}", f"{seconds[1] * 1e3:.1f}",
-                    f"{seconds[1] / seconds[0]:.1f}", str(apart),
-                ])
+                first, second = (server.answer("query_range", parameters)[1] for server in servers[:2])
+                timed = lambda server: server.answer("query_range", parameters)[0]  # noqa: B023, E731
+                times_taken = medians(timed, servers, times)
+                answers = f"{len(first['data']['result']):,}"
+                rows.append([name, size, title, answers, *ratios(times_taken), str(differing(first, second))])
                 print("  " + "  ".join(rows[-1]), flush=True)
+    for title, length, step in RANGES:
+        if length <= hours * 3600:
+            rows.append(compare_natives(servers, title, {"start": end - SHIFT - length, "end": end - SHIFT, "step": step}, times))
     return rows
 
 
-def compare_active(ours: Server, theirs: Server, end: int, times: int) -> list[list[str]]:
+def compare_natives(servers: list[Server], title: str, of_range: dict[str, object], times: int) -> list[str]:
+    parameters = {"query": NATIVE_QUERY} | of_range
+    able = servers[:2]
+    first, second = (server.answer("query_range", parameters)[1] for server in able)
+    taken = ratios(medians(lambda server: server.answer("query_range", parameters)[0], able, times))
+    left_out = ["–"] * (len(servers) - len(able))
+    row = [NATIVE_QUERY, "all", title, f"{len(first['data']['result']):,}", *taken[:2], *left_out, *taken[2:], *left_out]
+    print("  " + "  ".join(row), flush=True)
+    return [*row, str(differing(first, second))]
+
+
+def medians(timed, servers: list[Server], times: int) -> list[float]:
+    """Median seconds of each server, asked in turns after one answer that does not count."""
+    for server in servers:
+        timed(server)
+    taken = [[timed(server) for server in servers] for _ in range(times)]
+    return [statistics.median(of_server) for of_server in zip(*taken)]
+
+
+def compare_active(servers: list[Server], end: int, times: int) -> list[list[str]]:
     """Median milliseconds of questions over many series with few samples."""
     of_range = {"start": end - SHIFT - 600, "end": end - SHIFT, "step": 15}
     asked = [(name, "query_range", {"query": query} | of_range) for name, query in ACTIVE_QUERIES]
@@ -167,15 +213,33 @@ def compare_active(ours: Server, theirs: Server, end: int, times: int) -> list[l
     rows = []
     for name, route, parameters in asked:
         timed = lambda server: server.answer(route, parameters)[0]  # noqa: B023, E731
-        rows.append(compared(name, timed, ours, theirs, times))
-    rows.append(compared(f"a dashboard of {PANELS} panels at once", dashboard, ours, theirs, times))
+        rows.append([name, *ratios(medians(timed, servers, times))])
+    rows.append([f"a dashboard of {PANELS} panels at once", *ratios(medians(dashboard, servers, times))])
     return rows
 
 
-def compared(name: str, timed, ours: Server, theirs: Server, times: int) -> list[str]:
-    timed(ours), timed(theirs)
-    seconds = [statistics.median(timed(server) for _ in range(times)) for server in (ours, theirs)]
-    return [name, f"{seconds[0] * 1e3:.1f}", f"{seconds[1] * 1e3:.1f}", f"{seconds[1] / seconds[0]:.1f}"]
+def take_history(servers: list[Server], feeder: str, arguments: list[object]) -> list[list[str]]:
+    """A row for each figure of taking the history by remote write."""
+    facts = []
+    for server in servers:
+        cpu = measure.cpu_seconds(server.process.pid)
+        sent, seconds = feed(feeder, server, *arguments)
+        cpu = measure.cpu_seconds(server.process.pid) - cpu
+        time.sleep(60)
+        everything, blocks = server.disk_bytes()
+        facts.append((sent, sent / seconds, sent / cpu, server.resident_mib(), everything / sent, blocks / sent))
+    titles = [
+        "samples by remote write", "samples/s", "samples/CPU-second", "resident MiB a minute after it",
+        "disk bytes/sample a minute after it", "of these in blocks",
+    ]
+    rows = []
+    for place, title in enumerate(titles):
+        figures = [fact[place] for fact in facts]
+        more_is_better = place in (1, 2)
+        # A short history may have no block yet.
+        above = [(figures[0], peer) if more_is_better else (peer, figures[0]) for peer in figures[1:]]
+        rows.append([title, *(f"{f:,.2f}" for f in figures), *(f"{a / b:.2f}" if b else "–" for a, b in above)])
+    return rows
 
 
 def main() -> None:
@@ -184,6 +248,7 @@ def main() -> None:
     options.add_argument("--feed", help="path of the built example `feed`")
     options.add_argument("--series", type=int, default=10_000)
     options.add_argument("--histograms", type=int, default=1_000)
+    options.add_argument("--natives", type=int, default=200)
     options.add_argument("--hours", type=int, default=24)
     options.add_argument("--active", type=int, default=100_000)
     options.add_argument("--times", type=int, default=5)
@@ -191,37 +256,34 @@ def main() -> None:
     binary = measure.streamflow(given.streamflow)
     peer = os.environ.get("STREAMFLOW_PROMETHEUS") or measure.tool("prometheus", "tools/fetch-debian.sh prometheus DIR")
     feeder = given.feed or measure.tool("feed", "run bench/prometheus.sh, which builds it")
+    starts = [(streamflow, binary), (prometheus, peer)]
+    if victoria := os.environ.get("STREAMFLOW_VICTORIAMETRICS") or shutil.which("victoria-metrics"):
+        starts.append((victoriametrics, victoria))
+    else:
+        print("VictoriaMetrics is left out: tools/fetch-debian.sh victoria-metrics DIR, then STREAMFLOW_VICTORIAMETRICS names it")
 
     print(measure.machine())
-    steps = given.hours * 240
+    names = [start.__name__ for start, _ in starts]
+    headers = [*names, *(f"{name} / ours" for name in names[1:])]
     end = int(time.time()) // 15 * 15
-    with tempfile.TemporaryDirectory() as folder, streamflow(binary, folder) as ours, prometheus(peer, folder) as theirs:
-        facts, rows = {}, []
-        for server in (ours, theirs):
-            cpu = measure.cpu_seconds(server.process.pid)
-            sent, seconds = feed(feeder, server, "--series", given.series, "--histograms", given.histograms, "--steps", steps, "--end", end)
-            cpu = measure.cpu_seconds(server.process.pid) - cpu
-            time.sleep(10)
-            everything, blocks = server.disk_bytes()
-            facts[server.name] = (sent, sent / seconds, sent / cpu, server.resident_mib(), everything / sent, blocks / sent)
-        titles = ["samples by remote write", "samples/s", "samples/CPU-second", "resident MiB after it", "disk bytes/sample", "block bytes/sample so far"]
-        for place, title in enumerate(titles):
-            a, b = facts["streamflow"][place], facts["prometheus"][place]
-            above, below = (a, b) if place in (1, 2) else (b, a)
-            # A short history may have no block yet.
-            rows.append([title, f"{a:,.2f}", f"{b:,.2f}", f"{above / below:.2f}" if below else "–"])
-        print(measure.table(["24 h of history" if given.hours == 24 else f"{given.hours} h of history", "StreamFlow", "Prometheus", "ratio"], rows))
-        print("\nqueries (ms, median; series of the answer; series that differ)")
-        rows = compare_queries(ours, theirs, end, given.hours, given.times)
-        print(measure.table(["query_range", "of", "over", "answers", "StreamFlow ms", "Prometheus ms", "ratio", "differ"], rows))
-    with tempfile.TemporaryDirectory() as folder, streamflow(binary, folder) as ours, prometheus(peer, folder) as theirs:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        servers = [stack.enter_context(start(path, folder)) for start, path in starts]
+        history = ["--series", given.series, "--histograms", given.histograms, "--natives", given.natives, "--steps", given.hours * 240, "--end", end]
+        print(measure.table([f"{given.hours} h of history", *headers], take_history(servers, feeder, history)))
+        print("\nqueries (ms, median; series of the answer; series that differ from Prometheus)")
+        rows = compare_queries(servers, end, given.hours, given.times)
+        print(measure.table(["query_range", "of", "over", "answers", *headers, "differ"], rows))
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        servers = [stack.enter_context(start(path, folder)) for start, path in starts]
         rows = []
-        for server in (ours, theirs):
+        for server in servers:
             feed(feeder, server, "--series", given.active, "--histograms", 0, "--steps", 40, "--end", end)
             time.sleep(5)
             rows.append([server.name, f"{server.resident_mib():.0f}"])
         print(measure.table([f"{given.active:,} active series, 40 samples each", "resident MiB"], rows))
-        print(measure.table(["over all of them", "StreamFlow ms", "Prometheus ms", "ratio"], compare_active(ours, theirs, end, given.times)))
+        print(measure.table(["over all of them", *headers], compare_active(servers, end, given.times)))
 
 
 if __name__ == "__main__":

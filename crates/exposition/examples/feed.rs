@@ -1,20 +1,22 @@
 //! Sends a history of made-up metrics to any remote-write receiver, as fast as it takes them.
 //!
 //! ```text
-//! feed HOST:PORT --series N --histograms N --steps N [--interval-s 15] [--end UNIX_SECONDS]
+//! feed HOST:PORT --series N --histograms N --steps N [--natives N] [--interval-s 15] [--end UNIX_SECONDS]
 //! ```
 //!
 //! The metrics look like a service's: `m` is a counter by `job`, `instance` and `series` (of which a fifth never
 //! moves and a fifth grows by fractions), `b_bucket` a histogram of ten buckets by `instance`. Every series has a
-//! label `small="yes"` for the first hundred of its kind, so that a query can ask for few of them. Values depend on
-//! the place of a series and of a step alone. Prints the samples sent and the seconds taken.
+//! label `small="yes"` for the first hundred of its kind, so that a query can ask for few of them. `n` is a native
+//! histogram of ten buckets by `instance`, sent after the others and not counted. Values depend on the place of a series
+//! and of a step alone. Prints the samples sent and the seconds taken.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use streamflow_exposition::remote_write::{Label, Sample, TimeSeries, WriteRequest, encode};
+use streamflow_exposition::BucketSpan;
+use streamflow_exposition::remote_write::{Label, NativeHistogram, Sample, TimeSeries, WriteRequest, encode};
 
 /// Steps and series of one request: ten thousand samples.
 const STEPS: usize = 20;
@@ -91,6 +93,40 @@ fn rows(series: usize, histograms: usize) -> Vec<Row> {
     rows
 }
 
+/// A native histogram at a step, whose buckets grow each by its own pace.
+fn native(place: usize, step: i64, timestamp: i64) -> NativeHistogram {
+    let counts: Vec<i64> = (0..10).map(|bucket| (step + 1) * (1 + (place as i64 + bucket) % 7)).collect();
+    let before = std::iter::once(0).chain(counts.iter().copied());
+    NativeHistogram {
+        count_int: Some(counts.iter().sum::<i64>() as u64),
+        sum: counts.iter().enumerate().map(|(bucket, count)| *count as f64 * (bucket as f64).exp2()).sum(),
+        zero_threshold: 1e-6,
+        zero_count_int: Some(0),
+        positive_spans: vec![BucketSpan { offset: 0, length: 10 }],
+        positive_deltas: counts.iter().zip(before).map(|(count, before)| count - before).collect(),
+        timestamp,
+        ..NativeHistogram::default()
+    }
+}
+
+/// Sends the native histograms, a few instances a request.
+fn send_natives(stream: &mut BufReader<TcpStream>, host: &str, natives: usize, times: &[i64]) {
+    const INSTANCES: usize = 5;
+    for first in (0..natives).step_by(INSTANCES) {
+        let series = (first..natives.min(first + INSTANCES)).map(|place| TimeSeries {
+            labels: vec![
+                label("__name__", "n"),
+                label("instance", format!("10.2.{}.{}:8000", place / 250 % 250, place % 250)),
+                label("job", format!("job-{}", place % 10)),
+            ],
+            histograms: times.iter().zip(0..).map(|(time, step)| native(place, step, *time)).collect(),
+            ..TimeSeries::default()
+        });
+        let request = WriteRequest { timeseries: series.collect(), ..WriteRequest::default() };
+        post(stream, host, &encode(&request));
+    }
+}
+
 fn post(stream: &mut BufReader<TcpStream>, host: &str, body: &[u8]) {
     let head = format!(
         "POST /api/v1/write HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n\
@@ -158,4 +194,6 @@ fn main() {
         }
     }
     println!("{sent} samples in {:.2} s", started.elapsed().as_secs_f64());
+    let times: Vec<i64> = (0..steps).map(|step| end_ms - (steps - 1 - step) * interval_ms).collect();
+    send_natives(&mut stream, host, number("--natives", 0) as usize, &times);
 }
