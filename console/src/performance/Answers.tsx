@@ -3,24 +3,32 @@
 import { fetchAnswers, type AnswersPeriod } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
+import { Loaded } from '../shell/states';
 import { DataTable, type Column } from '../table/DataTable';
 import { formatNumber } from '../units';
 
 export function Answers() {
   const answers = useResource(fetchAnswers, []);
-  const periods = answers.data?.periods ?? [];
-  if (periods.length === 0) return null;
-  const notes = periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
-  const unknown = answers.data?.unknown_labels ?? 0;
+  // Without a log there are none, which the page needs no heading for.
+  if (answers.data?.periods.length === 0) return null;
   return (
     <section class="block">
       <h2>Answers of the last seven days</h2>
-      <DataTable title="Answers by day" columns={COLUMNS} rows={[...periods].reverse()} rowKey={(one) => `${one.period}/${one.version}`} />
+      <Loaded resource={answers}>{(data) => <Days data={data} />}</Loaded>
+    </section>
+  );
+}
+
+function Days({ data }: { data: { periods: AnswersPeriod[]; unknown_labels: number } }) {
+  const notes = data.periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
+  return (
+    <>
+      <DataTable title="Answers by day" columns={COLUMNS} rows={[...data.periods].reverse()} rowKey={(one) => `${one.period}/${one.version}`} />
       {notes.map((note) => (
         <p key={note}>{note}</p>
       ))}
-      {unknown > 0 && <p>{unknown} labels are of no answer of these days.</p>}
-    </section>
+      {data.unknown_labels > 0 && <p>{data.unknown_labels} labels are of no answer of these days.</p>}
+    </>
   );
 }
 
