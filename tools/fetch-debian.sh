@@ -23,11 +23,16 @@ if [ -n "$suite" ]; then
     -o "Dir::Cache=$lists/cache" -o APT::Sandbox::User=root)
   "${apt[@]}" update -qq
 fi
-# The package lists of a fresh machine are empty or point to a version that is gone.
-"${apt[@]}" download "$package" >/dev/null 2>&1 || { "${apt[@]}" update -qq && "${apt[@]}" download "$package" >/dev/null; }
-dpkg-deb --extract "$package"_*.deb .
-rm "$package"_*.deb
-test -x "usr/bin/$package"
+unpack() {
+  # The package lists of a fresh machine are empty or point to a version that is gone.
+  "${apt[@]}" download "$1" >/dev/null 2>&1 || { "${apt[@]}" update -qq && "${apt[@]}" download "$1" >/dev/null; }
+  dpkg-deb --extract "$1"_*.deb .
+  rm "$1"_*.deb
+  test -x "usr/bin/$1"
+}
+unpack "$package"
+# Newer releases have promtool in a package of its own.
+if [ "$package" = prometheus ] && [ ! -x usr/bin/promtool ]; then unpack promtool; fi
 if [ "$package" = prometheus-alertmanager ]; then
   # Debian's build reads its templates from /usr/share. This copy reads them from the directory in which it is
   # started: a path of the same length, because strings in a Go program are not terminated.

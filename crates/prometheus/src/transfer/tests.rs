@@ -250,6 +250,8 @@ fn promtool_takes_it(promtool: &Path) {
 fn promtool_makes_blocks_of_the_same_samples() {
     let left_out = "promtool 3 made no blocks of an export";
     let third = streamflow_oracles::prometheus_3(left_out).map(|program| program.with_file_name("promtool"));
+    // Some packages of Prometheus 3 are without it.
+    let third = third.filter(|promtool| promtool.is_file());
     for promtool in streamflow_oracles::promtool().into_iter().chain(third) {
         promtool_takes_it(&promtool);
     }
