@@ -111,7 +111,7 @@ fn instant_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
     if query.analysis.value_type(expr) == ValueType::Matrix {
         return match &unwrap_parens(expr).kind {
             ExprKind::Matrix { selector, range } => {
-                query.raw_matrix(selector, range, time_ms).map(Value::Matrix)
+                query.raw_matrix((selector, unwrap_parens(expr).span), range, time_ms).map(Value::Matrix)
             }
             ExprKind::Subquery(subquery) => {
                 let (rows, inner) = query.subquery(subquery, grid)?;

@@ -22,6 +22,7 @@ pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod stage;
 pub(crate) mod window;
+pub(crate) mod windows;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
