@@ -78,10 +78,14 @@ impl Query {
             budget: Budget::new(engine.options().max_samples),
             annotations: Mutex::new(Annotations::default()),
             samples_read: AtomicU64::new(0),
+            aggregates_read: AtomicU64::new(0),
         };
         let value = on_deep_enough_stack(query.analysis.depth, || evaluate(&query, &self.expr))?;
-        let stats =
-            Stats { samples_read: query.samples_read.into_inner(), peak_samples: query.budget.peak() };
+        let stats = Stats {
+            samples_read: query.samples_read.into_inner(),
+            aggregates_read: query.aggregates_read.into_inner(),
+            peak_samples: query.budget.peak(),
+        };
         let annotations = query.annotations.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (warnings, infos) = annotations.into_texts(&self.text);
         Ok(Answer { value, warnings, infos, stats })

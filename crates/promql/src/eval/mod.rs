@@ -50,6 +50,7 @@ pub(crate) struct RunningQuery<'q> {
     pub(crate) annotations: Mutex<Annotations>,
     /// Samples read so far.
     pub(crate) samples_read: AtomicU64,
+    pub(crate) aggregates_read: AtomicU64,
 }
 
 impl RunningQuery<'_> {

@@ -1,6 +1,7 @@
 //! Which samples a selector reads at each step.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use streamflow_histogram::{ResetHint, unboxed};
 use streamflow_tsdb::{Samples, Series, is_stale};
@@ -89,6 +90,7 @@ impl RunningQuery<'_> {
         let is_older = series.has_older() && !older.is_empty();
         let others = if is_older { older.rows.len() + older.histograms.len() } else { 0 };
         self.count_read(samples.timestamps.len() + others);
+        self.aggregates_read.fetch_add(others as u64, Ordering::Relaxed);
         for place in 0..samples.histograms.len() {
             let hint = samples.histograms[place].reset;
             let known = match hint {

@@ -4,7 +4,8 @@ use super::{Aggregate, Resolution, row, thin};
 use crate::block::BlockPart;
 use crate::chunk::aggregates::Windows;
 use crate::error::Error;
-use crate::samples::Samples;
+use crate::intervals::Intervals;
+use crate::samples::{Samples, is_stale};
 use crate::series::Series;
 
 /// What is left of the samples of a series that are gone.
@@ -19,6 +20,27 @@ pub struct Older {
     held: Vec<(i64, i64)>,
     /// The resolutions that something was read of.
     resolutions: Vec<Resolution>,
+}
+
+/// Leaves of aggregates and samples of the same time those that know more, be they as many the samples.
+fn without_left(rows: &mut Vec<Aggregate>, samples: &mut Samples) {
+    let mut known = Intervals::default();
+    rows.retain(|row| {
+        let (first, last) = row.extent();
+        let from = samples.timestamps.partition_point(|t| *t < first);
+        let to = samples.timestamps.partition_point(|t| *t <= last);
+        if from == to {
+            return true;
+        }
+        let left = samples.values[from..to].iter().filter(|value| !is_stale(**value)).count() as u64;
+        if left < row.count {
+            known = known.with(first, last);
+        }
+        left < row.count
+    });
+    if !known.ranges().is_empty() {
+        samples.delete(0, &known);
+    }
 }
 
 /// Parts of one series by resolution, the one that is preferred in front; of one resolution, those that were written first.
@@ -77,22 +99,14 @@ impl Older {
         samples.merge();
     }
 
-    /// Takes what no sample of `samples` and nothing that was taken before it stands for.
-    fn take(&mut self, resolution: Resolution, found: &mut Windows, samples: &Samples) {
+    /// Takes what nothing that was taken before it stands for, and what knows more than the samples that are left of its
+    /// time: these go from `samples`, and where all are left the aggregate does.
+    fn take(&mut self, resolution: Resolution, found: &mut Windows, samples: &mut Samples) {
         row::united(&mut found.rows);
         found.histograms.merge();
-        let is_left = |(first, last): (i64, i64)| {
-            let next = samples.timestamps.partition_point(|t| *t < first);
-            samples.timestamps.get(next).is_some_and(|t| *t <= last)
-        };
-        let known = std::mem::take(&mut self.rows);
-        let is_known = |(first, last): (i64, i64)| {
-            let next = known.partition_point(|row| row.extent().1 < first);
-            known.get(next).is_some_and(|row| row.first_ms <= last)
-        };
-        found.rows.retain(|row| !is_left(row.extent()) && !is_known(row.extent()));
+        found.rows.retain(|row| self.knows_less(row));
+        without_left(&mut found.rows, samples);
         if found.is_empty() {
-            self.rows = known;
             return;
         }
         self.resolutions.push(resolution);
@@ -100,14 +114,35 @@ impl Older {
         self.held.extend(rows.map(|row| (row.first_ms, row.last_ms)));
         self.held.extend(thin::held(resolution, &found.histograms));
         found.histograms.values().for_each(|(timestamp, value)| self.histograms.push_value(timestamp, value));
-        self.rows = known;
         self.rows.append(&mut found.rows);
+        self.rows.sort_by_key(|row| row.first_ms);
+    }
+
+    /// Tells whether less is known of the time of an aggregate than it knows. Then what is known goes: of an hour of which the
+    /// finer aggregates are too old but for the last, the coarser one is read.
+    fn knows_less(&mut self, row: &Aggregate) -> bool {
+        let (first, last) = row.extent();
+        let from = self.rows.partition_point(|known| known.extent().1 < first);
+        let to = self.rows.partition_point(|known| known.first_ms <= last).max(from);
+        if from == to {
+            // Of an end before which nothing was, and behind which the series began again, the wider window says nothing.
+            let in_wider = |known: &Aggregate| {
+                let end = |time| known.resolution.window_end(time);
+                known.resolution > row.resolution && end(known.first_ms) == end(row.first_ms)
+            };
+            let around = [from.checked_sub(1), Some(from)].into_iter().flatten();
+            return row.count > 0 || !around.filter_map(|at| self.rows.get(at)).any(in_wider);
+        }
+        let less = self.rows[from..to].iter().map(|known| known.count).sum::<u64>() < row.count;
+        if less {
+            self.rows.drain(from..to);
+        }
+        less
     }
 
     /// In order, and only what reaches into the range.
     fn settle(&mut self, min_ms: i64, max_ms: i64) {
         self.rows.retain(|row| row.first_ms <= max_ms && row.extent().1 >= min_ms);
-        self.rows.sort_by_key(|row| row.first_ms);
         self.histograms.merge();
         self.held.sort_unstable();
         // One that reaches over others is what they lie in.
