@@ -412,3 +412,79 @@ proptest! {
         }
     }
 }
+
+/// Five hours of a counter with resets and an end, a gauge, and native histograms; aggregates are left of the first.
+fn golden_store(dir: &Path) -> Db {
+    let options = Options { block_duration_ms: 30 * MINUTE, retention_ms: Some(HOUR), ..options(0) };
+    let db = Db::open(dir, options).unwrap();
+    for minute in 1..=5 * 60 {
+        let (t, step) = (minute * MINUTE, minute as f64);
+        let mut batch = db.batch();
+        let counter = if minute == 100 { streamflow_tsdb::STALE_NAN } else { (minute % 70) as f64 };
+        batch.add(&labels("counter_total"), t, counter).unwrap();
+        batch.add(&labels("gauge"), t + 7, step.sqrt()).unwrap();
+        batch.add_histogram(&labels("h"), t, histogram((minute % 130) as f64)).unwrap();
+        batch.commit().unwrap();
+        db.maintain(t).unwrap();
+    }
+    db
+}
+
+fn everything(db: &Db) -> Vec<(Labels, Older)> {
+    let mut samples = Samples::default();
+    let mut found = Vec::new();
+    for resolution in Resolution::ALL {
+        for series in db.select_with_older(&[], (i64::MIN, i64::MAX), &[resolution]).unwrap() {
+            let mut older = Older::default();
+            series.read_with_older(&mut samples, &mut older).unwrap();
+            found.push((series.labels().clone(), older));
+        }
+    }
+    found
+}
+
+/// `STREAMFLOW_WRITE_GOLDEN=1` writes the files anew, which a change of the format must not need.
+#[test]
+fn aggregates_of_an_earlier_release_are_read() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden_aggregates");
+    let (now, then) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let fresh = golden_store(now.path());
+    if std::env::var_os("STREAMFLOW_WRITE_GOLDEN").is_some() {
+        fs::remove_dir_all(&golden).unwrap_or_default();
+        copy(&now.path().join("aggregates"), &golden.join("aggregates"));
+    }
+    copy(&golden, then.path());
+    let old = Db::open(then.path(), options(1)).unwrap();
+    let expected: Vec<_> = everything(&fresh).into_iter().filter(|(_, older)| !older.is_empty()).collect();
+    assert_eq!(expected.len(), 6);
+    assert_eq!(everything(&old), expected);
+    assert_eq!((old.damage(), verify(then.path()).unwrap().damage), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn switched_off_nothing_is_made_and_what_is_there_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), options(10)).unwrap();
+    append(&db, 0..40, &["a"]);
+    let before = counts(&db, "a", FINE).1;
+    drop(db);
+    let off = Options { downsampling: Downsampling::default(), ..options(10) };
+    let db = Db::open(dir.path(), off).unwrap();
+    assert_eq!(counts(&db, "a", FINE).1, before);
+    db.maintain(100_000 * HOUR).unwrap();
+    append(&db, 40..80, &["a"]);
+    assert_eq!(counts(&db, "a", FINE).1, before);
+}
+
+#[test]
+fn a_block_in_the_wrong_folder_is_named_and_not_served() {
+    for (from, to) in [("aggregates/1h", "aggregates/5m"), ("aggregates/1h", "blocks"), ("blocks", "aggregates/1h")] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(golden_store(dir.path()));
+        let block = fs::read_dir(dir.path().join(from)).unwrap().next().unwrap().unwrap().path();
+        fs::rename(&block, dir.path().join(to).join(block.file_name().unwrap())).unwrap();
+        let db = Db::open(dir.path(), options(1)).unwrap();
+        let damage = db.damage();
+        assert!(damage.len() == 1 && damage[0].what.contains("its folder is for those of"), "{damage:?}");
+    }
+}
