@@ -39,6 +39,7 @@ FILES = {
         ("prometheus/src/scrape/ingest/*.pb", b"\1\1\1"),
     ],
     "tsdb_index": [("tsdb/tests/golden/*/**/index", b"")],
+    "tsdb_aggregates": [("tsdb/tests/golden_aggregates/aggregates/*/*/chunks", b"")],
     "tsdb_wal": [("tsdb/tests/golden/*/wal/*", b"")],
 }
 

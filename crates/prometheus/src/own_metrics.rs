@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use streamflow_exposition::{Format, Writer};
-use streamflow_tsdb::Stats;
+use streamflow_tsdb::{AggregateStats, Stats};
 
 use crate::Handle;
 use crate::process::render_process;
@@ -57,6 +57,24 @@ fn store(stats: &Stats, text: &mut Writer) {
     ] {
         text.gauge(name, help, &[], value);
     }
+    let aggregates = |of: fn(&AggregateStats) -> f64| {
+        stats.aggregates.iter().map(move |tier| (vec![("resolution", tier.resolution.name())], of(tier)))
+    };
+    text.gauges(
+        "streamflow_tsdb_aggregate_bytes",
+        "Bytes of the blocks of aggregates.",
+        aggregates(|tier| tier.bytes as f64),
+    );
+    text.gauges(
+        "streamflow_tsdb_aggregate_windows",
+        "Windows of all series of which aggregates are kept.",
+        aggregates(|tier| tier.windows as f64),
+    );
+    text.gauges(
+        "streamflow_tsdb_aggregate_oldest_timestamp_seconds",
+        "Oldest time that aggregates know something of; 0 where there are none.",
+        aggregates(|tier| tier.min_ms.unwrap_or(0) as f64 / 1000.0),
+    );
     let help = "Samples committed.";
     text.counter("prometheus_tsdb_head_samples_appended_total", help, stats.appended as f64);
     let refused = &stats.refused;

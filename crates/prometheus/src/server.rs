@@ -98,6 +98,7 @@ async fn open_store(settings: &Settings) -> Result<Db, Error> {
     let options = Options {
         retention_ms: Some(i64::from(settings.retention_days) * DAY_MS),
         retention_rules: settings.retention_rules.clone(),
+        downsampling: settings.downsampling,
         retention_bytes: settings.retention_bytes,
         out_of_order_window_ms: i64::try_from(settings.out_of_order_window.as_millis()).unwrap_or(i64::MAX),
         fsync: Fsync::Interval(FSYNC_INTERVAL),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
-use streamflow_tsdb::RetentionRule;
+use streamflow_tsdb::{Downsampling, RetentionRule};
 
 use crate::Limits;
 
@@ -20,6 +20,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// Series whose samples are kept for another time.
     pub retention_rules: Vec<RetentionRule>,
+    /// For how long aggregates of deleted samples are kept.
+    pub downsampling: Downsampling,
     /// Size over which the oldest samples are deleted; none: no limit.
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
@@ -48,6 +50,7 @@ impl Settings {
             source,
             retention_days: 15,
             retention_rules: Vec::new(),
+            downsampling: Downsampling::default(),
             retention_bytes: None,
             out_of_order_window: Duration::ZERO,
             admin_api: false,

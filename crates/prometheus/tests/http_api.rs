@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+#[path = "http_api/aggregates.rs"]
+mod aggregates;
 #[path = "http_api/differential.rs"]
 mod differential;
 #[path = "http_api/expressions.rs"]

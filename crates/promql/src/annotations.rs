@@ -45,6 +45,10 @@ pub(crate) enum Annotation {
     QuantileIsNan(String),
     QuantileIsSkewed(String),
     FractionWithoutNan(String),
+    /// Aggregates of these windows stood in for samples that are gone.
+    FromAggregates(&'static str),
+    /// A function that is not known from aggregates saw one value a window of this length.
+    OneOfWindow(&'static str, &'static str),
 }
 
 /// How histograms came together.
@@ -102,6 +106,7 @@ impl Annotation {
                 | Annotation::QuantileIsNan(_)
                 | Annotation::QuantileIsSkewed(_)
                 | Annotation::FractionWithoutNan(_)
+                | Annotation::FromAggregates(_)
         )
     }
 
@@ -132,6 +137,12 @@ impl Annotation {
             Annotation::ForcedMonotonicity { metric, .. } => {
                 format!("PromQL info: {REPAIRED}{}", for_metric(metric))
             }
+            Annotation::FromAggregates(windows) => {
+                format!("PromQL info: samples that are gone were answered from aggregates of {windows}")
+            }
+            Annotation::OneOfWindow(function, windows) => format!(
+                "PromQL warning: {function} is not known from aggregates: of samples that are gone it saw the last of each {windows}"
+            ),
             native => {
                 format!("PromQL {}: {}", if native.is_info() { "info" } else { "warning" }, native.native())
             }

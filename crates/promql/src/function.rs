@@ -6,6 +6,7 @@ use crate::eval::RunningQuery;
 use crate::eval::grid::{Grid, Node, Sample};
 use crate::eval::moment::Moment;
 use crate::eval::window::{NativeWindow, Window};
+use crate::eval::windows::OfWindows;
 
 /// A function of PromQL.
 #[derive(Debug)]
@@ -48,6 +49,11 @@ pub(crate) struct RangeFunction {
     /// True if the function asks for the resets of a counter.
     pub(crate) counter: bool,
     pub(crate) native: OnHistograms,
+    /// From aggregates of numbers, where the function is known from these.
+    pub(crate) of_windows: Option<OfWindows>,
+    /// True if of native histograms the function is known from the first and the last one of each window and those around
+    /// counter resets.
+    pub(crate) of_histogram_ends: bool,
 }
 
 /// What a function of a range does where histograms are among its samples.

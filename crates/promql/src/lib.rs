@@ -56,7 +56,7 @@ pub use error::Error;
 pub use eval::grid::Grid;
 pub use function::Function;
 pub use functions::{FUNCTIONS, lookup};
-pub use options::{EngineOptions, Stop, StopReason};
+pub use options::{EngineOptions, SourceResolution, Stop, StopReason};
 pub use parser::{ParseOptions, parse, parse_selector, parse_with};
 pub use print::format;
 pub use query::Query;

@@ -1,4 +1,6 @@
-//! Limits of evaluation, and the ways to end one early.
+//! Limits of evaluation, what it reads, and the ways to end one early.
+
+use streamflow_tsdb::Resolution;
 
 /// Limits and defaults of evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct EngineOptions {
     pub experimental: bool,
     /// Keep metric names until the whole query is evaluated (Prometheus 3's `promql-delayed-name-removal`).
     pub delayed_name_removal: bool,
+    /// The aggregates that may stand in for samples that are gone.
+    pub max_source_resolution: SourceResolution,
 }
 
 impl Default for EngineOptions {
@@ -26,6 +30,41 @@ impl Default for EngineOptions {
             max_steps: 11_000,
             experimental: false,
             delayed_name_removal: false,
+            max_source_resolution: SourceResolution::default(),
+        }
+    }
+}
+
+/// The aggregates that may stand in for samples that are gone. Where there are samples they are read in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceResolution {
+    /// None: what is gone is gone.
+    Raw,
+    /// Those of 5 minutes.
+    FiveMinutes,
+    /// Those of 1 hour, and of 5 minutes where there are no others.
+    OneHour,
+    /// All: those of 1 hour first where the step, or a day's part of the range, is as long, else those of 5 minutes first.
+    #[default]
+    Auto,
+}
+
+impl SourceResolution {
+    /// The resolutions to read, the one that is preferred in front, for steps of `step_ms` and ranges of `range_ms`, which is 0
+    /// where a selector has none.
+    pub(crate) fn preferred(self, step_ms: i64, range_ms: i64) -> &'static [Resolution] {
+        const FINE: &[Resolution] = &[Resolution::FiveMinutes, Resolution::OneHour];
+        const COARSE: &[Resolution] = &[Resolution::OneHour, Resolution::FiveMinutes];
+        match self {
+            Self::Raw => &[],
+            Self::FiveMinutes => &FINE[..1],
+            Self::OneHour => COARSE,
+            Self::Auto => {
+                let hour = Resolution::OneHour.ms();
+                let is_short = range_ms > 0 && range_ms < hour;
+                let is_coarse = step_ms >= hour || range_ms >= 24 * hour;
+                if is_coarse && !is_short { COARSE } else { FINE }
+            }
         }
     }
 }

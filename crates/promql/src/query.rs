@@ -78,10 +78,14 @@ impl Query {
             budget: Budget::new(engine.options().max_samples),
             annotations: Mutex::new(Annotations::default()),
             samples_read: AtomicU64::new(0),
+            aggregates_read: AtomicU64::new(0),
         };
         let value = on_deep_enough_stack(query.analysis.depth, || evaluate(&query, &self.expr))?;
-        let stats =
-            Stats { samples_read: query.samples_read.into_inner(), peak_samples: query.budget.peak() };
+        let stats = Stats {
+            samples_read: query.samples_read.into_inner(),
+            aggregates_read: query.aggregates_read.into_inner(),
+            peak_samples: query.budget.peak(),
+        };
         let annotations = query.annotations.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (warnings, infos) = annotations.into_texts(&self.text);
         Ok(Answer { value, warnings, infos, stats })
@@ -111,7 +115,7 @@ fn instant_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
     if query.analysis.value_type(expr) == ValueType::Matrix {
         return match &unwrap_parens(expr).kind {
             ExprKind::Matrix { selector, range } => {
-                query.raw_matrix(selector, range, time_ms).map(Value::Matrix)
+                query.raw_matrix((selector, unwrap_parens(expr).span), range, time_ms).map(Value::Matrix)
             }
             ExprKind::Subquery(subquery) => {
                 let (rows, inner) = query.subquery(subquery, grid)?;

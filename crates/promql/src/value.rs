@@ -21,8 +21,10 @@ pub struct Answer {
 /// The work that an evaluation took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Samples read from the store.
+    /// Samples and aggregates read from the store.
     pub samples_read: u64,
+    /// Those of them that are aggregates.
+    pub aggregates_read: u64,
     /// The most samples held in memory at a time.
     pub peak_samples: usize,
 }

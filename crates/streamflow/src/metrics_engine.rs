@@ -28,7 +28,8 @@ pub struct OwnTarget {
 /// A server over the store in `dir`. Without a `prometheus.yml` it scrapes this process by the shipped rules.
 ///
 /// # Errors
-/// A webhook that is no URL, a rule of retention whose `match` is no selector.
+/// A webhook that is no URL, a rule of retention whose `match` is no selector, aggregates that would go before
+/// their samples.
 pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Result<Settings> {
     let metrics = &config.metrics;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
@@ -52,6 +53,7 @@ pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Resul
     Ok(Settings {
         retention_days: metrics.retention_days.get(),
         retention_rules: metrics.retention_rules()?,
+        downsampling: metrics.downsampling()?,
         retention_bytes: metrics.retention_bytes,
         out_of_order_window: seconds(metrics.out_of_order_seconds),
         admin_api: metrics.admin_api,

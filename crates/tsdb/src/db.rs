@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::aggregates::{Resolution, Tier};
 use crate::batch::Batch;
 use crate::block::Block;
 use crate::damage::DamageLog;
@@ -56,6 +57,8 @@ pub(crate) struct Inner {
     /// End of the log: what is before is whole.
     pub(crate) end: Mutex<Option<Position>>,
     blocks: RwLock<Arc<[Arc<Block>]>>,
+    /// Aggregates, by resolution.
+    pub(crate) tiers: [Tier; 2],
     pub(crate) head: Head,
 }
 
@@ -101,6 +104,7 @@ impl Inner {
             log: Log::default(),
             end: Mutex::default(),
             blocks: RwLock::new(Arc::new([])),
+            tiers: Resolution::ALL.map(Tier::empty),
             head: Head::default(),
         }
     }
@@ -116,7 +120,8 @@ impl Inner {
             files::remove_unfinished(&dir)?;
         }
         files::sync_dir(dir)?;
-        let (blocks, last_block) = recover::open_blocks(&inner.blocks_dir(), &inner.damage, true)?;
+        let (blocks, last_block) = recover::open_blocks(&inner.blocks_dir(), None, &inner.damage, true)?;
+        let last_block = inner.open_tiers(dir)?.max(last_block);
         let boundary = blocks.iter().map(|block| block.meta.range_end).max().unwrap_or(i64::MIN);
         let newest = blocks.iter().map(|block| block.meta.max_time).max().unwrap_or(i64::MIN);
         let mut replay = Replay::new(&inner.head, inner.cut(), boundary);
@@ -131,6 +136,31 @@ impl Inner {
         inner.blocks = RwLock::new(blocks.into());
         inner.finish_deletion(&guard(&inner.upkeep))?;
         Ok(inner)
+    }
+
+    /// Returns the highest number of a block: those of aggregates and of samples share their numbers.
+    fn open_tiers(&mut self, dir: &Path) -> Result<u64, Error> {
+        let mut last = 0;
+        for place in &mut self.tiers {
+            let (tier, highest) = Tier::open(dir, place.resolution, &self.damage, true)?;
+            last = last.max(highest);
+            *place = tier;
+        }
+        Ok(last)
+    }
+
+    pub(crate) fn tier(&self, resolution: Resolution) -> &Tier {
+        match resolution {
+            Resolution::FiveMinutes => &self.tiers[0],
+            Resolution::OneHour => &self.tiers[1],
+        }
+    }
+
+    /// Those of samples and those of aggregates.
+    pub(crate) fn every_block(&self) -> Vec<Arc<Block>> {
+        let mut blocks = self.blocks().to_vec();
+        self.tiers.iter().for_each(|tier| blocks.extend(tier.blocks().iter().cloned()));
+        blocks
     }
 
     pub(crate) fn bounds(&self) -> Bounds {

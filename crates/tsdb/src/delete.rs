@@ -141,6 +141,16 @@ impl Db {
                 cleaned += 1;
             }
         }
+        for tier in &inner.tiers {
+            for block in tier.blocks().iter().filter(|block| block.tombstones().series() > 0) {
+                inner.merge_aggregates(tier, &[Arc::clone(block)], &mut upkeep)?;
+                if tier.blocks().iter().any(|other| other.id == block.id) {
+                    damaged = Some(block.dir.clone());
+                } else {
+                    cleaned += 1;
+                }
+            }
+        }
         inner.cut_log(&mut upkeep)?;
         match damaged {
             None => Ok(cleaned),
@@ -166,7 +176,7 @@ impl Inner {
         }
         deletion.head.sort_unstable();
         deletion.head.dedup();
-        for block in self.blocks().iter().filter(|block| block.meta.overlaps(min, max)) {
+        for block in self.every_block().iter().filter(|block| block.meta.overlaps(min, max)) {
             let mut series = Vec::new();
             for matchers in sets {
                 for found in block.cursor(matchers, min, max) {
@@ -185,7 +195,7 @@ impl Inner {
     /// Does what an intent says, again if it was done in part, and removes it.
     fn do_deletion(&self, deletion: &Deletion) -> Result<Deleted, Error> {
         let mut deleted = Deleted::default();
-        let blocks = self.blocks();
+        let blocks = self.every_block();
         for (id, series) in &deletion.blocks {
             if let Some(block) = blocks.iter().find(|block| block.id == *id) {
                 block.delete(series, deletion.min, deletion.max)?;

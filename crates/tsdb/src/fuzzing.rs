@@ -1,9 +1,11 @@
 //! Decoders by themselves, for fuzzing: any bytes are an answer.
 
+use crate::aggregates::{Aggregate, Resolution};
 use crate::block::index::Index;
 use crate::block::meta::Meta;
 use crate::block::tombstones;
 use crate::block::tombstones::Tombstones;
+use crate::chunk::aggregates::Windows;
 use crate::delete;
 use crate::delete::Deletion;
 use crate::matcher::{MatchOp, Matcher};
@@ -16,6 +18,19 @@ use crate::wal::record;
 pub fn chunk(bytes: &[u8]) -> Option<Samples> {
     let mut samples = Samples::default();
     crate::chunk::decode(bytes, &mut samples).map(|()| samples)
+}
+
+/// The bytes of a chunk of aggregates: those, if they are one. What is written of them is read as the same.
+#[must_use]
+pub fn aggregates(bytes: &[u8]) -> Option<Vec<Aggregate>> {
+    let mut windows = Windows::default();
+    windows.decode(Resolution::FiveMinutes, bytes)?;
+    let mut again = Windows::default();
+    for chunk in windows.chunks() {
+        again.decode(Resolution::FiveMinutes, &chunk.bytes).expect("what was written can be read");
+    }
+    assert_eq!((again.rows.len(), again.histograms.len()), (windows.rows.len(), windows.histograms.len()));
+    Some(windows.rows)
 }
 
 /// The bytes of a segment or a checkpoint behind the first eight: how many records are whole and known.

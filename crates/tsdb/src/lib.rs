@@ -5,6 +5,8 @@
 //! *blocks*, immutable directories, merges small blocks into large ones, and deletes what is past its retention. Samples of a
 //! series are compressed in *chunks*. Time is milliseconds since 1970 and always an argument.
 //!
+//! Where [`Options::downsampling`] says so, [`Aggregate`]s of whole windows stay of the samples that are deleted for their age.
+//!
 //! It is not a query engine, and it has no network, clock, logger or async runtime.
 //!
 //! ```
@@ -30,6 +32,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod aggregates;
 #[cfg(test)]
 mod arbitrary;
 mod batch;
@@ -67,6 +70,7 @@ mod varint;
 mod verify;
 mod wal;
 
+pub use aggregates::{Aggregate, Downsampling, Older, Resolution};
 pub use batch::{Batch, Committed, SeriesRef};
 pub use damage::Damage;
 pub use db::Db;
@@ -80,7 +84,7 @@ pub use retention::RetentionRule;
 pub use samples::{STALE_NAN, Samples, is_stale};
 pub use series::Series;
 pub use snapshot::{copy_in_use, remove_unfinished_copies, snapshot};
-pub use stats::{Refused, Stats};
+pub use stats::{AggregateStats, Refused, Stats};
 pub use tail::{Position, PositionError, Tail};
 pub use value::Value;
 pub use verify::{Report, verify};

@@ -11,6 +11,7 @@ use crate::head::Head;
 use crate::labels::Labels;
 use crate::labels::order::sorted;
 use crate::matcher::Matcher;
+use crate::retention::Horizons;
 
 /// First and last millisecond, both inclusive.
 type Range = (i64, i64);
@@ -33,7 +34,7 @@ impl Db {
             .for_each(|matchers| self.visit_head(matchers, range, |labels| found.push(labels.clone())));
         found = sorted(found, |labels| labels);
         found.dedup();
-        for block in self.overlapping(min_ms, max_ms) {
+        for block in self.listed(min_ms, max_ms) {
             for matchers in sets {
                 let mut of_block = Vec::new();
                 self.visit_block(&block, matchers, range, |labels| of_block.push(labels))?;
@@ -78,6 +79,36 @@ impl Db {
         })
     }
 
+    /// The label sets of the series that meet all matchers of any of the sets and of which aggregates are left from `min_ms`
+    /// to `max_ms`, sorted, each once. No set means all series.
+    ///
+    /// # Errors
+    /// When a block's file cannot be read.
+    pub fn aggregated_series(
+        &self,
+        sets: &[Vec<Matcher>],
+        min_ms: i64,
+        max_ms: i64,
+    ) -> Result<Vec<Labels>, Error> {
+        let sets = if sets.is_empty() { EVERYTHING } else { sets };
+        let mut found = Vec::new();
+        for block in self.0.tiers.iter().flat_map(|tier| tier.overlapping(min_ms, max_ms)) {
+            for matchers in sets {
+                let mut of_block = Vec::new();
+                self.visit_block(&block, matchers, (min_ms, max_ms), |labels| of_block.push(labels))?;
+                found = united(found, of_block);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The blocks in the range, of samples first: what leaves these is in aggregates before.
+    fn listed(&self, min_ms: i64, max_ms: i64) -> Vec<Arc<Block>> {
+        let mut blocks = self.overlapping(min_ms, max_ms);
+        blocks.extend(self.0.tiers.iter().flat_map(|tier| tier.overlapping(min_ms, max_ms)));
+        blocks
+    }
+
     /// What the indices list, sorted, each once; each index lists sorted.
     fn indexed(
         &self,
@@ -87,7 +118,7 @@ impl Db {
     ) -> Vec<String> {
         let head = &self.0.head;
         let found = if head.overlaps(min_ms, max_ms) { of_head(head) } else { Vec::new() };
-        self.overlapping(min_ms, max_ms).iter().fold(found, |found, block| united(found, of_block(block)))
+        self.listed(min_ms, max_ms).iter().fold(found, |found, block| united(found, of_block(block)))
     }
 
     /// The texts that `take` adds of each of the series, sorted.
@@ -99,7 +130,7 @@ impl Db {
     ) -> Result<Vec<String>, Error> {
         let mut texts = HashSet::new();
         sets.iter().for_each(|matchers| self.visit_head(matchers, range, |labels| take(labels, &mut texts)));
-        for block in self.overlapping(range.0, range.1) {
+        for block in self.listed(range.0, range.1) {
             for matchers in sets {
                 self.visit_block(&block, matchers, range, |labels| take(&labels, &mut texts))?;
             }
@@ -128,7 +159,11 @@ impl Db {
         for series in block.cursor(matchers, range.0, range.1) {
             let (labels, part) = series?;
             let newest = part.range().map_or(i64::MIN, |(_, newest)| newest);
-            if horizons.as_ref().is_none_or(|kept| newest >= kept.of(&labels)) {
+            let oldest = |kept: &Horizons| match block.resolution() {
+                Some(_) => kept.of_rule(&labels),
+                None => kept.of(&labels),
+            };
+            if horizons.as_deref().is_none_or(|kept| newest >= oldest(kept)) {
                 visit(labels);
             }
         }

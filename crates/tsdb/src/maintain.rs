@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::aggregates::Tier;
 use crate::block::meta::Meta;
 use crate::block::writer::BlockWriter;
-use crate::block::{Block, Cursor};
+use crate::block::{Block, BlockPart, Cursor};
 use crate::db::{Inner, Upkeep, guard};
 use crate::error::Error;
 use crate::files;
 use crate::head::MemSeries;
 use crate::labels::Labels;
+use crate::retention::Horizons;
 use crate::series::{Part, rechunk};
 
 /// What a call of [`Db::maintain`](crate::Db::maintain) did.
@@ -25,6 +27,12 @@ pub struct Maintenance {
     pub blocks_rewritten: u64,
     /// Blocks deleted for their age or the size of all.
     pub blocks_deleted: u64,
+    /// Blocks of aggregates written of such blocks.
+    pub aggregate_blocks_written: u64,
+    /// Blocks of aggregates that were merged into larger ones, or written anew.
+    pub aggregate_blocks_merged: u64,
+    /// Blocks of aggregates deleted for their age or the size of all.
+    pub aggregate_blocks_deleted: u64,
     /// Series that left memory.
     pub series_removed: u64,
 }
@@ -32,7 +40,7 @@ pub struct Maintenance {
 /// Blocks that are merged in one call at most: the caller comes again in a minute.
 pub(crate) const MERGES: usize = 8;
 /// A block is rewritten when more than one in this many of its series has deleted samples.
-const REWRITE: u64 = 20;
+pub(crate) const REWRITE: u64 = 20;
 
 impl Inner {
     pub(crate) fn maintain(&self, now_ms: i64) -> Result<Maintenance, Error> {
@@ -54,12 +62,13 @@ impl Inner {
             done.blocks_merged += group.len() as u64;
             self.merge(&group, &mut upkeep)?;
         }
-        done.blocks_rewritten = self.drop_outlived(&mut upkeep)?;
+        self.drop_outlived(now_ms, &mut upkeep, &mut done)?;
         if self.log.is_due(now_ms) {
             self.cut_log(&mut upkeep)?;
         }
         self.trim_log(&upkeep)?;
-        self.retain(now_ms, &mut done)?;
+        self.retain(now_ms, &mut upkeep, &mut done)?;
+        self.maintain_aggregates(now_ms, &mut upkeep, &mut done)?;
         Ok(done)
     }
 
@@ -153,7 +162,7 @@ impl Inner {
         }
         upkeep.next_block += 1;
         if writer.finish()? {
-            let block = Block::open(&crate::block::path(&self.blocks_dir(), id), id, &self.damage)?;
+            let block = Block::open(&crate::block::path(&self.blocks_dir(), id), id, None, &self.damage)?;
             self.change_blocks(|blocks| blocks.push(Arc::new(block)));
             done.blocks_written += 1;
         }
@@ -202,6 +211,16 @@ impl Inner {
 
     /// Writes one block in place of these, without what was deleted of them.
     pub(crate) fn merge(&self, group: &[Arc<Block>], upkeep: &mut Upkeep) -> Result<(), Error> {
+        self.merge_kept(group, self.kept.horizons().as_deref(), upkeep)
+    }
+
+    /// As [`Inner::merge`], and without what was outlived.
+    pub(crate) fn merge_kept(
+        &self,
+        group: &[Arc<Block>],
+        horizons: Option<&Horizons>,
+        upkeep: &mut Upkeep,
+    ) -> Result<(), Error> {
         let mut group = group.to_vec();
         group.sort_by_key(|block| block.rank());
         let ids: BTreeSet<u64> =
@@ -213,7 +232,6 @@ impl Inner {
             sources: ids.into_iter().collect(),
             ..Meta::default()
         };
-        let horizons = self.kept.horizons();
         let symbols = living_symbols(&group, horizons.is_some())?;
         let id = upkeep.next_block;
         let mut writer = BlockWriter::create(&self.blocks_dir(), id, symbols, meta)?;
@@ -225,7 +243,7 @@ impl Inner {
                     chunks.extend(source.take()?);
                 }
             }
-            if let Some(horizons) = &horizons {
+            if let Some(horizons) = horizons {
                 chunks = horizons.strip(&labels, chunks);
             }
             let parts: Vec<Part> = chunks.into_iter().map(Part::Chunk).collect();
@@ -237,7 +255,7 @@ impl Inner {
         upkeep.next_block += 1;
         let made = writer.finish()?;
         let block = made
-            .then(|| Block::open(&crate::block::path(&self.blocks_dir(), id), id, &self.damage))
+            .then(|| Block::open(&crate::block::path(&self.blocks_dir(), id), id, None, &self.damage))
             .transpose()?;
         self.change_blocks(|blocks| {
             blocks.retain(|block| group.iter().all(|merged| merged.id != block.id));
@@ -247,12 +265,13 @@ impl Inner {
     }
 
     /// Deletes blocks that are too old, then the oldest until all is small enough.
-    fn retain(&self, now_ms: i64, done: &mut Maintenance) -> Result<(), Error> {
+    fn retain(&self, now_ms: i64, upkeep: &mut Upkeep, done: &mut Maintenance) -> Result<(), Error> {
         let mut blocks = self.blocks().to_vec();
         blocks.sort_by_key(|block| (block.meta.max_time, block.id));
         let oldest = self.options.longest_ms().map_or(i64::MIN, |retention| now_ms.saturating_sub(retention));
         let log = self.log_dir().map_or(0, |dir| files::size(&dir));
-        let mut bytes = log + blocks.iter().map(|block| block.bytes).sum::<u64>();
+        let aggregates: u64 = self.tiers.iter().map(Tier::bytes).sum();
+        let mut bytes = log + aggregates + blocks.iter().map(|block| block.bytes).sum::<u64>();
         let mut gone = Vec::new();
         for block in blocks {
             let too_much = self.options.retention_bytes.is_some_and(|limit| bytes > limit);
@@ -261,6 +280,7 @@ impl Inner {
                 gone.push(block);
             }
         }
+        self.aggregate(&gone, (now_ms, upkeep), done)?;
         self.change_blocks(|blocks| blocks.retain(|block| gone.iter().all(|other| other.id != block.id)));
         for block in gone {
             files::remove_dir(&block.dir)?;
@@ -282,7 +302,7 @@ pub(crate) fn symbols<'a>(labels: impl Iterator<Item = &'a Labels>) -> HashSet<B
 }
 
 /// The names and values of the labels that a block in place of these has; of series that were deleted none.
-fn living_symbols(group: &[Arc<Block>], by_series: bool) -> Result<HashSet<Box<str>>, Error> {
+pub(crate) fn living_symbols(group: &[Arc<Block>], by_series: bool) -> Result<HashSet<Box<str>>, Error> {
     let mut all = HashSet::new();
     for block in group {
         if block.tombstones().series() == 0 && !by_series {
@@ -312,26 +332,30 @@ fn merged(mut parts: Vec<Part>, size: usize) -> Result<Vec<crate::chunk::Chunk>,
 
 /// A block that is merged, and its series that is next.
 #[derive(Debug)]
-struct Source {
+pub(crate) struct Source {
     cursor: Cursor<'static>,
-    next: Option<(Labels, crate::block::BlockPart)>,
+    next: Option<(Labels, BlockPart)>,
 }
 
 impl Source {
-    fn new(block: &Arc<Block>) -> Result<Self, Error> {
+    pub(crate) fn new(block: &Arc<Block>) -> Result<Self, Error> {
         let mut cursor = block.cursor(&[], i64::MIN, i64::MAX);
         let next = cursor.next().transpose()?;
         Ok(Self { cursor, next })
     }
 
-    fn labels(&self) -> Option<&Labels> {
+    pub(crate) fn labels(&self) -> Option<&Labels> {
         self.next.as_ref().map(|(labels, _)| labels)
     }
 
     /// The chunks of the series that is next, without damaged ones.
     fn take(&mut self) -> Result<Vec<crate::chunk::Chunk>, Error> {
+        self.take_part()?.map_or_else(|| Ok(Vec::new()), |part| part.living())
+    }
+
+    /// Where the series that is next lies; goes on to the one behind it.
+    pub(crate) fn take_part(&mut self) -> Result<Option<BlockPart>, Error> {
         let following = self.cursor.next().transpose()?;
-        let Some((_, part)) = std::mem::replace(&mut self.next, following) else { return Ok(Vec::new()) };
-        part.living()
+        Ok(std::mem::replace(&mut self.next, following).map(|(_, part)| part))
     }
 }

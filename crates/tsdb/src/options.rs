@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::aggregates::Downsampling;
 use crate::retention::RetentionRule;
 
 /// Default ranges and limits are Prometheus's.
@@ -16,7 +17,10 @@ pub struct Options {
     /// Series whose samples are kept for another time; the first that a series meets is right. They hold from the first
     /// call of [`Db::maintain`](crate::Db::maintain) on.
     pub retention_rules: Vec<RetentionRule>,
-    /// When blocks, write-ahead log and head chunks are together over this, the oldest blocks are deleted.
+    /// What is left of samples that are deleted for their age or the size of all; of those that a rule has outlived nothing is.
+    pub downsampling: Downsampling,
+    /// When blocks, aggregates, write-ahead log and head chunks are together over this, the oldest blocks are deleted; aggregates
+    /// when they alone are over half of it.
     pub retention_bytes: Option<u64>,
     /// Samples this much older than the newest of the store are accepted behind newer ones of their series.
     pub out_of_order_window_ms: i64,
@@ -35,6 +39,7 @@ impl Default for Options {
             max_block_duration_ms: 31 * 24 * 3_600_000,
             retention_ms: None,
             retention_rules: Vec::new(),
+            downsampling: Downsampling::default(),
             retention_bytes: None,
             out_of_order_window_ms: 0,
             fsync: Fsync::Interval(Duration::from_secs(5)),

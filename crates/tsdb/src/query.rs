@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::aggregates::{OlderParts, Resolution};
 use crate::block::{Block, BlockPart};
 use crate::db::Db;
 use crate::error::Error;
@@ -35,9 +36,83 @@ impl Db {
         merged = merge(merged, head.into_iter().map(|series| (series.labels, series.parts.to_vec())));
         let series = |(labels, parts): (Labels, Vec<Part>)| {
             let min_ms = horizons.as_ref().map_or(min_ms, |horizons| horizons.of(&labels).max(min_ms));
-            (min_ms <= max_ms).then(|| Series { labels, parts: parts.into(), min_ms, max_ms })
+            let (older, kept_ms) = (None, min_ms);
+            (min_ms <= max_ms).then(|| Series { labels, parts: parts.into(), min_ms, max_ms, older, kept_ms })
         };
         Ok(merged.into_iter().filter_map(series).collect())
+    }
+
+    /// As [`Db::select`], with what is left of samples that are gone: of these resolutions, the one that is preferred in
+    /// front. [`Series::read_with_older`] reads it.
+    ///
+    /// # Errors
+    /// When a block's file cannot be read.
+    pub fn select_with_older(
+        &self,
+        matchers: &[Matcher],
+        (min_ms, max_ms): (i64, i64),
+        resolutions: &[Resolution],
+    ) -> Result<Vec<Series>, Error> {
+        if !self.has_aggregates(min_ms, max_ms, resolutions) {
+            let selected = self.select(matchers, min_ms, max_ms)?;
+            // What left the store meanwhile is in aggregates since before it left.
+            if !self.has_aggregates(min_ms, max_ms, resolutions) {
+                return Ok(selected);
+            }
+        }
+        // Whether anything of a window is left is told by all of the window.
+        let widest = resolutions.iter().map(|resolution| resolution.ms()).max().unwrap_or(0);
+        let wide = (min_ms.saturating_sub(widest), max_ms.saturating_add(widest));
+        let samples = self.select(matchers, wide.0, wide.1)?;
+        let mut older: Vec<(Labels, OlderParts)> = Vec::new();
+        for resolution in resolutions {
+            for block in self.0.tier(*resolution).overlapping(wide.0, wide.1) {
+                let found: Vec<(Labels, BlockPart)> =
+                    block.cursor(matchers, wide.0, wide.1).collect::<Result<_, _>>()?;
+                let found = found.into_iter().map(|(labels, part)| (labels, vec![(*resolution, vec![part])]));
+                older = merge(older, found);
+            }
+        }
+        Ok(self.with_older(samples, older, (min_ms, max_ms)))
+    }
+
+    fn has_aggregates(&self, min_ms: i64, max_ms: i64, resolutions: &[Resolution]) -> bool {
+        resolutions.iter().any(|resolution| {
+            self.0.tier(*resolution).blocks().iter().any(|block| block.meta.overlaps(min_ms, max_ms))
+        })
+    }
+
+    /// What was found of each series, by labels; `samples` were selected of a wider range than this one.
+    fn with_older(
+        &self,
+        samples: Vec<Series>,
+        older: Vec<(Labels, OlderParts)>,
+        (min_ms, max_ms): (i64, i64),
+    ) -> Vec<Series> {
+        let horizons = self.0.kept.horizons();
+        let mut found = Vec::with_capacity(samples.len().max(older.len()));
+        let mut older = older.into_iter().peekable();
+        let without_samples = |(labels, parts): (Labels, OlderParts)| {
+            let kept_ms = horizons.as_ref().map_or(i64::MIN, |horizons| horizons.of_rule(&labels));
+            let min_ms = min_ms.max(kept_ms);
+            Series { labels, parts: Arc::new([]), min_ms, max_ms, older: Some(Arc::new(parts)), kept_ms }
+        };
+        for mut series in samples {
+            while let Some(before) = older.next_if(|(labels, _)| *labels < series.labels) {
+                found.push(without_samples(before));
+            }
+            // What is kept was put in when samples were selected.
+            series.min_ms = series.min_ms.max(min_ms);
+            series.max_ms = max_ms;
+            if let Some(parts) = older.next_if(|(labels, _)| *labels == series.labels) {
+                let parts = without_samples(parts);
+                (series.older, series.kept_ms) = (parts.older, parts.kept_ms);
+            }
+            found.push(series);
+        }
+        found.extend(older.map(without_samples));
+        found.retain(|series| series.min_ms <= series.max_ms);
+        found
     }
 
     /// The blocks in the range; of those with a sample at the same time the first is right.
@@ -51,10 +126,10 @@ impl Db {
 }
 
 /// Two lists, each sorted by labels, as one; the parts of the second go behind those of the first.
-fn merge(
-    first: Vec<(Labels, Vec<Part>)>,
-    second: impl ExactSizeIterator<Item = (Labels, Vec<Part>)>,
-) -> Vec<(Labels, Vec<Part>)> {
+fn merge<T>(
+    first: Vec<(Labels, Vec<T>)>,
+    second: impl ExactSizeIterator<Item = (Labels, Vec<T>)>,
+) -> Vec<(Labels, Vec<T>)> {
     let mut merged = Vec::with_capacity(first.len().max(second.len()));
     let (mut first, mut second) = (first.into_iter().peekable(), second.peekable());
     loop {

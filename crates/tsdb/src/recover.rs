@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::aggregates::Resolution;
 use crate::block::{self, Block};
 use crate::damage::DamageLog;
 use crate::error::Error;
@@ -29,6 +30,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
 /// Opens all blocks that are whole, removing those that compaction has replaced; ascending by their oldest sample.
 pub(crate) fn open_blocks(
     dir: &Path,
+    holds: Option<Resolution>,
     damage: &Arc<DamageLog>,
     remove: bool,
 ) -> Result<(Vec<Arc<Block>>, u64), Error> {
@@ -36,7 +38,7 @@ pub(crate) fn open_blocks(
     let found = files::numbered(dir, block::BLOCK)?;
     let last = found.last().map_or(0, |(id, _)| *id);
     for (id, path) in found {
-        match Block::open(&path, id, damage) {
+        match Block::open(&path, id, holds, damage) {
             Ok(block) => blocks.push(Arc::new(block)),
             Err(Error::Damaged { path, what }) => damage.add(&path, what, None),
             Err(error @ Error::Io { .. }) => {

@@ -4,6 +4,7 @@
 //! one upkeep on, and leaves the disk when its block is merged, or written anew because that is worth it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::block::Block;
@@ -12,7 +13,7 @@ use crate::db::{Inner, Upkeep};
 use crate::error::Error;
 use crate::intervals::Intervals;
 use crate::labels::Labels;
-use crate::maintain::MERGES;
+use crate::maintain::{MERGES, Maintenance};
 use crate::matcher::Matcher;
 use crate::options::Options;
 use crate::postings::meets;
@@ -35,6 +36,8 @@ pub(crate) struct Horizons {
     rules: Vec<(Vec<Matcher>, i64)>,
     /// Of the series that no rule is for.
     rest: i64,
+    /// Blocks before this lose the series that no rule is for, of which aggregates are made.
+    aggregated: i64,
 }
 
 /// As of the last upkeep.
@@ -51,7 +54,11 @@ impl Horizons {
         let is_longer = |keep: i64| options.retention_rules.iter().any(|rule| rule.keep_ms > keep);
         // As long as no series is kept for longer, whole blocks go, and nothing before.
         let rest = options.retention_ms.filter(|keep| is_longer(*keep)).map_or(i64::MIN, horizon);
-        Self { rules: rules.map(|rule| (rule.matchers.clone(), horizon(rule.keep_ms))).collect(), rest }
+        // Where aggregates are made they are made of whole blocks, and until then nothing may be missing.
+        let (rest, aggregated) =
+            if options.downsampling.is_on() { (i64::MIN, rest) } else { (rest, i64::MIN) };
+        let rules = rules.map(|rule| (rule.matchers.clone(), horizon(rule.keep_ms))).collect();
+        Self { rules, rest, aggregated }
     }
 
     /// The number of the rule that a series falls under; that of the rest is one more than the last.
@@ -67,6 +74,11 @@ impl Horizons {
     /// The oldest time that is kept of a series.
     pub(crate) fn of(&self, labels: &Labels) -> i64 {
         self.horizon(self.rule(labels))
+    }
+
+    /// The oldest time that a rule keeps of a series; of what no rule is for, all.
+    pub(crate) fn of_rule(&self, labels: &Labels) -> i64 {
+        self.rules.get(self.rule(labels)).map_or(i64::MIN, |(_, horizon)| *horizon)
     }
 
     /// What of the chunks of a series is kept.
@@ -105,21 +117,34 @@ impl Options {
 
 impl Inner {
     /// Writes the blocks anew in which enough was outlived, without that.
-    pub(crate) fn drop_outlived(&self, upkeep: &mut Upkeep) -> Result<u64, Error> {
-        let Some(horizons) = self.kept.horizons() else { return Ok(0) };
+    pub(crate) fn drop_outlived(
+        &self,
+        now_ms: i64,
+        upkeep: &mut Upkeep,
+        done: &mut Maintenance,
+    ) -> Result<(), Error> {
+        let Some(horizons) = self.kept.horizons() else { return Ok(()) };
         let blocks = self.blocks();
         upkeep.oldest.retain(|id, _| blocks.iter().any(|block| block.id == *id));
         let mut written = 0;
+        let without_rest = Horizons { rules: horizons.rules.clone(), rest: i64::MAX, aggregated: i64::MIN };
         for block in blocks.iter().filter(|block| !self.damage.concerns(&block.dir)) {
             if written == MERGES {
                 break;
             }
-            if self.is_outlived(block, &horizons, &mut upkeep.oldest)? {
-                self.merge(&[Arc::clone(block)], upkeep)?;
-                written += 1;
+            let group = [Arc::clone(block)];
+            if block.meta.max_time < horizons.aggregated && has_rest(block, &horizons, &mut upkeep.oldest)? {
+                self.aggregate(&group, (now_ms, &mut *upkeep), done)?;
+                self.merge_kept(&group, Some(&without_rest), upkeep)?;
+            } else if self.is_outlived(block, &horizons, &mut upkeep.oldest)? {
+                self.merge(&group, upkeep)?;
+            } else {
+                continue;
             }
+            written += 1;
         }
-        Ok(written as u64)
+        done.blocks_rewritten = written as u64;
+        Ok(())
     }
 
     fn is_outlived(
@@ -132,10 +157,7 @@ impl Inner {
         if rules.clone().all(|rule| horizons.horizon(rule) <= block.meta.min_time) {
             return Ok(false);
         }
-        let known = match oldest.get(&block.id) {
-            Some(known) => known,
-            None => oldest.entry(block.id).or_insert(oldest_of(block, horizons)?),
-        };
+        let known = known_of(block, horizons, oldest)?;
         let part = block.meta.range_end.saturating_sub(block.meta.range_start) / WORTH;
         let worth = |rule: usize| {
             let (horizon, first) = (horizons.horizon(rule), known.get(rule).copied().flatten());
@@ -145,6 +167,22 @@ impl Inner {
         };
         Ok(rules.into_iter().any(worth))
     }
+}
+
+/// Tells whether a block holds a series that no rule is for.
+fn has_rest(block: &Arc<Block>, horizons: &Horizons, oldest: &mut Oldest) -> Result<bool, Error> {
+    Ok(known_of(block, horizons, oldest)?.last().copied().flatten().is_some())
+}
+
+fn known_of<'o>(
+    block: &Arc<Block>,
+    horizons: &Horizons,
+    oldest: &'o mut Oldest,
+) -> Result<&'o Vec<Option<i64>>, Error> {
+    Ok(match oldest.entry(block.id) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(oldest_of(block, horizons)?),
+    })
 }
 
 fn oldest_of(block: &Arc<Block>, horizons: &Horizons) -> Result<Vec<Option<i64>>, Error> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::aggregates::OlderParts;
 use crate::block::BlockPart;
 use crate::chunk::{Chunk, OpenChunk};
 use crate::error::Error;
@@ -49,6 +50,11 @@ pub struct Series {
     pub(crate) parts: Arc<[Part]>,
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
+    /// What is left of samples that are gone, where that was asked for and there is some; the parts then hold all samples of
+    /// the windows at the ends of the range.
+    pub(crate) older: Option<Arc<OlderParts>>,
+    /// What is before has been outlived.
+    pub(crate) kept_ms: i64,
 }
 
 impl Series {

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use crate::aggregates::{AGGREGATES, Resolution, Tier};
 use crate::block::{self, tombstones};
 use crate::damage::DamageLog;
 use crate::db::{Db, guard};
@@ -62,6 +63,10 @@ impl Db {
         for source in self.0.blocks().iter() {
             let target = block::path(&blocks, source.id);
             link_block(&source.dir, &target)?;
+        }
+        for tier in &self.0.tiers {
+            let blocks: Vec<_> = tier.blocks().iter().map(|block| (block.id, block.dir.clone())).collect();
+            link_aggregates(&aside, tier.resolution, &blocks)?;
         }
         let boundary = self.0.boundary.load(Ordering::Acquire);
         let format = Copy::format_of(&copies);
@@ -130,6 +135,8 @@ pub fn copy_in_use(dir: &Path, to: &Path) -> Result<(), Error> {
 /// The files of a store that a copy needs.
 struct Files {
     blocks: Vec<(u64, PathBuf)>,
+    /// Those of aggregates, by resolution.
+    aggregates: [Vec<(u64, PathBuf)>; 2],
     /// What was deleted of blocks, and what is being deleted: files that are replaced as a whole, by the number that the
     /// file system knows each by.
     deletions: Vec<(PathBuf, u64)>,
@@ -145,20 +152,26 @@ impl Files {
             found => found,
         };
         let blocks = numbered("blocks", block::BLOCK)?;
+        let mut aggregates = [Vec::new(), Vec::new()];
+        for (resolution, blocks) in Resolution::ALL.into_iter().zip(&mut aggregates) {
+            *blocks = numbered(&format!("{AGGREGATES}/{}", resolution.name()), block::BLOCK)?;
+        }
         let checkpoint = numbered("wal", CHECKPOINT)?.pop();
         let from = checkpoint.as_ref().map_or(0, |(number, _)| *number);
         let mut segments = numbered("wal", SEGMENT)?;
         segments.retain(|(number, _)| *number >= from);
-        let of_blocks = blocks.iter().map(|(_, path)| path.join(tombstones::FILE));
+        let of_blocks =
+            blocks.iter().chain(aggregates.iter().flatten()).map(|(_, path)| path.join(tombstones::FILE));
         let deletions = of_blocks.chain([dir.join(INTENT)]);
         let deletions = deletions.filter_map(|path| Some((fs::metadata(&path).ok()?.ino(), path)));
         let deletions = deletions.map(|(number, path)| (path, number)).collect();
-        Ok(Self { blocks, deletions, checkpoint, segments })
+        Ok(Self { blocks, aggregates, deletions, checkpoint, segments })
     }
 
     /// True where the log alone differs.
     fn holds_the_same(&self, other: &Self) -> bool {
         self.blocks == other.blocks
+            && self.aggregates == other.aggregates
             && self.deletions == other.deletions
             && self.checkpoint == other.checkpoint
     }
@@ -169,6 +182,9 @@ impl Files {
         files::create_dir(&log)?;
         for (id, source) in &self.blocks {
             link_block(source, &block::path(&blocks, *id))?;
+        }
+        for (resolution, blocks) in Resolution::ALL.into_iter().zip(&self.aggregates) {
+            link_aggregates(to, resolution, blocks)?;
         }
         if let Some((intent, _)) = self.deletions.iter().find(|(path, _)| path.ends_with(INTENT)) {
             fs::copy(intent, to.join(INTENT)).map_err(Error::io("cannot copy", intent))?;
@@ -192,6 +208,20 @@ fn cut(segment: &Path) -> Result<(), Error> {
     let Some(torn) = found.torn else { return Ok(()) };
     let file = File::options().write(true).open(segment).map_err(Error::io("cannot open", segment))?;
     file.set_len(torn).map_err(Error::io("cannot cut", segment))
+}
+
+/// Makes blocks of aggregates in a copy; where there is none, no folder either.
+fn link_aggregates(copy: &Path, resolution: Resolution, blocks: &[(u64, PathBuf)]) -> Result<(), Error> {
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    let dir = Tier::dir(copy, resolution);
+    files::create_dir(&dir)?;
+    for (id, source) in blocks {
+        link_block(source, &block::path(&dir, *id))?;
+    }
+    files::sync_dir(&dir)?;
+    dir.parent().map_or(Ok(()), files::sync_dir)
 }
 
 /// Makes a directory of the files of a block, which never change, and of its tombstones, which are never written to again.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::aggregates::{Resolution, Tier};
 use crate::damage::Damage;
 use crate::db::Db;
 use crate::error::AppendError;
@@ -50,6 +51,8 @@ pub struct Stats {
     pub block_bytes: u64,
     /// Samples in blocks.
     pub block_samples: u64,
+    /// What there is of aggregates, by resolution, finest first.
+    pub aggregates: Vec<AggregateStats>,
     /// What was found broken on the disk since the store was opened.
     pub damage: Vec<Damage>,
 }
@@ -68,6 +71,7 @@ impl Db {
             blocks: blocks.len() as u64,
             block_bytes: blocks.iter().map(|block| block.bytes).sum(),
             block_samples: blocks.iter().map(|block| block.meta.samples).sum(),
+            aggregates: self.0.tiers.iter().map(AggregateStats::of).collect(),
             damage: self.0.damage.list(),
             ..Stats::default()
         };
@@ -113,6 +117,37 @@ impl Db {
     #[must_use]
     pub fn damage(&self) -> Vec<Damage> {
         self.0.damage.list()
+    }
+}
+
+/// What there is of aggregates of one resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AggregateStats {
+    /// Their windows.
+    pub resolution: Resolution,
+    /// Blocks served.
+    pub blocks: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Windows of all series, and histograms that stand for others.
+    pub windows: u64,
+    /// Oldest time that something is known of, milliseconds.
+    pub min_ms: Option<i64>,
+    /// Newest time that something is known of, milliseconds.
+    pub max_ms: Option<i64>,
+}
+
+impl AggregateStats {
+    fn of(tier: &Tier) -> Self {
+        let blocks = tier.blocks();
+        Self {
+            resolution: tier.resolution,
+            blocks: blocks.len() as u64,
+            bytes: tier.bytes(),
+            windows: blocks.iter().map(|block| block.meta.samples).sum(),
+            min_ms: blocks.iter().map(|block| block.meta.min_time).min(),
+            max_ms: blocks.iter().map(|block| block.meta.max_time).max(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::aggregates::{Resolution, Tier};
 use crate::damage::{Damage, DamageLog};
 use crate::delete::Deletion;
 use crate::error::Error;
@@ -20,6 +21,10 @@ pub struct Report {
     pub chunks: u64,
     /// Samples in them, as their meta files say.
     pub samples: u64,
+    /// Blocks of aggregates that can be served.
+    pub aggregate_blocks: u64,
+    /// Windows in them, as their meta files say.
+    pub windows: u64,
     /// Whole records of the write-ahead log and its checkpoint.
     pub wal_records: u64,
     /// Samples in those records.
@@ -45,13 +50,23 @@ pub fn verify(dir: &Path) -> Result<Report, Error> {
         return Err(Error::Damaged { path: dir.to_owned(), what: what.to_owned() });
     }
     if blocks_dir.is_dir() {
-        let (blocks, _) = open_blocks(&blocks_dir, &damage, false)?;
+        let (blocks, _) = open_blocks(&blocks_dir, None, &damage, false)?;
         for block in blocks {
             report.blocks += 1;
             report.samples += block.meta.samples;
             match block.verify() {
                 Ok(chunks) => report.chunks += chunks,
                 Err(error) => damage.add(&block.dir, error.to_string(), None),
+            }
+        }
+    }
+    for resolution in Resolution::ALL {
+        let (tier, _) = Tier::open(dir, resolution, &damage, false)?;
+        for block in tier.blocks().iter() {
+            report.aggregate_blocks += 1;
+            report.windows += block.meta.samples;
+            if let Err(error) = block.verify() {
+                damage.add(&block.dir, error.to_string(), None);
             }
         }
     }

@@ -14,6 +14,7 @@ const CANCELED: &str = "canceled";
 pub struct Metrics {
     queries: IntCounterVec,
     query_seconds: Histogram,
+    from_aggregates: IntCounter,
     received: IntCounter,
     refused: IntCounterVec,
     otlp_received: IntCounter,
@@ -45,6 +46,11 @@ impl Default for Metrics {
             queries,
             query_seconds: Histogram::with_opts(seconds.buckets(QUERY_BUCKETS_SECONDS.to_vec()))
                 .expect("ascending buckets"),
+            from_aggregates: IntCounter::new(
+                "streamflow_queries_from_aggregates_total",
+                "PromQL queries over HTTP that read aggregates in the place of samples that are gone.",
+            )
+            .expect("a valid name"),
             received: IntCounter::new(
                 "streamflow_remote_write_received_samples_total",
                 "Samples received by remote write and kept.",
@@ -73,9 +79,15 @@ impl Metrics {
     /// All metrics as they are now.
     #[must_use]
     pub fn families(&self) -> Vec<MetricFamily> {
-        let Self { queries, query_seconds, received, refused, otlp_received, otlp_refused } = self;
+        let Self { queries, query_seconds, from_aggregates, received, refused, otlp_received, otlp_refused } =
+            self;
         let writes = [received.collect(), refused.collect(), otlp_received.collect(), otlp_refused.collect()];
-        [queries.collect(), query_seconds.collect(), writes.concat()].concat()
+        [queries.collect(), query_seconds.collect(), from_aggregates.collect(), writes.concat()].concat()
+    }
+
+    /// Counts a query that read so many aggregates.
+    pub(super) fn count_older(&self, aggregates: u64) {
+        self.from_aggregates.inc_by(u64::from(aggregates > 0));
     }
 
     /// Counts a query when it ends, also when its client leaves and the handler with it.

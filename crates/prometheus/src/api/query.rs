@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use streamflow_promql::{Answer as QueryAnswer, Engine, EngineOptions, Query, Value, parse};
-use streamflow_tsdb::Labels;
+use streamflow_promql::{
+    Answer as QueryAnswer, Engine, EngineOptions, Query, SourceResolution, Value, parse,
+};
+use streamflow_tsdb::{Labels, Resolution};
 
 use super::answer::{Answer, Success};
 use super::error::ApiError;
 use super::json;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, parse_duration};
 use super::parse_query::selectors;
 use super::query_slots::Budget;
 use crate::exemplars::Exemplar;
@@ -43,9 +45,34 @@ impl QueryRequest {
             timeout,
             limit: parameters.limit()?,
             stats: !parameters.get("stats").is_empty(),
-            engine: Engine::new(EngineOptions { lookback_ms, ..options }),
+            engine: Engine::new(EngineOptions {
+                lookback_ms,
+                max_source_resolution: source_resolution(parameters)?,
+                ..options
+            }),
         })
     }
+}
+
+/// `max_source_resolution`: Thanos's word for the coarsest aggregates that may stand in for samples that are gone. A duration
+/// means the coarsest that is not longer.
+fn source_resolution(parameters: &Parameters) -> Result<SourceResolution, ApiError> {
+    const NAME: &str = "max_source_resolution";
+    let text = parameters.get(NAME);
+    if text.is_empty() || text == "auto" {
+        return Ok(SourceResolution::Auto);
+    }
+    let longest = parse_duration(text).map_err(|_| {
+        ApiError::invalid_parameter(NAME, &format!("{text:?} is none; expected 0s, 5m, 1h or auto"))
+    })?;
+    let is_at_least = |resolution: Resolution| longest.0 >= resolution.ms() as f64;
+    Ok(if is_at_least(Resolution::OneHour) {
+        SourceResolution::OneHour
+    } else if is_at_least(Resolution::FiveMinutes) {
+        SourceResolution::FiveMinutes
+    } else {
+        SourceResolution::Raw
+    })
 }
 
 /// `GET|POST /api/v1/query`
@@ -91,6 +118,7 @@ async fn run(
     let worker = server.clone();
     let result = server.0.slots.run(request.timeout, move |budget| {
         let mut answer = evaluate(&worker, &request, budget)?;
+        worker.0.metrics.count_older(answer.stats.aggregates_read);
         if truncate(&mut answer.value, request.limit) {
             answer.warnings.push(TRUNCATED.to_owned());
         }

@@ -34,6 +34,8 @@ pub struct Exported {
     pub far_times: u64,
     /// Series without a metric name: left out.
     pub unnamed_series: u64,
+    /// Series of which there are aggregates of samples that are gone: these are left out.
+    pub aggregated_series: u64,
 }
 
 /// Writes the selected samples sorted by metric, series and time, and `# EOF` at the end. Memory holds the series of one
@@ -53,6 +55,8 @@ pub fn export(
     let mut writer = HistoryWriter::new(out);
     let Selection { sets, min_ms, max_ms } = selection;
     exported.unnamed_series = of_name(db, selection, "")?.len() as u64;
+    exported.aggregated_series =
+        db.aggregated_series(sets, *min_ms, *max_ms).map_err(io::Error::other)?.len() as u64;
     let names = db.label_values(METRIC_NAME, sets, *min_ms, *max_ms).map_err(io::Error::other)?;
     let mut samples = Samples::default();
     for (done, name) in names.iter().enumerate() {

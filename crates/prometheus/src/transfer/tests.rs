@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use streamflow_histogram::Histogram;
-use streamflow_tsdb::{Db, Labels, Options, STALE_NAN, Samples};
+use streamflow_tsdb::{Db, Downsampling, Labels, Options, STALE_NAN, Samples};
 
 use super::*;
 
@@ -255,4 +255,21 @@ fn promtool_makes_blocks_of_the_same_samples() {
     for promtool in streamflow_oracles::promtool().into_iter().chain(third) {
         promtool_takes_it(&promtool);
     }
+}
+
+#[test]
+fn an_export_says_of_how_many_series_it_left_aggregates_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep = Some(1000 * HOUR_MS);
+    let options = Options {
+        retention_ms: Some(24 * HOUR_MS),
+        downsampling: Downsampling { five_minutes_ms: keep, one_hour_ms: keep },
+        ..any_age()
+    };
+    let db = Db::open(dir.path(), options).unwrap();
+    filled(&db);
+    db.maintain(START_MS + 48 * HOUR_MS).unwrap();
+    let (_, exported) = text_of(&db);
+    assert_eq!((exported.aggregated_series, exported.series), (4, 4));
+    assert!(exported.samples > 0 && exported.samples < 4 * 1600, "{exported:?}");
 }

@@ -42,15 +42,26 @@ pub struct Ours {
 impl Ours {
     /// With the samples in its store, and all tasks running by the configuration.
     pub fn start(series: &[Series], config: &str, rules: &str) -> Self {
+        Self::start_with(series, config, rules, |_| {})
+    }
+
+    /// As [`Ours::start`], with other settings.
+    pub fn start_with(
+        series: &[Series],
+        config: &str,
+        rules: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
         std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
-        let settings = Settings {
+        let mut settings = Settings {
             retention_days: 100 * 365,
             admin_api: true,
             ..Settings::new(dir.path().join("data"), Source::File(file))
         };
+        change(&mut settings);
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = std::sync::mpsc::channel();
         let runtime =

@@ -22,6 +22,7 @@ pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod stage;
 pub(crate) mod window;
+pub(crate) mod windows;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -49,6 +50,7 @@ pub(crate) struct RunningQuery<'q> {
     pub(crate) annotations: Mutex<Annotations>,
     /// Samples read so far.
     pub(crate) samples_read: AtomicU64,
+    pub(crate) aggregates_read: AtomicU64,
 }
 
 impl RunningQuery<'_> {

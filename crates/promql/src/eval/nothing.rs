@@ -38,7 +38,7 @@ impl RunningQuery<'_> {
         let before = before.max(lookback_ms).saturating_add(range_ms);
         let first = reading.time(grid.start_ms).saturating_sub(before);
         let last = reading.time(grid.last()).saturating_add(after);
-        Ok(self.select(selector, first, last)?.is_empty())
+        Ok(self.select(selector, (first, last), (grid.step_ms, range_ms))?.is_empty())
     }
 
     /// The part without whose rows the expression has none.

@@ -4,7 +4,7 @@
 //! `rate(x[5m])` needs the memory of its groups and not of its input, and all cores can work.
 
 use rayon::prelude::*;
-use streamflow_tsdb::{METRIC_NAME, Samples, Series};
+use streamflow_tsdb::{Aggregate, METRIC_NAME, Older, Samples, Series};
 
 use crate::ast::{Expr, ExprKind, Extended, Span, VectorSelector};
 use crate::error::Error;
@@ -37,6 +37,14 @@ pub(crate) struct Scratch {
     pub(crate) history: History,
     pub(crate) params: Vec<f64>,
     pub(crate) sorted: Vec<f64>,
+    /// What is left of samples that are gone.
+    pub(crate) older: Older,
+    /// Of each sample whether it holds until the next one; empty where all samples are there.
+    pub(crate) held: Vec<bool>,
+    /// Aggregates for a function that knows these,
+    pub(crate) rows: Vec<Aggregate>,
+    /// and what of them lies in the range of a step.
+    pub(crate) inside: Vec<Aggregate>,
 }
 
 impl RunningQuery<'_> {
@@ -114,7 +122,8 @@ impl RunningQuery<'_> {
         let smoothed = selector.extended == Some(Extended::Smoothed);
         let after = if smoothed { lookback } else { 0 };
         let (first, last) = (reading.time(grid.start_ms), reading.time(grid.last()));
-        let series = self.select(selector, first.saturating_sub(lookback), last.saturating_add(after))?;
+        let bounds = (first.saturating_sub(lookback), last.saturating_add(after));
+        let series = self.select(selector, bounds, (grid.step_ms, 0))?;
         let heads = heads_of(series.iter().map(Series::labels));
         let finds_resets = self.analysis.finds_resets(selector);
         let source = RowSource::Instant { series, reading, take, smoothed, finds_resets, span };
@@ -229,7 +238,7 @@ impl<'q> Pipeline<'q> {
         match &self.source {
             RowSource::Rows(rows) => out.copy_from(&rows[index].values),
             RowSource::Instant { series, reading, take, smoothed, finds_resets, span } => {
-                self.query.read(&series[index], *finds_resets, &mut scratch.samples)?;
+                self.query.read_points((&series[index], *span), *finds_resets, scratch)?;
                 let lookback = self.query.options.lookback_ms;
                 if *smoothed {
                     without_stale(&scratch.samples, &mut scratch.history);
@@ -237,16 +246,22 @@ impl<'q> Pipeline<'q> {
                         Smoothing { query: self.query, metric: series[index].labels().name(), span: *span };
                     read_smoothed(&scratch.history, (*reading, lookback), self.grid, &ends, out);
                 } else {
-                    read_instant(&scratch.samples, (*reading, lookback, *take), self.grid, out);
+                    let read = (&scratch.samples, scratch.held.as_slice());
+                    read_instant(read, (*reading, lookback, *take), self.grid, out);
                 }
             }
             RowSource::Range { samples, read } => {
-                self.read_history(index, (samples, read.finds_resets), scratch)?;
+                self.read_history(index, (samples, read), scratch)?;
                 let metric = match samples {
                     RangeSamples::Stored(series) => series[index].labels().name(),
                     RangeSamples::Subquery { rows, .. } => rows[index].labels.name(),
                 };
-                self.fill_range(read, metric, scratch, out)?;
+                match read.function.of_windows {
+                    Some(of_windows) if !scratch.rows.is_empty() => {
+                        self.fill_windows((read, of_windows), scratch, out)?;
+                    }
+                    _ => self.fill_range(read, metric, scratch, out)?,
+                }
                 self.note_not_counter(index, read, out);
             }
         }

@@ -18,7 +18,7 @@ use crate::eval::window::{NativeWindow, Window};
 use crate::function::{Call, Implementation, OnHistograms, RangeFunction};
 
 /// Steps between two questions whether to go on.
-const STEPS_PER_CHECK: usize = 512;
+pub(super) const STEPS_PER_CHECK: usize = 512;
 
 impl RunningQuery<'_> {
     /// The series of a function of a range at every step.
@@ -51,6 +51,7 @@ impl RunningQuery<'_> {
         }
         let mut read = RangeRead {
             function,
+            name: call.function.name,
             span: remark_span(call, matrix),
             finds_resets: matches!(&matrix.kind, ExprKind::Matrix { selector, .. } if self.analysis.finds_resets(selector)),
             range_ms,
@@ -89,7 +90,7 @@ impl RunningQuery<'_> {
                 let first = reading.time(grid.start_ms).saturating_sub(range_ms).saturating_sub(before);
                 let last = reading.time(grid.last()).saturating_add(after);
                 (
-                    RangeSamples::Stored(self.select(selector, first, last)?),
+                    RangeSamples::Stored(self.select(selector, (first, last), (grid.step_ms, range_ms))?),
                     range_ms,
                     reading,
                     selector.extended,
@@ -264,13 +265,17 @@ impl Pipeline<'_> {
     pub(crate) fn read_history(
         &self,
         index: usize,
-        (samples, finds_resets): (&RangeSamples, bool),
+        (samples, read): (&RangeSamples, &RangeRead),
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
+        scratch.rows.clear();
         match samples {
             RangeSamples::Stored(series) => {
-                self.query.read(&series[index], finds_resets, &mut scratch.samples)?;
-                without_stale(&scratch.samples, &mut scratch.history);
+                if self.query.read(&series[index], read.finds_resets, scratch)? {
+                    self.read_older(read, scratch);
+                } else {
+                    without_stale(&scratch.samples, &mut scratch.history);
+                }
             }
             RangeSamples::Subquery { rows, grid } => {
                 scratch.history.clear();

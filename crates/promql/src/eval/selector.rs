@@ -1,6 +1,7 @@
 //! Which samples a selector reads at each step.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use streamflow_histogram::{ResetHint, unboxed};
 use streamflow_tsdb::{Samples, Series, is_stale};
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::eval::RunningQuery;
 use crate::eval::ends::{Ends, MetricKind};
 use crate::eval::grid::{ABSENT, Column, Grid};
+use crate::eval::pipeline::Scratch;
 use crate::eval::window::{History, Window};
 use crate::value::RangeSeries;
 
@@ -41,28 +43,54 @@ impl RunningQuery<'_> {
         Ok(Reading { at_ms, offset_ms })
     }
 
-    /// The series of a selector with the samples after `from_ms` up to `to_ms`.
+    /// The series of a selector with the samples after `from_ms` up to `to_ms`, and what is left of those that are gone: as
+    /// fits steps of `step_ms` and ranges of `range_ms`.
     pub(crate) fn select(
         &self,
         selector: &VectorSelector,
-        from_ms: i64,
-        to_ms: i64,
+        (from_ms, to_ms): (i64, i64),
+        (step_ms, range_ms): (i64, i64),
     ) -> Result<Vec<Series>, Error> {
         self.check()?;
+        let resolutions = self.options.max_source_resolution.preferred(step_ms, range_ms);
         self.db
-            .select(&selector.matchers, from_ms.saturating_add(1), to_ms)
+            .select_with_older(&selector.matchers, (from_ms.saturating_add(1), to_ms), resolutions)
             .map_err(|error| Error::Storage(format!("expanding series: {error}")))
     }
 
-    /// Decodes the samples of a series; `finds_resets` as of [`super::analysis::Analysis::finds_resets`].
+    /// Decodes the samples of a series, and what is known of those that are gone at single times. `held` says of each whether
+    /// it holds until the next one; it is empty where all samples are there.
+    pub(crate) fn read_points(
+        &self,
+        (series, span): (&Series, Span),
+        finds_resets: bool,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
+        scratch.held.clear();
+        if !self.read(series, finds_resets, scratch)? {
+            return Ok(());
+        }
+        self.note_older(scratch.older.resolutions(), span);
+        scratch.older.points(&mut scratch.samples, &mut scratch.held);
+        Ok(())
+    }
+
+    /// Decodes the samples of a series, and what is left of those that are gone; tells whether there is such. `finds_resets` as of [`super::analysis::Analysis::finds_resets`].
     pub(crate) fn read(
         &self,
         series: &Series,
         finds_resets: bool,
-        samples: &mut Samples,
-    ) -> Result<(), Error> {
-        series.read(samples).map_err(|error| Error::Storage(error.to_string()))?;
-        self.count_read(samples.timestamps.len());
+        Scratch { samples, older, .. }: &mut Scratch,
+    ) -> Result<bool, Error> {
+        let read = match series.has_older() {
+            false => series.read(samples),
+            true => series.read_with_older(samples, older),
+        };
+        read.map_err(|error| Error::Storage(error.to_string()))?;
+        let is_older = series.has_older() && !older.is_empty();
+        let others = if is_older { older.rows.len() + older.histograms.len() } else { 0 };
+        self.count_read(samples.timestamps.len() + others);
+        self.aggregates_read.fetch_add(others as u64, Ordering::Relaxed);
         for place in 0..samples.histograms.len() {
             let hint = samples.histograms[place].reset;
             let known = match hint {
@@ -76,7 +104,7 @@ impl RunningQuery<'_> {
             };
             Arc::make_mut(&mut samples.histograms[place]).reset = known;
         }
-        Ok(())
+        Ok(is_older)
     }
 }
 
@@ -84,7 +112,7 @@ impl RunningQuery<'_> {
     /// The stored samples in the range that ends at `time_ms`.
     pub(crate) fn raw_matrix(
         &self,
-        selector: &VectorSelector,
+        (selector, span): (&VectorSelector, Span),
         range: &DurationExpr,
         time_ms: i64,
     ) -> Result<Vec<RangeSeries>, Error> {
@@ -93,13 +121,14 @@ impl RunningQuery<'_> {
         let start = end.saturating_sub(range_ms);
         let (before, after) = margins(selector.extended, self.options.lookback_ms);
         let mut matrix = Vec::new();
-        let mut samples = Samples::default();
+        let mut scratch = Scratch::default();
         let mut history = History::default();
         let mut charges = Vec::new();
-        for series in self.select(selector, start.saturating_sub(before), end.saturating_add(after))? {
+        let bounds = (start.saturating_sub(before), end.saturating_add(after));
+        for series in self.select(selector, bounds, (0, range_ms))? {
             self.check()?;
-            self.read(&series, false, &mut samples)?;
-            without_stale(&samples, &mut history);
+            self.read_points((&series, span), false, &mut scratch)?;
+            without_stale(&scratch.samples, &mut history);
             let mut samples = Samples {
                 timestamps: history.times.clone(),
                 values: history.values.clone(),
@@ -107,6 +136,8 @@ impl RunningQuery<'_> {
             };
             if selector.extended.is_some() {
                 samples = bounded(&samples, (start, end), selector.extended);
+            } else if !scratch.held.is_empty() {
+                samples = inside(&samples, (start, end));
             }
             charges.push(self.budget.take(samples.values.len())?);
             if !samples.values.is_empty() {
@@ -117,14 +148,18 @@ impl RunningQuery<'_> {
     }
 }
 
+fn inside(samples: &Samples, (start, end): (i64, i64)) -> Samples {
+    let mut inside = Samples::default();
+    let samples = samples.values().filter(|&(time, _)| time > start && time <= end);
+    samples.for_each(|(time, value)| inside.push_value(time, value));
+    inside
+}
+
 /// The samples inside a range with one more at each of its ends.
 fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extended>) -> Samples {
     if !samples.histograms.is_empty() {
         // Histograms at the bounds are made by functions alone.
-        let mut inside = Samples::default();
-        let samples = samples.values().filter(|&(time, _)| time > start && time <= end);
-        samples.for_each(|(time, value)| inside.push_value(time, value));
-        return inside;
+        return inside(samples, (start, end));
     }
     let window = Window {
         times: &samples.timestamps,
@@ -169,9 +204,10 @@ pub(crate) enum Take {
     TimestampOfNumber,
 }
 
-/// The last sample within the lookback at every step; none where that is a stale marker.
+/// The last sample within the lookback at every step; none where that is a stale marker. One that is held does not become
+/// too old: between it and the next one were samples that are gone.
 pub(crate) fn read_instant(
-    samples: &Samples,
+    (samples, held): (&Samples, &[bool]),
     (reading, lookback_ms, take): (Reading, i64, Take),
     grid: Grid,
     out: &mut Column,
@@ -185,7 +221,8 @@ pub(crate) fn read_instant(
         }
         *cell = ABSENT;
         if next > 0
-            && times[next - 1] > time.saturating_sub(lookback_ms)
+            && (times[next - 1] > time.saturating_sub(lookback_ms)
+                || held.get(next - 1).is_some_and(|held| *held))
             && !is_stale(samples.values[next - 1])
         {
             *cell = match take {
@@ -271,11 +308,11 @@ mod tests {
         };
         let reading = Reading { at_ms: None, offset_ms: 0 };
         let mut out = Column::absent(6);
-        read_instant(&samples, (reading, 15, Take::Value), Grid::every(10, -5, 45), &mut out);
+        read_instant((&samples, &[]), (reading, 15, Take::Value), Grid::every(10, -5, 45), &mut out);
         assert!(is_absent(out[0]) && is_absent(out[3]) && is_absent(out[5].min(ABSENT)));
         assert_eq!([out[1], out[2], out[4]], [1.0, 2.0, 4.0]);
         let mut edge = Column::absent(2);
-        read_instant(&samples, (reading, 15, Take::Value), Grid::every(1, 44, 45), &mut edge);
+        read_instant((&samples, &[]), (reading, 15, Take::Value), Grid::every(1, 44, 45), &mut edge);
         assert_eq!(edge[0], 4.0);
         assert!(is_absent(edge[1]));
     }

@@ -39,6 +39,8 @@ pub(crate) enum RangeSamples {
 /// What a function of a range reads and computes.
 pub(crate) struct RangeRead {
     pub(crate) function: RangeFunction,
+    /// What the function is called.
+    pub(crate) name: &'static str,
     /// The argument with the range, for remarks.
     pub(crate) span: Span,
     /// True if counter resets between the histograms are to be found when they are read.

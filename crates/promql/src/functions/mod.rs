@@ -14,10 +14,12 @@ mod regression;
 mod scalar;
 mod sort;
 mod time;
+mod windows;
 
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
 use crate::eval::grid::Sample;
 use crate::eval::window::{NativeWindow, Window};
+use crate::eval::windows::OfWindows;
 use crate::function::{Function, Implementation, OnHistograms, RangeFunction};
 use Implementation::{Date, Map, MapWith, Range};
 pub(crate) use rate::seconds;
@@ -48,19 +50,40 @@ const fn experimental(
     Function { name, args, variadic, returns, experimental: true, implementation }
 }
 
+const fn bare(call: fn(&mut Window) -> f64) -> RangeFunction {
+    let native = OnHistograms::Ignores;
+    RangeFunction { call, counter: false, native, of_windows: None, of_histogram_ends: false }
+}
+
+/// A function of a range that is known from aggregates as well.
+const fn known(implementation: Implementation, of_windows: OfWindows) -> Implementation {
+    match implementation {
+        Range(function) => Range(RangeFunction { of_windows: Some(of_windows), ..function }),
+        other => other,
+    }
+}
+
+/// As [`known`], and of native histograms from the first and the last one of each window.
+const fn known_of_ends(implementation: Implementation, of_windows: OfWindows) -> Implementation {
+    match known(implementation, of_windows) {
+        Range(function) => Range(RangeFunction { of_histogram_ends: true, ..function }),
+        other => other,
+    }
+}
+
 /// A function of numbers in a range that leaves histograms out.
 const fn window(call: fn(&mut Window) -> f64) -> Implementation {
-    Range(RangeFunction { call, counter: false, native: OnHistograms::Ignores })
+    Range(bare(call))
 }
 
 /// A function of the samples in a range, whatever they are.
 const fn any(call: fn(&mut Window) -> f64) -> Implementation {
-    Range(RangeFunction { call, counter: false, native: OnHistograms::Passes })
+    Range(RangeFunction { native: OnHistograms::Passes, ..bare(call) })
 }
 
 /// A function of a range of numbers, and one of a range with histograms.
 const fn both(call: fn(&mut Window) -> f64, native: fn(&NativeWindow) -> Option<Sample>) -> Implementation {
-    Range(RangeFunction { call, counter: false, native: OnHistograms::Takes(native) })
+    Range(RangeFunction { native: OnHistograms::Takes(native), ..bare(call) })
 }
 
 /// As [`both`], with the places of counter resets.
@@ -68,7 +91,7 @@ const fn counter(
     call: fn(&mut Window) -> f64,
     native: fn(&NativeWindow) -> Option<Sample>,
 ) -> Implementation {
-    Range(RangeFunction { call, counter: true, native: OnHistograms::Takes(native) })
+    Range(RangeFunction { counter: true, native: OnHistograms::Takes(native), ..bare(call) })
 }
 
 /// Every function, ascending by name. Source: Prometheus 3.x; `holt_winters` is 2.x's name of
@@ -88,22 +111,34 @@ pub static FUNCTIONS: &[Function] = &[
         &[Matrix],
         0,
         Vector,
-        both(over_time::avg_over_time, native_range::avg_over_time),
+        known(both(over_time::avg_over_time, native_range::avg_over_time), windows::average),
     ),
     stable("ceil", &[Vector], 0, Vector, Map(f64::ceil)),
-    stable("changes", &[Matrix], 0, Vector, both(rate::changes, native_range::changes)),
+    stable(
+        "changes",
+        &[Matrix],
+        0,
+        Vector,
+        known(both(rate::changes, native_range::changes), windows::changes),
+    ),
     stable("clamp", &[Vector, Scalar, Scalar], 0, Vector, MapWith(math::clamp)),
     stable("clamp_max", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_max)),
     stable("clamp_min", &[Vector, Scalar], 0, Vector, MapWith(math::clamp_min)),
     stable("cos", &[Vector], 0, Vector, Map(f64::cos)),
     stable("cosh", &[Vector], 0, Vector, Map(f64::cosh)),
-    stable("count_over_time", &[Matrix], 0, Vector, any(over_time::count_over_time)),
+    stable("count_over_time", &[Matrix], 0, Vector, known(any(over_time::count_over_time), windows::count)),
     stable("day_of_month", &[Vector], 1, Vector, Date(time::day_of_month)),
     stable("day_of_week", &[Vector], 1, Vector, Date(time::day_of_week)),
     stable("day_of_year", &[Vector], 1, Vector, Date(time::day_of_year)),
     stable("days_in_month", &[Vector], 1, Vector, Date(time::days_in_month)),
     stable("deg", &[Vector], 0, Vector, Map(math::deg)),
-    stable("delta", &[Matrix], 0, Vector, both(rate::delta, native_range::delta)),
+    stable(
+        "delta",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(both(rate::delta, native_range::delta), windows::delta),
+    ),
     stable("deriv", &[Matrix], 0, Vector, window(regression::deriv)),
     experimental(
         "double_exponential_smoothing",
@@ -114,7 +149,13 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     experimental("end", &[], 0, Scalar, Implementation::Scalar(scalar::end)),
     stable("exp", &[Vector], 0, Vector, Map(f64::exp)),
-    experimental("first_over_time", &[Matrix], 0, Vector, any(over_time::first_over_time)),
+    experimental(
+        "first_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(any(over_time::first_over_time), windows::first),
+    ),
     stable("floor", &[Vector], 0, Vector, Map(f64::floor)),
     stable("histogram_avg", &[Vector], 0, Vector, Implementation::Node(native::average)),
     stable("histogram_count", &[Vector], 0, Vector, Implementation::Node(native::count)),
@@ -151,7 +192,13 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     stable("hour", &[Vector], 1, Vector, Date(time::hour)),
     stable("idelta", &[Matrix], 0, Vector, both(rate::idelta, native_range::idelta)),
-    stable("increase", &[Matrix], 0, Vector, counter(rate::increase, native_range::increase)),
+    stable(
+        "increase",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(counter(rate::increase, native_range::increase), windows::increase),
+    ),
     experimental("info", &[Vector, Vector], 1, Vector, Implementation::Node(info::info)),
     stable("irate", &[Matrix], 0, Vector, both(rate::irate, native_range::irate)),
     stable(
@@ -168,25 +215,49 @@ pub static FUNCTIONS: &[Function] = &[
         Vector,
         Implementation::Node(labels::label_replace),
     ),
-    stable("last_over_time", &[Matrix], 0, Vector, any(over_time::last_over_time)),
+    stable(
+        "last_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(any(over_time::last_over_time), windows::last),
+    ),
     stable("ln", &[Vector], 0, Vector, Map(f64::ln)),
     stable("log10", &[Vector], 0, Vector, Map(f64::log10)),
     stable("log2", &[Vector], 0, Vector, Map(f64::log2)),
     experimental("mad_over_time", &[Matrix], 0, Vector, window(over_time::mad_over_time)),
     experimental("max_of", &[Scalar, Scalar], 0, Scalar, Implementation::Scalar(scalar::max_of)),
-    stable("max_over_time", &[Matrix], 0, Vector, window(over_time::max_over_time)),
+    stable("max_over_time", &[Matrix], 0, Vector, known(window(over_time::max_over_time), windows::max)),
     experimental("min_of", &[Scalar, Scalar], 0, Scalar, Implementation::Scalar(scalar::min_of)),
-    stable("min_over_time", &[Matrix], 0, Vector, window(over_time::min_over_time)),
+    stable("min_over_time", &[Matrix], 0, Vector, known(window(over_time::min_over_time), windows::min)),
     stable("minute", &[Vector], 1, Vector, Date(time::minute)),
     stable("month", &[Vector], 1, Vector, Date(time::month)),
     stable("pi", &[], 0, Scalar, Implementation::Scalar(scalar::pi)),
     stable("predict_linear", &[Matrix, Scalar], 0, Vector, window(regression::predict_linear)),
-    stable("present_over_time", &[Matrix], 0, Vector, any(over_time::present_over_time)),
+    stable(
+        "present_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(any(over_time::present_over_time), windows::present),
+    ),
     stable("quantile_over_time", &[Scalar, Matrix], 0, Vector, window(over_time::quantile_over_time)),
     stable("rad", &[Vector], 0, Vector, Map(math::rad)),
     experimental("range", &[], 0, Scalar, Implementation::Scalar(scalar::range)),
-    stable("rate", &[Matrix], 0, Vector, counter(rate::rate, native_range::rate)),
-    stable("resets", &[Matrix], 0, Vector, both(rate::resets, native_range::resets)),
+    stable(
+        "rate",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(counter(rate::rate, native_range::rate), windows::rate),
+    ),
+    stable(
+        "resets",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(both(rate::resets, native_range::resets), windows::resets),
+    ),
     stable("round", &[Vector, Scalar], 1, Vector, MapWith(math::round)),
     stable("scalar", &[Vector], 0, Scalar, Implementation::Node(scalar::scalar)),
     stable("sgn", &[Vector], 0, Vector, Map(math::sgn)),
@@ -213,14 +284,26 @@ pub static FUNCTIONS: &[Function] = &[
         &[Matrix],
         0,
         Vector,
-        both(over_time::sum_over_time, native_range::sum_over_time),
+        known(both(over_time::sum_over_time, native_range::sum_over_time), windows::sum),
     ),
     stable("tan", &[Vector], 0, Vector, Map(f64::tan)),
     stable("tanh", &[Vector], 0, Vector, Map(f64::tanh)),
     stable("time", &[], 0, Scalar, Implementation::Scalar(scalar::time)),
     stable("timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::timestamp)),
-    experimental("ts_of_first_over_time", &[Matrix], 0, Vector, any(over_time::ts_of_first_over_time)),
-    experimental("ts_of_last_over_time", &[Matrix], 0, Vector, any(over_time::ts_of_last_over_time)),
+    experimental(
+        "ts_of_first_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(any(over_time::ts_of_first_over_time), windows::time_of_first),
+    ),
+    experimental(
+        "ts_of_last_over_time",
+        &[Matrix],
+        0,
+        Vector,
+        known_of_ends(any(over_time::ts_of_last_over_time), windows::time_of_last),
+    ),
     experimental("ts_of_max_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_max_over_time)),
     experimental("ts_of_min_over_time", &[Matrix], 0, Vector, window(over_time::ts_of_min_over_time)),
     stable("vector", &[Scalar], 0, Vector, Implementation::Node(scalar::vector)),

@@ -53,11 +53,21 @@ fn slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
 /// By how much a difference between the first and the last sample, at least two, grows over the whole range. `to_zero`
 /// is, for a counter, the share of the difference that the first sample had before: so much earlier it was zero.
 #[inline]
-pub(super) fn extrapolation(times: &[i64], (start, end): (i64, i64), to_zero: Option<f64>) -> f64 {
-    let count = times.len();
-    let sampled = (times[count - 1] - times[0]) as f64 / 1000.0;
-    let mut to_start = (times[0] - start) as f64 / 1000.0;
-    let mut to_end = (end - times[count - 1]) as f64 / 1000.0;
+pub(super) fn extrapolation(times: &[i64], range: (i64, i64), to_zero: Option<f64>) -> f64 {
+    extrapolated((times[0], times[times.len() - 1]), times.len() as u64, range, to_zero)
+}
+
+/// As [`extrapolation`], of `count` samples of which the first and the last time are known.
+#[inline]
+pub(super) fn extrapolated(
+    (first, last): (i64, i64),
+    count: u64,
+    (start, end): (i64, i64),
+    to_zero: Option<f64>,
+) -> f64 {
+    let sampled = (last - first) as f64 / 1000.0;
+    let mut to_start = (first - start) as f64 / 1000.0;
+    let mut to_end = (end - last) as f64 / 1000.0;
     let between = sampled / (count - 1) as f64;
     // Samples this close to a bound are taken to reach it; farther ones get half an interval.
     let threshold = between * 1.1;

@@ -41,6 +41,10 @@ pub struct Args {
     /// Time between evaluations, such as 15s [default: the range in 144 steps]
     #[arg(long, value_name = "DURATION", value_parser = step, requires = "start")]
     step: Option<i64>,
+    /// The coarsest aggregates that may stand in for samples that are gone: 0s (none), 5m, 1h, or auto, which goes by the step
+    /// [default: auto]
+    #[arg(long, value_name = "RESOLUTION")]
+    max_source_resolution: Option<String>,
 }
 
 /// A time of the command line.
@@ -82,6 +86,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
             "query"
         }
     };
+    if let Some(resolution) = &args.max_source_resolution {
+        form.push(("max_source_resolution", resolution.clone()));
+    }
     let data = block_on(ask(&args.url, route, &form))?;
     let colors = std::io::stdout().is_terminal();
     context.terminal.result(&data, || table::text(&data, range.map(|range| (range, colors))))?;
@@ -229,6 +236,7 @@ mod tests {
             start: when("-1h").ok(),
             end: None,
             step: step_ms,
+            max_source_resolution: None,
         };
         assert_eq!(args(None).range(1 << 40).unwrap().unwrap().step_ms, 25_000);
         assert_eq!(args(step("1m").ok()).range(1 << 40).unwrap().unwrap().step_ms, 60_000);

@@ -53,6 +53,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
                 "blocks": report.blocks,
                 "chunks": report.chunks,
                 "samples": report.samples,
+                "aggregate_blocks": report.aggregate_blocks,
+                "windows": report.windows,
                 "wal_records": report.wal_records,
                 "wal_samples": report.wal_samples,
                 "damage": report.damage.iter().map(|damage| json!({
@@ -107,6 +109,10 @@ fn text(report: &Report) -> String {
         "{} blocks with {} chunks and {} samples, a log and checkpoint of {} records with {} samples: ",
         report.blocks, report.chunks, report.samples, report.wal_records, report.wal_samples
     );
+    if report.aggregate_blocks > 0 {
+        let (blocks, windows) = (report.aggregate_blocks, report.windows);
+        text = format!("{blocks} blocks with aggregates of {windows} windows, {text}");
+    }
     match report.damage.len() {
         0 => text.push_str("all intact."),
         count => text.push_str(&format!("{count} damaged.")),

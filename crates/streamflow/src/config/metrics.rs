@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use streamflow_tsdb::RetentionRule;
+use streamflow_tsdb::{Downsampling, RetentionRule};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -24,6 +24,9 @@ pub struct MetricsConfig {
     /// Series that are kept for another time; the first that a series meets is right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retention: Vec<RetentionConfig>,
+    /// Aggregates that stay of samples that are deleted for their age.
+    #[serde(skip_serializing_if = "DownsamplingConfig::is_off")]
+    pub downsampling: DownsamplingConfig,
     /// Size over which the oldest samples are deleted; none: no limit.
     pub retention_bytes: Option<u64>,
     /// How much older than the newest sample of its series a sample may be.
@@ -51,6 +54,22 @@ pub struct RetentionConfig {
     pub days: NonZeroU32,
 }
 
+/// `[metrics.downsampling]`: for how long aggregates are kept of samples that are deleted for their age.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DownsamplingConfig {
+    /// Age after which aggregates of 5 minutes are deleted; none: none are made.
+    pub five_minutes_days: Option<NonZeroU32>,
+    /// Age after which aggregates of 1 hour are deleted; none: none are made.
+    pub one_hour_days: Option<NonZeroU32>,
+}
+
+impl DownsamplingConfig {
+    fn is_off(&self) -> bool {
+        self.five_minutes_days.is_none() && self.one_hour_days.is_none()
+    }
+}
+
 impl RetentionConfig {
     /// What the store makes of it; `number` is its place in the list, from 0.
     fn rule(&self, number: usize) -> anyhow::Result<RetentionRule> {
@@ -73,6 +92,7 @@ impl RetentionConfig {
 impl MetricsConfig {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         self.retention_rules()?;
+        self.downsampling()?;
         self.alert_webhook().map(|_| ())
     }
 
@@ -82,6 +102,28 @@ impl MetricsConfig {
     /// A `match` that is no selector, or that selects everything.
     pub fn retention_rules(&self) -> anyhow::Result<Vec<RetentionRule>> {
         self.retention.iter().enumerate().map(|(number, one)| one.rule(number)).collect()
+    }
+
+    /// What stays of samples that are deleted for their age.
+    ///
+    /// # Errors
+    /// Aggregates that would go before the samples that they are made of.
+    pub fn downsampling(&self) -> anyhow::Result<Downsampling> {
+        let keep_ms = |key: &str, days: Option<NonZeroU32>| {
+            let Some(days) = days else { return Ok(None) };
+            anyhow::ensure!(
+                days > self.retention_days,
+                "metrics.downsampling.{key} is {days}; expected more than metrics.retention_days, which is {}: aggregates \
+                 are made of samples that are older than that",
+                self.retention_days
+            );
+            Ok(Some(i64::from(days.get()).saturating_mul(DAY_MS)))
+        };
+        let DownsamplingConfig { five_minutes_days, one_hour_days } = self.downsampling;
+        Ok(Downsampling {
+            five_minutes_ms: keep_ms("five_minutes_days", five_minutes_days)?,
+            one_hour_ms: keep_ms("one_hour_days", one_hour_days)?,
+        })
     }
 
     /// URL of the webhook, if there is one.
@@ -103,6 +145,7 @@ impl Default for MetricsConfig {
             scrape_interval_seconds: positive(10),
             retention_days: positive(15),
             retention: Vec::new(),
+            downsampling: DownsamplingConfig::default(),
             retention_bytes: None,
             out_of_order_seconds: 0,
             admin_api: false,

@@ -22,6 +22,8 @@ pub(crate) struct Meta {
     pub(crate) level: u64,
     /// The blocks that it was made of, and those they were made of: all are replaced by it.
     pub(crate) sources: Vec<u64>,
+    /// Length of the windows where it holds aggregates; 0 where it holds samples.
+    pub(crate) resolution_ms: i64,
 }
 
 const FIRST_LINE: &str = "streamflow block 1";
@@ -56,6 +58,9 @@ impl Meta {
         for (key, value) in lines {
             writeln!(text, "{key} {value}").expect("a string takes everything");
         }
+        if self.resolution_ms != 0 {
+            writeln!(text, "resolution_ms {}", self.resolution_ms).expect("a string takes everything");
+        }
         let crc = crc32fast::hash(text.as_bytes());
         writeln!(text, "crc32 {crc:08x}").expect("a string takes everything");
         text
@@ -85,6 +90,7 @@ impl Meta {
                 "samples" => meta.samples = value.parse().ok()?,
                 "level" => meta.level = value.parse().ok()?,
                 "sources" => meta.sources = value.split(',').flat_map(str::parse).collect(),
+                "resolution_ms" => meta.resolution_ms = value.parse().ok()?,
                 // A later writer may say more.
                 _ => {}
             }
@@ -109,6 +115,7 @@ mod tests {
             range_end: 10,
             series: 2,
             sources: vec![1, 2],
+            resolution_ms: 300_000,
             ..Meta::default()
         };
         let text = meta.write();

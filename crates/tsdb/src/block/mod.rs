@@ -10,6 +10,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::aggregates::Resolution;
+use crate::chunk::aggregates::Windows;
 use crate::chunk::{self, Chunk};
 use crate::damage::DamageLog;
 use crate::error::Error;
@@ -60,8 +62,13 @@ pub(crate) struct BlockPart {
 }
 
 impl Block {
-    /// Reads everything but series entries and chunks.
-    pub(crate) fn open(dir: &Path, id: u64, damage: &Arc<DamageLog>) -> Result<Self, Error> {
+    /// Reads everything but series entries and chunks. `holds` is what its place says of it: aggregates, or samples.
+    pub(crate) fn open(
+        dir: &Path,
+        id: u64,
+        holds: Option<Resolution>,
+        damage: &Arc<DamageLog>,
+    ) -> Result<Self, Error> {
         let damaged = |file: &str, what: &str| Error::Damaged { path: dir.join(file), what: what.to_owned() };
         let meta = fs::read(dir.join("meta")).map_err(Error::io("cannot read", dir.join("meta")))?;
         let meta = std::str::from_utf8(&meta).unwrap_or_default();
@@ -70,6 +77,14 @@ impl Block {
         }
         let meta = Meta::read(meta);
         let meta = meta.ok_or_else(|| damaged("meta", "damaged: the block is not served"))?;
+        if meta.resolution_ms != holds.map_or(0, Resolution::ms) {
+            let what = format!(
+                "holds windows of {} ms, and its folder is for those of {} ms (0: samples): the block is not served",
+                meta.resolution_ms,
+                holds.map_or(0, Resolution::ms)
+            );
+            return Err(damaged("meta", &what));
+        }
         let open = |name: &str| File::open(dir.join(name)).map_err(Error::io("cannot open", dir.join(name)));
         let (index_file, chunk_file) = (open("index")?, open("chunks")?);
         let broken = || damaged("index", "damaged: the block is not served");
@@ -103,6 +118,11 @@ impl Block {
     /// Age of the block: of blocks with a sample at the same time, the one made of the oldest is right.
     pub(crate) fn rank(&self) -> u64 {
         self.meta.sources.iter().copied().min().unwrap_or(self.id).min(self.id)
+    }
+
+    /// The windows of its aggregates, if it holds such.
+    pub(crate) fn resolution(&self) -> Option<Resolution> {
+        Resolution::ALL.into_iter().find(|resolution| resolution.ms() == self.meta.resolution_ms)
     }
 
     pub(crate) fn tombstones(&self) -> tombstones::Shared {
@@ -143,15 +163,21 @@ impl Block {
         if head != CHUNKS_MAGIC {
             self.damage.add(&self.dir.join("chunks"), "the first bytes are not those of its format", None);
         }
-        let mut samples = Samples::default();
+        let (mut samples, mut windows) = (Samples::default(), Windows::default());
+        let resolution = self.resolution();
         let mut cursor = self.cursor(&[], i64::MIN, i64::MAX);
         cursor.tombstones = tombstones::Shared::default();
         for series in cursor {
             let (_, part) = series?;
             for (place, chunk) in part.chunks.iter().zip(part.read()?) {
                 samples.clear();
-                match chunk.map(|chunk| chunk.decode(&mut samples)) {
-                    Some(Some(())) if samples.len() == place.count as usize => whole += 1,
+                windows.clear();
+                let found = chunk.map(|chunk| match resolution {
+                    Some(resolution) => windows.decode(resolution, &chunk.bytes),
+                    None => chunk.decode(&mut samples).map(|()| samples.len()),
+                });
+                match found {
+                    Some(Some(count)) if count == place.count as usize => whole += 1,
                     Some(_) => self.lost(place),
                     None => {}
                 }
@@ -268,15 +294,25 @@ impl BlockPart {
     /// Appends the samples of the chunks to `out`, without those deleted.
     pub(crate) fn decode(&self, out: &mut Samples) -> Result<(), Error> {
         let before = out.len();
-        self.each(|place, bytes| {
-            if bytes.is_some_and(|bytes| chunk::decode(bytes, out).is_none()) {
-                self.block.lost(place);
-            }
-        })?;
+        self.each_whole(|bytes| chunk::decode(bytes, out))?;
         if let Some(deleted) = &self.deleted {
             out.delete(before, deleted);
         }
         Ok(())
+    }
+
+    /// What was deleted of the chunks, if any of it was.
+    pub(crate) fn deleted(&self) -> Option<&Intervals> {
+        self.deleted.as_ref()
+    }
+
+    /// Gives `decode` the bytes of each chunk; those that it makes nothing of are listed as damaged.
+    pub(crate) fn each_whole(&self, mut decode: impl FnMut(&[u8]) -> Option<()>) -> Result<(), Error> {
+        self.each(|place, bytes| {
+            if bytes.is_some_and(|bytes| decode(bytes).is_none()) {
+                self.block.lost(place);
+            }
+        })
     }
 
     fn each(&self, mut sink: impl FnMut(&ChunkPlace, Option<&[u8]>)) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 //!
 //! Where samples are [`histograms`], these stand before the columns, and the values of the columns are their places.
 
+pub(crate) mod aggregates;
 mod bits;
 mod histograms;
 pub(crate) mod layout;

@@ -125,6 +125,8 @@ impl Head {
                 parts: parts.into(),
                 min_ms: min,
                 max_ms: max,
+                older: None,
+                kept_ms: i64::MIN,
             })
             .collect();
         drop(table);

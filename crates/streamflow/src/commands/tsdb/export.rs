@@ -102,6 +102,7 @@ fn tell(exported: &Exported, args: &Args, terminal: Terminal) -> anyhow::Result<
             "stale_markers": exported.stale_markers,
             "far_times": exported.far_times,
             "unnamed_series": exported.unnamed_series,
+            "aggregated_series": exported.aggregated_series,
         },
     });
     if args.out == Path::new("-") {
@@ -112,7 +113,16 @@ fn tell(exported: &Exported, args: &Args, terminal: Terminal) -> anyhow::Result<
 }
 
 fn text(exported: &Exported, out: &str) -> String {
-    let Exported { series, samples, histograms, stale_markers, far_times, unnamed_series, .. } = exported;
+    let Exported {
+        series,
+        samples,
+        histograms,
+        stale_markers,
+        far_times,
+        unnamed_series,
+        aggregated_series,
+        ..
+    } = exported;
     let mut text = format!("{samples} samples of {series} series are in {out}.");
     let names: Vec<&str> = exported.histogram_names.iter().map(String::as_str).collect();
     for (count, what) in [
@@ -120,6 +130,7 @@ fn text(exported: &Exported, out: &str) -> String {
         (*stale_markers, "markers that a series ended".to_owned()),
         (*far_times, "samples more than 35,000 years from 1970".to_owned()),
         (*unnamed_series, "series without a metric name".to_owned()),
+        (*aggregated_series, "series' aggregates, which stand for samples that are gone".to_owned()),
     ] {
         if count > 0 {
             text.push_str(&format!("\nOpenMetrics has no form for {count} {what}: left out."));

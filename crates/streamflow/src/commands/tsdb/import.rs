@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use streamflow_prometheus::now_ms;
 use streamflow_prometheus::transfer::{ImportError, Imported, import};
-use streamflow_tsdb::{Db, Options};
+use streamflow_tsdb::{Db, Downsampling, Options};
 
 use super::super::Context;
 use super::{METRICS, free};
@@ -63,8 +63,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     });
     context.terminal.result(&value, || text(&args.file, &imported))?;
     if imported.oldest_ms.is_some_and(|oldest| oldest < now.saturating_sub(keep_ms)) {
+        let kept = if config.metrics.downsampling()? == Downsampling::default() {
+            "unless that is raised"
+        } else {
+            "and keeps aggregates of them by metrics.downsampling"
+        };
         terminal::stderr(&format!(
-            "Some of the samples are older than metrics.retention_days = {}: a server deletes them unless that is raised.",
+            "Some of the samples are older than metrics.retention_days = {}: a server deletes them {kept}.",
             config.metrics.retention_days
         ));
     }

@@ -62,15 +62,31 @@ const LIMIT: Parameter = ("limit", Kind::Text);
 const TIMEOUT: Parameter = ("timeout", Kind::Text);
 const STATS: Parameter = ("stats", Kind::Text);
 const LOOKBACK: Parameter = ("lookback_delta", Kind::Text);
+const RESOLUTION: Parameter = ("max_source_resolution", Kind::Text);
 const QUERY: Parameter = ("query", Needed);
 const MATCH: Parameter = ("match[]", Many);
 
 static ROWS: &[Row] = &[
-    Row("/api/v1/query", GetOrForm, &[QUERY, TIME, TIMEOUT, LIMIT, STATS, LOOKBACK], Answer::Value),
+    Row(
+        "/api/v1/query",
+        GetOrForm,
+        &[QUERY, TIME, TIMEOUT, LIMIT, STATS, LOOKBACK, RESOLUTION],
+        Answer::Value,
+    ),
     Row(
         "/api/v1/query_range",
         GetOrForm,
-        &[QUERY, ("start", Needed), ("end", Needed), ("step", Needed), TIMEOUT, LIMIT, STATS, LOOKBACK],
+        &[
+            QUERY,
+            ("start", Needed),
+            ("end", Needed),
+            ("step", Needed),
+            TIMEOUT,
+            LIMIT,
+            STATS,
+            LOOKBACK,
+            RESOLUTION,
+        ],
         Answer::Value,
     ),
     Row("/api/v1/query_exemplars", GetOrForm, &[QUERY, START, END], Data("array")),
