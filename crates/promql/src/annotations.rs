@@ -45,6 +45,7 @@ pub(crate) enum Annotation {
     QuantileIsNan(String),
     QuantileIsSkewed(String),
     FractionWithoutNan(String),
+    StartsOverlap(String),
 }
 
 /// How histograms came together.
@@ -132,6 +133,9 @@ impl Annotation {
             Annotation::ForcedMonotonicity { metric, .. } => {
                 format!("PromQL info: {REPAIRED}{}", for_metric(metric))
             }
+            Annotation::StartsOverlap(metric) => format!(
+                "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric {metric:?}"
+            ),
             native => {
                 format!("PromQL {}: {}", if native.is_info() { "info" } else { "warning" }, native.native())
             }

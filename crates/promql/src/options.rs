@@ -15,6 +15,9 @@ pub struct EngineOptions {
     pub experimental: bool,
     /// Keep metric names until the whole query is evaluated (Prometheus 3's `promql-delayed-name-removal`).
     pub delayed_name_removal: bool,
+    /// True if `rate`, `increase`, `irate` and `resets` look at the start timestamps of samples (Prometheus 3.14's feature of
+    /// that name; 3.5 has none).
+    pub start_timestamps: bool,
 }
 
 impl Default for EngineOptions {
@@ -26,6 +29,7 @@ impl Default for EngineOptions {
             max_steps: 11_000,
             experimental: false,
             delayed_name_removal: false,
+            start_timestamps: false,
         }
     }
 }

@@ -42,15 +42,21 @@ pub struct Ours {
 impl Ours {
     /// With the samples in its store, and all tasks running by the configuration.
     pub fn start(series: &[Series], config: &str, rules: &str) -> Self {
+        Self::start_with(series, config, rules, |_| {})
+    }
+
+    /// The same with other settings.
+    pub fn start_with(series: &[Series], config: &str, rules: &str, set: impl FnOnce(&mut Settings)) -> Self {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
         std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
-        let settings = Settings {
+        let mut settings = Settings {
             retention_days: 100 * 365,
             admin_api: true,
             ..Settings::new(dir.path().join("data"), Source::File(file))
         };
+        set(&mut settings);
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = std::sync::mpsc::channel();
         let runtime =
@@ -140,9 +146,14 @@ impl Prometheus {
 
     /// A Prometheus 3 with native histograms; `None`, loudly, where there is none.
     pub fn start_3(config: &str, left_out: &str) -> Option<Self> {
+        Self::start_3_with("native-histograms", config, left_out)
+    }
+
+    /// The same with other features.
+    pub fn start_3_with(features: &str, config: &str, left_out: &str) -> Option<Self> {
         let program = streamflow_oracles::prometheus_3(left_out)?;
-        let arguments = ["--enable-feature=native-histograms"];
-        Some(Self::launch(&program, TempDir::new().unwrap(), config, "", &arguments))
+        let features = format!("--enable-feature={features}");
+        Some(Self::launch(&program, TempDir::new().unwrap(), config, "", &[&features]))
     }
 
     fn launch(program: &Path, dir: TempDir, config: &str, rules: &str, arguments: &[&str]) -> Self {
