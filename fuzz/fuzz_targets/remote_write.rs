@@ -28,6 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut symbols = request.symbols(&limits);
         for series in &request.timeseries {
             let _ = symbols.labels(&series.labels_refs);
+            let _ = series.metadata.map(|metadata| symbols.metadata(&metadata).map(|_| ()));
             read_histograms(&series.histograms);
             for exemplar in &series.exemplars {
                 let _ = symbols.labels(&exemplar.labels_refs);

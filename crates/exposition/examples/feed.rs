@@ -181,9 +181,9 @@ fn main() {
                 labels: row.labels.clone(),
                 samples: steps
                     .clone()
-                    .map(|step| Sample {
-                        value: row.next(step as u64),
-                        timestamp: end_ms - (number("--steps", 240) - 1 - step) * interval_ms,
+                    .map(|step| {
+                        let timestamp = end_ms - (number("--steps", 240) - 1 - step) * interval_ms;
+                        Sample::new(timestamp, row.next(step as u64))
                     })
                     .collect(),
                 ..TimeSeries::default()

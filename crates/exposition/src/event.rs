@@ -49,6 +49,9 @@ pub struct Sample<'a> {
     pub exemplars: Vec<Exemplar<'a>>,
     /// What the sample is in place of its value; protobuf only.
     pub histogram: Option<Arc<Histogram>>,
+    /// When what is counted was nothing, in milliseconds since 1970, where the target said so. The `_created` lines of a text
+    /// stand for themselves here: see [`Created`](crate::Created).
+    pub start_ms: Option<i64>,
 }
 
 impl<'a> Sample<'a> {
@@ -100,6 +103,35 @@ pub enum MetricType {
 }
 
 impl MetricType {
+    const ALL: [Self; 8] = [
+        MetricType::Unknown,
+        MetricType::Counter,
+        MetricType::Gauge,
+        MetricType::Histogram,
+        MetricType::GaugeHistogram,
+        MetricType::Summary,
+        MetricType::Info,
+        MetricType::StateSet,
+    ];
+
+    /// The type of a name that Prometheus's API gives.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name).unwrap_or(Self::Unknown)
+    }
+
+    /// The type of a number of remote write, in both of its versions.
+    #[must_use]
+    pub fn of_code(code: i32) -> Self {
+        usize::try_from(code).ok().and_then(|code| Self::ALL.get(code)).copied().unwrap_or(Self::Unknown)
+    }
+
+    /// The number that remote write gives it.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        Self::ALL.iter().position(|kind| *kind == self).unwrap_or(0) as i32
+    }
+
     /// The name that Prometheus's API gives it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

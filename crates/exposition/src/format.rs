@@ -28,6 +28,35 @@ pub enum UnknownFormat {
     Other,
 }
 
+/// The ranges of an `Accept` header, the most wanted first.
+fn by_quality(accept: &str) -> Vec<&str> {
+    let mut ranges: Vec<(f64, &str)> =
+        accept.split(',').map(|range| (parameter(range, "q").parse().unwrap_or(1.0), range)).collect();
+    ranges.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    ranges.into_iter().map(|(_, range)| range).collect()
+}
+
+fn parameter(range: &str, name: &str) -> String {
+    let pairs = range.split(';').skip(1).filter_map(|pair| pair.trim().split_once('='));
+    let value = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned());
+    value.last().unwrap_or_default()
+}
+
+fn media_type(range: &str) -> &str {
+    range.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_text(range: &str) -> bool {
+    media_type(range) == "text/plain"
+        && matches!(parameter(range, "version").as_str(), "" | "0.0.4" | "1.0.0")
+}
+
+fn is_protobuf(range: &str) -> bool {
+    media_type(range) == "application/vnd.google.protobuf"
+        && parameter(range, "proto") == "io.prometheus.client.MetricFamily"
+        && parameter(range, "encoding") == "delimited"
+}
+
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
@@ -88,24 +117,23 @@ impl Format {
     /// wanted type up to `text/plain` says, underscores where none does.
     #[must_use]
     pub fn accepted_escaping(accept: &str) -> Escaping {
-        let parameter = |range: &str, name: &str| {
-            let pairs = range.split(';').skip(1).filter_map(|pair| pair.trim().split_once('='));
-            let value = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned());
-            value.last().unwrap_or_default()
-        };
-        let mut ranges: Vec<(f64, &str)> =
-            accept.split(',').map(|range| (parameter(range, "q").parse().unwrap_or(1.0), range)).collect();
-        ranges.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         let mut escaping = Escaping::Underscores;
-        for (_, range) in ranges {
+        for range in by_quality(accept) {
             escaping = Escaping::of(&parameter(range, "escaping")).unwrap_or(escaping);
-            let media_type = range.split(';').next().unwrap_or_default().trim();
-            let version = parameter(range, "version");
-            if media_type == "text/plain" && matches!(version.as_str(), "" | "0.0.4" | "1.0.0") {
+            if is_text(range) || is_protobuf(range) {
                 break;
             }
         }
         escaping
+    }
+
+    /// Tells whether an `Accept` header wants Prometheus's protobuf, each family behind its length, more than its text.
+    #[must_use]
+    pub fn accepts_protobuf(accept: &str) -> bool {
+        by_quality(accept)
+            .into_iter()
+            .find(|range| is_text(range) || is_protobuf(range))
+            .is_some_and(is_protobuf)
     }
 
     /// The `Content-Type` of the text.
@@ -142,6 +170,25 @@ mod tests {
             (prometheus_3, Escaping::AllowUtf8),
         ] {
             assert_eq!(Format::accepted_escaping(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn the_accept_header_asks_for_protobuf() {
+        let protobuf =
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        for (accept, expected) in [
+            (protobuf.to_owned(), true),
+            (format!("{protobuf};q=0.6,text/plain;version=0.0.4;q=0.5"), true),
+            (format!("{protobuf};q=0.4,text/plain;version=0.0.4;q=0.5"), false),
+            (format!("text/plain;version=0.0.2,{protobuf};q=0.1"), true),
+            (format!("application/openmetrics-text,{protobuf};q=0.3"), true),
+            ("application/vnd.google.protobuf".to_owned(), false),
+            (protobuf.replace("delimited", "text"), false),
+            ("*/*".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(Format::accepts_protobuf(&accept), expected, "{accept}");
         }
     }
 

@@ -29,6 +29,7 @@
 struct Readme;
 
 mod classic;
+mod created;
 mod encode;
 mod error;
 mod event;
@@ -48,6 +49,7 @@ mod text;
 mod writer;
 
 pub use classic::ClassicHistogram;
+pub use created::Created;
 pub use encode::TextEncoder;
 pub use error::Error;
 pub use event::{Event, Exemplar, MetricType, Sample};

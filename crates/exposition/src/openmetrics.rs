@@ -80,7 +80,8 @@ fn sample<'a>(scan: &mut Scan<'a>) -> Result<Sample<'a>, Fault> {
     }
     let series = utf8(&scan.bytes[start..scan.at], "the series")?;
     let value = number(scan)?.ok_or("expected a blank and a value after the metric")?;
-    let mut sample = Sample { series, value, timestamp_ms: None, exemplars: Vec::new(), histogram: None };
+    let (exemplars, histogram, start_ms) = (Vec::new(), None, None);
+    let mut sample = Sample { series, value, timestamp_ms: None, exemplars, histogram, start_ms };
     if !scan.bytes[scan.at..].starts_with(b" # {") {
         sample.timestamp_ms = timestamp(scan)?;
     }

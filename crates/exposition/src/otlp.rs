@@ -52,6 +52,11 @@ pub fn decode(body: &[u8], encoding: Encoding, limits: &Limits) -> Result<Reques
     }
     within("messages in the request", messages, limits.messages)?;
     match encoding {
+        // A list would be taken for the fields of the message in their order.
+        Encoding::Json if body.trim_ascii_start().first() != Some(&b'{') => {
+            let reason = "expected an object with resourceMetrics".to_owned();
+            Err(Error::Otlp { encoding: "JSON", reason })
+        }
         Encoding::Protobuf => Request::decode(body)
             .map_err(|error| Error::Otlp { encoding: "protobuf", reason: error.to_string() }),
         Encoding::Json => serde_json::from_slice(body)

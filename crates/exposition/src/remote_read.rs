@@ -165,7 +165,7 @@ pub fn frame(response: &ChunkedReadResponse) -> Vec<u8> {
 /// A sample of a series.
 #[must_use]
 pub fn sample((timestamp, value): (i64, f64)) -> Sample {
-    Sample { value, timestamp }
+    Sample::new(timestamp, value)
 }
 
 /// The checksum of Castagnoli, of which `crc32fast` has the other polynomial alone.

@@ -60,6 +60,17 @@ pub struct Sample {
     /// Milliseconds since 1970.
     #[prost(int64, tag = "2")]
     pub timestamp: i64,
+    /// When the counter began, milliseconds since 1970; 0 where that is not known, and always in version 1.
+    #[prost(int64, tag = "3")]
+    pub start_timestamp: i64,
+}
+
+impl Sample {
+    /// A value at a time, of which no start is known.
+    #[must_use]
+    pub fn new(timestamp: i64, value: f64) -> Self {
+        Self { value, timestamp, start_timestamp: 0 }
+    }
 }
 
 /// An example behind a value.
@@ -91,6 +102,13 @@ pub struct MetricMetadata {
     /// Its unit.
     #[prost(string, tag = "5")]
     pub unit: String,
+}
+
+/// What is known of the family of a series: that of its name, or of what its name begins with.
+pub fn family_of<'k, T: ?Sized>(name: &str, known: impl Fn(&str) -> Option<&'k T>) -> Option<&'k T> {
+    const SUFFIXES: [&str; 6] = ["_total", "_bucket", "_count", "_sum", "_created", "_info"];
+    let stems = SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix));
+    known(name).or_else(|| stems.into_iter().find_map(known))
 }
 
 /// How much one request may hold.
@@ -197,8 +215,7 @@ mod tests {
     fn request() -> WriteRequest {
         let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
         let stale = f64::from_bits(0x7ff0_0000_0000_0002);
-        let samples =
-            vec![Sample { value: 1.5, timestamp: 1_700_000_000_000 }, Sample { value: stale, timestamp: -1 }];
+        let samples = vec![Sample::new(1_700_000_000_000, 1.5), Sample::new(-1, stale)];
         let exemplars = vec![Exemplar { labels: vec![label("trace", "x")], value: 2.0, timestamp: 3 }];
         let labels = vec![label("__name__", "up"), label("job", "ü")];
         let series = TimeSeries { labels, samples, exemplars, histograms: vec![NativeHistogram::default()] };
@@ -236,7 +253,7 @@ mod tests {
         let body = snap::raw::Encoder::new().compress_vec(&bytes).unwrap();
         let request = decode(&body, &Limits::default()).unwrap();
         assert_eq!(request.timeseries[0].labels, [Label { name: "__name__".into(), value: "up".into() }]);
-        assert_eq!(request.timeseries[0].samples, [Sample { value: 1.5, timestamp: 5 }]);
+        assert_eq!(request.timeseries[0].samples, [Sample::new(5, 1.5)]);
         let expected =
             MetricMetadata { kind: 2, metric_family_name: "up".into(), help: "h".into(), unit: "s".into() };
         assert_eq!(request.metadata, [expected]);

@@ -111,5 +111,5 @@ fn sample<'a>(scan: &mut Scan<'a>) -> Result<Sample<'a>, Fault> {
             if timestamp_ms.is_none() { "a timestamp or the end of the line" } else { "the end of the line" };
         return Err(format!("expected {expected}").into());
     }
-    Ok(Sample { series, value, timestamp_ms, exemplars: Vec::new(), histogram: None })
+    Ok(Sample { series, value, timestamp_ms, exemplars: Vec::new(), histogram: None, start_ms: None })
 }

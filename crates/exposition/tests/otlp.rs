@@ -252,3 +252,51 @@ fn answers_say_what_was_left_out() {
     assert!(error.to_string().starts_with("the body is no OTLP request in protobuf: "), "{error}");
     assert_eq!(decode(b"", Encoding::Protobuf, &Limits::default()).unwrap(), Request::default());
 }
+
+#[test]
+fn what_grows_alone_has_a_start() {
+    let json = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+        {"name":"c","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+            {"startTimeUnixNano":"3000000","timeUnixNano":"9000000","asInt":"1"},
+            {"startTimeUnixNano":"3000000","timeUnixNano":"10000000","flags":1}]}},
+        {"name":"u","sum":{"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"3000000","timeUnixNano":"9000000","asInt":"1"}]}},
+        {"name":"g","gauge":{"dataPoints":[{"startTimeUnixNano":"3000000","timeUnixNano":"9000000","asInt":"1"}]}},
+        {"name":"h","histogram":{"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"4000000","timeUnixNano":"9000000","count":"1","bucketCounts":["1","0"],"explicitBounds":[1]}]}},
+        {"name":"e","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"5000000","timeUnixNano":"9000000","count":"0"}]}},
+        {"name":"s","summary":{"dataPoints":[{"startTimeUnixNano":"6000000","timeUnixNano":"9000000","count":"1"}]}}
+    ]}]}]}"#;
+    let request = decode(json.as_bytes(), Encoding::Json, &Limits::default()).unwrap();
+    let found = translate(&request, &Settings::default(), &Limits::default()).unwrap();
+    let starts: Vec<String> = found
+        .series
+        .iter()
+        .map(|series| {
+            let name = &series.labels.iter().find(|label| label.name == "__name__").unwrap().value;
+            let numbers = series.samples.iter().map(|sample| sample.start_timestamp);
+            let starts: Vec<i64> =
+                numbers.chain(series.histograms.iter().map(|one| one.start_timestamp)).collect();
+            format!("{name} {starts:?}")
+        })
+        .collect();
+    let expected = [
+        "c_total [3]",
+        "c_total [0]",
+        "u [0]",
+        "g [0]",
+        "h_count [4]",
+        "h_bucket [4]",
+        "h_bucket [4]",
+        "e [5]",
+        "s_sum [6]",
+        "s_count [6]",
+    ];
+    assert_eq!(starts, expected);
+}
+
+#[test]
+fn a_list_is_no_request() {
+    for body in ["[]", " [[]]", "null", "7", ""] {
+        let error = decode(body.as_bytes(), Encoding::Json, &Limits::default()).unwrap_err().to_string();
+        assert!(error.contains("expected an object with resourceMetrics"), "{body}: {error}");
+    }
+}

@@ -1,6 +1,6 @@
 //! HTTP clients with the product's defaults.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -34,15 +34,15 @@ fn builder(redirects: Policy) -> ClientBuilder {
     Client::builder().redirect(redirects).user_agent(USER_AGENT)
 }
 
-/// Certificates of a client, each a PEM file.
+/// Certificates of a client, each in PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsFiles {
     /// The only authorities that are trusted; none: those of the machine.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<Secret>,
     /// The client's own certificate.
-    pub certificate: Option<PathBuf>,
+    pub certificate: Option<Secret>,
     /// The key of that certificate.
-    pub key: Option<PathBuf>,
+    pub key: Option<Secret>,
     /// The name that the server's certificate is held against; none: that of the address.
     pub server_name: Option<String>,
     /// Whether any certificate of the server is accepted.
@@ -135,8 +135,9 @@ fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<Clien
     let versions = tls.versions()?;
     if tls.insecure_skip_verify {
         if let Some((certificate, key)) = own {
-            let pem = [read(certificate)?, b"\n".to_vec(), read(key)?].concat();
-            let identity = Identity::from_pem(&pem).map_err(|error| refused(certificate, &error))?;
+            let pem = [certificate.read_now()?, "\n".to_owned(), key.read_now()?].concat();
+            let identity =
+                Identity::from_pem(pem.as_bytes()).map_err(|error| refused(certificate, &error))?;
             builder = builder.identity(identity);
         }
         if let [only] = versions[..] {
@@ -148,8 +149,11 @@ fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<Clien
     }
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
-    let named = |error: rustls::Error| refused(tls.ca.as_deref().unwrap_or(Path::new("tls_config")), &error);
-    let trusted = tls.ca.as_deref().map_or(Ok(Vec::new()), certificates)?;
+    let named = |error: rustls::Error| match &tls.ca {
+        Some(ca) => refused(ca, &error),
+        None => Error::Certificate { path: PathBuf::from(INLINE), reason: error.to_string() },
+    };
+    let trusted = tls.ca.as_ref().map_or(Ok(Vec::new()), certificates)?;
     let name = tls.server_name.clone().map(ServerName::try_from).transpose();
     let name = name.map_err(|_| Error::ServerName(tls.server_name.clone().unwrap_or_default()))?;
     let verifier = Verifier::new(trusted, name, &provider).map_err(named)?;
@@ -158,7 +162,8 @@ fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<Clien
     let config = match own {
         Some((certificate, key)) => {
             let chain = certificates(certificate)?;
-            let key_der = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| refused(key, &error))?;
+            let key_der = PrivateKeyDer::from_pem_slice(key.read_now()?.as_bytes())
+                .map_err(|error| refused(key, &error))?;
             config.with_client_auth_cert(chain, key_der).map_err(|error| refused(certificate, &error))?
         }
         None => config.with_no_client_auth(),
@@ -166,27 +171,32 @@ fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<Clien
     Ok(builder.tls_backend_preconfigured(config))
 }
 
-/// The certificates of a PEM file, at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let pem = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+/// The certificates of a text in PEM, at least one.
+fn certificates(pem: &Secret) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = pem.read_now()?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(refused(path, &"it holds no certificate in PEM")),
+        Ok(found) if found.is_empty() => Err(refused(pem, &"it holds no certificate in PEM")),
         Ok(found) => Ok(found),
-        Err(error) => Err(refused(path, &error)),
+        Err(error) => Err(refused(pem, &error)),
     }
 }
 
-fn refused(path: &Path, reason: &dyn std::fmt::Display) -> Error {
-    Error::Certificate { path: path.to_owned(), reason: reason.to_string() }
-}
+/// What stands for the file of a text that is in the configuration itself.
+const INLINE: &str = "tls_config";
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })
+fn refused(pem: &Secret, reason: &dyn std::fmt::Display) -> Error {
+    let path = match pem {
+        Secret::File(path) => path.clone(),
+        Secret::Text(_) => PathBuf::from(INLINE),
+    };
+    Error::Certificate { path, reason: reason.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -196,13 +206,18 @@ mod tests {
         std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n").unwrap();
         let missing = dir.path().join("missing.pem");
         let own = |certificate: &Path| TlsFiles {
-            certificate: Some(certificate.to_owned()),
-            key: Some(file.clone()),
+            certificate: Some(Secret::File(certificate.to_owned())),
+            key: Some(Secret::File(file.clone())),
             ..TlsFiles::default()
         };
+        let authority = |ca| TlsFiles { ca: Some(ca), ..TlsFiles::default() };
         for (tls, expected) in [
-            (TlsFiles { ca: Some(file.clone()), ..TlsFiles::default() }, "ca.pem: "),
-            (TlsFiles { ca: Some(missing.clone()), ..TlsFiles::default() }, "missing.pem: "),
+            (authority(Secret::File(file.clone())), "ca.pem: "),
+            (authority(Secret::File(missing.clone())), "missing.pem: "),
+            (
+                authority(Secret::Text("no certificate".to_owned())),
+                "tls_config: it holds no certificate in PEM",
+            ),
             (own(&file), "ca.pem: "),
             (own(&missing), "missing.pem: "),
         ] {
@@ -211,6 +226,9 @@ mod tests {
             assert!(error.contains(expected), "{tls:?}: {error}");
         }
         assert!(ClientSettings::default().client().is_ok());
+        let inline = include_str!("verifier/certificates/authority.pem").to_owned();
+        let tls = Some(authority(Secret::Text(inline)));
+        assert!(ClientSettings { tls, ..ClientSettings::default() }.client().is_ok());
     }
 
     #[test]

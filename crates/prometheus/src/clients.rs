@@ -14,9 +14,9 @@ use streamflow_prometheus_yml::{
 /// A file that cannot be read or holds no certificate.
 pub fn client(http: &HttpSettings) -> Result<Client, Error> {
     let tls = |tls: &TlsConfig| TlsFiles {
-        ca: tls.ca_file.clone(),
-        certificate: tls.cert_file.clone(),
-        key: tls.key_file.clone(),
+        ca: pem(&tls.ca, tls.ca_file.as_ref()),
+        certificate: pem(&tls.cert, tls.cert_file.as_ref()),
+        key: pem(tls.key.reveal(), tls.key_file.as_ref()),
         server_name: tls.server_name.clone().filter(|name| !name.is_empty()),
         insecure_skip_verify: tls.insecure_skip_verify,
         min_version: tls.min_version.map(version),
@@ -25,6 +25,12 @@ pub fn client(http: &HttpSettings) -> Result<Client, Error> {
     let tls = http.tls_config.as_ref().map(tls);
     let headers = http.http_headers.iter().map(|(name, header)| (name.clone(), header_values(header)));
     ClientSettings { follow_redirects: http.follow_redirects, tls, headers: headers.collect() }.client()
+}
+
+/// A text, or the file that has it; an empty one is not set.
+fn pem(text: &str, file: Option<&PathBuf>) -> Option<Secret> {
+    let file = file.filter(|file| !file.as_os_str().is_empty()).cloned().map(Secret::File);
+    file.or_else(|| Some(text).filter(|text| !text.is_empty()).map(|text| Secret::Text(text.to_owned())))
 }
 
 fn version(written: WrittenVersion) -> TlsVersion {

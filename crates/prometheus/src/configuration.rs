@@ -60,6 +60,9 @@ impl Configuration {
         if settings.native_histograms {
             prometheus.scrape_configs.iter_mut().for_each(ScrapeConfig::take_native_histograms);
         }
+        if settings.start_timestamps {
+            prometheus.scrape_configs.iter_mut().for_each(ScrapeConfig::take_start_timestamps);
+        }
         warnings.extend(files.iter().flat_map(|file| file.warnings.iter().cloned()));
         let global = &prometheus.global;
         let external_url = settings.external_url.as_ref().map_or("", Url::as_str);
@@ -153,8 +156,15 @@ fn senders(config: &PrometheusConfig) -> Result<Vec<Endpoint>, Error> {
             headers,
             message: written.protobuf_message,
             send_native_histograms: written.send_native_histograms,
+            send_exemplars: written.send_exemplars,
+            metadata_every: Some(written.metadata_config.send_interval)
+                .filter(|_| written.metadata_config.send),
+            max_metadata_per_send: written.metadata_config.max_samples_per_send.max(1),
             external_labels: Labels::new(&config.global.external_labels),
             relabel: written.write_relabel_configs.clone(),
+            min_shards: queue.min_shards.max(1),
+            max_shards: queue.max_shards.max(1),
+            capacity: queue.capacity.max(1),
             max_samples_per_send: queue.max_samples_per_send.max(1),
             batch_send_deadline: queue.batch_send_deadline,
             min_backoff: queue.min_backoff,

@@ -7,11 +7,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use streamflow_tsdb::{Labels, Matcher};
+use tokio::sync::broadcast;
 
 /// Most exemplars of all series together: Prometheus's default.
 pub const KEPT_MAX: usize = 100_000;
 /// Most characters of an exemplar's labels, names and values together, as OpenMetrics has it.
 const CHARACTERS_MAX: usize = 128;
+
+/// Exemplars that may wait for one who follows.
+const FEED: usize = 16_384;
 
 /// An example behind a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +33,8 @@ pub struct Exemplar {
 pub struct Exemplars {
     kept: Mutex<Kept>,
     most: usize,
+    /// For those who want each as it comes.
+    feed: broadcast::Sender<(Labels, Exemplar)>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +53,12 @@ impl Default for Exemplars {
 impl Exemplars {
     /// Keeps at most so many, at least one.
     pub fn new(most: usize) -> Self {
-        Self { kept: Mutex::default(), most: most.max(1) }
+        Self { kept: Mutex::default(), most: most.max(1), feed: broadcast::channel(FEED).0 }
+    }
+
+    /// Every exemplar that is kept from now on. One who reads too slowly misses the oldest, and is told how many.
+    pub fn follow(&self) -> broadcast::Receiver<(Labels, Exemplar)> {
+        self.feed.subscribe()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -74,6 +85,8 @@ impl Exemplars {
         while kept.order.len() >= self.most {
             kept.forget_oldest();
         }
+        // An error says that nobody follows.
+        let _ = self.feed.send((series.clone(), exemplar.clone()));
         kept.order.push_back(series.clone());
         kept.series.entry(series.clone()).or_default().push_back(exemplar);
         true

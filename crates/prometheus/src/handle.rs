@@ -10,6 +10,7 @@ use streamflow_tsdb::{Db, Labels};
 use crate::api::{self, ApiError, Budget, Metrics, QuerySlots};
 use crate::configuration::Configuration;
 use crate::exemplars::Exemplars;
+use crate::families::ToldFamilies;
 use crate::{Error, Settings, now_ms, remote_write, rules, scrape};
 
 /// A running server, for those who ask it and for the handlers of its API. Cheap to clone.
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     /// What the API counts.
     pub metrics: Metrics,
     pub exemplars: Arc<Exemplars>,
+    /// What families mean by the word of those who send samples.
+    pub told: Arc<ToldFamilies>,
     pub scraper: scrape::Handle,
     pub rules: rules::Handle,
     pub remote_write: remote_write::Handle,

@@ -33,6 +33,7 @@ mod discovery;
 mod error;
 mod exemplars;
 mod expansion;
+mod families;
 #[doc(hidden)]
 pub mod fuzzing;
 mod go_json;

@@ -136,4 +136,49 @@ fn senders(senders: &[SenderStatus], text: &mut Writer) {
         "Samples the receiver never took.",
         of(|sender| sender.samples_failed),
     );
+    remote_storage(senders, text);
+}
+
+/// A metric of a sender.
+type Row = (&'static str, &'static str, fn(&SenderStatus) -> f64);
+
+/// The same as Prometheus tells it.
+fn remote_storage(senders: &[SenderStatus], text: &mut Writer) {
+    const COUNTERS: [Row; 7] = [
+        ("samples_total", "Samples taken by the receiver.", |of| of.samples_sent as f64),
+        ("samples_failed_total", "Samples refused by the receiver for good.", |of| of.samples_failed as f64),
+        ("samples_retried_total", "Samples in requests that were tried again.", |of| {
+            of.samples_retried as f64
+        }),
+        ("samples_dropped_total", "Samples that are not sent.", |of| of.samples_dropped as f64),
+        ("exemplars_total", "Exemplars taken by the receiver.", |of| of.exemplars_sent as f64),
+        ("metadata_total", "Families whose metadata the receiver took.", |of| of.metadata_sent as f64),
+        ("bytes_total", "Bytes of bodies taken by the receiver.", |of| of.bytes_sent as f64),
+    ];
+    const GAUGES: [Row; 7] = [
+        ("shards", "Connections that send at a time.", |of| of.shards as f64),
+        ("shards_max", "The most of them.", |of| of.shards_max as f64),
+        ("shards_min", "The fewest of them.", |of| of.shards_min as f64),
+        ("shards_desired", "How many would be right.", |of| of.shards_desired),
+        ("shard_capacity", "Samples that may wait in one shard.", |of| of.shard_capacity as f64),
+        ("samples_pending", "Samples that wait to be sent.", |of| of.samples_pending as f64),
+        ("queue_highest_sent_timestamp_seconds", "Time of the newest sample that the receiver took.", |of| {
+            of.highest_timestamp_sent_ms as f64 / 1000.0
+        }),
+    ];
+    let labels = |of: &SenderStatus| [("remote_name", of.name.clone()), ("url", of.url.clone())];
+    let all: Vec<_> = senders.iter().map(|sender| (labels(sender), sender)).collect();
+    let named = |name: &str| format!("prometheus_remote_storage_{name}");
+    for (name, help, value) in COUNTERS {
+        let rows = all.iter().map(|(labels, of)| (pairs(labels), value(of)));
+        text.counters(&named(name), help, rows);
+    }
+    for (name, help, value) in GAUGES {
+        let rows = all.iter().map(|(labels, of)| (pairs(labels), value(of)));
+        text.gauges(&named(name), help, rows);
+    }
+}
+
+fn pairs<'l>(labels: &'l [(&'static str, String); 2]) -> Vec<(&'static str, &'l str)> {
+    labels.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }

@@ -10,8 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::{Metrics, POINTS_MAX, QuerySlots, SNAPSHOTS};
+use crate::families::ToldFamilies;
 use crate::handle::{Applied, Handle, Inner};
-use crate::remote_write::RemoteWrite;
+use crate::remote_write::{Meanings, RemoteWrite, Sources};
 use crate::rules::Rules;
 use crate::scrape::Scraper;
 use crate::{Error, Settings, now_ms};
@@ -38,8 +39,11 @@ impl Server {
     /// A store that cannot be opened; a configuration that is not valid.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
         let db = open_store(&settings).await?;
-        let rule_engine =
-            EngineOptions { max_samples: settings.query_max_samples, ..EngineOptions::default() };
+        let rule_engine = EngineOptions {
+            max_samples: settings.query_max_samples,
+            start_timestamps: settings.start_timestamps,
+            ..EngineOptions::default()
+        };
         // The API tells in its own words that a query has too many steps, from the first above its bound on.
         let max_steps = rule_engine.max_steps.max(POINTS_MAX + 1);
         let engine_options = EngineOptions { max_steps, ..rule_engine.clone() };
@@ -47,13 +51,16 @@ impl Server {
         let exemplars = scraper.handle().exemplars();
         let rules =
             Rules::new(db.clone(), Arc::new(Engine::new(rule_engine)), scraper.handle().discovery_counters());
-        let remote_write = RemoteWrite::new(db.clone(), settings.dir.join("remote_write"));
+        let told = Arc::new(ToldFamilies::default());
+        let sources = Sources { exemplars: Arc::clone(&exemplars), meanings: meanings(&scraper, &told) };
+        let remote_write = RemoteWrite::new(db.clone(), settings.dir.join("remote_write"), sources);
         let handle = Handle(Arc::new(Inner {
             started_ms: now_ms(),
             engine_options,
             slots: QuerySlots::new(settings.limits.concurrent_queries),
             metrics: Metrics::default(),
             exemplars,
+            told,
             scraper: scraper.handle(),
             rules: rules.handle(),
             remote_write: remote_write.handle(),
@@ -88,6 +95,16 @@ impl Server {
         let closing = tokio::task::spawn_blocking(move || db.close());
         joined(closing, "the closing of the sample store").await?.map_err(Error::Close)
     }
+}
+
+/// What families mean: what targets say of them, and of others what was told by those who send samples here.
+fn meanings(scraper: &Scraper, told: &Arc<ToldFamilies>) -> Meanings {
+    let (scraper, told) = (scraper.handle(), Arc::clone(told));
+    Meanings::new(Arc::new(move || {
+        let scraped = scraper.metadata(None).into_iter();
+        let first = scraped.filter_map(|(family, known)| Some((family, known.into_iter().next()?)));
+        first.chain(told.told(None)).collect()
+    }))
 }
 
 async fn joined<T>(task: JoinHandle<T>, what: &'static str) -> Result<T, Error> {

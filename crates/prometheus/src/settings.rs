@@ -30,6 +30,8 @@ pub struct Settings {
     pub admin_api: bool,
     /// Whether jobs take native histograms that do not say.
     pub native_histograms: bool,
+    /// Whether start timestamps are taken, kept and looked at by queries.
+    pub start_timestamps: bool,
     /// Most samples that a query may hold in memory.
     pub query_max_samples: usize,
     /// What a request to the API may cost.
@@ -55,6 +57,7 @@ impl Settings {
             out_of_order_window: Duration::ZERO,
             admin_api: false,
             native_histograms: false,
+            start_timestamps: false,
             query_max_samples: 50_000_000,
             limits: Limits::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),

@@ -28,3 +28,5 @@ mod remote_write_2;
 mod scenarios;
 #[path = "http_api/servers.rs"]
 mod servers;
+#[path = "http_api/start_timestamps.rs"]
+mod start_timestamps;

@@ -21,7 +21,7 @@ use crate::shown::without_secrets;
 use crate::yaml::{Tree, first_document};
 pub(crate) use complete::{Fault, fault, under};
 pub use otlp::{Otlp, OtlpTranslation};
-pub use receivers::{Alerting, Alertmanager, QueueConfig, RemoteWrite, WriteMessage};
+pub use receivers::{Alerting, Alertmanager, MetadataConfig, QueueConfig, RemoteWrite, WriteMessage};
 
 /// Why a file is refused: where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -197,6 +197,9 @@ pub struct ScrapeConfig {
     /// Whether no file says what targets are asked for.
     #[serde(skip)]
     pub usual_protocols: bool,
+    /// Whether start timestamps are taken.
+    #[serde(skip)]
+    pub start_timestamps: bool,
 }
 
 impl Default for ScrapeConfig {
@@ -239,6 +242,7 @@ impl Default for ScrapeConfig {
             native_histogram_min_bucket_factor: 0.0,
             native: NativeHistograms::default(),
             usual_protocols: false,
+            start_timestamps: false,
         }
     }
 }
@@ -248,13 +252,21 @@ impl ScrapeConfig {
     /// `native-histograms`.
     pub fn take_native_histograms(&mut self) {
         self.native.enabled = self.scrape_native_histograms.unwrap_or(true);
-        self.ask_for_histograms();
+        self.ask_for_protobuf();
     }
 
-    /// No format but protobuf has native histograms: it is asked for first.
-    fn ask_for_histograms(&mut self) {
+    /// Takes start timestamps, and asks for the format that has them for every type, as Prometheus 3.5 with the feature
+    /// `created-timestamp-zero-ingestion`.
+    pub fn take_start_timestamps(&mut self) {
+        self.start_timestamps = true;
+        self.ask_for_protobuf();
+    }
+
+    /// No format but protobuf has native histograms, and none has as many start timestamps: it is asked for first.
+    fn ask_for_protobuf(&mut self) {
         let proto = ScrapeProtocol::PrometheusProto;
-        if self.native.enabled && self.usual_protocols && !self.scrape_protocols.contains(&proto) {
+        let wanted = self.native.enabled || self.start_timestamps;
+        if wanted && self.usual_protocols && !self.scrape_protocols.contains(&proto) {
             self.scrape_protocols.insert(0, proto);
         }
     }

@@ -18,6 +18,8 @@ pub struct HttpSettings {
     pub bearer_token: Option<Secret>,
     pub bearer_token_file: Option<PathBuf>,
     pub oauth2: Option<serde::de::IgnoredAny>,
+    /// Of receivers alone.
+    pub sigv4: Option<serde::de::IgnoredAny>,
     pub tls_config: Option<TlsConfig>,
     pub follow_redirects: bool,
     /// Headers of every request.
@@ -64,6 +66,7 @@ impl Default for HttpSettings {
             bearer_token: None,
             bearer_token_file: None,
             oauth2: None,
+            sigv4: None,
             tls_config: None,
             follow_redirects: true,
             http_headers: BTreeMap::new(),
@@ -118,6 +121,12 @@ pub struct Authorization {
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct TlsConfig {
+    /// Certificates in PEM, as `ca_file` holds them.
+    pub ca: String,
+    /// A certificate in PEM, as `cert_file` holds it.
+    pub cert: String,
+    /// Its key in PEM, as `key_file` holds it.
+    pub key: Secret,
     pub ca_file: Option<PathBuf>,
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
@@ -155,6 +164,27 @@ impl TryFrom<String> for TlsVersion {
     }
 }
 
+impl TlsConfig {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let is_file = |file: &Option<PathBuf>| file.as_ref().is_some_and(|file| !file.as_os_str().is_empty());
+        let has_key = *self.key.reveal() != *"";
+        for (is_text, file, both) in [
+            (!self.ca.is_empty(), &self.ca_file, "set ca or ca_file, not both"),
+            (!self.cert.is_empty(), &self.cert_file, "set cert or cert_file, not both"),
+            (has_key, &self.key_file, "set key or key_file, not both"),
+        ] {
+            if is_text && is_file(file) {
+                return Err(("tls_config", both));
+            }
+        }
+        let has_certificate = !self.cert.is_empty() || is_file(&self.cert_file);
+        if has_certificate == (has_key || is_file(&self.key_file)) {
+            return Ok(());
+        }
+        Err(("tls_config", "set a certificate (cert or cert_file) and its key (key or key_file), or neither"))
+    }
+}
+
 impl HttpSettings {
     /// What Prometheus refuses, with the key it is about.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
@@ -165,11 +195,12 @@ impl HttpSettings {
         if token && token_file {
             return Err(("bearer_token", "set bearer_token or bearer_token_file, not both"));
         }
-        let kinds = [self.basic_auth.is_some(), authorization, bearer, self.oauth2.is_some()];
+        let kinds =
+            [self.basic_auth.is_some(), authorization, bearer, self.oauth2.is_some(), self.sigv4.is_some()];
         if kinds.iter().filter(|set| **set).count() > 1 {
             return Err((
                 if authorization { "authorization" } else { "basic_auth" },
-                "set only one of basic_auth, authorization, bearer_token and oauth2",
+                "set only one of basic_auth, authorization, bearer_token, oauth2 and sigv4",
             ));
         }
         if let Some(basic) = &self.basic_auth {
@@ -192,12 +223,7 @@ impl HttpSettings {
         if self.http_headers.keys().any(|name| reserved(&name)) {
             return Err(("http_headers", "a header is set by every request itself, remove it"));
         }
-        match &self.tls_config {
-            Some(tls) if tls.cert_file.is_some() != tls.key_file.is_some() => {
-                Err(("tls_config", "set both of cert_file and key_file, or none"))
-            }
-            _ => Ok(()),
-        }
+        self.tls_config.as_ref().map_or(Ok(()), TlsConfig::check)
     }
 
     /// Makes paths relative to the directory absolute.

@@ -5,7 +5,7 @@
 use Meaning::{Holds, Read, Unread};
 use Place::{
     Alerting, Alertmanager, Authorization, BasicAuth, DnsDiscovery, File, FileDiscovery, Global,
-    HttpDiscovery, Otlp, Queue, Relabel, RemoteWrite, Scrape, ScrapeFile, TargetGroup, Tls,
+    HttpDiscovery, Metadata, Otlp, Queue, Relabel, RemoteWrite, Scrape, ScrapeFile, TargetGroup, Tls,
 };
 
 /// A mapping of the file.
@@ -29,6 +29,7 @@ pub(crate) enum Place {
     Alertmanager,
     RemoteWrite,
     Queue,
+    Metadata,
     Otlp,
 }
 
@@ -52,6 +53,7 @@ impl Place {
             Alertmanager => "alertmanagers",
             RemoteWrite => "remote_write",
             Queue => "queue_config",
+            Metadata => "metadata_config",
             Otlp => "otlp",
         }
     }
@@ -203,9 +205,9 @@ const KEYS: &[Key] = &[
     key("server_name", Read, &[Tls]),
     key("min_version", Read, &[Tls]),
     key("max_version", Read, &[Tls]),
-    key("ca", Unread, &[Tls]),
-    key("cert", Unread, &[Tls]),
-    key("key", Unread, &[Tls]),
+    key("ca", Read, &[Tls]),
+    key("cert", Read, &[Tls]),
+    key("key", Read, &[Tls]),
     key("ca_ref", Unread, &[Tls]),
     key("cert_ref", Unread, &[Tls]),
     key("key_ref", Unread, &[Tls]),
@@ -231,9 +233,11 @@ const KEYS: &[Key] = &[
     key("headers", Read, &[RemoteWrite]),
     key("write_relabel_configs", Holds(Relabel), &[RemoteWrite]),
     key("queue_config", Holds(Queue), &[RemoteWrite]),
-    key("send_exemplars", Unread, &[RemoteWrite]),
+    key("send_exemplars", Read, &[RemoteWrite]),
     key("send_native_histograms", Read, &[RemoteWrite]),
-    key("metadata_config", Unread, &[RemoteWrite]),
+    key("metadata_config", Holds(Metadata), &[RemoteWrite]),
+    key("send", Read, &[Metadata]),
+    key("send_interval", Read, &[Metadata]),
     key("azuread", Unread, &[RemoteWrite]),
     key("google_iam", Unread, &[RemoteWrite]),
     key("protobuf_message", Read, &[RemoteWrite]),
@@ -241,7 +245,7 @@ const KEYS: &[Key] = &[
     key("capacity", Read, &[Queue]),
     key("max_shards", Read, &[Queue]),
     key("min_shards", Read, &[Queue]),
-    key("max_samples_per_send", Read, &[Queue]),
+    key("max_samples_per_send", Read, &[Queue, Metadata]),
     key("batch_send_deadline", Read, &[Queue]),
     key("min_backoff", Read, &[Queue]),
     key("max_backoff", Read, &[Queue]),

@@ -35,8 +35,8 @@ mod target_file;
 mod yaml;
 
 pub use config::{
-    Alerting, Alertmanager, ConfigError, Document, Global, Otlp, OtlpTranslation, PrometheusConfig,
-    QueueConfig, RemoteWrite, ScrapeConfig, WriteMessage, parse,
+    Alerting, Alertmanager, ConfigError, Document, Global, MetadataConfig, Otlp, OtlpTranslation,
+    PrometheusConfig, QueueConfig, RemoteWrite, ScrapeConfig, WriteMessage, parse,
 };
 pub use discovery::{Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, TargetGroup};
 pub use http_settings::{Authorization, BasicAuth, Header, HttpSettings, Secret, TlsConfig, TlsVersion};

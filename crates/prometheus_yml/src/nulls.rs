@@ -52,6 +52,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Along<'_, D> {
         self.inner.deserialize_u64(visitor)
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_f64(visitor)
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.inner.deserialize_str(visitor)
     }
@@ -88,7 +92,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Along<'_, D> {
 
     // No field of the file has one of these types.
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u32 u128 f32 f64 char bytes byte_buf unit unit_struct newtype_struct tuple tuple_struct
+        i8 i16 i32 i128 u8 u32 u128 f32 char bytes byte_buf unit unit_struct newtype_struct tuple tuple_struct
         enum identifier
     }
 }

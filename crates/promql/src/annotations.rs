@@ -49,6 +49,7 @@ pub(crate) enum Annotation {
     FromAggregates(&'static str),
     /// A function that is not known from aggregates saw one value a window of this length.
     OneOfWindow(&'static str, &'static str),
+    StartsOverlap(String),
 }
 
 /// How histograms came together.
@@ -142,6 +143,9 @@ impl Annotation {
             }
             Annotation::OneOfWindow(function, windows) => format!(
                 "PromQL warning: {function} is not known from aggregates: of samples that are gone it saw the last of each {windows}"
+            ),
+            Annotation::StartsOverlap(metric) => format!(
+                "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric {metric:?}"
             ),
             native => {
                 format!("PromQL {}: {}", if native.is_info() { "info" } else { "warning" }, native.native())

@@ -19,6 +19,9 @@ pub struct EngineOptions {
     pub delayed_name_removal: bool,
     /// The aggregates that may stand in for samples that are gone.
     pub max_source_resolution: SourceResolution,
+    /// True if `rate`, `increase`, `irate` and `resets` look at the start timestamps of samples (Prometheus 3.14's feature of
+    /// that name; 3.5 has none).
+    pub start_timestamps: bool,
 }
 
 impl Default for EngineOptions {
@@ -31,6 +34,7 @@ impl Default for EngineOptions {
             experimental: false,
             delayed_name_removal: false,
             max_source_resolution: SourceResolution::default(),
+            start_timestamps: false,
         }
     }
 }

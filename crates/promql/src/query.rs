@@ -151,7 +151,7 @@ fn range_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
                     let samples = Samples {
                         timestamps: grid.times().collect(),
                         values: scalars.iter(grid.steps).collect(),
-                        histograms: Vec::new(),
+                        ..Samples::default()
                     };
                     Ok(Value::Matrix(vec![RangeSeries { labels: Labels::default(), samples }]))
                 }
@@ -192,11 +192,11 @@ fn present(values: Values, times: &[i64]) -> Samples {
     }
     let count = values.iter().filter(|&&value| !is_absent(value)).count();
     if count == values.len() {
-        return Samples { timestamps: times.to_vec(), values, histograms };
+        return Samples { timestamps: times.to_vec(), values, ..Samples::default() };
     }
     let mut timestamps = Vec::with_capacity(count);
     timestamps
         .extend(times.iter().zip(&values).filter(|(_, value)| !is_absent(**value)).map(|(&time, _)| time));
     values.retain(|&value| !is_absent(value));
-    Samples { timestamps, values, histograms }
+    Samples { timestamps, values, ..Samples::default() }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use streamflow_promql::{
     Answer, Engine, EngineOptions, Error, FUNCTIONS, Query, Stop, StopReason, Value, script,
 };
-use streamflow_tsdb::{Db, Labels, Options};
+use streamflow_tsdb::{Db, Labels, Options, Sample, Value as Held};
 
 fn never() -> Option<StopReason> {
     None
@@ -48,6 +48,33 @@ fn cases() {
     let report = script::run(include_str!("cases.test"));
     assert!(report.failed.is_empty(), "{:#?}", report.failed);
     assert!(report.passed > 60, "{} cases", report.passed);
+}
+
+#[test]
+fn start_timestamps_are_looked_at_where_they_are_switched_on() {
+    let db = Db::in_memory(Options::default());
+    let mut batch = db.batch();
+    let labels = Labels::new([("__name__", "m_total")]);
+    for minute in 1..=5 {
+        let sample =
+            Sample { timestamp: minute * 60_000, start: minute * 60_000 - 1, value: Held::Float(7.0) };
+        batch.add_sample(&labels, sample).unwrap();
+    }
+    batch.commit().unwrap();
+    for (start_timestamps, query, expected) in [
+        (false, "increase(m_total[4m])", 0.0),
+        (true, "increase(m_total[4m])", 28.0),
+        (false, "resets(m_total[4m])", 0.0),
+        (true, "resets(m_total[4m])", 3.0),
+        (false, "start_timestamp(m_total)", 0.0),
+        (true, "start_timestamp(m_total)", 299.999),
+    ] {
+        let engine =
+            Engine::new(EngineOptions { experimental: true, start_timestamps, ..EngineOptions::default() });
+        let answer = instant(&engine, &db, query, 300_000).unwrap();
+        let Value::Vector(found) = answer.value else { panic!("{query}") };
+        assert!((found[0].value - expected).abs() < 1e-9, "{query}: {}", found[0].value);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use streamflow_promql::script;
 
 /// Every case of these passes.
-const CORE: [&str; 15] = [
+const CORE: [&str; 16] = [
     "aggregators.test",
     "at_modifier.test",
     "duration_expression.test",
@@ -27,6 +27,7 @@ const CORE: [&str; 15] = [
     "operators.test",
     "selectors.test",
     "staleness.test",
+    "start_timestamps.test",
     "type_and_unit.test",
 ];
 

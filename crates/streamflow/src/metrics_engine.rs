@@ -58,6 +58,7 @@ pub fn settings(config: &Config, dir: PathBuf, own: OwnTargets) -> anyhow::Resul
         out_of_order_window: seconds(metrics.out_of_order_seconds),
         admin_api: metrics.admin_api,
         native_histograms: metrics.native_histograms,
+        start_timestamps: metrics.start_timestamps,
         query_max_samples: usize::try_from(metrics.query_max_samples.get()).unwrap_or(usize::MAX),
         limits: Limits {
             concurrent_queries: config.console.max_concurrent_queries.get(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use streamflow_tsdb::{Db, Fsync, Labels, MatchOp, Matcher, Options, Samples, SeriesRef};
+use streamflow_tsdb::{Db, Fsync, Labels, MatchOp, Matcher, Options, Sample, Samples, SeriesRef, Value};
 
 const SCRAPE_MS: i64 = 15_000;
 const SERIES: usize = 10_000;
@@ -171,6 +171,7 @@ fn append_requests(c: &mut Criterion) {
                         (t + at * SCRAPE_MS, *value)
                     });
                     if by_series {
+                        let samples = samples.map(|(t, value)| Sample::new(t, Value::Float(value)));
                         batch.add_all(labels, samples, |error| panic!("{error}"));
                     } else {
                         samples.for_each(|(t, value)| assert!(batch.add(labels, t, value).is_ok()));

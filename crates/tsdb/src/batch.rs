@@ -8,6 +8,7 @@ use crate::db::Inner;
 use crate::error::{AppendError, Error};
 use crate::head::{Bounds, MemSeries, Place, State};
 use crate::labels::Labels;
+use crate::samples::Sample;
 use crate::value::Value;
 
 /// Names a series in memory for as long as the process runs and the series has samples there.
@@ -45,8 +46,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) series: Arc<MemSeries>,
-    pub(crate) timestamp: i64,
-    pub(crate) value: Value,
+    pub(crate) sample: Sample,
     pub(crate) behind: bool,
     /// The log knew the series when this was added.
     pub(crate) logged: bool,
@@ -58,7 +58,7 @@ impl Batch {
     /// # Errors
     /// When the sample is refused; it is counted then, and the batch is as before.
     pub fn add(&mut self, labels: &Labels, timestamp_ms: i64, value: f64) -> Result<SeriesRef, AppendError> {
-        self.add_value(labels, timestamp_ms, Value::float(value))
+        self.add_labelled(labels, Sample::new(timestamp_ms, Value::float(value)))
     }
 
     /// One sample that is a histogram, as [`Batch::add`].
@@ -72,15 +72,33 @@ impl Batch {
         histogram: Arc<Histogram>,
     ) -> Result<SeriesRef, AppendError> {
         let value = self.checked(histogram)?;
-        self.add_value(labels, timestamp_ms, value)
+        self.add_labelled(labels, Sample::new(timestamp_ms, value))
     }
 
-    fn add_value(&mut self, labels: &Labels, timestamp: i64, value: Value) -> Result<SeriesRef, AppendError> {
+    /// One sample of any kind with its start timestamp, as [`Batch::add`]. A sample that is there already stays with the start
+    /// that it has.
+    ///
+    /// # Errors
+    /// As [`Batch::add_histogram`].
+    pub fn add_sample(&mut self, labels: &Labels, sample: Sample) -> Result<SeriesRef, AppendError> {
+        let sample = self.checked_sample(sample)?;
+        self.add_labelled(labels, sample)
+    }
+
+    fn add_labelled(&mut self, labels: &Labels, sample: Sample) -> Result<SeriesRef, AppendError> {
         if labels.is_empty() {
             return Err(AppendError::NoLabels);
         }
         let store = Arc::clone(&self.store);
-        store.head.get_or_create(labels, |series| self.place(series, timestamp, value))
+        store.head.get_or_create(labels, |series| self.place(series, sample))
+    }
+
+    fn checked_sample(&self, sample: Sample) -> Result<Sample, AppendError> {
+        let value = match sample.value {
+            Value::Float(value) => Value::float(value),
+            Value::Histogram(histogram) => self.checked(histogram)?,
+        };
+        Ok(Sample { value, ..sample })
     }
 
     fn checked(&self, histogram: Arc<Histogram>) -> Result<Value, AppendError> {
@@ -93,11 +111,11 @@ impl Batch {
     }
 
     /// Samples of one series, which is looked up once; `refuse` gets why others are not taken, each of which is counted.
-    /// Returns how many were taken.
+    /// Returns how many were taken. What [`Batch::add_sample`] says of a sample is true of each.
     pub fn add_all(
         &mut self,
         labels: &Labels,
-        samples: impl IntoIterator<Item = (i64, f64)>,
+        samples: impl IntoIterator<Item = Sample>,
         mut refuse: impl FnMut(AppendError),
     ) -> u64 {
         let samples = samples.into_iter();
@@ -109,8 +127,9 @@ impl Batch {
         store.head.get_or_create(labels, |series| {
             let (mut state, bounds) = (series.lock(), store.bounds());
             let mut taken = 0;
-            for (timestamp, value) in samples {
-                match self.put(series, &mut state, &bounds, timestamp, Value::float(value)) {
+            for sample in samples {
+                let sample = self.checked_sample(sample);
+                match sample.and_then(|sample| self.put(series, &mut state, &bounds, sample)) {
                     Ok(()) => taken += 1,
                     Err(error) => refuse(error),
                 }
@@ -124,7 +143,7 @@ impl Batch {
     /// # Errors
     /// As [`Batch::add`]; [`AppendError::UnknownSeries`] when the series has left memory: add by labels again.
     pub fn add_ref(&mut self, series: SeriesRef, timestamp_ms: i64, value: f64) -> Result<(), AppendError> {
-        self.add_value_ref(series, timestamp_ms, Value::float(value))
+        self.add_referred(series, Sample::new(timestamp_ms, Value::float(value)))
     }
 
     /// One sample that is a histogram, as [`Batch::add_ref`].
@@ -138,23 +157,27 @@ impl Batch {
         histogram: Arc<Histogram>,
     ) -> Result<(), AppendError> {
         let value = self.checked(histogram)?;
-        self.add_value_ref(series, timestamp_ms, value)
+        self.add_referred(series, Sample::new(timestamp_ms, value))
     }
 
-    fn add_value_ref(&mut self, series: SeriesRef, timestamp: i64, value: Value) -> Result<(), AppendError> {
+    /// One sample of any kind with its start timestamp, as [`Batch::add_ref`].
+    ///
+    /// # Errors
+    /// As [`Batch::add_histogram_ref`].
+    pub fn add_sample_ref(&mut self, series: SeriesRef, sample: Sample) -> Result<(), AppendError> {
+        let sample = self.checked_sample(sample)?;
+        self.add_referred(series, sample)
+    }
+
+    fn add_referred(&mut self, series: SeriesRef, sample: Sample) -> Result<(), AppendError> {
         let store = Arc::clone(&self.store);
-        let placed = store.head.with(series.0, |series| self.place(series, timestamp, value));
+        let placed = store.head.with(series.0, |series| self.place(series, sample));
         placed.unwrap_or(Err(AppendError::UnknownSeries(series.0))).map(|_| ())
     }
 
-    fn place(
-        &mut self,
-        series: &Arc<MemSeries>,
-        timestamp: i64,
-        value: Value,
-    ) -> Result<SeriesRef, AppendError> {
+    fn place(&mut self, series: &Arc<MemSeries>, sample: Sample) -> Result<SeriesRef, AppendError> {
         let bounds = self.store.bounds();
-        self.put(series, &mut series.lock(), &bounds, timestamp, value).map(|()| SeriesRef(series.id))
+        self.put(series, &mut series.lock(), &bounds, sample).map(|()| SeriesRef(series.id))
     }
 
     fn put(
@@ -162,15 +185,14 @@ impl Batch {
         series: &Arc<MemSeries>,
         state: &mut State,
         bounds: &Bounds,
-        timestamp: i64,
-        value: Value,
+        sample: Sample,
     ) -> Result<(), AppendError> {
-        match state.place(timestamp, &value, self.id, bounds) {
+        match state.place(sample.timestamp, &sample.value, self.id, bounds) {
             Ok(Place::Present) => self.present += 1,
             Ok(place) => {
-                state.expect(timestamp, &value, self.id, place);
+                state.expect(sample.timestamp, &sample.value, self.id, place);
                 let (behind, logged) = (place == Place::OutOfOrder, state.logged);
-                self.entries.push(Entry { series: Arc::clone(series), timestamp, value, behind, logged });
+                self.entries.push(Entry { series: Arc::clone(series), sample, behind, logged });
             }
             Err(error) => {
                 self.store.refused.count(&error);

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use crate::batch::{Batch, Committed};
 use crate::db::{Inner, guard};
 use crate::error::Error;
+use crate::format;
 use crate::labels::Labels;
 use crate::options::Fsync;
+use crate::samples::Sample;
 use crate::value::Value;
 use crate::wal::frame::{self, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Logged};
-use crate::wal::{SECOND_FORMAT, SEGMENT_MAGIC};
 
 impl Inner {
     pub(crate) fn commit(&self, batch: &mut Batch) -> Result<Committed, Error> {
@@ -43,7 +44,7 @@ impl Inner {
     fn recheck(&self, batch: &mut Batch, committed: &mut Committed) {
         let bounds = self.bounds();
         batch.entries.retain_mut(|entry| {
-            if entry.behind || entry.timestamp >= bounds.boundary {
+            if entry.behind || entry.sample.timestamp >= bounds.boundary {
                 return true;
             }
             entry.behind = bounds.out_of_order.is_some();
@@ -66,12 +67,13 @@ impl Inner {
             state.logged = true;
             for entry in entries {
                 state.pending -= 1;
-                newest = newest.max(entry.timestamp);
-                let value = std::mem::replace(&mut entry.value, Value::Float(0.0));
+                newest = newest.max(entry.sample.timestamp);
+                let value = std::mem::replace(&mut entry.sample.value, Value::Float(0.0));
+                let sample = Sample { value, ..entry.sample };
                 let inserted = if entry.behind {
-                    state.insert_behind(entry.timestamp, value)
+                    state.insert_behind(sample)
                 } else {
-                    state.insert(entry.timestamp, value, window, cut)
+                    state.insert(sample, window, cut)
                 };
                 if inserted {
                     committed.samples += 1;
@@ -87,8 +89,8 @@ impl Inner {
 
 /// The format of the file that the batch goes into.
 fn format_of(batch: &Batch) -> u8 {
-    let with_histograms = batch.entries.iter().any(|entry| matches!(entry.value, Value::Histogram(_)));
-    if with_histograms { SECOND_FORMAT } else { SEGMENT_MAGIC[7] }
+    let formats = batch.entries.iter().map(|entry| entry.sample.format());
+    formats.max().unwrap_or(format::NUMBERS)
 }
 
 /// The batch as one record, with the series that the log does not know yet.
@@ -103,8 +105,9 @@ fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     series.dedup_by_key(|(id, _)| *id);
     let samples = batch.entries.iter().map(|entry| Logged {
         id: entry.series.id,
-        timestamp: entry.timestamp,
-        value: &entry.value,
+        timestamp: entry.sample.timestamp,
+        start: entry.sample.start,
+        value: &entry.sample.value,
         behind: entry.behind,
     });
     let mut bytes = frame::open();

@@ -11,9 +11,10 @@ use crate::damage::DamageLog;
 use crate::db::{Commits, Db, Inner, Upkeep, guard};
 use crate::error::Error;
 use crate::files;
+use crate::format;
 use crate::matcher::Matcher;
 use crate::varint::{self, Reader};
-use crate::wal::{SECOND_FORMAT, frame, record};
+use crate::wal::{frame, record};
 
 /// First bytes of an intent; the last is the format's version.
 pub(crate) const MAGIC: &[u8; 8] = b"SFDEL\0\0\x01";
@@ -218,7 +219,7 @@ impl Inner {
             let mut bytes = frame::open();
             record::write_deletion(&mut bytes, deletion.min, deletion.max, &deletion.head);
             frame::close(&mut bytes);
-            writer.append(&bytes, SECOND_FORMAT)?;
+            writer.append(&bytes, format::HISTOGRAMS)?;
             writer.sync()?;
             *guard(&self.end) = Some(writer.position);
         }

@@ -45,6 +45,7 @@ mod delete;
 mod error;
 mod files;
 mod followers;
+mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
@@ -81,7 +82,7 @@ pub use maintain::Maintenance;
 pub use matcher::{MatchOp, Matcher};
 pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
-pub use samples::{STALE_NAN, Samples, is_stale};
+pub use samples::{NO_START, STALE_NAN, Sample, Samples, is_stale};
 pub use series::Series;
 pub use snapshot::{copy_in_use, remove_unfinished_copies, snapshot};
 pub use stats::{AggregateStats, Refused, Stats};

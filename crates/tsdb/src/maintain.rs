@@ -97,7 +97,7 @@ impl Inner {
         let behind = target > self.boundary.load(Ordering::Acquire);
         let waits = |series: &Arc<MemSeries>| {
             let state = series.lock();
-            state.is_before(target) || (behind && state.behind().any(|(timestamp, _)| *timestamp < target))
+            state.is_before(target) || (behind && state.behind().any(|sample| sample.timestamp < target))
         };
         if !all.iter().any(waits) {
             return Ok(());

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::files;
 use crate::head::{Cut, Head};
 use crate::labels::Labels;
+use crate::samples::Sample;
 use crate::wal::record::{Logged, Record, SavedSeries};
 use crate::wal::{self, CHECKPOINT, SEGMENT, SEGMENT_MAGIC, checkpoint};
 
@@ -187,10 +188,12 @@ impl<'a> Replay<'a> {
         self.newest = self.newest.max(sample.timestamp);
         self.samples += 1;
         let mut state = series.lock();
-        if sample.behind {
-            state.insert_behind(sample.timestamp, sample.value);
-        } else if sample.timestamp >= self.boundary {
-            state.insert(sample.timestamp, sample.value, true, self.cut);
+        let Logged { timestamp, start, value, behind, .. } = sample;
+        let sample = Sample { timestamp, start, value };
+        if behind {
+            state.insert_behind(sample);
+        } else if timestamp >= self.boundary {
+            state.insert(sample, true, self.cut);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use streamflow_histogram::{Histogram, ResetHint, boxed, unboxed};
 
+use crate::format;
 use crate::intervals::Intervals;
 use crate::value::Value;
 
@@ -15,6 +16,37 @@ pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
 }
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// When what it counts was nothing, in milliseconds since 1970; [`NO_START`] where that is not known.
+    pub start: i64,
+    /// What it holds.
+    pub value: Value,
+}
+
+impl Sample {
+    /// A sample of which no start is known.
+    #[must_use]
+    pub fn new(timestamp: i64, value: Value) -> Self {
+        Self { timestamp, start: NO_START, value }
+    }
+
+    /// The format that a file with it has at least.
+    pub(crate) fn format(&self) -> u8 {
+        match self.value {
+            _ if self.start != NO_START => format::STARTS,
+            Value::Histogram(_) => format::HISTOGRAMS,
+            Value::Float(_) => format::NUMBERS,
+        }
+    }
+}
+
+/// The start timestamp of a sample of which none is known, as Prometheus has it.
+pub const NO_START: i64 = 0;
 
 /// Samples of one series in columns: ascending timestamps in milliseconds since 1970, and their values.
 ///
@@ -28,6 +60,8 @@ pub struct Samples {
     pub values: Vec<f64>,
     /// Histograms in the order of their samples, each named by one value.
     pub histograms: Vec<Arc<Histogram>>,
+    /// Start timestamps: as many as timestamps, [`NO_START`] where none is known; empty where no sample has one.
+    pub starts: Vec<i64>,
 }
 
 impl Samples {
@@ -48,12 +82,17 @@ impl Samples {
         self.timestamps.clear();
         self.values.clear();
         self.histograms.clear();
+        self.starts.clear();
     }
 
     /// One more number at the end.
+    #[inline]
     pub fn push(&mut self, timestamp: i64, value: f64) {
         self.timestamps.push(timestamp);
         self.values.push(value);
+        if !self.starts.is_empty() {
+            self.starts.push(NO_START);
+        }
     }
 
     /// One more histogram at the end.
@@ -68,6 +107,34 @@ impl Samples {
             Value::Float(value) => self.push(timestamp, value),
             Value::Histogram(histogram) => self.push_histogram(timestamp, histogram),
         }
+    }
+
+    /// One more sample at the end, with its start.
+    pub fn push_sample(&mut self, sample: Sample) {
+        self.push_value(sample.timestamp, sample.value);
+        if sample.start != NO_START {
+            self.starts.resize(self.len(), NO_START);
+            self.starts[self.timestamps.len() - 1] = sample.start;
+        }
+    }
+
+    /// The start timestamp of the sample at a place; [`NO_START`] where none is known.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, place: usize) -> i64 {
+        self.starts.get(place).copied().unwrap_or(NO_START)
+    }
+
+    /// Tells whether a start is known of any sample.
+    #[must_use]
+    pub fn has_starts(&self) -> bool {
+        self.starts.iter().any(|start| *start != NO_START)
+    }
+
+    /// The samples in order, whole.
+    pub fn samples(&self) -> impl Iterator<Item = Sample> + '_ {
+        let whole = |(place, (timestamp, value))| Sample { timestamp, start: self.start(place), value };
+        self.values().enumerate().map(whole)
     }
 
     /// The samples in order, with the values as they stand in the column.
@@ -97,8 +164,9 @@ impl Samples {
     pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
         let mut part = Self {
             timestamps: self.timestamps[range.clone()].into(),
-            values: self.values[range].into(),
+            values: self.values[range.clone()].into(),
             histograms: Vec::new(),
+            starts: self.starts.get(range).unwrap_or_default().into(),
         };
         part.take_histograms(&self.histograms);
         part
@@ -107,7 +175,15 @@ impl Samples {
     pub(crate) fn truncate(&mut self, length: usize) {
         self.timestamps.truncate(length);
         self.values.truncate(length);
+        self.starts.truncate(length);
         self.settle();
+    }
+
+    /// As many starts as samples, where there are any.
+    pub(crate) fn fill_starts(&mut self) {
+        if !self.starts.is_empty() {
+            self.starts.resize(self.timestamps.len(), NO_START);
+        }
     }
 
     /// Leaves those from `min_ms` to `max_ms`, both inclusive.
@@ -121,6 +197,10 @@ impl Samples {
         self.values.truncate(end);
         self.timestamps.drain(..start);
         self.values.drain(..start);
+        if !self.starts.is_empty() {
+            self.starts.truncate(end);
+            self.starts.drain(..start);
+        }
         self.settle();
     }
 
@@ -137,6 +217,9 @@ impl Samples {
             }
             self.timestamps[kept] = self.timestamps[at];
             self.values[kept] = self.values[at];
+            if !self.starts.is_empty() {
+                self.starts[kept] = self.starts[at];
+            }
             kept += 1;
         }
         if kept == self.len() {
@@ -144,6 +227,7 @@ impl Samples {
         }
         self.timestamps.truncate(kept);
         self.values.truncate(kept);
+        self.starts.truncate(kept);
         self.settle();
         behind_gaps.into_iter().for_each(|at| self.forget_reset(at));
     }
@@ -157,6 +241,9 @@ impl Samples {
         self.timestamps.extend(rows.iter().map(|(timestamp, ..)| timestamp));
         self.values.clear();
         self.values.extend(rows.iter().map(|(_, value, _)| value));
+        if !self.starts.is_empty() {
+            self.starts = rows.iter().map(|(.., from)| self.starts[*from]).collect();
+        }
         if self.histograms.is_empty() {
             return;
         }
@@ -236,6 +323,34 @@ mod tests {
         assert_eq!(samples.histograms.len(), expected.iter().filter(|t| *t % 2 == 1).count());
         let places: Vec<usize> = samples.values.iter().filter_map(|value| unboxed(*value)).collect();
         assert_eq!(places, (0..samples.histograms.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn starts_stay_with_their_samples() {
+        let mut all = samples(&[1, 2]);
+        assert!(all.starts.is_empty(), "they cost nothing where there are none");
+        for t in [3, 5, 6, 7] {
+            let start = if t == 6 { NO_START } else { -t };
+            all.push_sample(Sample { timestamp: t, start, value: value(t, ResetHint::Unknown) });
+        }
+        all.push(8, 8.0);
+        let check = |samples: &Samples, expected: &[i64]| {
+            assert_eq!(samples.starts, expected);
+            assert_eq!(samples.samples().map(|sample| sample.start).collect::<Vec<_>>(), expected);
+        };
+        check(&all, &[0, 0, -3, -5, 0, -7, 0]);
+        check(&all.part(2..4), &[-3, -5]);
+        let mut clipped = all.clone();
+        clipped.clip(2, 7);
+        check(&clipped, &[0, -3, -5, 0, -7]);
+        let mut left = all.clone();
+        left.delete(1, &Intervals::default().with(3, 4));
+        check(&left, &[0, 0, -5, 0, -7, 0]);
+        all.push_sample(Sample { timestamp: 4, start: -4, value: Value::Float(4.0) });
+        all.merge();
+        check(&all, &[0, 0, -3, -4, -5, 0, -7, 0]);
+        all.clip(1, 2);
+        assert!(!all.has_starts());
     }
 
     #[test]

@@ -7,8 +7,7 @@ use crate::block::BlockPart;
 use crate::chunk::{Chunk, OpenChunk};
 use crate::error::Error;
 use crate::labels::Labels;
-use crate::samples::Samples;
-use crate::value::Value;
+use crate::samples::{Sample, Samples};
 
 /// Some samples of a series and the place where they are stored. Within a series parts stand so that, of two with a sample at one time, the
 /// first is right.
@@ -19,7 +18,7 @@ pub(crate) enum Part {
     /// The growing chunk of the head, as it was when selected.
     Open(Arc<OpenChunk>),
     /// Samples of the head that were accepted behind newer ones; ascending.
-    OutOfOrder(Arc<Vec<(i64, Value)>>),
+    OutOfOrder(Arc<Vec<Sample>>),
     /// A chunk of a block.
     Block(BlockPart),
 }
@@ -35,7 +34,7 @@ impl Part {
             })?,
             Self::Open(chunk) => chunk.decode(out),
             Self::OutOfOrder(samples) => {
-                samples.iter().for_each(|(timestamp, value)| out.push_value(*timestamp, value.clone()));
+                samples.iter().for_each(|sample| out.push_sample(sample.clone()));
             }
         }
         Ok(())

@@ -13,9 +13,9 @@ use crate::error::Error;
 use crate::files;
 use crate::followers::Seat;
 use crate::labels::Labels;
-use crate::value::Value;
+use crate::samples::Sample;
 use crate::wal::frame::{Frame, Frames, HEAD, MAX_PAYLOAD};
-use crate::wal::record::{self, Record};
+use crate::wal::record::{self, Logged, Record};
 use crate::wal::{SEGMENT, segment_path};
 
 /// Read at once, unless a single record is longer.
@@ -109,7 +109,7 @@ impl Tail {
     ///
     /// # Errors
     /// When a segment cannot be read.
-    pub fn next(&mut self, out: &mut Vec<(Labels, i64, Value)>) -> Result<Position, Error> {
+    pub fn next(&mut self, out: &mut Vec<(Labels, Sample)>) -> Result<Position, Error> {
         out.clear();
         let Some((dir, end)) = self.store.log_end() else { return Ok(self.position) };
         while out.is_empty() && self.position < end {
@@ -152,7 +152,7 @@ impl Tail {
         file: &File,
         path: &std::path::Path,
         limit: u64,
-        out: &mut Vec<(Labels, i64, Value)>,
+        out: &mut Vec<(Labels, Sample)>,
     ) -> Result<(), Error> {
         let start = self.position.offset;
         let mut size = PIECE.min(limit - start);
@@ -183,7 +183,7 @@ impl Tail {
         }
     }
 
-    fn take(&mut self, payload: &[u8], out: &mut Vec<(Labels, i64, Value)>) {
+    fn take(&mut self, payload: &[u8], out: &mut Vec<(Labels, Sample)>) {
         let Some(Record::Batch { series, samples }) = record::read(payload) else { return };
         self.labels.extend(series);
         for sample in samples {
@@ -193,7 +193,10 @@ impl Tail {
                 self.labels.insert(sample.id, series.labels.clone());
             }
             match self.labels.get(&sample.id) {
-                Some(labels) => out.push((labels.clone(), sample.timestamp, sample.value)),
+                Some(labels) => {
+                    let Logged { timestamp, start, value, .. } = sample;
+                    out.push((labels.clone(), Sample { timestamp, start, value }));
+                }
                 None => self.unknown += 1,
             }
         }

@@ -202,7 +202,7 @@ fn what_a_later_release_wrote_is_refused_by_name() {
         let before = std::fs::read(file).unwrap();
         std::fs::write(file, bytes).unwrap();
         let error = Db::open(dir.path(), Options::default()).unwrap_err().to_string();
-        assert!(error.contains("has the format 4 of a later release"), "{}: {error}", file.display());
+        assert!(error.contains("has the format 7 of a later release"), "{}: {error}", file.display());
         std::fs::write(file, before).unwrap();
     };
     let files = |folder: &str| {
@@ -217,11 +217,11 @@ fn what_a_later_release_wrote_is_refused_by_name() {
     assert!(read.len() > 1);
     for file in read {
         let mut bytes = std::fs::read(&file).unwrap();
-        bytes[7] = 4;
+        bytes[7] = 7;
         refused(&file, &bytes);
     }
     for block in files("blocks") {
-        let text = std::fs::read_to_string(block.join("meta")).unwrap().replace("block 1", "block 4");
+        let text = std::fs::read_to_string(block.join("meta")).unwrap().replace("block 1", "block 7");
         let body = text.rsplit_once("crc32 ").unwrap().0;
         let sealed = format!("{body}crc32 {:08x}\n", crc32fast::hash(body.as_bytes()));
         refused(&block.join("meta"), sealed.as_bytes());

@@ -1,7 +1,7 @@
 //! Files that an earlier version wrote are read by this one.
 //!
-//! `v1` has numbers alone, `v2` native histograms as well. `STREAMFLOW_WRITE_GOLDEN=v3` writes the directory of a new
-//! format beside the old ones, which stay.
+//! `v1` has numbers alone, `v2` native histograms as well, `v4` also start timestamps. `STREAMFLOW_WRITE_GOLDEN=v7` writes the
+//! directory of a new format beside the old ones, which stay.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use streamflow_histogram::{Buckets, CUSTOM_BOUNDS, Histogram, ResetHint};
-use streamflow_tsdb::{Db, Labels, Options, STALE_NAN, Samples, Value, is_stale, verify};
+use streamflow_tsdb::{Db, Labels, NO_START, Options, STALE_NAN, Sample, Samples, Value, is_stale, verify};
 
 const TIMES: i64 = 300;
 
@@ -70,6 +70,16 @@ fn held(t: i64) -> Value {
     Value::Histogram(Arc::new(Histogram { count, sum, ..histogram }.compacted()))
 }
 
+/// What the seventh series has: a counter that begins anew now and then, a difference, and a sample without a start.
+fn started(t: i64) -> Sample {
+    let start = match t / 10 {
+        step if step % 90 == 7 => NO_START,
+        0..200 => t - t % 500 - 3,
+        _ => t - 10,
+    };
+    Sample { timestamp: t, start, value: Value::Float((t % 500) as f64) }
+}
+
 fn labels(series: i64) -> Labels {
     Labels::new([("__name__", "golden"), ("series", &series.to_string()), ("text", "ä\n\"")])
 }
@@ -87,6 +97,7 @@ fn write(dir: &Path) {
             Value::Float(value) => batch.add(&labels(5), t, value).unwrap(),
             Value::Histogram(histogram) => batch.add_histogram(&labels(5), t, histogram).unwrap(),
         };
+        batch.add_sample(&labels(6), started(t)).unwrap();
         batch.commit().unwrap();
         if step == 250 {
             db.maintain(2500).unwrap();
@@ -118,14 +129,21 @@ fn old_files_are_read() {
     let mut versions = 0;
     for entry in fs::read_dir(golden()).unwrap() {
         let entry = entry.unwrap();
-        let with_histograms = entry.file_name() != "v1";
+        let name = entry.file_name();
+        let expected = if name == "v1" {
+            5
+        } else if name == "v2" {
+            6
+        } else {
+            7
+        };
         let dir = tempfile::tempdir().unwrap();
         copy(&entry.path(), dir.path());
         assert_eq!(verify(dir.path()).unwrap().damage, []);
         let db = Db::open(dir.path(), options()).unwrap();
         assert_eq!((db.damage(), db.stats().blocks), (Vec::new(), 2));
         let selected = db.select(&[], i64::MIN, i64::MAX).unwrap();
-        assert_eq!(selected.len(), 5 + usize::from(with_histograms));
+        assert_eq!(selected.len(), expected);
         let mut samples = Samples::default();
         for (number, series) in selected.iter().enumerate() {
             series.read(&mut samples).unwrap();
@@ -133,6 +151,11 @@ fn old_files_are_read() {
                 check_histograms(&samples);
                 continue;
             }
+            if number == 6 {
+                assert!(samples.samples().eq((0..TIMES).map(|step| started(step * 10))));
+                continue;
+            }
+            assert!(samples.starts.is_empty());
             assert_eq!(series.labels(), &labels(number as i64));
             assert_eq!(samples.timestamps, (0..TIMES).map(|step| step * 10).collect::<Vec<_>>());
             for (t, v) in samples.iter() {
@@ -142,7 +165,7 @@ fn old_files_are_read() {
         }
         versions += 1;
     }
-    assert_eq!(versions, 2, "a golden directory is missing");
+    assert_eq!(versions, 3, "a golden directory is missing");
 }
 
 fn check_histograms(samples: &Samples) {

@@ -143,7 +143,11 @@ fn what_is_committed_is_read_after_everything() {
     while tail.next(&mut piece).is_ok() && !piece.is_empty() {
         all.append(&mut piece);
     }
-    assert!(all.iter().any(|(_, t, value)| *t == 2990 && *value == Value::Histogram(histogram(129, 5))));
+    assert!(
+        all.iter().any(
+            |(_, sample)| sample.timestamp == 2990 && sample.value == Value::Histogram(histogram(129, 5))
+        )
+    );
     db.snapshot(&dir.path().join("copy")).unwrap();
     check(&Db::open(&dir.path().join("copy"), options.clone()).unwrap());
     drop(tail);

@@ -1,4 +1,4 @@
-//! Random operations with numbers and histograms on a store on disk and on a map, reopening, maintenance and samples out of order included.
+//! Random operations with numbers and histograms, with and without start timestamps, on a store on disk and on a map, reopening, maintenance and samples out of order included.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use streamflow_histogram::{Buckets, Histogram};
 use streamflow_tsdb::{
-    AppendError, Db, Labels, MatchOp, Matcher, Options, STALE_NAN, Samples, Value, verify,
+    AppendError, Db, Labels, MatchOp, Matcher, NO_START, Options, STALE_NAN, Sample, Samples, Value, verify,
 };
 
 const SERIES: usize = 5;
@@ -67,15 +67,27 @@ fn value(code: u8) -> Value {
     }
 }
 
+/// Some samples have a start; which one, their values and times tell.
+fn sample(t: i64, code: u8) -> Sample {
+    let start = match code {
+        0 => t - 9,
+        1 => 17,
+        4 => -3,
+        _ => NO_START,
+    };
+    Sample { timestamp: t, start, value: value(code) }
+}
+
 /// What makes a value the same as another: its bits, or the histogram whatever is known of a reset before it.
-fn held(value: &Value) -> String {
-    match value {
+fn held(value: &Value, start: i64) -> String {
+    let value = match value {
         Value::Float(value) => value.to_bits().to_string(),
         Value::Histogram(histogram) => {
             let Histogram { schema, count, positive, .. } = &**histogram;
             format!("{schema} {count} {positive:?}")
         }
-    }
+    };
+    format!("{value} since {start}")
 }
 
 type Model = BTreeMap<(usize, i64), String>;
@@ -100,19 +112,17 @@ impl World {
         let mut accepted = Vec::new();
         let mut newest = self.now;
         for (series, offset, code) in samples {
-            let (t, v) = (self.now + offset, value(*code));
-            let result = match v.clone() {
-                Value::Float(value) => batch.add(&labels(*series), t, value),
-                Value::Histogram(histogram) => batch.add_histogram(&labels(*series), t, histogram),
-            };
+            let sample = sample(self.now + offset, *code);
+            let (t, v) = (sample.timestamp, sample.value.clone());
+            let result = batch.add_sample(&labels(*series), sample.clone());
             let existing = self.model.get(&(*series, t)).cloned();
             match result {
-                Ok(_) => accepted.push((*series, t, held(&v), existing)),
+                Ok(_) => accepted.push((*series, t, held(&v, sample.start), existing)),
                 Err(AppendError::DuplicateTimestamp { .. }) => {
                     let before = existing.or_else(|| {
                         accepted.iter().find(|a| (a.0, a.1) == (*series, t)).map(|a| a.2.clone())
                     });
-                    assert!(before.is_some_and(|before| before != held(&v)));
+                    assert!(before.is_some_and(|before| before != held(&v, sample.start)));
                 }
                 Err(AppendError::OutOfOrder { newest, .. }) => assert!(t < newest),
                 Err(AppendError::TooOld { oldest, .. }) => assert!(t < oldest),
@@ -144,7 +154,8 @@ impl World {
         for one in selected {
             one.read(&mut samples).unwrap();
             assert!(samples.timestamps.windows(2).all(|pair| pair[0] < pair[1]));
-            found.extend(samples.values().map(|(t, v)| (one.labels().to_string(), t, held(&v))));
+            let held = |sample: Sample| (sample.timestamp, held(&sample.value, sample.start));
+            found.extend(samples.samples().map(held).map(|(t, held)| (one.labels().to_string(), t, held)));
         }
         let wanted = self.model.iter().filter(|((other, t), _)| {
             series.is_none_or(|series| series == *other) && (min..=max).contains(t)

@@ -36,6 +36,33 @@ fn families_are_headed_and_times_are_seconds() {
 }
 
 #[test]
+fn starts_are_lines_of_their_metric_behind_the_samples() {
+    let mut writer = HistoryWriter::new(Vec::new());
+    for (name, label, value) in [
+        ("c_total", "a", "1"),
+        ("h_bucket", "le", "0.5"),
+        ("h_count", "a", "1"),
+        ("s", "quantile", "0.5"),
+        ("c", "a", "1"),
+    ] {
+        writer.started_series(name, [(label, value)]).unwrap();
+        assert!(writer.sample(2_000, 5.0).unwrap() && writer.start(2_000, 290).unwrap());
+        assert!(!writer.start(2_000, i64::MIN).unwrap());
+    }
+    writer.series("c", [("a", "2")]).unwrap();
+    assert!(writer.sample(2_000, 1.0).unwrap());
+    let expected = concat!(
+        "# TYPE c counter\nc_total{a=\"1\"} 5 2.000\nc_created{a=\"1\"} 0.290 2.000\n",
+        "# TYPE h histogram\nh_bucket{le=\"0.5\"} 5 2.000\nh_created 0.290 2.000\n",
+        "h_count{a=\"1\"} 5 2.000\nh_created{a=\"1\"} 0.290 2.000\n",
+        "# TYPE s summary\ns{quantile=\"0.5\"} 5 2.000\ns_created 0.290 2.000\n",
+        "# TYPE c counter\nc{a=\"1\"} 5 2.000\nc_created{a=\"1\"} 0.290 2.000\n",
+        "# TYPE c unknown\nc{a=\"2\"} 1 2.000\n# EOF\n",
+    );
+    assert_eq!(String::from_utf8(writer.finish().unwrap()).unwrap(), expected);
+}
+
+#[test]
 fn faults_name_the_line_and_what_was_before_is_given() {
     for (text, samples, expected) in [
         ("", 0, "the text ends after line 0 without # EOF"),

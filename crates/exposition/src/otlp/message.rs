@@ -137,6 +137,9 @@ pub struct Summary {
 pub struct NumberDataPoint {
     #[prost(message, repeated, tag = "7")]
     pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "2")]
+    #[serde(alias = "start_time_unix_nano", deserialize_with = "uint")]
+    pub start_time_unix_nano: u64,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "time_unix_nano", deserialize_with = "uint")]
     pub time_unix_nano: u64,
@@ -159,6 +162,9 @@ pub struct NumberDataPoint {
 pub struct HistogramDataPoint {
     #[prost(message, repeated, tag = "9")]
     pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "2")]
+    #[serde(alias = "start_time_unix_nano", deserialize_with = "uint")]
+    pub start_time_unix_nano: u64,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "time_unix_nano", deserialize_with = "uint")]
     pub time_unix_nano: u64,
@@ -186,6 +192,9 @@ pub struct HistogramDataPoint {
 pub struct ExponentialHistogramDataPoint {
     #[prost(message, repeated, tag = "1")]
     pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "2")]
+    #[serde(alias = "start_time_unix_nano", deserialize_with = "uint")]
+    pub start_time_unix_nano: u64,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "time_unix_nano", deserialize_with = "uint")]
     pub time_unix_nano: u64,
@@ -227,6 +236,9 @@ pub struct ExponentialBuckets {
 pub struct SummaryDataPoint {
     #[prost(message, repeated, tag = "7")]
     pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "2")]
+    #[serde(alias = "start_time_unix_nano", deserialize_with = "uint")]
+    pub start_time_unix_nano: u64,
     #[prost(fixed64, tag = "3")]
     #[serde(alias = "time_unix_nano", deserialize_with = "uint")]
     pub time_unix_nano: u64,

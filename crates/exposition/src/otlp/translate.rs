@@ -100,12 +100,29 @@ struct Of<'a> {
     times: Option<(u64, u64)>,
 }
 
-/// A point: its labels but the name, its time, and whether it has values.
+/// A point: its labels but the name, its time, when what it counts began, and whether it has values.
 struct Point {
     labels: BTreeMap<String, String>,
     bytes: u64,
     timestamp: i64,
+    /// 0 where that is not known.
+    started: i64,
     is_recorded: bool,
+}
+
+impl Point {
+    /// The start of a sample of the point; a marker that there is none has no start.
+    fn start(&self) -> i64 {
+        if self.is_recorded { self.started } else { 0 }
+    }
+}
+
+/// When a point was taken, when it began, and its flags.
+#[derive(Clone, Copy)]
+struct Taken {
+    time_ns: u64,
+    start_ns: u64,
+    flags: u32,
 }
 
 impl Of<'_> {
@@ -115,13 +132,14 @@ impl Of<'_> {
         let (temporality, points) = if let Some(gauge) = &metric.gauge {
             self.seen(gauge.data_points.iter().map(|point| point.time_unix_nano));
             let name = name(Kind::Gauge);
-            gauge.data_points.iter().try_for_each(|point| self.number(&name, point, false))?;
+            gauge.data_points.iter().try_for_each(|point| self.number(&name, point, Number::Gauge))?;
             (CUMULATIVE, gauge.data_points.len())
         } else if let Some(sum) = &metric.sum {
             self.seen(sum.data_points.iter().map(|point| point.time_unix_nano));
             let name = name(if sum.is_monotonic { Kind::MonotonicSum } else { Kind::Other });
             if sum.aggregation_temporality == CUMULATIVE {
-                sum.data_points.iter().try_for_each(|point| self.number(&name, point, true))?;
+                let kind = if sum.is_monotonic { Number::Counter } else { Number::Sum };
+                sum.data_points.iter().try_for_each(|point| self.number(&name, point, kind))?;
             }
             (sum.aggregation_temporality, sum.data_points.len())
         } else if let Some(histogram) = &metric.histogram {
@@ -170,13 +188,15 @@ impl Of<'_> {
         }
     }
 
-    fn number(&mut self, name: &str, point: &NumberDataPoint, with_exemplars: bool) -> Result<(), Error> {
+    fn number(&mut self, name: &str, point: &NumberDataPoint, kind: Number) -> Result<(), Error> {
         let value = number(point.as_double, point.as_int).unwrap_or_default();
-        let mut of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        let start_ns = if kind == Number::Counter { point.start_time_unix_nano } else { 0 };
+        let taken = Taken { time_ns: point.time_unix_nano, start_ns, flags: point.flags };
+        let mut of = self.point(&point.attributes, taken)?;
         // The name of the metric wins over an attribute that is called so.
         of.labels.remove("__name__");
         let mut series = self.series(&of, name, None, value)?;
-        if with_exemplars {
+        if kind != Number::Gauge {
             series.exemplars = point.exemplars.iter().filter_map(exemplar).collect();
         }
         self.to.series.push(series);
@@ -184,7 +204,8 @@ impl Of<'_> {
     }
 
     fn histogram(&mut self, name: &str, point: &HistogramDataPoint) -> Result<(), Error> {
-        let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        let (time_ns, start_ns) = (point.time_unix_nano, point.start_time_unix_nano);
+        let of = self.point(&point.attributes, Taken { time_ns, start_ns, flags: point.flags })?;
         if self.settings.custom_bounds {
             return self.native(of, name, native::with_custom_bounds(point), &point.exemplars);
         }
@@ -225,7 +246,9 @@ impl Of<'_> {
         for point in points {
             match native::exponential(point) {
                 Ok(histogram) => {
-                    let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+                    let (time_ns, start_ns) = (point.time_unix_nano, point.start_time_unix_nano);
+                    let of =
+                        self.point(&point.attributes, Taken { time_ns, start_ns, flags: point.flags })?;
                     self.native(of, name, histogram, &point.exemplars)?;
                 }
                 Err(reason) => {
@@ -254,7 +277,8 @@ impl Of<'_> {
         if of.is_recorded {
             self.charge(histogram.encoded_len() as u64)?;
             series.samples.clear();
-            series.histograms.push(NativeHistogram { timestamp: of.timestamp, ..histogram });
+            let (timestamp, start_timestamp) = (of.timestamp, of.start());
+            series.histograms.push(NativeHistogram { timestamp, start_timestamp, ..histogram });
         }
         series.exemplars = exemplars.iter().filter_map(exemplar).collect();
         self.to.series.push(series);
@@ -262,7 +286,8 @@ impl Of<'_> {
     }
 
     fn summary(&mut self, name: &str, point: &SummaryDataPoint) -> Result<(), Error> {
-        let of = self.point(&point.attributes, point.time_unix_nano, point.flags)?;
+        let (time_ns, start_ns) = (point.time_unix_nano, point.start_time_unix_nano);
+        let of = self.point(&point.attributes, Taken { time_ns, start_ns, flags: point.flags })?;
         self.push(&of, &format!("{name}_sum"), None, point.sum.unwrap_or_default())?;
         self.push(&of, &format!("{name}_count"), None, count(point.count))?;
         for quantile in &point.quantile_values {
@@ -297,7 +322,7 @@ impl Of<'_> {
         let labels = of_point.chain(more).chain([("__name__", name.to_owned())]);
         let labels = labels.map(|(name, value)| Label { name: name.to_owned(), value }).collect();
         let value = if of.is_recorded { value } else { f64::from_bits(STALE) };
-        let samples = vec![Sample { value, timestamp: of.timestamp }];
+        let samples = vec![Sample { value, timestamp: of.timestamp, start_timestamp: of.start() }];
         Ok(TimeSeries { labels, samples, ..TimeSeries::default() })
     }
 
@@ -306,14 +331,15 @@ impl Of<'_> {
         within("bytes of labels and buckets of the request", *self.bytes, self.limit)
     }
 
-    fn point(&mut self, attributes: &[KeyValue], time_ns: u64, flags: u32) -> Result<Point, Error> {
+    fn point(&mut self, attributes: &[KeyValue], taken: Taken) -> Result<Point, Error> {
         let settings = self.settings;
         let promoted = self.resource.attributes.iter();
         let promoted = promoted.filter(|pair| settings.promoted.contains(&pair.key) != settings.promote_all);
         let labels = self.labels(attributes.iter().collect(), promoted.collect());
         let bytes = labels.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum();
         self.charge(bytes)?;
-        Ok(Point { labels, bytes, timestamp: milliseconds(time_ns), is_recorded: flags & 1 == 0 })
+        let (timestamp, started) = (milliseconds(taken.time_ns), milliseconds(taken.start_ns));
+        Ok(Point { labels, bytes, timestamp, started, is_recorded: taken.flags & 1 == 0 })
     }
 
     /// Labels of attributes, those of the resource that are promoted, `job` and `instance`.
@@ -377,10 +403,18 @@ impl Of<'_> {
         let mut times: Vec<i64> = times.chain([milliseconds(last)]).collect();
         times.dedup();
         self.charge((times.len() * size_of::<Sample>()) as u64)?;
-        let samples = times.into_iter().map(|timestamp| Sample { value: 1.0, timestamp }).collect();
+        let samples = times.into_iter().map(|timestamp| Sample::new(timestamp, 1.0)).collect();
         self.to.series.push(TimeSeries { labels, samples, ..TimeSeries::default() });
         Ok(())
     }
+}
+
+/// What a number is: a gauge has no exemplars, and only what grows alone has a start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Gauge,
+    Counter,
+    Sum,
 }
 
 /// None where the example has no value.

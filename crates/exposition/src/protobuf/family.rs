@@ -8,7 +8,7 @@ use streamflow_histogram::{CUSTOM_BOUNDS, Histogram, ResetHint};
 
 use super::Take;
 use super::message::{
-    self, Bucket, Exemplar as ExemplarMessage, HistogramMessage, LabelPair, Metric, MetricFamily,
+    self, Bucket, Exemplar as ExemplarMessage, HistogramMessage, LabelPair, Metric, MetricFamily, Timestamp,
 };
 use crate::classic::with_custom_bounds;
 use crate::error::Error;
@@ -35,6 +35,7 @@ struct Row {
     timestamp_ms: Option<i64>,
     /// Labels as a set, value, time.
     exemplars: Vec<(String, f64, Option<i64>)>,
+    start_ms: Option<i64>,
 }
 
 impl Family {
@@ -49,7 +50,7 @@ impl Family {
             _ => MetricType::Unknown,
         };
         let rows = Vec::with_capacity(family.metric.len());
-        let mut rows = Rows { name: &family.name, number, kind, take, rows };
+        let mut rows = Rows { name: &family.name, number, kind, take, start_ms: None, rows };
         family.metric.iter().try_for_each(|metric| rows.metric(metric))?;
         let samples = rows.rows;
         Ok(Self { name: family.name, help: family.help, unit: family.unit, kind, samples })
@@ -82,6 +83,7 @@ impl Row {
             timestamp_ms: self.timestamp_ms,
             exemplars: exemplars.collect(),
             histogram: self.histogram.clone(),
+            start_ms: self.start_ms,
         }
     }
 }
@@ -92,11 +94,14 @@ struct Rows<'a> {
     number: usize,
     kind: MetricType,
     take: Take,
+    /// When the metric at hand was created.
+    start_ms: Option<i64>,
     rows: Vec<Row>,
 }
 
 impl Rows<'_> {
     fn metric(&mut self, metric: &Metric) -> Result<(), Error> {
+        self.start_ms = created(metric).and_then(milliseconds);
         match self.kind {
             MetricType::Counter => {
                 let counter = metric.counter.as_deref().ok_or_else(|| self.lacks("counter"))?;
@@ -139,7 +144,7 @@ impl Rows<'_> {
         line::series(&format!("{}{suffix}", self.name), labels.chain(beside), &mut series);
         let timestamp_ms = Some(metric.timestamp_ms).filter(|time| *time != 0);
         let value = ordinary(value);
-        self.rows.push(Row { series, value, timestamp_ms, ..Row::default() });
+        self.rows.push(Row { series, value, timestamp_ms, start_ms: self.start_ms, ..Row::default() });
         let last = self.rows.len() - 1;
         &mut self.rows[last]
     }
@@ -264,6 +269,21 @@ fn exemplar(message: &ExemplarMessage) -> (String, f64, Option<i64>) {
     let ms =
         time.map(|time| time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos) / 1_000_000));
     (labels, message.value, ms)
+}
+
+/// When the counter, the summary or the histogram of a metric was created.
+fn created(metric: &Metric) -> Option<&Timestamp> {
+    let counter = metric.counter.as_ref().and_then(|counter| counter.created_timestamp.as_ref());
+    let summary = || metric.summary.as_ref().and_then(|summary| summary.created_timestamp.as_ref());
+    let histogram = || metric.histogram.as_ref().and_then(|histogram| histogram.created_timestamp.as_ref());
+    counter.or_else(summary).or_else(histogram)
+}
+
+/// None for a time that protobuf has not, and for zero, which says that no time is known.
+fn milliseconds(time: &Timestamp) -> Option<i64> {
+    let nanos = Some(time.nanos).filter(|nanos| (0..1_000_000_000).contains(nanos))?;
+    let ms = time.seconds.checked_mul(1000)?.checked_add(i64::from(nanos) / 1_000_000)?;
+    (ms != 0).then_some(ms)
 }
 
 /// A number that is none has Prometheus's bits for it, never those of a stale marker.

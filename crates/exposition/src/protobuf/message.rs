@@ -22,6 +22,7 @@ pub(super) struct MetricFamily {
 pub(super) const COUNTER: i32 = 0;
 pub(super) const GAUGE: i32 = 1;
 pub(super) const SUMMARY: i32 = 2;
+pub(super) const UNTYPED: i32 = 3;
 pub(super) const HISTOGRAM: i32 = 4;
 pub(super) const GAUGE_HISTOGRAM: i32 = 5;
 
@@ -64,6 +65,8 @@ pub(super) struct Counter {
     pub value: f64,
     #[prost(message, optional, tag = "2")]
     pub exemplar: Option<Exemplar>,
+    #[prost(message, optional, tag = "3")]
+    pub created_timestamp: Option<Timestamp>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -74,6 +77,8 @@ pub(super) struct Summary {
     pub sample_sum: f64,
     #[prost(message, repeated, tag = "3")]
     pub quantile: Vec<Quantile>,
+    #[prost(message, optional, tag = "4")]
+    pub created_timestamp: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -116,6 +121,8 @@ pub(super) struct HistogramMessage {
     pub positive_delta: Vec<i64>,
     #[prost(double, repeated, tag = "14")]
     pub positive_count: Vec<f64>,
+    #[prost(message, optional, tag = "15")]
+    pub created_timestamp: Option<Timestamp>,
     /// Those of the native histogram.
     #[prost(message, repeated, tag = "16")]
     pub exemplars: Vec<Exemplar>,

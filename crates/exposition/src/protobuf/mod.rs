@@ -1,11 +1,13 @@
 //! Prometheus's protobuf format: families one after the other, each a message behind its length.
 //!
-//! A family is read whole and then told as the events of a text, so that whoever takes samples takes them from every
+//! A family that is read is read whole and then told as the events of a text, so that whoever takes samples takes them from every
 //! format alike. Native histograms are in no other format of scrapes.
 
+mod encoder;
 mod family;
 mod message;
 
+pub use encoder::{Encoder, Held};
 pub use family::Family;
 
 use prost::Message as _;

@@ -92,11 +92,12 @@ const NATIVE: Take = Take { native: true, classic: false, convert: false };
 #[test]
 fn every_type_is_told_as_a_text_tells_it() {
     let number = |value| Some(Number { value });
-    let counter = Counter { value: 3.0, exemplar: Some(exemplar(0.5)) };
+    let counter = Counter { value: 3.0, exemplar: Some(exemplar(0.5)), created_timestamp: None };
     let summary = Summary {
         sample_count: 2,
         sample_sum: 1.5,
         quantile: vec![Quantile { quantile: 0.5, value: f64::NAN }, Quantile { quantile: 1.0, value: 2.0 }],
+        created_timestamp: None,
     };
     let families = [
         MetricFamily {
@@ -245,4 +246,52 @@ fn what_prometheus_says_of_itself_is_read() {
     assert_eq!((of(&native, " of 3"), of(&native, "_bucket{")), (2, 109));
     assert_eq!((of(&classic, " of 3"), of(&classic, "_bucket{")), (0, 125));
     assert!(native.contains(&"prometheus_ready 1".to_owned()));
+}
+
+#[test]
+fn what_was_created_has_a_start() {
+    let at = |seconds: i64, nanos: i32| Some(Timestamp { seconds, nanos });
+    let counter = |created_timestamp| Metric {
+        counter: Some(Box::new(Counter { value: 1.0, created_timestamp, ..Counter::default() })),
+        ..Metric::default()
+    };
+    let summary = Summary { created_timestamp: at(2, 1_000_000), ..Summary::default() };
+    let native = HistogramMessage { created_timestamp: at(3, 999_999_999), ..histogram() };
+    let families = [
+        family(
+            "c",
+            COUNTER,
+            vec![
+                counter(at(1, 500_000_000)),
+                counter(None),
+                counter(at(0, 0)),
+                counter(at(5, -1)),
+                counter(at(i64::MAX, 0)),
+            ],
+        ),
+        family("s", SUMMARY, vec![Metric { summary: Some(Box::new(summary)), ..Metric::default() }]),
+        family("h", HISTOGRAM, vec![Metric { histogram: Some(Box::new(native)), ..Metric::default() }]),
+    ];
+    let body = body(&families);
+    let starts = |take: Take| {
+        let mut starts = Vec::new();
+        for family in Families::new(&body, take) {
+            for event in family.unwrap().events() {
+                let Event::Sample(sample) = event else { continue };
+                starts.push((sample.series.to_owned(), sample.start_ms));
+            }
+        }
+        starts
+    };
+    let names = |of: Vec<(String, Option<i64>)>| {
+        of.into_iter().map(|(name, start)| format!("{name} {start:?}")).collect::<Vec<_>>()
+    };
+    let common =
+        ["c Some(1500)", "c None", "c None", "c None", "c None", "s_count Some(2001)", "s_sum Some(2001)"];
+    assert_eq!(names(starts(NATIVE)), [&common[..], &["h Some(3999)"]].concat());
+    let classic = names(starts(Take::default()));
+    assert!(
+        classic.len() > 9 && classic[7..].iter().all(|line| line.ends_with(" Some(3999)")),
+        "{classic:?}"
+    );
 }

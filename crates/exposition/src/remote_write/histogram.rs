@@ -57,6 +57,9 @@ pub struct NativeHistogram {
     /// Upper bounds of the buckets, with custom bounds.
     #[prost(double, repeated, tag = "16")]
     pub custom_values: Vec<f64>,
+    /// When the histogram began, milliseconds since 1970; 0 where that is not known, and always in version 1.
+    #[prost(int64, tag = "17")]
+    pub start_timestamp: i64,
 }
 
 impl NativeHistogram {

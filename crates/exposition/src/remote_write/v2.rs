@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use super::{Limits, NativeHistogram, Sample, WriteRequest, compressed, unpacked, within};
+use super::{
+    Label, Limits, MetricMetadata, NativeHistogram, Sample, TimeSeries, WriteRequest, compressed, family_of,
+    unpacked, within,
+};
 use crate::error::Error;
 
 /// What one request carries.
@@ -98,6 +101,14 @@ impl<'a> Symbols<'a> {
         pairs.iter().map(|[name, value]| Ok((self.text(*name)?, self.text(*value)?))).collect()
     }
 
+    /// Help and unit of a family.
+    ///
+    /// # Errors
+    /// A place outside of the table, and more bytes than the limits allow.
+    pub fn metadata(&mut self, metadata: &Metadata) -> Result<(&'a str, &'a str), Error> {
+        Ok((self.text(metadata.help_ref)?, self.text(metadata.unit_ref)?))
+    }
+
     fn text(&mut self, place: u32) -> Result<&'a str, Error> {
         let found = usize::try_from(place).ok().and_then(|place| self.texts.get(place));
         let text = found.ok_or_else(|| {
@@ -119,24 +130,24 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<Request, Error> {
     Request::decode(&*bytes).map_err(|error| Error::Protobuf(error.to_string()))
 }
 
-/// The body of a request with the samples of one of version 1.
+/// The body of a request with the samples and exemplars of one of version 1, what that says of their families, and the start
+/// timestamps of their samples. A start that all samples of a series have stands beside them too, where Prometheus 3.5 reads it.
 #[must_use]
 pub fn encode(request: &WriteRequest) -> Vec<u8> {
     let mut table = Table::default();
     table.place("");
-    let series = request.timeseries.iter().map(|series| Series {
-        labels_refs: series
-            .labels
-            .iter()
-            .flat_map(|label| [&label.name, &label.value])
-            .map(|text| table.place(text))
-            .collect(),
-        samples: series.samples.clone(),
-        histograms: series.histograms.clone(),
-        ..Series::default()
-    });
-    let timeseries = series.collect();
+    let families: HashMap<&str, &MetricMetadata> =
+        request.metadata.iter().map(|family| (family.metric_family_name.as_str(), family)).collect();
+    let timeseries = request.timeseries.iter().map(|series| table.series(series, &families)).collect();
     compressed(&Request { symbols: table.texts, timeseries })
+}
+
+/// The start that all samples of a series have; 0 where they have none, or several.
+fn created(series: &TimeSeries) -> i64 {
+    let numbers = series.samples.iter().map(|sample| sample.start_timestamp);
+    let mut starts = numbers.chain(series.histograms.iter().map(|histogram| histogram.start_timestamp));
+    let first = starts.next().unwrap_or(0);
+    if starts.all(|start| start == first) { first } else { 0 }
 }
 
 #[derive(Default)]
@@ -146,6 +157,35 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
+    fn series(&mut self, series: &'a TimeSeries, families: &HashMap<&str, &'a MetricMetadata>) -> Series {
+        let name = series.labels.iter().find(|label| label.name == "__name__");
+        let family = name.and_then(|name| family_of(&name.value, |family| families.get(family).copied()));
+        Series {
+            labels_refs: self.labels(&series.labels),
+            samples: series.samples.clone(),
+            histograms: series.histograms.clone(),
+            exemplars: series
+                .exemplars
+                .iter()
+                .map(|exemplar| Exemplar {
+                    labels_refs: self.labels(&exemplar.labels),
+                    value: exemplar.value,
+                    timestamp: exemplar.timestamp,
+                })
+                .collect(),
+            metadata: family.map(|family| Metadata {
+                kind: family.kind,
+                help_ref: self.place(&family.help),
+                unit_ref: self.place(&family.unit),
+            }),
+            created_timestamp: created(series),
+        }
+    }
+
+    fn labels(&mut self, labels: &'a [Label]) -> Vec<u32> {
+        labels.iter().flat_map(|label| [&label.name, &label.value]).map(|text| self.place(text)).collect()
+    }
+
     fn place(&mut self, text: &'a str) -> u32 {
         let next = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         *self.places.entry(text).or_insert_with(|| {
@@ -157,14 +197,13 @@ impl<'a> Table<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Label, TimeSeries};
     use super::*;
 
     fn request() -> WriteRequest {
         let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
         let series = |value: &str| TimeSeries {
             labels: vec![label("__name__", "up"), label("job", value)],
-            samples: vec![Sample { value: 1.5, timestamp: 5 }, Sample { value: 0.0, timestamp: -1 }],
+            samples: vec![Sample::new(5, 1.5), Sample::new(-1, 0.0)],
             ..TimeSeries::default()
         };
         WriteRequest { timeseries: vec![series("up"), series("ü")], ..WriteRequest::default() }
@@ -182,6 +221,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn exemplars_metadata_and_starts_go_along() {
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        let sample = |timestamp, start_timestamp| Sample { value: 1.0, timestamp, start_timestamp };
+        let exemplar = super::super::Exemplar { labels: vec![label("trace", "x")], value: 0.5, timestamp: 9 };
+        let series = |name: &str, samples: Vec<Sample>| TimeSeries {
+            labels: vec![label("__name__", name)],
+            samples,
+            exemplars: vec![exemplar.clone()],
+            ..TimeSeries::default()
+        };
+        let family = MetricMetadata {
+            kind: 1,
+            metric_family_name: "sent".into(),
+            help: "Texts.".into(),
+            unit: String::new(),
+        };
+        let timeseries = vec![
+            series("sent_total", vec![sample(5, 3), sample(6, 3)]),
+            series("other", vec![sample(5, 3), sample(6, 4)]),
+        ];
+        let body = encode(&WriteRequest { timeseries, metadata: vec![family] });
+        let limits = Limits::default();
+        let decoded = decode(&body, &limits).unwrap();
+        let mut symbols = decoded.symbols(&limits);
+        let [sent, other] = &decoded.timeseries[..] else { panic!("{decoded:?}") };
+        assert_eq!((sent.created_timestamp, other.created_timestamp), (3, 0));
+        assert_eq!(other.samples[1].start_timestamp, 4);
+        let metadata = sent.metadata.unwrap();
+        assert_eq!(
+            (metadata.kind, symbols.metadata(&metadata).unwrap(), other.metadata),
+            (1, ("Texts.", ""), None)
+        );
+        assert_eq!(symbols.labels(&sent.exemplars[0].labels_refs).unwrap(), [("trace", "x")]);
+        assert_eq!((sent.exemplars[0].value, sent.exemplars[0].timestamp), (0.5, 9));
+        let wild = Metadata { kind: 1, help_ref: 99, unit_ref: 0 };
+        assert!(symbols.metadata(&wild).unwrap_err().to_string().contains("the symbol 99"));
+    }
+
     /// Written out by hand from `types.proto` of the second version.
     #[test]
     fn the_wire_format_is_prometheus_s() {
@@ -193,7 +271,7 @@ mod tests {
         let request = decode(&body, &Limits::default()).unwrap();
         assert_eq!(request.symbols, ["", "a", "b"]);
         assert_eq!(request.timeseries[0].labels_refs, [1, 2]);
-        assert_eq!(request.timeseries[0].samples, [Sample { value: 1.5, timestamp: 5 }]);
+        assert_eq!(request.timeseries[0].samples, [Sample::new(5, 1.5)]);
         assert_eq!(request.encode_to_vec(), bytes);
     }
 

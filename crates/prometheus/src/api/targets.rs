@@ -79,12 +79,18 @@ fn whole_targets(entries: &[TargetMetadata], limit: usize) -> usize {
     (limit..entries.len()).find(|at| is_new(*at)).unwrap_or(entries.len())
 }
 
-/// `GET /api/v1/metadata`: what all targets say of a metric, each different saying once.
+/// `GET /api/v1/metadata`: what all targets and those who send samples say of a metric, each different saying once.
 pub async fn metadata(State(server): State<Handle>, parameters: Parameters) -> Answer {
     let limit = number(&parameters, "limit")?.unwrap_or(usize::MAX);
     let limit_per_metric = number(&parameters, "limit_per_metric")?.unwrap_or(usize::MAX);
     let wanted = Some(parameters.get("metric")).filter(|metric| !metric.is_empty());
-    let metrics = server.0.scraper.metadata(wanted);
+    let mut metrics = server.0.scraper.metadata(wanted);
+    for (family, metadata) in server.0.told.told(wanted) {
+        let known = metrics.entry(family).or_default();
+        if !known.contains(&metadata) {
+            known.push(metadata);
+        }
+    }
     Ok(Success::with(|out| {
         out.push(b'{');
         json::list(out, metrics.iter().take(limit), |out, (metric, entries)| {

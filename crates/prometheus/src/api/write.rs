@@ -10,9 +10,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use streamflow_exposition::MetricType;
 use streamflow_exposition::remote_write::{NativeHistogram, Sample, TimeSeries, decode, v2};
 use streamflow_histogram::Histogram;
-use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME};
+use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME, NO_START, Value};
 
 use super::error;
 use super::metrics::Protocol;
@@ -93,6 +94,10 @@ fn store_v1(server: &Handle, body: &[u8]) -> Written {
     };
     let mut writer = Writer::new(server, Protocol::RemoteWrite);
     request.timeseries.iter().for_each(|series| writer.time_series(series));
+    for family in &request.metadata {
+        let kind = MetricType::of_code(family.kind).as_str();
+        server.0.told.tell(&family.metric_family_name, (kind, &family.help, &family.unit));
+    }
     writer.commit()
 }
 
@@ -107,7 +112,14 @@ fn store_v2(server: &Handle, body: &[u8]) -> Written {
     for series in &request.timeseries {
         let pairs = symbols.labels(&series.labels_refs).map_err(|error| error.to_string());
         let labels = pairs.and_then(|pairs| labels(&pairs));
+        writer.created = series.created_timestamp;
         let Some(labels) = writer.series(labels, &series.samples, &series.histograms) else { continue };
+        if let Some(metadata) = &series.metadata {
+            match symbols.metadata(metadata) {
+                Ok((help, unit)) => tell(server, &labels, (MetricType::of_code(metadata.kind), help, unit)),
+                Err(error) => drop(writer.first_refusal.get_or_insert(error.to_string())),
+            }
+        }
         for exemplar in &series.exemplars {
             match symbols.labels(&exemplar.labels_refs) {
                 Ok(pairs) => {
@@ -120,6 +132,15 @@ fn store_v2(server: &Handle, body: &[u8]) -> Written {
     writer.commit()
 }
 
+/// Keeps what a series says of its family, whose name is that of the metric but for what histograms and summaries add to it.
+fn tell(server: &Handle, labels: &Labels, (kind, help, unit): (MetricType, &str, &str)) {
+    let name = labels.name();
+    let has_parts = matches!(kind, MetricType::Histogram | MetricType::GaugeHistogram | MetricType::Summary);
+    let stem = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    let family = stem.filter(|_| has_parts).unwrap_or(name);
+    server.0.told.tell(family, (kind.as_str(), help, unit));
+}
+
 /// What of a request is kept.
 pub(super) struct Writer<'a> {
     server: &'a Handle,
@@ -127,6 +148,8 @@ pub(super) struct Writer<'a> {
     batch: Batch,
     /// Samples of later times are refused.
     latest_ms: i64,
+    /// When the series at hand began, where its samples do not say; 0 where that is not known.
+    created: i64,
     samples: u64,
     histograms: u64,
     exemplars: Vec<(Labels, Exemplar)>,
@@ -138,7 +161,7 @@ impl<'a> Writer<'a> {
         let batch = server.0.db.batch();
         let latest_ms = latest_ms(now_ms());
         let (samples, histograms, exemplars) = (0, 0, Vec::new());
-        Self { server, by, batch, latest_ms, samples, histograms, exemplars, first_refusal: None }
+        Self { server, by, batch, latest_ms, created: 0, samples, histograms, exemplars, first_refusal: None }
     }
 
     /// Adds a series of version 1 with its exemplars.
@@ -173,7 +196,12 @@ impl<'a> Writer<'a> {
             self.refuse_ahead(&labels, sample.timestamp);
         }
         let in_time = samples.iter().filter(|sample| sample.timestamp <= latest_ms);
-        let samples = in_time.map(|sample| (sample.timestamp, sample.value));
+        let (starts, created) = (self.server.0.settings.start_timestamps, self.created);
+        let samples = in_time.map(|sample| streamflow_tsdb::Sample {
+            timestamp: sample.timestamp,
+            start: start_of(starts, sample.start_timestamp, created),
+            value: Value::Float(sample.value),
+        });
         let (metrics, by) = (&self.server.0.metrics, self.by);
         self.samples += self.batch.add_all(&labels, samples, |error| {
             metrics.count_refused(by, reason(&error), 1);
@@ -181,18 +209,22 @@ impl<'a> Writer<'a> {
         });
         for message in histograms {
             match message.read() {
-                Ok(histogram) => self.histogram(&labels, message.timestamp, histogram),
+                Ok(histogram) => self.histogram(&labels, message, histogram),
                 Err(error) => self.refuse_one(&labels, "invalid_histogram", &error),
             }
         }
         Some(labels)
     }
 
-    fn histogram(&mut self, labels: &Labels, timestamp_ms: i64, histogram: Histogram) {
-        if timestamp_ms > self.latest_ms {
-            return self.refuse_ahead(labels, timestamp_ms);
+    fn histogram(&mut self, labels: &Labels, message: &NativeHistogram, histogram: Histogram) {
+        let timestamp = message.timestamp;
+        if timestamp > self.latest_ms {
+            return self.refuse_ahead(labels, timestamp);
         }
-        match self.batch.add_histogram(labels, timestamp_ms, Arc::new(histogram)) {
+        let starts = self.server.0.settings.start_timestamps;
+        let start = start_of(starts, message.start_timestamp, self.created);
+        let value = Value::Histogram(Arc::new(histogram));
+        match self.batch.add_sample(labels, streamflow_tsdb::Sample { timestamp, start, value }) {
             Ok(_) => self.histograms += 1,
             Err(error) => self.refuse_one(labels, reason(&error), &error),
         }
@@ -240,6 +272,15 @@ impl<'a> Writer<'a> {
         let refusal = self.first_refusal.map(|reason| (StatusCode::BAD_REQUEST, reason));
         let (samples, histograms) = (self.samples, self.histograms);
         Written { samples, histograms, exemplars: exemplars as u64, refusal }
+    }
+}
+
+/// The start timestamp of a sample: its own, else that of its series.
+fn start_of(wanted: bool, own: i64, of_series: i64) -> i64 {
+    match own {
+        _ if !wanted => NO_START,
+        0 => of_series,
+        own => own,
     }
 }
 

@@ -24,10 +24,24 @@ pub struct Endpoint {
     pub message: WriteMessage,
     /// Whether native histograms are sent.
     pub send_native_histograms: bool,
+    /// Whether exemplars are sent.
+    pub send_exemplars: bool,
+    /// Whether it is told what families mean: in version 1 as often as this says, in version 2 beside the samples.
+    pub metadata_every: Option<Duration>,
+    /// Families in one request of version 1, at least 1.
+    pub max_metadata_per_send: usize,
     /// Labels that are added to every series that lacks them.
     pub external_labels: Labels,
     /// What is done to the labels after that.
     pub relabel: Vec<Relabel>,
+    /// The fewest connections that send at a time, at least 1.
+    pub min_shards: usize,
+    /// The most of them.
+    pub max_shards: usize,
+    /// Samples that may wait for one of them.
+    pub capacity: usize,
+    /// Between two looks at how many there should be.
+    pub reshard_every: Duration,
     /// Samples in one request, at least 1.
     pub max_samples_per_send: usize,
     /// How long a request waits to be full.
@@ -47,8 +61,15 @@ impl Endpoint {
             headers: HeaderMap::new(),
             message: WriteMessage::V1,
             send_native_histograms: false,
+            send_exemplars: false,
+            metadata_every: Some(Duration::from_secs(60)),
+            max_metadata_per_send: 500,
             external_labels: Labels::default(),
             relabel: Vec::new(),
+            min_shards: 1,
+            max_shards: 50,
+            capacity: 10_000,
+            reshard_every: Duration::from_secs(10),
             max_samples_per_send: 2000,
             batch_send_deadline: Duration::from_secs(5),
             min_backoff: Duration::from_millis(30),

@@ -1,13 +1,18 @@
-//! Sends every stored sample on to other systems by remote write, version 1.
+//! Sends every stored sample on to other systems by remote write, in either version.
 //!
-//! A sender follows the write-ahead log of the store and keeps the place up to which the receiver took everything.
-//! So nothing is held in memory while a receiver is away, and a restart goes on where the last one ended: at worst
-//! what was read and not yet confirmed, about a megabyte of log, is sent twice, which receivers take as one.
+//! A sender follows the write-ahead log of the store and keeps the place up to which the receiver took everything. What it
+//! reads goes to shards, each of which is a bounded queue with a connection of its own; where one is full, the log is not
+//! read on. So little is held in memory while a receiver is away, and a restart goes on where the last one ended: at worst
+//! what was read and not yet confirmed is sent twice, which receivers take as one.
 
 mod batch;
 mod endpoint;
+mod meanings;
+mod pace;
 mod position;
 mod sender;
+mod shards;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +22,20 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use endpoint::Endpoint;
-pub use sender::SenderStatus;
+pub use meanings::Meanings;
+pub use status::SenderStatus;
 
+use crate::exemplars::Exemplars;
 use sender::Sender;
+
+/// What is sent beside the samples of the log.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Exemplars, as they come.
+    pub exemplars: Arc<Exemplars>,
+    /// What families mean.
+    pub meanings: Meanings,
+}
 
 /// All senders of a server.
 #[derive(Debug)]
@@ -27,6 +43,7 @@ pub struct RemoteWrite {
     db: Db,
     /// Where positions are kept.
     dir: PathBuf,
+    sources: Sources,
     shared: Arc<Shared>,
 }
 
@@ -60,9 +77,9 @@ struct Running {
 
 impl RemoteWrite {
     /// Sends nothing until endpoints are applied. `dir` is made when it is needed.
-    pub fn new(db: Db, dir: PathBuf) -> Self {
+    pub fn new(db: Db, dir: PathBuf, sources: Sources) -> Self {
         let (endpoints, _) = watch::channel(Arc::default());
-        Self { db, dir, shared: Arc::new(Shared { endpoints, senders: Mutex::default() }) }
+        Self { db, dir, sources, shared: Arc::new(Shared { endpoints, senders: Mutex::default() }) }
     }
 
     /// What others ask while the senders run.
@@ -94,7 +111,8 @@ impl RemoteWrite {
             .iter()
             .map(|endpoint| {
                 let known = senders.iter().find(|sender| sender.name() == endpoint.name);
-                Arc::new(Sender::new(endpoint.clone(), known.map(|known| known.counts())))
+                let counts = known.map(|known| known.status());
+                Arc::new(Sender::new(endpoint.clone(), self.sources.clone(), counts))
             })
             .collect();
         senders.clone_from(&started);

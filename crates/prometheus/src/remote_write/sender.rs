@@ -1,84 +1,66 @@
-//! One sender: reads the log, fills requests, posts them in order until each is taken or refused for good.
+//! One sender: reads the log, puts what it finds into shards, and keeps the place before which all is dealt with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
-use streamflow_exposition::remote_write::{encode, v2};
+use streamflow_exposition::remote_write::{WriteRequest, encode, v2};
 use streamflow_prometheus_yml::WriteMessage;
-use streamflow_tsdb::{Db, Labels, Position, Tail, Value};
-use tokio::sync::watch;
+use streamflow_tsdb::{Db, Labels, Position, Sample, Tail, Value};
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use super::batch::{Relabeler, request};
+use super::Sources;
+use super::batch::{Relabeler, meanings, request};
 use super::endpoint::{Endpoint, Refusal, post};
+use super::pace::{self, Looked, Pace};
 use super::position;
+use super::shards::{Broken, Item, Queued, Shards};
+use super::status::SenderStatus;
+use crate::exemplars::Exemplar;
+use crate::now_ms;
 
 /// Between two looks at a log that has nothing new.
 const POLL: Duration = Duration::from_millis(100);
 /// After a log that could not be read, or a position that could not be kept.
 const PAUSE: Duration = Duration::from_secs(5);
-
 /// The longest wait that a receiver may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
-
-/// An endpoint with its counts since the start.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct SenderStatus {
-    /// Its name.
-    pub name: String,
-    /// Its URL without its password.
-    pub url: String,
-    /// Samples that the receiver took.
-    pub samples_sent: u64,
-    /// Samples that the receiver refused for good (4xx but 429).
-    pub samples_failed: u64,
-    /// Samples in requests that were tried again.
-    pub samples_retried: u64,
-    /// Samples that relabeling drops, and native histograms where they are not sent.
-    pub samples_dropped: u64,
-    /// Bytes of bodies that were taken.
-    pub bytes_sent: u64,
-    /// Samples that were read and neither taken nor refused yet.
-    pub samples_pending: u64,
-    /// Time of the newest sample that was read, in milliseconds since 1970.
-    pub highest_timestamp_read_ms: i64,
-    /// Time of the newest sample that the receiver took. How far it is behind is the difference.
-    pub highest_timestamp_sent_ms: i64,
-    /// How often parts of the log were gone before they were read: samples are missing at the receiver.
-    pub log_gaps: u64,
-    /// Samples left out because their series was no longer known.
-    pub samples_unknown: u64,
-    /// Why the last request failed; empty once one works.
-    pub last_error: String,
-}
+/// Exemplars that are taken from their queue at once.
+const EXEMPLARS_AT_ONCE: usize = 10_000;
 
 /// Sends to one endpoint.
 #[derive(Debug)]
 pub struct Sender {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
+    sources: Sources,
     counts: Mutex<SenderStatus>,
 }
 
-type Samples = Vec<(Labels, i64, Value)>;
-
-/// What is read and not yet sent, and the place in the log behind it.
-struct Read {
+/// The log, and the place in it.
+struct Reading {
     tail: Tail,
-    piece: Samples,
-    waiting: Samples,
-    behind: Position,
-    since: Option<Instant>,
+    piece: Vec<(Labels, Sample)>,
+    relabeler: Relabeler,
+    exemplars: Option<broadcast::Receiver<(Labels, Exemplar)>>,
+}
+
+/// The rates of a sender, and its counts at the last look.
+struct Watched {
+    pace: Pace,
+    since: Instant,
+    before: SenderStatus,
 }
 
 impl Sender {
     /// `counts` are those of an earlier sender to the same endpoint.
-    pub fn new(endpoint: Endpoint, counts: Option<SenderStatus>) -> Self {
+    pub fn new(endpoint: Endpoint, sources: Sources, counts: Option<SenderStatus>) -> Self {
         let mut counts = counts.unwrap_or_default();
         (counts.name, counts.url) = (endpoint.name.clone(), endpoint.receiver.shown_url());
         counts.samples_pending = 0;
-        Self { endpoint, counts: Mutex::new(counts) }
+        (counts.shards_min, counts.shards_max) = (endpoint.min_shards, endpoint.max_shards);
+        counts.shard_capacity = endpoint.capacity;
+        Self { endpoint, sources, counts: Mutex::new(counts) }
     }
 
     pub fn name(&self) -> &str {
@@ -89,25 +71,29 @@ impl Sender {
         count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub fn counts(&self) -> SenderStatus {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     pub fn status(&self) -> SenderStatus {
-        self.counts()
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends until cancelled.
     pub async fn run(self: Arc<Self>, db: Db, dir: PathBuf, mut cancelled: watch::Receiver<bool>) {
+        let following = async {
+            loop {
+                let Err(Broken) = self.follow(&db, &dir).await;
+                // What was not confirmed is read again.
+                self.pause("a shard ended by itself, which is a bug").await;
+            }
+        };
         tokio::select! {
-            () = self.follow(db, dir) => {}
+            () = following => {}
+            () = self.tell_meanings() => {}
             // An error says that nobody can cancel any more.
             _ = cancelled.wait_for(|cancelled| *cancelled) => {}
         }
     }
 
-    async fn follow(&self, db: Db, dir: PathBuf) {
-        let path = position::path(&dir, &self.endpoint.name);
+    async fn follow(self: &Arc<Self>, db: &Db, dir: &Path) -> Result<std::convert::Infallible, Broken> {
+        let path = position::path(dir, &self.endpoint.name);
         // As long as the place in the log is not known, all of it is needed.
         let holding = db.tail(Position::default());
         let start = loop {
@@ -116,30 +102,37 @@ impl Sender {
                 Err(error) => self.pause(&error).await,
             }
         };
-        let mut read = Read {
-            tail: db.tail(start),
-            piece: Samples::new(),
-            waiting: Samples::new(),
-            behind: start,
-            since: None,
-        };
+        let exemplars = self.endpoint.send_exemplars.then(|| self.sources.exemplars.follow());
+        let (tail, piece, relabeler) = (db.tail(start), Vec::new(), Relabeler::default());
+        let mut reading = Reading { tail, piece, relabeler, exemplars };
         drop(holding);
-        let (mut relabeler, mut kept) = (Relabeler::default(), start);
+        let mut shards = Shards::start(self, self.endpoint.min_shards.max(1));
+        self.count(|counts| {
+            (counts.samples_pending, counts.shards) = (0, shards.count());
+            counts.shards_desired = shards.count() as f64;
+        });
+        let mut watched = Watched { pace: Pace::default(), since: Instant::now(), before: self.status() };
+        let mut kept = start;
         loop {
-            read = self.fill(read, &mut relabeler).await;
-            for samples in read.waiting.chunks(self.endpoint.max_samples_per_send.max(1)) {
-                self.send(samples).await;
-            }
-            read.waiting.clear();
-            read.since = None;
-            if read.behind != kept {
-                match position::save(path.clone(), read.behind).await {
+            let behind;
+            (reading, behind) = self.read(reading).await;
+            let is_idle = reading.piece.is_empty();
+            let items = self.items(&mut reading);
+            shards.put(items, behind).await?;
+            if let Some(done) = shards.done().filter(|done| *done != kept) {
+                match position::save(path.clone(), done).await {
                     Ok(()) => {
-                        kept = read.behind;
-                        read.tail.done(kept);
+                        kept = done;
+                        reading.tail.done(kept);
                     }
                     Err(error) => self.pause(&error).await,
                 }
+            }
+            if watched.since.elapsed() >= self.endpoint.reshard_every {
+                self.reshard(&mut shards, &mut watched).await?;
+            }
+            if is_idle {
+                tokio::time::sleep(POLL).await;
             }
         }
     }
@@ -150,87 +143,125 @@ impl Sender {
         tokio::time::sleep(PAUSE).await;
     }
 
-    /// Reads until there is a full request, or something has waited for its deadline.
-    async fn fill(&self, mut read: Read, relabeler: &mut Relabeler) -> Read {
+    /// Takes the next piece of the log; gives the place behind it.
+    async fn read(&self, mut reading: Reading) -> (Reading, Position) {
         loop {
-            read = self.read(read, relabeler).await;
-            let waited = read.since.map(|since| since.elapsed());
-            if read.waiting.len() >= self.endpoint.max_samples_per_send {
-                return read;
-            }
-            match waited {
-                Some(waited) if waited >= self.endpoint.batch_send_deadline => return read,
-                _ if !read.piece.is_empty() => {}
-                // Nothing to send was read, only what is dropped: its place can be kept.
-                None if read.behind != Position::default() => {
-                    tokio::time::sleep(POLL).await;
-                    return read;
+            let work = move || {
+                let result = reading.tail.next(&mut reading.piece);
+                (reading, result)
+            };
+            let result;
+            (reading, result) = match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                // The runtime ends, and this task with it.
+                Err(_) => std::future::pending().await,
+            };
+            match result {
+                Ok(behind) => return (reading, behind),
+                Err(error) => {
+                    reading.piece.clear();
+                    self.pause(&error.to_string()).await;
                 }
-                Some(waited) => {
-                    tokio::time::sleep(POLL.min(self.endpoint.batch_send_deadline - waited)).await
-                }
-                None => tokio::time::sleep(POLL).await,
             }
         }
     }
 
-    /// Takes the next piece of the log.
-    async fn read(&self, mut read: Read, relabeler: &mut Relabeler) -> Read {
-        let work = move || {
-            let result = read.tail.next(&mut read.piece);
-            (read, result)
-        };
-        let (mut read, result) = match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            // The runtime ends, and this task with it.
-            Err(_) => std::future::pending().await,
-        };
-        match result {
-            Ok(behind) => read.behind = behind,
-            Err(error) => {
-                read.piece.clear();
-                self.pause(&error.to_string()).await;
-            }
-        }
+    /// What of the piece, and of the exemplars that came meanwhile, is sent.
+    fn items(&self, reading: &mut Reading) -> Vec<(Labels, Item)> {
         let (mut dropped, mut highest) = (0, i64::MIN);
-        for (labels, timestamp, value) in &read.piece {
-            highest = highest.max(*timestamp);
-            let wanted = self.endpoint.send_native_histograms || matches!(value, Value::Float(_));
-            match relabeler.labels(&self.endpoint, labels).filter(|_| wanted) {
-                Some(labels) => read.waiting.push((labels, *timestamp, value.clone())),
+        let mut items = Vec::with_capacity(reading.piece.len());
+        let read = reading.piece.len() as u64;
+        for (labels, sample) in reading.piece.drain(..) {
+            highest = highest.max(sample.timestamp);
+            let wanted = self.endpoint.send_native_histograms || matches!(sample.value, Value::Float(_));
+            match reading.relabeler.labels(&self.endpoint, &labels).filter(|_| wanted) {
+                Some(labels) => items.push((labels, Item::Sample(sample))),
                 None => dropped += 1,
             }
         }
-        if !read.waiting.is_empty() {
-            read.since.get_or_insert_with(Instant::now);
-        }
+        let samples = items.len() as u64;
+        let lost = self.exemplars(reading, &mut items);
         self.count(|counts| {
+            counts.samples_read += read;
             counts.samples_dropped += dropped;
-            counts.samples_pending = read.waiting.len() as u64;
+            counts.samples_pending += samples;
+            counts.exemplars_lost += lost;
             counts.highest_timestamp_read_ms = counts.highest_timestamp_read_ms.max(highest);
-            (counts.log_gaps, counts.samples_unknown) = (read.tail.gaps(), read.tail.unknown());
+            (counts.log_gaps, counts.samples_unknown) = (reading.tail.gaps(), reading.tail.unknown());
         });
-        read
+        items
+    }
+
+    /// Puts the exemplars that came behind the samples; gives how many came too fast.
+    fn exemplars(&self, reading: &mut Reading, items: &mut Vec<(Labels, Item)>) -> u64 {
+        let Reading { exemplars: Some(exemplars), relabeler, .. } = reading else { return 0 };
+        let mut lost = 0;
+        for _ in 0..EXEMPLARS_AT_ONCE {
+            match exemplars.try_recv() {
+                Ok((labels, exemplar)) => {
+                    let labels = relabeler.labels(&self.endpoint, &labels);
+                    items.extend(labels.map(|labels| (labels, Item::Exemplar(exemplar))));
+                }
+                Err(broadcast::error::TryRecvError::Lagged(count)) => lost += count,
+                Err(_) => break,
+            }
+        }
+        lost
+    }
+
+    /// Opens as many shards as the last while says.
+    async fn reshard(self: &Arc<Self>, shards: &mut Shards, watched: &mut Watched) -> Result<(), Broken> {
+        let now = self.status();
+        let before = std::mem::replace(&mut watched.before, now.clone());
+        let interval = watched.since.elapsed();
+        watched.since = Instant::now();
+        let looked = Looked {
+            read: now.samples_read - before.samples_read,
+            dropped: now.samples_dropped - before.samples_dropped,
+            sent: now.samples_sent - before.samples_sent,
+            sending: now.sending.saturating_sub(before.sending),
+        };
+        let is_behind = now.samples_pending > 0 && now.highest_timestamp_sent_ms > 0;
+        let behind_ms = if is_behind { now_ms().saturating_sub(now.highest_timestamp_sent_ms) } else { 0 };
+        let behind_s = behind_ms as f64 / 1000.0;
+        let Some(wanted) = watched.pace.wanted(looked, interval, behind_s) else { return Ok(()) };
+        self.count(|counts| counts.shards_desired = wanted);
+        // Queues of a receiver that takes nothing are not waited for to be empty.
+        if looked.sent == 0 {
+            return Ok(());
+        }
+        let bounds = (self.endpoint.min_shards, self.endpoint.max_shards);
+        let next = pace::shards(shards.count(), wanted, behind_s, bounds);
+        if next != shards.count() {
+            tracing::info!(endpoint = self.endpoint.name, from = shards.count(), to = next, "other shards");
+            shards.resize(self, next).await?;
+            self.count(|counts| counts.shards = next);
+        }
+        Ok(())
     }
 
     /// Posts until the receiver takes the samples or says that it never will.
-    async fn send(&self, samples: &[(Labels, i64, Value)]) {
-        let request = request(samples);
-        let body = match self.endpoint.message {
-            WriteMessage::V1 => encode(&request),
-            WriteMessage::V2 => v2::encode(&request),
-        };
-        let (count, size) = (samples.len() as u64, body.len() as u64);
+    pub(super) async fn send(&self, queued: &[Queued]) {
+        let samples = queued.iter().filter_map(Queued::sample);
+        let highest = samples.clone().map(|sample| sample.timestamp).max().unwrap_or(i64::MIN);
+        let count = samples.count() as u64;
+        let exemplars = queued.len() as u64 - count;
+        let body = self.body(queued);
+        let (size, started) = (body.len() as u64, Instant::now());
         let mut delay = self.endpoint.min_backoff;
         loop {
-            match post(&self.endpoint, body.clone()).await {
+            let posted = post(&self.endpoint, body.clone()).await;
+            let ended = |counts: &mut SenderStatus| {
+                counts.sending += started.elapsed();
+                counts.samples_pending = counts.samples_pending.saturating_sub(count);
+            };
+            match posted {
                 Ok(()) => {
-                    let highest =
-                        samples.iter().map(|(_, timestamp, _)| *timestamp).max().unwrap_or(i64::MIN);
                     return self.count(|counts| {
+                        ended(counts);
                         counts.samples_sent += count;
+                        counts.exemplars_sent += exemplars;
                         counts.bytes_sent += size;
-                        counts.samples_pending = counts.samples_pending.saturating_sub(count);
                         counts.highest_timestamp_sent_ms = counts.highest_timestamp_sent_ms.max(highest);
                         counts.last_error.clear();
                     });
@@ -238,8 +269,9 @@ impl Sender {
                 Err(Refusal::Final { message }) => {
                     tracing::error!(endpoint = self.endpoint.name, count, message, "samples refused");
                     return self.count(|counts| {
+                        ended(counts);
                         counts.samples_failed += count;
-                        counts.samples_pending = counts.samples_pending.saturating_sub(count);
+                        counts.exemplars_lost += exemplars;
                         counts.last_error = message;
                     });
                 }
@@ -251,6 +283,40 @@ impl Sender {
                     });
                     tokio::time::sleep(after.unwrap_or(delay).min(RETRY_AFTER_MAX)).await;
                     delay = (delay * 2).min(self.endpoint.max_backoff);
+                }
+            }
+        }
+    }
+
+    fn body(&self, queued: &[Queued]) -> Vec<u8> {
+        match self.endpoint.message {
+            WriteMessage::V1 => encode(&request(queued, false)),
+            WriteMessage::V2 => {
+                let mut request = request(queued, true);
+                if self.endpoint.metadata_every.is_some() {
+                    request.metadata = meanings(&request, &self.sources.meanings.all());
+                }
+                v2::encode(&request)
+            }
+        }
+    }
+
+    /// Tells a receiver of version 1 now and then what families mean; version 2 has that beside the samples.
+    async fn tell_meanings(&self) {
+        let every = self.endpoint.metadata_every.filter(|_| self.endpoint.message == WriteMessage::V1);
+        let Some(every) = every else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(every).await;
+            let mut all: Vec<_> = self.sources.meanings.all().values().cloned().collect();
+            all.sort_by(|a, b| a.metric_family_name.cmp(&b.metric_family_name));
+            for metadata in all.chunks(self.endpoint.max_metadata_per_send.max(1)) {
+                let request = WriteRequest { metadata: metadata.to_vec(), ..WriteRequest::default() };
+                // Where it fails the next time tells the same.
+                match post(&self.endpoint, encode(&request)).await {
+                    Ok(()) => self.count(|counts| counts.metadata_sent += metadata.len() as u64),
+                    Err(Refusal::Retry { message, .. } | Refusal::Final { message }) => {
+                        tracing::warn!(endpoint = self.endpoint.name, message, "metadata is not taken");
+                    }
                 }
             }
         }

@@ -12,10 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use reqwest::Url;
 use serde_json::Value;
-use streamflow_exposition::remote_write::{Limits, decode};
+use streamflow_exposition::remote_write::{Limits, MetricMetadata, decode, v2};
 use streamflow_outbound::{ClientSettings, Credentials, Secret};
 use streamflow_tsdb::{Labels, Options, STALE_NAN};
 
+use super::sender::Sender;
+use super::shards::{Item, Shards};
 use super::*;
 
 /// For every single wait: a busy machine needs its time.
@@ -57,22 +59,34 @@ struct Receiver {
     /// Samples of each request.
     sizes: Mutex<Vec<usize>>,
     headers: Mutex<HeaderMap>,
+    /// Requests of version 2, and those of version 1 with metadata.
+    whole: Mutex<Vec<v2::Request>>,
+    metadata: Mutex<Vec<MetricMetadata>>,
+    exemplars: Mutex<Vec<(Labels, f64)>>,
 }
 
 impl Receiver {
     async fn start(answers: &[u16]) -> (Arc<Self>, String) {
         let receiver = Arc::new(Self { answers: Mutex::new(answers.to_vec()), ..Self::default() });
         let take = async |State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Bytes| {
-            *receiver.headers.lock().unwrap() = headers;
+            *receiver.headers.lock().unwrap() = headers.clone();
             let mut answers = receiver.answers.lock().unwrap();
             if !answers.is_empty() {
                 let status = StatusCode::from_u16(answers.remove(0)).unwrap();
                 return (status, [("retry-after", "0")], "as told");
             }
+            let is_second = headers["x-prometheus-remote-write-version"] == "2.0.0";
+            if is_second {
+                receiver.whole.lock().unwrap().push(v2::decode(&body, &Limits::default()).unwrap());
+                return (StatusCode::NO_CONTENT, [("retry-after", "0")], "");
+            }
             let request = decode(&body, &Limits::default()).unwrap();
+            receiver.metadata.lock().unwrap().extend(request.metadata);
             let mut size = 0;
             for series in request.timeseries {
                 let labels = Labels::new(series.labels.iter().map(|label| (&label.name, &label.value)));
+                let exemplars = series.exemplars.iter().map(|exemplar| (labels.clone(), exemplar.value));
+                receiver.exemplars.lock().unwrap().extend(exemplars);
                 let samples = series.samples.iter().map(|sample| (sample.timestamp, sample.value.to_bits()));
                 size += series.samples.len();
                 receiver.samples.lock().unwrap().entry(labels).or_default().extend(samples);
@@ -96,6 +110,16 @@ impl Receiver {
     }
 }
 
+/// Two families are known.
+fn sources() -> Sources {
+    let metadata =
+        |kind, help: &str| crate::scrape::Metadata { kind, help: help.to_owned(), unit: String::new() };
+    let known = move || {
+        vec![("a".to_owned(), metadata("counter", "Texts.")), ("b".to_owned(), metadata("gauge", "Others."))]
+    };
+    Sources { exemplars: Arc::default(), meanings: Meanings::new(Arc::new(known)) }
+}
+
 /// A running sender; what it kept is in `dir`.
 struct Running {
     handle: Handle,
@@ -105,7 +129,11 @@ struct Running {
 
 impl Running {
     fn start(db: &Db, dir: &Path, endpoint: Endpoint) -> Self {
-        let remote_write = RemoteWrite::new(db.clone(), dir.join("remote_write"));
+        Self::start_with(db, dir, endpoint, sources())
+    }
+
+    fn start_with(db: &Db, dir: &Path, endpoint: Endpoint, sources: Sources) -> Self {
+        let remote_write = RemoteWrite::new(db.clone(), dir.join("remote_write"), sources);
         let handle = remote_write.handle();
         handle.apply(vec![endpoint]);
         let (stop, stopped) = watch::channel(false);
@@ -181,6 +209,150 @@ async fn every_sample_arrives_in_order_with_its_bits() {
     ] {
         assert_eq!(headers[name], value);
     }
+    sender.stop().await;
+}
+
+/// Every series by itself is in order, whatever the receiver answers and however many shards there are meanwhile.
+fn assert_in_order(samples: &Received, series: usize, upto: i64) {
+    assert_eq!(samples.len(), series);
+    for (labels, found) in samples {
+        let times: Vec<i64> = found.iter().map(|(time, _)| *time).collect();
+        assert_eq!(times, (1..upto).collect::<Vec<_>>(), "{labels}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_keep_the_order_of_a_series_through_refusals_and_other_numbers_of_shards() {
+    let dir = tempfile::tempdir().unwrap();
+    let answers: Vec<u16> = [500, 429, 503].repeat(40);
+    let (receiver, url) = Receiver::start(&answers).await;
+    let db = open(dir.path());
+    let sender =
+        Sender::new(Endpoint { max_samples_per_send: 7, capacity: 20, ..endpoint(&url) }, sources(), None);
+    let sender = Arc::new(sender);
+    let mut shards = Shards::start(&sender, 3);
+    let mut time = 1;
+    for count in [3, 8, 1, 5, 2] {
+        for _ in 0..20 {
+            let value = streamflow_tsdb::Value::Float(time as f64);
+            let sample = streamflow_tsdb::Sample::new(time, value);
+            let items = (0..30).map(|at| (labels("a", at), Item::Sample(sample.clone()))).collect();
+            shards.put(items, db.position()).await.unwrap();
+            time += 1;
+        }
+        shards.resize(&sender, count).await.unwrap();
+        assert_eq!(shards.count(), count);
+        assert!(shards.done().is_some(), "queues are empty before others are opened");
+    }
+    assert_in_order(&receiver.samples(), 30, time);
+    assert!(sender.status().samples_retried > 0);
+    assert_eq!(sender.status().samples_sent, 30 * 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_connections_send_a_log_and_restarts_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (receiver, url) = Receiver::start(&[503, 500, 503, 503]).await;
+    let shards = || Endpoint {
+        max_samples_per_send: 10,
+        min_shards: 4,
+        max_shards: 6,
+        capacity: 40,
+        reshard_every: Duration::from_millis(5),
+        ..endpoint(&url)
+    };
+    let mut written = 1;
+    for round in 1..=4 {
+        let db = open(dir.path());
+        let sender = Running::start(&db, dir.path(), shards());
+        write(&db, "a", 25, written..written + 40);
+        written += 40;
+        let enough = if round == 4 { 25 * 40 } else { 100 };
+        sender.wait("some are sent", |status| status.samples_sent >= enough).await;
+        if round == 4 {
+            sender.wait("nothing waits", |status| status.samples_pending == 0).await;
+            let status = sender.status();
+            assert!((4..=6).contains(&status.shards) && status.shards_min == 4, "{status:?}");
+        }
+        sender.stop().await;
+        db.close().unwrap();
+    }
+    // What was sent and not confirmed comes again after a restart, in its order: what is new is never before what is old.
+    for (labels, found) in receiver.samples() {
+        let mut newest = 0;
+        for (time, _) in &found {
+            assert!(*time <= newest + 1, "{labels}: {time} behind {newest}");
+            newest = newest.max(*time);
+        }
+        assert_eq!(newest, written - 1, "{labels}");
+    }
+    assert_eq!(receiver.samples().len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_and_exemplars_are_sent_in_version_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let (receiver, url) = Receiver::start(&[]).await;
+    let db = open(dir.path());
+    let sources = sources();
+    let endpoint = Endpoint {
+        send_exemplars: true,
+        metadata_every: Some(Duration::from_millis(10)),
+        max_metadata_per_send: 1,
+        ..endpoint(&url)
+    };
+    let sender = Running::start_with(&db, dir.path(), endpoint, sources.clone());
+    write(&db, "a", 1, 1..2);
+    sender.wait("the sample is sent", |status| status.samples_sent == 1).await;
+    let exemplar =
+        crate::exemplars::Exemplar { labels: Labels::new([("trace", "x")]), value: 0.5, timestamp_ms: 3 };
+    assert!(sources.exemplars.add(&labels("a", 0), exemplar));
+    sender.wait("the exemplar is sent", |status| status.exemplars_sent == 1).await;
+    sender.wait("families are told", |status| status.metadata_sent >= 2).await;
+    assert_eq!(*receiver.exemplars.lock().unwrap(), [(labels("a", 0), 0.5)]);
+    let told: BTreeMap<String, (i32, String)> = receiver
+        .metadata
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|family| (family.metric_family_name.clone(), (family.kind, family.help.clone())))
+        .collect();
+    let expected = [("a", (1, "Texts.")), ("b", (2, "Others."))];
+    assert_eq!(told, expected.map(|(name, (kind, help))| (name.to_owned(), (kind, help.to_owned()))).into());
+    sender.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_2_carries_metadata_exemplars_and_starts_beside_the_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let (receiver, url) = Receiver::start(&[]).await;
+    let db = open(dir.path());
+    let message = streamflow_prometheus_yml::WriteMessage::V2;
+    let sources = sources();
+    let endpoint = Endpoint { message, send_exemplars: true, ..endpoint(&url) };
+    let sender = Running::start_with(&db, dir.path(), endpoint, sources.clone());
+    let mut batch = db.batch();
+    let value = streamflow_tsdb::Value::Float(5.0);
+    batch
+        .add_sample(&labels("a_total", 0), streamflow_tsdb::Sample { timestamp: 20, start: 7, value })
+        .unwrap();
+    batch.commit().unwrap();
+    sender.wait("the sample is sent", |status| status.samples_sent == 1).await;
+    let exemplar =
+        crate::exemplars::Exemplar { labels: Labels::new([("trace", "x")]), value: 0.5, timestamp_ms: 3 };
+    assert!(sources.exemplars.add(&labels("a_total", 0), exemplar));
+    sender.wait("the exemplar is sent", |status| status.exemplars_sent == 1).await;
+    let whole = receiver.whole.lock().unwrap().clone();
+    let limits = Limits::default();
+    let with_sample = whole.iter().find(|request| !request.timeseries[0].samples.is_empty()).unwrap();
+    let series = &with_sample.timeseries[0];
+    assert_eq!((series.samples[0].start_timestamp, series.created_timestamp), (7, 7));
+    let metadata = series.metadata.unwrap();
+    assert_eq!(
+        (metadata.kind, with_sample.symbols(&limits).metadata(&metadata).unwrap()),
+        (1, ("Texts.", ""))
+    );
+    assert!(whole.iter().any(|request| request.timeseries.iter().any(|series| series.exemplars.len() == 1)));
     sender.stop().await;
 }
 

@@ -6,14 +6,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use streamflow_exposition::protobuf::{self, Take};
-use streamflow_exposition::{Event, Format, MetricType, Parser, Sample, UnknownFormat};
+use streamflow_exposition::{Created, Event, Format, MetricType, Parser, Sample, UnknownFormat};
 use streamflow_gotext::{is_legacy_name, open_metrics, parse_float};
-use streamflow_histogram::Histogram;
 use streamflow_prometheus_yml::{LabelMap, ScrapeConfig, ScrapeProtocol, relabel};
-use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, STALE_NAN, SeriesRef};
+use streamflow_tsdb::{AppendError, Batch, Db, Labels, METRIC_NAME, NO_START, STALE_NAN, SeriesRef, Value};
 
 use super::cache::{Known, SeriesCache};
 use super::counters::Counters;
@@ -94,6 +92,7 @@ impl Ingest<'_> {
             exemplars: Vec::new(),
             stored: 0,
             of: (String::new(), MetricType::Unknown),
+            created: Created::default(),
         };
         let taken = self.events(wire, body, &mut taking);
         let exemplars = taking.exemplars;
@@ -134,12 +133,18 @@ impl Ingest<'_> {
     fn events(&self, wire: Wire, body: &[u8], taking: &mut Taking) -> Result<(), String> {
         let native = &self.config.native;
         match wire {
-            Wire::Text(format) if native.enabled && native.convert_classic => {
-                self.converted(Parser::new(format, body), taking)?;
-            }
             Wire::Text(format) => {
-                for event in Parser::new(format, body) {
-                    self.event(event.map_err(|error| error.to_string())?, taking)?;
+                taking.created = match format {
+                    Format::OpenMetrics if self.config.start_timestamps => Created::of_text(body),
+                    Format::OpenMetrics | Format::Text => Created::default(),
+                };
+                if native.enabled && native.convert_classic {
+                    self.converted(Parser::new(format, body), taking)?;
+                } else {
+                    for event in Parser::new(format, body) {
+                        let event = event.map_err(|error| error.to_string())?;
+                        taking.started(event).map_or(Ok(()), |event| self.event(event, taking))?;
+                    }
                 }
             }
             Wire::Protobuf => {
@@ -165,6 +170,7 @@ impl Ingest<'_> {
         let mut gathered = Gathered::default();
         for event in parser {
             let event = event.map_err(|error| error.to_string())?;
+            let Some(event) = taking.started(event) else { continue };
             if let (Event::Sample(sample), (family, MetricType::Histogram)) = (&event, &taking.of)
                 && let Some(before) = gathered.take(family, sample)
             {
@@ -247,6 +253,9 @@ impl Ingest<'_> {
         let histogram = histogram.transpose().inspect_err(|_| self.counters.bucket_limit.inc())?;
         let own_time = sample.timestamp_ms.filter(|_| self.config.honor_timestamps);
         let timestamp = own_time.unwrap_or(self.now_ms);
+        let start = sample.start_ms.filter(|_| self.config.start_timestamps).unwrap_or(NO_START);
+        let value = histogram.map_or(Value::Float(sample.value), Value::Histogram);
+        let stored = streamflow_tsdb::Sample { timestamp, start, value };
         let tracked = own_time.is_none() || self.config.track_timestamps_staleness;
         if let Some((entry, again)) = cache.get(sample.series) {
             let Known::Series { series, labels } = &mut entry.known else { return Ok(false) };
@@ -261,13 +270,13 @@ impl Ingest<'_> {
                 return Ok(false);
             }
             let added = match self.in_time(timestamp) {
-                true => add_ref(batch, *series, timestamp, sample.value, histogram.as_ref()),
+                true => batch.add_sample_ref(*series, stored.clone()),
                 false => return Ok(self.refuse(None, counts)),
             };
             let added = match added {
                 // The store forgot a series that had no samples for long.
                 Err(AppendError::UnknownSeries(_)) => {
-                    add(batch, labels, timestamp, sample.value, histogram).map(|found| *series = found)
+                    batch.add_sample(labels, stored).map(|found| *series = found)
                 }
                 added => added,
             };
@@ -284,7 +293,7 @@ impl Ingest<'_> {
         if !self.in_time(timestamp) {
             return Ok(self.refuse(None, counts));
         }
-        match add(batch, &labels, timestamp, sample.value, histogram) {
+        match batch.add_sample(&labels, stored) {
             Ok(series) => {
                 cache.insert(sample.series, Known::Series { series, labels }, tracked);
                 counts.added += 1;
@@ -368,32 +377,6 @@ impl Ingest<'_> {
     }
 }
 
-fn add(
-    batch: &mut Batch,
-    labels: &Labels,
-    timestamp: i64,
-    value: f64,
-    histogram: Option<Arc<Histogram>>,
-) -> Result<SeriesRef, AppendError> {
-    match histogram {
-        Some(histogram) => batch.add_histogram(labels, timestamp, histogram),
-        None => batch.add(labels, timestamp, value),
-    }
-}
-
-fn add_ref(
-    batch: &mut Batch,
-    series: SeriesRef,
-    timestamp: i64,
-    value: f64,
-    histogram: Option<&Arc<Histogram>>,
-) -> Result<(), AppendError> {
-    match histogram {
-        Some(histogram) => batch.add_histogram_ref(series, timestamp, Arc::clone(histogram)),
-        None => batch.add_ref(series, timestamp, value),
-    }
-}
-
 /// What a body becomes while it is read.
 struct Taking<'a> {
     cache: &'a mut SeriesCache,
@@ -405,6 +388,18 @@ struct Taking<'a> {
     stored: u64,
     /// The family that was told last, and its type.
     of: (String, MetricType),
+    /// Start timestamps that lines of their own give.
+    created: Created,
+}
+
+impl Taking<'_> {
+    /// The event with its start timestamp, if another line gives it one; `None` for that line.
+    fn started<'e>(&self, event: Event<'e>) -> Option<Event<'e>> {
+        match event {
+            Event::Sample(sample) => self.created.started(&self.of, sample).map(Event::Sample),
+            other => Some(other),
+        }
+    }
 }
 
 /// A sample with the type of the family that was told last.

@@ -84,6 +84,7 @@ impl<'a> Gathered<'a> {
             timestamp_ms: first.timestamp_ms,
             exemplars: self.samples.iter().flat_map(|sample| sample.exemplars.iter().cloned()).collect(),
             histogram: Some(Arc::new(histogram)),
+            start_ms: first.start_ms,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use streamflow_exposition::HistoryWriter;
-use streamflow_tsdb::{Db, Labels, METRIC_NAME, MatchOp, Matcher, Samples, Series, is_stale};
+use streamflow_tsdb::{Db, Labels, METRIC_NAME, MatchOp, Matcher, NO_START, Samples, Series, is_stale};
 
 /// Which samples are written.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Exported {
     pub series: u64,
     /// Samples in the text.
     pub samples: u64,
+    /// Samples of them whose start timestamp is in the text too.
+    pub starts: u64,
     /// Samples that are native histograms: left out.
     pub histograms: u64,
     /// The metrics that those are of.
@@ -92,16 +94,23 @@ fn write_series(
     exported: &mut Exported,
 ) -> io::Result<()> {
     let mut written = 0;
-    for (timestamp, value) in samples.iter() {
+    let started = samples.has_starts();
+    for (place, (timestamp, value)) in samples.iter().enumerate() {
         if is_stale(value) {
             exported.stale_markers += 1;
         } else if samples.histogram(value).is_some() {
             exported.histograms += 1;
         } else {
-            if written == 0 {
-                writer.series(name, labels)?;
+            match (written, started) {
+                (0, true) => writer.started_series(name, labels)?,
+                (0, false) => writer.series(name, labels)?,
+                _ => {}
             }
             let has_form = writer.sample(timestamp, value)?;
+            let start = samples.start(place);
+            if has_form && start != NO_START && writer.start(timestamp, start)? {
+                exported.starts += 1;
+            }
             written += u64::from(has_form);
             exported.far_times += u64::from(!has_form);
         }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
-use streamflow_exposition::{Event, HistoryError, HistoryReader, Sample};
-use streamflow_tsdb::{AppendError, Db, Error, Labels, METRIC_NAME, MatchOp, Matcher, Samples, Series};
+use streamflow_exposition::{Created, Event, HistoryError, HistoryReader, MetricType, Sample};
+use streamflow_tsdb::{
+    AppendError, Db, Error, Labels, METRIC_NAME, MatchOp, Matcher, NO_START, Samples, Series, Value,
+};
 
 /// Samples that are committed together.
 const BATCH: usize = 50_000;
@@ -24,6 +26,8 @@ pub struct Imported {
     pub refused: BTreeMap<&'static str, u64>,
     /// Exemplars, which are not stored.
     pub exemplars: u64,
+    /// `_created` lines that were read as start timestamps, and belong to no sample near them.
+    pub starts_unmatched: u64,
     /// The oldest time among the samples that the store did not have, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
 }
@@ -59,9 +63,19 @@ pub enum Reason {
     Store(#[from] Error),
 }
 
+/// How a text is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Importing {
+    /// The time of the upkeep, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Whether `_created` lines of counters, histograms and summaries are the start timestamps of their samples; else they are
+    /// series of their own, as in Prometheus 3.5.
+    pub start_timestamps: bool,
+}
+
 /// Takes the samples of an OpenMetrics text, each of which has its time, into a store. The store has to take samples
-/// behind newer ones, however old: [`Options::out_of_order_window_ms`](streamflow_tsdb::Options). `now_ms` is the time of
-/// its upkeep; `told` gets how many bytes were read. Memory holds 50,000 samples, and what the store keeps before its
+/// behind newer ones, however old: [`Options::out_of_order_window_ms`](streamflow_tsdb::Options). `told` gets how many bytes
+/// were read. Memory holds 50,000 samples, and what the store keeps before its
 /// upkeep, which is done every two million samples and at the end.
 ///
 /// # Errors
@@ -69,11 +83,18 @@ pub enum Reason {
 pub fn import(
     db: &Db,
     input: impl BufRead,
-    now_ms: i64,
+    how: Importing,
     mut told: impl FnMut(u64),
 ) -> Result<Imported, Box<ImportError>> {
-    let mut import =
-        Import { db, now_ms, waiting: HashMap::new(), count: 0, behind: 0, done: Imported::default() };
+    let mut import = Import {
+        db,
+        how,
+        waiting: HashMap::new(),
+        starts: HashMap::new(),
+        count: 0,
+        behind: 0,
+        done: Imported::default(),
+    };
     let mut reader = HistoryReader::new(input);
     let read = import.read(&mut reader, &mut told);
     // What was read before an error is in as well: the line of the error says where to go on.
@@ -87,12 +108,22 @@ pub fn import(
 }
 
 /// Samples of one series, each with its time.
-type Run = (Labels, Vec<(i64, f64)>);
+type Run = (Labels, Waiting);
+
+/// Samples of a series that wait to be committed.
+#[derive(Default)]
+struct Waiting {
+    samples: Vec<(i64, f64)>,
+    /// What a `_created` line of the series is about, where such lines are read.
+    metric: Option<String>,
+}
 
 struct Import<'a> {
     db: &'a Db,
-    now_ms: i64,
-    waiting: HashMap<Labels, Vec<(i64, f64)>>,
+    how: Importing,
+    waiting: HashMap<Labels, Waiting>,
+    /// Starts by metric and time of the sample, and whether a sample took them.
+    starts: HashMap<(String, i64), (i64, bool)>,
     /// Samples that wait.
     count: usize,
     /// Samples since the last upkeep.
@@ -107,53 +138,85 @@ impl Import<'_> {
         told: &mut impl FnMut(u64),
     ) -> Result<(), Reason> {
         let (mut text, mut labels) = (String::new(), Labels::new::<&str, &str>([]));
+        let mut family = (String::new(), MetricType::Unknown);
+        let (mut metric, mut last_time) = (None, None);
         loop {
             let line = reader.line() + 1;
             let Some(event) = reader.next()? else { return Ok(()) };
-            let Event::Sample(sample) = event else { continue };
+            let sample = match event {
+                Event::Sample(sample) => sample,
+                Event::Type { family: name, kind } => {
+                    family = (name.into_owned(), kind);
+                    text.clear();
+                    continue;
+                }
+                Event::Help { .. } | Event::Unit { .. } => continue,
+            };
             let refused = |what| Reason::Sample { line, what, series: sample.series.to_owned() };
+            let time =
+                sample.timestamp_ms.ok_or("expected a time in seconds after the value").map_err(refused)?;
+            if self.how.start_timestamps
+                && let Some((about, start)) = Created::line(&family, &sample)
+            {
+                self.starts.insert((about, time), (start, false));
+                continue;
+            }
+            let mut is_same_point = last_time == Some(time);
             if sample.series != text {
                 labels = labels_of(&sample).map_err(refused)?;
                 sample.series.clone_into(&mut text);
+                if self.how.start_timestamps {
+                    let about = Created::about(&family, sample.series);
+                    is_same_point &= about.is_some() && about == metric;
+                    metric = about;
+                }
             }
-            let time =
-                sample.timestamp_ms.ok_or("expected a time in seconds after the value").map_err(refused)?;
+            last_time = Some(time);
             self.done.exemplars += sample.exemplars.len() as u64;
-            match self.waiting.get_mut(&labels) {
-                Some(samples) => samples.push((time, sample.value)),
-                None => drop(self.waiting.insert(labels.clone(), vec![(time, sample.value)])),
-            }
-            self.count += 1;
-            if self.count == BATCH {
+            // The start of a sample may stand behind the other samples of its point.
+            let is_full = self.count >= BATCH && !(self.how.start_timestamps && is_same_point);
+            let value = sample.value;
+            if is_full {
                 self.commit()?;
                 if self.behind >= UPKEEP {
                     self.upkeep()?;
                 }
                 told(reader.bytes());
             }
+            match self.waiting.get_mut(&labels) {
+                Some(waiting) => waiting.samples.push((time, value)),
+                None => {
+                    let waiting = Waiting { samples: vec![(time, value)], metric: metric.clone() };
+                    self.waiting.insert(labels.clone(), waiting);
+                }
+            }
+            self.count += 1;
         }
     }
 
     /// Commits the samples that wait, but for those that the store has.
     fn commit(&mut self) -> Result<(), Reason> {
         let mut by_name: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-        for (labels, samples) in self.waiting.drain() {
-            by_name.entry(labels.name().to_owned()).or_default().push((labels, samples));
+        for (labels, waiting) in self.waiting.drain() {
+            by_name.entry(labels.name().to_owned()).or_default().push((labels, waiting));
         }
         self.count = 0;
         let mut batch = self.db.batch();
         let mut taken = 0;
         for (name, all) in by_name {
             let stored = self.stored(&name, &all)?;
-            for (labels, samples) in all {
+            for (labels, Waiting { samples, metric }) in all {
                 let missing = self.missing(samples, stored.get(&labels))?;
                 let oldest = missing.first().map(|(time, _)| *time);
                 self.done.oldest_ms = self.done.oldest_ms.into_iter().chain(oldest).min();
+                let missing = self.started(missing, metric);
                 let refused = &mut self.done.refused;
                 taken +=
                     batch.add_all(&labels, missing, |error| *refused.entry(reason(&error)).or_default() += 1);
             }
         }
+        self.done.starts_unmatched += self.starts.values().filter(|(_, is_taken)| !is_taken).count() as u64;
+        self.starts.clear();
         let committed = batch.commit()?;
         if committed.refused > 0 {
             *self.done.refused.entry("overtaken").or_default() += committed.refused;
@@ -164,12 +227,8 @@ impl Import<'_> {
     }
 
     /// What the store has of a metric in the range of these samples.
-    fn stored(
-        &self,
-        name: &str,
-        all: &[(Labels, Vec<(i64, f64)>)],
-    ) -> Result<HashMap<Labels, Series>, Error> {
-        let times = || all.iter().flat_map(|(_, samples)| samples.iter().map(|(time, _)| *time));
+    fn stored(&self, name: &str, all: &[Run]) -> Result<HashMap<Labels, Series>, Error> {
+        let times = || all.iter().flat_map(|(_, waiting)| waiting.samples.iter().map(|(time, _)| *time));
         let (Some(min), Some(max)) = (times().min(), times().max()) else { return Ok(HashMap::new()) };
         // An equality compiles nothing that could be refused.
         let named = Matcher::new(METRIC_NAME, MatchOp::Equal, name).into_iter().collect::<Vec<_>>();
@@ -202,10 +261,28 @@ impl Import<'_> {
         Ok(missing)
     }
 
+    /// The samples with the starts that lines gave them.
+    fn started(&mut self, samples: Vec<(i64, f64)>, metric: Option<String>) -> Vec<streamflow_tsdb::Sample> {
+        let mut sought = metric.filter(|_| !self.starts.is_empty()).map(|metric| (metric, 0));
+        let mut start_at = |time: i64| {
+            let sought = sought.as_mut()?;
+            sought.1 = time;
+            let (start, is_taken) = self.starts.get_mut(sought)?;
+            *is_taken = true;
+            Some(*start)
+        };
+        let whole = |(timestamp, value): (i64, f64)| streamflow_tsdb::Sample {
+            timestamp,
+            start: start_at(timestamp).unwrap_or(NO_START),
+            value: Value::Float(value),
+        };
+        samples.into_iter().map(whole).collect()
+    }
+
     /// Moves what is finished from memory to blocks and merges these.
     fn upkeep(&mut self) -> Result<(), Reason> {
         self.behind = 0;
-        while self.db.maintain(self.now_ms)?.blocks_merged > 0 {}
+        while self.db.maintain(self.how.now_ms)?.blocks_merged > 0 {}
         Ok(())
     }
 }

@@ -6,4 +6,4 @@ mod import;
 mod tests;
 
 pub use export::{Exported, Selection, export};
-pub use import::{ImportError, Imported, Reason, import};
+pub use import::{ImportError, Imported, Importing, Reason, import};

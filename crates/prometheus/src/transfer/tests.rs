@@ -45,7 +45,12 @@ fn text_of(db: &Db) -> (String, Exported) {
 }
 
 fn taken(db: &Db, text: &str) -> Result<Imported, Box<ImportError>> {
-    import(db, text.as_bytes(), START_MS + 1000 * HOUR_MS, |_| {})
+    taken_with(db, text, false)
+}
+
+fn taken_with(db: &Db, text: &str, start_timestamps: bool) -> Result<Imported, Box<ImportError>> {
+    let how = Importing { now_ms: START_MS + 1000 * HOUR_MS, start_timestamps };
+    import(db, text.as_bytes(), how, |_| {})
 }
 
 /// Counters and gauges of two days, each a scrape a minute, some milliseconds off.
@@ -123,6 +128,7 @@ fn what_has_no_form_is_counted_and_left_out() {
     let expected = Exported {
         series: 1,
         samples: 2,
+        starts: 0,
         histograms: 1,
         histogram_names: ["native".to_owned()].into(),
         stale_markers: 1,
@@ -131,6 +137,64 @@ fn what_has_no_form_is_counted_and_left_out() {
     };
     assert_eq!(exported, expected);
     assert_eq!(text, "# TYPE up unknown\nup 1 0.001\nup -0 0.003\n# EOF\n");
+}
+
+/// Every sample with its start, by series.
+fn started(db: &Db) -> BTreeMap<String, Vec<(i64, i64)>> {
+    let mut samples = Samples::default();
+    let series = db.select(&[], i64::MIN, i64::MAX).unwrap();
+    let starts = |series: &streamflow_tsdb::Series| {
+        series.read(&mut samples).unwrap();
+        (
+            series.labels().to_string(),
+            samples.samples().map(|sample| (sample.timestamp, sample.start)).collect(),
+        )
+    };
+    series.iter().map(starts).collect()
+}
+
+#[test]
+fn start_timestamps_are_created_lines_and_come_back_where_they_are_wanted() {
+    let source = store();
+    let names = ["requests_total", "took_bucket", "took_count", "plain", "quantiles", "x_created"];
+    let mut batch = source.batch();
+    for (place, name) in names.into_iter().enumerate() {
+        for job in ["api", "web"] {
+            let labels = [("__name__", name), ("job", job), ("le", if place == 1 { "0.5" } else { "" })];
+            let labels =
+                Labels::new(labels.into_iter().chain([("quantile", if place == 4 { "0.5" } else { "" })]));
+            for at in 0..2 * 24 * 60 {
+                let timestamp = START_MS + at * 60_000 + at % 7;
+                // Started anew now and then, and unknown at times.
+                let start = if at % 50 == 3 { 0 } else { START_MS - 100_001 + at / 200 * 12_000_000 };
+                let value = streamflow_tsdb::Value::Float(at as f64);
+                batch.add_sample(&labels, streamflow_tsdb::Sample { timestamp, start, value }).unwrap();
+            }
+        }
+    }
+    batch.commit().unwrap();
+    let (text, exported) = text_of(&source);
+    assert_eq!((exported.samples, exported.starts), (12 * 2880, 12 * (2880 - 58)));
+    let target = store();
+    let imported = taken_with(&target, &text, true).unwrap();
+    assert_eq!((imported.samples, imported.starts_unmatched), (exported.samples, 0), "{imported:?}");
+    assert_eq!(started(&target), started(&source));
+    assert_eq!(stored(&target), stored(&source));
+    // Else the lines are series, as in Prometheus.
+    let target = store();
+    taken(&target, &text).unwrap();
+    let names = started(&target);
+    assert!(names.keys().any(|name| name.starts_with("requests_created")), "{:?}", names.keys());
+    assert!(names.values().flatten().all(|(_, start)| *start == 0));
+}
+
+#[test]
+fn a_start_that_no_sample_is_near_is_counted() {
+    let db = store();
+    let text = "# TYPE c counter\nc_created 1 100\nc_total 5 100\nc_created 1 200\n# EOF\n";
+    let imported = taken_with(&db, text, true).unwrap();
+    assert_eq!((imported.samples, imported.starts_unmatched), (1, 1));
+    assert_eq!(started(&db), [("c_total".to_owned(), vec![(100_000, 1000)])].into());
 }
 
 #[test]

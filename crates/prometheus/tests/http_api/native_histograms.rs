@@ -117,7 +117,7 @@ fn histograms_of_remote_write_are_taken_and_counted() {
     };
     let request = |timeseries| v2::Request { symbols: symbols.clone(), timeseries };
     let mut good = series(vec![message.clone()]);
-    good.samples = vec![Sample { value: 1.0, timestamp: now_ms - 1 }];
+    good.samples = vec![Sample::new(now_ms - 1, 1.0)];
     let response = post(server.address, &request(vec![good]));
     assert_eq!((response.status, written(&response)), (204, ["1", "1", "0"]), "{}", response.text());
 
@@ -171,7 +171,7 @@ fn histograms_are_read_as_samples_and_as_chunks() {
     let of = |(at, one): (i64, &Histogram)| NativeHistogram::of(one, start_ms + at * 1000);
     let all = [exponential, gauge, custom, coarse, empty];
     let histograms: Vec<NativeHistogram> = (0..).zip(&all).map(|(at, one)| of((2 * at, one))).collect();
-    let samples = [1, 3, 9, 10, 11].map(|at| Sample { value: at as f64, timestamp: start_ms + at * 1000 });
+    let samples = [1, 3, 9, 10, 11].map(|at| Sample::new(start_ms + at * 1000, at as f64));
     let symbols = ["", "__name__", "mixed"].map(str::to_owned).to_vec();
     let write = |one: v2::Series| {
         let series = v2::Series { labels_refs: vec![1, 2], ..one };

@@ -30,7 +30,7 @@ pub fn written(response: &Response) -> [&str; 3] {
 fn samples_and_exemplars_are_taken_and_counted() {
     let server = Ours::start(&[], "", "");
     let now_ms = jiff::Timestamp::now().as_millisecond();
-    let sample = |value: f64| Sample { value, timestamp: now_ms };
+    let sample = |value: f64| Sample::new(now_ms, value);
     let symbols = ["", "__name__", "sent", "job", "a", "trace", "x"].map(str::to_owned).to_vec();
     let series = |labels_refs: &[u32], value: f64| v2::Series {
         labels_refs: labels_refs.to_vec(),
@@ -75,7 +75,7 @@ fn the_far_future_is_out_of_bounds_and_does_not_keep_the_present_out() {
         NativeHistogram::of(&histogram, timestamp)
     };
     let sent = |times: &[i64]| {
-        let samples = times.iter().map(|timestamp| Sample { value: 1.0, timestamp: *timestamp }).collect();
+        let samples = times.iter().map(|timestamp| Sample::new(*timestamp, 1.0)).collect();
         let exemplars = times
             .iter()
             .map(|timestamp| v2::Exemplar { labels_refs: vec![4, 5], value: 0.5, timestamp: *timestamp })
@@ -113,7 +113,7 @@ fn version_1_keeps_the_far_future_out_as_well() {
         let label = |name: &str, value: &str| Label { name: name.to_owned(), value: value.to_owned() };
         let series = TimeSeries {
             labels: vec![label("__name__", "sent")],
-            samples: vec![Sample { value: 1.0, timestamp }],
+            samples: vec![Sample::new(timestamp, 1.0)],
             ..TimeSeries::default()
         };
         let request = WriteRequest { timeseries: vec![series], metadata: Vec::new() };

@@ -165,7 +165,7 @@ fn write_body(series: &[Written], now_ms: i64) -> Vec<u8> {
         name: name.clone(),
         value: value.as_str().unwrap().to_owned(),
     };
-    let sample = |&(after, value): &(i64, f64)| Sample { value, timestamp: now_ms + after };
+    let sample = |&(after, value): &(i64, f64)| Sample::new(now_ms + after, value);
     let series = series.iter().map(|series| TimeSeries {
         labels: series.labels.iter().map(label).collect(),
         samples: series.samples.iter().map(sample).collect(),

@@ -151,9 +151,14 @@ impl Prometheus {
 
     /// A Prometheus 3 with native histograms; `None`, loudly, where there is none.
     pub fn start_3(config: &str, left_out: &str) -> Option<Self> {
+        Self::start_3_with("native-histograms", config, left_out)
+    }
+
+    /// The same with other features.
+    pub fn start_3_with(features: &str, config: &str, left_out: &str) -> Option<Self> {
         let program = streamflow_oracles::prometheus_3(left_out)?;
-        let arguments = ["--enable-feature=native-histograms"];
-        Some(Self::launch(&program, TempDir::new().unwrap(), config, "", &arguments))
+        let features = format!("--enable-feature={features}");
+        Some(Self::launch(&program, TempDir::new().unwrap(), config, "", &[&features]))
     }
 
     fn launch(program: &Path, dir: TempDir, config: &str, rules: &str, arguments: &[&str]) -> Self {

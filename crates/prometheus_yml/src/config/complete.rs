@@ -167,7 +167,7 @@ impl ScrapeConfig {
             bucket_limit: if limit == 0 { global.native_histogram_bucket_limit } else { limit },
             min_bucket_factor: if factor == 0.0 { global.native_histogram_min_bucket_factor } else { factor },
         };
-        self.ask_for_histograms();
+        self.ask_for_protobuf();
     }
 
     fn check(&self) -> Result<(), Fault> {

@@ -76,8 +76,12 @@ pub struct RemoteWrite {
     pub write_relabel_configs: Vec<Relabel>,
     /// Whether native histograms are sent.
     pub send_native_histograms: bool,
+    /// Whether exemplars are sent.
+    pub send_exemplars: bool,
     #[serde(deserialize_with = "or_default")]
     pub queue_config: QueueConfig,
+    #[serde(deserialize_with = "or_default")]
+    pub metadata_config: MetadataConfig,
 }
 
 impl Default for RemoteWrite {
@@ -91,7 +95,9 @@ impl Default for RemoteWrite {
             http: HttpSettings::default(),
             write_relabel_configs: Vec::new(),
             send_native_histograms: false,
+            send_exemplars: false,
             queue_config: QueueConfig::default(),
+            metadata_config: MetadataConfig::default(),
         }
     }
 }
@@ -119,6 +125,26 @@ impl TryFrom<String> for WriteMessage {
                 Err(format!("{name:?} is no message of remote write, expected {expected}"))
             }
         }
+    }
+}
+
+/// How a receiver is told what families mean.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct MetadataConfig {
+    /// Whether it is told.
+    pub send: bool,
+    /// How often, in version 1.
+    #[serde(deserialize_with = "duration")]
+    pub send_interval: Duration,
+    /// Families in one request of version 1.
+    pub max_samples_per_send: usize,
+}
+
+impl Default for MetadataConfig {
+    /// Prometheus's.
+    fn default() -> Self {
+        MetadataConfig { send: true, send_interval: Duration::from_secs(60), max_samples_per_send: 500 }
     }
 }
 

@@ -123,6 +123,7 @@ impl<'q> Smoothing<'q> {
             times,
             values,
             histograms: &history.histograms,
+            starts: &[],
             trusts_hints: history.trusts_hints,
             start: time,
             end: time,

@@ -21,6 +21,7 @@ pub(crate) mod selector;
 pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod stage;
+pub(crate) mod starts;
 pub(crate) mod window;
 pub(crate) mod windows;
 

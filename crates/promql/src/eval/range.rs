@@ -212,6 +212,7 @@ fn call_with_histograms(
             (function.call)(&mut Window {
                 times: &times,
                 values: &values,
+                starts: &[],
                 scratch: window.scratch,
                 ..*window
             })
@@ -286,6 +287,7 @@ impl Pipeline<'_> {
                     }
                 }
                 scratch.history.histograms.clone_from(rows[index].values.list());
+                // A subquery has values alone.
                 scratch.history.trusts_hints = false;
             }
         }
@@ -327,8 +329,13 @@ impl Pipeline<'_> {
                 *param = scalars.at(step);
             }
             let extended = read.extended;
+            let starts = history.starts.get(first..first + times.len()).unwrap_or_default();
+            if function.counter && extended.is_none() && history.overlaps_within(first, times.len()) {
+                self.query.annotate(Annotation::StartsOverlap(metric.to_owned()), read.span);
+            }
+            let scratch = &mut *sorted;
             let mut window =
-                Window { times, values, start, end, time, params, resets, first, extended, scratch: sorted };
+                Window { times, values, start, end, time, params, starts, resets, first, extended, scratch };
             if !has_histograms || values.iter().all(|&value| unboxed(value).is_none()) {
                 out[step] = (function.call)(&mut window);
                 continue;
@@ -354,6 +361,7 @@ impl Pipeline<'_> {
             span: read.span,
             times: window.times,
             values: window.values,
+            starts: window.starts,
             histograms,
             trusts_hints,
             start: window.start,

@@ -91,6 +91,9 @@ impl RunningQuery<'_> {
         let others = if is_older { older.rows.len() + older.histograms.len() } else { 0 };
         self.count_read(samples.timestamps.len() + others);
         self.aggregates_read.fetch_add(others as u64, Ordering::Relaxed);
+        if !self.options.start_timestamps {
+            samples.starts.clear();
+        }
         for place in 0..samples.histograms.len() {
             let hint = samples.histograms[place].reset;
             let known = match hint {
@@ -133,6 +136,7 @@ impl RunningQuery<'_> {
                 timestamps: history.times.clone(),
                 values: history.values.clone(),
                 histograms: history.histograms.clone(),
+                starts: history.starts.clone(),
             };
             if selector.extended.is_some() {
                 samples = bounded(&samples, (start, end), selector.extended);
@@ -168,6 +172,7 @@ fn bounded(samples: &Samples, (start, end): (i64, i64), extended: Option<Extende
         end,
         time: end,
         params: &[],
+        starts: &[],
         resets: &[],
         first: 0,
         extended,
@@ -202,6 +207,8 @@ pub(crate) enum Take {
     Timestamp,
     /// As [`Take::Timestamp`] for a number; a histogram as it is.
     TimestampOfNumber,
+    /// The start timestamp of the sample, in seconds; 0 where none is known.
+    Start,
 }
 
 /// The last sample within the lookback at every step; none where that is a stale marker. One that is held does not become
@@ -230,6 +237,7 @@ pub(crate) fn read_instant(
                 Take::TimestampOfNumber if unboxed(samples.values[next - 1]).is_some() => {
                     samples.values[next - 1]
                 }
+                Take::Start => samples.start(next - 1) as f64 / 1000.0,
                 Take::Timestamp | Take::TimestampOfNumber => times[next - 1] as f64 / 1000.0,
             };
         }
@@ -279,15 +287,16 @@ pub(crate) fn read_smoothed(
 pub(crate) fn without_stale(samples: &Samples, history: &mut History) {
     history.clear();
     if samples.values.iter().any(|&value| is_stale(value)) {
-        for (&time, &value) in samples.timestamps.iter().zip(&samples.values) {
-            if !is_stale(value) {
-                history.times.push(time);
-                history.values.push(value);
-            }
+        let living = (0..samples.len()).filter(|&place| !is_stale(samples.values[place]));
+        for place in living {
+            history.times.push(samples.timestamps[place]);
+            history.values.push(samples.values[place]);
+            history.starts.extend(samples.starts.get(place));
         }
     } else {
         history.times.extend_from_slice(&samples.timestamps);
         history.values.extend_from_slice(&samples.values);
+        history.starts.extend_from_slice(&samples.starts);
     }
     history.histograms.extend_from_slice(&samples.histograms);
     history.trusts_hints = true;

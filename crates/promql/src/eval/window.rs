@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use streamflow_histogram::{Histogram, unboxed};
+use streamflow_tsdb::NO_START;
 
 use crate::annotations::Annotation;
 use crate::ast::{Extended, Span};
 use crate::eval::RunningQuery;
+use crate::eval::starts::{began_anew, overlaps};
 
 /// One step of one series. Bounds and times are milliseconds since 1970.
 pub(crate) struct Window<'a> {
@@ -19,7 +21,9 @@ pub(crate) struct Window<'a> {
     pub(crate) time: i64,
     /// The function's scalar arguments at this step.
     pub(crate) params: &'a [f64],
-    /// Places in `values`, counted from `first`, whose value is below the one before.
+    /// Start timestamps of the samples; empty where none is known.
+    pub(crate) starts: &'a [i64],
+    /// Places in `values`, counted from `first`, before which a counter was reset.
     pub(crate) resets: &'a [usize],
     pub(crate) first: usize,
     pub(crate) extended: Option<Extended>,
@@ -37,6 +41,27 @@ impl Window<'_> {
     pub(crate) fn before_resets(&self) -> impl Iterator<Item = f64> {
         self.resets.iter().map(|&place| self.values[place - self.first - 1])
     }
+
+    /// Tells whether the sample at a place, which is not the first, has a start that says that a counter began anew.
+    #[inline]
+    pub(crate) fn began_anew(&self, place: usize) -> bool {
+        began_anew_at(self.times, self.starts, place)
+    }
+
+    /// When the counter of the first sample was zero, if that is known and lies within the range.
+    #[inline]
+    pub(crate) fn zero_at(&self) -> Option<i64> {
+        zero_at(self.times, self.starts, self.start)
+    }
+}
+
+fn began_anew_at(times: &[i64], starts: &[i64], place: usize) -> bool {
+    !starts.is_empty() && began_anew((times[place - 1], starts[place - 1]), (times[place], starts[place]))
+}
+
+fn zero_at(times: &[i64], starts: &[i64], range_start: i64) -> Option<i64> {
+    let (time, start) = (*times.first()?, *starts.first()?);
+    (start != NO_START && start > range_start && start < time).then_some(start)
 }
 
 /// One step of one series that has histograms in its window.
@@ -48,6 +73,7 @@ pub(crate) struct NativeWindow<'a> {
     /// As of [`Window`].
     pub(crate) times: &'a [i64],
     pub(crate) values: &'a [f64],
+    pub(crate) starts: &'a [i64],
     pub(crate) histograms: &'a [Arc<Histogram>],
     /// True if what a histogram knows of a reset is about the one before it here.
     pub(crate) trusts_hints: bool,
@@ -75,6 +101,16 @@ impl<'a> NativeWindow<'a> {
         if self.trusts_hints { now.was_reset_since(before) } else { now.fell_since(before) }
     }
 
+    /// As [`Window::began_anew`].
+    pub(crate) fn began_anew(&self, place: usize) -> bool {
+        began_anew_at(self.times, self.starts, place)
+    }
+
+    /// As [`Window::zero_at`].
+    pub(crate) fn zero_at(&self) -> Option<i64> {
+        zero_at(self.times, self.starts, self.start)
+    }
+
     pub(crate) fn remark(&self, annotation: Annotation) {
         self.query.annotate(annotation, self.span);
     }
@@ -87,9 +123,13 @@ pub(crate) struct History {
     /// Numbers, and places in the list of histograms.
     pub(crate) values: Vec<f64>,
     pub(crate) histograms: Vec<Arc<Histogram>>,
+    /// Start timestamps of the samples; empty where none is known.
+    pub(crate) starts: Vec<i64>,
     /// True if the samples are those of a stored series, without any left out.
     pub(crate) trusts_hints: bool,
     pub(crate) resets: Vec<usize>,
+    /// Places of samples whose start overlaps with the sample before.
+    pub(crate) overlaps: Vec<usize>,
 }
 
 impl History {
@@ -97,13 +137,30 @@ impl History {
         self.times.clear();
         self.values.clear();
         self.histograms.clear();
+        self.starts.clear();
     }
 
-    /// Finds the places where the value falls, which counters treat as resets.
+    /// Finds the places where the value falls or a start is another, which counters treat as resets, and those where starts
+    /// overlap.
     pub(crate) fn find_resets(&mut self) {
         self.resets.clear();
-        self.resets
-            .extend((1..self.values.len()).filter(|&place| self.values[place] < self.values[place - 1]));
+        self.overlaps.clear();
+        let (times, values, starts) = (&self.times, &self.values, &self.starts);
+        let falls = |place: usize| values[place] < values[place - 1];
+        if starts.is_empty() {
+            self.resets.extend((1..values.len()).filter(|&place| falls(place)));
+            return;
+        }
+        let is_reset = |&place: &usize| falls(place) || began_anew_at(times, starts, place);
+        self.resets.extend((1..values.len()).filter(is_reset));
+        let started = |place: usize| (times[place], starts[place]);
+        self.overlaps.extend((1..values.len()).filter(|&place| overlaps(started(place - 1), started(place))));
+    }
+
+    /// Tells whether starts overlap between two of `count` samples from `first` on. Needs [`History::find_resets`].
+    pub(crate) fn overlaps_within(&self, first: usize, count: usize) -> bool {
+        let next = self.overlaps.partition_point(|&place| place <= first);
+        self.overlaps.get(next).is_some_and(|&place| place < first + count)
     }
 
     pub(crate) fn slide(&self) -> Slide<'_> {

@@ -275,7 +275,7 @@ pub static FUNCTIONS: &[Function] = &[
     stable("sort_desc", &[Vector], 0, Vector, Implementation::Node(sort::sort_desc)),
     stable("sqrt", &[Vector], 0, Vector, Map(f64::sqrt)),
     experimental("start", &[], 0, Scalar, Implementation::Scalar(scalar::start)),
-    experimental("start_timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::nothing)),
+    experimental("start_timestamp", &[Vector], 0, Vector, Implementation::Node(scalar::start_timestamp)),
     stable("stddev_over_time", &[Matrix], 0, Vector, window(over_time::stddev_over_time)),
     stable("stdvar_over_time", &[Matrix], 0, Vector, window(over_time::stdvar_over_time)),
     experimental("step", &[], 0, Scalar, Implementation::Scalar(scalar::step)),

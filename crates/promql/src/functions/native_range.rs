@@ -12,7 +12,7 @@ use crate::eval::grid::Sample;
 use crate::eval::native_groups::Gathered;
 use crate::eval::window::NativeWindow;
 
-use super::rate::{Per, extrapolation, seconds};
+use super::rate::{Per, extrapolation, extrapolation_from, seconds};
 
 pub(super) fn sum_over_time(window: &NativeWindow) -> Option<Sample> {
     gather(window, Native::Sum)
@@ -56,39 +56,50 @@ fn slope(window: &NativeWindow, kind: MetricKind, per: Per) -> Option<Sample> {
         return super::native_ends::slope(window, kind, per);
     }
     let histograms = window.only_histograms()?;
-    if histograms.len() < 2 {
+    let is_counter = kind == MetricKind::Counter;
+    let zero_at = if is_counter { window.zero_at() } else { None };
+    if histograms.len() < 2 && zero_at.is_none() {
         return None;
     }
     let difference = difference(window, &histograms, kind)?;
-    let first = histograms[0].count;
-    let to_zero = (kind == MetricKind::Counter && difference.count > 0.0 && first >= 0.0)
-        .then(|| first / difference.count);
-    let mut factor = extrapolation(window.times, (window.start, window.end), to_zero);
+    let mut factor = match zero_at {
+        Some(zero) => extrapolation_from(zero, window.times, window.end),
+        None => {
+            let first = histograms[0].count;
+            let to_zero =
+                (is_counter && difference.count > 0.0 && first >= 0.0).then(|| first / difference.count);
+            extrapolation(window.times, (window.start, window.end), to_zero)
+        }
+    };
     if per == Per::Second {
         factor /= seconds(window.end - window.start);
     }
     Some(made(difference.scaled(factor)))
 }
 
-/// The last histogram without the first one, and with what was lost in resets of a counter.
+/// The last histogram without the first one, which of a counter that began within the range is nothing, and with what was lost in
+/// resets of a counter.
 fn difference(window: &NativeWindow, histograms: &[&Arc<Histogram>], kind: MetricKind) -> Option<Histogram> {
     let (&first, &last) = (histograms.first()?, histograms.last()?);
     let is_counter = kind == MetricKind::Counter;
     note_kind(window, histograms, kind);
+    let was_reset =
+        |place: usize| window.began_anew(place) || window.was_reset(histograms[place], histograms[place - 1]);
     // A first one that a reset follows is not looked at, whatever its buckets are.
-    let nothing;
-    let mut from: &Histogram = first;
-    if is_counter && window.was_reset(histograms[1], first) {
-        let second = histograms[1];
-        nothing = Histogram {
-            schema: second.schema,
-            custom_bounds: second.custom_bounds.clone(),
-            ..Histogram::default()
-        };
-        from = &nothing;
-    }
+    let began = is_counter && window.zero_at().is_some();
+    let looked_at = if !began && is_counter && was_reset(1) { 1 } else { 0 };
+    let nothing = Histogram {
+        schema: histograms[looked_at].schema,
+        custom_bounds: histograms[looked_at].custom_bounds.clone(),
+        ..Histogram::default()
+    };
+    let from: &Histogram = if began || looked_at == 1 { &nothing } else { first };
     let custom = from.has_custom_bounds();
-    let between = if is_counter { &histograms[1..] } else { &histograms[histograms.len() - 1..] };
+    let between = match (is_counter, began) {
+        (true, true) => histograms,
+        (true, false) => &histograms[1..],
+        (false, _) => &histograms[histograms.len() - 1..],
+    };
     if between.iter().any(|histogram| histogram.has_custom_bounds() != custom) {
         window.remark(Annotation::MixedSchemas(window.metric.to_owned()));
         return None;
@@ -102,14 +113,12 @@ fn difference(window: &NativeWindow, histograms: &[&Arc<Histogram>], kind: Metri
     };
     note(joined, Combination::Subtraction);
     if is_counter {
-        let mut before: &Histogram = from;
-        for &now in &histograms[1..] {
-            if window.was_reset(now, before) {
-                let (sum, joined) = total.plus(before).ok()?;
+        for place in looked_at + 1..histograms.len() {
+            if was_reset(place) {
+                let (sum, joined) = total.plus(histograms[place - 1]).ok()?;
                 note(joined, Combination::Addition);
                 total = sum;
             }
-            before = now;
         }
     }
     total.reset = ResetHint::Gauge;
@@ -160,7 +169,7 @@ fn last_difference(window: &NativeWindow, kind: MetricKind) -> Option<Sample> {
         MetricKind::Gauge => note_kind(window, &ends, kind),
     }
     let mut difference = Histogram::clone(now);
-    if kind == MetricKind::Gauge || !window.was_reset(now, before) {
+    if kind == MetricKind::Gauge || !(window.began_anew(last) || window.was_reset(now, before)) {
         let Ok((found, mut joined)) = now.minus(before) else {
             window.remark(Annotation::MixedSchemas(window.metric.to_owned()));
             return None;
@@ -179,25 +188,33 @@ fn last_difference(window: &NativeWindow, kind: MetricKind) -> Option<Sample> {
 /// The last two samples are numbers, though others are not.
 fn numbers(window: &NativeWindow, kind: MetricKind) -> Option<Sample> {
     let ([.., before, last], [.., time_before, time]) = (window.values, window.times) else { return None };
-    let increase = if kind == MetricKind::Counter && last < before { *last } else { last - before };
+    let was_reset = last < before || window.began_anew(window.times.len() - 1);
+    let increase = if kind == MetricKind::Counter && was_reset { *last } else { last - before };
     let per = if kind == MetricKind::Counter { (time - time_before) as f64 / 1000.0 } else { 1.0 };
     Some(Sample::Number(increase / per))
 }
 
 pub(super) fn resets(window: &NativeWindow) -> Option<Sample> {
-    count_pairs(window, |before, now| now < before, |before, now| window.was_reset(now, before))
+    let numbers = |place: usize| window.values[place] < window.values[place - 1] || window.began_anew(place);
+    let histograms = |place: usize, before: &Histogram, now: &Histogram| {
+        window.began_anew(place) || window.was_reset(now, before)
+    };
+    count_pairs(window, numbers, histograms)
 }
 
 pub(super) fn changes(window: &NativeWindow) -> Option<Sample> {
-    let differ = |before: f64, now: f64| now != before && !(now.is_nan() && before.is_nan());
-    count_pairs(window, differ, |before, now| !now.same(before))
+    let differ = |place: usize| {
+        let (before, now) = (window.values[place - 1], window.values[place]);
+        now != before && !(now.is_nan() && before.is_nan())
+    };
+    count_pairs(window, differ, |_, before, now| !now.same(before))
 }
 
 /// How often one sample is another kind than the one before it, or counts by its kind's rule.
 fn count_pairs(
     window: &NativeWindow,
-    numbers: impl Fn(f64, f64) -> bool,
-    histograms: impl Fn(&Histogram, &Histogram) -> bool,
+    numbers: impl Fn(usize) -> bool,
+    histograms: impl Fn(usize, &Histogram, &Histogram) -> bool,
 ) -> Option<Sample> {
     let mut first = 0;
     if window.extended == Some(Extended::Anchored) {
@@ -205,8 +222,8 @@ fn count_pairs(
     }
     let counted = (first + 1..window.values.len()).filter(|&place| {
         match (window.histogram(place - 1), window.histogram(place)) {
-            (Some(before), Some(now)) => histograms(before, now),
-            (None, None) => numbers(window.values[place - 1], window.values[place]),
+            (Some(before), Some(now)) => histograms(place, before, now),
+            (None, None) => numbers(place),
             _ => true,
         }
     });

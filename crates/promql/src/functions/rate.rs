@@ -1,6 +1,7 @@
 //! Functions of counters and of differences: `rate`, `increase`, `delta`, `irate`, `idelta`, `resets`, `changes`.
 //!
-//! Source: the extrapolation rules of Prometheus 3.x; `anchored` and `smoothed` are its experimental selectors.
+//! Source: the extrapolation rules of Prometheus 3.x; `anchored` and `smoothed` are its experimental selectors. Where samples have
+//! start timestamps, those say when a counter began, and that it began anew.
 
 use crate::ast::Extended;
 use crate::eval::ends::{Ends, MetricKind};
@@ -32,18 +33,25 @@ fn slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
     }
     let (times, values) = (window.times, window.values);
     let count = times.len();
-    if count < 2 {
+    let zero_at = if kind == MetricKind::Counter { window.zero_at() } else { None };
+    if count < 2 && zero_at.is_none() {
         return ABSENT;
     }
-    let mut result = values[count - 1] - values[0];
+    let before = if zero_at.is_some() { 0.0 } else { values[0] };
+    let mut result = values[count - 1] - before;
     if kind == MetricKind::Counter {
         for before in window.before_resets() {
             result += before;
         }
     }
-    let to_zero =
-        (kind == MetricKind::Counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
-    let mut factor = extrapolation(times, (window.start, window.end), to_zero);
+    let mut factor = match zero_at {
+        Some(zero) => extrapolation_from(zero, times, window.end),
+        None => {
+            let is_counter = kind == MetricKind::Counter;
+            let to_zero = (is_counter && result > 0.0 && values[0] >= 0.0).then(|| values[0] / result);
+            extrapolation(times, (window.start, window.end), to_zero)
+        }
+    };
     if per == Per::Second {
         factor /= window.seconds();
     }
@@ -82,6 +90,19 @@ pub(super) fn extrapolated(
         to_end = between / 2.0;
     }
     (sampled + to_start + to_end) / sampled
+}
+
+/// As [`extrapolation`], of a counter that is known to have been zero at a time in the range, before all its samples: there may
+/// be a single one.
+pub(super) fn extrapolation_from(zero: i64, times: &[i64], end: i64) -> f64 {
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let sampled = (last - zero) as f64 / 1000.0;
+    let between = (last - first) as f64 / 1000.0 / (times.len() - 1).max(1) as f64;
+    let mut to_end = (end - last) as f64 / 1000.0;
+    if to_end >= between * 1.1 {
+        to_end = between / 2.0;
+    }
+    (sampled + to_end) / sampled
 }
 
 /// A length in seconds, rounded as Go's `Duration.Seconds` does.
@@ -137,28 +158,33 @@ fn last_difference(window: &Window, kind: MetricKind) -> f64 {
         MetricKind::Gauge => last - before,
         MetricKind::Counter => {
             // After a reset the counter began at zero.
-            let increase = if last < before { last } else { last - before };
+            let was_reset = last < before || window.began_anew(window.times.len() - 1);
+            let increase = if was_reset { last } else { last - before };
             increase / (interval as f64 / 1000.0)
         }
     }
 }
 
 pub(super) fn resets(window: &mut Window) -> f64 {
-    count_pairs(window, |before, value| value < before)
+    count_pairs(window, |place| window.values[place] < window.values[place - 1] || window.began_anew(place))
 }
 
 pub(super) fn changes(window: &mut Window) -> f64 {
-    count_pairs(window, |before, value| value != before && !(value.is_nan() && before.is_nan()))
+    count_pairs(window, |place| {
+        let (before, value) = (window.values[place - 1], window.values[place]);
+        value != before && !(value.is_nan() && before.is_nan())
+    })
 }
 
-fn count_pairs(window: &Window, counts: impl Fn(f64, f64) -> bool) -> f64 {
-    let mut values = window.values;
+/// How many samples count, beside the one before them.
+fn count_pairs(window: &Window, counts: impl Fn(usize) -> bool) -> f64 {
+    let mut first = 0;
     if window.extended == Some(Extended::Anchored) {
         let Some(ends) = Ends::find(window) else { return ABSENT };
-        values = &values[ends.first..];
+        first = ends.first;
     }
-    if values.is_empty() {
+    if window.values.len() <= first {
         return ABSENT;
     }
-    values.windows(2).filter(|pair| counts(pair[0], pair[1])).count() as f64
+    (first + 1..window.values.len()).filter(|&place| counts(place)).count() as f64
 }

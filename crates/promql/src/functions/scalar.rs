@@ -102,9 +102,17 @@ pub(super) fn timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result
     crate::eval::grid::merge_same_labels(rows).map(Node::Vector)
 }
 
-/// Nothing: the store has no start timestamps.
-pub(super) fn nothing(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
-    query.rows(&call.args[0], grid).map(|_| Node::Vector(Vec::new()))
+/// The start timestamp of each sample of a selector in seconds, 0 where none is known; of anything else nothing.
+pub(super) fn start_timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
+    let argument = unwrap_parens(&call.args[0]);
+    let ExprKind::Vector(selector) = &argument.kind else {
+        return query.rows(&call.args[0], grid).map(|_| Node::Vector(Vec::new()));
+    };
+    let mut rows = query.instant_source((selector, argument.span), grid, Take::Start)?.collect()?;
+    for row in &mut rows {
+        (row.labels, row.drop_name) = query.dropped_name(&row.labels);
+    }
+    crate::eval::grid::merge_same_labels(rows).map(Node::Vector)
 }
 
 pub(super) fn pi(_: &Grid, _: f64, _: &[f64]) -> f64 {

@@ -1,10 +1,12 @@
 //! The lines of a script as commands.
 
+use std::collections::HashMap;
+
 use streamflow_gotext::Regex;
 use streamflow_gotext::{parse_duration_ms, parse_float};
 use streamflow_tsdb::Labels;
 
-use super::series::{Item, parse_quoted, parse_series};
+use super::series::{Item, parse_metric, parse_quoted, parse_series, parse_starts};
 use crate::eval::grid::Grid;
 use crate::parser::number;
 
@@ -26,6 +28,8 @@ pub(super) struct Load {
     /// Native histograms are made of classic ones too.
     pub(super) with_native: bool,
     pub(super) series: Vec<(Labels, Vec<Item>)>,
+    /// Start timestamps of samples of these series, from their times.
+    pub(super) starts: HashMap<Labels, Vec<Option<i64>>>,
 }
 
 /// `eval …` and what is expected.
@@ -138,15 +142,16 @@ fn parse_load(line: &str, block: &[&str]) -> Result<Load, String> {
         other => return Err(format!("unknown command {other:?}")),
     };
     let step_ms = parse_duration(words.next().unwrap_or_default())?;
-    let mut series = Vec::new();
+    let (mut series, mut starts) = (Vec::new(), HashMap::new());
     for line in block {
-        // Start timestamps are not stored.
-        if line.split_whitespace().next().is_some_and(|word| word.ends_with("@st")) {
-            continue;
+        match parse_metric(line)? {
+            (labels, rest) if rest.starts_with("@st") => {
+                starts.insert(labels, parse_starts(&rest["@st".len()..])?);
+            }
+            _ => series.push(parse_series(line)?),
         }
-        series.push(parse_series(line)?);
     }
-    Ok(Load { step_ms, with_native, series })
+    Ok(Load { step_ms, with_native, series, starts })
 }
 
 /// The command, and how many lines of the block belong to it.
@@ -297,7 +302,7 @@ fn parse_expect(eval: &mut Eval, expectation: &str) -> Result<(), String> {
 }
 
 /// Milliseconds of `1h30m` or `-5m`. A bare number is seconds.
-fn parse_duration(text: &str) -> Result<i64, String> {
+pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
     let ms = if let Ok(seconds) = parse_float(text) {
         (seconds * 1000.0) as i64
     } else {

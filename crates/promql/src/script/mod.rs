@@ -11,7 +11,7 @@ mod series;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use streamflow_tsdb::{Batch, Db, Labels, Options};
+use streamflow_tsdb::{Batch, Db, Labels, NO_START, Options, Sample};
 
 use crate::ast::{At, Expr, ExprKind};
 use crate::engine::Engine;
@@ -116,8 +116,12 @@ struct Runner {
 
 impl Runner {
     fn new() -> Self {
-        let options =
-            EngineOptions { delayed_name_removal: true, experimental: true, ..EngineOptions::default() };
+        let options = EngineOptions {
+            delayed_name_removal: true,
+            experimental: true,
+            start_timestamps: true,
+            ..EngineOptions::default()
+        };
         Self { engine: Engine::new(options), db: Db::in_memory(Options::default()) }
     }
 
@@ -126,21 +130,21 @@ impl Runner {
     }
 
     fn load(&mut self, load: &Load, report: &mut ScriptReport) {
-        let mut batch = self.db.batch();
-        let mut refused = None;
+        let mut loading = Loading { batch: self.db.batch(), step_ms: load.step_ms, refused: None };
         // The last of several lines with the same labels counts.
         let last: HashMap<&Labels, usize> =
             load.series.iter().enumerate().map(|(place, (labels, _))| (labels, place)).collect();
         for (_, (labels, items)) in
             load.series.iter().enumerate().filter(|(place, (labels, _))| last[labels] == *place)
         {
-            add_items(&mut batch, load.step_ms, labels, items, &mut refused);
+            loading.add(labels, items, load.starts.get(labels).map_or(&[], Vec::as_slice));
         }
         if load.with_native {
             for (labels, items) in classic::to_native(&load.series) {
-                add_items(&mut batch, load.step_ms, &labels, &items, &mut refused);
+                loading.add(&labels, &items, &[]);
             }
         }
+        let Loading { batch, refused, .. } = loading;
         let failed = refused.or_else(|| batch.commit().err().map(|error| error.to_string()));
         if let Some(actual) = failed {
             report.failed.push(Failure {
@@ -217,24 +221,37 @@ impl Runner {
     }
 }
 
-/// Adds the values of one series; the first that is refused is told.
-fn add_items(batch: &mut Batch, step_ms: i64, labels: &Labels, items: &[Item], refused: &mut Option<String>) {
-    for (index, item) in items.iter().enumerate() {
-        let time =
-            i64::try_from(index).ok().and_then(|index| step_ms.checked_mul(index)).and_then(within_limit);
-        let added = match (item, time) {
-            (Item::Omitted, _) => continue,
-            (_, None) => Err(format!("{index} steps of {step_ms} ms: the time is out of range")),
-            (Item::Float(value), Some(time)) => {
-                batch.add(labels, time, *value).map(drop).map_err(|error| format!("{time}: {error}"))
+/// Samples on their way into the store; the first that is refused is told.
+struct Loading {
+    batch: Batch,
+    step_ms: i64,
+    refused: Option<String>,
+}
+
+impl Loading {
+    /// The values of one series, with their starts where they have some.
+    fn add(&mut self, labels: &Labels, items: &[Item], starts: &[Option<i64>]) {
+        for (index, item) in items.iter().enumerate() {
+            let value = match item {
+                Item::Omitted => continue,
+                Item::Float(value) => streamflow_tsdb::Value::Float(*value),
+                Item::Histogram(histogram) | Item::Hinted(histogram) => {
+                    streamflow_tsdb::Value::Histogram(Arc::clone(histogram))
+                }
+            };
+            let time = i64::try_from(index).ok().and_then(|index| self.step_ms.checked_mul(index));
+            let added = match time.and_then(within_limit) {
+                None => Err(format!("{index} steps of {} ms: the time is out of range", self.step_ms)),
+                Some(timestamp) => {
+                    let start = starts.get(index).copied().flatten();
+                    let start = start.map_or(NO_START, |start| timestamp.saturating_add(start));
+                    let added = self.batch.add_sample(labels, Sample { timestamp, start, value });
+                    added.map_err(|error| format!("{timestamp}: {error}"))
+                }
+            };
+            if let Err(reason) = added {
+                self.refused.get_or_insert_with(|| format!("{labels} at {reason}"));
             }
-            (Item::Histogram(histogram) | Item::Hinted(histogram), Some(time)) => batch
-                .add_histogram(labels, time, Arc::clone(histogram))
-                .map(drop)
-                .map_err(|error| format!("{time}: {error}")),
-        };
-        if let Err(reason) = added {
-            refused.get_or_insert_with(|| format!("{labels} at {reason}"));
         }
     }
 }

@@ -8,6 +8,7 @@ use streamflow_gotext::unescape;
 use streamflow_histogram::{Histogram, ResetHint};
 use streamflow_tsdb::{Labels, METRIC_NAME, STALE_NAN};
 
+use super::command::parse_duration;
 use crate::parser::number;
 
 /// A value in the sequence of a series.
@@ -116,6 +117,40 @@ pub(super) fn parse_items(text: &str) -> Result<Vec<Item>, String> {
         rest = rest.trim_start();
     }
     Ok(items)
+}
+
+/// Start timestamps in milliseconds from the time of their samples: `_`, `_x3`, `-1m`, `-1mx3`, `-30s-1mx3`; none where a sample has
+/// none.
+pub(super) fn parse_starts(text: &str) -> Result<Vec<Option<i64>>, String> {
+    let mut starts: Vec<Option<i64>> = Vec::new();
+    for word in text.split_whitespace() {
+        let (spelled, times) = match word.rsplit_once('x') {
+            Some((spelled, times)) => (spelled, Some(parse_times(times)?)),
+            None => (word, None),
+        };
+        let count = match (spelled, times) {
+            (_, None) => 1,
+            ("_", Some(times)) => times,
+            (_, Some(times)) => times.saturating_add(1),
+        };
+        if count > MAX_ITEMS.saturating_sub(starts.len()) {
+            return Err(format!("more than {MAX_ITEMS} values"));
+        }
+        if spelled == "_" {
+            starts.extend(std::iter::repeat_n(None, count));
+            continue;
+        }
+        let sign = spelled.char_indices().skip(1).find(|(_, c)| "+-".contains(*c));
+        let (first, step) = spelled.split_at(sign.map_or(spelled.len(), |(at, _)| at));
+        let distance = |text: &str| parse_duration(text.strip_prefix('+').unwrap_or(text));
+        let step = if step.is_empty() { 0 } else { distance(step)? };
+        let mut start = distance(first)?;
+        for _ in 0..count {
+            starts.push(Some(start));
+            start = start.saturating_add(step);
+        }
+    }
+    Ok(starts)
 }
 
 /// `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`.
@@ -290,6 +325,21 @@ mod tests {
             "m",
             &[sum(1.0), sum(3.0), Float(f64::INFINITY), Float(255.0)],
         );
+    }
+
+    #[test]
+    fn starts() {
+        let check = |text: &str, expected: &[Option<i64>]| {
+            assert_eq!(parse_starts(text).unwrap(), expected, "{text}");
+        };
+        check("_ -30s-1mx2", &[None, Some(-30_000), Some(-90_000), Some(-150_000)]);
+        check(
+            "-0msx1 1ms _x2 +1m 0-1mx1",
+            &[Some(0), Some(0), Some(1), None, None, Some(60_000), Some(0), Some(-60_000)],
+        );
+        for text in ["-1m-", "x3", "-1mx", "_x99999999999", "-1mx99999999999"] {
+            assert!(parse_starts(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct MetricsConfig {
     pub admin_api: bool,
     /// Whether native histograms are scraped, by protobuf, where `prometheus.yml` does not say.
     pub native_histograms: bool,
+    /// Whether start timestamps of counters are taken from whoever tells them, kept, and looked at by `rate` and its like.
+    pub start_timestamps: bool,
     /// Longest evaluation of a query.
     pub query_timeout_seconds: NonZeroU32,
     /// Most samples a query may hold in memory.
@@ -150,6 +152,7 @@ impl Default for MetricsConfig {
             out_of_order_seconds: 0,
             admin_api: false,
             native_histograms: false,
+            start_timestamps: false,
             query_timeout_seconds: positive(120),
             query_max_samples: NonZeroU64::new(50_000_000).expect("a default is not zero"),
             alert_webhook: None,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::format;
+
 /// What a block is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Meta {
@@ -16,8 +18,8 @@ pub(crate) struct Meta {
     pub(crate) series: u64,
     pub(crate) chunks: u64,
     pub(crate) samples: u64,
-    /// True if some of the samples are native histograms: an earlier release refuses the block then.
-    pub(crate) histograms: bool,
+    /// The format: an earlier release refuses a block with samples that it does not know.
+    pub(crate) format: u8,
     /// How often it was compacted: 1 comes from the head.
     pub(crate) level: u64,
     /// The blocks that it was made of, and those they were made of: all are replaced by it.
@@ -26,8 +28,6 @@ pub(crate) struct Meta {
     pub(crate) resolution_ms: i64,
 }
 
-const FIRST_LINE: &str = "streamflow block 1";
-const WITH_HISTOGRAMS: &str = "streamflow block 2";
 const NAME: &str = "streamflow block ";
 
 /// The format of a whole meta file that a later release wrote.
@@ -37,12 +37,12 @@ pub(crate) fn newer(text: &str) -> Option<u64> {
         return None;
     }
     let format = body.lines().next()?.strip_prefix(NAME)?.parse().ok()?;
-    (format > 2).then_some(format)
+    (format > u64::from(format::STARTS)).then_some(format)
 }
 
 impl Meta {
     pub(crate) fn write(&self) -> String {
-        let mut text = format!("{}\n", if self.histograms { WITH_HISTOGRAMS } else { FIRST_LINE });
+        let mut text = format!("{NAME}{}\n", self.format.max(format::NUMBERS));
         let sources: Vec<String> = self.sources.iter().map(u64::to_string).collect();
         let lines: [(&str, String); 9] = [
             ("min_time_ms", self.min_time.to_string()),
@@ -73,11 +73,8 @@ impl Meta {
         }
         let mut lines = body.lines();
         let mut meta = Self::default();
-        match lines.next()? {
-            FIRST_LINE => {}
-            WITH_HISTOGRAMS => meta.histograms = true,
-            _ => return None,
-        }
+        let format = lines.next()?.strip_prefix(NAME)?.parse().ok()?;
+        meta.format = Some(format).filter(|format| format::KNOWN.contains(format))?;
         for line in lines {
             let (key, value) = line.split_once(' ')?;
             match key {
@@ -110,6 +107,7 @@ mod tests {
     #[test]
     fn meta_comes_back_and_no_byte_may_change() {
         let meta = Meta {
+            format: format::STARTS,
             min_time: -5,
             max_time: 7,
             range_end: 10,

@@ -108,7 +108,7 @@ impl BlockWriter {
             series: 0,
             chunks: 0,
             samples: 0,
-            histograms: false,
+            format: 0,
             ..meta
         };
         let symbols = symbols.into_iter().zip(0..).collect();
@@ -148,7 +148,7 @@ impl BlockWriter {
             self.meta.min_time = self.meta.min_time.min(chunk.min_time);
             self.meta.max_time = self.meta.max_time.max(chunk.max_time);
             self.meta.samples += u64::from(chunk.count);
-            self.meta.histograms |= chunk.has_histograms();
+            self.meta.format = self.meta.format.max(chunk.format());
         }
         body.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         self.meta.series += 1;

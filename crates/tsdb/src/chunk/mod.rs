@@ -5,6 +5,7 @@
 //! the last one's difference of bits ([`xor`]), whichever is shorter. Every bit of every value comes back.
 //!
 //! Where samples are [`histograms`], these stand before the columns, and the values of the columns are their places.
+//! Where samples have start timestamps, these stand before all: see [`starts`].
 
 pub(crate) mod aggregates;
 mod bits;
@@ -12,6 +13,7 @@ mod histograms;
 pub(crate) mod layout;
 mod open;
 mod sequence;
+mod starts;
 mod xor;
 
 pub(crate) use open::OpenChunk;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use streamflow_histogram::{Histogram, plain, unboxed};
 
+use crate::format;
 use crate::reset::hinted;
 use crate::samples::Samples;
 use crate::varint;
@@ -32,6 +35,8 @@ const BITS: u8 = 14;
 const XOR: u8 = 15;
 /// Histograms first, then a chunk of the others.
 const HISTOGRAMS: u8 = 16;
+/// Start timestamps first, then a chunk of the samples without them.
+const STARTS: u8 = 17;
 /// Values are integers over ten to the power of the tag.
 const MAX_EXPONENT: u8 = 9;
 const POWERS: [f64; MAX_EXPONENT as usize + 1] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
@@ -66,8 +71,13 @@ impl Chunk {
         chunks
     }
 
-    pub(crate) fn has_histograms(&self) -> bool {
-        self.bytes.first() == Some(&HISTOGRAMS)
+    /// The format that a file with this chunk has at least.
+    pub(crate) fn format(&self) -> u8 {
+        match self.bytes.first() {
+            Some(&STARTS) => format::STARTS,
+            Some(&HISTOGRAMS) => format::HISTOGRAMS,
+            _ => format::NUMBERS,
+        }
     }
 
     /// Appends its samples to `out`.
@@ -93,6 +103,10 @@ fn whole(samples: &Samples, start: usize, size: usize) -> usize {
 /// 1 to [`MAX_SAMPLES`] samples as bytes.
 pub(crate) fn encode(samples: &Samples) -> Vec<u8> {
     let mut out = Vec::with_capacity(32 + samples.len());
+    if samples.has_starts() {
+        out.push(STARTS);
+        starts::write(&mut out, samples);
+    }
     if !samples.histograms.is_empty() {
         let histograms = with_resets(samples);
         out.push(HISTOGRAMS);
@@ -199,10 +213,26 @@ pub(crate) fn decode(bytes: &[u8], out: &mut Samples) -> Option<()> {
 
 fn decode_columns(bytes: &[u8], out: &mut Samples) -> Option<()> {
     let mut head = varint::Reader::new(bytes);
-    match head.byte()? {
-        HISTOGRAMS => decode_histograms(&mut head, out),
+    let mut tag = head.byte()?;
+    let before = out.len();
+    let starts = if tag == STARTS { Some(starts::read(&mut head)?) } else { None };
+    if starts.is_some() {
+        tag = head.byte()?;
+    }
+    decode_samples(tag, &mut head, out)?;
+    match starts {
+        Some(starts) => starts.put(out, before)?,
+        None => out.fill_starts(),
+    }
+    Some(())
+}
+
+/// What a chunk is without start timestamps.
+fn decode_samples(tag: u8, head: &mut varint::Reader<'_>, out: &mut Samples) -> Option<()> {
+    match tag {
+        HISTOGRAMS => decode_histograms(head, out),
         tag => {
-            read_columns(tag, &mut head, out, plain)?;
+            read_columns(tag, head, out, plain)?;
             head.rest.is_empty().then_some(())
         }
     }
@@ -277,6 +307,8 @@ fn read_values<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::Sample;
+    use crate::value::Value;
     use proptest::prelude::*;
 
     fn any_value() -> impl Strategy<Value = f64> {
@@ -321,6 +353,25 @@ mod tests {
         }
 
         #[test]
+        fn starts_come_back(
+            starts in proptest::collection::vec(prop_oneof![any::<i64>(), Just(0_i64), 0_i64..9], 1..60),
+            before in any::<bool>(),
+        ) {
+            let mut samples = Samples::default();
+            for (start, t) in starts.into_iter().zip(0..) {
+                let value = if t % 7 == 3 { Value::Histogram(Arc::default()) } else { Value::Float(t as f64) };
+                samples.push_sample(Sample { timestamp: t * t, start, value });
+            }
+            let mut back = Samples::default();
+            if before { back.push(-1, 7.0); }
+            decode(&encode(&samples), &mut back).unwrap();
+            prop_assert_eq!(back.starts.len(), if samples.has_starts() { back.len() } else { 0 });
+            let back: Vec<Sample> = back.samples().skip(usize::from(before)).collect();
+            let same = |(a, b): (&Sample, Sample)| (a.timestamp, a.start) == (b.timestamp, b.start) && a.value.is_same(&b.value);
+            prop_assert!(back.len() == samples.len() && back.iter().zip(samples.samples()).all(same));
+        }
+
+        #[test]
         fn decimals_come_back(values in proptest::collection::vec(0_i64..10_000_000, 1..200), exponent in 0_u32..8) {
             let timestamps = (0..values.len() as i64).collect();
             let values = values.iter().map(|n| *n as f64 / 10_f64.powi(exponent as i32)).collect();
@@ -332,6 +383,7 @@ mod tests {
             let mut out = Samples::default();
             if decode(&bytes, &mut out).is_none() { prop_assert!(out.is_empty()); }
             prop_assert_eq!(out.timestamps.len(), out.values.len());
+            prop_assert!(out.starts.is_empty() || out.starts.len() == out.len());
             prop_assert_eq!(out.histograms.len(), out.values.iter().filter(|value| unboxed(**value).is_some()).count());
             prop_assert!(out.len() <= MAX_SAMPLES);
         }
@@ -359,6 +411,23 @@ mod tests {
         }
         let bytes = encode(&samples).len();
         assert!(bytes < 120 * 30 * 3 / 4, "{bytes} bytes");
+    }
+
+    #[test]
+    fn starts_that_stay_or_follow_the_samples_take_some_bytes_a_chunk() {
+        let chunk = |start: &dyn Fn(i64) -> i64| {
+            let mut samples = Samples::default();
+            let mut time = 1_700_000_000_000;
+            for i in 0..120 {
+                let start = start(time);
+                time += 15_000 + i % 3;
+                samples.push_sample(Sample { timestamp: time, start, value: Value::Float(i as f64) });
+            }
+            encode(&samples).len()
+        };
+        let without = chunk(&|_| 0);
+        assert!(chunk(&|_| 1_600_000_000_000) <= without + 12);
+        assert!(chunk(&|before| before + 1) <= without + 64, "deltas");
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! The chunk of a series that still grows.
+//!
+//! What few series have stands beside: its histograms, and start timestamps.
 
 use std::sync::Arc;
 
@@ -6,13 +8,15 @@ use streamflow_histogram::{Histogram, boxed, unboxed};
 
 use super::bits::{BitReader, BitWriter};
 use super::histograms;
+use super::starts::Growing;
 use super::xor::{Xor, read_time, write_time};
+use crate::format;
 use crate::reset::hinted;
-use crate::samples::Samples;
+use crate::samples::{NO_START, Samples};
 use crate::value::{self, Value};
 use crate::varint::Reader;
 
-/// Timestamps and values one after the other; the histograms among them stand beside.
+/// Timestamps and values one after the other.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenChunk {
     pub(crate) count: u32,
@@ -25,20 +29,32 @@ pub(crate) struct OpenChunk {
     beside: Option<Box<Beside>>,
 }
 
+/// What stands beside the columns.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    histograms: Histograms,
+    starts: Option<Growing>,
+}
+
 impl OpenChunk {
-    pub(crate) fn new(timestamp: i64, value: &Value) -> Self {
+    pub(crate) fn new(timestamp: i64, start: i64, value: &Value) -> Self {
         let mut beside = None::<Box<Beside>>;
         let first = match value {
             Value::Float(value) => *value,
-            Value::Histogram(histogram) => boxed(beside.get_or_insert_default().push(histogram, false)),
+            Value::Histogram(histogram) => {
+                boxed(beside.get_or_insert_default().histograms.push(histogram, false))
+            }
         };
+        if start != NO_START {
+            beside.get_or_insert_default().starts = Some(Growing::new(0, start));
+        }
         let (xor, bits) = (Xor::new(first), BitWriter::default());
         Self { count: 1, min_time: timestamp, max_time: timestamp, difference: 0, first, xor, bits, beside }
     }
 
     /// `timestamp` is behind the newest one.
     #[inline]
-    pub(crate) fn push(&mut self, timestamp: i64, value: &Value) {
+    pub(crate) fn push(&mut self, timestamp: i64, start: i64, value: &Value) {
         let value = match value {
             Value::Float(value) => *value,
             Value::Histogram(histogram) => self.place(histogram),
@@ -46,13 +62,25 @@ impl OpenChunk {
         let difference = timestamp.wrapping_sub(self.max_time);
         write_time(&mut self.bits, difference.wrapping_sub(self.difference));
         self.xor.write(&mut self.bits, value);
+        if start != NO_START || self.beside.is_some() {
+            self.push_start(start);
+        }
         (self.difference, self.max_time) = (difference, timestamp);
         self.count += 1;
     }
 
+    fn push_start(&mut self, start: i64) {
+        let starts = &mut self.beside.get_or_insert_default().starts;
+        match starts {
+            Some(starts) => starts.push(start),
+            None if start == NO_START => {}
+            None => *starts = Some(Growing::new(self.count, start)),
+        }
+    }
+
     fn place(&mut self, histogram: &Arc<Histogram>) -> f64 {
         let follows = unboxed(f64::from_bits(self.xor.bits)).is_some();
-        boxed(self.beside.get_or_insert_default().push(histogram, follows))
+        boxed(self.beside.get_or_insert_default().histograms.push(histogram, follows))
     }
 
     /// Tells whether its histograms have as many numbers as a chunk may have.
@@ -60,11 +88,16 @@ impl OpenChunk {
         let Value::Histogram(next) = next else { return false };
         self.beside
             .as_ref()
-            .is_some_and(|beside| beside.cells + histograms::cells(next) > histograms::MAX_CELLS)
+            .is_some_and(|beside| beside.histograms.cells + histograms::cells(next) > histograms::MAX_CELLS)
     }
 
-    pub(crate) fn has_histograms(&self) -> bool {
-        self.beside.is_some()
+    /// The format that a file with these samples has at least.
+    pub(crate) fn format(&self) -> u8 {
+        match &self.beside {
+            None => format::NUMBERS,
+            Some(beside) if beside.starts.is_some() => format::STARTS,
+            Some(_) => format::HISTOGRAMS,
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -73,9 +106,9 @@ impl OpenChunk {
 
     /// Appends its samples to `out`.
     pub(crate) fn decode(&self, out: &mut Samples) {
-        let first = out.histograms.len();
+        let (before, first) = (out.len(), out.histograms.len());
         if let Some(beside) = &self.beside {
-            beside.decode(&mut out.histograms);
+            beside.histograms.decode(&mut out.histograms);
         }
         let moved = |value: f64| unboxed(value).map_or(value, |place| boxed((first + place) as u32));
         let mut from = BitReader::new(&self.bits.bytes);
@@ -87,6 +120,16 @@ impl OpenChunk {
             time = time.wrapping_add(difference);
             out.push(time, moved(xor.read(&mut from).expect("the writer above wrote as many as it counted")));
         }
+        if let Some(starts) = self.beside.as_ref().and_then(|beside| beside.starts.as_ref()) {
+            out.starts.resize(before, NO_START);
+            starts.decode(self.count, &mut out.starts);
+        }
+    }
+}
+
+impl Beside {
+    fn bytes(&self) -> usize {
+        self.histograms.bytes() + self.starts.as_ref().map_or(0, Growing::bytes)
     }
 }
 
@@ -95,7 +138,7 @@ const RECENT: usize = 16;
 
 /// The histograms of a chunk that grows.
 #[derive(Debug, Clone, Default)]
-struct Beside {
+struct Histograms {
     packed: Vec<u8>,
     packed_count: usize,
     recent: Vec<Arc<Histogram>>,
@@ -103,7 +146,7 @@ struct Beside {
     cells: usize,
 }
 
-impl Beside {
+impl Histograms {
     /// One more; `follows` says that the sample before it is the last of these. Returns its place.
     fn push(&mut self, histogram: &Arc<Histogram>, follows: bool) -> u32 {
         if self.recent.len() > RECENT {
@@ -153,17 +196,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn histograms_in_open_chunks_come_back(
+        fn histograms_and_starts_in_open_chunks_come_back(
             values in proptest::collection::vec(crate::arbitrary::value(), 1..60),
+            first_start in 0_i64..6,
         ) {
-            let mut chunk = OpenChunk::new(0, &values[0]);
-            values.iter().zip(0..).skip(1).for_each(|(value, t)| chunk.push(t, value));
+            let start = |t: i64| if t % 5 < first_start { NO_START } else { t * t - 3 };
+            let mut chunk = OpenChunk::new(0, start(0), &values[0]);
+            values.iter().zip(0..).skip(1).for_each(|(value, t)| chunk.push(t, start(t), value));
             let mut out = Samples::default();
             chunk.decode(&mut out);
             chunk.decode(&mut out);
             prop_assert_eq!(out.len(), 2 * values.len());
             for (value, (_, back)) in values.iter().chain(&values).zip(out.values()) {
                 prop_assert!(value.is_same(&back));
+            }
+            for (place, sample) in out.samples().enumerate() {
+                prop_assert_eq!(sample.start, start((place % values.len()) as i64), "{}", place);
             }
         }
 
@@ -179,8 +227,8 @@ mod tests {
             for (step, bits) in steps {
                 let value = f64::from_bits(bits);
                 match &mut chunk {
-                    None => chunk = Some(OpenChunk::new(time, &Value::Float(value))),
-                    Some(chunk) => chunk.push(time, &Value::Float(value)),
+                    None => chunk = Some(OpenChunk::new(time, NO_START, &Value::Float(value))),
+                    Some(chunk) => chunk.push(time, NO_START, &Value::Float(value)),
                 }
                 expected.push((time, bits));
                 time = time.saturating_add(step);

@@ -21,8 +21,8 @@ impl State {
             self.chunks = chunks.filter_map(|chunk| deleted.strip(chunk)).collect();
             self.open = self.open.take().and_then(|open| strip_open(open, &deleted));
             for behind in [&mut self.flushing, &mut self.out_of_order] {
-                if behind.iter().any(|(timestamp, _)| deleted.contains(*timestamp)) {
-                    Arc::make_mut(behind).retain(|(timestamp, _)| !deleted.contains(*timestamp));
+                if behind.iter().any(|sample| deleted.contains(sample.timestamp)) {
+                    Arc::make_mut(behind).retain(|sample| !deleted.contains(sample.timestamp));
                 }
             }
         }
@@ -40,7 +40,8 @@ impl State {
             (None, None) => {}
         }
         let in_order = samples.values().last();
-        in_order.into_iter().chain(self.behind().cloned()).max_by_key(|(timestamp, _)| *timestamp)
+        let behind = self.behind().map(|sample| (sample.timestamp, sample.value.clone()));
+        in_order.into_iter().chain(behind).max_by_key(|(timestamp, _)| *timestamp)
     }
 }
 
@@ -51,9 +52,9 @@ fn strip_open(open: Arc<OpenChunk>, deleted: &Intervals) -> Option<Arc<OpenChunk
     let mut samples = Samples::default();
     open.decode(&mut samples);
     samples.delete(0, deleted);
-    let mut left = samples.values();
-    let (timestamp, value) = left.next()?;
-    let mut open = OpenChunk::new(timestamp, &value);
-    left.for_each(|(timestamp, value)| open.push(timestamp, &value));
+    let mut left = samples.samples();
+    let first = left.next()?;
+    let mut open = OpenChunk::new(first.timestamp, first.start, &first.value);
+    left.for_each(|sample| open.push(sample.timestamp, sample.start, &sample.value));
     Some(Arc::new(open))
 }

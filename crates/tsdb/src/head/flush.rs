@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::series::{Cut, MemSeries, State};
 use crate::chunk::{Chunk, OpenChunk};
-use crate::samples::Samples;
+use crate::format;
+use crate::samples::{Sample, Samples};
 use crate::value::Value;
 use crate::wal::record::SavedSeries;
-use crate::wal::{SECOND_FORMAT, checkpoint};
 
 /// A series as it was at one moment, by references.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Copy {
     newest: Option<(i64, Value)>,
     chunks: Vec<Chunk>,
     open: Option<Arc<OpenChunk>>,
-    behind: [Arc<Vec<(i64, Value)>>; 2],
+    behind: [Arc<Vec<Sample>>; 2],
 }
 
 impl Copy {
@@ -34,21 +34,24 @@ impl Copy {
 
     /// The format of a checkpoint of these.
     pub(crate) fn format_of(copies: &[Self]) -> u8 {
-        if copies.iter().any(Self::has_histograms) { SECOND_FORMAT } else { checkpoint::MAGIC[7] }
+        copies.iter().map(Self::format).max().unwrap_or(format::NUMBERS)
     }
 
-    fn has_histograms(&self) -> bool {
-        let apart = self.behind.iter().flat_map(|samples| samples.iter()).chain(&self.newest);
-        apart.into_iter().any(|(_, value)| matches!(value, Value::Histogram(_)))
-            || self.open.as_ref().is_some_and(|open| open.has_histograms())
-            || self.chunks.iter().any(Chunk::has_histograms)
+    fn format(&self) -> u8 {
+        let newest = match &self.newest {
+            Some((_, Value::Histogram(_))) => format::HISTOGRAMS,
+            Some((_, Value::Float(_))) | None => format::NUMBERS,
+        };
+        let behind = self.behind.iter().flat_map(|samples| samples.iter()).map(Sample::format);
+        let open = self.open.iter().map(|open| open.format());
+        behind.chain(open).chain(self.chunks.iter().map(Chunk::format)).fold(newest, u8::max)
     }
 
     /// As a checkpoint has it.
     pub(crate) fn saved(self) -> SavedSeries {
         let mut behind = Samples::default();
         let apart = self.behind.iter().flat_map(|samples| samples.iter());
-        apart.for_each(|(t, value)| behind.push_value(*t, value.clone()));
+        apart.for_each(|sample| behind.push_sample(sample.clone()));
         let mut chunks = self.chunks;
         let open = self.open.is_some();
         chunks.extend(self.open.map(|open| {
@@ -76,26 +79,26 @@ impl State {
             if self.chunks.last().is_some_and(|last| last.decode(&mut samples).is_some()) {
                 self.chunks.pop();
             }
-            for (timestamp, value) in samples.values() {
-                self.insert(timestamp, value, false, cut);
+            for sample in samples.samples() {
+                self.insert(sample, false, cut);
             }
         }
         self.newest = saved.newest;
-        for (timestamp, value) in saved.behind.values() {
-            self.insert_behind(timestamp, value);
+        for sample in saved.behind.samples() {
+            self.insert_behind(sample);
         }
     }
 
     /// Sets the samples behind newer ones that are before `boundary` apart, to be written to blocks.
     pub(crate) fn begin_flush(&mut self, boundary: i64) {
-        if self.out_of_order.first().is_none_or(|(timestamp, _)| *timestamp >= boundary) {
+        if self.out_of_order.first().is_none_or(|sample| sample.timestamp >= boundary) {
             return;
         }
         let (mut old, new): (Vec<_>, Vec<_>) =
-            self.out_of_order.iter().cloned().partition(|(timestamp, _)| *timestamp < boundary);
+            self.out_of_order.iter().cloned().partition(|sample| sample.timestamp < boundary);
         // What an attempt that failed left.
         old.extend(self.flushing.iter().cloned());
-        old.sort_by_key(|(timestamp, _)| *timestamp);
+        old.sort_by_key(|sample| sample.timestamp);
         (self.flushing, self.out_of_order) = (Arc::new(old), Arc::new(new));
     }
 
@@ -109,9 +112,9 @@ impl State {
         if self.open.as_ref().is_some_and(|open| open.max_time < done) {
             self.open = None;
         }
-        if self.flushing.first().is_some_and(|(timestamp, _)| *timestamp < done) {
-            self.flushing =
-                Arc::new(self.flushing.iter().filter(|(timestamp, _)| *timestamp >= done).cloned().collect());
+        if self.flushing.first().is_some_and(|sample| sample.timestamp < done) {
+            let left = self.flushing.iter().filter(|sample| sample.timestamp >= done);
+            self.flushing = Arc::new(left.cloned().collect());
         }
     }
 
@@ -124,7 +127,7 @@ impl State {
     pub(crate) fn ranges(&self, boundary: i64, range_ms: i64, into: &mut std::collections::BTreeSet<i64>) {
         let chunks = self.chunks.iter().map(|chunk| (chunk.min_time, chunk.max_time));
         let open = self.open.iter().map(|open| (open.min_time, open.max_time));
-        let behind = self.flushing.iter().map(|(timestamp, _)| (*timestamp, *timestamp));
+        let behind = self.flushing.iter().map(|sample| (sample.timestamp, sample.timestamp));
         for (min, max) in chunks.chain(open).chain(behind) {
             let mut start = min.div_euclid(range_ms).saturating_mul(range_ms);
             while start <= max && start < boundary {

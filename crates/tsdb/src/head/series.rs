@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::{Chunk, OpenChunk};
 use crate::error::AppendError;
 use crate::labels::Labels;
-use crate::samples::Samples;
+use crate::samples::{Sample, Samples};
 use crate::series::Part;
 use crate::value::Value;
 
@@ -23,9 +23,9 @@ pub(crate) struct State {
     pub(super) open: Option<Arc<OpenChunk>>,
     /// The open chunk ends before this time.
     open_end: i64,
-    pub(super) out_of_order: Arc<Vec<(i64, Value)>>,
+    pub(super) out_of_order: Arc<Vec<Sample>>,
     /// Those of them that are being written to blocks.
-    pub(crate) flushing: Arc<Vec<(i64, Value)>>,
+    pub(crate) flushing: Arc<Vec<Sample>>,
     /// Newest sample, also of one that has left the head.
     pub(super) newest: Option<(i64, Value)>,
     /// True if the write-ahead log knows the series.
@@ -130,8 +130,8 @@ impl State {
         }
         let in_order = samples.timestamps.binary_search(&t).ok().map(|at| samples.value(samples.values[at]));
         let behind = [&self.flushing, &self.out_of_order].into_iter().find_map(|samples| {
-            let found = samples.binary_search_by_key(&t, |(timestamp, _)| *timestamp);
-            found.ok().map(|at| samples[at].1.clone())
+            let found = samples.binary_search_by_key(&t, |sample| sample.timestamp);
+            found.ok().map(|at| samples[at].value.clone())
         });
         in_order.or(behind)
     }
@@ -145,36 +145,42 @@ impl State {
     }
 
     /// Puts a committed sample in; false if another batch was faster and it does not fit any more.
-    pub(crate) fn insert(&mut self, t: i64, value: Value, behind_allowed: bool, cut: Cut) -> bool {
+    pub(crate) fn insert(&mut self, sample: Sample, behind_allowed: bool, cut: Cut) -> bool {
         match &self.newest {
-            Some((newest, existing)) if t == *newest => return existing.is_same(&value),
-            Some((newest, _)) if t < *newest => return behind_allowed && self.insert_behind(t, value),
+            Some((newest, existing)) if sample.timestamp == *newest => {
+                return existing.is_same(&sample.value);
+            }
+            Some((newest, _)) if sample.timestamp < *newest => {
+                return behind_allowed && self.insert_behind(sample);
+            }
             _ => {}
         }
+        let Sample { timestamp: t, start, value } = sample;
         if let Some(open) = &mut self.open {
             if open.count < cut.samples && t < self.open_end && !open.is_full(&value) {
-                Arc::make_mut(open).push(t, &value);
+                Arc::make_mut(open).push(t, start, &value);
                 self.newest = Some((t, value));
                 return true;
             }
             self.seal();
         }
         self.open_end = t.div_euclid(cut.range_ms).saturating_add(1).saturating_mul(cut.range_ms);
-        self.open = Some(Arc::new(OpenChunk::new(t, &value)));
+        self.open = Some(Arc::new(OpenChunk::new(t, start, &value)));
         self.newest = Some((t, value));
         true
     }
 
-    pub(crate) fn insert_behind(&mut self, t: i64, value: Value) -> bool {
+    pub(crate) fn insert_behind(&mut self, sample: Sample) -> bool {
+        let t = sample.timestamp;
         if let Some(existing) = self.at(t) {
-            return existing.is_same(&value);
+            return existing.is_same(&sample.value);
         }
         if self.newest.is_none() {
-            self.newest = Some((t, value.clone()));
+            self.newest = Some((t, sample.value.clone()));
         }
         let samples = Arc::make_mut(&mut self.out_of_order);
-        let at = samples.partition_point(|(timestamp, _)| *timestamp < t);
-        samples.insert(at, (t, value));
+        let at = samples.partition_point(|other| other.timestamp < t);
+        samples.insert(at, sample);
         true
     }
 
@@ -195,7 +201,7 @@ impl State {
             parts.push(Part::Open(Arc::clone(open)));
         }
         for behind in [&self.flushing, &self.out_of_order] {
-            if behind.iter().any(|(timestamp, _)| (min..=max).contains(timestamp)) {
+            if behind.iter().any(|sample| (min..=max).contains(&sample.timestamp)) {
                 parts.push(Part::OutOfOrder(Arc::clone(behind)));
             }
         }
@@ -207,10 +213,10 @@ impl State {
         let chunk = self.chunks.partition_point(|chunk| chunk.max_time < min);
         self.chunks.get(chunk).is_some_and(|chunk| chunk.min_time <= max)
             || self.open.as_ref().is_some_and(|open| open.min_time <= max && open.max_time >= min)
-            || self.behind().any(|(timestamp, _)| (min..=max).contains(timestamp))
+            || self.behind().any(|sample| (min..=max).contains(&sample.timestamp))
     }
 
-    pub(crate) fn behind(&self) -> impl Iterator<Item = &(i64, Value)> {
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &Sample> {
         self.flushing.iter().chain(self.out_of_order.iter())
     }
 
@@ -219,7 +225,7 @@ impl State {
         let chunks =
             self.chunks.first().zip(self.chunks.last()).map(|(first, last)| (first.min_time, last.max_time));
         let open = self.open.as_ref().map(|open| (open.min_time, open.max_time));
-        let behind = self.behind().map(|(timestamp, _)| (*timestamp, *timestamp));
+        let behind = self.behind().map(|sample| (sample.timestamp, sample.timestamp));
         let behind = behind.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         [chunks, open, behind].into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
@@ -233,7 +239,7 @@ impl State {
             + self.behind().count() as u64;
         let bytes = self.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>()
             + open.map_or(0, |open| open.bytes())
-            + self.behind().map(|(_, value)| 24 + value.bytes_beside()).sum::<usize>();
+            + self.behind().map(|sample| size_of::<Sample>() + sample.value.bytes_beside()).sum::<usize>();
         (chunks, samples, bytes as u64)
     }
 }

@@ -14,14 +14,12 @@ use std::sync::Arc;
 use crate::damage::DamageLog;
 use crate::error::Error;
 use crate::files;
+use crate::format;
 use crate::tail::Position;
 use frame::Frame;
 use pieces::Pieces;
 use record::Record;
 
-/// The format of files of records with native histograms or of deletions: an earlier release refuses it. A file without
-/// any has the format that all releases read.
-pub(crate) const SECOND_FORMAT: u8 = 2;
 /// First bytes of a segment; the last is the format's version.
 pub(crate) const SEGMENT_MAGIC: &[u8; 8] = b"SFWAL\0\0\x01";
 pub(crate) const SEGMENT: &str = "segment-";
@@ -47,7 +45,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Begins a segment.
     pub(crate) fn create(dir: &Path, segment: u64, limit: u64) -> Result<Self, Error> {
-        let format = SEGMENT_MAGIC[7];
+        let format = format::NUMBERS;
         let file = create_segment(dir, segment, format)?;
         let position = Position { segment, offset: SEGMENT_MAGIC.len() as u64 };
         Ok(Self { dir: dir.to_owned(), file: Arc::new(file), position, limit, format, torn: false })
@@ -181,15 +179,13 @@ pub(crate) fn of_format(magic: &[u8; 8], format: u8) -> [u8; 8] {
 }
 
 fn is_known(bytes: &[u8], magic: &[u8; 8]) -> bool {
-    [magic[7], SECOND_FORMAT].into_iter().any(|format| bytes.get(..8) == Some(&of_format(magic, format)))
+    format::KNOWN.into_iter().any(|format| bytes.get(..8) == Some(&of_format(magic, format)))
 }
 
-/// The format of a file that a later release wrote. A number that is one flipped bit away from one of ours is damage,
-/// which costs no more than the file's first bytes; our next formats pass over those numbers.
+/// The format of a file that a later release wrote.
 fn newer(bytes: &[u8], magic: &[u8; 8]) -> Option<u64> {
     let (name, format) = (bytes.get(..7)?, *bytes.get(7)?);
-    let is_flipped = [magic[7], SECOND_FORMAT].into_iter().any(|ours| (format ^ ours).count_ones() < 2);
-    (name == &magic[..7] && format > SECOND_FORMAT && !is_flipped).then_some(format.into())
+    (name == &magic[..7] && format::is_newer(format)).then_some(format.into())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use streamflow_histogram::plain;
 use super::histogram;
 use crate::chunk::Chunk;
 use crate::labels::Labels;
-use crate::samples::Samples;
+use crate::samples::{NO_START, Samples};
 use crate::value::Value;
 use crate::varint::{self, Reader};
 
@@ -26,16 +26,23 @@ const HISTOGRAM: u8 = 3;
 const NEXT_SERIES: u8 = 4;
 /// its time is the last sample's,
 const SAME_TIME: u8 = 8;
-/// it lies behind newer samples of its series.
+/// it lies behind newer samples of its series,
 const BEHIND: u8 = 16;
-/// Bit of a saved series: some of its samples that are in no chunk are histograms, which stand at its end.
+/// it has a start timestamp,
+const START: u8 = 32;
+/// which is that of the last sample that had one.
+const SAME_START: u8 = 64;
+/// Bit of a saved series: some of its samples that are in no chunk are histograms, which stand at its end,
 const SAVED_HISTOGRAMS: u8 = 4;
+/// or have start timestamps, which stand behind those.
+const SAVED_STARTS: u8 = 8;
 
 /// A sample as the log has it.
 #[derive(Debug, Clone)]
 pub(crate) struct Logged<V = Value> {
     pub(crate) id: u64,
     pub(crate) timestamp: i64,
+    pub(crate) start: i64,
     pub(crate) value: V,
     pub(crate) behind: bool,
 }
@@ -86,18 +93,25 @@ pub(crate) fn write_batch<'a>(
         write_series(into, *id, labels);
     }
     varint::write(into, samples.len() as u64);
-    let (mut id, mut time) = (0_u64, 0_i64);
+    let (mut id, mut time, mut start) = (0_u64, 0_i64, NO_START);
     for sample in samples {
         let form = form(sample.value);
         let next = sample.id == id.wrapping_add(1);
         let same = sample.timestamp == time;
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        into.push(form | flag(next, NEXT_SERIES) | flag(same, SAME_TIME) | flag(sample.behind, BEHIND));
+        let flags = form | flag(next, NEXT_SERIES) | flag(same, SAME_TIME) | flag(sample.behind, BEHIND);
+        let started = sample.start != NO_START;
+        let same_start = started && sample.start == start;
+        into.push(flags | flag(started, START) | flag(same_start, SAME_START));
         if !next {
             varint::write_signed(into, sample.id.wrapping_sub(id) as i64);
         }
         if !same {
             varint::write_signed(into, sample.timestamp.wrapping_sub(time));
+        }
+        if started && !same_start {
+            varint::write_signed(into, sample.start.wrapping_sub(start));
+            start = sample.start;
         }
         match sample.value {
             Value::Float(value) if form == RAW => into.extend_from_slice(&value.to_le_bytes()),
@@ -142,7 +156,7 @@ fn read_series(from: &mut Reader<'_>) -> Option<(u64, Labels)> {
 fn read_samples(from: &mut Reader<'_>) -> Option<Vec<Logged>> {
     let count = from.count()?;
     let mut samples = Vec::with_capacity(count);
-    let (mut id, mut timestamp) = (0_u64, 0_i64);
+    let (mut id, mut timestamp, mut last_start) = (0_u64, 0_i64, NO_START);
     for _ in 0..count {
         let flags = from.byte()?;
         let step = if flags & NEXT_SERIES != 0 { 1 } else { from.signed()? };
@@ -150,13 +164,20 @@ fn read_samples(from: &mut Reader<'_>) -> Option<Vec<Logged>> {
         if flags & SAME_TIME == 0 {
             timestamp = timestamp.wrapping_add(from.signed()?);
         }
+        let start = match (flags & START != 0, flags & SAME_START != 0) {
+            (false, _) => NO_START,
+            (true, same) => {
+                last_start = if same { last_start } else { last_start.wrapping_add(from.signed()?) };
+                last_start
+            }
+        };
         let value = match flags & 3 {
             RAW => Value::Float(plain(f64::from_bits(from.u64()?))),
             INTEGER => Value::Float(from.signed()? as f64),
             ZERO => Value::Float(0.0),
             _ => Value::Histogram(Arc::new(histogram::read(from)?)),
         };
-        samples.push(Logged { id, timestamp, value, behind: flags & BEHIND != 0 });
+        samples.push(Logged { id, timestamp, start, value, behind: flags & BEHIND != 0 });
     }
     Some(samples)
 }
@@ -178,9 +199,10 @@ pub(crate) fn write_checkpoint_series(into: &mut Vec<u8>, series: &SavedSeries) 
     // The samples that are in no chunk: what is newest, and those behind newer ones.
     let mut apart = Samples::default();
     series.newest.iter().for_each(|(timestamp, value)| apart.push_value(*timestamp, value.clone()));
-    series.behind.values().for_each(|(timestamp, value)| apart.push_value(timestamp, value));
+    series.behind.samples().for_each(|sample| apart.push_sample(sample));
     let histograms = if apart.histograms.is_empty() { 0 } else { SAVED_HISTOGRAMS };
-    into.push(u8::from(series.newest.is_some()) | u8::from(series.open) << 1 | histograms);
+    let starts = if series.behind.has_starts() { SAVED_STARTS } else { 0 };
+    into.push(u8::from(series.newest.is_some()) | u8::from(series.open) << 1 | histograms | starts);
     let mut samples = apart.iter();
     let put = |into: &mut Vec<u8>, (timestamp, value): (i64, f64)| {
         varint::write_signed(into, timestamp);
@@ -202,6 +224,9 @@ pub(crate) fn write_checkpoint_series(into: &mut Vec<u8>, series: &SavedSeries) 
     if histograms != 0 {
         varint::write(into, apart.histograms.len() as u64);
         apart.histograms.iter().for_each(|value| histogram::write(into, value));
+    }
+    if starts != 0 {
+        series.behind.starts.iter().for_each(|start| varint::write_signed(into, *start));
     }
 }
 
@@ -260,6 +285,9 @@ fn read_checkpoint_series(from: &mut Reader<'_>) -> Option<SavedSeries> {
     let newest = if flags & 1 == 0 { None } else { samples.next() };
     let mut behind = Samples::default();
     samples.for_each(|(timestamp, value)| behind.push_value(timestamp, value));
+    if flags & SAVED_STARTS != 0 {
+        behind.starts = behind.timestamps.iter().map(|_| from.signed()).collect::<Option<_>>()?;
+    }
     Some(SavedSeries { id, labels, newest, chunks, open: flags & 2 != 0, behind })
 }
 
@@ -298,36 +326,42 @@ pub(crate) fn read(payload: &[u8]) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::Sample;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn batches_come_back(samples in proptest::collection::vec(
-            (any::<u64>(), any::<i64>(), crate::arbitrary::value(), any::<bool>()), 0..50)) {
+            (any::<u64>(), any::<i64>(), crate::arbitrary::value(), any::<bool>(),
+             prop_oneof![Just(NO_START), 5_i64..7, any::<i64>()]), 0..50)) {
             let logged: Vec<Logged> = samples.iter()
-                .map(|(id, timestamp, value, behind)| Logged { id: *id, timestamp: *timestamp,
+                .map(|(id, timestamp, value, behind, start)| Logged { id: *id, timestamp: *timestamp, start: *start,
                     value: value.clone(), behind: *behind }).collect();
             let labels = Labels::new([("a", "b")]);
             let mut bytes = Vec::new();
-            write_batch(&mut bytes, &[(7, &labels)], logged.iter().map(|Logged { id, timestamp, value, behind }|
-                Logged { id: *id, timestamp: *timestamp, value, behind: *behind }));
+            write_batch(&mut bytes, &[(7, &labels)], logged.iter().map(|Logged { id, timestamp, start, value, behind }|
+                Logged { id: *id, timestamp: *timestamp, start: *start, value, behind: *behind }));
             let Some(Record::Batch { series, samples: back }) = read(&bytes) else { panic!("no batch") };
             prop_assert_eq!(series, vec![(7, labels)]);
             prop_assert_eq!(back.len(), samples.len());
-            for (back, (id, timestamp, value, behind)) in back.iter().zip(&samples) {
-                prop_assert_eq!((back.id, back.timestamp, back.behind), (*id, *timestamp, *behind));
+            for (back, (id, timestamp, value, behind, start)) in back.iter().zip(&samples) {
+                prop_assert_eq!((back.id, back.timestamp, back.behind, back.start), (*id, *timestamp, *behind, *start));
                 prop_assert!(back.value.is_same(value));
             }
         }
 
         #[test]
         fn saved_series_come_back(newest in crate::arbitrary::value(),
-            behind in proptest::collection::vec(crate::arbitrary::value(), 0..9)) {
+            behind in proptest::collection::vec((crate::arbitrary::value(), -1_i64..2), 0..9)) {
             let mut saved = SavedSeries { id: 3, newest: Some((7, newest)), ..SavedSeries::default() };
-            behind.into_iter().zip(0..).for_each(|(value, t)| saved.behind.push_value(t, value));
+            for ((value, start), timestamp) in behind.into_iter().zip(0..) {
+                saved.behind.push_sample(Sample { timestamp, start, value });
+            }
             let mut bytes = Vec::new();
             write_checkpoint_series(&mut bytes, &saved);
             let Some(Record::CheckpointSeries(back)) = read(&bytes) else { panic!("no series") };
+            let starts = |saved: &SavedSeries| saved.behind.samples().map(|sample| sample.start).collect::<Vec<_>>();
+            prop_assert_eq!(starts(&back), starts(&saved));
             let all = |saved: &SavedSeries| saved.newest.clone().into_iter().chain(saved.behind.values()).collect::<Vec<_>>();
             prop_assert_eq!(all(&back).len(), all(&saved).len());
             for ((t, value), (back_t, back)) in all(&saved).into_iter().zip(all(&back)) {

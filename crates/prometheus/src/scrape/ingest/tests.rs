@@ -368,3 +368,44 @@ fn classic_histograms_become_native_ones() {
     target.ok(text);
     assert_eq!(target.stored().len(), 5 + 6);
 }
+
+/// Series with the start of their last sample.
+fn starts(target: &Target) -> Vec<String> {
+    let series = target.db.select(&[], i64::MIN, i64::MAX).unwrap();
+    let shown = series.iter().map(|series| {
+        let mut samples = Samples::default();
+        series.read(&mut samples).unwrap();
+        let last = samples.samples().last().unwrap();
+        format!("{} {}", series.labels().without(&["instance", "job"]), last.start)
+    });
+    shown.collect()
+}
+
+#[test]
+fn start_timestamps_are_taken_where_they_are_wanted() {
+    let text = "# TYPE c counter\nc_total 1\nc_created 1.5\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_count 2\nh_sum 3\nh_created 2.5\n# EOF\n";
+    let mut target = Target::new("scheme: http");
+    assert_eq!(target.ok(text), [6, 6, 6, 0]);
+    let as_series =
+        ["c_created 0", "c_total 0", "h_bucket{le=\"+Inf\"} 0", "h_count 0", "h_created 0", "h_sum 0"];
+    assert_eq!(starts(&target), as_series);
+    let mut target = Target::new("scheme: http");
+    target.config.take_start_timestamps();
+    assert_eq!(target.config.scrape_protocols[0], ScrapeProtocol::PrometheusProto);
+    assert_eq!(target.ok(text), [4, 4, 4, 0]);
+    let expected = ["c_total 1500", "h_bucket{le=\"+Inf\"} 2500", "h_count 2500", "h_sum 2500"];
+    assert_eq!(starts(&target), expected);
+    // The same series of a later scrape, whose counters began anew; the last one brings no start.
+    assert_eq!(target.ok(&text.replace("1.5", "9").replace("h_created 2.5\n", "")), [4, 4, 0, 0]);
+    assert_eq!(starts(&target)[..2], ["c_total 9000", "h_bucket{le=\"+Inf\"} 0"]);
+    // A text of the old kind has no such lines.
+    let mut target = Target::new("scheme: http");
+    target.config.take_start_timestamps();
+    target.ok("# TYPE c counter\nc 1\nc_created 2\n");
+    assert_eq!(starts(&target), ["c 0", "c_created 0"]);
+    let convert = "scrape_native_histograms: true, convert_classic_histograms_to_nhcb: true";
+    let mut target = Target::new(convert);
+    target.config.take_start_timestamps();
+    target.ok(text);
+    assert_eq!(starts(&target), ["c_total 1500", "h 2500"]);
+}

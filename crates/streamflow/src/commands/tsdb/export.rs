@@ -96,6 +96,7 @@ fn tell(exported: &Exported, args: &Args, terminal: Terminal) -> anyhow::Result<
         "out": args.out,
         "series": exported.series,
         "samples": exported.samples,
+        "starts": exported.starts,
         "left_out": {
             "histograms": exported.histograms,
             "histogram_names": exported.histogram_names,

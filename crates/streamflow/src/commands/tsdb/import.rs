@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::json;
 use streamflow_prometheus::now_ms;
-use streamflow_prometheus::transfer::{ImportError, Imported, import};
+use streamflow_prometheus::transfer::{ImportError, Imported, Importing, import};
 use streamflow_tsdb::{Db, Downsampling, Options};
 
 use super::super::Context;
@@ -39,7 +39,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let db = Db::open(&dir, options).map_err(free)?;
     let bar = context.terminal.progress(bytes, "importing samples");
     let now = now_ms();
-    let imported = import(&db, input, now, |read| bar.set_position(read));
+    let how = Importing { now_ms: now, start_timestamps: config.metrics.start_timestamps };
+    let imported = import(&db, input, how, |read| bar.set_position(read));
     bar.finish_and_clear();
     db.close()?;
     let imported = imported.map_err(|error| {
@@ -60,6 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         "present": imported.present,
         "refused": imported.refused,
         "exemplars": imported.exemplars,
+        "starts_unmatched": imported.starts_unmatched,
     });
     context.terminal.result(&value, || text(&args.file, &imported))?;
     if imported.oldest_ms.is_some_and(|oldest| oldest < now.saturating_sub(keep_ms)) {
@@ -87,7 +89,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, u64)> {
 }
 
 fn text(file: &Path, imported: &Imported) -> String {
-    let Imported { samples, present, exemplars, .. } = imported;
+    let Imported { samples, present, exemplars, starts_unmatched, .. } = imported;
     let mut text =
         format!("{samples} samples of {} are in the store, {present} were there already.", file.display());
     for (reason, count) in &imported.refused {
@@ -95,6 +97,11 @@ fn text(file: &Path, imported: &Imported) -> String {
     }
     if *exemplars > 0 {
         text.push_str(&format!(" {exemplars} exemplars were left out, which no store keeps."));
+    }
+    if *starts_unmatched > 0 {
+        text.push_str(&format!(
+            " {starts_unmatched} _created lines were left out: no sample of their metric and time stands near them."
+        ));
     }
     text
 }
