@@ -347,7 +347,8 @@ fn native_histograms_answer_from_the_ends_of_windows() {
             // Reset at an odd minute of the second hour.
             let count = if step < 97 { step * 4 } else { (step - 96) * 4 } as f64;
             let positive = Buckets { indices: vec![0, 1], counts: vec![count / 4.0, count * 3.0 / 4.0] };
-            let histogram = Histogram { schema: 1, count, sum: count * 2.0, positive, ..Histogram::default() };
+            let histogram =
+                Histogram { schema: 1, count, sum: count * 2.0, positive, ..Histogram::default() };
             batch.add_histogram(&labels, step * MINUTE, Arc::new(histogram)).unwrap();
         }
         batch.commit().unwrap();

@@ -478,7 +478,9 @@ fn switched_off_nothing_is_made_and_what_is_there_is_answered() {
 
 #[test]
 fn a_block_in_the_wrong_folder_is_named_and_not_served() {
-    for (from, to) in [("aggregates/1h", "aggregates/5m"), ("aggregates/1h", "blocks"), ("blocks", "aggregates/1h")] {
+    for (from, to) in
+        [("aggregates/1h", "aggregates/5m"), ("aggregates/1h", "blocks"), ("blocks", "aggregates/1h")]
+    {
         let dir = tempfile::tempdir().unwrap();
         drop(golden_store(dir.path()));
         let block = fs::read_dir(dir.path().join(from)).unwrap().next().unwrap().unwrap().path();

@@ -134,6 +134,7 @@ fn what_has_no_form_is_counted_and_left_out() {
         stale_markers: 1,
         far_times: 1,
         unnamed_series: 1,
+        aggregated_series: 0,
     };
     assert_eq!(exported, expected);
     assert_eq!(text, "# TYPE up unknown\nup 1 0.001\nup -0 0.003\n# EOF\n");
