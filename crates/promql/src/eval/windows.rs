@@ -169,9 +169,10 @@ impl Pipeline<'_> {
             }
             if lower == upper {
                 let resets = if read.function.counter { slide.resets() } else { &[] };
+                let starts = history.starts.get(first..first + times.len()).unwrap_or_default();
                 let (extended, scratch) = (None, &mut *sorted);
                 let mut window =
-                    Window { times, values, start, end, time, params, resets, first, extended, scratch };
+                    Window { times, values, start, end, time, params, starts, resets, first, extended, scratch };
                 out[step] = if values.is_empty() { ABSENT } else { (read.function.call)(&mut window) };
                 continue;
             }
