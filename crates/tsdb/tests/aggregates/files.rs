@@ -148,14 +148,17 @@ fn golden_store(dir: &Path) -> Db {
     db
 }
 
-fn everything(db: &Db) -> Vec<(Labels, Older)> {
+/// What aggregates know, as text: places of histograms are NaNs, which are not equal to themselves.
+fn everything(db: &Db) -> Vec<(Labels, String)> {
     let mut samples = Samples::default();
     let mut found = Vec::new();
     for resolution in Resolution::ALL {
         for series in db.select_with_older(&[], (i64::MIN, i64::MAX), &[resolution]).unwrap() {
             let mut older = Older::default();
             series.read_with_older(&mut samples, &mut older).unwrap();
-            found.push((series.labels().clone(), older));
+            if !older.is_empty() {
+                found.push((series.labels().clone(), format!("{older:?}")));
+            }
         }
     }
     found
@@ -173,7 +176,7 @@ fn aggregates_of_an_earlier_release_are_read() {
     }
     copy(&golden, then.path());
     let old = Db::open(then.path(), options(1)).unwrap();
-    let expected: Vec<_> = everything(&fresh).into_iter().filter(|(_, older)| !older.is_empty()).collect();
+    let expected = everything(&fresh);
     assert_eq!(expected.len(), 6);
     assert_eq!(everything(&old), expected);
     assert_eq!((old.damage(), verify(then.path()).unwrap().damage), (Vec::new(), Vec::new()));
