@@ -118,6 +118,27 @@ impl Older {
         self.rows.sort_by_key(|row| row.first_ms);
     }
 
+    /// Tells whether there is an aggregate of every window from one time to another: then others have nothing to add.
+    fn knows_all(&self, (min, max): (i64, i64)) -> bool {
+        let from = self.rows.partition_point(|row| row.extent().1 < min);
+        let mut end = None;
+        for row in &self.rows[from..] {
+            let (window, length) = (row.resolution.window_end(row.first_ms), row.resolution.ms());
+            let follows = match end {
+                None => window.saturating_sub(length) < min,
+                Some(end) => window.saturating_sub(length) <= end,
+            };
+            if !follows {
+                return false;
+            }
+            end = Some(window);
+            if window >= max {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Tells whether less is known of the time of an aggregate than it knows. Then what is known goes: of an hour of which the
     /// finer aggregates are too old but for the last, the coarser one is read.
     fn knows_less(&mut self, row: &Aggregate) -> bool {
@@ -176,7 +197,7 @@ impl Series {
         for (resolution, parts) in parts.iter() {
             found.clear();
             for part in parts {
-                part.decode_aggregates(*resolution, &mut found)?;
+                part.of(|range| !older.knows_all(range)).decode_aggregates(*resolution, &mut found)?;
             }
             found.rows.retain(|row| row.first_ms >= self.kept_ms);
             found.histograms.clip(self.kept_ms, i64::MAX);

@@ -301,6 +301,12 @@ impl BlockPart {
         Ok(())
     }
 
+    /// The same without the chunks whose first and last time are not wanted.
+    pub(crate) fn of(&self, wanted: impl Fn((i64, i64)) -> bool) -> Self {
+        let chunks = self.chunks.iter().filter(|place| wanted((place.min_time, place.max_time)));
+        Self { chunks: chunks.copied().collect(), ..self.clone() }
+    }
+
     /// What was deleted of the chunks, if any of it was.
     pub(crate) fn deleted(&self) -> Option<&Intervals> {
         self.deleted.as_ref()
