@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
-    flows, forget, hash_password, ingest, init, live, models, monitor, notify, performance, predict, prefect,
-    profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
+    flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance, predict,
+    prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -119,6 +119,8 @@ enum Command {
     Backup(backup::Args),
     /// Make a data directory of a backup, whole or not at all
     Restore(restore::Args),
+    /// Bring the database from SQLite into Postgres, or back: whole, checked, into an empty one
+    Migrate(migrate::Args),
     /// Remove one entity from snapshots, logs and reports, keep it out of later ones, and give a receipt
     Forget(forget::Args),
     /// Keys of the prediction API: new
@@ -192,6 +194,8 @@ impl Command {
             Command::Forget(_) => false,
             // What it makes has the trail of the backup.
             Command::Restore(_) => false,
+            // An entry would be written to one side alone.
+            Command::Migrate(_) => false,
             Command::Demo(_)
             | Command::Backup(_)
             | Command::Doctor(_)
@@ -251,6 +255,7 @@ impl Command {
             Command::Doctor(args) => doctor::run(&args, context),
             Command::Backup(args) => backup::run(&args, context),
             Command::Restore(args) => restore::run(&args, context),
+            Command::Migrate(args) => migrate::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }

@@ -1,7 +1,7 @@
 //! The long-lived tasks of a server: started together, stopped in order.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,6 +140,7 @@ pub async fn serve(
     }
     let (followed, measured, shadowed) = (workspace.clone(), workspace.clone(), workspace.clone());
     let Workspace { config, store, reports, data_dir, snapshots, .. } = workspace;
+    let (asked, answering) = (store.clone(), store.clone());
     let ages = catalog::success_ages(&config)?;
     let labels = (store.clone(), snapshots);
     let watcher = Watcher::new(reports, store, monitor_month::FLOW.name, config.model.name.clone());
@@ -161,6 +162,8 @@ pub async fn serve(
         state.look_up_in(store);
     }
     state.show_live(live.clone());
+    state.watch_store(asked);
+    let answering = tokio::spawn(answering.look_after(shutdown.clone()));
     let looking = Watch::new(followed.clone(), loader.served(), live)?;
     let looking = tokio::spawn(looking.run(shutdown.clone()));
     let shadowing = tokio::spawn(shadow::follow(shadowed, shadow, shutdown.clone()));
@@ -185,6 +188,7 @@ pub async fn serve(
     looking.await.context("what looks at live traffic panicked")?;
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
+    answering.await.context("what looks after the database panicked")?;
     reloading.await.context("the loader panicked")
 }
 
@@ -321,13 +325,14 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 pub async fn up(
     listeners: Listeners,
     workspace: Workspace,
+    metrics_dir: PathBuf,
     shutdown: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let config = workspace.config.clone();
     let (api_url, console_url) = listeners.urls(&config)?;
     catalog::check(&config)?;
     let auth = Auth::of(&config.console)?;
-    let dir = workspace.data_dir.join("metrics");
+    auth.keep_sessions_in(workspace.store.clone());
     let own_api_url = listeners.api.own_url()?;
     let own_token: Arc<str> = auth.own_token().into();
     let own = OwnTargets {
@@ -338,7 +343,7 @@ pub async fn up(
             token: own_token.to_string(),
         },
     };
-    let metrics = Server::open(metrics_engine::settings(&config, dir, own)?).await?;
+    let metrics = Server::open(metrics_engine::settings(&config, metrics_dir, own)?).await?;
     let wake = Wake::default();
     let live = Live::default();
     let resources = Resources::new(ResourceParts {

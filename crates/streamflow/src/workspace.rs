@@ -30,10 +30,17 @@ impl Workspace {
     pub async fn open(config: Arc<Config>, data_dir: PathBuf, report_dir: PathBuf) -> anyhow::Result<Self> {
         let (dir, spec) = (data_dir.clone(), config.dataset.clone());
         let snapshots = tokio::task::spawn_blocking(move || snapshots(&dir, spec)).await??;
-        let store = Store::open(&data_dir).await?;
+        let store = Store::of(&config.store, &data_dir).await?;
         let registry = Registry::new(store.clone(), &data_dir);
         let reports = ReportFolder::new(report_dir, Rules::from(&config.monitor));
         Ok(Self { config, data_dir, store, registry, snapshots: Arc::new(snapshots), reports })
+    }
+}
+
+impl Workspace {
+    /// The same whose registry and runs are written through `store`.
+    pub fn writing_by(&self, store: Store) -> Self {
+        Self { registry: Registry::new(store.clone(), &self.data_dir), store, ..self.clone() }
     }
 }
 

@@ -12,6 +12,7 @@ use super::error::{ApiError, ErrorBody};
 use super::features::VERSION;
 use super::predict::{ServedModel, served_model};
 use crate::mlflow::Status;
+use crate::store::{Away, Store};
 
 /// The body of a good answer.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +34,9 @@ pub struct Ready<'a> {
     /// How it goes with the MLflow server, where one is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     mlflow: Option<&'a Status>,
+    /// Since when the database is away, and why. Predictions go on without it; promotions and labels do not arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_away: Option<&'a Away>,
     /// The version that answers a share of the entities, where one is wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     canary: Option<ReadyCanary<'a>>,
@@ -110,5 +114,7 @@ pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> 
         trouble: canary.loaded.as_ref().err().map(String::as_str),
     });
     let (model, as_of) = (served_model(serving), serving.as_of);
-    Ok(Json(Ready { status: "ready", model, as_of, mlflow, canary }).into_response())
+    let away = state.distant_store().and_then(Store::away);
+    let database_away = away.as_deref();
+    Ok(Json(Ready { status: "ready", model, as_of, mlflow, database_away, canary }).into_response())
 }

@@ -89,6 +89,8 @@ pub struct Now<'a> {
     pub live: Option<&'a LiveStatus>,
     /// How right kept answers were.
     pub later: Option<&'a Later>,
+    /// Whether the database answers, where it can be away.
+    pub database_up: Option<bool>,
     /// Who answers and is not heard.
     pub shadow: Option<&'a Shadow>,
 }
@@ -298,6 +300,10 @@ impl Metrics {
             text.gauge("streamflow_mlflow_backlog", help, &[], backlog as f64);
             let help = "Whether the MLflow server answers and what is to be served of it is served.";
             text.gauge("streamflow_mlflow_up", help, &[], f64::from(u8::from(is_up)));
+        }
+        if let Some(is_up) = now.database_up {
+            let help = "Whether the database of runs and the registry answers.";
+            text.gauge("streamflow_database_up", help, &[], f64::from(u8::from(is_up)));
         }
         let files = now.files.iter();
         let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
@@ -535,6 +541,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             log: state.0.log.get().map(Sink::counts),
             live: live.as_deref(),
             later: later.as_deref(),
+            database_up: state.distant_store().map(|store| store.away().is_none()),
             shadow: state.0.shadow.get().map(Arc::as_ref),
         },
         state.0.served.load().as_deref(),

@@ -58,6 +58,7 @@ use crate::predictions::Sink;
 use crate::server::body::BodyReader;
 use crate::server::{self, ConnectionLimits, Listening, Load, Speaks, Tls};
 use crate::serving::Served;
+use crate::store::{Kind, Store};
 use access_log::AccessLog;
 use cors::Cors;
 use error::ApiError;
@@ -100,6 +101,8 @@ struct ApiParts {
     feature_store: OnceLock<FeatureStore>,
     /// What is known of live traffic, where it is looked at.
     live: OnceLock<Live>,
+    /// Where runs and the registry are, to tell when it is away.
+    store: OnceLock<Store>,
     /// Who answers and is not heard.
     shadow: OnceLock<Arc<shadow::Shadow>>,
     /// How right kept answers were, as of the last look.
@@ -134,6 +137,16 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Tells in the metrics and in `GET /ready` whether this database answers.
+    pub fn watch_store(&self, store: Store) {
+        let _ = self.0.store.set(store);
+    }
+
+    /// The database, where it can be away.
+    fn distant_store(&self) -> Option<&Store> {
+        self.0.store.get().filter(|store| store.kind() == Kind::Postgres)
     }
 
     /// Tells in the metrics what a version says that is not heard.
@@ -215,6 +228,7 @@ impl ApiState {
             desk: OnceLock::new(),
             feature_store: OnceLock::new(),
             live: OnceLock::new(),
+            store: OnceLock::new(),
             shadow: OnceLock::new(),
             later: ArcSwapOption::empty(),
         }))

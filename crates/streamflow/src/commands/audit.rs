@@ -52,7 +52,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let data_dir = context.data_dir(&config);
     context.check_data_dir(&data_dir)?;
     let entries = block_on(async {
-        let store = Store::open(&data_dir).await?;
+        let store = Store::of(&config.store, &data_dir).await?;
         Ok(store.audit_entries(&filter).await?)
     })?;
     context.terminal.result(&entries, || list(&entries))?;
@@ -94,13 +94,13 @@ pub fn audited(
     // Without a configuration the command says so.
     let Ok(config) = context.config() else { return run() };
     let data_dir = context.data_dir(&config);
-    let has_store = || data_dir.join("streamflow.db").exists();
+    let has_store = || crate::store::inspect::is_there(&config.store, &data_dir);
     let mut secrets = Secrets::default();
     let (actor, subject) = (actor(), secrets.hide_in_words(words));
     let entry = NewEntry { actor: &actor, action: COMMAND, subject: &subject, ..NewEntry::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = async || {
-        let store = Store::open(&data_dir).await?;
+        let store = Store::of(&config.store, &data_dir).await?;
         let begun = store.begin_change(&entry).await?;
         anyhow::Ok((store, begun))
     };
@@ -111,7 +111,7 @@ pub fn audited(
     let ended = runtime.block_on(async {
         match begun {
             Some((store, begun)) => store.end_change(begun, &outcome).await?,
-            None if has_store() => Store::open(&data_dir).await?.audit(&entry, &outcome).await?,
+            None if has_store() => Store::of(&config.store, &data_dir).await?.audit(&entry, &outcome).await?,
             None => {}
         }
         anyhow::Ok(())

@@ -11,8 +11,7 @@ use streamflow_dataset::{FileState, Verification, VerifiedFile};
 use super::{Context, actor, block_on};
 use crate::keep;
 use crate::keep::prune::{Fate, plan};
-use crate::store::DATABASE;
-use crate::store::inspect::inspect;
+use crate::store::inspect::{inspect, is_there};
 use crate::terminal::table;
 use crate::workspace::snapshots;
 
@@ -96,11 +95,11 @@ fn verify(adopt: bool, context: &Context) -> anyhow::Result<ExitCode> {
             data_dir.display()
         );
     }
-    let snapshots = snapshots(&data_dir, config.dataset)?;
+    let (snapshots, store) = (snapshots(&data_dir, config.dataset)?, config.store);
     let adopted = if adopt { snapshots.adopt()? } else { 0 };
     let mut found = snapshots.verify()?;
-    let receipts = match data_dir.join(DATABASE).exists() {
-        true => block_on(inspect(&data_dir, false))?.forgotten,
+    let receipts = match is_there(&store, &data_dir) {
+        true => block_on(inspect(&store, &data_dir, false))?.forgotten,
         false => Vec::new(),
     };
     found.hold_to(&snapshots, &receipts);

@@ -73,7 +73,13 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
             false => Callers { usual: requests, drifted: Vec::new(), has_drifted },
             true => demo.everybody_then_some(has_drifted)?,
         };
-        let server = server::up(listeners, demo.workspace.clone(), shutdown.clone()).await?;
+        let server = server::up(
+            listeners,
+            demo.workspace.clone(),
+            demo.workspace.data_dir.join("metrics"),
+            shutdown.clone(),
+        )
+        .await?;
         let traffic = tokio::spawn(traffic::send(api.clone(), callers, args.rate, shutdown.clone()));
         demo.later_months().await?;
         demo.say_where_to_look(&api, &console, args.rate, &example)?;

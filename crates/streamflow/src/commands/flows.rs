@@ -226,11 +226,12 @@ pub fn task_lines(tasks: &[TaskRecord]) -> String {
 pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let only_reads = !args.changes_something();
     let store = async || {
-        let data_dir = context.data_dir(&context.config()?);
+        let config = context.config()?;
+        let data_dir = context.data_dir(&config);
         if only_reads {
             context.check_data_dir(&data_dir)?;
         }
-        Store::open(&data_dir).await
+        Store::of(&config.store, &data_dir).await
     };
     match args {
         Args::Ls => ls(context)?,
@@ -331,7 +332,7 @@ fn pause(flow: &str, paused: bool, context: &Context) -> anyhow::Result<()> {
     let config = context.config()?;
     let known = flows::known(&config, flow)?;
     block_on(async {
-        let store = Store::open(&context.data_dir(&config)).await?;
+        let store = Store::of(&config.store, &context.data_dir(&config)).await?;
         flows::pause(&store, known, paused).await
     })?;
     let word = if paused { "is paused" } else { "runs by its schedule again" };

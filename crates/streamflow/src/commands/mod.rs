@@ -17,6 +17,7 @@ pub mod hash_password;
 pub mod ingest;
 pub mod init;
 pub mod live;
+pub mod migrate;
 pub mod models;
 pub mod monitor;
 pub mod notify;

@@ -94,7 +94,7 @@ fn scorer(args: &Args, context: &Context) -> anyhow::Result<Scorer> {
     };
     let data_dir = context.data_dir(&config);
     block_on(async {
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let registry = Registry::new(Store::of(&config.store, &data_dir).await?, &data_dir);
         let version = registry.resolve(&name, version).await?;
         Ok(Scorer::Version(Box::new(registry.load(&name, version).await?)))
     })

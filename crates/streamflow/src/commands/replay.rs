@@ -49,7 +49,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let data_dir = context.data_dir(&config);
     context.check_data_dir(&data_dir)?;
     let (name, number, model) = block_on(async {
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let registry = Registry::new(Store::of(&config.store, &data_dir).await?, &data_dir);
         let (name, version) = asked(Some(&args.version), &config.model.name)?;
         let number = registry.resolve(&name, version).await?;
         let model = registry.load(&name, number).await?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Context, block_on, check_folder};
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::{Config, DEFAULT_FILE, StoreKind};
 use crate::keep::restore::{Backup, Restored, Target};
 use crate::terminal::bytes;
 
@@ -31,11 +31,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let restored = block_on(backup.restore(&target, &progress));
     progress.finish_and_clear();
     let restored = restored?;
-    context.terminal.result(&restored, || text(&restored))?;
+    let is_distant = config.store.kind == StoreKind::Postgres;
+    context.terminal.result(&restored, || text(&restored, is_distant))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(restored: &Restored) -> String {
+fn text(restored: &Restored, is_distant: bool) -> String {
     let mut text = format!(
         "Restored {} files, {}, of the backup of {} by release {}.\n  data directory  {}\n  reports         {}",
         restored.files,
@@ -48,6 +49,12 @@ fn text(restored: &Restored) -> String {
     match &restored.config {
         Some(file) => text.push_str(&format!("\n  configuration   {}", file.display())),
         None => text.push_str("\n  configuration   as it is here; the backup's was left in the backup"),
+    }
+    if is_distant {
+        text.push_str(
+            "\nThe database is the file streamflow.db, and [store] names Postgres: bring it there with `streamflow \
+             migrate --to postgres`, into an empty schema",
+        );
     }
     if !restored.crashed_runs.is_empty() {
         let runs: Vec<String> = restored.crashed_runs.iter().map(i64::to_string).collect();

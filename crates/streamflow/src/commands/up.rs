@@ -21,6 +21,10 @@ pub struct Args {
     /// Folder of the drift reports [default: from the configuration, reports/drift]
     #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
     report_dir: Option<PathBuf>,
+    /// Folder of the stored samples, which each server of a shared data directory needs for itself [default: metrics/ in the
+    /// data directory]
+    #[arg(long, env = "STREAMFLOW_METRICS_DIR", value_name = "DIR")]
+    metrics_dir: Option<PathBuf>,
     /// Serve the console on a public address although nobody has to log in
     #[arg(long)]
     insecure: bool,
@@ -44,7 +48,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let grpc = listeners.grpc_line()?;
         let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
         let shutdown = run::shutdown_signal()?;
-        let server = run::up(listeners, workspace, shutdown).await?;
+        let metrics_dir = args.metrics_dir.unwrap_or_else(|| workspace.data_dir.join("metrics"));
+        let server = run::up(listeners, workspace, metrics_dir, shutdown).await?;
         context.terminal.stdout(&format!(
             "listening on {}{grpc}\nconsole on {}",
             api.as_str().trim_end_matches('/'),

@@ -19,6 +19,7 @@ mod proxy_login;
 mod retention;
 mod role;
 mod serve;
+mod store;
 mod tls;
 mod training;
 
@@ -51,6 +52,7 @@ pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
 pub use serve::ServeConfig;
+pub use store::{StoreConfig, StoreKind};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -82,6 +84,9 @@ pub struct Config {
     /// Answers that are kept.
     #[serde(default)]
     pub log: LogConfig,
+    /// Where runs, the registry and the audit trail are kept.
+    #[serde(default)]
+    pub store: StoreConfig,
     /// Versions that answer beside the one in production.
     #[serde(default)]
     pub serve: ServeConfig,
@@ -163,6 +168,7 @@ impl Config {
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
         config.file = Some(path.to_path_buf());
         config.api.resolve(&config.base);
+        config.store.resolve(&config.base);
         if let Some(tls) = &mut config.console.tls {
             tls.resolve(&config.base);
         }
@@ -196,6 +202,7 @@ impl Config {
         self.model.check()?;
         self.log.check()?;
         self.serve.check(&self.model.name)?;
+        self.store.check()?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
         self.features.check()?;

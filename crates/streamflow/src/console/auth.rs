@@ -10,6 +10,7 @@ use argon2::password_hash::phc::PasswordHash;
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::named::Named;
@@ -17,7 +18,8 @@ use super::passwords::{NotChecked, Passwords};
 use super::sender::Sender;
 use super::sessions::{Cookie, Login, Sessions};
 use crate::config::{ConsoleConfig, ConsoleUser, Network, Role};
-use crate::random::random_hex;
+use crate::random::{hex, random_hex};
+use crate::store::Store;
 
 /// The header that carries the token of a request that changes something.
 pub const TOKEN_HEADER: &str = "x-streamflow-token";
@@ -72,6 +74,8 @@ pub struct Token {
 /// The users, the tokens and who is logged in.
 pub struct Auth {
     passwords: Arc<Passwords>,
+    /// A digest of each password's hash: a login that is kept elsewhere ends with it.
+    proofs: BTreeMap<String, String>,
     roles: BTreeMap<String, Role>,
     tokens: Vec<Token>,
     named: Option<Named>,
@@ -114,6 +118,10 @@ impl Auth {
         let hash = |(name, user): (&String, &ConsoleUser)| (name.clone(), user.password.clone());
         Ok(Arc::new(Self {
             passwords: Passwords::new(&users.iter().map(hash).collect())?,
+            proofs: users
+                .iter()
+                .map(|(name, user)| (name.clone(), hex(&Sha256::digest(user.password.as_bytes()))))
+                .collect(),
             roles: users.into_iter().map(|(name, user)| (name, user.role)).collect(),
             tokens,
             named: settings.proxy_login.clone().map(Named::new).transpose()?,
@@ -185,6 +193,17 @@ impl Auth {
         })
     }
 
+    /// Keeps logins in this database from here on.
+    pub fn keep_sessions_in(&self, store: Store) {
+        self.sessions.keep_in(store);
+    }
+
+    /// Looks whether another server knows the login of these headers, before [`Auth::known`] is asked.
+    pub async fn recall(&self, headers: &HeaderMap, sender: &Sender) {
+        let proof = |user: &str| self.proofs.get(user).cloned();
+        self.sessions.recall(headers, self.cookie(sender), Instant::now(), proof).await;
+    }
+
     fn user(&self, name: String, by: By) -> Caller {
         let role = self.roles.get(&name).copied().unwrap_or(Role::Viewer);
         Caller { name, role, by }
@@ -200,6 +219,7 @@ impl Auth {
         headers: &HeaderMap,
         sender: &Sender,
     ) -> Result<Option<Caller>, Unidentified> {
+        self.recall(headers, sender).await;
         let known = self.known(headers, sender)?;
         let Some((user, password)) = basic_credentials(headers).filter(|_| known.is_none()) else {
             return Ok(known);
@@ -226,13 +246,18 @@ impl Auth {
         if !self.passwords.check(user.clone(), password, sender.address).await? {
             return Ok(Ok(None));
         }
-        let cookie = self.sessions.begin(user, self.cookie(sender), Instant::now());
-        Ok(cookie.map(Some).map_err(anyhow::Error::from))
+        let proof = self.proofs.get(&user).cloned().unwrap_or_default();
+        let cookie = match self.sessions.begin(user, self.cookie(sender), Instant::now()) {
+            Ok(cookie) => cookie,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        self.sessions.keep(&cookie, &proof).await;
+        Ok(Ok(Some(cookie)))
     }
 
     /// Ends the caller's session and gives the cookie that says so.
-    pub fn log_out(&self, headers: &HeaderMap, sender: &Sender) -> String {
-        self.sessions.end(headers, self.cookie(sender))
+    pub async fn log_out(&self, headers: &HeaderMap, sender: &Sender) -> String {
+        self.sessions.end_everywhere(headers, self.cookie(sender)).await
     }
 
     fn cookie(&self, sender: &Sender) -> Cookie<'_> {
@@ -376,7 +401,7 @@ mod tests {
         let caller = auth.known(&sent, &sender).unwrap().unwrap();
         assert_eq!((caller.name.as_str(), caller.role), ("ada", Role::Operator));
         assert!(matches!(caller.by, By::Session { .. }), "{caller:?}");
-        auth.log_out(&sent, &sender);
+        auth.log_out(&sent, &sender).await;
         assert_eq!(auth.known(&sent, &sender), Ok(None));
     }
 

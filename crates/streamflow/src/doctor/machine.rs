@@ -101,7 +101,7 @@ fn inodes(free: u64, total: u64) -> Found {
 /// The clock against the build and against what was written with it.
 pub async fn clock(project: &Project) -> Vec<Found> {
     let mut written = Vec::new();
-    if let Ok(found) = inspect(&project.data_dir, false).await
+    if let Ok(found) = inspect(&project.config.store, &project.data_dir, false).await
         && let Some(at) = found.last_at.and_then(|at| at.parse::<Timestamp>().ok())
     {
         written.push(("the last run or change", at));

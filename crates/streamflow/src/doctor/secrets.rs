@@ -49,6 +49,7 @@ fn named(project: &Project) -> Vec<(String, PathBuf)> {
         files.extend(file.map(|file| (name, config.base.join(file))));
     };
     add("api.key_file".into(), config.api.key_file.as_ref());
+    add("store.url_file".into(), config.store.url_file.as_ref());
     for (channel, settings) in &config.notify {
         for (key, file) in [
             ("url_file", &settings.url_file),

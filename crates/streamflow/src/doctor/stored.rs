@@ -7,11 +7,12 @@ use streamflow_dataset::FileState;
 use streamflow_model::Stored;
 
 use super::{Found, Project};
+use crate::config::StoreKind;
 use crate::drift::{ReportFolder, Rules};
 use crate::keep::leftovers;
 use crate::registry::{SUMS, missing};
-use crate::store::inspect::{Inspection, inspect};
-use crate::store::{DATABASE, NEWEST};
+use crate::store::NEWEST;
+use crate::store::inspect::{Inspection, inspect, is_there};
 use crate::terminal::one_line;
 use crate::workspace;
 
@@ -20,16 +21,23 @@ const RESTORE: &str = "stop what uses it and restore a backup (`streamflow resto
 
 /// The database, where there is one that can be read.
 async fn inspected(project: &Project) -> Option<Inspection> {
-    inspect(&project.data_dir, false).await.ok()
+    inspect(&project.config.store, &project.data_dir, false).await.ok()
 }
 
 /// Whether the database is of this release, and whole.
 pub async fn database(project: &Project) -> Vec<Found> {
-    if !project.data_dir.join(DATABASE).exists() {
+    if !is_there(&project.config.store, &project.data_dir) {
         return vec![Found::ok("there is no database yet: the first command makes it")];
     }
-    vec![match inspect(&project.data_dir, project.deep).await {
+    vec![match inspect(&project.config.store, &project.data_dir, project.deep).await {
+        Err(error) if project.config.store.kind == StoreKind::Postgres => Found::wrong(
+            one_line(&error),
+            "start the server, or mend its URL or its grants; predictions go on meanwhile (docs/store.md)",
+        ),
         Err(error) => Found::wrong(one_line(&error), RESTORE),
+        Ok(found) if found.version == 0 => {
+            Found::ok("the schema holds nothing yet: the first command makes its tables")
+        }
         Ok(found) if !found.faults.is_empty() => {
             Found::wrong(format!("the database is damaged: {}", found.faults.join("; ")), RESTORE)
         }

@@ -54,7 +54,8 @@ impl Lease {
             .spawn(move || {
                 while end.recv_timeout(RENEWAL) == Err(RecvTimeoutError::Timeout) {
                     match runtime.block_on(store.renew_lease(run)) {
-                        Ok(sign) if sign.state == State::Cancelling => stop.set(),
+                        // Cancelled, or taken from this process.
+                        Ok(sign) if matches!(sign.state, State::Cancelling | State::Crashed) => stop.set(),
                         Ok(_) => {}
                         // The database may be locked or gone for a moment; the next sign may be taken.
                         Err(error) => {

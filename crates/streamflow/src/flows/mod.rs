@@ -7,6 +7,7 @@ mod days;
 pub mod evaluate_month;
 pub mod ingest_month;
 pub mod later;
+mod leading;
 mod lease;
 pub mod monitor_live;
 pub mod monitor_month;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Parameters;
 use super::catalog::{Known, all, known};
+use super::leading::Leading;
 use super::lease::StopSign;
 use super::start::{Start, cancel, execute, record_answer, schedule};
 use super::triggers::Triggers;
@@ -53,15 +54,21 @@ impl Wake {
 
 /// Runs flows until the server stops.
 pub struct Runner {
+    /// Writes as the leader, in the epoch in which this server leads.
     workspace: Workspace,
+    /// The same without an epoch.
+    unbound: Workspace,
     wake: Wake,
     triggers: Triggers,
     active: JoinSet<i64>,
-    working_on: Vec<i64>,
+    /// Runs with the claims by which this process works on them.
+    working_on: Vec<(i64, i64)>,
     /// When what is old was last deleted.
     cleaned: Option<Instant>,
     /// Why flows were not started, each told once.
     told: BTreeMap<String, String>,
+    /// The epoch that the workspace writes in.
+    leads_in: Option<i64>,
 }
 
 impl Runner {
@@ -69,6 +76,7 @@ impl Runner {
     pub fn new(workspace: Workspace, wake: Wake, metrics: Option<streamflow_prometheus::Handle>) -> Self {
         let triggers = Triggers::new(workspace.clone(), metrics);
         Self {
+            unbound: workspace.clone(),
             workspace,
             wake,
             triggers,
@@ -76,18 +84,20 @@ impl Runner {
             working_on: Vec::new(),
             cleaned: None,
             told: BTreeMap::new(),
+            leads_in: None,
         }
     }
 
-    /// Looks at what is due until `shutdown`; runs that are active then go on when a server is up again.
+    /// Looks at what is due until `shutdown`, while this server leads; runs that are active then go on when a server is up
+    /// again.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let leading = Leading::begin(self.unbound.store.clone());
+        let mut epoch = leading.epoch();
         loop {
-            let next = match self.look().await {
-                Ok(next) => next,
-                Err(error) => {
-                    tracing::error!("flows wait until that is mended: {}", one_line(&error));
-                    None
-                }
+            let now_leading = *epoch.borrow_and_update();
+            let next = match now_leading {
+                Some(number) => self.lead(number).await,
+                None => None,
             };
             let pause = next.and_then(|next| next.duration_since(Timestamp::now()).try_into().ok());
             let pause = pause.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL);
@@ -96,15 +106,33 @@ impl Runner {
                 () = tokio::time::sleep(pause) => {}
                 () = wake.0.notified() => {}
                 Some(ended) = self.active.join_next() => self.ended(ended.ok()),
+                _ = epoch.changed() => {}
                 _ = shutdown.wait_for(|stop| *stop) => break,
             }
         }
         self.stop().await;
+        leading.end().await;
+    }
+
+    /// Looks at what is due as the leader of this epoch; when something is due next.
+    async fn lead(&mut self, epoch: i64) -> Option<Timestamp> {
+        if self.leads_in != Some(epoch) {
+            self.leads_in = Some(epoch);
+            self.workspace = self.unbound.writing_by(self.unbound.store.of_leader(epoch));
+            self.triggers.write_by(self.workspace.clone());
+        }
+        match self.look().await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!("flows wait until that is mended: {}", one_line(&error));
+                None
+            }
+        }
     }
 
     fn ended(&mut self, run: Option<i64>) {
         match run {
-            Some(run) => self.working_on.retain(|other| *other != run),
+            Some(run) => self.working_on.retain(|(other, _)| *other != run),
             // Its number went with its panic; what is left of it in the database is found there.
             None => self.working_on.truncate(self.active.len()),
         }
@@ -113,9 +141,10 @@ impl Runner {
     /// Leaves the active runs where they are, to go on from there.
     async fn stop(mut self) {
         self.active.shutdown().await;
-        for run in self.working_on {
+        for (run, claim) in self.working_on {
             let message = "the server stopped; the run goes on when it is up again";
-            if let Err(error) = self.workspace.store.schedule_attempt(run, message, "", &now()).await {
+            let store = self.unbound.store.of_claim(run, claim);
+            if let Err(error) = store.schedule_attempt(run, message, "", &now()).await {
                 tracing::warn!(run, "a run was not put back: {error}");
             }
         }
@@ -265,7 +294,7 @@ impl Runner {
                 continue;
             }
             match self.workspace.store.claim_run(run.id, &run.flow, Some(1)).await? {
-                Claim::Taken => self.start(run),
+                Claim::Taken { claim } => self.start(run, claim),
                 Claim::Gone => {}
                 Claim::Busy { active } => {
                     self.overlapping(&run, active).await?;
@@ -276,9 +305,10 @@ impl Runner {
         Ok(())
     }
 
-    fn start(&mut self, run: Run) {
-        let workspace = self.workspace.clone();
-        self.working_on.push(run.id);
+    fn start(&mut self, run: Run, claim: i64) {
+        // It is worked on to its end, also when another server leads by then.
+        let workspace = self.unbound.writing_by(self.unbound.store.of_claim(run.id, claim));
+        self.working_on.push((run.id, claim));
         self.active.spawn(async move {
             let id = run.id;
             if let Err(error) = execute(&workspace, &run, ProgressBar::hidden(), StopSign::default()).await {

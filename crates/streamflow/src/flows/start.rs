@@ -94,11 +94,12 @@ pub async fn work_on(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyh
 async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyhow::Result<Finished> {
     loop {
         let record = recorded(&workspace.store, run).await?;
-        if workspace.store.claim_run(run, &record.flow, None).await? != Claim::Taken {
+        let Claim::Taken { claim } = workspace.store.claim_run(run, &record.flow, None).await? else {
             return elsewhere(&workspace.store, run).await;
-        }
+        };
         let stop = signals::stop_sign();
-        let finished = execute(workspace, &record, bar.clone(), stop).await?;
+        let claimed = workspace.writing_by(workspace.store.of_claim(run, claim));
+        let finished = execute(&claimed, &record, bar.clone(), stop).await?;
         let record = workspace.store.run(run).await?.context("the run was deleted while it ran")?;
         if record.state != State::Scheduled || finished.outcome.is_ok() {
             return Ok(finished);
@@ -137,7 +138,7 @@ async fn wait_until_due(run: &Run) {
     tokio::time::sleep(wait.and_then(|wait| wait.try_into().ok()).unwrap_or_default()).await;
 }
 
-/// Works on a run that this process has claimed, until it ends, pauses or has to wait.
+/// Works on a run that this process has claimed, until it ends, pauses or has to wait. The workspace writes by that claim.
 pub async fn execute(
     workspace: &Workspace,
     record: &Run,

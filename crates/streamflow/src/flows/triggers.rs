@@ -72,6 +72,11 @@ impl Triggers {
         Self { workspace, metrics, told: BTreeMap::new(), seen: Seen::default() }
     }
 
+    /// Writes through this workspace from here on.
+    pub fn write_by(&mut self, workspace: Workspace) {
+        self.workspace = workspace;
+    }
+
     /// Records a run for each event since the last look, wherever this server was then.
     pub async fn look(&mut self) -> anyhow::Result<()> {
         let config = self.workspace.config.clone();

@@ -258,6 +258,7 @@ async fn opened(data: &Path) -> anyhow::Result<Vec<i64>> {
     store
         .end_active_runs("it was active when the backup was made that this data directory was restored from")
         .await?;
+    store.end_sessions().await?;
     store.close().await;
     Ok(active)
 }

@@ -19,6 +19,7 @@ use crate::drift::{ReportFolder, Rules};
 use crate::files::{below, link_or_copy};
 use crate::predictions::{self, Window};
 use crate::registry::{SUMS, missing, sums};
+use crate::store::inspect::is_there;
 use crate::store::{self, DATABASE, copy::Copied};
 use crate::workspace::snapshots;
 
@@ -66,7 +67,7 @@ impl Stage {
     /// Gathers the files of a data directory that others may be using.
     pub async fn gather(origin: &Origin) -> anyhow::Result<Self> {
         let data_dir = &origin.data_dir;
-        if !data_dir.join(DATABASE).is_file() {
+        if !is_there(&origin.config.store, data_dir) {
             bail!(
                 "{} holds nothing to back up: it has no {DATABASE}; is --data-dir right?",
                 data_dir.display()
@@ -85,7 +86,7 @@ impl Stage {
         };
         let data = stage.dir.join(DATA);
         fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
-        let copied = store::copy::copy(data_dir, &data.join(DATABASE)).await?;
+        let copied = store::copy::copy(&origin.config.store, data_dir, &data).await?;
         stage.database = copied.version;
         let origin = origin.clone();
         tokio::task::spawn_blocking(move || {

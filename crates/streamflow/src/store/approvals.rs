@@ -1,12 +1,12 @@
 //! What paused runs wait for, and who answered.
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 use utoipa::ToSchema;
 
 use super::transitions::{Step, move_in};
-use super::{State, Store, now};
+use super::{State, Store, now, text};
 
 /// A question of a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -26,8 +26,8 @@ pub struct Approval {
     pub note: String,
 }
 
-impl FromRow<'_, SqliteRow> for Approval {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Approval {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             run_id: row.try_get("run_id")?,
             task: row.try_get("task")?,
@@ -54,13 +54,13 @@ impl Store {
     /// Asks, and pauses the run: its process may end, and the run goes on with the answer. A question that was asked
     /// before is not asked again.
     pub async fn ask(&self, run: i64, task: &str, question: &str, expires_at: &str) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         sqlx::query(
-            "INSERT INTO approvals (run_id, task, question, asked_at, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO approvals (run_id, task, question, asked_at, expires_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         )
         .bind(run)
         .bind(task)
-        .bind(question)
+        .bind(&*text(question))
         .bind(now())
         .bind(expires_at)
         .execute(&mut *transaction)
@@ -71,7 +71,7 @@ impl Store {
 
     /// The answer of a step, where it has asked.
     pub async fn approval(&self, run: i64, task: &str) -> sqlx::Result<Option<Approval>> {
-        sqlx::query_as("SELECT * FROM approvals WHERE run_id = ? AND task = ?")
+        sqlx::query_as("SELECT * FROM approvals WHERE run_id = $1 AND task = $2")
             .bind(run)
             .bind(task)
             .fetch_optional(&self.pool)
@@ -80,7 +80,7 @@ impl Store {
 
     /// The questions of a run, oldest first.
     pub async fn approvals(&self, run: i64) -> sqlx::Result<Vec<Approval>> {
-        sqlx::query_as("SELECT * FROM approvals WHERE run_id = ? ORDER BY asked_at")
+        sqlx::query_as("SELECT * FROM approvals WHERE run_id = $1 ORDER BY asked_at")
             .bind(run)
             .fetch_all(&self.pool)
             .await
@@ -88,16 +88,16 @@ impl Store {
 
     /// Answers the open question of a paused run and schedules it to go on; false where it waits for none.
     pub async fn answer(&self, run: i64, answer: Answer<'_>) -> sqlx::Result<bool> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let word = if answer.is_approved { "approved" } else { "rejected" };
         let answered = sqlx::query(
-            "UPDATE approvals SET answer = ?, answered_by = ?, answered_at = ?, note = ?
-             WHERE run_id = ? AND answer IS NULL AND EXISTS (SELECT 1 FROM runs WHERE id = run_id AND state = 'paused')",
+            "UPDATE approvals SET answer = $1, answered_by = $2, answered_at = $3, note = $4
+             WHERE run_id = $5 AND answer IS NULL AND EXISTS (SELECT 1 FROM runs WHERE id = run_id AND state = 'paused')",
         )
         .bind(word)
         .bind(answer.by)
         .bind(now())
-        .bind(answer.note)
+        .bind(&*text(answer.note))
         .bind(run)
         .execute(&mut *transaction)
         .await?;
@@ -115,7 +115,7 @@ impl Store {
     pub async fn expired_approvals(&self) -> sqlx::Result<Vec<i64>> {
         sqlx::query_scalar(
             "SELECT run_id FROM approvals JOIN runs ON runs.id = run_id
-             WHERE state = 'paused' AND answer IS NULL AND expires_at <= ? ORDER BY run_id",
+             WHERE state = 'paused' AND answer IS NULL AND expires_at <= $1 ORDER BY run_id",
         )
         .bind(now())
         .fetch_all(&self.pool)
@@ -127,28 +127,30 @@ impl Store {
 mod tests {
     use super::*;
     use crate::store::leases::Claim;
-    use crate::store::{new_run, temporary};
+    use crate::store::{each, new_run};
 
     #[tokio::test]
     async fn a_question_is_asked_and_answered_once() {
-        let (_dir, store) = temporary().await;
-        let run = store.schedule_run(&new_run("monthly", &serde_json::json!({}))).await.unwrap().unwrap();
-        let by = |is_approved| Answer { is_approved, by: "anna", note: "" };
-        assert!(!store.answer(run, by(true)).await.unwrap(), "nothing was asked");
-        assert_eq!(store.claim_run(run, "monthly", None).await.unwrap(), Claim::Taken);
-        store.move_run(run, &Step::new(State::Running, "Running", "")).await.unwrap();
-        store.ask(run, "promote", "promote version 2?", "2024-01-31T00:00:00.000Z").await.unwrap();
-        assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Paused);
-        assert_eq!(store.expired_approvals().await.unwrap(), [run]);
-        assert!(store.answer(run, by(true)).await.unwrap());
-        assert!(!store.answer(run, by(false)).await.unwrap(), "the first answer holds");
-        let found = store.run(run).await.unwrap().unwrap();
-        assert_eq!((found.state, found.state_name.as_str()), (State::Scheduled, "Resuming"));
-        let approval = store.approval(run, "promote").await.unwrap().unwrap();
-        assert_eq!(
-            (approval.answer.as_deref(), approval.answered_by.as_deref()),
-            (Some("approved"), Some("anna"))
-        );
-        assert!(store.expired_approvals().await.unwrap().is_empty());
+        each(async |store| {
+            let run = store.schedule_run(&new_run("monthly", &serde_json::json!({}))).await.unwrap().unwrap();
+            let by = |is_approved| Answer { is_approved, by: "anna", note: "" };
+            assert!(!store.answer(run, by(true)).await.unwrap(), "nothing was asked");
+            assert_eq!(store.claim_run(run, "monthly", None).await.unwrap(), Claim::Taken { claim: 1 });
+            store.move_run(run, &Step::new(State::Running, "Running", "")).await.unwrap();
+            store.ask(run, "promote", "promote version 2?", "2024-01-31T00:00:00.000Z").await.unwrap();
+            assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Paused);
+            assert_eq!(store.expired_approvals().await.unwrap(), [run]);
+            assert!(store.answer(run, by(true)).await.unwrap());
+            assert!(!store.answer(run, by(false)).await.unwrap(), "the first answer holds");
+            let found = store.run(run).await.unwrap().unwrap();
+            assert_eq!((found.state, found.state_name.as_str()), (State::Scheduled, "Resuming"));
+            let approval = store.approval(run, "promote").await.unwrap().unwrap();
+            assert_eq!(
+                (approval.answer.as_deref(), approval.answered_by.as_deref()),
+                (Some("approved"), Some("anna"))
+            );
+            assert!(store.expired_approvals().await.unwrap().is_empty());
+        })
+        .await;
     }
 }

@@ -4,10 +4,11 @@
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 use utoipa::ToSchema;
 
+use super::change::Change as _;
 use super::{Store, now};
 
 /// The outcome of a change that was made.
@@ -57,8 +58,8 @@ pub struct AuditEntry {
     pub run_id: Option<i64>,
 }
 
-impl FromRow<'_, SqliteRow> for AuditEntry {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for AuditEntry {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             at: row.try_get("at")?,
@@ -96,13 +97,13 @@ pub struct AuditFilter {
 
 /// Adds an entry with all of its detail and gives its number.
 pub(super) async fn insert(
-    executor: impl sqlx::Executor<'_, Database = sqlx::Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     entry: &NewEntry<'_>,
     outcome: Option<&str>,
 ) -> sqlx::Result<i64> {
-    let added = sqlx::query(
+    sqlx::query_scalar(
         "INSERT INTO audit (at, actor, address, proxy, action, subject, detail, run_id, outcome)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
     )
     .bind(now())
     .bind(cut(entry.actor))
@@ -110,27 +111,33 @@ pub(super) async fn insert(
     .bind(entry.proxy)
     .bind(entry.action)
     .bind(cut(entry.subject))
-    .bind(entry.detail)
+    .bind(&*super::text(entry.detail))
     .bind(entry.run)
     .bind(outcome.map(cut))
-    .execute(executor)
-    .await?;
-    Ok(added.last_insert_rowid())
+    .fetch_one(&mut **transaction)
+    .await
 }
 
 impl Store {
     /// Records a change that is about to be made, and gives the number of its entry.
     pub async fn begin_change(&self, entry: &NewEntry<'_>) -> sqlx::Result<i64> {
         let detail = cut(entry.detail);
-        insert(&self.durable, &NewEntry { detail: &detail, ..*entry }, None).await
+        self.add_entry(&NewEntry { detail: &detail, ..*entry }, None).await
+    }
+
+    async fn add_entry(&self, entry: &NewEntry<'_>, outcome: Option<&str>) -> sqlx::Result<i64> {
+        let mut transaction = self.write_durably().await?;
+        let id = insert(&mut transaction, entry, outcome).await?;
+        transaction.commit().await?;
+        Ok(id)
     }
 
     /// Records what came of it.
     pub async fn end_change(&self, entry: i64, outcome: &str) -> sqlx::Result<()> {
-        sqlx::query("UPDATE audit SET outcome = ? WHERE id = ? AND outcome IS NULL")
+        sqlx::query("UPDATE audit SET outcome = $1 WHERE id = $2 AND outcome IS NULL")
             .bind(cut(outcome))
             .bind(entry)
-            .execute(&self.durable)
+            .change_durably(self)
             .await?;
         Ok(())
     }
@@ -138,12 +145,12 @@ impl Store {
     /// Records a change with what came of it.
     pub async fn audit(&self, entry: &NewEntry<'_>, outcome: &str) -> sqlx::Result<()> {
         let detail = cut(entry.detail);
-        insert(&self.durable, &NewEntry { detail: &detail, ..*entry }, Some(outcome)).await.map(drop)
+        self.add_entry(&NewEntry { detail: &detail, ..*entry }, Some(outcome)).await.map(drop)
     }
 
     /// The newest changes first.
     pub async fn audit_entries(&self, filter: &AuditFilter) -> sqlx::Result<Vec<AuditEntry>> {
-        sqlx::query_as("SELECT * FROM audit WHERE ?1 IS NULL OR at >= ?1 ORDER BY id DESC LIMIT ?2")
+        sqlx::query_as("SELECT * FROM audit WHERE $1 IS NULL OR at >= $1 ORDER BY id DESC LIMIT $2")
             .bind(&filter.since)
             .bind(filter.limit)
             .fetch_all(&self.pool)
@@ -152,6 +159,7 @@ impl Store {
 }
 
 fn cut(text: &str) -> String {
+    let text = &*super::text(text);
     match text.char_indices().nth(TEXT_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -334,35 +342,39 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     #[tokio::test]
     async fn an_entry_is_there_before_its_outcome_is_known() {
-        let (_dir, store) = temporary().await;
-        let entry = NewEntry { actor: "ada", action: "POST", subject: "/x", ..NewEntry::default() };
-        let first = store.begin_change(&entry).await.unwrap();
-        store.begin_change(&entry).await.unwrap();
-        store.end_change(first, DONE).await.unwrap();
-        store.end_change(first, "failed: told twice").await.unwrap();
-        let outcomes = async |since: Option<&str>| {
-            let filter = AuditFilter { since: since.map(str::to_owned), limit: 10 };
-            let entries = store.audit_entries(&filter).await.unwrap();
-            entries.into_iter().map(|entry| entry.outcome).collect::<Vec<_>>()
-        };
-        assert_eq!(outcomes(None).await, [None, Some(DONE.to_owned())]);
-        assert_eq!(outcomes(Some("2999-01-31")).await, []);
+        each(async |store| {
+            let entry = NewEntry { actor: "ada", action: "POST", subject: "/x", ..NewEntry::default() };
+            let first = store.begin_change(&entry).await.unwrap();
+            store.begin_change(&entry).await.unwrap();
+            store.end_change(first, DONE).await.unwrap();
+            store.end_change(first, "failed: told twice").await.unwrap();
+            let outcomes = async |since: Option<&str>| {
+                let filter = AuditFilter { since: since.map(str::to_owned), limit: 10 };
+                let entries = store.audit_entries(&filter).await.unwrap();
+                entries.into_iter().map(|entry| entry.outcome).collect::<Vec<_>>()
+            };
+            assert_eq!(outcomes(None).await, [None, Some(DONE.to_owned())]);
+            assert_eq!(outcomes(Some("2999-01-31")).await, []);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn texts_have_a_bound() {
-        let (_dir, store) = temporary().await;
-        let long = "\u{fc}".repeat(100_000);
-        let entry = NewEntry { actor: &long, subject: &long, detail: &long, ..NewEntry::default() };
-        store.audit(&entry, &long).await.unwrap();
-        let entries = store.audit_entries(&AuditFilter { since: None, limit: 1 }).await.unwrap();
-        for text in [&entries[0].actor, &entries[0].subject, &entries[0].detail] {
-            assert_eq!(text.chars().count(), TEXT_CHARACTERS + 1);
-        }
+        each(async |store| {
+            let long = "\u{fc}".repeat(100_000);
+            let entry = NewEntry { actor: &long, subject: &long, detail: &long, ..NewEntry::default() };
+            store.audit(&entry, &long).await.unwrap();
+            let entries = store.audit_entries(&AuditFilter { since: None, limit: 1 }).await.unwrap();
+            for text in [&entries[0].actor, &entries[0].subject, &entries[0].detail] {
+                assert_eq!(text.chars().count(), TEXT_CHARACTERS + 1);
+            }
+        })
+        .await;
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 
 use super::audit::{DONE, NewEntry, insert};
+use super::change::Change as _;
 use super::models::By;
-use super::{State, Store, now};
+use super::{State, Store, now, text};
 use crate::canary::Share;
 
 /// A canary as it is wanted.
@@ -29,8 +30,8 @@ pub struct Canary {
     pub actor: String,
 }
 
-impl FromRow<'_, SqliteRow> for Canary {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Canary {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let share = Share::new(row.try_get("share")?);
         let run_state: Option<String> = row.try_get("run_state")?;
         Ok(Self {
@@ -112,7 +113,7 @@ pub struct Tallied<T> {
 }
 
 const CANARY: &str = "
-    SELECT canaries.*, runs.state AS run_state FROM canaries LEFT JOIN runs ON runs.id = canaries.run_id WHERE model = ?";
+    SELECT canaries.*, runs.state AS run_state FROM canaries LEFT JOIN runs ON runs.id = canaries.run_id WHERE model = $1";
 
 impl Store {
     /// The canary of a model.
@@ -129,7 +130,7 @@ impl Store {
         share: Share,
         by: By<'_>,
     ) -> sqlx::Result<Result<i64, Refusal>> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let Some(production) = production(&mut transaction, model).await? else {
             return Ok(Err(Refusal::NoProduction));
         };
@@ -148,8 +149,9 @@ impl Store {
             _ => {}
         }
         clear(&mut transaction, model).await?;
-        let added = sqlx::query(
-            "INSERT INTO canaries (model, version, production, share, run_id, at, actor) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        let id = sqlx::query_scalar(
+            "INSERT INTO canaries (model, version, production, share, run_id, at, actor) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             RETURNING id",
         )
         .bind(model)
         .bind(version)
@@ -158,17 +160,17 @@ impl Store {
         .bind(by.run)
         .bind(now())
         .bind(by.actor)
-        .execute(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await?;
         record(&mut transaction, by, &format!("{model} version {version} answers {share} of the entities"))
             .await?;
         transaction.commit().await?;
-        Ok(Ok(added.last_insert_rowid()))
+        Ok(Ok(id))
     }
 
     /// Ends the canary of a model, or only the one with this number; false where there was none.
     pub async fn end_canary(&self, model: &str, id: Option<i64>, by: By<'_>) -> sqlx::Result<bool> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let found: Option<Canary> =
             sqlx::query_as(CANARY).bind(model).fetch_optional(&mut *transaction).await?;
         let Some(found) = found.filter(|found| id.is_none_or(|id| id == found.id)) else { return Ok(false) };
@@ -180,10 +182,10 @@ impl Store {
 
     /// Records why the serving process cannot answer by a canary, or that it can.
     pub async fn set_canary_trouble(&self, id: i64, trouble: Option<&str>) -> sqlx::Result<()> {
-        sqlx::query("UPDATE canaries SET trouble = ? WHERE id = ?")
-            .bind(trouble)
+        sqlx::query("UPDATE canaries SET trouble = $1 WHERE id = $2")
+            .bind(trouble.map(|trouble| text(trouble).into_owned()))
             .bind(id)
-            .execute(&self.pool)
+            .change(self)
             .await?;
         Ok(())
     }
@@ -192,7 +194,8 @@ impl Store {
     pub async fn keep_tally(&self, of: NewTally<'_>, tally: &impl Serialize) -> sqlx::Result<()> {
         let text = serde_json::to_string(tally).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(
-            "INSERT OR REPLACE INTO tallies (model, trial, arm, process, tally, at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tallies (model, trial, arm, process, tally, at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (model, trial, arm, process) DO UPDATE SET tally = $5, at = $6",
         )
         .bind(of.model)
         .bind(of.trial)
@@ -200,7 +203,7 @@ impl Store {
         .bind(of.process)
         .bind(text)
         .bind(now())
-        .execute(&self.pool)
+        .change(self)
         .await?;
         Ok(())
     }
@@ -212,7 +215,7 @@ impl Store {
         trial: &str,
     ) -> sqlx::Result<Vec<Tallied<T>>> {
         let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT arm, tally FROM tallies WHERE model = ? AND trial = ? ORDER BY arm, process",
+            "SELECT arm, tally FROM tallies WHERE model = $1 AND trial = $2 ORDER BY arm, process",
         )
         .bind(model)
         .bind(trial)
@@ -227,10 +230,10 @@ impl Store {
 
     /// Deletes what was kept of a trial.
     pub async fn forget_tallies(&self, model: &str, trial: &str) -> sqlx::Result<()> {
-        sqlx::query("DELETE FROM tallies WHERE model = ? AND trial = ?")
+        sqlx::query("DELETE FROM tallies WHERE model = $1 AND trial = $2")
             .bind(model)
             .bind(trial)
-            .execute(&self.pool)
+            .change(self)
             .await?;
         Ok(())
     }
@@ -238,8 +241,8 @@ impl Store {
     /// A run of this flow that is active beside `run`: the first one, or the one that keeps a canary or a shadow.
     pub async fn rival_of(&self, run: i64, flow: &str) -> sqlx::Result<Option<i64>> {
         sqlx::query_scalar(
-            "SELECT MIN(id) FROM runs WHERE flow = ?1 AND id <> ?2 AND state IN ('pending', 'running', 'cancelling')
-             AND (id < ?2 OR id IN (SELECT run_id FROM canaries UNION SELECT run_id FROM shadows))",
+            "SELECT MIN(id) FROM runs WHERE flow = $1 AND id <> $2 AND state IN ('pending', 'running', 'cancelling')
+             AND (id < $2 OR id IN (SELECT run_id FROM canaries UNION SELECT run_id FROM shadows))",
         )
         .bind(flow)
         .bind(run)
@@ -249,25 +252,25 @@ impl Store {
 }
 
 /// Deletes the canary of a model with what was counted of any: whoever counts still does so under a number that is over.
-async fn clear(transaction: &mut Transaction<'_, Sqlite>, model: &str) -> sqlx::Result<u64> {
-    sqlx::query("DELETE FROM tallies WHERE model = ? AND trial LIKE 'canary %'")
+async fn clear(transaction: &mut Transaction<'_, Any>, model: &str) -> sqlx::Result<u64> {
+    sqlx::query("DELETE FROM tallies WHERE model = $1 AND trial LIKE 'canary %'")
         .bind(model)
         .execute(&mut **transaction)
         .await?;
     let gone =
-        sqlx::query("DELETE FROM canaries WHERE model = ?").bind(model).execute(&mut **transaction).await?;
+        sqlx::query("DELETE FROM canaries WHERE model = $1").bind(model).execute(&mut **transaction).await?;
     Ok(gone.rows_affected())
 }
 
 /// Ends the canary of a model whose version in production becomes `version`: what it was compared with answers nobody.
 /// So does the shadow, where that is the version that is heard now.
 pub(super) async fn end_with_production(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     model: &str,
     version: i64,
 ) -> sqlx::Result<()> {
     clear(transaction, model).await?;
-    sqlx::query("DELETE FROM shadows WHERE model = ? AND version = ?")
+    sqlx::query("DELETE FROM shadows WHERE model = $1 AND version = $2")
         .bind(model)
         .bind(version)
         .execute(&mut **transaction)
@@ -277,21 +280,21 @@ pub(super) async fn end_with_production(
 
 /// The version in production, as a transaction sees it.
 pub(super) async fn production(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     model: &str,
 ) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 1")
+    sqlx::query_scalar("SELECT version FROM promotions WHERE name = $1 ORDER BY id DESC LIMIT 1")
         .bind(model)
         .fetch_optional(&mut **transaction)
         .await
 }
 
 /// What a run does stands in the audit trail; what somebody asks for is recorded where it is asked.
-async fn record(transaction: &mut Transaction<'_, Sqlite>, by: By<'_>, subject: &str) -> sqlx::Result<()> {
+async fn record(transaction: &mut Transaction<'_, Any>, by: By<'_>, subject: &str) -> sqlx::Result<()> {
     let By { actor, run } = by;
     if run.is_some() {
         let entry = NewEntry { actor, action: "canary", subject, run, ..NewEntry::default() };
-        insert(&mut **transaction, &entry, Some(DONE)).await?;
+        insert(transaction, &entry, Some(DONE)).await?;
     }
     Ok(())
 }
@@ -303,9 +306,9 @@ pub(super) mod tests {
 
     use super::*;
     use crate::canary::ArmTally;
+    use crate::store::each;
     use crate::store::models::NewVersion;
     use crate::store::runs::NewRun;
-    use crate::store::temporary;
     use crate::store::transitions::Step;
 
     const ANNA: By = By { actor: "anna", run: None };
@@ -345,82 +348,94 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_canary_grows_and_ends_with_every_change_of_production() {
-        let (_dir, store) = temporary().await;
-        assert_eq!(store.set_canary("churn", 1, share(0.1), ANNA).await.unwrap(), Err(Refusal::NoProduction));
-        with_versions(&store, 3).await;
-        assert_eq!(
-            store.set_canary("churn", 1, share(0.1), ANNA).await.unwrap(),
-            Err(Refusal::IsProduction(1))
-        );
-        let mut before = 0;
-        for percent in [0.01, 0.1, 0.5] {
-            let id = store.set_canary("churn", 2, share(percent), ANNA).await.unwrap().unwrap();
-            assert!(id > before, "counting begins anew");
-            before = id;
-            let found = store.canary("churn").await.unwrap().unwrap();
-            assert_eq!((found.id, found.version, found.production, found.share), (id, 2, 1, share(percent)));
-        }
-        assert!(!store.end_canary("churn", Some(before - 1), ANNA).await.unwrap(), "that one is over");
-        store.promote("churn", 2, ANNA).await.unwrap();
-        assert_eq!(store.canary("churn").await.unwrap(), None);
-        store.set_canary("churn", 3, share(1.0), ANNA).await.unwrap().unwrap();
-        store.demote("churn", 1, ANNA).await.unwrap();
-        assert_eq!(store.canary("churn").await.unwrap(), None);
-        store.set_canary("churn", 3, share(1.0), ANNA).await.unwrap().unwrap();
-        assert!(!store.forget_version("churn", 3, ANNA).await.unwrap(), "it answers");
-        assert!(store.end_canary("churn", None, ANNA).await.unwrap());
-        assert!(!store.end_canary("churn", None, ANNA).await.unwrap());
-        assert!(store.forget_version("churn", 3, ANNA).await.unwrap());
+        each(async |store| {
+            assert_eq!(
+                store.set_canary("churn", 1, share(0.1), ANNA).await.unwrap(),
+                Err(Refusal::NoProduction)
+            );
+            with_versions(&store, 3).await;
+            assert_eq!(
+                store.set_canary("churn", 1, share(0.1), ANNA).await.unwrap(),
+                Err(Refusal::IsProduction(1))
+            );
+            let mut before = 0;
+            for percent in [0.01, 0.1, 0.5] {
+                let id = store.set_canary("churn", 2, share(percent), ANNA).await.unwrap().unwrap();
+                assert!(id > before, "counting begins anew");
+                before = id;
+                let found = store.canary("churn").await.unwrap().unwrap();
+                assert_eq!(
+                    (found.id, found.version, found.production, found.share),
+                    (id, 2, 1, share(percent))
+                );
+            }
+            assert!(!store.end_canary("churn", Some(before - 1), ANNA).await.unwrap(), "that one is over");
+            store.promote("churn", 2, ANNA).await.unwrap();
+            assert_eq!(store.canary("churn").await.unwrap(), None);
+            store.set_canary("churn", 3, share(1.0), ANNA).await.unwrap().unwrap();
+            store.demote("churn", 1, ANNA).await.unwrap();
+            assert_eq!(store.canary("churn").await.unwrap(), None);
+            store.set_canary("churn", 3, share(1.0), ANNA).await.unwrap().unwrap();
+            assert!(!store.forget_version("churn", 3, ANNA).await.unwrap(), "it answers");
+            assert!(store.end_canary("churn", None, ANNA).await.unwrap());
+            assert!(!store.end_canary("churn", None, ANNA).await.unwrap());
+            assert!(store.forget_version("churn", 3, ANNA).await.unwrap());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_a_run_keeps_nobody_else_takes_and_it_ends_with_the_run() {
-        let (_dir, store) = temporary().await;
-        with_versions(&store, 3).await;
-        let (run, other) = (running(&store).await, running(&store).await);
-        assert_eq!(store.rival_of(run, "promote_gradually").await.unwrap(), None);
-        assert_eq!(store.rival_of(other, "promote_gradually").await.unwrap(), Some(run));
-        let by = |run| By { actor: "run", run: Some(run) };
-        store.set_canary("churn", 2, share(0.1), by(other)).await.unwrap().unwrap();
-        assert_eq!(store.rival_of(run, "promote_gradually").await.unwrap(), Some(other));
-        for refused in [by(run), ANNA] {
-            let held = Err(Refusal::Held { version: 2, run: other });
-            assert_eq!(store.set_canary("churn", 3, share(0.1), refused).await.unwrap(), held);
-        }
-        store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
-        assert!(store.canary("churn").await.unwrap().unwrap().is_kept());
-        assert!(store.end_canary("churn", None, ANNA).await.unwrap());
-        store.set_canary("churn", 2, share(0.2), ANNA).await.unwrap().unwrap();
-        let refused = store.set_canary("churn", 3, share(0.1), by(other)).await.unwrap().unwrap_err();
-        assert!(
-            refused
-                .to_string()
-                .starts_with("version 2 answers 20 % of the entities, as anna wanted; end that"),
-            "{refused}"
-        );
-        assert!(store.end_canary("churn", None, ANNA).await.unwrap());
-        store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
-        for state in [State::Running, State::Failed] {
-            assert!(store.move_run(other, &Step::new(state, "", "")).await.unwrap());
-        }
-        assert!(!store.canary("churn").await.unwrap().unwrap().is_kept());
-        store.set_canary("churn", 3, share(0.1), ANNA).await.unwrap().unwrap();
+        each(async |store| {
+            with_versions(&store, 3).await;
+            let (run, other) = (running(&store).await, running(&store).await);
+            assert_eq!(store.rival_of(run, "promote_gradually").await.unwrap(), None);
+            assert_eq!(store.rival_of(other, "promote_gradually").await.unwrap(), Some(run));
+            let by = |run| By { actor: "run", run: Some(run) };
+            store.set_canary("churn", 2, share(0.1), by(other)).await.unwrap().unwrap();
+            assert_eq!(store.rival_of(run, "promote_gradually").await.unwrap(), Some(other));
+            for refused in [by(run), ANNA] {
+                let held = Err(Refusal::Held { version: 2, run: other });
+                assert_eq!(store.set_canary("churn", 3, share(0.1), refused).await.unwrap(), held);
+            }
+            store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
+            assert!(store.canary("churn").await.unwrap().unwrap().is_kept());
+            assert!(store.end_canary("churn", None, ANNA).await.unwrap());
+            store.set_canary("churn", 2, share(0.2), ANNA).await.unwrap().unwrap();
+            let refused = store.set_canary("churn", 3, share(0.1), by(other)).await.unwrap().unwrap_err();
+            assert!(
+                refused
+                    .to_string()
+                    .starts_with("version 2 answers 20 % of the entities, as anna wanted; end that"),
+                "{refused}"
+            );
+            assert!(store.end_canary("churn", None, ANNA).await.unwrap());
+            store.set_canary("churn", 2, share(0.5), by(other)).await.unwrap().unwrap();
+            for state in [State::Running, State::Failed] {
+                assert!(store.move_run(other, &Step::new(state, "", "")).await.unwrap());
+            }
+            assert!(!store.canary("churn").await.unwrap().unwrap().is_kept());
+            store.set_canary("churn", 3, share(0.1), ANNA).await.unwrap().unwrap();
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn tallies_are_replaced_by_process_and_go_with_their_canary() {
-        let (_dir, store) = temporary().await;
-        with_versions(&store, 2).await;
-        let id = store.set_canary("churn", 2, share(0.1), ANNA).await.unwrap().unwrap();
-        let tally = |requests| ArmTally { requests, ..ArmTally::default() };
-        let trial = trial_of(id);
-        for (process, requests) in [("a", 3), ("a", 5), ("b", 7)] {
-            let of = NewTally { model: "churn", trial: &trial, arm: "candidate", process };
-            store.keep_tally(of, &tally(requests)).await.unwrap();
-        }
-        let found: Vec<Tallied<ArmTally>> = store.tallies("churn", &trial).await.unwrap();
-        assert_eq!(found.iter().map(|found| found.tally.requests).collect::<Vec<_>>(), [5, 7]);
-        store.end_canary("churn", None, ANNA).await.unwrap();
-        assert!(store.tallies::<ArmTally>("churn", &trial).await.unwrap().is_empty());
+        each(async |store| {
+            with_versions(&store, 2).await;
+            let id = store.set_canary("churn", 2, share(0.1), ANNA).await.unwrap().unwrap();
+            let tally = |requests| ArmTally { requests, ..ArmTally::default() };
+            let trial = trial_of(id);
+            for (process, requests) in [("a", 3), ("a", 5), ("b", 7)] {
+                let of = NewTally { model: "churn", trial: &trial, arm: "candidate", process };
+                store.keep_tally(of, &tally(requests)).await.unwrap();
+            }
+            let found: Vec<Tallied<ArmTally>> = store.tallies("churn", &trial).await.unwrap();
+            assert_eq!(found.iter().map(|found| found.tally.requests).collect::<Vec<_>>(), [5, 7]);
+            store.end_canary("churn", None, ANNA).await.unwrap();
+            assert!(store.tallies::<ArmTally>("churn", &trial).await.unwrap().is_empty());
+        })
+        .await;
     }
 }

@@ -1,14 +1,15 @@
 //! An entity leaves the database: every text that names it, and the page of the file that the text stood on.
 
 use serde_json::Value;
-use sqlx::{FromRow, Row as _, SqliteConnection};
+use sqlx::{AnyConnection, AssertSqlSafe, FromRow, Row as _};
 
 use super::audit::{DONE, NewEntry, insert};
-use super::{Store, now};
+use super::change::Change as _;
+use super::{Kind, Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 33] = [
+const TEXTS: [(&str, &str); 34] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -42,9 +43,10 @@ const TEXTS: [(&str, &str); 33] = [
     ("shadows", "actor"),
     ("canaries", "actor"),
     ("canaries", "trouble"),
+    ("sessions", "user_name"),
 ];
 /// Those of them that hold who did something: a name and no sentence.
-const NAMES: [&str; 2] = ["actor", "answered_by"];
+const NAMES: [&str; 3] = ["actor", "answered_by", "user_name"];
 
 /// Somebody's wish that an entity is forgotten, while it is not done.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +88,7 @@ impl Store {
     /// Records that an entity is to be forgotten; a second time changes nothing.
     pub async fn begin_forgetting(&self, new: &NewForgetting<'_>) -> sqlx::Result<()> {
         sqlx::query(
-            "INSERT INTO forgetting (entity, hash, salt, actor, reason, at, found) VALUES (?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO forgetting (entity, hash, salt, actor, reason, at, found) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT DO NOTHING",
         )
         .bind(new.entity)
@@ -96,7 +98,7 @@ impl Store {
         .bind(new.reason)
         .bind(now())
         .bind(new.found.to_string())
-        .execute(&self.durable)
+        .change_durably(self)
         .await?;
         Ok(())
     }
@@ -104,7 +106,7 @@ impl Store {
     /// What is not finished.
     pub async fn unfinished_forgetting(&self) -> sqlx::Result<Vec<Forgetting>> {
         let rows = sqlx::query("SELECT * FROM forgetting ORDER BY id").fetch_all(&self.pool).await?;
-        let of = |row: &sqlx::sqlite::SqliteRow| {
+        let of = |row: &sqlx::any::AnyRow| {
             Ok(Forgetting {
                 id: row.try_get("id")?,
                 entity: row.try_get("entity")?,
@@ -124,7 +126,7 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         let mut found = Vec::new();
         for (table, column) in TEXTS {
-            let texts = naming(&mut connection, mask, table, column).await?;
+            let texts = naming(&mut connection, self.kind, mask, (table, column)).await?;
             if !texts.is_empty() {
                 found.push((format!("{table}.{column}"), texts.len() as u64));
             }
@@ -134,15 +136,20 @@ impl Store {
 
     /// Takes the entity out of every text. The pages that had it are overwritten.
     pub async fn mask_texts(&self, mask: &(impl Mask + Sync)) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         for (table, column) in TEXTS {
-            for (row, text) in naming(&mut transaction, mask, table, column).await? {
-                let update = format!("UPDATE {table} SET {column} = ? WHERE rowid = ?");
-                sqlx::query(sqlx::AssertSqlSafe(update))
-                    .bind(text)
-                    .bind(row)
-                    .execute(&mut *transaction)
-                    .await?;
+            if self.kind == Kind::Postgres {
+                // The place of a row is its name here, and it moves when it is changed.
+                let lock = AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"));
+                sqlx::query(lock).execute(&mut *transaction).await?;
+            }
+            for (row, text) in naming(&mut transaction, self.kind, mask, (table, column)).await? {
+                let is_row = match self.kind {
+                    Kind::Sqlite => "rowid = CAST($2 AS INTEGER)",
+                    Kind::Postgres => "ctid = CAST($2 AS tid)",
+                };
+                let update = format!("UPDATE {table} SET {column} = $1 WHERE {is_row}");
+                sqlx::query(AssertSqlSafe(update)).bind(text).bind(row).execute(&mut *transaction).await?;
             }
         }
         transaction.commit().await
@@ -150,29 +157,38 @@ impl Store {
 
     /// Ends it: the receipt goes into the audit trail in the moment in which the wish, and with it the name, goes.
     pub async fn end_forgetting(&self, wish: &Forgetting, receipt: &Value) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let (subject, detail) = (format!("entity {}", wish.hash), receipt.to_string());
         // Who asked may be who is forgotten: the receipt has the name that is left.
         let actor = receipt["by"].as_str().unwrap_or(&wish.actor);
         let (subject, detail) = (subject.as_str(), detail.as_str());
         let entry = NewEntry { actor, action: "forget", subject, detail, ..NewEntry::default() };
-        insert(&mut *transaction, &entry, Some(DONE)).await?;
-        sqlx::query("DELETE FROM forgetting WHERE id = ?").bind(wish.id).execute(&mut *transaction).await?;
+        insert(&mut transaction, &entry, Some(DONE)).await?;
+        sqlx::query("DELETE FROM forgetting WHERE id = $1").bind(wish.id).execute(&mut *transaction).await?;
         transaction.commit().await?;
         self.write_back().await
     }
 
     /// Brings the pages of the log beside the file into the file and empties the log: what was taken out of the pages is
-    /// then in neither.
+    /// then in neither. Postgres writes its tables anew, without the rows as they were.
     pub async fn write_back(&self) -> sqlx::Result<()> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.durable).await?;
+        if self.kind == Kind::Sqlite {
+            return sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.durable).await.map(drop);
+        }
+        let mut tables: Vec<&str> = TEXTS.iter().map(|(table, _)| *table).chain(["forgetting"]).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        for table in tables {
+            let anew = sqlx::raw_sql(AssertSqlSafe(format!("VACUUM (FULL) {table}")));
+            anew.execute(&self.durable).await?;
+        }
         Ok(())
     }
 
     /// The receipt of an entity that was forgotten before.
     pub async fn receipt(&self, hash: &str) -> sqlx::Result<Option<Value>> {
         let row =
-            sqlx::query("SELECT detail FROM audit WHERE action = 'forget' AND subject = ? ORDER BY id DESC")
+            sqlx::query("SELECT detail FROM audit WHERE action = 'forget' AND subject = $1 ORDER BY id DESC")
                 .bind(format!("entity {hash}"))
                 .fetch_optional(&self.pool)
                 .await?;
@@ -181,7 +197,7 @@ impl Store {
 }
 
 /// The hashes of all entities that have a receipt.
-pub(super) async fn receipts(connection: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
+pub(super) async fn receipts(connection: &mut AnyConnection) -> sqlx::Result<Vec<String>> {
     let subjects: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT subject FROM audit WHERE action = 'forget' AND subject LIKE 'entity %' ORDER BY subject",
     )
@@ -193,24 +209,29 @@ pub(super) async fn receipts(connection: &mut SqliteConnection) -> sqlx::Result<
         .collect())
 }
 
-/// The rows of a column that name the entity, with their texts without it.
+/// The rows of a column that name the entity, by what the database calls them, with their texts without it.
 async fn naming(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
+    kind: Kind,
     mask: &(impl Mask + Sync),
-    table: &str,
-    column: &str,
-) -> sqlx::Result<Vec<(i64, String)>> {
-    let mut found: Vec<(i64, String)> = Vec::new();
+    (table, column): (&str, &str),
+) -> sqlx::Result<Vec<(String, String)>> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let row = match kind {
+        Kind::Sqlite => "rowid",
+        Kind::Postgres => "ctid",
+    };
     let without = |text: &str| match NAMES.contains(&column) {
         true => mask.masked_name(text),
         false => mask.masked(text),
     };
     for spelling in mask.spellings() {
-        let select = format!("SELECT rowid, {column} FROM {table} WHERE instr({column}, ?) > 0");
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(select)).bind(spelling).fetch_all(&mut *connection).await?;
+        let select = format!(
+            "SELECT CAST({row} AS TEXT), {column} FROM {table} WHERE replace({column}, $1, '') <> {column}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(select)).bind(spelling).fetch_all(&mut *connection).await?;
         for row in rows {
-            let (id, text) = <(i64, String)>::from_row(&row)?;
+            let (id, text) = <(String, String)>::from_row(&row)?;
             if found.iter().all(|(other, _)| *other != id) {
                 found.extend(without(&text).map(|text| (id, text)));
             }
@@ -224,10 +245,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::store::temporary;
+    use crate::store::{each, temporary};
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 84] = [
+    const OURS: [&str; 88] = [
         // Rows that name an entity are deleted.
         "labels.entity",
         "labels.at",
@@ -262,6 +283,8 @@ mod tests {
         "evaluations.model",
         "evaluations.period",
         // Names of features, counts and effects.
+        // A process.
+        "leader.holder",
         "live_certificates.certificate",
         "live_certificates.model",
         "live_certificates.settings",
@@ -306,6 +329,10 @@ mod tests {
         "runs.started_at",
         "runs.state",
         "runs.state_name",
+        // Digests and a random number.
+        "sessions.id",
+        "sessions.proof",
+        "sessions.token",
         "skipped_times.due_at",
         "skipped_times.flow",
         "tasks.input",
@@ -360,25 +387,29 @@ mod tests {
 
     #[tokio::test]
     async fn who_did_something_may_be_who_is_forgotten() {
-        let (_dir, store) = temporary().await;
-        let entry = NewEntry { actor: "ada", action: "prune", subject: "of ada", ..NewEntry::default() };
-        store.audit(&entry, DONE).await.unwrap();
-        store.audit(&NewEntry { actor: "adam", ..entry }, DONE).await.unwrap();
-        sqlx::query(
+        each(async |store| {
+            let entry = NewEntry { actor: "ada", action: "prune", subject: "of ada", ..NewEntry::default() };
+            store.audit(&entry, DONE).await.unwrap();
+            store.audit(&NewEntry { actor: "adam", ..entry }, DONE).await.unwrap();
+            sqlx::query(
             "INSERT INTO production_log (at, actor, action, subject) VALUES ('', 'ada', 'promote', 'churn')",
         )
         .execute(&store.pool)
         .await
         .unwrap();
-        store.mask_texts(&Ada).await.unwrap();
-        let actors: Vec<(String, String)> = sqlx::query_as("SELECT actor, subject FROM audit ORDER BY id")
-            .fetch_all(&store.pool)
-            .await
-            .unwrap();
-        let expected = [("a name", "a text"), ("adam", "a text")];
-        assert_eq!(actors, expected.map(|(actor, subject)| (actor.to_owned(), subject.to_owned())));
-        let promoted: String =
-            sqlx::query_scalar("SELECT actor FROM production_log").fetch_one(&store.pool).await.unwrap();
-        assert_eq!(promoted, "a name");
+            store.mask_texts(&Ada).await.unwrap();
+            let actors: Vec<(String, String)> =
+                sqlx::query_as("SELECT actor, subject FROM audit ORDER BY id")
+                    .fetch_all(&store.pool)
+                    .await
+                    .unwrap();
+            let expected = [("a name", "a text"), ("adam", "a text")];
+            assert_eq!(actors, expected.map(|(actor, subject)| (actor.to_owned(), subject.to_owned())));
+            let promoted: String =
+                sqlx::query_scalar("SELECT actor FROM production_log").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(promoted, "a name");
+            store.write_back().await.unwrap();
+        })
+        .await;
     }
 }

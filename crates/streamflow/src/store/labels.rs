@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::{FromRow, Row as _};
 
+use super::change::Change as _;
 use super::{Store, now};
 
 /// A label and what it is for.
@@ -63,18 +64,18 @@ pub struct Added {
 /// Rows of a page of labels.
 const PAGE_ROWS: i64 = 10_000;
 /// A page of the labels that no later one has the key of, which `labels_by_key` finds.
-const NEWEST_PAGE: &str = "SELECT * FROM labels WHERE id > ? AND NOT EXISTS (SELECT 1 FROM labels AS later \
+const NEWEST_PAGE: &str = "SELECT * FROM labels WHERE id > $1 AND NOT EXISTS (SELECT 1 FROM labels AS later \
      WHERE later.request_id = labels.request_id AND later.entity = labels.entity AND later.time_us = labels.time_us \
-     AND later.id > labels.id) ORDER BY id LIMIT ?";
+     AND later.id > labels.id) ORDER BY id LIMIT $2";
 
 impl Store {
     /// Adds labels, all or none. The same labels a second time change nothing.
     pub async fn add_labels(&self, labels: &[Label], actor: &str) -> sqlx::Result<Added> {
         let (mut added, at) = (Added::default(), now());
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         for label in labels {
             let known: Option<(f64, Option<String>)> = sqlx::query_as(
-                "SELECT label, class FROM labels WHERE request_id = ? AND entity = ? AND time_us = ? ORDER BY id DESC LIMIT 1",
+                "SELECT label, class FROM labels WHERE request_id = $1 AND entity = $2 AND time_us = $3 ORDER BY id DESC LIMIT 1",
             )
             .bind(&label.request_id)
             .bind(&label.entity)
@@ -91,7 +92,7 @@ impl Store {
             }
             let (number, class) = label.truth.columns();
             sqlx::query(
-                "INSERT INTO labels (request_id, entity, time_us, label, class, at, actor) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO labels (request_id, entity, time_us, label, class, at, actor) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&label.request_id)
             .bind(&label.entity)
@@ -111,7 +112,7 @@ impl Store {
     /// statement takes long, however many labels there are.
     pub async fn labels(&self) -> sqlx::Result<Vec<Taken>> {
         let (mut found, mut last) = (Vec::new(), 0_i64);
-        let mut view = self.pool.begin().await?;
+        let mut view = self.view().await?;
         loop {
             let page = sqlx::query(NEWEST_PAGE).bind(last).bind(PAGE_ROWS).fetch_all(&mut *view).await?;
             let Some(end) = page.last() else { return Ok(found) };
@@ -129,12 +130,12 @@ impl Store {
 
     /// Tells which content the labels of a month have. The same content again changes nothing.
     pub async fn add_label_drop(&self, as_of: &str, sha256: &str) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
-        let newest = "SELECT sha256 FROM label_drops WHERE as_of = ? ORDER BY id DESC LIMIT 1";
+        let mut transaction = self.write_durably().await?;
+        let newest = "SELECT sha256 FROM label_drops WHERE as_of = $1 ORDER BY id DESC LIMIT 1";
         let known: Option<String> =
             sqlx::query_scalar(newest).bind(as_of).fetch_optional(&mut *transaction).await?;
         if known.as_deref() != Some(sha256) {
-            let add = "INSERT INTO label_drops (as_of, sha256, at) VALUES (?, ?, ?)";
+            let add = "INSERT INTO label_drops (as_of, sha256, at) VALUES ($1, $2, $3)";
             sqlx::query(add).bind(as_of).bind(sha256).bind(now()).execute(&mut *transaction).await?;
         }
         transaction.commit().await
@@ -153,7 +154,7 @@ impl Store {
     pub async fn labels_of(&self, names: &[String]) -> sqlx::Result<u64> {
         let mut count = 0;
         for name in names {
-            let query = sqlx::query_scalar("SELECT COUNT(*) FROM labels WHERE entity = ?");
+            let query = sqlx::query_scalar("SELECT COUNT(*) FROM labels WHERE entity = $1");
             count += query.bind(name).fetch_one(&self.pool).await.map(|count: i64| count.unsigned_abs())?;
         }
         Ok(count)
@@ -162,7 +163,7 @@ impl Store {
     /// Deletes the labels of the entity.
     pub async fn forget_labels(&self, names: &[String]) -> sqlx::Result<()> {
         for name in names {
-            sqlx::query("DELETE FROM labels WHERE entity = ?").bind(name).execute(&self.durable).await?;
+            sqlx::query("DELETE FROM labels WHERE entity = $1").bind(name).change_durably(self).await?;
         }
         Ok(())
     }
@@ -173,8 +174,8 @@ fn microseconds(at: &str) -> sqlx::Result<i64> {
     time.map(|time| time.as_microsecond()).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-impl FromRow<'_, sqlx::sqlite::SqliteRow> for Taken {
-    fn from_row(row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, sqlx::any::AnyRow> for Taken {
+    fn from_row(row: &sqlx::any::AnyRow) -> sqlx::Result<Self> {
         let label = Label {
             request_id: row.try_get("request_id")?,
             entity: row.try_get("entity")?,
@@ -188,7 +189,7 @@ impl FromRow<'_, sqlx::sqlite::SqliteRow> for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     fn label(request_id: &str, entity: &str, time_us: i64, value: f64) -> Label {
         Label { request_id: request_id.into(), entity: entity.into(), time_us, truth: Truth::Number(value) }
@@ -200,58 +201,64 @@ mod tests {
 
     #[tokio::test]
     async fn a_class_is_a_label_of_its_own_and_drops_have_times() {
-        let (_dir, store) = temporary().await;
-        let of = |class: &str| Label { truth: Truth::Class(class.into()), ..label("r1", "", 0, 0.0) };
-        for (class, expected) in [("plus", (1, 0, 0)), ("plus", (0, 0, 1)), ("basic", (0, 1, 0))] {
-            let added = store.add_labels(&[of(class)], "key shop").await.unwrap();
-            assert_eq!((added.new, added.corrected, added.unchanged), expected);
-        }
-        let zero = store.add_labels(&[label("r1", "", 0, 0.0)], "key shop").await.unwrap();
-        assert_eq!(zero.corrected, 1, "a number is no class");
-        let before = store.labels().await.unwrap()[0].at_us;
-        for sha256 in ["one", "one", "two"] {
-            store.add_label_drop("2024-01-31", sha256).await.unwrap();
-        }
-        let drops = store.label_drops().await.unwrap();
-        assert!(drops["2024-01-31"] >= before && drops.len() == 1, "{drops:?}");
-        let rows: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM label_drops").fetch_one(&store.pool).await.unwrap();
-        assert_eq!(rows, 2, "a correction is kept beside the first");
+        each(async |store| {
+            let of = |class: &str| Label { truth: Truth::Class(class.into()), ..label("r1", "", 0, 0.0) };
+            for (class, expected) in [("plus", (1, 0, 0)), ("plus", (0, 0, 1)), ("basic", (0, 1, 0))] {
+                let added = store.add_labels(&[of(class)], "key shop").await.unwrap();
+                assert_eq!((added.new, added.corrected, added.unchanged), expected);
+            }
+            let zero = store.add_labels(&[label("r1", "", 0, 0.0)], "key shop").await.unwrap();
+            assert_eq!(zero.corrected, 1, "a number is no class");
+            let before = store.labels().await.unwrap()[0].at_us;
+            for sha256 in ["one", "one", "two"] {
+                store.add_label_drop("2024-01-31", sha256).await.unwrap();
+            }
+            let drops = store.label_drops().await.unwrap();
+            assert!(drops["2024-01-31"] >= before && drops.len() == 1, "{drops:?}");
+            let rows: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM label_drops").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(rows, 2, "a correction is kept beside the first");
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn more_labels_than_a_page_are_read_once_each() {
-        let (_dir, store) = temporary().await;
-        let sent = usize::try_from(PAGE_ROWS).unwrap() + 2;
-        let labels: Vec<Label> = (0..sent).map(|n| label(&format!("r{n}"), "", 0, 1.0)).collect();
-        store.add_labels(&labels, "key shop").await.unwrap();
-        store.add_labels(&[label("r0", "", 0, 0.0)], "key shop").await.unwrap();
-        let found = newest(&store).await;
-        assert_eq!(
-            (found.len(), &found[..2], &found[sent - 1]),
-            (sent, &labels[1..3], &label("r0", "", 0, 0.0))
-        );
+        each(async |store| {
+            let sent = usize::try_from(PAGE_ROWS).unwrap() + 2;
+            let labels: Vec<Label> = (0..sent).map(|n| label(&format!("r{n}"), "", 0, 1.0)).collect();
+            store.add_labels(&labels, "key shop").await.unwrap();
+            store.add_labels(&[label("r0", "", 0, 0.0)], "key shop").await.unwrap();
+            let found = newest(&store).await;
+            assert_eq!(
+                (found.len(), &found[..2], &found[sent - 1]),
+                (sent, &labels[1..3], &label("r0", "", 0, 0.0))
+            );
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn the_same_label_changes_nothing_and_a_correction_is_kept_beside_the_first() {
-        let (_dir, store) = temporary().await;
-        let first = [label("r1", "", 0, 1.0), label("", "a", 5, 0.0)];
-        let added = |new, corrected, unchanged| Added { new, corrected, unchanged };
-        assert_eq!(store.add_labels(&first, "key shop").await.unwrap(), added(2, 0, 0));
-        assert_eq!(store.add_labels(&first, "key shop").await.unwrap(), added(0, 0, 2));
-        let second = [label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0), label("r2", "a", 0, 1.0)];
-        assert_eq!(store.add_labels(&second, "key shop").await.unwrap(), added(1, 1, 1));
-        assert_eq!(
-            newest(&store).await,
-            [label("", "a", 5, 0.0), label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0)]
-        );
-        let kept: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM labels").fetch_one(&store.pool).await.unwrap();
-        assert_eq!(kept, 4);
-        let names = ["a".to_owned(), "hash of a".to_owned()];
-        assert_eq!(store.labels_of(&names).await.unwrap(), 2);
-        store.forget_labels(&names).await.unwrap();
-        assert_eq!(newest(&store).await, [label("r1", "", 0, 0.0)]);
+        each(async |store| {
+            let first = [label("r1", "", 0, 1.0), label("", "a", 5, 0.0)];
+            let added = |new, corrected, unchanged| Added { new, corrected, unchanged };
+            assert_eq!(store.add_labels(&first, "key shop").await.unwrap(), added(2, 0, 0));
+            assert_eq!(store.add_labels(&first, "key shop").await.unwrap(), added(0, 0, 2));
+            let second = [label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0), label("r2", "a", 0, 1.0)];
+            assert_eq!(store.add_labels(&second, "key shop").await.unwrap(), added(1, 1, 1));
+            assert_eq!(
+                newest(&store).await,
+                [label("", "a", 5, 0.0), label("r1", "", 0, 0.0), label("r2", "a", 0, 1.0)]
+            );
+            let kept: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM labels").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(kept, 4);
+            let names = ["a".to_owned(), "hash of a".to_owned()];
+            assert_eq!(store.labels_of(&names).await.unwrap(), 2);
+            store.forget_labels(&names).await.unwrap();
+            assert_eq!(newest(&store).await, [label("r1", "", 0, 0.0)]);
+        })
+        .await;
     }
 }

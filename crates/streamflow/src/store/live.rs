@@ -1,10 +1,11 @@
 //! Samples of live traffic, and what they are compared with.
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 use streamflow_live::{BLOCK_MINUTES, Minute, entity_hash};
 
+use super::change::Change as _;
 use super::{Store, json_of};
 
 /// Minutes after its end that a quarter of an hour is still kept as single minutes: as long as windows need them.
@@ -24,8 +25,8 @@ pub struct StoredReference {
     pub alarms: Value,
 }
 
-impl FromRow<'_, SqliteRow> for StoredReference {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for StoredReference {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             version: row.try_get("version")?,
             source: row.try_get("source")?,
@@ -43,8 +44,8 @@ pub struct StoredMinute {
     pub body: Vec<u8>,
 }
 
-impl FromRow<'_, SqliteRow> for StoredMinute {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for StoredMinute {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self { id: row.try_get("id")?, body: row.try_get("body")? })
     }
 }
@@ -52,9 +53,9 @@ impl FromRow<'_, SqliteRow> for StoredMinute {
 impl Store {
     /// The number in the hashes of entities; `made` becomes it where there is none yet.
     pub async fn live_seed(&self, made: u64) -> sqlx::Result<u64> {
-        sqlx::query("INSERT INTO live_secret (id, seed) VALUES (1, ?) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO live_secret (id, seed) VALUES (1, $1) ON CONFLICT DO NOTHING")
             .bind(made.cast_signed())
-            .execute(&self.pool)
+            .change(self)
             .await?;
         let seed: i64 = sqlx::query_scalar("SELECT seed FROM live_secret").fetch_one(&self.pool).await?;
         Ok(seed.cast_unsigned())
@@ -62,7 +63,7 @@ impl Store {
 
     /// What the traffic of a version is compared with, where that was decided.
     pub async fn live_reference(&self, model: &str, version: i64) -> sqlx::Result<Option<StoredReference>> {
-        sqlx::query_as("SELECT * FROM live_references WHERE model = ? AND version = ?")
+        sqlx::query_as("SELECT * FROM live_references WHERE model = $1 AND version = $2")
             .bind(model)
             .bind(version)
             .fetch_optional(&self.pool)
@@ -78,14 +79,14 @@ impl Store {
         reference: &Value,
     ) -> sqlx::Result<()> {
         sqlx::query(
-            "INSERT INTO live_references (model, version, source, reference) VALUES (?, ?, ?, ?)
+            "INSERT INTO live_references (model, version, source, reference) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
         )
         .bind(model)
         .bind(version)
         .bind(source)
         .bind(reference.to_string())
-        .execute(&self.pool)
+        .change(self)
         .await?;
         Ok(())
     }
@@ -98,11 +99,11 @@ impl Store {
         origin: &str,
         minute: &Minute,
     ) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         // A clock that was set back comes to the same minute again.
         let there: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT body FROM live_minutes
-             WHERE model = ? AND version = ? AND start = ? AND minutes = 1 AND origin = ?",
+             WHERE model = $1 AND version = $2 AND start = $3 AND minutes = 1 AND origin = $4",
         )
         .bind(model)
         .bind(version)
@@ -114,8 +115,8 @@ impl Store {
         let minute = there.map_or_else(|| minute.clone(), |there| there.merge(minute));
         insert(&mut transaction, model, version, origin, &minute).await?;
         sqlx::query(
-            "UPDATE live_references SET first_minute = MIN(COALESCE(first_minute, ?1), ?1)
-             WHERE model = ?2 AND version = ?3",
+            "UPDATE live_references SET first_minute = CASE WHEN first_minute <= $1 THEN first_minute ELSE $1 END
+             WHERE model = $2 AND version = $3",
         )
         .bind(minute.start)
         .bind(model)
@@ -127,11 +128,11 @@ impl Store {
 
     /// Keeps what has drifted.
     pub async fn set_live_alarms(&self, model: &str, version: i64, alarms: &Value) -> sqlx::Result<()> {
-        sqlx::query("UPDATE live_references SET alarms = ? WHERE model = ? AND version = ?")
+        sqlx::query("UPDATE live_references SET alarms = $1 WHERE model = $2 AND version = $3")
             .bind(alarms.to_string())
             .bind(model)
             .bind(version)
-            .execute(&self.pool)
+            .change(self)
             .await?;
         Ok(())
     }
@@ -139,7 +140,7 @@ impl Store {
     /// All that is kept of the traffic of a version, oldest first.
     pub async fn live_minutes(&self, model: &str, version: i64) -> sqlx::Result<Vec<StoredMinute>> {
         sqlx::query_as(
-            "SELECT id, body FROM live_minutes WHERE model = ? AND version = ? ORDER BY start, minutes, id",
+            "SELECT id, body FROM live_minutes WHERE model = $1 AND version = $2 ORDER BY start, minutes, id",
         )
         .bind(model)
         .bind(version)
@@ -157,7 +158,7 @@ impl Store {
     ) -> sqlx::Result<Vec<StoredMinute>> {
         sqlx::query_as(
             "SELECT id, body FROM live_minutes
-             WHERE model = ? AND version = ? AND minutes = 1 AND origin <> ? AND id > ? ORDER BY id",
+             WHERE model = $1 AND version = $2 AND minutes = 1 AND origin <> $3 AND id > $4 ORDER BY id",
         )
         .bind(model)
         .bind(version)
@@ -170,15 +171,15 @@ impl Store {
     /// Takes single minutes that are no longer needed together in quarters of an hour, and deletes what is older than
     /// eight days. `now` is in minutes since 1970.
     pub async fn fold_live_minutes(&self, model: &str, now: i64) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM live_minutes WHERE model = ? AND start < ?")
+        let mut transaction = self.write().await?;
+        sqlx::query("DELETE FROM live_minutes WHERE model = $1 AND start < $2")
             .bind(model)
             .bind(now.saturating_sub(DAYS * 24 * 60 + BLOCK_MINUTES))
             .execute(&mut *transaction)
             .await?;
         let old: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT DISTINCT version, start - ((start % ?1) + ?1) % ?1 FROM live_minutes
-             WHERE model = ?2 AND minutes = 1 AND start < ?3",
+            "SELECT DISTINCT version, start - ((start % $1) + $1) % $1 FROM live_minutes
+             WHERE model = $2 AND minutes = 1 AND start < $3",
         )
         .bind(BLOCK_MINUTES)
         .bind(model)
@@ -190,8 +191,8 @@ impl Store {
         }
         // A version without traffic for so long begins anew when it is served again.
         sqlx::query(
-            "DELETE FROM live_references WHERE model = ?1 AND first_minute < ?2
-             AND version NOT IN (SELECT version FROM live_minutes WHERE model = ?1)",
+            "DELETE FROM live_references WHERE model = $1 AND first_minute < $2
+             AND version NOT IN (SELECT version FROM live_minutes WHERE model = $1)",
         )
         .bind(model)
         .bind(now.saturating_sub(DAYS * 24 * 60 + BLOCK_MINUTES))
@@ -207,7 +208,7 @@ impl Store {
         // Without a seed nothing was ever sampled.
         let Some(seed) = seed else { return Ok(0) };
         let hash = entity_hash(seed.cast_unsigned(), entity.as_bytes());
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let all: Vec<StoredMinute> =
             sqlx::query_as("SELECT id, body FROM live_minutes").fetch_all(&mut *transaction).await?;
         let mut found = 0;
@@ -215,7 +216,7 @@ impl Store {
             let Ok(mut minute) = Minute::decode(&body) else { continue };
             if minute.sample.forget(hash) {
                 found += 1;
-                sqlx::query("UPDATE live_minutes SET body = ? WHERE id = ?")
+                sqlx::query("UPDATE live_minutes SET body = $1 WHERE id = $2")
                     .bind(minute.encode())
                     .bind(id)
                     .execute(&mut *transaction)
@@ -229,12 +230,12 @@ impl Store {
 
 /// What was kept of a quarter of an hour becomes one row.
 async fn fold(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     model: &str,
     version: i64,
     start: i64,
 ) -> sqlx::Result<()> {
-    let range = "model = ? AND version = ? AND start >= ? AND start < ?";
+    let range = "model = $1 AND version = $2 AND start >= $3 AND start < $4";
     let select = format!("SELECT id, body FROM live_minutes WHERE {range}");
     let bodies: Vec<StoredMinute> = sqlx::query_as(sqlx::AssertSqlSafe(select))
         .bind(model)
@@ -259,19 +260,30 @@ async fn fold(
 }
 
 async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     model: &str,
     version: i64,
     origin: &str,
     minute: &Minute,
 ) -> sqlx::Result<()> {
+    // In the place of one that is there under a new number, by which others see that it has changed.
     sqlx::query(
-        "INSERT OR REPLACE INTO live_minutes (model, version, start, minutes, origin, body) VALUES (?, ?, ?, ?, ?, ?)",
+        "DELETE FROM live_minutes WHERE model = $1 AND version = $2 AND start = $3 AND minutes = $4 AND origin = $5",
     )
     .bind(model)
     .bind(version)
     .bind(minute.start)
-    .bind(minute.minutes)
+    .bind(i64::from(minute.minutes))
+    .bind(origin)
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO live_minutes (model, version, start, minutes, origin, body) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(model)
+    .bind(version)
+    .bind(minute.start)
+    .bind(i64::from(minute.minutes))
     .bind(origin)
     .bind(minute.encode())
     .execute(&mut **transaction)
@@ -285,7 +297,7 @@ mod tests {
     use streamflow_live::{FeatureReference, Reference, Value as Of};
 
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     fn minute(start: i64, users: std::ops::Range<u64>) -> Minute {
         let x = FeatureReference::numerical("x", vec![1.0, 2.0]);
@@ -306,48 +318,52 @@ mod tests {
 
     #[tokio::test]
     async fn minutes_of_two_processes_become_quarters_and_go_after_eight_days() {
-        let (_dir, store) = temporary().await;
-        store.add_live_reference("churn", 1, "training", &json!({ "a": 1 })).await.unwrap();
-        store.add_live_reference("churn", 1, "another", &json!({})).await.unwrap();
-        for (origin, minute) in [
-            ("a", minute(1_001, 0..3)),
-            ("b", minute(1_001, 2..5)),
-            ("a", minute(1_006, 5..6)),
-            ("a", minute(1_006, 5..7)),
-        ] {
-            store.add_live_minute("churn", 1, origin, &minute).await.unwrap();
-        }
-        let kept = store.live_reference("churn", 1).await.unwrap().unwrap();
-        assert_eq!((kept.source.as_str(), kept.first_minute), ("training", Some(1_001)));
-        assert_eq!(entities(&store).await, [(1_001, 1, 3), (1_001, 1, 3), (1_006, 1, 2)]);
-        let others = store.live_minutes_of_others("churn", 1, "a", 0).await.unwrap();
-        assert_eq!(others.len(), 1);
-        assert_eq!(store.live_minutes_of_others("churn", 1, "a", others[0].id).await.unwrap(), []);
+        each(async |store| {
+            store.add_live_reference("churn", 1, "training", &json!({ "a": 1 })).await.unwrap();
+            store.add_live_reference("churn", 1, "another", &json!({})).await.unwrap();
+            for (origin, minute) in [
+                ("a", minute(1_001, 0..3)),
+                ("b", minute(1_001, 2..5)),
+                ("a", minute(1_006, 5..6)),
+                ("a", minute(1_006, 5..7)),
+            ] {
+                store.add_live_minute("churn", 1, origin, &minute).await.unwrap();
+            }
+            let kept = store.live_reference("churn", 1).await.unwrap().unwrap();
+            assert_eq!((kept.source.as_str(), kept.first_minute), ("training", Some(1_001)));
+            assert_eq!(entities(&store).await, [(1_001, 1, 3), (1_001, 1, 3), (1_006, 1, 2)]);
+            let others = store.live_minutes_of_others("churn", 1, "a", 0).await.unwrap();
+            assert_eq!(others.len(), 1);
+            assert_eq!(store.live_minutes_of_others("churn", 1, "a", others[0].id).await.unwrap(), []);
 
-        store.fold_live_minutes("churn", 1_080).await.unwrap();
-        assert_eq!(entities(&store).await.len(), 3, "windows need single minutes for an hour");
-        store.fold_live_minutes("churn", 1_110).await.unwrap();
-        assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
-        // A late one joins its quarter.
-        store.add_live_minute("churn", 1, "b", &minute(1_007, 9..10)).await.unwrap();
-        store.fold_live_minutes("churn", 1_110).await.unwrap();
-        assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 3)]);
+            store.fold_live_minutes("churn", 1_080).await.unwrap();
+            assert_eq!(entities(&store).await.len(), 3, "windows need single minutes for an hour");
+            store.fold_live_minutes("churn", 1_110).await.unwrap();
+            assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
+            // A late one joins its quarter.
+            store.add_live_minute("churn", 1, "b", &minute(1_007, 9..10)).await.unwrap();
+            store.fold_live_minutes("churn", 1_110).await.unwrap();
+            assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 3)]);
 
-        assert_eq!(store.forget_live_entity("9").await.unwrap(), 0, "there is no seed");
-        assert_eq!(store.live_seed(5).await.unwrap(), 5);
-        assert_eq!(store.forget_live_entity("9").await.unwrap(), 1);
-        assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
-        store.fold_live_minutes("churn", 1_000 + 8 * 1440 + 16).await.unwrap();
-        assert_eq!(entities(&store).await, [(1_005, 15, 2)]);
-        store.fold_live_minutes("churn", 1_000 + 9 * 1440).await.unwrap();
-        assert_eq!(entities(&store).await, []);
-        assert_eq!(store.live_reference("churn", 1).await.unwrap(), None);
+            assert_eq!(store.forget_live_entity("9").await.unwrap(), 0, "there is no seed");
+            assert_eq!(store.live_seed(5).await.unwrap(), 5);
+            assert_eq!(store.forget_live_entity("9").await.unwrap(), 1);
+            assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
+            store.fold_live_minutes("churn", 1_000 + 8 * 1440 + 16).await.unwrap();
+            assert_eq!(entities(&store).await, [(1_005, 15, 2)]);
+            store.fold_live_minutes("churn", 1_000 + 9 * 1440).await.unwrap();
+            assert_eq!(entities(&store).await, []);
+            assert_eq!(store.live_reference("churn", 1).await.unwrap(), None);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn the_seed_is_decided_once() {
-        let (_dir, store) = temporary().await;
-        assert_eq!(store.live_seed(u64::MAX - 3).await.unwrap(), u64::MAX - 3);
-        assert_eq!(store.live_seed(7).await.unwrap(), u64::MAX - 3);
+        each(async |store| {
+            assert_eq!(store.live_seed(u64::MAX - 3).await.unwrap(), u64::MAX - 3);
+            assert_eq!(store.live_seed(7).await.unwrap(), u64::MAX - 3);
+        })
+        .await;
     }
 }

@@ -1,13 +1,19 @@
-//! History that outlives a process: runs of flows and versions of models, in SQLite inside the data directory.
+//! History that outlives a process: runs of flows and versions of models, in SQLite inside the data directory, or
+//! in a Postgres server that several machines share. Each query stands once: both read `$1`, `ON CONFLICT` and
+//! `RETURNING`, and where they have no words in common, the two spellings stand side by side.
 
 pub mod approvals;
 pub mod audit;
+mod away;
 pub mod canaries;
+mod change;
 pub mod copy;
 pub mod evaluations;
+mod fence;
 pub mod forgetting;
 pub mod inspect;
 pub mod labels;
+pub mod leader;
 pub mod leases;
 pub mod live;
 pub mod live_said;
@@ -16,172 +22,151 @@ pub mod mirror;
 pub mod mlflow;
 pub mod models;
 pub mod notifications;
+mod postgres;
 mod process;
 pub mod production;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
+pub mod sessions;
 pub mod shadows;
+mod sqlite;
 mod state;
+mod steps;
 pub mod tasks;
+pub mod transfer;
 pub mod transitions;
 
+pub use away::Away;
 pub use state::State;
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Row as _, SqlSafeStr as _, SqlitePool};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyPool, Row as _, Transaction};
+
+use crate::config::{StoreConfig, StoreKind};
+use fence::Fence;
 
 /// How long a database that another process has locked is waited for: a backup or a look by hand takes a minute.
 const BUSY: Duration = Duration::from_secs(90);
-/// How often, and after which pause, what another process keeps from the database is tried again.
-const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 17;
+pub const NEWEST: i64 = 19;
 
-/// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
+/// Begins a transaction of a writer, who is alone from its first statement on: SQLite has one writer, and the writers of
+/// a Postgres schema wait for each other at a lock of theirs. So what such a transaction reads stays true until it ends.
+const BEGIN_ALONE: &str = "BEGIN IMMEDIATE";
+const BEGIN_ALONE_POSTGRES: &str =
+    "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('streamflow writes ' || current_schema(), 0))";
+/// Begins a transaction whose statements all see the database as it was at the first.
+const BEGIN_VIEW: &str = "BEGIN";
+const BEGIN_VIEW_POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// The database: `DATA/streamflow.db`, or a schema of a Postgres server. Several processes may have it open: writers wait
+/// for each other.
 #[derive(Debug, Clone)]
 pub struct Store {
+    kind: Kind,
     /// For what survives `kill -9`: the steps of a run and its log.
-    pool: SqlitePool,
-    /// For what survives a power cut too: ends of runs, approvals, promotions. A commit waits for the disk.
-    durable: SqlitePool,
+    pool: AnyPool,
+    /// For what survives a power cut too: ends of runs, approvals, promotions. A commit waits for the disk. Postgres
+    /// waits with every commit, and both are one pool.
+    durable: AnyPool,
+    /// As what this value writes, where it may be that it no longer is that.
+    fence: Option<Fence>,
+    /// Whether the database answers.
+    away: away::Answering,
 }
 
 impl Store {
     /// Opens the database of a data directory, creating both where they are missing, and brings it up to date.
     pub async fn open(data_dir: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data_dir)
-            .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
-        let path = data_dir.join(DATABASE);
-        Self::connect(&path).await.map_err(|error| {
-            let hint = if error.is::<Newer>() { "" } else { ": is the folder writable, the file intact?" };
-            error.context(format!("cannot open the database {}{hint}", path.display()))
-        })
+        let store = sqlite::open(data_dir).await?;
+        store.end_crashed_runs().await?;
+        Ok(store)
     }
 
-    /// Ends the connections: the file is whole without those beside it.
+    /// Opens the database that the configuration names.
+    pub async fn of(settings: &StoreConfig, data_dir: &Path) -> anyhow::Result<Self> {
+        let StoreKind::Postgres = settings.kind else { return Self::open(data_dir).await };
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("cannot create the data directory {}", data_dir.display()))?;
+        let store = postgres::open(settings).await?;
+        store.end_crashed_runs().await?;
+        Ok(store)
+    }
+
+    /// Ends the connections: a file is whole without those beside it.
     pub async fn close(&self) {
         self.pool.close().await;
         self.durable.close().await;
     }
 
-    async fn connect(path: &PathBuf) -> anyhow::Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(BUSY)
-            // What is deleted or changed is overwritten: somebody may have asked for that.
-            .pragma("secure_delete", "ON");
-        let open = |synchronous, connections| {
-            let options = options.clone().synchronous(synchronous);
-            SqlitePoolOptions::new().max_connections(connections).connect_with(options)
-        };
-        // The first connection makes a new file a write-ahead log, which SQLite refuses at once, whatever the busy
-        // timeout, while another process does the same.
-        let durable = until_free(|| open(SqliteSynchronous::Full, 1), is_busy).await?;
-        migrate(&durable).await?;
-        let store = Self { pool: open(SqliteSynchronous::Normal, 2).await?, durable };
-        store.end_crashed_runs().await?;
-        Ok(store)
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
-}
 
-/// Tries again what another process keeps from the database, as `is_kept` tells by the error.
-async fn until_free<T, E, F: Future<Output = Result<T, E>>>(
-    attempt: impl Fn() -> F,
-    is_kept: impl Fn(&E) -> bool,
-) -> Result<T, E> {
-    for _ in 1..TRIES {
-        match attempt().await {
-            Err(error) if is_kept(&error) => tokio::time::sleep(PAUSE).await,
-            done => return done,
+    /// The same question in the words of this database, where they have none in common.
+    fn spelled(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => sqlite,
+            Kind::Postgres => postgres,
         }
     }
-    attempt().await
-}
 
-/// Whether SQLite answered `SQLITE_BUSY` or one of its extended codes, whose low byte it is.
-fn is_busy(error: &sqlx::Error) -> bool {
-    const SQLITE_BUSY: u32 = 5;
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
-}
-
-/// The steps from an empty database to today's, in order. A database remembers the checksum of each step it took.
-fn migrator() -> Migrator {
-    let step = |version, description: &'static str, sql: &'static str| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(vec![
-        step(1, "runs and models", include_str!("migrations/0001_runs_and_models.sql")),
-        step(2, "model task", include_str!("migrations/0002_model_task.sql")),
-        step(3, "report of run", include_str!("migrations/0003_report_of_run.sql")),
-        step(4, "process of run", include_str!("migrations/0004_process_of_run.sql")),
-        step(5, "runner", include_str!("migrations/0005_runner.sql")),
-        step(6, "notifications", include_str!("migrations/0006_notifications.sql")),
-        step(7, "prefect", include_str!("migrations/0007_prefect.sql")),
-        step(8, "cache and ends", include_str!("migrations/0008_cache_and_ends.sql")),
-        step(9, "audit of requests", include_str!("migrations/0009_audit_of_requests.sql")),
-        step(10, "forgetting", include_str!("migrations/0010_forgetting.sql")),
-        step(11, "origin of a version", include_str!("migrations/0011_origin.sql")),
-        step(12, "mlflow", include_str!("migrations/0012_mlflow.sql")),
-        step(13, "live", include_str!("migrations/0013_live.sql")),
-        step(14, "labels", include_str!("migrations/0014_labels.sql")),
-        step(15, "canary", include_str!("migrations/0015_canary.sql")),
-        step(16, "classes of labels", include_str!("migrations/0016_classes_of_labels.sql")),
-        step(17, "what was said of live traffic", include_str!("migrations/0017_live_said.sql")),
-    ])
-}
-
-/// Brings the database up to date. Another process may do the same at the same moment, and then one of both fails at a
-/// step that the other has taken: it looks again.
-async fn migrate(pool: &SqlitePool) -> anyhow::Result<()> {
-    refuse_newer(pool).await?;
-    let is_taken =
-        |error: &MigrateError| matches!(error, MigrateError::ExecuteMigration(..) | MigrateError::Execute(_));
-    let migrator = migrator();
-    Ok(until_free(|| migrator.run(pool), is_taken).await?)
-}
-
-/// Refuses a database that a later release has brought up to its own date: nothing is known of what it holds.
-async fn refuse_newer(pool: &SqlitePool) -> anyhow::Result<()> {
-    let is_new = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
-    if sqlx::query(is_new).fetch_optional(pool).await?.is_none() {
-        return Ok(());
+    /// Begins what survives `kill -9`.
+    async fn write(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        self.begin_alone(&self.pool).await
     }
-    let version: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(pool).await?;
-    if version > NEWEST {
-        return Err(Newer { version }.into());
+
+    /// Begins what survives a power cut too.
+    async fn write_durably(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        self.begin_alone(&self.durable).await
     }
-    Ok(())
+
+    async fn begin_alone(&self, pool: &AnyPool) -> sqlx::Result<Transaction<'static, Any>> {
+        let begin = self.spelled(BEGIN_ALONE, BEGIN_ALONE_POSTGRES);
+        let mut transaction = pool.begin_with(begin).await?;
+        if let Some(fence) = &self.fence {
+            fence.hold(&mut transaction).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Begins to read the database as it is at one moment.
+    async fn view(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        self.pool.begin_with(self.spelled(BEGIN_VIEW, BEGIN_VIEW_POSTGRES)).await
+    }
 }
 
-/// A database that a later release has changed.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "it has the version {version} of a later release, and this one knows versions up to {NEWEST}: use that release, or \
-     restore a backup that was made before the upgrade (`streamflow restore`)"
-)]
-pub struct Newer {
-    pub version: i64,
+/// Reads a column that is 0 or 1.
+fn flag_of(row: &AnyRow, column: &str) -> sqlx::Result<bool> {
+    row.try_get::<i64, _>(column).map(|flag| flag != 0)
+}
+
+/// A text that somebody else has written, as a database can keep it: Postgres knows no NUL.
+fn text(written: &str) -> Cow<'_, str> {
+    match written.contains('\0') {
+        true => written.replace('\0', "\u{fffd}").into(),
+        false => written.into(),
+    }
 }
 
 /// Reads a column of JSON; what is no JSON is passed on as a string.
-fn json_of(row: &SqliteRow, column: &str) -> sqlx::Result<Value> {
+fn json_of(row: &AnyRow, column: &str) -> sqlx::Result<Value> {
     let text: String = row.try_get(column)?;
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
@@ -189,6 +174,31 @@ fn json_of(row: &SqliteRow, column: &str) -> sqlx::Result<Value> {
 /// Now, as the database writes it: RFC 3339 in UTC with milliseconds.
 pub fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// Makes both databases known to the driver that chooses one by its URL.
+fn install_drivers() {
+    sqlx::any::install_default_drivers();
+}
+
+/// Runs a test on SQLite, and on Postgres where there is one.
+#[cfg(test)]
+pub async fn each(test: impl AsyncFn(Store)) {
+    let (_dir, store) = temporary().await;
+    test(store).await;
+    if let Some(store) = postgres_of_test("the store was tested on SQLite alone").await {
+        test(store).await;
+    }
+}
+
+/// An empty schema of the Postgres server that tests share; none where there is no server.
+#[cfg(test)]
+pub async fn postgres_of_test(left_out: &str) -> Option<Store> {
+    let url = streamflow_oracles::postgres(left_out)?;
+    let dir = tempfile::tempdir().unwrap();
+    let schema = format!("t{}", crate::random::random_hex::<12>().unwrap());
+    let settings = StoreConfig::at(&url, &schema, dir.path());
+    Some(Store::of(&settings, dir.path()).await.unwrap())
 }
 
 #[cfg(test)]
@@ -213,6 +223,9 @@ pub fn new_run<'a>(flow: &'a str, parameters: &'a Value) -> runs::NewRun<'a> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::migrate::Migrator;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
     use super::*;
 
     #[test]
@@ -231,6 +244,21 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_new_schema_is_made_by_many_at_once() {
+        let Some(url) = streamflow_oracles::postgres("no schema was made") else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let schema = format!("t{}", crate::random::random_hex::<12>().unwrap());
+        let settings = StoreConfig::at(&url, &schema, dir.path());
+        let opened = (0..8).map(|_| {
+            let (settings, dir) = (settings.clone(), dir.path().to_path_buf());
+            tokio::spawn(async move { Store::of(&settings, &dir).await.unwrap().close().await })
+        });
+        for opened in opened.collect::<Vec<_>>() {
+            opened.await.unwrap();
+        }
+    }
+
     /// As a release wrote it that knew four steps: runs without transitions, models without the run that trained them.
     #[tokio::test]
     async fn a_database_of_before_is_brought_up_to_date_with_all_that_it_holds() {
@@ -238,7 +266,8 @@ mod tests {
         let path = dir.path().join(DATABASE);
         let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
         let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-        let first_steps = migrator().iter().filter(|step| step.version <= 4).cloned().collect::<Vec<_>>();
+        let first_steps =
+            steps::sqlite().iter().filter(|step| step.version <= 4).cloned().collect::<Vec<_>>();
         Migrator::with_migrations(first_steps).run(&old).await.unwrap();
         for sql in [
             "INSERT INTO runs (id, flow, parameters, state, state_name, message, started_at, ended_at, report)
@@ -279,10 +308,12 @@ mod tests {
     #[tokio::test]
     async fn a_database_of_a_later_release_is_refused_by_name() {
         let (dir, store) = temporary().await;
-        assert_eq!(migrator().iter().map(|step| step.version).max(), Some(NEWEST));
+        for steps in [steps::sqlite(), steps::postgres()] {
+            assert_eq!(steps.iter().map(|step| step.version).max(), Some(NEWEST));
+        }
         sqlx::query(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-             VALUES (?, 'of later', 1, x'00', 0)",
+             VALUES ($1, 'of later', 1, x'00', 0)",
         )
         .bind(NEWEST + 1)
         .execute(&store.pool)

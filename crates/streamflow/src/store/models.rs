@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 use streamflow_model::Task;
 use utoipa::ToSchema;
 
 use super::production::{Change, record};
-use super::{Store, json_of, now};
+use super::{Kind, Store, flag_of, json_of, now};
 
 /// One registered version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,8 +42,8 @@ pub struct Origin {
     pub trained_until: Option<String>,
 }
 
-impl FromRow<'_, SqliteRow> for ModelVersion {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for ModelVersion {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             name: row.try_get("name")?,
             version: row.try_get("version")?,
@@ -52,7 +52,7 @@ impl FromRow<'_, SqliteRow> for ModelVersion {
             seed: row.try_get("seed")?,
             metrics: json_of(row, "metrics")?,
             created_at: row.try_get("created_at")?,
-            production: row.try_get("production")?,
+            production: flag_of(row, "production")?,
             run_id: row.try_get("run_id")?,
             origin: origin_of(row)?,
         })
@@ -74,15 +74,15 @@ impl ModelVersion {
     }
 }
 
-fn origin_of(row: &SqliteRow) -> sqlx::Result<Option<Origin>> {
+fn origin_of(row: &AnyRow) -> sqlx::Result<Option<Origin>> {
     let text: Option<String> = row.try_get("origin")?;
     let origin = text.map(|text| serde_json::from_str(&text)).transpose();
     origin.map_err(|error| sqlx::Error::ColumnDecode { index: "origin".to_owned(), source: error.into() })
 }
 
 const VERSIONS: &str = "
-    SELECT v.*, v.version IS (SELECT p.version FROM promotions p WHERE p.name = v.name ORDER BY p.id DESC LIMIT 1)
-                AS production
+    SELECT v.*, CASE WHEN v.version = (SELECT p.version FROM promotions p WHERE p.name = v.name ORDER BY p.id DESC LIMIT 1)
+                THEN 1 ELSE 0 END AS production
     FROM model_versions v";
 
 /// Who makes a change.
@@ -114,7 +114,7 @@ pub struct NewVersion<'a> {
 
 /// A version being registered: its number is taken, nobody sees it until `commit`.
 pub struct Registration<'a> {
-    transaction: Transaction<'a, Sqlite>,
+    transaction: Transaction<'a, Any>,
     pub name: String,
     pub version: i64,
 }
@@ -122,9 +122,14 @@ pub struct Registration<'a> {
 impl Store {
     /// Takes the next version number of `name`. Another registration waits until this one commits or is dropped.
     pub async fn begin_version(&self, name: &str) -> sqlx::Result<Registration<'_>> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
+        if self.kind() == Kind::Postgres {
+            // Its files are put in their place meanwhile, and a disk may be slow.
+            let patience = "SET LOCAL idle_in_transaction_session_timeout = '90s'";
+            sqlx::query(patience).execute(&mut *transaction).await?;
+        }
         let version =
-            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = ?")
+            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = $1")
                 .bind(name)
                 .fetch_one(&mut *transaction)
                 .await?;
@@ -140,16 +145,16 @@ impl Store {
 
     /// The production version of a model, if there is one.
     pub async fn production(&self, name: &str) -> sqlx::Result<Option<ModelVersion>> {
-        let sql = format!("SELECT * FROM ({VERSIONS}) WHERE name = ? AND production");
+        let sql = format!("SELECT * FROM ({VERSIONS}) AS versions WHERE name = $1 AND production = 1");
         sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(&self.pool).await
     }
 
     /// Makes a registered version the production version and records who did it. A run that promoted the version before
     /// changes nothing.
     pub async fn promote(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let done: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM promotions WHERE name = ? AND version = ? AND run_id = ?")
+            sqlx::query_scalar("SELECT 1 FROM promotions WHERE name = $1 AND version = $2 AND run_id = $3")
                 .bind(name)
                 .bind(version)
                 .bind(by.run)
@@ -158,7 +163,7 @@ impl Store {
         if done.is_some() {
             return Ok(());
         }
-        sqlx::query("INSERT INTO promotions (name, version, at, run_id, actor) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO promotions (name, version, at, run_id, actor) VALUES ($1, $2, $3, $4, $5)")
             .bind(name)
             .bind(version)
             .bind(now())
@@ -174,7 +179,7 @@ impl Store {
 
     /// The version that a run has registered, if any.
     pub async fn version_of_run(&self, name: &str, run: i64) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar("SELECT MAX(version) FROM model_versions WHERE name = ? AND run_id = ?")
+        sqlx::query_scalar("SELECT MAX(version) FROM model_versions WHERE name = $1 AND run_id = $2")
             .bind(name)
             .bind(run)
             .fetch_one(&self.pool)
@@ -183,7 +188,7 @@ impl Store {
 
     /// The version that was in production before the present one, if any: what a rollback returns to.
     pub async fn previous_production(&self, name: &str) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 1 OFFSET 1")
+        sqlx::query_scalar("SELECT version FROM promotions WHERE name = $1 ORDER BY id DESC LIMIT 1 OFFSET 1")
             .bind(name)
             .fetch_optional(&self.pool)
             .await
@@ -191,8 +196,8 @@ impl Store {
 
     /// Takes the newest promotion back, so that a second rollback goes one step further, and records who did it.
     pub async fn demote(&self, name: &str, to: i64, by: By<'_>) -> sqlx::Result<()> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions WHERE name = ?)")
+        let mut transaction = self.write_durably().await?;
+        sqlx::query("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions WHERE name = $1)")
             .bind(name)
             .execute(&mut *transaction)
             .await?;
@@ -209,7 +214,7 @@ impl Registration<'_> {
         let origin = new.origin.map(|origin| serde_json::to_string(origin).expect("three texts"));
         sqlx::query(
             "INSERT INTO model_versions (name, version, as_of, task, seed, metrics, created_at, run_id, origin)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&self.name)
         .bind(self.version)
@@ -224,7 +229,7 @@ impl Registration<'_> {
         .await?;
         let promoted = sqlx::query(
             "INSERT INTO promotions (name, version, at, run_id, actor)
-             SELECT ?1, ?2, ?3, ?4, 'the first version' WHERE NOT EXISTS (SELECT 1 FROM promotions WHERE name = ?1)",
+             SELECT $1, $2, $3, $4, 'the first version' WHERE NOT EXISTS (SELECT 1 FROM promotions WHERE name = $1)",
         )
         .bind(&self.name)
         .bind(self.version)
@@ -244,7 +249,7 @@ impl Registration<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     const ANNA: By = By { actor: "anna", run: None };
 
@@ -266,24 +271,31 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_version_becomes_production_and_a_rollback_returns() {
-        let (_dir, store) = temporary().await;
-        assert_eq!(store.production("churn").await.unwrap(), None);
-        assert_eq!((register(&store, "churn").await, register(&store, "churn").await), (1, 2));
-        assert_eq!(register(&store, "other").await, 1);
-        let production = async || store.production("churn").await.unwrap().unwrap().version;
-        assert_eq!(production().await, 1);
-        store.promote("churn", 2, ANNA).await.unwrap();
-        assert_eq!(production().await, 2);
-        assert_eq!(store.previous_production("churn").await.unwrap(), Some(1));
-        store.demote("churn", 1, ANNA).await.unwrap();
-        assert_eq!(production().await, 1);
-        assert!(store.promote("churn", 9, ANNA).await.is_err(), "an unregistered version cannot be promoted");
+        each(async |store| {
+            assert_eq!(store.production("churn").await.unwrap(), None);
+            assert_eq!((register(&store, "churn").await, register(&store, "churn").await), (1, 2));
+            assert_eq!(register(&store, "other").await, 1);
+            let production = async || store.production("churn").await.unwrap().unwrap().version;
+            assert_eq!(production().await, 1);
+            store.promote("churn", 2, ANNA).await.unwrap();
+            assert_eq!(production().await, 2);
+            assert_eq!(store.previous_production("churn").await.unwrap(), Some(1));
+            store.demote("churn", 1, ANNA).await.unwrap();
+            assert_eq!(production().await, 1);
+            assert!(
+                store.promote("churn", 9, ANNA).await.is_err(),
+                "an unregistered version cannot be promoted"
+            );
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_dropped_registration_leaves_its_number_free() {
-        let (_dir, store) = temporary().await;
-        drop(store.begin_version("churn").await.unwrap());
-        assert_eq!(register(&store, "churn").await, 1);
+        each(async |store| {
+            drop(store.begin_version("churn").await.unwrap());
+            assert_eq!(register(&store, "churn").await, 1);
+        })
+        .await;
     }
 }

@@ -1,10 +1,11 @@
 //! What channels are to be told, until they were: an outbox that any process fills and empties, each row once.
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, FromRow, Row as _, Transaction};
 
-use super::{State, Store, json_of, now};
+use super::change::Change as _;
+use super::{State, Store, json_of, now, text};
 
 /// Watermark of the transitions that were looked at.
 const RUNS: &str = "notified transitions";
@@ -35,8 +36,8 @@ pub struct Reached {
     pub at: String,
 }
 
-impl FromRow<'_, SqliteRow> for Reached {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Reached {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             transition: row.try_get("id")?,
             run: row.try_get("run_id")?,
@@ -86,8 +87,8 @@ pub struct Outgoing {
     pub tries: i64,
 }
 
-impl FromRow<'_, SqliteRow> for Outgoing {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Outgoing {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self { id: row.try_get("id")?, body: json_of(row, "body")?, tries: row.try_get("tries")? })
     }
 }
@@ -95,11 +96,11 @@ impl FromRow<'_, SqliteRow> for Outgoing {
 impl Store {
     /// How far was looked; at the first look, everything so far counts as told.
     pub async fn looked_for_news(&self) -> sqlx::Result<Looked> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         sqlx::query(
             "INSERT INTO watermarks (name, position)
-             SELECT ?1, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM transitions WHERE TRUE
-             UNION ALL SELECT ?2, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM production_log WHERE TRUE
+             SELECT $1, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM transitions WHERE TRUE
+             UNION ALL SELECT $2, CAST(COALESCE(MAX(id), 0) AS TEXT) FROM production_log WHERE TRUE
              ON CONFLICT DO NOTHING",
         )
         .bind(RUNS)
@@ -116,7 +117,7 @@ impl Store {
         sqlx::query_as(
             "SELECT t.id, t.run_id, r.flow, r.period, t.state, t.state_name, t.message, t.at
              FROM transitions t JOIN runs r ON r.id = t.run_id
-             WHERE t.id > ? AND t.at >= ? AND t.task_id IS NULL
+             WHERE t.id > $1 AND t.at >= $2 AND t.task_id IS NULL
              AND t.state IN ('completed', 'failed', 'crashed', 'paused') ORDER BY t.id",
         )
         .bind(transition)
@@ -133,7 +134,7 @@ impl Store {
         to: Looked,
         news: &[NewNotification<'_>],
     ) -> sqlx::Result<bool> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         if looked_in(&mut transaction).await? != from {
             return Ok(false);
         }
@@ -141,7 +142,7 @@ impl Store {
             keep(&mut transaction, notification).await?;
         }
         for (name, position) in [(RUNS, to.transition), (CHANGES, to.change)] {
-            sqlx::query("UPDATE watermarks SET position = ? WHERE name = ?")
+            sqlx::query("UPDATE watermarks SET position = $1 WHERE name = $2")
                 .bind(position.to_string())
                 .bind(name)
                 .execute(&mut *transaction)
@@ -149,7 +150,7 @@ impl Store {
         }
         let forgotten =
             format!("{:.3}", jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * KEPT_DAYS));
-        sqlx::query("DELETE FROM notifications WHERE ended_at < ?")
+        sqlx::query("DELETE FROM notifications WHERE ended_at < $1")
             .bind(forgotten)
             .execute(&mut *transaction)
             .await?;
@@ -160,9 +161,9 @@ impl Store {
     /// Takes the oldest notification of a channel whose time has come, for this process alone until `until`.
     pub async fn take_notification(&self, channel: &str, until: &str) -> sqlx::Result<Option<Outgoing>> {
         sqlx::query_as(
-            "UPDATE notifications SET tries = tries + 1, next_try_at = ?1 WHERE id = (
-                SELECT MIN(id) FROM notifications WHERE channel = ?2 AND ended_at IS NULL AND next_try_at <= ?3
-             ) RETURNING id, body, tries",
+            "UPDATE notifications SET tries = tries + 1, next_try_at = $1 WHERE id = (
+                SELECT MIN(id) FROM notifications WHERE channel = $2 AND ended_at IS NULL AND next_try_at <= $3
+             ) AND ended_at IS NULL AND next_try_at <= $3 RETURNING id, body, tries",
         )
         .bind(until)
         .bind(channel)
@@ -173,22 +174,22 @@ impl Store {
 
     /// Records that a notification was sent.
     pub async fn end_notification(&self, id: i64, outcome: &str) -> sqlx::Result<()> {
-        sqlx::query("UPDATE notifications SET ended_at = ?, outcome = ? WHERE id = ?")
+        sqlx::query("UPDATE notifications SET ended_at = $1, outcome = $2 WHERE id = $3")
             .bind(now())
-            .bind(outcome)
+            .bind(&*text(outcome))
             .bind(id)
-            .execute(&self.pool)
+            .change(self)
             .await
             .map(drop)
     }
 
     /// Records that a notification could not be sent, and when it is tried again.
     pub async fn postpone_notification(&self, id: i64, until: &str, error: &str) -> sqlx::Result<()> {
-        sqlx::query("UPDATE notifications SET next_try_at = ?, outcome = ? WHERE id = ?")
+        sqlx::query("UPDATE notifications SET next_try_at = $1, outcome = $2 WHERE id = $3")
             .bind(until)
-            .bind(error)
+            .bind(&*text(error))
             .bind(id)
-            .execute(&self.pool)
+            .change(self)
             .await
             .map(drop)
     }
@@ -196,8 +197,8 @@ impl Store {
     /// Ends what could not be sent since `before`: the channel, what it was about, and why.
     pub async fn give_up_notifications(&self, before: &str) -> sqlx::Result<Vec<(String, String, String)>> {
         sqlx::query_as(
-            "UPDATE notifications SET ended_at = ?, outcome = 'given up: ' || outcome
-             WHERE ended_at IS NULL AND at < ? RETURNING channel, what || ' ' || flow, outcome",
+            "UPDATE notifications SET ended_at = $1, outcome = 'given up: ' || outcome
+             WHERE ended_at IS NULL AND at < $2 RETURNING channel, what || ' ' || flow, outcome",
         )
         .bind(now())
         .bind(before)
@@ -217,12 +218,12 @@ impl Store {
     }
 }
 
-async fn looked_in(transaction: &mut Transaction<'_, Sqlite>) -> sqlx::Result<Looked> {
+async fn looked_in(transaction: &mut Transaction<'_, Any>) -> sqlx::Result<Looked> {
     let [transition, change] = {
         let mut found = [0; 2];
         for (place, name) in [RUNS, CHANGES].into_iter().enumerate() {
             found[place] =
-                sqlx::query_scalar("SELECT CAST(position AS INTEGER) FROM watermarks WHERE name = ?")
+                sqlx::query_scalar("SELECT CAST(position AS BIGINT) FROM watermarks WHERE name = $1")
                     .bind(name)
                     .fetch_optional(&mut **transaction)
                     .await?
@@ -235,22 +236,22 @@ async fn looked_in(transaction: &mut Transaction<'_, Sqlite>) -> sqlx::Result<Lo
 
 /// What a channel knows and what was not over since.
 const KNOWN: &str = "\
-    EXISTS (SELECT 1 FROM notifications told WHERE told.channel = ?1 AND told.flow = ?3
-        AND (?12 OR told.period IS ?4) AND told.what = ?10 AND (?11 OR told.subject = ?5)
+    EXISTS (SELECT 1 FROM notifications told WHERE told.channel = $1 AND told.flow = $3
+        AND ($12 OR told.period IS NOT DISTINCT FROM $4) AND told.what = $10 AND ($11 OR told.subject = $5)
         AND told.id > COALESCE((
-            SELECT MAX(over.id) FROM notifications over WHERE over.channel = ?1 AND over.flow = ?3
-            AND (NOT ?9 OR over.period IS ?4) AND over.what = 'resolved' AND over.subject = ?10), 0))";
+            SELECT MAX(past.id) FROM notifications past WHERE past.channel = $1 AND past.flow = $3
+            AND (NOT $9 OR past.period IS NOT DISTINCT FROM $4) AND past.what = 'resolved' AND past.subject = $10), 0))";
 
 /// Keeps a notification as its kind says.
-async fn keep(transaction: &mut Transaction<'_, Sqlite>, new: &NewNotification<'_>) -> sqlx::Result<()> {
+async fn keep(transaction: &mut Transaction<'_, Any>, new: &NewNotification<'_>) -> sqlx::Result<()> {
     let (is_over, is_told) = match new.kind {
         Kind::News => (false, true),
         Kind::Over { is_told } => (true, is_told),
     };
     let sql = format!(
         "INSERT INTO notifications (channel, what, flow, period, subject, body, at, next_try_at, ended_at, outcome)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, CASE WHEN ?8 THEN NULL ELSE ?7 END,
-                CASE WHEN ?8 THEN '' ELSE 'the channel is not told of this' END
+         SELECT $1, $2, $3, $4, $5, $6, $7, $7, CASE WHEN $8 THEN NULL ELSE $7 END,
+                CASE WHEN $8 THEN '' ELSE 'the channel is not told of this' END
          WHERE {} {KNOWN}",
         if is_over { "" } else { "NOT" }
     );
@@ -275,79 +276,83 @@ async fn keep(transaction: &mut Transaction<'_, Sqlite>, new: &NewNotification<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     /// What a channel is told of: (what, period, what begins or is over, whether it is told).
     type Event<'a> = (&'a str, Option<&'a str>, &'a str, bool);
 
     #[tokio::test]
     async fn a_problem_is_told_once_until_it_is_over() {
-        let (_dir, store) = temporary().await;
-        let (feb, mar) = (Some("2024-02-29"), Some("2024-03-31"));
-        let steps: [Event; 14] = [
-            ("resolved", feb, "decision", false),
-            ("decision", feb, "RETRAINING_TRIGGERED", true),
-            ("decision", feb, "RETRAINING_TRIGGERED", false),
-            ("decision", mar, "RETRAINING_TRIGGERED", true),
-            ("resolved", mar, "decision", true),
-            ("resolved", mar, "decision", false),
-            ("decision", feb, "RETRAINING_TRIGGERED", true),
-            ("failure", feb, "Failed", true),
-            ("failure", mar, "Failed", true),
-            ("resolved", mar, "failure", true),
-            ("failure", feb, "Failed", false),
-            ("failure", mar, "Failed", true),
-            ("failure", None, "Failed", true),
-            ("resolved", None, "failure", true),
-        ];
-        for (place, (what, period, subject, expected)) in steps.into_iter().enumerate() {
-            let body = serde_json::json!(place);
-            let new = NewNotification {
-                channel: "ops",
-                what,
-                flow: "monitor_month",
-                period,
-                subject,
-                body: &body,
-                at: "2024-04-01T00:00:00.000Z",
-                is_of_period: what == "failure" || subject == "failure",
-                kind: if what == "resolved" { Kind::Over { is_told: true } } else { Kind::News },
-            };
-            let looked = store.looked_for_news().await.unwrap();
-            assert!(store.keep_news(looked, looked, &[new]).await.unwrap());
-            let taken = store.take_notification("ops", "2100-01-01T00:00:00.000Z").await.unwrap();
-            assert_eq!(taken.map(|found| found.body), expected.then_some(body), "step {place}");
-        }
+        each(async |store| {
+            let (feb, mar) = (Some("2024-02-29"), Some("2024-03-31"));
+            let steps: [Event; 14] = [
+                ("resolved", feb, "decision", false),
+                ("decision", feb, "RETRAINING_TRIGGERED", true),
+                ("decision", feb, "RETRAINING_TRIGGERED", false),
+                ("decision", mar, "RETRAINING_TRIGGERED", true),
+                ("resolved", mar, "decision", true),
+                ("resolved", mar, "decision", false),
+                ("decision", feb, "RETRAINING_TRIGGERED", true),
+                ("failure", feb, "Failed", true),
+                ("failure", mar, "Failed", true),
+                ("resolved", mar, "failure", true),
+                ("failure", feb, "Failed", false),
+                ("failure", mar, "Failed", true),
+                ("failure", None, "Failed", true),
+                ("resolved", None, "failure", true),
+            ];
+            for (place, (what, period, subject, expected)) in steps.into_iter().enumerate() {
+                let body = serde_json::json!(place);
+                let new = NewNotification {
+                    channel: "ops",
+                    what,
+                    flow: "monitor_month",
+                    period,
+                    subject,
+                    body: &body,
+                    at: "2024-04-01T00:00:00.000Z",
+                    is_of_period: what == "failure" || subject == "failure",
+                    kind: if what == "resolved" { Kind::Over { is_told: true } } else { Kind::News },
+                };
+                let looked = store.looked_for_news().await.unwrap();
+                assert!(store.keep_news(looked, looked, &[new]).await.unwrap());
+                let taken = store.take_notification("ops", "2100-01-01T00:00:00.000Z").await.unwrap();
+                assert_eq!(taken.map(|found| found.body), expected.then_some(body), "step {place}");
+            }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn only_the_process_that_looked_last_keeps_and_only_one_sends() {
-        let (_dir, store) = temporary().await;
-        let looked = store.looked_for_news().await.unwrap();
-        let body = serde_json::json!({});
-        let new = NewNotification {
-            channel: "ops",
-            what: "promotion",
-            flow: "",
-            period: None,
-            subject: "1",
-            body: &body,
-            at: "2024-04-01T00:00:00.000Z",
-            is_of_period: false,
-            kind: Kind::News,
-        };
-        let later = Looked { transition: looked.transition + 5, change: looked.change + 1 };
-        assert!(store.keep_news(looked, later, std::slice::from_ref(&new)).await.unwrap());
-        assert!(!store.keep_news(looked, later, &[new]).await.unwrap(), "another process was faster");
-        assert_eq!(store.looked_for_news().await.unwrap(), later);
-        let past = "2024-01-01T00:00:00.000Z";
-        let first = store.take_notification("ops", "2100-01-01T00:00:00.000Z").await.unwrap().unwrap();
-        assert!(store.take_notification("ops", past).await.unwrap().is_none(), "it is taken");
-        store.postpone_notification(first.id, past, "no answer").await.unwrap();
-        let again = store.take_notification("ops", past).await.unwrap().unwrap();
-        assert_eq!((again.id, again.tries), (first.id, 2));
-        let given_up = store.give_up_notifications("2024-04-02T00:00:00.000Z").await.unwrap();
-        assert_eq!(given_up, [("ops".into(), "promotion ".into(), "given up: no answer".into())]);
-        assert!(store.take_notification("ops", past).await.unwrap().is_none());
+        each(async |store| {
+            let looked = store.looked_for_news().await.unwrap();
+            let body = serde_json::json!({});
+            let new = NewNotification {
+                channel: "ops",
+                what: "promotion",
+                flow: "",
+                period: None,
+                subject: "1",
+                body: &body,
+                at: "2024-04-01T00:00:00.000Z",
+                is_of_period: false,
+                kind: Kind::News,
+            };
+            let later = Looked { transition: looked.transition + 5, change: looked.change + 1 };
+            assert!(store.keep_news(looked, later, std::slice::from_ref(&new)).await.unwrap());
+            assert!(!store.keep_news(looked, later, &[new]).await.unwrap(), "another process was faster");
+            assert_eq!(store.looked_for_news().await.unwrap(), later);
+            let past = "2024-01-01T00:00:00.000Z";
+            let first = store.take_notification("ops", "2100-01-01T00:00:00.000Z").await.unwrap().unwrap();
+            assert!(store.take_notification("ops", past).await.unwrap().is_none(), "it is taken");
+            store.postpone_notification(first.id, past, "no answer").await.unwrap();
+            let again = store.take_notification("ops", past).await.unwrap().unwrap();
+            assert_eq!((again.id, again.tries), (first.id, 2));
+            let given_up = store.give_up_notifications("2024-04-02T00:00:00.000Z").await.unwrap();
+            assert_eq!(given_up, [("ops".into(), "promotion ".into(), "given up: no answer".into())]);
+            assert!(store.take_notification("ops", past).await.unwrap().is_none());
+        })
+        .await;
     }
 }

@@ -32,6 +32,13 @@ pub fn fate(process: &str) -> Fate {
     }
 }
 
+/// Whether a process of this machine is stopped, by a signal or a debugger: it lives and does nothing.
+pub fn is_stopped(process: &str) -> bool {
+    let stat = process.split(' ').nth(2).and_then(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+    let state = stat.as_ref().and_then(|stat| stat.rsplit_once(") ")).map(|(_, rest)| rest);
+    state.is_some_and(|state| state.starts_with(['T', 't']))
+}
+
 /// The machine and its boot.
 fn here() -> Option<String> {
     let word = |path| {

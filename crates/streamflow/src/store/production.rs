@@ -1,7 +1,7 @@
 //! Which version went into production, when and by whom. Rows are only ever added.
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 use utoipa::ToSchema;
 
@@ -21,8 +21,8 @@ pub struct ProductionChange {
     pub run_id: Option<i64>,
 }
 
-impl FromRow<'_, SqliteRow> for ProductionChange {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for ProductionChange {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             at: row.try_get("at")?,
@@ -46,12 +46,12 @@ pub struct Change<'a> {
 /// Records a change; one of a run is recorded once, however often the run tries it. A run's stands in the audit trail as
 /// well, where nobody has asked for it.
 pub(super) async fn record(
-    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
+    transaction: &mut sqlx::Transaction<'_, sqlx::Any>,
     change: &Change<'_>,
 ) -> sqlx::Result<()> {
     let once = change.run.map(|run| format!("{run} {} {}", change.action, change.subject));
     let added = sqlx::query(
-        "INSERT INTO production_log (at, actor, action, subject, run_id, once) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO production_log (at, actor, action, subject, run_id, once) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT DO NOTHING",
     )
     .bind(now())
@@ -65,7 +65,7 @@ pub(super) async fn record(
     if change.run.is_some() && added.rows_affected() > 0 {
         let Change { actor, action, subject, run } = *change;
         let entry = super::audit::NewEntry { actor, action, subject, run, ..Default::default() };
-        super::audit::insert(&mut **transaction, &entry, Some(super::audit::DONE)).await?;
+        super::audit::insert(transaction, &entry, Some(super::audit::DONE)).await?;
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ impl Store {
         to: &str,
         limit: i64,
     ) -> sqlx::Result<Vec<ProductionChange>> {
-        sqlx::query_as("SELECT * FROM production_log WHERE at BETWEEN ? AND ? ORDER BY id DESC LIMIT ?")
+        sqlx::query_as("SELECT * FROM production_log WHERE at BETWEEN $1 AND $2 ORDER BY id DESC LIMIT $3")
             .bind(from)
             .bind(to)
             .bind(limit)
@@ -92,7 +92,7 @@ impl Store {
         change: i64,
         since: &str,
     ) -> sqlx::Result<Vec<ProductionChange>> {
-        sqlx::query_as("SELECT * FROM production_log WHERE id > ? AND at >= ? ORDER BY id")
+        sqlx::query_as("SELECT * FROM production_log WHERE id > $1 AND at >= $2 ORDER BY id")
             .bind(change)
             .bind(since)
             .fetch_all(&self.pool)
@@ -101,7 +101,7 @@ impl Store {
 
     /// The newest promotions and rollbacks first.
     pub async fn production_changes(&self, filter: &AuditFilter) -> sqlx::Result<Vec<ProductionChange>> {
-        sqlx::query_as("SELECT * FROM production_log WHERE ?1 IS NULL OR at >= ?1 ORDER BY id DESC LIMIT ?2")
+        sqlx::query_as("SELECT * FROM production_log WHERE $1 IS NULL OR at >= $1 ORDER BY id DESC LIMIT $2")
             .bind(&filter.since)
             .bind(filter.limit)
             .fetch_all(&self.pool)
@@ -112,30 +112,33 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::temporary;
+    use crate::store::each;
 
     #[tokio::test]
     async fn what_a_run_did_is_told_once_and_is_audited() {
-        let (_dir, store) = temporary().await;
-        for run in [Some(7), Some(7), Some(8), None, None] {
-            let change = Change { actor: "anna", action: "promote", subject: "churn version 2", run };
-            let mut transaction = store.durable.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            record(&mut transaction, &change).await.unwrap();
-            transaction.commit().await.unwrap();
-        }
-        let newest = AuditFilter { limit: 10, since: None };
-        let changes = store.production_changes(&newest).await.unwrap();
-        let runs: Vec<Option<i64>> = changes.into_iter().map(|change| change.run_id).collect();
-        assert_eq!(runs, [None, None, Some(8), Some(7)]);
-        let entries = store.audit_entries(&newest).await.unwrap();
-        let runs: Vec<Option<i64>> = entries.into_iter().map(|entry| entry.run_id).collect();
-        assert_eq!(runs, [Some(8), Some(7)], "what was asked for is recorded where it is asked");
+        each(async |store| {
+            for run in [Some(7), Some(7), Some(8), None, None] {
+                let change = Change { actor: "anna", action: "promote", subject: "churn version 2", run };
+                let mut transaction = store.write_durably().await.unwrap();
+                record(&mut transaction, &change).await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+            let newest = AuditFilter { limit: 10, since: None };
+            let changes = store.production_changes(&newest).await.unwrap();
+            let runs: Vec<Option<i64>> = changes.into_iter().map(|change| change.run_id).collect();
+            assert_eq!(runs, [None, None, Some(8), Some(7)]);
+            let entries = store.audit_entries(&newest).await.unwrap();
+            let runs: Vec<Option<i64>> = entries.into_iter().map(|entry| entry.run_id).collect();
+            assert_eq!(runs, [Some(8), Some(7)], "what was asked for is recorded where it is asked");
+        })
+        .await;
     }
 
     /// A database as the release before left it, with a promotion that was told and one that was not.
     #[tokio::test]
     async fn what_stood_in_the_audit_trail_is_taken_over_and_nothing_is_told_twice_or_missed() {
-        let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        crate::store::install_drivers();
+        let pool = sqlx::any::AnyPoolOptions::new().max_connections(1);
         let pool = pool.connect("sqlite::memory:").await.unwrap();
         for step in [
             include_str!("migrations/0001_runs_and_models.sql"),

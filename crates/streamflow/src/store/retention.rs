@@ -1,6 +1,7 @@
 //! How long runs are kept.
 
 use super::audit::{DONE, NewEntry, insert};
+use super::change::Change as _;
 use super::models::By;
 use super::runs::Run;
 use super::{Store, now};
@@ -10,8 +11,8 @@ use super::{Store, now};
 const OLD: &str = "
     SELECT id FROM (
         SELECT id, ended_at, ROW_NUMBER() OVER (PARTITION BY flow ORDER BY id DESC) AS place FROM runs
-    )
-    WHERE ended_at IS NOT NULL AND (ended_at < ?1 OR place > ?2)
+    ) AS numbered
+    WHERE ended_at IS NOT NULL AND (ended_at < $1 OR place > $2)
     AND id NOT IN (SELECT MAX(id) FROM runs WHERE state = 'completed' GROUP BY flow)";
 
 /// What is kept of the runs of a flow.
@@ -35,15 +36,19 @@ impl Store {
     pub async fn forget_runs(&self, keep: Retention) -> sqlx::Result<u64> {
         let deleted = sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM runs WHERE id IN ({OLD})")))
             .bind(keep.oldest())
-            .bind(keep.runs_of_flow)
-            .execute(&self.pool)
+            .bind(i64::from(keep.runs_of_flow))
+            .change(self)
             .await?;
         Ok(deleted.rows_affected())
     }
 
     /// The runs that [`Store::forget_runs`] would delete.
     pub async fn old_runs(&self, keep: Retention) -> sqlx::Result<Vec<i64>> {
-        sqlx::query_scalar(OLD).bind(keep.oldest()).bind(keep.runs_of_flow).fetch_all(&self.pool).await
+        sqlx::query_scalar(OLD)
+            .bind(keep.oldest())
+            .bind(i64::from(keep.runs_of_flow))
+            .fetch_all(&self.pool)
+            .await
     }
 
     /// The runs that have not ended: what they refer to is needed.
@@ -53,22 +58,22 @@ impl Store {
 
     /// Takes a report that is to be deleted out of the runs that wrote it.
     pub async fn forget_report(&self, name: &str) -> sqlx::Result<()> {
-        sqlx::query("UPDATE runs SET report = NULL WHERE report = ?").bind(name).execute(&self.pool).await?;
+        sqlx::query("UPDATE runs SET report = NULL WHERE report = $1").bind(name).change(self).await?;
         Ok(())
     }
 
     /// Takes a version out of the registry and records who did it; false where it is in production by now, is what a
     /// rollback returns to, is a canary or a shadow, or is not registered. Its evaluations stay: they are the history of the model.
     pub async fn forget_version(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<bool> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let needed: Vec<i64> =
-            sqlx::query_scalar("SELECT version FROM promotions WHERE name = ? ORDER BY id DESC LIMIT 2")
+            sqlx::query_scalar("SELECT version FROM promotions WHERE name = $1 ORDER BY id DESC LIMIT 2")
                 .bind(name)
                 .fetch_all(&mut *transaction)
                 .await?;
         let answers: Option<i64> = sqlx::query_scalar(
-            "SELECT version FROM (SELECT model, version FROM canaries UNION SELECT model, version FROM shadows)
-             WHERE model = ? AND version = ?",
+            "SELECT version FROM (SELECT model, version FROM canaries UNION SELECT model, version FROM shadows) AS heard
+             WHERE model = $1 AND version = $2",
         )
         .bind(name)
         .bind(version)
@@ -77,12 +82,12 @@ impl Store {
         if needed.contains(&version) || answers.is_some() {
             return Ok(false);
         }
-        sqlx::query("DELETE FROM promotions WHERE name = ? AND version = ?")
+        sqlx::query("DELETE FROM promotions WHERE name = $1 AND version = $2")
             .bind(name)
             .bind(version)
             .execute(&mut *transaction)
             .await?;
-        let deleted = sqlx::query("DELETE FROM model_versions WHERE name = ? AND version = ?")
+        let deleted = sqlx::query("DELETE FROM model_versions WHERE name = $1 AND version = $2")
             .bind(name)
             .bind(version)
             .execute(&mut *transaction)
@@ -91,7 +96,7 @@ impl Store {
             return Ok(false);
         }
         // Its number may be given to another one.
-        sqlx::query("DELETE FROM mlflow_versions WHERE name = ? AND version = ?")
+        sqlx::query("DELETE FROM mlflow_versions WHERE name = $1 AND version = $2")
             .bind(name)
             .bind(version)
             .execute(&mut *transaction)
@@ -99,7 +104,7 @@ impl Store {
         let subject = format!("{name} version {version}");
         let By { actor, run } = by;
         let entry = NewEntry { actor, action: "prune", subject: &subject, run, ..NewEntry::default() };
-        insert(&mut *transaction, &entry, Some(DONE)).await?;
+        insert(&mut transaction, &entry, Some(DONE)).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -117,41 +122,43 @@ mod tests {
     use super::*;
     use crate::store::runs::RunFilter;
     use crate::store::transitions::Step;
-    use crate::store::{State, new_run, temporary};
+    use crate::store::{State, each, new_run};
 
     #[tokio::test]
     async fn old_runs_and_too_many_go_and_the_last_success_stays() {
-        let (_dir, store) = temporary().await;
-        let parameters = serde_json::json!({});
-        let ended = async |state: State, ended_at: &str| {
-            let run = store.schedule_run(&new_run("f", &parameters)).await.unwrap().unwrap();
-            for state in [State::Running, state] {
-                store.move_run(run, &Step::new(state, "x", "")).await.unwrap();
+        each(async |store| {
+            let parameters = serde_json::json!({});
+            let ended = async |state: State, ended_at: &str| {
+                let run = store.schedule_run(&new_run("f", &parameters)).await.unwrap().unwrap();
+                for state in [State::Running, state] {
+                    store.move_run(run, &Step::new(state, "x", "")).await.unwrap();
+                }
+                store.log(run, "info", &["a line"]).await.unwrap();
+                sqlx::query("UPDATE runs SET ended_at = $1 WHERE id = $2")
+                    .bind(ended_at)
+                    .bind(run)
+                    .execute(&store.pool)
+                    .await
+                    .unwrap();
+            };
+            let (long_ago, lately) = ("2020-01-31T00:00:00.000Z", "2999-01-31T00:00:00.000Z");
+            ended(State::Completed, long_ago).await;
+            ended(State::Completed, long_ago).await;
+            for _ in 0..4 {
+                ended(State::Failed, lately).await;
             }
-            store.log(run, "info", &["a line"]).await.unwrap();
-            sqlx::query("UPDATE runs SET ended_at = ? WHERE id = ?")
-                .bind(ended_at)
-                .bind(run)
-                .execute(&store.pool)
+            store.schedule_run(&new_run("f", &parameters)).await.unwrap();
+            let deleted = store.forget_runs(Retention { days: 90, runs_of_flow: 3 }).await.unwrap();
+            let left: Vec<i64> = store
+                .runs(&RunFilter { limit: 10, ..RunFilter::default() })
                 .await
-                .unwrap();
-        };
-        let (long_ago, lately) = ("2020-01-31T00:00:00.000Z", "2999-01-31T00:00:00.000Z");
-        ended(State::Completed, long_ago).await;
-        ended(State::Completed, long_ago).await;
-        for _ in 0..4 {
-            ended(State::Failed, lately).await;
-        }
-        store.schedule_run(&new_run("f", &parameters)).await.unwrap();
-        let deleted = store.forget_runs(Retention { days: 90, runs_of_flow: 3 }).await.unwrap();
-        let left: Vec<i64> = store
-            .runs(&RunFilter { limit: 10, ..RunFilter::default() })
-            .await
-            .unwrap()
-            .iter()
-            .map(|run| run.id)
-            .collect();
-        assert_eq!((deleted, left), (3, vec![7, 6, 5, 2]));
-        assert!(store.logs(1, 0).await.unwrap().is_empty(), "its log went with it");
+                .unwrap()
+                .iter()
+                .map(|run| run.id)
+                .collect();
+            assert_eq!((deleted, left), (3, vec![7, 6, 5, 2]));
+            assert!(store.logs(1, 0).await.unwrap().is_empty(), "its log went with it");
+        })
+        .await;
     }
 }

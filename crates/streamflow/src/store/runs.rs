@@ -4,18 +4,27 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 use streamflow_drift::{RuleSet, Share};
 
+use super::change::Change as _;
 use super::state::State;
 use super::transitions::{Step, append, move_in};
-use super::{Store, json_of, now};
+use super::{Store, flag_of, json_of, now};
 
 const LAST_SUCCESS: &str = "\
     WITH monitored AS (
         SELECT ended_at, parameters ->> '$.current' || iif(length(parameters ->> '$.current') = 10, 'T24', '') AS current FROM runs
-        WHERE flow = ? AND state = 'completed' AND parameters ->> '$.profile' = ? AND parameters ->> '$.threshold' = ?
+        WHERE flow = $1 AND state = 'completed' AND parameters ->> '$.profile' = $2 AND parameters ->> '$.threshold' = $3
+    )
+    SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";
+const LAST_SUCCESS_POSTGRES: &str = "\
+    WITH monitored AS (
+        SELECT ended_at, (parameters::json ->> 'current')
+            || CASE WHEN length(parameters::json ->> 'current') = 10 THEN 'T24' ELSE '' END COLLATE \"C\" AS current
+        FROM runs WHERE flow = $1 AND state = 'completed' AND parameters::json ->> 'profile' = $2
+        AND (parameters::json ->> 'threshold')::double precision = $3
     )
     SELECT MAX(ended_at) FROM monitored WHERE current = (SELECT MAX(current) FROM monitored)";
 
@@ -55,8 +64,8 @@ pub struct RunCount {
     pub last_ended_seconds: Option<f64>,
 }
 
-impl FromRow<'_, SqliteRow> for RunCount {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for RunCount {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             flow: row.try_get("flow")?,
             state: State::of(row, "state")?,
@@ -95,8 +104,8 @@ pub struct RunFilter {
     pub limit: i64,
 }
 
-impl FromRow<'_, SqliteRow> for Run {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Run {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             flow: row.try_get("flow")?,
@@ -111,7 +120,7 @@ impl FromRow<'_, SqliteRow> for Run {
             cause: row.try_get("cause")?,
             due_at: row.try_get("due_at")?,
             attempt: row.try_get("attempt")?,
-            afresh: row.try_get("afresh")?,
+            afresh: flag_of(row, "afresh")?,
         })
     }
 }
@@ -119,11 +128,11 @@ impl FromRow<'_, SqliteRow> for Run {
 impl Store {
     /// Records a run that is to start, and returns its id; none when its event was handled before.
     pub async fn schedule_run(&self, new: &NewRun<'_>) -> sqlx::Result<Option<i64>> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let at = now();
         let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO runs (flow, parameters, state, state_name, started_at, period, cause, due_at, event, afresh)
-             VALUES (?, ?, 'scheduled', 'Scheduled', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+             VALUES ($1, $2, 'scheduled', 'Scheduled', $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(new.flow)
         .bind(new.parameters.to_string())
@@ -132,7 +141,7 @@ impl Store {
         .bind(new.cause)
         .bind(new.due_at)
         .bind(new.event)
-        .bind(new.afresh)
+        .bind(i64::from(new.afresh))
         .fetch_optional(&mut *transaction)
         .await?;
         if let Some(id) = id {
@@ -152,11 +161,11 @@ impl Store {
         actor: &str,
         due_at: &str,
     ) -> sqlx::Result<bool> {
-        let mut transaction = self.durable.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write_durably().await?;
         let step = Step { state: State::Scheduled, name: "AwaitingRetry", message, actor };
         let moved = move_in(&mut transaction, run, &step).await?;
         if moved {
-            sqlx::query("UPDATE runs SET attempt = attempt + 1, due_at = ? WHERE id = ?")
+            sqlx::query("UPDATE runs SET attempt = attempt + 1, due_at = $1 WHERE id = $2")
                 .bind(due_at)
                 .bind(run)
                 .execute(&mut *transaction)
@@ -168,8 +177,8 @@ impl Store {
 
     /// Records which report a run wrote.
     pub async fn set_report(&self, run: i64, report: &str) -> sqlx::Result<()> {
-        let update = sqlx::query("UPDATE runs SET report = ? WHERE id = ?");
-        update.bind(report).bind(run).execute(&self.pool).await.map(drop)
+        let update = sqlx::query("UPDATE runs SET report = $1 WHERE id = $2");
+        update.bind(report).bind(run).change(self).await.map(drop)
     }
 
     /// The last run that wrote each report, by the report's name.
@@ -184,8 +193,8 @@ impl Store {
     /// The newest runs first.
     pub async fn runs(&self, filter: &RunFilter) -> sqlx::Result<Vec<Run>> {
         sqlx::query_as(
-            "SELECT * FROM runs WHERE (?1 IS NULL OR flow = ?1) AND (?2 IS NULL OR state = ?2 OR state_name = ?2)
-             AND (?3 IS NULL OR period = ?3) ORDER BY id DESC LIMIT ?4",
+            "SELECT * FROM runs WHERE ($1 IS NULL OR flow = $1) AND ($2 IS NULL OR state = $2 OR state_name = $2)
+             AND ($3 IS NULL OR period = $3) ORDER BY id DESC LIMIT $4",
         )
         .bind(&filter.flow)
         .bind(&filter.state)
@@ -199,7 +208,7 @@ impl Store {
     pub async fn decisions_between(&self, from: &str, to: &str, limit: i64) -> sqlx::Result<Vec<Run>> {
         sqlx::query_as(
             "SELECT * FROM runs WHERE state = 'completed' AND state_name NOT IN ('', 'Completed')
-             AND ended_at BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+             AND ended_at BETWEEN $1 AND $2 ORDER BY id DESC LIMIT $3",
         )
         .bind(from)
         .bind(to)
@@ -220,7 +229,7 @@ impl Store {
     /// The runs that crashed within the last day, oldest first.
     pub async fn crashed_runs(&self) -> sqlx::Result<Vec<Run>> {
         let since = format!("{:.3}", jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24));
-        sqlx::query_as("SELECT * FROM runs WHERE state = 'crashed' AND ended_at > ? ORDER BY id")
+        sqlx::query_as("SELECT * FROM runs WHERE state = 'crashed' AND ended_at > $1 ORDER BY id")
             .bind(since)
             .fetch_all(&self.pool)
             .await
@@ -229,7 +238,7 @@ impl Store {
     /// True where a run of the flow about that month waits for its turn.
     pub async fn is_waiting(&self, flow: &str, period: &str) -> sqlx::Result<bool> {
         let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM runs WHERE flow = ? AND period = ? AND state = 'scheduled' LIMIT 1",
+            "SELECT 1 FROM runs WHERE flow = $1 AND period = $2 AND state = 'scheduled' LIMIT 1",
         )
         .bind(flow)
         .bind(period)
@@ -248,7 +257,7 @@ impl Store {
     /// How many runs of each flow wait although they were due at `before` or earlier; flows without such are left out.
     pub async fn late_runs(&self, before: &str) -> sqlx::Result<Vec<(String, i64)>> {
         let late = "SELECT flow, COUNT(*) FROM runs
-                    WHERE state = 'scheduled' AND COALESCE(due_at, started_at) <= ? GROUP BY flow ORDER BY flow";
+                    WHERE state = 'scheduled' AND COALESCE(due_at, started_at) <= $1 GROUP BY flow ORDER BY flow";
         sqlx::query_as(late).bind(before).fetch_all(&self.pool).await
     }
 
@@ -260,7 +269,7 @@ impl Store {
         profile: RuleSet,
         threshold: Share,
     ) -> sqlx::Result<Option<f64>> {
-        let ended: Option<String> = sqlx::query_scalar(LAST_SUCCESS)
+        let ended: Option<String> = sqlx::query_scalar(self.spelled(LAST_SUCCESS, LAST_SUCCESS_POSTGRES))
             .bind(flow)
             .bind(profile.as_str())
             .bind(threshold.get())
@@ -271,7 +280,7 @@ impl Store {
 
     /// One run, if there is one of that id.
     pub async fn run(&self, id: i64) -> sqlx::Result<Option<Run>> {
-        sqlx::query_as("SELECT * FROM runs WHERE id = ?").bind(id).fetch_optional(&self.pool).await
+        sqlx::query_as("SELECT * FROM runs WHERE id = $1").bind(id).fetch_optional(&self.pool).await
     }
 }
 
@@ -280,21 +289,24 @@ mod tests {
     use streamflow_drift::DRIFT_SHARE_THRESHOLD;
 
     use super::*;
-    use crate::store::{new_run, temporary};
+    use crate::store::{each, new_run};
 
     #[tokio::test]
     async fn an_event_is_handled_by_one_run() {
-        let (_dir, store) = temporary().await;
-        let parameters = serde_json::json!({});
-        let new = |event| NewRun { event, ..new_run("f", &parameters) };
-        assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), Some(1));
-        assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), None);
-        assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(2));
-        assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(3));
-        let states = |state: &str| RunFilter { state: Some(state.into()), limit: 10, ..Default::default() };
-        assert_eq!(store.runs(&states("scheduled")).await.unwrap().len(), 3);
-        assert_eq!(store.runs(&states("completed")).await.unwrap().len(), 0);
-        assert_eq!(store.runs(&RunFilter { limit: 2, ..Default::default() }).await.unwrap()[0].id, 3);
+        each(async |store| {
+            let parameters = serde_json::json!({});
+            let new = |event| NewRun { event, ..new_run("f", &parameters) };
+            assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), Some(1));
+            assert_eq!(store.schedule_run(&new(Some("drop 2024-02-29"))).await.unwrap(), None);
+            assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(2));
+            assert_eq!(store.schedule_run(&new(None)).await.unwrap(), Some(3));
+            let states =
+                |state: &str| RunFilter { state: Some(state.into()), limit: 10, ..Default::default() };
+            assert_eq!(store.runs(&states("scheduled")).await.unwrap().len(), 3);
+            assert_eq!(store.runs(&states("completed")).await.unwrap().len(), 0);
+            assert_eq!(store.runs(&RunFilter { limit: 2, ..Default::default() }).await.unwrap()[0].id, 3);
+        })
+        .await;
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
 /// How far a run or a task has come. Beside it stands a name in the user's words, such as `AwaitingRetry` or `NO_ACTION`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -78,7 +78,7 @@ impl State {
     }
 
     /// Reads a column that holds [`State::as_str`].
-    pub(super) fn of(row: &SqliteRow, column: &str) -> sqlx::Result<Self> {
+    pub(super) fn of(row: &AnyRow, column: &str) -> sqlx::Result<Self> {
         let word: String = row.try_get(column)?;
         let state = State::ALL.into_iter().find(|state| state.as_str() == word);
         state.ok_or_else(|| sqlx::Error::ColumnDecode {

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::logs::add_lines;
 use super::transitions::{Step, append};
-use super::{State, Store, now};
+use super::{State, Store, now, text};
 
 /// One named step of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -22,8 +22,8 @@ pub struct Task {
     pub attempt: i64,
 }
 
-impl FromRow<'_, SqliteRow> for Task {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl FromRow<'_, AnyRow> for Task {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
         let state = State::of(row, "state")?;
         let name: String = row.try_get("state_name")?;
         Ok(Self {
@@ -61,11 +61,11 @@ pub struct Kept {
 impl Store {
     /// Records the start of a task and returns its id.
     pub async fn start_task(&self, run: i64, name: &str, attempt: i64) -> sqlx::Result<i64> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let at = now();
         let id = sqlx::query_scalar(
             "INSERT INTO tasks (run_id, name, state, state_name, started_at, attempt)
-             VALUES (?, ?, 'running', 'Running', ?, ?) RETURNING id",
+             VALUES ($1, $2, 'running', 'Running', $3, $4) RETURNING id",
         )
         .bind(run)
         .bind(name)
@@ -80,12 +80,12 @@ impl Store {
 
     /// Moves a task to a state between its start and its end.
     pub async fn move_task(&self, run: i64, task: i64, step: &Step<'_>) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         append(&mut transaction, run, Some(task), step, &now()).await?;
-        sqlx::query("UPDATE tasks SET state = ?, state_name = ?, message = ? WHERE id = ?")
+        sqlx::query("UPDATE tasks SET state = $1, state_name = $2, message = $3 WHERE id = $4")
             .bind(step.state.as_str())
             .bind(step.name)
-            .bind(step.message)
+            .bind(&*text(step.message))
             .bind(task)
             .execute(&mut *transaction)
             .await?;
@@ -94,7 +94,7 @@ impl Store {
 
     /// Records the end of a task and its line in the run's log.
     pub async fn finish_task(&self, run: i64, task: i64, end: &TaskEnd<'_>) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let at = now();
         append(&mut transaction, run, Some(task), &end.step, &at).await?;
         let (level, line) = end.line;
@@ -102,12 +102,12 @@ impl Store {
             add_lines(&mut transaction, run, level, &[line], &at).await?;
         }
         sqlx::query(
-            "UPDATE tasks SET state = ?, state_name = ?, message = ?, duration_ms = ?, output = ?, input = ?
-             WHERE id = ?",
+            "UPDATE tasks SET state = $1, state_name = $2, message = $3, duration_ms = $4, output = $5, input = $6
+             WHERE id = $7",
         )
         .bind(end.step.state.as_str())
         .bind(end.step.name)
-        .bind(end.step.message)
+        .bind(&*text(end.step.message))
         .bind(end.duration_ms)
         .bind(end.output.map(Value::to_string))
         .bind(end.input)
@@ -122,7 +122,7 @@ impl Store {
         let row: Option<(i64, String)> = sqlx::query_as(
             "SELECT tasks.run_id, output FROM tasks
              JOIN transitions t ON t.task_id = tasks.id AND t.state_name = 'Completed'
-             WHERE input = ? AND tasks.state_name = 'Completed' AND output IS NOT NULL AND t.at >= ?
+             WHERE input = $1 AND tasks.state_name = 'Completed' AND output IS NOT NULL AND t.at >= $2
              ORDER BY tasks.id DESC LIMIT 1",
         )
         .bind(input)
@@ -134,12 +134,12 @@ impl Store {
 
     /// Records a task that took the output of another run, whose number the message says.
     pub async fn cached_task(&self, run: i64, name: &str, attempt: i64, kept: &Kept) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let (at, message) =
             (now(), format!("the inputs are those of run {}, whose result is taken", kept.run));
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO tasks (run_id, name, state, state_name, message, started_at, duration_ms, attempt, output)
-             VALUES (?, ?, 'completed', 'Cached', ?, ?, 0, ?, ?) RETURNING id",
+             VALUES ($1, $2, 'completed', 'Cached', $3, $4, 0, $5, $6) RETURNING id",
         )
         .bind(run)
         .bind(name)
@@ -157,7 +157,7 @@ impl Store {
     /// The outputs of the tasks of a run that have completed, oldest first.
     pub async fn outputs(&self, run: i64) -> sqlx::Result<Vec<(String, Value)>> {
         let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT name, output FROM tasks WHERE run_id = ? AND state = 'completed' AND output IS NOT NULL ORDER BY id",
+            "SELECT name, output FROM tasks WHERE run_id = $1 AND state = 'completed' AND output IS NOT NULL ORDER BY id",
         )
         .bind(run)
         .fetch_all(&self.pool)
@@ -169,11 +169,11 @@ impl Store {
     /// Forgets what the tasks of a run gave, from the one of that name on, so that they run again, whatever other runs
     /// gave.
     pub async fn run_afresh(&self, run: i64, from: Option<&str>) -> sqlx::Result<()> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE runs SET afresh = 1 WHERE id = ?").bind(run).execute(&mut *transaction).await?;
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE runs SET afresh = 1 WHERE id = $1").bind(run).execute(&mut *transaction).await?;
         sqlx::query(
-            "UPDATE tasks SET output = NULL WHERE run_id = ?1
-             AND (?2 IS NULL OR id >= (SELECT MIN(id) FROM tasks WHERE run_id = ?1 AND name = ?2))",
+            "UPDATE tasks SET output = NULL WHERE run_id = $1
+             AND ($2 IS NULL OR id >= (SELECT MIN(id) FROM tasks WHERE run_id = $1 AND name = $2))",
         )
         .bind(run)
         .bind(from)
@@ -184,7 +184,7 @@ impl Store {
 
     /// The tasks of a run in the order they began.
     pub async fn tasks(&self, run: i64) -> sqlx::Result<Vec<Task>> {
-        sqlx::query_as("SELECT * FROM tasks WHERE run_id = ? ORDER BY id")
+        sqlx::query_as("SELECT * FROM tasks WHERE run_id = $1 ORDER BY id")
             .bind(run)
             .fetch_all(&self.pool)
             .await
@@ -196,31 +196,39 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::{new_run, temporary};
+    use crate::store::{each, new_run};
 
     #[tokio::test]
     async fn a_later_attempt_finds_what_was_completed() {
-        let (_dir, store) = temporary().await;
-        let run = store.schedule_run(&new_run("f", &json!({}))).await.unwrap().unwrap();
-        for (name, state, output) in [
-            ("ingest", State::Completed, Some(json!({"rows": 3}))),
-            ("compare", State::Completed, None),
-            ("train", State::Failed, None),
-            ("monitor", State::Completed, Some(json!("NO_ACTION"))),
-        ] {
-            let task = store.start_task(run, name, 1).await.unwrap();
-            let step = Step::new(state, "Completed", "");
-            let end =
-                TaskEnd { step, duration_ms: 1.5, output: output.as_ref(), input: None, line: ("info", "") };
-            store.finish_task(run, task, &end).await.unwrap();
-        }
-        let names =
-            async || store.outputs(run).await.unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names().await, ["ingest", "monitor"]);
-        assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
-        store.run_afresh(run, Some("train")).await.unwrap();
-        assert_eq!(names().await, ["ingest"]);
-        store.run_afresh(run, None).await.unwrap();
-        assert!(names().await.is_empty());
+        each(async |store| {
+            let run = store.schedule_run(&new_run("f", &json!({}))).await.unwrap().unwrap();
+            for (name, state, output) in [
+                ("ingest", State::Completed, Some(json!({"rows": 3}))),
+                ("compare", State::Completed, None),
+                ("train", State::Failed, None),
+                ("monitor", State::Completed, Some(json!("NO_ACTION"))),
+            ] {
+                let task = store.start_task(run, name, 1).await.unwrap();
+                let step = Step::new(state, "Completed", "");
+                let end = TaskEnd {
+                    step,
+                    duration_ms: 1.5,
+                    output: output.as_ref(),
+                    input: None,
+                    line: ("info", ""),
+                };
+                store.finish_task(run, task, &end).await.unwrap();
+            }
+            let names = async || {
+                store.outputs(run).await.unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+            };
+            assert_eq!(names().await, ["ingest", "monitor"]);
+            assert_eq!(store.tasks(run).await.unwrap()[0].duration_ms, Some(1.5));
+            store.run_afresh(run, Some("train")).await.unwrap();
+            assert_eq!(names().await, ["ingest"]);
+            store.run_afresh(run, None).await.unwrap();
+            assert!(names().await.is_empty());
+        })
+        .await;
     }
 }

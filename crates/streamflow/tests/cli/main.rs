@@ -30,6 +30,7 @@ mod outside;
 mod project;
 mod prometheus;
 mod prune;
+mod replicas;
 mod samples;
 mod serve;
 mod server;

@@ -50,6 +50,10 @@ impl Server {
         line.trim_end().to_owned()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Memory of the process, shared libraries included.
     pub fn resident_bytes(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();

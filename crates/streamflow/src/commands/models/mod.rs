@@ -68,7 +68,7 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let by = By { actor: &actor, run: None };
     block_on(async {
         // No workspace: a month that cannot be read must not keep anybody from going back to the version before.
-        let store = Store::open(&data_dir).await?;
+        let store = Store::of(&config.store, &data_dir).await?;
         let outbox = Outbox::new(&store, &config);
         outbox.begin().await;
         let registry = Registry::new(store.clone(), &data_dir);

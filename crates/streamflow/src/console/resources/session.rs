@@ -41,6 +41,7 @@ pub async fn session(
     let auth = &resources.0.parts.auth;
     let settings = &resources.workspace().config.console;
     // Open to anybody, so no password is checked here.
+    auth.recall(&headers, &sender).await;
     let (caller, refusal) = match auth.known(&headers, &sender) {
         Ok(caller) => (caller, None),
         Err(reason) => (None, Some(ResourceError::from(reason).message)),
@@ -89,6 +90,6 @@ pub async fn log_out(
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
 ) -> Response {
-    let cookie = resources.0.parts.auth.log_out(&headers, &sender);
+    let cookie = resources.0.parts.auth.log_out(&headers, &sender).await;
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
 }
