@@ -129,8 +129,7 @@ fn fill_from_batches(
         for (column, cells) in columns.iter().enumerate() {
             let found = cells.get(row);
             let column_type = rows.column_type(column);
-            let cell =
-                convert(found, column_type).ok_or_else(|| wrong_type(&found.to_text(), column_type));
+            let cell = convert(found, column_type).ok_or_else(|| wrong_type(&found.to_text(), column_type));
             rows.push(column, position, cell, problems);
         }
         rows.end_row(None);

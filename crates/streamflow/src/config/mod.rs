@@ -19,6 +19,7 @@ mod proxy_login;
 mod retention;
 mod role;
 mod serve;
+mod source;
 mod tls;
 mod training;
 
@@ -51,6 +52,7 @@ pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
 pub use serve::ServeConfig;
+pub use source::{PostgresTables, TableOrigin};
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -193,6 +195,7 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
+        PostgresTables::of(&self.dataset)?;
         self.model.check()?;
         self.log.check()?;
         self.serve.check(&self.model.name)?;

@@ -33,6 +33,7 @@ mod prune;
 mod samples;
 mod serve;
 mod server;
+mod tables;
 mod tasks;
 mod tls;
 mod training;

@@ -62,8 +62,7 @@ impl DropReading<'_> {
         let mut done_bytes = 0;
         for source in sources {
             let (table, name, size_bytes) = (&source.file.table, &source.name(), source.size_bytes);
-            let origin =
-                Origin { table, name, names_entities: false, done_bytes, size_bytes, total_bytes };
+            let origin = Origin { table, name, names_entities: false, done_bytes, size_bytes, total_bytes };
             let mut read = |target: &Target, problems: &mut Problems, sink: Sink| {
                 let rows = drop_table::read(&source.file.path, target, problems, sink)?;
                 if source.has_changed()? {
