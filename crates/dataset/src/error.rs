@@ -14,10 +14,10 @@ pub enum Error {
     #[error("the [dataset] section has {}", list(.0.len() as u64, .0))]
     Spec(Vec<String>),
     /// The files of a drop cannot be read as the tables of the configuration.
-    #[error("the drop {} was not ingested: {}", .directory.display(), list(*.count, .problems))]
+    #[error("the drop {name} was not ingested: {}", list(*.count, .problems))]
     Rejected {
-        /// The drop.
-        directory: PathBuf,
+        /// The drop: its folder, or what its rows were read from.
+        name: String,
         /// The first problems, at most [`crate::PROBLEMS_SHOWN`].
         problems: Vec<Problem>,
         /// How many there are in all.
@@ -37,6 +37,9 @@ pub enum Error {
         /// What differs, such as `users (other content)`.
         differences: Vec<String>,
     },
+    /// What the rows of a drop came from failed before it had given them all.
+    #[error(transparent)]
+    Came(Box<dyn std::error::Error + Send + Sync>),
     /// Another process is writing to the data directory.
     #[error("{} is locked by another writer; wait until it has finished", .path.display())]
     Locked {
@@ -184,6 +187,7 @@ impl Error {
                 file: name.to_string(),
                 table: None,
                 position,
+                entity: None,
                 column,
                 kind,
             })),

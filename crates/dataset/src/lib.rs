@@ -88,7 +88,7 @@ pub use snapshot::expectations::{
 };
 pub use snapshot::forget::EntityRows;
 pub use snapshot::frame::{Column, Frame, MISSING, Values};
-pub use snapshot::ingest::{IngestReport, Outcome, Progress};
+pub use snapshot::ingest::{IngestReport, Outcome, Progress, RowDrop, TableIntake};
 pub use snapshot::label::{Label, LabelTask, MAX_CLASSES};
 pub use snapshot::ledger::{Snapshot, SnapshotTable};
 pub use snapshot::point_in_time::PointInTime;

@@ -11,7 +11,8 @@ use crate::period::Period;
 /// One thing that is wrong with one file, and where.
 ///
 /// Prints as `usage.csv line 17, column skips: "many" is not an integer; …`. The line is the line of
-/// the text file on which the record starts, the header being line 1; in Parquet, the row from 1.
+/// the text file on which the record starts, the header being line 1; in Parquet, the row from 1. A row of another system
+/// is named by its entity, as in `usage_snapshots user_id=ada, column skips: …`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// The file, as the reader would name it.
@@ -20,6 +21,8 @@ pub struct Problem {
     pub table: Option<String>,
     /// Where in the file.
     pub position: Option<Position>,
+    /// The entity of the row, such as `user_id=ada`, where a position would tell nobody where to look.
+    pub entity: Option<String>,
     /// The column.
     pub column: Option<String>,
     /// What is wrong, what was expected, and the remedy.
@@ -47,8 +50,10 @@ impl fmt::Display for Position {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file)?;
-        if let Some(position) = self.position {
-            write!(f, " {position}")?;
+        match (&self.entity, self.position) {
+            (Some(entity), _) => write!(f, " {entity}")?,
+            (None, Some(position)) => write!(f, " {position}")?,
+            (None, None) => {}
         }
         if let Some(column) = &self.column {
             write!(f, ", column {column}")?;
@@ -363,6 +368,9 @@ pub enum ProblemKind {
         /// A name that is close.
         nearest: Option<String>,
     },
+    /// What whoever gave the rows of another system found, in their words.
+    #[error("{0}")]
+    Told(String),
     /// The file changed between two looks at it.
     #[error("changed while it was read; ingest it once it is complete")]
     Changed,

@@ -38,6 +38,7 @@ mod scoring;
 pub mod server;
 pub mod serving;
 mod store;
+pub mod tables;
 mod templates;
 mod terminal;
 mod traffic;

@@ -40,8 +40,7 @@ pub(crate) fn find(directory: &Path, spec: &DatasetSpec) -> Result<DropFiles, Er
     }
     let mut found = DropFiles::default();
     let mut used = BTreeSet::new();
-    let others = spec.tables.keys().filter(|table| **table != spec.entity_table);
-    for table in std::iter::once(&spec.entity_table).chain(others) {
+    for table in spec.in_order() {
         let files: Vec<String> = ENDINGS
             .iter()
             .map(|ending| format!("{table}{ending}"))
@@ -50,14 +49,14 @@ pub(crate) fn find(directory: &Path, spec: &DatasetSpec) -> Result<DropFiles, Er
         used.extend(files.iter().cloned());
         let kind = match files.as_slice() {
             [file] => {
-                found.files.push(DropFile { table: table.clone(), path: directory.join(file) });
+                found.files.push(DropFile { table: table.to_owned(), path: directory.join(file) });
                 continue;
             }
             [] => missing(table, &names, spec),
             _ => ProblemKind::TwoFiles { files },
         };
-        let (file, table) = (format!("{table}.csv"), Some(table.clone()));
-        found.problems.push(Problem { file, table, position: None, column: None, kind });
+        let (file, table) = (format!("{table}.csv"), Some(table.to_owned()));
+        found.problems.push(Problem { file, table, position: None, entity: None, column: None, kind });
     }
     found.ignored = names.into_iter().filter(|name| !used.contains(name) && !name.starts_with('.')).collect();
     Ok(found)

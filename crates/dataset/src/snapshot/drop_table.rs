@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow_schema::SchemaRef;
 
-use crate::cell::{Cell, Cells, parse};
+use crate::cell::{Cell, Cells, parse, shorten};
 use crate::column_type::ColumnType;
 use crate::error::Error;
 use crate::format::columnar::{Batches, Columnar};
@@ -33,7 +33,7 @@ pub(crate) fn read(path: &Path, target: &Target, problems: &mut Problems, sink: 
     {
         return Ok(0);
     }
-    let mut rows = RowsBuilder::new(target, &header, specs);
+    let mut rows = RowsBuilder::new(target, header, specs);
     sink(rows.take()?, 0, problems)?;
     loop {
         let more = match reader.fill(&mut rows, problems) {
@@ -104,7 +104,8 @@ fn fill_from_csv(
                 let line = records.line();
                 for column in 0..records.header.len() {
                     let text = records.field(column);
-                    let cell = parse(text, rows.column_type(column)).ok_or_else(|| text.to_string());
+                    let column_type = rows.column_type(column);
+                    let cell = parse(text, column_type).ok_or_else(|| wrong_type(text, column_type));
                     rows.push(column, Position::Line(line), cell, problems);
                 }
                 rows.end_row(Some(line));
@@ -127,12 +128,18 @@ fn fill_from_batches(
         let position = Position::Row(rows.total_rows() + 1);
         for (column, cells) in columns.iter().enumerate() {
             let found = cells.get(row);
-            let cell = convert(found, rows.column_type(column)).ok_or_else(|| found.to_text());
+            let column_type = rows.column_type(column);
+            let cell = convert(found, column_type).ok_or_else(|| wrong_type(&found.to_text(), column_type));
             rows.push(column, position, cell, problems);
         }
         rows.end_row(None);
     }
     Ok(true)
+}
+
+/// A value that is none of the configured type.
+fn wrong_type(value: &str, column_type: ColumnType) -> ProblemKind {
+    ProblemKind::WrongType { value: shorten(value), expected: column_type.expected() }
 }
 
 /// Whether each Parquet type can hold values of the configured type.
@@ -148,7 +155,7 @@ fn types_match(schema: &SchemaRef, specs: &[ColumnSpec], target: &Target, proble
             | (Some(Integer | Float), Integer | Float | Boolean)
             | (Some(Date), Date) => continue,
             (_, expected) => {
-                let found = crate::cell::shorten(&field.data_type().to_string());
+                let found = shorten(&field.data_type().to_string());
                 ProblemKind::WrongParquetType { found, expected: expected.expected() }
             }
         };
@@ -157,8 +164,8 @@ fn types_match(schema: &SchemaRef, specs: &[ColumnSpec], target: &Target, proble
     problems.count == before
 }
 
-/// A value of a Parquet file as one of the configured type; `None` when it is none.
-fn convert(cell: Cell<'_>, wanted: ColumnType) -> Option<Cell<'_>> {
+/// A value of a Parquet file, or of another system, as one of the configured type; `None` when it is none.
+pub(crate) fn convert(cell: Cell<'_>, wanted: ColumnType) -> Option<Cell<'_>> {
     // Every float in this range that has no fraction is a 64-bit integer.
     const RANGE: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
     match (cell, wanted) {

@@ -5,7 +5,7 @@
 //! Every file has its checksum there, which `checksums` holds it against.
 //! `copy` gives all of it as files that fit together.
 //! `forget` takes an entity out of all of them; `forgotten` keeps it from coming back.
-//! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives.
+//! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives; `stored_rows` gives a table as it is.
 
 pub(crate) mod checksums;
 mod commit;
@@ -28,4 +28,5 @@ mod slots;
 pub(crate) mod snapshots;
 pub(crate) mod spec;
 mod spec_check;
+mod stored_rows;
 mod writer;

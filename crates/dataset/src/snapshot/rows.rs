@@ -11,7 +11,7 @@ use arrow_select::filter::filter_record_batch;
 
 use crate::cell::{Cell, Cells, arrow_type, shorten};
 use crate::column_type::ColumnType;
-use crate::entity_key::{EntityKey, KeyCells};
+use crate::entity_key::{EntityKey, KeyCells, KeyPart};
 use crate::error::Error;
 use crate::period::Period;
 use crate::problem::{Fault, Position, Problem, ProblemKind, nearest};
@@ -57,6 +57,17 @@ impl Rows {
         KeyCells { key, cells: key.columns().iter().map(|column| self.cells(column)).collect() }
     }
 
+    /// The entity of a row, as problems name it; none where a part of the key is missing.
+    pub(crate) fn entity(&self, key: &EntityKey, row: usize) -> Option<String> {
+        let cells = self.key_cells(key);
+        let parts = cells.cells.iter().map(|part| match part.get(row) {
+            Cell::Text(text) => Some(KeyPart::Text(text.into())),
+            Cell::Integer(number) => Some(KeyPart::Integer(number)),
+            _ => None,
+        });
+        Some(named(key, &parts.collect::<Option<Vec<_>>>()?))
+    }
+
     pub(crate) fn position(&self, row: usize) -> Position {
         let row = self.kept.as_ref().and_then(|kept| kept.get(row).copied()).unwrap_or(row);
         match self.lines.get(row) {
@@ -97,6 +108,8 @@ pub(crate) struct Target<'a> {
     pub(crate) spec: &'a TableSpec,
     pub(crate) at_all_dates: &'a TableSpec,
     pub(crate) as_of: Period,
+    /// Whether problems name the entity of a row rather than its position.
+    pub(crate) names_entities: bool,
 }
 
 impl Target<'_> {
@@ -107,7 +120,14 @@ impl Target<'_> {
         kind: ProblemKind,
     ) -> Problem {
         let table = Some(self.table.to_string());
-        Problem { file: self.file.to_string(), table, position, column: column.map(str::to_string), kind }
+        let (file, column) = (self.file.to_string(), column.map(str::to_string));
+        Problem { file, table, position, entity: None, column, kind }
+    }
+
+    /// What is wrong with a value of a row.
+    pub(crate) fn problem_of_row(&self, rows: &Rows, row: usize, column: &str, kind: ProblemKind) -> Problem {
+        let entity = if self.names_entities { rows.entity(self.key, row) } else { None };
+        Problem { entity, ..self.problem(Some(rows.position(row)), Some(column), kind) }
     }
 
     /// Counts a fault of the contents among the problems; one of the operating system ends the ingest.
@@ -157,10 +177,19 @@ impl Target<'_> {
     }
 }
 
+/// An entity as problems name it: the text of the key, which says the columns where there are several.
+pub(crate) fn named(key: &EntityKey, parts: &[KeyPart<'_>]) -> String {
+    let text = shorten(&key.text(parts));
+    match key.single() {
+        Some(column) => format!("{column}={text}"),
+        None => text,
+    }
+}
+
 /// Gathers typed cells into batches.
 pub(crate) struct RowsBuilder<'a> {
     target: &'a Target<'a>,
-    header: &'a [String],
+    header: Vec<String>,
     specs: Vec<ColumnSpec>,
     schema: Arc<Schema>,
     columns: Vec<Builder>,
@@ -172,7 +201,7 @@ pub(crate) struct RowsBuilder<'a> {
 
 impl<'a> RowsBuilder<'a> {
     /// `specs` are those of the columns of `header`, in its order.
-    pub(crate) fn new(target: &'a Target<'a>, header: &'a [String], specs: Vec<ColumnSpec>) -> Self {
+    pub(crate) fn new(target: &'a Target<'a>, header: Vec<String>, specs: Vec<ColumnSpec>) -> Self {
         let fields = header.iter().zip(&specs);
         let fields: Vec<Field> =
             fields.map(|(name, spec)| Field::new(name, arrow_type(spec.column_type), true)).collect();
@@ -199,30 +228,28 @@ impl<'a> RowsBuilder<'a> {
         self.target.problem(Some(position), None, kind)
     }
 
-    /// Adds a cell to the row at hand: `cell` is what was read, or `None` when `text` is not a value
-    /// of the column's type. The columns of a row are pushed before [`RowsBuilder::end_row`].
+    /// Adds a cell to the row at hand: what was read, or what is wrong with it. The columns of a row are pushed before
+    /// [`RowsBuilder::end_row`].
     pub(crate) fn push(
         &mut self,
         column: usize,
         position: Position,
-        cell: Result<Cell<'_>, String>,
+        cell: Result<Cell<'_>, ProblemKind>,
         problems: &mut Problems,
     ) {
         let spec = self.specs[column];
         let name = &self.header[column];
-        let kind = match &cell {
+        let kind = match cell {
             Ok(Cell::Missing) if self.target.key.has(name) => ProblemKind::MissingEntity,
             Ok(Cell::Missing) if !spec.nullable => ProblemKind::MissingValue,
             Ok(cell) => {
                 if let Cell::Text(text) = cell {
                     self.text_bytes += text.len();
                 }
-                self.columns[column].push(*cell);
+                self.columns[column].push(cell);
                 return;
             }
-            Err(value) => {
-                ProblemKind::WrongType { value: shorten(value), expected: spec.column_type.expected() }
-            }
+            Err(kind) => kind,
         };
         problems.push(self.target.problem(Some(position), Some(name), kind));
         self.columns[column].push(Cell::Missing);

@@ -29,6 +29,10 @@ pub struct DatasetSpec {
     pub features: Vec<String>,
     /// The tables of a drop, by name: `users` is read from `users.csv` or `users.parquet`.
     pub tables: BTreeMap<String, TableSpec>,
+    /// Where the tables are when no drop is named, as it is written: what it means is of the program that asks there, and
+    /// nothing here looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<serde_json::Value>,
 }
 
 /// One table of a drop.
@@ -182,6 +186,12 @@ impl<'de> Visitor<'de> for FormsReader {
 }
 
 impl DatasetSpec {
+    /// The names of the tables, the entity table first.
+    pub fn in_order(&self) -> impl Iterator<Item = &str> {
+        let others = self.tables.keys().filter(|table| **table != self.entity_table);
+        std::iter::once(self.entity_table.as_str()).chain(others.map(String::as_str))
+    }
+
     /// The table that holds a feature.
     pub(crate) fn table_of(&self, feature: &str) -> Option<&str> {
         let mut holders = self.tables.iter().filter(|(_, table)| table.columns.contains_key(feature));

@@ -16,6 +16,7 @@ mod left_out;
 mod point_in_time;
 mod point_in_time_model;
 mod round_trip;
+mod rows;
 mod shapes;
 mod specs;
 

@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use streamflow_dataset::{FileState, Verification, VerifiedFile};
+use streamflow_dataset::{FileState, Period, Verification, VerifiedFile};
+use tokio::runtime::Handle;
 
-use super::{Context, actor, block_on};
+use super::{Context, actor, block_on, date};
+use crate::config::PostgresTables;
 use crate::keep;
 use crate::keep::prune::{Fate, plan};
 use crate::store::inspect::{inspect, is_there};
+use crate::tables::{Exported, Stopped, export as export_month};
 use crate::terminal::table;
-use crate::workspace::snapshots;
+use crate::workspace::{look_at, snapshots};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -22,6 +26,15 @@ pub enum Args {
         /// Record checksums of the files that an older release wrote without: from then on they count as what was written
         #[arg(long)]
         adopt: bool,
+    },
+    /// Write ingested months into tables of a database, TABLE_snapshots, in the place of what those have of the same dates
+    Export {
+        /// Where to: the database that [dataset.source.postgres] of the configuration names
+        #[arg(long, value_enum)]
+        to: Destination,
+        /// The month; repeat for more. Each is written whole or not at all
+        #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date, required = true)]
+        as_of: Vec<Period>,
     },
     /// Delete the months, versions of models, reports and runs that are past the limits of the configuration
     Prune {
@@ -34,12 +47,20 @@ pub enum Args {
     },
 }
 
+/// Where months are written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Destination {
+    /// Tables of a Postgres database
+    Postgres,
+}
+
 impl Args {
     /// Checksums that are recorded count from then on; what is deleted is gone.
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Verify { adopt } => *adopt,
             Self::Prune { dry_run, .. } => !dry_run,
+            Self::Export { .. } => true,
         }
     }
 }
@@ -48,7 +69,57 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match args {
         Args::Verify { adopt } => verify(*adopt, context),
         Args::Prune { dry_run, report_dir } => prune(*dry_run, report_dir.as_deref(), context),
+        Args::Export { to: Destination::Postgres, as_of } => export(as_of, context),
     }
+}
+
+fn export(months: &[Period], context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    let Some(settings) = PostgresTables::of(&config.dataset)? else {
+        bail!(
+            "the configuration names no database; add a section [dataset.source.postgres], and put its URL into the environment variable STREAMFLOW_TABLES_URL"
+        );
+    };
+    let url = settings.url(&config.base)?;
+    let data_dir = context.data_dir(&config);
+    context.check_data_dir(&data_dir)?;
+    let snapshots = Arc::new(look_at(&data_dir, config.dataset)?);
+    let mut exported = Vec::new();
+    for as_of in months.iter().copied() {
+        let done = block_on(async {
+            let (runtime, stopped): (_, Stopped) = (Handle::current(), Arc::new(|| false));
+            let (settings, url, data) = (settings.clone(), url.clone(), snapshots.clone());
+            let work = move || export_month(&settings, &url, (&*data, as_of), (&runtime, stopped));
+            tokio::task::spawn_blocking(work).await?
+        })?;
+        exported.push((as_of, done));
+    }
+    let months = exported.iter().map(|(as_of, tables)| json!({ "as_of": as_of, "tables": tables }));
+    context
+        .terminal
+        .result(&json!({ "exported": months.collect::<Vec<_>>() }), || exported_text(&exported))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exported_text(exported: &[(Period, Vec<Exported>)]) -> String {
+    let mut rows = table(["DATE", "TABLE", "INTO", "ROWS", ""]);
+    for (as_of, tables) in exported {
+        for done in tables {
+            let what = match (done.created, done.replaced) {
+                (true, _) => "a new table".to_owned(),
+                (false, 0) => String::new(),
+                (false, rows) => format!("in the place of {rows}"),
+            };
+            rows.add_row([
+                as_of.to_string(),
+                done.table.clone(),
+                done.into.clone(),
+                done.rows.to_string(),
+                what,
+            ]);
+        }
+    }
+    rows.to_string()
 }
 
 fn prune(dry_run: bool, report_dir: Option<&Path>, context: &Context) -> anyhow::Result<ExitCode> {

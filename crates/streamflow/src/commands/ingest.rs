@@ -7,7 +7,7 @@ use serde_json::json;
 use streamflow_dataset::{Error, Period};
 
 use super::flows::Invocation;
-use super::{Context, date};
+use super::{Context, Usage, date};
 use crate::flows::ingest_month;
 use crate::terminal::OutputFormat;
 
@@ -16,14 +16,21 @@ pub struct Args {
     /// The date that the drop describes: nothing in it was known later
     #[arg(long, value_name = "YYYY-MM-DD[THH:MM]", value_parser = date)]
     as_of: Period,
-    /// Folder with one file a table: TABLE.csv, TABLE.csv.gz, TABLE.csv.zst or TABLE.parquet
-    dir: PathBuf,
+    /// Folder with one file a table: TABLE.csv, TABLE.csv.gz, TABLE.csv.zst or TABLE.parquet [default: the tables of the
+    /// database that [dataset.source] names]
+    dir: Option<PathBuf>,
     /// Replace a month that was ingested with other content, or whose ledger entry is damaged
     #[arg(long)]
     replace: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let config = context.config()?;
+    if args.dir.is_none() && config.dataset.source.is_none() {
+        return Err(Usage::error(
+            "no drop was named: give a folder with one file a table, or say where the tables are, in [dataset.source.postgres] of the configuration",
+        ));
+    }
     let given = json!({ "as_of": args.as_of, "drop": args.dir, "replace": args.replace });
     let ended = match Invocation::new(ingest_month::FLOW.name, given).run(context) {
         Ok(outcome) => outcome.ended,

@@ -19,6 +19,7 @@ mod proxy_login;
 mod retention;
 mod role;
 mod serve;
+mod source;
 mod store;
 mod tls;
 mod training;
@@ -52,6 +53,7 @@ pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
 pub use serve::ServeConfig;
+pub use source::{PostgresTables, TableOrigin};
 pub use store::{StoreConfig, StoreKind};
 pub use tls::TlsConfig;
 
@@ -199,6 +201,7 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.dataset.validate()?;
+        PostgresTables::of(&self.dataset)?;
         self.model.check()?;
         self.log.check()?;
         self.serve.check(&self.model.name)?;

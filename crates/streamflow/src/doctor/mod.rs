@@ -98,6 +98,7 @@ static CHECKS: &[Check] = &[
     Check { name: "open files", look: |project| Box::pin(async { machine::open_files(project) }) },
     Check { name: "ports", look: |project| Box::pin(network::ports(project)) },
     Check { name: "feature store", look: |project| Box::pin(network::feature_store(project)) },
+    Check { name: "tables", look: |project| Box::pin(network::tables(project)) },
     Check { name: "secrets", look: |project| Box::pin(async { secrets::files(project) }) },
     Check { name: "database", look: |project| Box::pin(stored::database(project)) },
     Check { name: "runs", look: |project| Box::pin(stored::runs(project)) },

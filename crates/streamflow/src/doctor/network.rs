@@ -5,12 +5,14 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use reqwest::Url;
-use streamflow_dataset::{ColumnType, KeyPart};
+use streamflow_dataset::{ColumnType, KeyPart, Period};
 
 use super::{Found, Project};
-use crate::config::Config;
+use crate::config::{Config, PostgresTables};
 use crate::feature_store::{FeatureStore, Name};
+use crate::tables::faults;
 
 /// For an answer from this machine.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -38,6 +40,34 @@ pub async fn feature_store(project: &Project) -> Vec<Found> {
             given(&store, config, found.iter().flat_map(|found| &found.values).map(|(name, _)| &**name))
         }
     }]
+}
+
+/// Whether the tables that an ingest without a drop reads are there with the configured columns; nothing is said where no
+/// database is configured.
+pub async fn tables(project: &Project) -> Vec<Found> {
+    let (dataset, base) = (&project.config.dataset, &project.config.base);
+    let settings = match PostgresTables::of(dataset) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(settings)) => settings,
+        Err(error) => {
+            return vec![Found::wrong(format!("{error:#}"), "mend the section [dataset.source.postgres]")];
+        }
+    };
+    let today = Period::from(jiff::Timestamp::now().to_zoned(TimeZone::UTC).date());
+    let looked = async { faults(&settings, &settings.url(base)?, dataset, today).await };
+    match looked.await {
+        Err(error) => vec![Found::wrong(
+            format!("{error:#}"),
+            "mend the URL, or the section [dataset.source.postgres]; `streamflow ingest` without a folder fails until then",
+        )],
+        Ok(faults) if faults.is_empty() => {
+            vec![Found::ok(format!("the database has all {} tables", dataset.tables.len()))]
+        }
+        Ok(faults) => faults
+            .into_iter()
+            .map(|fault| Found::wrong(fault, "mend it; `streamflow ingest` without a folder fails until then"))
+            .collect(),
+    }
 }
 
 fn given<'a>(store: &FeatureStore, config: &Config, names: impl Iterator<Item = &'a str>) -> Found {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::machine::readers;
 use super::{Found, Project};
-use crate::config::Config;
+use crate::config::{Config, PostgresTables};
 use crate::flows::catalog;
 use crate::templates::ENV;
 use crate::terminal::one_line;
@@ -50,6 +50,10 @@ fn named(project: &Project) -> Vec<(String, PathBuf)> {
     };
     add("api.key_file".into(), config.api.key_file.as_ref());
     add("store.url_file".into(), config.store.url_file.as_ref());
+    // What is wrong with the section is told of the configuration.
+    if let Ok(Some(tables)) = PostgresTables::of(&config.dataset) {
+        add("dataset.source.postgres.url_file".to_owned(), tables.url_file.as_ref());
+    }
     for (channel, settings) in &config.notify {
         for (key, file) in [
             ("url_file", &settings.url_file),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use streamflow_schedule::Schedule;
 use utoipa::ToSchema;
 
+use super::parameters::DROP;
 use super::policy::Policy;
 use super::{Ended, FLOWS, Flow, FlowRun, Parameter, Parameters, days, own, parameters, starts};
 use crate::config::{Config, FlowConfig, Trigger, nearest};
@@ -17,6 +18,8 @@ pub struct Known<'a> {
     pub(super) built_in: Option<&'static Flow>,
     /// What the configuration says of it.
     pub config: Option<&'a FlowConfig>,
+    /// Whether the configuration says where tables are, so that a run needs no drop.
+    pub(super) has_source: bool,
 }
 
 /// A flow as lists show it.
@@ -48,21 +51,28 @@ pub fn known<'a>(config: &'a Config, name: &'a str) -> anyhow::Result<Known<'a>>
         let hint = nearest(name, names.iter().copied()).map(|near| format!("; did you mean {near}?"));
         bail!("there is no flow {name:?}; expected {}{}", names.join(", "), hint.unwrap_or_default());
     }
-    Ok(Known { name, built_in, config: configured })
+    Ok(Known { name, built_in, config: configured, has_source: config.dataset.source.is_some() })
 }
 
 /// All flows, those built in first.
 pub fn all(config: &Config) -> impl Iterator<Item = Known<'_>> {
-    let built_in = FLOWS.iter().map(|flow| Known {
+    let has_source = config.dataset.source.is_some();
+    let built_in = FLOWS.iter().map(move |flow| Known {
         name: flow.name,
         built_in: Some(flow),
         config: config.flows.get(flow.name),
+        has_source,
     });
     let is_own = |(name, flow): &(&String, &FlowConfig)| {
         !flow.steps.is_empty() && FLOWS.iter().all(|built_in| built_in.name != name.as_str())
     };
     let own = config.flows.iter().filter(is_own);
-    built_in.chain(own.map(|(name, flow)| Known { name, built_in: None, config: Some(flow) }))
+    built_in.chain(own.map(move |(name, flow)| Known {
+        name,
+        built_in: None,
+        config: Some(flow),
+        has_source,
+    }))
 }
 
 /// The flows that the configuration wants to succeed at least so often, with the age in seconds.
@@ -119,7 +129,17 @@ impl<'a> Known<'a> {
         let mut all = self.config.map(|config| days::filled(&config.parameters, now)).unwrap_or_default();
         all.extend(given.clone());
         match self.built_in {
-            Some(flow) => parameters::check(flow.name, flow.parameters, &all),
+            Some(flow) => {
+                let checked = parameters::check(flow.name, flow.parameters, &all)?;
+                let has_drop = self.has_source || checked.path(DROP.name).is_some();
+                if !has_drop && flow.parameters.iter().any(|parameter| parameter.name == DROP.name) {
+                    bail!(
+                        "flow {} needs drop: a folder with one CSV or Parquet file a table; or say where the tables are, in [dataset.source.postgres]",
+                        flow.name
+                    );
+                }
+                Ok(checked)
+            }
             None => Ok(Parameters::of_run(&Value::Object(all))),
         }
     }

@@ -1,15 +1,20 @@
-//! `ingest_month`: one monthly drop, validated and committed whole or not at all.
+//! `ingest_month`: one monthly drop, or the tables of a database as of a date, validated and committed whole or not at all.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use streamflow_dataset::{Error, IngestReport, Outcome, Period, Snapshots};
+use streamflow_dataset::{Error, IngestReport, Outcome, Period, Progress, Snapshots};
+use tokio::runtime::Handle;
 
-use super::parameters::{Kind, optional, required};
+use super::parameters::{DROP, Kind, optional, required};
 use super::{Ended, Flow, FlowRun, StepContext, blocking};
+use crate::config::PostgresTables;
+use crate::tables::{Reader, Stopped};
 use crate::terminal;
 
 /// Longest wait for another writer.
@@ -21,7 +26,7 @@ pub static FLOW: Flow = Flow {
     doc: "Validate a monthly drop and commit it whole or not at all",
     parameters: &[
         required("as_of", Kind::Date, "The date that the drop describes"),
-        required("drop", Kind::Path, "Folder with one CSV or Parquet file a table"),
+        DROP,
         optional("replace", Kind::Flag, "Whether a month that was ingested with other content is replaced"),
     ],
     period: Some("as_of"),
@@ -61,13 +66,13 @@ impl Ingested {
 /// The steps, for this flow and for those that begin with it.
 pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
     let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
-    let drop = run.parameters.path("drop").context("no drop was named: a folder with one file a table")?;
-    // A relative folder starts where the command was given, which its process knows.
+    let origin = Origin::of(run)?;
     let (snapshots, replace) = (run.workspace.snapshots.clone(), run.parameters.flag("replace"));
     let ingested: Ingested = run
         .step("ingest", move |step| {
-            let (snapshots, drop) = (snapshots.clone(), drop.clone());
-            blocking(move || Ok(Ingested::new(&ingest(&snapshots, &drop, as_of, replace, &step)?)))
+            let work = Work { snapshots: snapshots.clone(), as_of, replace, step };
+            let (origin, runtime) = (origin.clone(), Handle::current());
+            blocking(move || Ok(Ingested::new(&work.ingest(&origin, runtime)?)))
         })
         .await?;
     let labels = &ingested.value["tables"][&run.workspace.config.dataset.label.table]["source_sha256"];
@@ -78,35 +83,84 @@ pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
     Ok(ingested)
 }
 
-/// Ingests, waiting for another writer to finish.
-fn ingest(
-    snapshots: &Snapshots,
-    dir: &Path,
+/// Where the tables come from.
+#[derive(Clone)]
+enum Origin {
+    Drop(PathBuf),
+    Postgres(Box<PostgresTables>, Url),
+}
+
+impl Origin {
+    fn of(run: &FlowRun) -> anyhow::Result<Self> {
+        // A relative folder starts where the command was given, which its process knows.
+        if let Some(drop) = run.parameters.path(DROP.name) {
+            return Ok(Self::Drop(drop));
+        }
+        let config = &run.workspace.config;
+        let settings = PostgresTables::of(&config.dataset)?.context(
+            "no drop was named: give a folder with one file a table, or say where the tables are, in [dataset.source.postgres]",
+        )?;
+        let url = settings.url(&config.base)?;
+        Ok(Self::Postgres(Box::new(settings), url))
+    }
+}
+
+/// One ingest.
+struct Work {
+    snapshots: Arc<Snapshots>,
     as_of: Period,
     replace: bool,
-    step: &StepContext,
-) -> anyhow::Result<IngestReport> {
-    let begun = Instant::now();
-    let mut announced = false;
-    loop {
-        let outcome = snapshots.ingest(dir, as_of, replace, &mut |progress| {
-            step.bar.set_length(progress.total_bytes);
-            step.bar.set_position(progress.bytes);
-            step.bar.set_message(format!("ingesting {}", progress.table));
-        });
-        match outcome {
-            Err(Error::Locked { path }) if begun.elapsed() < LOCK_PATIENCE && !step.stop.is_set() => {
-                if !announced {
-                    terminal::stderr(&format!(
-                        "waiting for another writer to release {} ...",
-                        path.display()
-                    ));
-                    announced = true;
+    step: StepContext,
+}
+
+impl Work {
+    /// Ingests, waiting for another writer to finish.
+    fn ingest(&self, origin: &Origin, runtime: Handle) -> anyhow::Result<IngestReport> {
+        let begun = Instant::now();
+        let mut announced = false;
+        loop {
+            let outcome = match origin {
+                Origin::Drop(dir) => {
+                    self.snapshots.ingest(dir, self.as_of, self.replace, &mut |progress| self.show(progress))
                 }
-                std::thread::park_timeout(Duration::from_millis(200));
+                Origin::Postgres(settings, url) => {
+                    let stop = self.step.stop.clone();
+                    let stopped: Stopped = Arc::new(move || stop.is_set());
+                    let settings = (**settings).clone();
+                    let mut reader = Reader::new(settings, url.clone(), self.as_of, stopped, runtime.clone());
+                    reader.read(&self.snapshots.spec().at(self.as_of), |drop| {
+                        let progress = &mut |progress: Progress<'_>| self.show(progress);
+                        self.snapshots.ingest_rows(drop, self.as_of, self.replace, progress)
+                    })
+                }
+            };
+            match outcome {
+                Err(Error::Locked { path })
+                    if begun.elapsed() < LOCK_PATIENCE && !self.step.stop.is_set() =>
+                {
+                    if !announced {
+                        terminal::stderr(&format!(
+                            "waiting for another writer to release {} ...",
+                            path.display()
+                        ));
+                        announced = true;
+                    }
+                    std::thread::park_timeout(Duration::from_millis(200));
+                }
+                other => return Ok(other?),
             }
-            other => return Ok(other?),
         }
+    }
+
+    /// Of what comes from a database nobody knows how much there is.
+    fn show(&self, progress: Progress<'_>) {
+        let (bar, table) = (&self.step.bar, progress.table);
+        if progress.total_bytes == 0 {
+            return bar.set_message(format!("ingesting {table}: {} rows", progress.rows));
+        }
+        bar.set_length(progress.total_bytes);
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("ingesting {table}"));
     }
 }
 

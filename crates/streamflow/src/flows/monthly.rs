@@ -6,7 +6,7 @@ use streamflow_drift::Decision;
 
 use super::ingest_month;
 use super::monitor_month::{self, MonitorRequest};
-use super::parameters::{Kind, optional, required};
+use super::parameters::{DROP, Kind, optional, required};
 use super::train_and_compare::{self, PROMOTE};
 use super::train_model;
 use super::{Ended, Flow, FlowRun};
@@ -17,7 +17,7 @@ pub static FLOW: Flow = Flow {
     doc: "Ingest a drop, monitor it, and where that asks for it train, compare and promote a new version",
     parameters: &[
         required("as_of", Kind::Date, "The date that the drop describes"),
-        required("drop", Kind::Path, "Folder with one CSV or Parquet file a table"),
+        DROP,
         optional("replace", Kind::Flag, "Whether a month that was ingested with other content is replaced"),
         optional("seed", Kind::Integer, "Seed of the fit and of the split [default: from the configuration]"),
         PROMOTE,

@@ -23,6 +23,20 @@ pub struct Parameter {
     pub required: bool,
 }
 
+/// The folder of a drop, which a run may leave out where the configuration says where the tables are.
+pub const DROP: Parameter = optional(
+    "drop",
+    Kind::Path,
+    "Folder with one CSV or Parquet file a table [default: the tables that dataset.source names]",
+);
+
+impl Parameter {
+    /// Whether there is no run without it; `has_source` says whether the configuration says where the tables are.
+    pub fn is_needed(&self, has_source: bool) -> bool {
+        self.required || (self.name == DROP.name && !has_source)
+    }
+}
+
 /// What values a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "type", content = "values")]

@@ -73,7 +73,9 @@ fn starts(config: &FlowConfig) -> anyhow::Result<Vec<(String, &'static [&'static
 
 /// The first parameter that the flow, or a step of it, needs and that is not among the known ones.
 fn missing<'a>(flow: &Known<'_>, config: &'a FlowConfig, known: &BTreeSet<&str>) -> Option<&'a str> {
-    let needed = |table: &'static [Parameter]| table.iter().filter(|parameter| parameter.required);
+    let has_source = flow.has_source;
+    let needed =
+        |table: &'static [Parameter]| table.iter().filter(move |parameter| parameter.is_needed(has_source));
     let of_flow = needed(flow.built_in.map_or(&[], |flow| flow.parameters)).map(|parameter| parameter.name);
     let of_flows = config.steps.iter().flat_map(|step| {
         let table =

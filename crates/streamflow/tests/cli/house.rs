@@ -133,7 +133,7 @@ const LAYERS: [&[&str]; 15] = [
     &["performance"],
     &["mlflow"],
     &["drift", "notify", "prefect", "registry"],
-    &["feature_store", "predictions", "store"],
+    &["feature_store", "predictions", "store", "tables"],
     &["canary", "config", "panels", "sample", "scoring", "traffic"],
     &["attempts", "clock", "files", "model_file", "random", "server", "templates", "terminal"],
 ];

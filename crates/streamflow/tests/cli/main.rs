@@ -34,6 +34,7 @@ mod replicas;
 mod samples;
 mod serve;
 mod server;
+mod tables;
 mod tasks;
 mod tls;
 mod training;

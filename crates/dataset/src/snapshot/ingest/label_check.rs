@@ -34,7 +34,7 @@ impl<'a> LabelCheck<'a> {
         let cells = rows.cells(&self.label.column);
         for row in 0..rows.batch.num_rows() {
             if let Some(kind) = self.problem(cells.get(row)) {
-                problems.push(target.problem(Some(rows.position(row)), Some(&self.label.column), kind));
+                problems.push(target.problem_of_row(rows, row, &self.label.column, kind));
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Reads the files of a drop into its staging directory: one pass over each checks and writes it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use super::Progress;
+use super::intake::{Came, RowDrop, TableIntake};
 use super::label_check::LabelCheck;
 use super::source::Source;
 use crate::cell::Cell;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::period::Period;
 use crate::problem::{Position, ProblemKind};
 use crate::snapshot::commit::{Disk, Staging};
-use crate::snapshot::drop_table;
+use crate::snapshot::drop_table::{self, Sink};
 use crate::snapshot::expectations::{ExpectationResult, TableCheck, Validation};
 use crate::snapshot::fingerprint::{Entities, fingerprint};
 use crate::snapshot::forgotten::Forgotten;
@@ -27,66 +27,120 @@ pub(super) struct DropReading<'a> {
     pub(super) at_all_dates: &'a DatasetSpec,
     pub(super) as_of: Period,
     pub(super) disk: &'a Disk,
-    pub(super) directory: &'a Path,
+    /// The drop, as messages have it.
+    pub(super) name: &'a str,
     pub(super) staging: &'a Staging<'a>,
     pub(super) forgotten: &'a Forgotten,
     pub(super) problems: Problems,
     pub(super) progress: &'a mut dyn FnMut(Progress),
 }
 
+/// Every table of a drop, staged and found good.
+pub(super) type Staged = (BTreeMap<String, SnapshotTable>, Validation);
+
+/// What gives the rows of a table.
+type Read<'a> = &'a mut dyn FnMut(&Target, &mut Problems, Sink) -> Result<Came, Error>;
+
+/// Where the rows of a table come from.
+struct Origin<'a> {
+    table: &'a str,
+    /// As messages have it.
+    name: &'a str,
+    /// Whether a row of it is found by its entity, and not by its position.
+    names_entities: bool,
+    /// Bytes of the tables before it, its own, and those of all: 0 where nobody knows.
+    done_bytes: u64,
+    size_bytes: u64,
+    total_bytes: u64,
+}
+
 impl DropReading<'_> {
     /// Reads, checks and stages every table; the entity table is the first source.
-    pub(super) fn tables(
-        &mut self,
-        sources: &[Source],
-    ) -> Result<(BTreeMap<String, SnapshotTable>, Validation), Error> {
-        let mut tables = BTreeMap::new();
-        let mut results = Vec::new();
-        let mut entities = Entities::new();
+    pub(super) fn files(&mut self, sources: &[Source]) -> Result<Staged, Error> {
+        let mut tables = Tables::default();
         let total_bytes = sources.iter().map(|source| source.size_bytes).sum();
         let mut done_bytes = 0;
         for source in sources {
-            let name = &source.file.table;
-            let outcome = self.table(source, &entities, done_bytes, total_bytes)?;
-            done_bytes += source.size_bytes;
-            if *name == self.spec.entity_table {
-                entities = outcome.entities.into_keys().collect();
-            }
-            results.extend(outcome.results);
-            let entry = SnapshotTable {
-                source: source.name(),
-                source_sha256: source.sha256.clone(),
-                source_size_bytes: source.size_bytes,
-                rows: outcome.rows,
-                forgotten_rows: outcome.forgotten_rows,
-                path: Snapshot::table_path(name, self.as_of),
-                size_bytes: outcome.written.size_bytes,
-                sha256: Some(outcome.written.sha256),
-                columns: Snapshot::columns(&self.spec.tables[name]),
+            let (table, name, size_bytes) = (&source.file.table, &source.name(), source.size_bytes);
+            let origin = Origin { table, name, names_entities: false, done_bytes, size_bytes, total_bytes };
+            let mut read = |target: &Target, problems: &mut Problems, sink: Sink| {
+                let rows = drop_table::read(&source.file.path, target, problems, sink)?;
+                if source.has_changed()? {
+                    problems.push(target.problem(None, None, ProblemKind::Changed));
+                }
+                Ok(Came { rows, sha256: source.sha256.clone(), size_bytes })
             };
-            tables.insert(name.clone(), entry);
+            self.table(&origin, &mut tables, &mut read)?;
+            done_bytes += size_bytes;
         }
+        self.judged(tables)
+    }
+
+    /// The same of a drop that comes row by row.
+    pub(super) fn rows(&mut self, drop: RowDrop<'_>) -> Result<Staged, Error> {
+        let mut tables = Tables::default();
+        let mut done_bytes = 0;
+        for table in self.spec.in_order() {
+            let name = drop.origins.get(table).map_or(table, String::as_str);
+            let origin = Origin {
+                table,
+                name,
+                names_entities: true,
+                done_bytes,
+                size_bytes: u64::MAX,
+                total_bytes: 0,
+            };
+            let mut read = |target: &Target, problems: &mut Problems, sink: Sink| {
+                let mut intake = TableIntake::new(target, problems, sink);
+                (drop.feed)(&mut intake)?;
+                intake.finish()
+            };
+            done_bytes += self.table(&origin, &mut tables, &mut read)?;
+        }
+        self.judged(tables)
+    }
+
+    /// The tables, where nothing is wrong with any of them.
+    fn judged(&mut self, tables: Tables) -> Result<Staged, Error> {
         if self.problems.count > 0 {
             return Err(Error::Rejected {
-                directory: self.directory.to_path_buf(),
+                name: self.name.to_owned(),
                 problems: std::mem::take(&mut self.problems.shown),
                 count: self.problems.count,
             });
         }
-        let validation = Validation { results };
+        let validation = Validation { results: tables.results };
         if !validation.success() {
             return Err(Error::ExpectationsFailed(Box::new(validation)));
         }
-        Ok((tables, validation))
+        Ok((tables.entries, validation))
     }
 
-    fn table(
-        &mut self,
-        source: &Source,
-        entities: &Entities,
-        done_bytes: u64,
-        total_bytes: u64,
-    ) -> Result<TableOutcome, Error> {
+    /// Stages one table; the bytes that came of it.
+    fn table(&mut self, origin: &Origin, tables: &mut Tables, read: Read) -> Result<u64, Error> {
+        let name = origin.table;
+        let outcome = self.stage(origin, &tables.entities, read)?;
+        if *name == self.spec.entity_table {
+            tables.entities = outcome.entities.into_keys().collect();
+        }
+        tables.results.extend(outcome.results);
+        let size_bytes = outcome.came.size_bytes;
+        let entry = SnapshotTable {
+            source: origin.name.to_owned(),
+            source_sha256: outcome.came.sha256,
+            source_size_bytes: size_bytes,
+            rows: outcome.came.rows - outcome.forgotten_rows,
+            forgotten_rows: outcome.forgotten_rows,
+            path: Snapshot::table_path(name, self.as_of),
+            size_bytes: outcome.written.size_bytes,
+            sha256: Some(outcome.written.sha256),
+            columns: Snapshot::columns(&self.spec.tables[name]),
+        };
+        tables.entries.insert(name.to_owned(), entry);
+        Ok(size_bytes)
+    }
+
+    fn stage(&mut self, origin: &Origin, entities: &Entities, read: Read) -> Result<TableOutcome, Error> {
         let DropReading {
             spec: dataset,
             at_all_dates,
@@ -98,11 +152,17 @@ impl DropReading<'_> {
             progress,
             ..
         } = self;
-        let name = source.file.table.as_str();
+        let name = origin.table;
         let spec = &dataset.tables[name];
-        let file = source.name();
-        let (at_all_dates, as_of) = (&at_all_dates.tables[name], *as_of);
-        let target = Target { table: name, file: &file, key: &dataset.entity, spec, at_all_dates, as_of };
+        let target = Target {
+            table: name,
+            file: origin.name,
+            key: &dataset.entity,
+            spec,
+            at_all_dates: &at_all_dates.tables[name],
+            as_of: *as_of,
+            names_entities: origin.names_entities,
+        };
         let mut check = TableCheck::new(name, spec, entities);
         let mut entities = FirstRows::default();
         let mut labels = LabelCheck::new(&dataset.label, name);
@@ -124,27 +184,33 @@ impl DropReading<'_> {
             check.update(&rows);
             writer.write(&rows.batch)?;
             let rows = last_row;
-            let bytes = done_bytes + bytes.min(source.size_bytes);
-            progress(Progress { table: name, rows, bytes, total_bytes });
+            let bytes = origin.done_bytes + bytes.min(origin.size_bytes);
+            progress(Progress { table: name, rows, bytes, total_bytes: origin.total_bytes });
             Ok(())
         };
         let before = problems.count;
-        let rows = drop_table::read(&source.file.path, &target, problems, &mut sink)?;
-        if rows == 0 && *name == dataset.entity_table && problems.count == before {
+        let came = read(&target, problems, &mut sink)?;
+        if came.rows == 0 && *name == dataset.entity_table && problems.count == before {
             problems.push(target.problem(None, None, ProblemKind::NoEntities));
         }
-        if source.has_changed()? {
-            problems.push(target.problem(None, None, ProblemKind::Changed));
-        }
         let written = writer.finish()?;
-        let rows = rows - forgotten_rows;
-        Ok(TableOutcome { rows, forgotten_rows, written, entities: entities.first, results: check.finish() })
+        let results = check.finish();
+        Ok(TableOutcome { came, forgotten_rows, written, entities: entities.first, results })
     }
+}
+
+/// The tables so far.
+#[derive(Default)]
+struct Tables {
+    entries: BTreeMap<String, SnapshotTable>,
+    results: Vec<ExpectationResult>,
+    /// Those of the entity table.
+    entities: Entities,
 }
 
 /// What became of one table.
 struct TableOutcome {
-    rows: u64,
+    came: Came,
     forgotten_rows: u64,
     written: Written,
     entities: HashMap<u128, Position>,
