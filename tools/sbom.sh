@@ -12,7 +12,7 @@ case $what in
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
     cp -r Cargo.toml Cargo.lock crates "$copy"
-    cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --target "$(rustc -vV | sed -n 's/^host: //p')" \
+    cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
       --manifest-path "$copy/crates/streamflow/Cargo.toml"
     cp "$copy/crates/streamflow/streamflow.cdx.json" "$dir/streamflow.cdx.json"
     ;;

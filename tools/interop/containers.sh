@@ -106,8 +106,7 @@ case $1 in
   sbom) cat /handed/console.cdx.json ;;
 esac
 SH
-printf '#!/bin/sh\necho "host: x86_64-unknown-linux-gnu"\n' >"$work/handed/rustc"
-chmod +x "$work/handed/cargo" "$work/handed/npm" "$work/handed/rustc"
+chmod +x "$work/handed/cargo" "$work/handed/npm"
 cat >"$work/Base" <<'DOCKER'
 FROM docker.io/library/debian:bookworm-slim
 COPY handed /handed

@@ -96,10 +96,13 @@ fn told(dir: &Path, written: &Written, layout: Layout) -> String {
         }
         Layout::Kubernetes => {
             "put your tables into streamflow.toml, name your image and your bucket in kustomization.yaml, make the \
-             Secret that it describes, then\n  kubectl apply --kustomize FOLDER"
+             Secret that it describes, then\n  kubectl apply --kustomize"
         }
     };
     let _ = write!(text, "\nNext: {next}");
+    if layout == Layout::Kubernetes {
+        let _ = write!(text, " {}", dir.display());
+    }
     text
 }
 

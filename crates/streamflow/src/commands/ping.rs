@@ -42,11 +42,12 @@ async fn ask(args: &Args) -> anyhow::Result<u16> {
     if *insecure {
         client = client.tls_danger_accept_invalid_certs(true);
     }
-    let answer = client.build()?.get(url.clone()).send().await.with_context(|| {
-        format!(
-            "no answer from {url} within {timeout} s: start a server with `streamflow serve`, or name the URL of one"
-        )
-    })?;
+    let remedy = match url.scheme() {
+        "https" if !insecure => "is that the name of its certificate? --insecure takes any",
+        _ => "start a server with `streamflow serve`, or name the URL of one",
+    };
+    let answer = client.build()?.get(url.clone()).send().await;
+    let answer = answer.with_context(|| format!("no answer from {url} within {timeout} s: {remedy}"))?;
     let status = answer.status();
     if !status.is_success() {
         let remedy = match status.as_u16() {
