@@ -15,7 +15,7 @@ export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 # A build from nothing takes less without what the next one could use; who edits sets it to 1.
 export CARGO_INCREMENTAL ?= 0
 
-.PHONY: demo build release test check lint docs nextest stack tools interop bench clean console console-checks browser
+.PHONY: demo build release sbom test check lint docs nextest stack tools interop bench clean console console-checks browser
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
@@ -28,6 +28,12 @@ build: console | cargo-there
 ## release: the same with every part optimised, for $(CARGO_TARGET_DIR)/release
 release: console | cargo-there
 	cargo build --release --locked -p streamflow
+
+## sbom: what the binary and the console in it are made of, as CycloneDX beside the release
+sbom: | cargo-there node-there
+	cargo install --quiet --locked --root $(STREAMFLOW_CACHE)/sbom cargo-cyclonedx@0.5.9
+	PATH=$(STREAMFLOW_CACHE)/sbom/bin:$$PATH tools/sbom.sh rust $(CARGO_TARGET_DIR)/release
+	tools/sbom.sh console $(CARGO_TARGET_DIR)/release
 
 ## test: everything: format, lints, docs, licences, tests, the deployment files against the real tools, the browser
 test: tools console lint docs nextest stack console-checks browser

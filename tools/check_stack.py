@@ -1,8 +1,9 @@
 """Checks that the deployment files agree with each other and with Grafana's schema.
 
-usage: check_stack.py TEMPLATES COMPOSE_JSON RULES_YML
+usage: check_stack.py SMALL COMPOSE_JSON LARGE LARGE_JSON RULES_YML
 
-COMPOSE_JSON is docker-compose.yml as `docker compose config --format json` prints it. Writes every dashboard
+SMALL and LARGE are projects as `streamflow init` writes them, and each JSON the docker-compose.yml of one as
+`docker compose config --format json` prints it. Writes every dashboard
 expression to RULES_YML as a recording rule, for `promtool check rules` to parse.
 """
 
@@ -27,7 +28,7 @@ CONTRACT = {
 FIXED_WINDOWS = {"5m", "1h", "6h", "30d"}
 COLUMNS = 24
 # What tools/check-stack.sh writes to the .env that it gives Compose.
-PASSWORD = "of the check"
+PASSWORD = "of-the-check"
 
 faults: list[str] = []
 
@@ -50,23 +51,61 @@ def lost(before: object, after: object, path: str) -> list[str]:
     return [] if before == after else [path]
 
 
-def check_compose(compose: dict, templates: Path) -> None:
-    services = compose["services"]
-    check(set(services) == {"api", "prometheus", "grafana"}, f"services: {sorted(services)}")
-    published = {name: [p["published"] for p in s["ports"]] for name, s in services.items()}
-    expected = {"api": ["8000"], "prometheus": ["9090"], "grafana": ["3000"]}
+def check_services(services: dict, project: Path, expected: dict[str, list[str]]) -> None:
+    """What holds for every Compose file; `expected` are the services with the ports that each publishes."""
+    check(set(services) == set(expected), f"services: {sorted(services)}")
+    published = {name: [p["published"] for p in s.get("ports", [])] for name, s in services.items()}
     check(published == expected, f"published ports: {published}")
     names = {name: services[name].get("container_name") for name in ("prometheus", "grafana")}
     check(names == {"prometheus": "streamflow-prometheus", "grafana": "streamflow-grafana"}, f"containers: {names}")
     for name, service in services.items():
         check("healthcheck" in service, f"{name}: no healthcheck")
         check(service.get("user", "0").split(":")[0] not in ("0", "root"), f"{name}: runs as root")
-        check(not service["image"].endswith(":latest") or name == "api", f"{name}: image without a version")
+        check(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
+        own = service["image"].startswith("streamflow:")
+        check(own or not service["image"].endswith(":latest"), f"{name}: image without a version")
+        # The image holds the binary and nothing else that could ask.
+        check(not own or service["healthcheck"]["test"] == ["CMD", "streamflow", "ping"], f"{name}: health check")
         for volume in service["volumes"]:
             if volume["type"] == "bind":
                 # The paths are absolute in the normal form and lie beside the compose file.
-                source = templates / Path(volume["source"]).relative_to(templates.resolve())
+                source = project / Path(volume["source"]).relative_to(project.resolve())
                 check(source.exists(), f"{name}: {volume['source']} is not among the templates")
+
+
+def check_compose(compose: dict, project: Path) -> None:
+    check_services(compose["services"], project, {"api": ["8000"], "prometheus": ["9090"], "grafana": ["3000"]})
+
+
+def check_large(compose: dict, project: Path) -> None:
+    services = compose["services"]
+    expected = {"proxy": ["8000"], "api": [], "flows": ["9091"], "postgres": [], "prometheus": ["9090"], "grafana": ["3000"]}
+    check_services(services, project, expected)
+    console = services["flows"]["ports"][0]
+    check(console["host_ip"] == "127.0.0.1", f"the console is published at {console['host_ip']}")
+    check(services["api"]["deploy"]["replicas"] >= 2, "one server of the API")
+    variables = [services[name]["environment"] for name in ("api", "flows")]
+    for key in ("STREAMFLOW_DATABASE_URL", "STREAMFLOW_DATA_DIR", "STREAMFLOW_CONFIG"):
+        check(variables[0][key] == variables[1][key], f"api and flows differ in {key}")
+    check(PASSWORD in variables[0]["STREAMFLOW_DATABASE_URL"], "the database's password is not that of .env")
+    check(services["postgres"]["environment"]["POSTGRES_PASSWORD"] == PASSWORD, "the password of postgres")
+    # The normal form writes $ as $$.
+    users = variables[1]["STREAMFLOW_CONSOLE_USERS"].replace("$$", "$")
+    check(users.startswith("admin:$argon2id$v=19$"), f"the console's users are {users}, not those of .env")
+    port = services["api"]["command"][-1].rpartition(":")[2]
+    proxy = (project / "haproxy.cfg").read_text()
+    check(f"server-template api 8 api:{port}" in proxy, f"haproxy.cfg does not ask api:{port}")
+    check(f"bind :{services['proxy']['ports'][0]['target']}\n" in proxy, "the proxy's port")
+    prometheus = yaml.safe_load((project / "prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
+    found = jobs["api"]["dns_sd_configs"][0]
+    check((found["names"], found["type"], found["port"]) == (["api"], "A", int(port)), f"job api: {found}")
+    check(f"--listen=0.0.0.0:{port}" in services["flows"]["command"], "what flows listens on")
+    check(jobs["flows"]["static_configs"][0]["targets"] == [f"flows:{port}"], "job flows")
+    mounted = {volume["target"]: Path(volume["source"]).name for volume in services["flows"]["volumes"]}
+    config = next(f.partition("=")[2] for f in services["flows"]["command"] if f.startswith("--prometheus-config="))
+    check(mounted.get(config) == "prometheus.yml", f"flows reads {config}, which is not mounted")
+    check(mounted.get(str(Path(config).parent / "rules.yml")) == "rules.yml", "flows has no rules.yml beside it")
 
 
 def check_prometheus(compose: dict, prometheus: dict, datasource: dict) -> None:
@@ -136,13 +175,14 @@ def check_dashboard(path: Path, datasource: dict) -> list[str]:
 
 
 def main() -> int:
-    templates, compose_file, rules_file = map(Path, sys.argv[1:])
+    templates, compose_file, large, large_file, rules_file = map(Path, sys.argv[1:])
     register_default_plugins()  # without it options and queries are not decoded
     compose = json.loads(compose_file.read_text())
     provisioning = templates / "grafana/provisioning"
     datasource = yaml.safe_load((provisioning / "datasources/streamflow.yml").read_text())["datasources"][0]
     provider = yaml.safe_load((provisioning / "dashboards/streamflow.yml").read_text())["providers"][0]
     check_compose(compose, templates)
+    check_large(json.loads(large_file.read_text()), large)
     check_prometheus(compose, yaml.safe_load((templates / "prometheus.yml").read_text()), datasource)
     check_provisioning(compose, provider, datasource)
     dashboards = sorted((templates / "grafana/dashboards").glob("*.json"))

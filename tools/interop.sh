@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+tools/interop/containers.sh
 python3 tools/interop/evidently.py
 python3 tools/interop/prefect.py
 tools/venv-mlflow.sh "${STREAMFLOW_CACHE:?set by the Makefile}/mlflow" >/dev/null

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
-    flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance, predict,
+    flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance, ping, predict,
     prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
@@ -50,7 +50,7 @@ struct Cli {
 enum Command {
     /// Everything from one command: sample months, ingest, train, serve, traffic, drift report
     Demo(demo::Args),
-    /// Write a commented streamflow.toml and the Docker Compose, Prometheus and Grafana files
+    /// Write a commented streamflow.toml and the files for Docker Compose, or for Kubernetes, around it
     Init(init::Args),
     /// Generate realistic monthly drops in the churn example's six tables
     Sample(sample::Args),
@@ -126,6 +126,8 @@ enum Command {
     /// Keys of the prediction API: new
     #[command(subcommand)]
     ApiKey(api_key::Args),
+    /// Ask a running server whether it answers: exit 0 or 1, as health checks want it
+    Ping(ping::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
 }
@@ -217,6 +219,7 @@ impl Command {
             | Command::Dashboards(_)
             | Command::HashPassword
             | Command::ApiKey(_)
+            | Command::Ping(_)
             | Command::Check(_) => false,
         }
     }
@@ -256,6 +259,7 @@ impl Command {
             Command::Backup(args) => backup::run(&args, context),
             Command::Restore(args) => restore::run(&args, context),
             Command::Migrate(args) => migrate::run(&args, context),
+            Command::Ping(args) => ping::run(&args, context),
             Command::Check(args) => check::run(&args, context),
         }
     }

@@ -22,6 +22,7 @@ pub mod models;
 pub mod monitor;
 pub mod notify;
 pub mod performance;
+pub mod ping;
 pub mod predict;
 pub mod prefect;
 pub mod profile;

@@ -169,6 +169,10 @@ fn a_wrong_command_line_ends_with_2() {
         (vec!["query", "up", "--start", "now", "--end", "-1h"], "--end is before --start"),
         (vec!["query", "up", "--start", "-1h", "--step", "0"], "expected a duration longer than nothing"),
         (vec!["serve", "--listen", "8000"], "--listen"),
+        (vec!["init", "more", "--size", "huge"], "small, large"),
+        (vec!["init", "more", "--size", "large", "--kubernetes"], "cannot be used with"),
+        (vec!["ping", "localhost:8000"], "expected a URL with http:// or https://"),
+        (vec!["ping", "--timeout", "0"], "0 is not in 1..=3600"),
         (vec!["check", "--format", "xml"], "--format"),
     ] {
         refused_with(2, &project, &args, &[expected]);

@@ -27,6 +27,7 @@ mod logged;
 mod mlflow;
 mod notify;
 mod outside;
+mod ping;
 mod project;
 mod prometheus;
 mod prune;

@@ -142,3 +142,66 @@ fn init_makes_up_a_password_for_grafana_once() {
     assert!(!written["files"].as_array().unwrap().contains(&".env".into()), "{written}");
     assert_eq!(std::fs::read_to_string(again.join(".env")).unwrap(), "GRAFANA_PASSWORD=mine\n");
 }
+
+#[test]
+fn init_writes_the_large_size_with_passwords_that_its_files_ask_for() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = nowhere();
+    let written = project.json(&["init", ".", "--size", "large"]);
+    let text = |file: &str| std::fs::read_to_string(project.path(file)).unwrap();
+    for file in ["docker-compose.yml", "haproxy.cfg", "prometheus.yml", "streamflow.toml", ".env"] {
+        assert!(written["files"].as_array().unwrap().contains(&file.into()), "{file}: {written}");
+    }
+    assert!(
+        text("docker-compose.yml").contains("postgres:") && text("prometheus.yml").contains("names: [api]")
+    );
+    assert!(text("streamflow.toml").contains("\nkind = \"postgres\"\n"));
+    assert_eq!(std::fs::metadata(project.path(".env")).unwrap().permissions().mode() & 0o777, 0o600);
+    let env = text(".env");
+    let value = |name: &str| {
+        let line = env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_else(|| panic!("{name} is not in {env}")).to_owned()
+    };
+    // Compose takes what is asked for with :? from there.
+    for (at, _) in text("docker-compose.yml").match_indices(":?") {
+        let before = text("docker-compose.yml")[..at].to_owned();
+        value(before.rsplit("${").next().unwrap());
+    }
+    assert_ne!(value("POSTGRES_PASSWORD"), value("GRAFANA_PASSWORD"));
+    // Single quotes, since a hash is full of dollars.
+    assert!(value("STREAMFLOW_CONSOLE_USERS").starts_with("'admin:$argon2id$"));
+    assert!(value("CONSOLE_PASSWORD").len() >= 32);
+}
+
+#[test]
+fn init_for_kubernetes_goes_into_a_project_and_keeps_what_it_has() {
+    let fresh = nowhere();
+    let written = fresh.json(&["init", ".", "--kubernetes"]);
+    assert_eq!(written["kept"].as_array().unwrap().len(), 0, "{written}");
+    assert!(!fresh.path(".env").exists() && !fresh.path("docker-compose.yml").exists());
+    let text = std::fs::read_to_string(fresh.path("streamflow.toml")).unwrap();
+    assert!(text.contains("\nkind = \"postgres\"\n"), "{text}");
+
+    let project = Project::new();
+    project.edit("streamflow.toml", |text| text.replacen("threshold = 0.30", "threshold = 0.25", 1));
+    let before = project.files(".");
+    let said = project.ok(&["init", ".", "--kubernetes"]);
+    for part in ["kustomization.yaml", "as they were: streamflow.toml", "kind = \"postgres\" under [store]"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    let after = project.files(".");
+    assert!(
+        before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)),
+        "a file of the project changed"
+    );
+    assert!(after.contains_key(&project.path("./kubernetes/api.yaml")) && after.len() == before.len() + 6);
+
+    let again = project.run(&["init", ".", "--kubernetes"]);
+    assert_eq!(again.code, 1);
+    assert!(
+        again.stderr.contains("already holds kustomization.yaml, kubernetes/api.yaml"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(project.files("."), after);
+}

@@ -115,6 +115,11 @@ fn grpc_is_encrypted_by_the_files_of_the_prediction_api() {
     });
     let args = ["serve", "--model", "churn.txt", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"];
     let mut server = Server::start(&project, &args, "listening on https://");
+    let health = format!("{}/health", server.url().replacen("http:", "https:", 1));
+    // Nobody here vouches for the certificate.
+    let refused = project.run(&["ping", &health]);
+    assert!(refused.code == 1 && refused.stderr.contains("--insecure"), "{}", refused.stderr);
+    project.ok(&["ping", &health, "--insecure"]);
     let line = server.next_line();
     let address = line.strip_prefix("gRPC on ").unwrap();
     let shaken = Command::new("openssl")
