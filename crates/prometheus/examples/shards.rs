@@ -20,6 +20,8 @@ use streamflow_tsdb::Labels;
 use tokio::sync::watch;
 
 const SERIES: u64 = 1000;
+/// Between two samples of a series: what is written is what piled up over an outage.
+const STEP_MS: u64 = 15_000;
 /// Few, so that it is the receiver that is waited for.
 const SAMPLES_PER_SEND: u64 = 100;
 
@@ -74,7 +76,7 @@ fn fill(db: &streamflow_tsdb::Db, samples: u64) {
     for step in 0..steps {
         let mut batch = db.batch();
         for labels in &labels {
-            batch.add(labels, now_ms - ((steps - step) * 10) as i64, step as f64).unwrap();
+            batch.add(labels, now_ms - ((steps - step) * STEP_MS) as i64, step as f64).unwrap();
         }
         batch.commit().unwrap();
     }

@@ -181,7 +181,7 @@ impl TlsConfig {
         if has_certificate == (has_key || is_file(&self.key_file)) {
             return Ok(());
         }
-        Err(("tls_config", "set a certificate (cert or cert_file) and its key (key or key_file), or neither"))
+        Err(("tls_config", "set both of cert_file and key_file (or cert and key), or none"))
     }
 }
 

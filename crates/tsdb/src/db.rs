@@ -296,6 +296,12 @@ impl Db {
         synced
     }
 
+    /// Time of the newest sample that was ever stored, in milliseconds since 1970; `None` before the first.
+    #[must_use]
+    pub fn newest_ms(&self) -> Option<i64> {
+        Some(self.0.newest.load(Ordering::Relaxed)).filter(|newest| *newest > i64::MIN)
+    }
+
     /// Follows the write-ahead log from a position on.
     #[must_use]
     pub fn tail(&self, from: Position) -> Tail {

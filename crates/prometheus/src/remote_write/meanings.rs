@@ -20,10 +20,12 @@ pub type Asked = Arc<dyn Fn() -> Vec<(String, Metadata)> + Send + Sync>;
 #[derive(Clone)]
 pub struct Meanings {
     ask: Asked,
-    known: Arc<Mutex<Option<(Instant, Arc<Known>)>>>,
+    known: Arc<Mutex<Option<Answer>>>,
 }
 
 type Known = HashMap<String, MetricMetadata>;
+/// What was known at a time.
+type Answer = (Instant, Arc<Known>);
 
 impl fmt::Debug for Meanings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,10 +15,9 @@ use super::batch::{Relabeler, meanings, request};
 use super::endpoint::{Endpoint, Refusal, post};
 use super::pace::{self, Looked, Pace};
 use super::position;
-use super::shards::{Broken, Item, Queued, Shards};
+use super::shards::{Broken, Item, Pieces, Queued, Shards};
 use super::status::SenderStatus;
 use crate::exemplars::Exemplar;
-use crate::now_ms;
 
 /// Between two looks at a log that has nothing new.
 const POLL: Duration = Duration::from_millis(100);
@@ -28,6 +27,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 /// Exemplars that are taken from their queue at once.
 const EXEMPLARS_AT_ONCE: usize = 10_000;
+/// Samples that are put into queues between two looks at how many there should be.
+const AT_ONCE: usize = 500;
 
 /// Sends to one endpoint.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Sender {
     pub(super) endpoint: Endpoint,
     sources: Sources,
     counts: Mutex<SenderStatus>,
+    /// What of the log is under way.
+    pub(super) pieces: Pieces,
 }
 
 /// The log, and the place in it.
@@ -45,8 +48,9 @@ struct Reading {
     exemplars: Option<broadcast::Receiver<(Labels, Exemplar)>>,
 }
 
-/// The rates of a sender, and its counts at the last look.
-struct Watched {
+/// The shards of a sender, its rates, and its counts at the last look.
+struct Flow {
+    shards: Shards,
     pace: Pace,
     since: Instant,
     before: SenderStatus,
@@ -60,7 +64,7 @@ impl Sender {
         counts.samples_pending = 0;
         (counts.shards_min, counts.shards_max) = (endpoint.min_shards, endpoint.max_shards);
         counts.shard_capacity = endpoint.capacity;
-        Self { endpoint, sources, counts: Mutex::new(counts) }
+        Self { endpoint, sources, counts: Mutex::new(counts), pieces: Pieces::default() }
     }
 
     pub fn name(&self) -> &str {
@@ -90,6 +94,12 @@ impl Sender {
             // An error says that nobody can cancel any more.
             _ = cancelled.wait_for(|cancelled| *cancelled) => {}
         }
+        // What was confirmed since the place was kept last is not to be sent again.
+        if let Some(done) = self.pieces.done()
+            && let Err(error) = position::save(position::path(&dir, &self.endpoint.name), done).await
+        {
+            tracing::error!(endpoint = self.endpoint.name, error, "the place in the log is not kept");
+        }
     }
 
     async fn follow(self: &Arc<Self>, db: &Db, dir: &Path) -> Result<std::convert::Infallible, Broken> {
@@ -106,33 +116,64 @@ impl Sender {
         let (tail, piece, relabeler) = (db.tail(start), Vec::new(), Relabeler::default());
         let mut reading = Reading { tail, piece, relabeler, exemplars };
         drop(holding);
-        let mut shards = Shards::start(self, self.endpoint.min_shards.max(1));
-        self.count(|counts| {
-            (counts.samples_pending, counts.shards) = (0, shards.count());
-            counts.shards_desired = shards.count() as f64;
-        });
-        let mut watched = Watched { pace: Pace::default(), since: Instant::now(), before: self.status() };
+        let mut flow = self.flow();
         let mut kept = start;
         loop {
             let behind;
             (reading, behind) = self.read(reading).await;
             let is_idle = reading.piece.is_empty();
             let items = self.items(&mut reading);
-            shards.put(items, behind).await?;
-            if let Some(done) = shards.done().filter(|done| *done != kept) {
+            self.put(&mut flow, (items, behind), db).await?;
+            if let Some(done) = self.pieces.done().filter(|done| *done != kept) {
                 match position::save(path.clone(), done).await {
                     Ok(()) => {
                         kept = done;
                         reading.tail.done(kept);
                     }
-                    Err(error) => self.pause(&error).await,
+                    Err(error) => {
+                        self.pieces.again(done);
+                        self.pause(&error).await;
+                    }
                 }
-            }
-            if watched.since.elapsed() >= self.endpoint.reshard_every {
-                self.reshard(&mut shards, &mut watched).await?;
             }
             if is_idle {
                 tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    /// The fewest shards, and nothing known of them.
+    fn flow(self: &Arc<Self>) -> Flow {
+        self.pieces.clear();
+        let shards = Shards::start(self, self.endpoint.min_shards.max(1));
+        self.count(|counts| {
+            (counts.samples_pending, counts.shards) = (0, shards.count());
+            counts.shards_desired = shards.count() as f64;
+        });
+        Flow { shards, pace: Pace::default(), since: Instant::now(), before: self.status() }
+    }
+
+    /// Puts a piece of the log into the shards, of which there are others where that is due.
+    async fn put(
+        self: &Arc<Self>,
+        flow: &mut Flow,
+        (items, behind): (Vec<(Labels, Item)>, Position),
+        db: &Db,
+    ) -> Result<(), Broken> {
+        let piece = self.pieces.begin(items.len(), behind);
+        let mut items = items.into_iter();
+        loop {
+            let part: Vec<_> = items.by_ref().take(AT_ONCE).collect();
+            let is_last = part.is_empty();
+            let samples = part.iter().filter(|(_, item)| matches!(item, Item::Sample(_))).count();
+            flow.shards.put(part, &piece).await?;
+            self.count(|counts| counts.samples_read += samples as u64);
+            // Where queues are full, other shards may be what is missing.
+            if flow.since.elapsed() >= self.endpoint.reshard_every {
+                self.reshard(flow, db.newest_ms()).await?;
+            }
+            if is_last {
+                return Ok(());
             }
         }
     }
@@ -170,7 +211,6 @@ impl Sender {
     fn items(&self, reading: &mut Reading) -> Vec<(Labels, Item)> {
         let (mut dropped, mut highest) = (0, i64::MIN);
         let mut items = Vec::with_capacity(reading.piece.len());
-        let read = reading.piece.len() as u64;
         for (labels, sample) in reading.piece.drain(..) {
             highest = highest.max(sample.timestamp);
             let wanted = self.endpoint.send_native_histograms || matches!(sample.value, Value::Float(_));
@@ -182,7 +222,7 @@ impl Sender {
         let samples = items.len() as u64;
         let lost = self.exemplars(reading, &mut items);
         self.count(|counts| {
-            counts.samples_read += read;
+            counts.samples_read += dropped;
             counts.samples_dropped += dropped;
             counts.samples_pending += samples;
             counts.exemplars_lost += lost;
@@ -210,31 +250,35 @@ impl Sender {
     }
 
     /// Opens as many shards as the last while says.
-    async fn reshard(self: &Arc<Self>, shards: &mut Shards, watched: &mut Watched) -> Result<(), Broken> {
+    async fn reshard(self: &Arc<Self>, flow: &mut Flow, newest_ms: Option<i64>) -> Result<(), Broken> {
         let now = self.status();
-        let before = std::mem::replace(&mut watched.before, now.clone());
-        let interval = watched.since.elapsed();
-        watched.since = Instant::now();
+        let before = std::mem::replace(&mut flow.before, now.clone());
+        let interval = flow.since.elapsed();
+        flow.since = Instant::now();
         let looked = Looked {
             read: now.samples_read - before.samples_read,
             dropped: now.samples_dropped - before.samples_dropped,
             sent: now.samples_sent - before.samples_sent,
             sending: now.sending.saturating_sub(before.sending),
         };
-        let is_behind = now.samples_pending > 0 && now.highest_timestamp_sent_ms > 0;
-        let behind_ms = if is_behind { now_ms().saturating_sub(now.highest_timestamp_sent_ms) } else { 0 };
-        let behind_s = behind_ms as f64 / 1000.0;
-        let Some(wanted) = watched.pace.wanted(looked, interval, behind_s) else { return Ok(()) };
+        let newest_ms = newest_ms.filter(|_| now.samples_sent > 0).unwrap_or(now.highest_timestamp_sent_ms);
+        let behind_s = newest_ms.saturating_sub(now.highest_timestamp_sent_ms) as f64 / 1000.0;
+        let Some(wanted) = flow.pace.wanted(looked, interval, behind_s) else { return Ok(()) };
         self.count(|counts| counts.shards_desired = wanted);
         // Queues of a receiver that takes nothing are not waited for to be empty.
         if looked.sent == 0 {
             return Ok(());
         }
         let bounds = (self.endpoint.min_shards, self.endpoint.max_shards);
-        let next = pace::shards(shards.count(), wanted, behind_s, bounds);
-        if next != shards.count() {
-            tracing::info!(endpoint = self.endpoint.name, from = shards.count(), to = next, "other shards");
-            shards.resize(self, next).await?;
+        let next = pace::shards(flow.shards.count(), wanted, behind_s, bounds);
+        if next != flow.shards.count() {
+            tracing::info!(
+                endpoint = self.endpoint.name,
+                from = flow.shards.count(),
+                to = next,
+                "other shards"
+            );
+            flow.shards.resize(self, next).await?;
             self.count(|counts| counts.shards = next);
         }
         Ok(())

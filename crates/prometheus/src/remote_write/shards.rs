@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamflow_tsdb::{Labels, Position, Sample};
 use tokio::sync::mpsc;
@@ -48,12 +48,54 @@ impl Queued {
     }
 }
 
+/// What was read, in the order of the log: the place behind each piece, and how many of it are not done.
+#[derive(Debug, Default)]
+pub struct Pieces(Mutex<Waiting>);
+
+type Waiting = VecDeque<(Position, Arc<AtomicUsize>)>;
+
+impl Pieces {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all of them: what is not done is read again.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// One more piece of so many items, if it is not empty: else what is before it says when its place is done.
+    pub fn begin(&self, items: usize, behind: Position) -> Arc<AtomicUsize> {
+        let (left, mut waiting) = (Arc::new(AtomicUsize::new(items)), self.lock());
+        match waiting.back_mut() {
+            Some((last, _)) if items == 0 => *last = behind,
+            _ => waiting.push_back((behind, Arc::clone(&left))),
+        }
+        left
+    }
+
+    /// A place that was given by [`Pieces::done`] is to be given again.
+    pub fn again(&self, done: Position) {
+        self.lock().push_front((done, Arc::default()));
+    }
+
+    /// The place in the log before which all is done, if it moved.
+    pub fn done(&self) -> Option<Position> {
+        let (mut done, mut waiting) = (None, self.lock());
+        while let Some((behind, left)) = waiting.front()
+            && left.load(Ordering::Acquire) == 0
+        {
+            done = Some(*behind);
+            waiting.pop_front();
+        }
+        done
+    }
+}
+
 /// The queues of a sender.
 pub struct Shards {
     queues: Vec<mpsc::Sender<Queued>>,
     tasks: JoinSet<()>,
-    /// What was read, in the order of the log: the place behind each piece, and how many of it are not done.
-    pieces: VecDeque<(Position, Arc<AtomicUsize>)>,
 }
 
 /// A shard ended by itself, which is a bug.
@@ -63,7 +105,7 @@ pub struct Broken;
 impl Shards {
     /// So many queues, at least one; they end when this is dropped.
     pub fn start(sender: &Arc<Sender>, count: usize) -> Self {
-        let mut shards = Self { queues: Vec::new(), tasks: JoinSet::new(), pieces: VecDeque::new() };
+        let mut shards = Self { queues: Vec::new(), tasks: JoinSet::new() };
         shards.open(sender, count);
         shards
     }
@@ -80,36 +122,21 @@ impl Shards {
         self.queues.len()
     }
 
-    /// Puts a piece of the log into the queues, each series into its own; waits where one is full.
+    /// Puts a part of a piece of the log into the queues, each series into its own; waits where one is full.
     ///
     /// # Errors
     /// Where a shard has ended.
-    pub async fn put(&mut self, items: Vec<(Labels, Item)>, behind: Position) -> Result<(), Broken> {
-        // Nothing to send: what was before it says when its place is done.
-        if let (true, Some((last, _))) = (items.is_empty(), self.pieces.back_mut()) {
-            *last = behind;
-            return Ok(());
-        }
-        let piece = Arc::new(AtomicUsize::new(items.len()));
-        self.pieces.push_back((behind, Arc::clone(&piece)));
+    pub async fn put(
+        &self,
+        items: impl IntoIterator<Item = (Labels, Item)>,
+        piece: &Arc<AtomicUsize>,
+    ) -> Result<(), Broken> {
         for (labels, item) in items {
             let queue = &self.queues[place(&labels, self.queues.len())];
-            let queued = Queued { labels, item, piece: Arc::clone(&piece) };
+            let queued = Queued { labels, item, piece: Arc::clone(piece) };
             queue.send(queued).await.map_err(|_| Broken)?;
         }
         Ok(())
-    }
-
-    /// The place in the log before which all is done, if it moved.
-    pub fn done(&mut self) -> Option<Position> {
-        let mut done = None;
-        while let Some((behind, left)) = self.pieces.front()
-            && left.load(Ordering::Acquire) == 0
-        {
-            done = Some(*behind);
-            self.pieces.pop_front();
-        }
-        done
     }
 
     /// Empties all queues, then opens as many as are wanted: no series is in two of them at any time.

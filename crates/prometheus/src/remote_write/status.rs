@@ -9,7 +9,7 @@ pub struct SenderStatus {
     pub name: String,
     /// Its URL without its password.
     pub url: String,
-    /// Samples that were read from the log.
+    /// Samples that were read from the log and dropped, or put into a shard.
     pub samples_read: u64,
     /// Samples that the receiver took.
     pub samples_sent: u64,

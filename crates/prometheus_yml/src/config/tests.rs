@@ -67,7 +67,10 @@ const SHARED: &[(&str, Verdict)] = &[
         Good(&["line 1: storage", "line 2: tracing"]),
     ),
     ("remote_read: [{url: 'http://a'}]\n", Good(&["remote_read"])),
-    ("remote_write:\n- url: http://a/b\n  send_exemplars: true\n", Good(&["send_exemplars"])),
+    (
+        "remote_write:\n- url: http://a/b\n  send_exemplars: true\n  metadata_config: {send: false}\n",
+        Good(&[]),
+    ),
     ("- a\n", Bad(1, "expected a mapping")),
     ("global: [\n", Bad(0, "")),
     ("globl: {}\n", Bad(1, "unknown key \"globl\" in the file, did you mean global?")),
