@@ -244,19 +244,20 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_new_schema_is_made_by_many_at_once() {
+    #[test]
+    fn a_new_schema_is_made_by_many_at_once() {
         let Some(url) = streamflow_oracles::postgres("no schema was made") else { return };
         let dir = tempfile::tempdir().unwrap();
         let schema = format!("t{}", crate::random::random_hex::<12>().unwrap());
         let settings = StoreConfig::at(&url, &schema, dir.path());
-        let opened = (0..8).map(|_| {
-            let (settings, dir) = (settings.clone(), dir.path().to_path_buf());
-            tokio::spawn(async move { Store::of(&settings, &dir).await.unwrap().close().await })
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(Store::of(&settings, dir.path())).unwrap();
+                });
+            }
         });
-        for opened in opened.collect::<Vec<_>>() {
-            opened.await.unwrap();
-        }
     }
 
     /// As a release wrote it that knew four steps: runs without transitions, models without the run that trained them.
