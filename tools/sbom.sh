@@ -12,9 +12,10 @@ case $what in
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
     cp -r Cargo.toml Cargo.lock crates "$copy"
-    cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
+    cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
       --manifest-path "$copy/crates/streamflow/Cargo.toml"
-    cp "$copy/crates/streamflow/streamflow.cdx.json" "$dir/streamflow.cdx.json"
+    # References name the folder; that of the copy means nothing to anybody.
+    sed "s#$copy#/src#g" "$copy/crates/streamflow/streamflow.cdx.json" >"$dir/streamflow.cdx.json"
     ;;
   console)
     (cd console && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx) >"$dir/console.cdx.json"

@@ -88,15 +88,16 @@ cp "$binary" "$work/handed/streamflow"
 cp -r console/dist "$work/handed/dist"
 cat >"$work/handed/cargo" <<'SH'
 #!/bin/sh -eu
-# Stands in the place of the compiler and of cargo-cyclonedx: what they made is there already.
+# Stands in the place of the compiler: what it made is there already.
 case $1 in
   install) ;;
   build) install -D /handed/streamflow target/release/streamflow ;;
-  cyclonedx)
-    for manifest; do :; done
-    cp /handed/streamflow.cdx.json "$(dirname "$manifest")"
-    ;;
 esac
+SH
+cat >"$work/handed/cargo-cyclonedx" <<'SH'
+#!/bin/sh -eu
+for manifest; do :; done
+cp /handed/streamflow.cdx.json "$(dirname "$manifest")"
 SH
 cat >"$work/handed/npm" <<'SH'
 #!/bin/sh -eu
@@ -106,7 +107,7 @@ case $1 in
   sbom) cat /handed/console.cdx.json ;;
 esac
 SH
-chmod +x "$work/handed/cargo" "$work/handed/npm"
+chmod +x "$work/handed/cargo" "$work/handed/cargo-cyclonedx" "$work/handed/npm"
 cat >"$work/Base" <<'DOCKER'
 FROM docker.io/library/debian:bookworm-slim
 COPY handed /handed
@@ -256,4 +257,4 @@ grep -qxE ' *200 200' "$work/answers" || { echo "containers: answers while one o
 until_holds one_scraped
 quietly "$compose" down --volumes
 
-echo "podman $(podman --version | cut -d' ' -f3): an image of $((compressed / 1000000)) MB (compressed, without a shell) with the list of its ${components% } components (Rust, console); the stack was healthy, ingested, trained and predicted, its Prometheus counted 6 predictions, SIGTERM ended it with 0, its data outlived it; of two servers behind the proxy one was stopped while 200 predictions were asked for, and all were answered"
+echo "podman $(podman --version | cut -d' ' -f3): an image of $((compressed / 1000000)) MB (compressed, without a shell) with the list of its ${components/ / and }components (Rust, console); the stack was healthy, ingested, trained and predicted, its Prometheus counted 6 predictions, SIGTERM ended it with 0, its data outlived it; of two servers behind the proxy one was stopped while 200 predictions were asked for, and all were answered"
