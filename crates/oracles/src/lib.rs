@@ -8,8 +8,12 @@
 //! println!("comparing with {}", program.display());
 //! ```
 
+mod postgres;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use postgres::{OwnPostgres, own_postgres, postgres};
 
 /// The Prometheus that STREAMFLOW_PROMETHEUS names; `left_out` says what is not done without it.
 ///
