@@ -8,7 +8,7 @@ use super::{Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 33] = [
+const TEXTS: [(&str, &str); 35] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -42,6 +42,8 @@ const TEXTS: [(&str, &str); 33] = [
     ("shadows", "actor"),
     ("canaries", "actor"),
     ("canaries", "trouble"),
+    ("pushed_features", "text"),
+    ("pushed_features", "actor"),
 ];
 /// Those of them that hold who did something: a name and no sentence.
 const NAMES: [&str; 2] = ["actor", "answered_by"];
@@ -227,9 +229,13 @@ mod tests {
     use crate::store::temporary;
 
     /// Columns in which only the product or the configuration puts a word.
-    const OURS: [&str; 84] = [
+    const OURS: [&str; 88] = [
         // Rows that name an entity are deleted.
         "labels.entity",
+        "pushed_features.entity",
+        "pushed_features.feature",
+        "pushed_features.kind",
+        "pushed_features.at",
         "labels.at",
         "label_drops.as_of",
         "label_drops.at",

@@ -18,6 +18,7 @@ pub mod models;
 pub mod notifications;
 mod process;
 pub mod production;
+pub mod pushed;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
@@ -47,7 +48,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 17;
+pub const NEWEST: i64 = 20;
 
 /// The database `DATA/streamflow.db`. Several processes may have it open: writers wait for each other.
 #[derive(Debug, Clone)]
@@ -143,6 +144,7 @@ fn migrator() -> Migrator {
         step(15, "canary", include_str!("migrations/0015_canary.sql")),
         step(16, "classes of labels", include_str!("migrations/0016_classes_of_labels.sql")),
         step(17, "what was said of live traffic", include_str!("migrations/0017_live_said.sql")),
+        step(20, "pushed features", include_str!("migrations/0020_pushed_features.sql")),
     ])
 }
 
