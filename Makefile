@@ -10,6 +10,7 @@ export STREAMFLOW_CACHE ?= $(CARGO_TARGET_DIR)/tools
 export STREAMFLOW_SHARED ?= $(abspath $(CURDIR)/../shared)
 export STREAMFLOW_PROMETHEUS ?= $(STREAMFLOW_CACHE)/prometheus/usr/bin/prometheus
 export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prometheus-alertmanager
+export STREAMFLOW_REDIS ?= $(STREAMFLOW_CACHE)/redis/bin/redis-server
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 # A build from nothing takes less without what the next one could use; who edits sets it to 1.

@@ -148,7 +148,15 @@ def dns_messages() -> list[bytes]:
     return found
 
 
-BYTES = {"backup_archive": backups, "dns_message": dns_messages, "otlp": otlp, "protocol_bodies": protocol_bodies}
+def stored_features() -> list[bytes]:
+    """Values and times as Feast and our own layout store them, and a body of pushed features."""
+    feast = ["2001", "35cdccee41", "299a99999999d93d40", "3801", "120344534c", "08809be6ad061080cab5ee01"]
+    ours = [b"n:29.85", b"b:true", b"t:DSL", b"m:", b"@as_of=2024-01-31T00:00:00Z\nfee=n:1"]
+    row = {"user_id": "u", "time": "2024-03-01T12:00:00Z", "features": {"fee": 1.5, "age": 3, "plan": "x", "is_new": None}}
+    return [bytes.fromhex(value) for value in feast] + ours + [json.dumps({"rows": [row]}).encode()]
+
+
+BYTES = {"stored_features": stored_features, "backup_archive": backups, "dns_message": dns_messages, "otlp": otlp, "protocol_bodies": protocol_bodies}
 
 TEXTS = {
     "alert_template": templates,

@@ -31,4 +31,5 @@ fi
 [ -x "${STREAMFLOW_PROMETHEUS:-}" ] || tools/fetch-debian.sh prometheus "$STREAMFLOW_CACHE/prometheus"
 [ -x "${STREAMFLOW_ALERTMANAGER:-}" ] ||
   tools/fetch-debian.sh prometheus-alertmanager "$STREAMFLOW_CACHE/alertmanager"
+[ -x "${STREAMFLOW_REDIS:-}" ] || tools/fetch-redis.sh "$STREAMFLOW_CACHE/redis"
 [ -x "${STREAMFLOW_PREFECT:-}" ] || tools/venv-prefect.sh "$STREAMFLOW_CACHE/prefect"

@@ -11,6 +11,7 @@ tools/venv-mlflow.sh "${STREAMFLOW_CACHE:?set by the Makefile}/mlflow" >/dev/nul
 STREAMFLOW_MLFLOW="$STREAMFLOW_CACHE/mlflow/bin/mlflow" python3 tools/interop/mlflow.py
 tools/venv-feast.sh "$STREAMFLOW_CACHE/feast" >/dev/null
 STREAMFLOW_FEAST="$STREAMFLOW_CACHE/feast/bin/feast" python3 tools/interop/feast.py
+STREAMFLOW_FEAST="$STREAMFLOW_CACHE/feast/bin/feast" python3 tools/interop/feast_direct.py
 tools/venv-schemathesis.sh "${STREAMFLOW_CACHE:?set by the Makefile}/schemathesis" >/dev/null
 python3 tools/interop/openapi.py
 tools/venv-onnxruntime.sh "$STREAMFLOW_CACHE/onnxruntime" >/dev/null

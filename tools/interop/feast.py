@@ -10,131 +10,14 @@ code 1 when something differs.
 """
 
 import argparse
-import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-PATIENCE_S = 120
-MONTHS = ["2024-01-31", "2024-02-29"]
-BATCH = 200
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def post(url: str, body: dict) -> tuple[int, dict]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def until(what: str, ready) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            if ready():
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    sys.exit(f"{what}: not within {PATIENCE_S} s")
-
-
-class Servers:
-    """Processes that are ended with this one."""
-
-    def __init__(self) -> None:
-        self.processes: list[subprocess.Popen] = []
-
-    def start(self, folder: Path, *words: str) -> subprocess.Popen:
-        log = (folder / f"log{len(self.processes)}").open("w")
-        started = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        self.processes.append(started)
-        return started
-
-    def stop(self, process: subprocess.Popen) -> None:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def serve(self, streamflow: str, project: Path, config: Path) -> str:
-        port = free_port()
-        self.start(project, streamflow, "--config", str(config), "serve", "--listen", f"127.0.0.1:{port}")
-        url = f"http://127.0.0.1:{port}"
-        until("streamflow serves", lambda: urllib.request.urlopen(f"{url}/ready").status == 200)
-        return url
-
-
-def prepare(streamflow: str, home: Path) -> Path:
-    """A project with two months, a model and a repository for Feast."""
-    project = home / "project"
-
-    def run(*words: str) -> None:
-        done = subprocess.run([streamflow, *words], cwd=project if project.is_dir() else home, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(words)}: {done.stderr}")
-
-    run("init", "project")
-    run("sample", "--out", "drops", "--months", "2", "--rows", "3000")
-    for month in MONTHS:
-        run("ingest", "--as-of", month, f"drops/month_{month}")
-    run("train", "--as-of", MONTHS[0])
-    run("feast", "export", "feast")
-    return project
-
-
-def serve_feast(servers: Servers, feast: str, repository: Path) -> tuple[str, subprocess.Popen]:
-    environment = {**os.environ, "FEAST_USAGE": "False"}
-    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    for words in (["apply"], ["materialize", "2024-01-30T00:00:00", now]):
-        done = subprocess.run([feast, *words], cwd=repository, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"feast {' '.join(words)}: {done.stdout}{done.stderr}")
-    port = free_port()
-    process = servers.start(repository, feast, "serve", "--host", "127.0.0.1", "--port", str(port))
-    url = f"http://127.0.0.1:{port}"
-    until("feast serves", lambda: urllib.request.urlopen(f"{url}/health").status == 200)
-    return url, process
-
-
-def with_features(project: Path, name: str, url: str, more: str) -> Path:
-    config = project / name
-    text = (project / "streamflow.toml").read_text()
-    given = f'[features]\nsource = "feast"\nurl = "{url}"\nservice = "churn"\n{more}\n'
-    if text.count("[features]\n") != 1:
-        sys.exit("the template has no section [features]")
-    config.write_text(text.replace("[features]\n", given))
-    return config
-
-
-def compare(users: list[str], memory: str, feast: str) -> None:
-    origins = ("features_from", "features_at")
-    for at in range(0, len(users), BATCH):
-        body = {"entities": users[at : at + BATCH]}
-        (_, ours), (_, theirs) = post(f"{memory}/predict/batch", body), post(f"{feast}/predict/batch", body)
-        for one, other in zip(ours["predictions"], theirs["predictions"], strict=True):
-            if other.get("features_from") != "feast" or not other.get("features_at"):
-                sys.exit(f"an answer does not say that its features are from Feast: {other}")
-            plain = {key: value for key, value in other.items() if key not in origins}
-            if plain != one:
-                sys.exit(f"Feast's features give another answer:\n{one}\n{plain}")
+import feast_steps as steps
 
 
 def timed(users: list[str], url: str) -> float:
@@ -142,16 +25,9 @@ def timed(users: list[str], url: str) -> float:
     times = []
     for user in users:
         start = time.perf_counter()
-        post(f"{url}/predict", {"user_id": user})
+        steps.post(f"{url}/predict", {"user_id": user})
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times)
-
-
-def waited(url: str) -> float:
-    """The mean wait for Feast in milliseconds, as the server counts it."""
-    text = urllib.request.urlopen(f"{url}/metrics").read().decode()
-    read = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if not line.startswith("#")}
-    return 1000 * read["feature_store_wait_seconds_sum"] / read["feature_store_wait_seconds_count"]
 
 
 def main() -> None:
@@ -160,28 +36,28 @@ def main() -> None:
     parser.add_argument("--streamflow", default=os.environ.get("STREAMFLOW_BIN", "streamflow"))
     arguments = parser.parse_args()
     streamflow, feast = (str(Path(arguments.streamflow).resolve()), str(Path(arguments.feast).absolute()))
-    servers = Servers()
+    servers = steps.Servers()
     with tempfile.TemporaryDirectory() as home:
         try:
-            project = prepare(streamflow, Path(home))
-            url, process = serve_feast(servers, feast, project / "feast")
+            project = steps.prepare(streamflow, Path(home))
+            url, process = steps.serve_feast(servers, feast, project / "feast")
             memory = servers.serve(streamflow, project, project / "streamflow.toml")
-            refusing = servers.serve(streamflow, project, with_features(project, "refuse.toml", url, ""))
-            falling = with_features(project, "fall.toml", url, 'on_failure = "snapshot"')
+            refusing = servers.serve(streamflow, project, steps.with_features(project, "refuse.toml", url, ""))
+            falling = steps.with_features(project, "fall.toml", url, 'on_failure = "snapshot"')
             falling = servers.serve(streamflow, project, falling)
-            rows = (project / f"drops/month_{MONTHS[1]}/users.csv").read_text().splitlines()[1:]
+            rows = (project / f"drops/month_{steps.MONTHS[1]}/users.csv").read_text().splitlines()[1:]
             users = [row.split(",")[0] for row in rows]
-            compare(users, memory, refusing)
-            status, body = post(f"{refusing}/predict", {"user_id": "nobody"})
+            steps.compare(users, memory, refusing)
+            status, body = steps.post(f"{refusing}/predict", {"user_id": "nobody"})
             if status != 404 or len(body["missing_features"]) != 14:
                 sys.exit(f"an entity that Feast does not know: {status} {body}")
             whole, alone = timed(users[:200], falling), timed(users[:200], memory)
-            wait = waited(falling)
+            wait = steps.waited(falling)
             servers.stop(process)
-            status, body = post(f"{refusing}/predict", {"user_id": users[0]})
+            status, body = steps.post(f"{refusing}/predict", {"user_id": users[0]})
             if status != 503 or "cannot be asked" not in body["error"]:
                 sys.exit(f"without Feast: {status} {body}")
-            status, body = post(f"{falling}/predict", {"user_id": users[0]})
+            status, body = steps.post(f"{falling}/predict", {"user_id": users[0]})
             if status != 200 or body["features_from"] != "snapshot":
                 sys.exit(f"without Feast, from the snapshot: {status} {body}")
         finally:
@@ -193,4 +69,5 @@ def main() -> None:
     )
 
 
-main()
+if __name__ == "__main__":
+    main()

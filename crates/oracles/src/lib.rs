@@ -9,11 +9,13 @@
 //! ```
 
 mod postgres;
+mod redis;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use postgres::{OwnPostgres, own_postgres, postgres};
+pub use redis::{OwnRedis, own_redis};
 
 /// The Prometheus that STREAMFLOW_PROMETHEUS names; `left_out` says what is not done without it.
 ///

@@ -40,7 +40,11 @@ impl Secret {
         }
     }
 
-    async fn read(&self) -> Result<String, Error> {
+    /// The text.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub async fn read(&self) -> Result<String, Error> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::File(path) => {

@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
-    flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance, ping, predict,
-    prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
+    features, flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance,
+    ping, predict, prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
@@ -89,6 +89,9 @@ enum Command {
     /// Write the features of ingested months as a repository of Feast
     #[command(subcommand)]
     Feast(feast::Args),
+    /// Put the features of a month into a Redis, where servers ask for them
+    #[command(subcommand)]
+    Features(features::Args),
     /// Drift of live traffic: what it is now, and what stored traffic says about the rule
     #[command(subcommand)]
     Live(live::Args),
@@ -188,6 +191,7 @@ impl Command {
         match self {
             Command::Ingest(_) | Command::Train(_) | Command::Monitor(_) | Command::Evaluate(_) => true,
             Command::Data(args) => args.changes_something(),
+            Command::Features(args) => args.changes_something(),
             Command::Flows(args) => args.changes_something(),
             Command::Models(args) => args.changes_something(),
             Command::Prefect(args) => args.changes_something(),
@@ -243,6 +247,7 @@ impl Command {
             Command::Notify(args) => notify::run(args, context),
             Command::Prefect(args) => prefect::run(args, context),
             Command::Feast(args) => feast::run(&args, context),
+            Command::Features(args) => features::run(&args, context),
             Command::Live(args) => live::run(&args, context),
             Command::Predict(args) => predict::run(&args, context),
             Command::Models(args) => models::run(args, context),

@@ -16,7 +16,7 @@ pub mod config;
 pub mod console;
 mod doctor;
 pub mod drift;
-mod feature_store;
+pub mod feature_store;
 mod files;
 mod flows;
 mod imports;

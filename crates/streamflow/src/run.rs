@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::canary::Counting;
+use crate::api::features_from;
 use crate::api::labels::Desk;
 use crate::api::logged::Logging;
 use crate::api::observed::Observers;
@@ -24,7 +25,6 @@ use crate::config::{ApiConfig, Config, TlsConfig};
 use crate::console::{self, Auth, ResourceParts, Resources};
 use crate::drift::task_of;
 use crate::drift::watcher::Watcher;
-use crate::feature_store::FeatureStore;
 use crate::flows::later::Repeated;
 use crate::flows::runner::{Runner, Wake};
 use crate::flows::{catalog, monitor_month};
@@ -157,10 +157,9 @@ pub async fn serve(
     observers.push(shadow.clone());
     observers.push(Arc::new(Counting));
     state.tell(observers);
-    if let Some(store) = FeatureStore::of(&config.features, &config.base, &config.dataset.entity)? {
-        tracing::info!("features are asked of the feature store at {}", store.shown_url());
-        state.look_up_in(store);
-    }
+    let intake = features_from::start(&followed, &state, loader.served()).await?;
+    let pushing = intake.map(|intake| (intake, shutdown.clone()));
+    let pushing = pushing.map(|(intake, shutdown)| tokio::spawn(async move { intake.run(shutdown).await }));
     state.show_live(live.clone());
     state.watch_store(asked);
     let answering = tokio::spawn(answering.look_after(shutdown.clone()));
@@ -181,6 +180,9 @@ pub async fn serve(
     shadowing.await.context("what follows the shadow panicked")?;
     if let Some(measuring) = measuring {
         measuring.await.context("what measures kept answers panicked")?;
+    }
+    if let Some(pushing) = pushing {
+        pushing.await.context("what follows pushed features panicked")?;
     }
     if let Some(logging) = logging {
         tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;

@@ -99,6 +99,9 @@ pub enum ApiError {
     /// 503: the feature store did not say what is asked of it.
     #[error("{0}")]
     FeatureStore(String),
+    /// 507: as much as configured is kept.
+    #[error("{0}")]
+    Full(String),
     /// 503: the answer took longer than configured.
     #[error("no answer within {0} ms, try again")]
     Timeout(u64),
@@ -237,6 +240,7 @@ impl ApiError {
             ApiError::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::ContentType(_) | ApiError::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             ApiError::NotReady
             | ApiError::Overloaded(_)
             | ApiError::Crowded(_)

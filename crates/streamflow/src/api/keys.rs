@@ -77,7 +77,7 @@ impl KeyRing {
         }
         let known = self.current.load();
         let sha256 = KeyDigest::of(own_key().as_bytes());
-        let own = ApiKey { sha256, per_second: None, may_load: false, may_label: false };
+        let own = ApiKey { sha256, per_second: None, may_load: false, may_label: false, may_push: false };
         let all = configured.into_iter().chain([(OWN_KEY_NAME.to_owned(), own)]);
         let keys = all.map(|(name, key)| {
             let same = |old: &&Arc<Key>| old.name == name && old.configured == key;
@@ -129,9 +129,14 @@ impl Key {
         Self { name, configured, allowed }
     }
 
-    /// Whether it may load and unload models.
+    /// Whether it may say what came true of answers.
     pub fn may_label(&self) -> bool {
         self.configured.may_label
+    }
+
+    /// Whether it may push features.
+    pub fn may_push(&self) -> bool {
+        self.configured.may_push
     }
 
     /// Whether it may load and unload models.
@@ -164,7 +169,13 @@ mod tests {
     use super::*;
 
     fn key(text: &str) -> ApiKey {
-        ApiKey { sha256: KeyDigest::of(text.as_bytes()), per_second: None, may_load: false, may_label: false }
+        ApiKey {
+            sha256: KeyDigest::of(text.as_bytes()),
+            per_second: None,
+            may_load: false,
+            may_label: false,
+            may_push: false,
+        }
     }
 
     fn ring(names: &[&str], file: Option<&str>) -> KeyRing {

@@ -1,9 +1,11 @@
-//! Features that a feature store knows of the entities that are asked for. They take the place of the snapshot's in the
-//! answer; those that come with the request go before them.
+//! Features that a feature store knows of the entities that are asked for, and those that were pushed to this server. They take
+//! the place of the snapshot's in the answer; those that come with the request go before them.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
 use streamflow_dataset::KeyPart;
 use streamflow_model::FeatureValue;
 
@@ -11,13 +13,15 @@ use super::ApiState;
 use super::error::ApiError;
 use super::request;
 use crate::config::{Instead, OnLate};
-use crate::feature_store::{Failure, FeatureStore, Found, Known, Name, Value};
+use crate::feature_store::{Failure, FeatureStore, Found, Known, Name, Row, Value};
 use crate::serving::{Entity, InPlace, Serving};
 
 /// The field of an answer that says where its features are from, where a feature store is asked.
 pub const FROM_FIELD: &str = "features_from";
-/// The field of an answer that says when the newest of the store's features was true.
+/// The field of an answer that says when the newest of the store's features, or of the pushed ones, was true.
 pub const AT_FIELD: &str = "features_at";
+/// The field of an answer that names the features that were pushed and are newer than the snapshot.
+pub const PUSHED_FIELD: &str = "features_pushed";
 
 /// Where the features of an entity come from.
 #[derive(Debug, Clone)]
@@ -26,10 +30,19 @@ pub enum Origin {
     Snapshot,
     /// The snapshot, in the place of a feature store.
     Instead,
+    /// The snapshot, and pushed features that are newer.
+    Pushed {
+        /// What was pushed.
+        row: Arc<Row>,
+        /// The time of the snapshot: what was true no later than it is not used.
+        as_of_us: i64,
+    },
     /// A feature store.
     Store {
         /// What it knows.
         found: Arc<Found>,
+        /// The word of the configuration for it.
+        name: &'static str,
         /// Every feature has to come from it; else those that it is not asked for come from the snapshot.
         whole: bool,
     },
@@ -39,9 +52,9 @@ impl Origin {
     /// What the answer says of it.
     pub fn said(&self) -> Option<&'static str> {
         match self {
-            Self::Snapshot => None,
+            Self::Snapshot | Self::Pushed { .. } => None,
             Self::Instead => Some("snapshot"),
-            Self::Store { .. } => Some("feast"),
+            Self::Store { name, .. } => Some(name),
         }
     }
 
@@ -52,9 +65,20 @@ impl Origin {
 
     /// When the newest feature was true, in RFC 3339.
     pub fn at(&self) -> Option<String> {
-        let Self::Store { found, .. } = self else { return None };
-        let at = jiff::Timestamp::from_millisecond(found.newest_ms?).ok()?;
-        Some(at.to_string())
+        let at = match self {
+            Self::Store { found, .. } => jiff::Timestamp::from_millisecond(found.newest_ms?),
+            Self::Pushed { row, as_of_us } => jiff::Timestamp::from_microsecond(newest_us(row, *as_of_us)?),
+            Self::Snapshot | Self::Instead => return None,
+        };
+        at.ok().map(|at| at.to_string())
+    }
+
+    /// The names of the pushed features that go into the answer: those that the model has and the request does not send.
+    pub fn pushed<'a>(&self, serving: &'a Serving, is_sent: impl Fn(usize) -> bool) -> Box<[&'a str]> {
+        let Self::Pushed { row, as_of_us } = self else { return Box::default() };
+        let places = row.after(*as_of_us).filter_map(|value| serving.features.place(&value.feature));
+        let used = places.filter(|place| !is_sent(*place));
+        used.map(|place| serving.features.names()[place].as_str()).collect()
     }
 
     /// The values that take the place of those of the snapshot, which has nothing to do with an entity that only the store
@@ -68,17 +92,15 @@ impl Origin {
         serving: &'a Serving,
         is_sent: impl Fn(usize) -> bool,
     ) -> Result<InPlace<'a>, ApiError> {
-        let Self::Store { found, whole } = self else { return Ok(InPlace::new()) };
-        if self.is_nothing() {
-            return Ok(InPlace::new());
-        }
-        let mut values = Vec::with_capacity(found.values.len());
-        for (name, value) in &found.values {
-            let Some(place) = serving.features.place(name) else { continue };
-            values.push((place, value_of(value, serving.features.example(place), name)?));
-        }
-        values.sort_unstable_by_key(|(place, _)| *place);
-        values.dedup_by_key(|(place, _)| *place);
+        let (found, whole) = match self {
+            Self::Snapshot | Self::Instead => return Ok(InPlace::new()),
+            Self::Pushed { row, as_of_us } => {
+                return placed(serving, row.after(*as_of_us).map(|of| (&*of.feature, &of.value)));
+            }
+            Self::Store { .. } if self.is_nothing() => return Ok(InPlace::new()),
+            Self::Store { found, whole, .. } => (found, whole),
+        };
+        let values = placed(serving, found.values.iter().map(|(name, value)| (&**name, value)))?;
         let names = serving.features.names().iter().enumerate();
         let is_given =
             |place: &usize| values.binary_search_by_key(place, |(of, _)| *of).is_ok() || is_sent(*place);
@@ -86,12 +108,45 @@ impl Origin {
             names.filter(|(place, _)| !is_given(place)).map(|(_, name)| name.as_str()).collect();
         if *whole && !lacking.is_empty() {
             return Err(ApiError::FeatureStore(format!(
-                "the feature service does not give {}; add what it lacks, or name in features.references what is to come from the feature store",
-                lacking.join(", ")
+                "the feature store does not give {}; {}",
+                lacking.join(", "),
+                match self.said() {
+                    Some("redis") =>
+                        "push again with `streamflow features push`, which brings every feature of dataset.features",
+                    _ =>
+                        "add to the feature service what it lacks, or name in features.references what is to come from the feature store",
+                }
             )));
         }
         Ok(values)
     }
+}
+
+/// When the newest value after a time was true.
+fn newest_us(row: &Row, as_of_us: i64) -> Option<i64> {
+    row.after(as_of_us).map(|value| value.time_us).max()
+}
+
+/// The values of the features that the model has, at their places.
+fn placed<'a>(
+    serving: &'a Serving,
+    named: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> Result<InPlace<'a>, ApiError> {
+    let mut values = Vec::new();
+    for (name, value) in named {
+        let Some(place) = serving.features.place(name) else { continue };
+        values.push((place, value_of(value, serving.features.example(place), name)?));
+    }
+    values.sort_unstable_by_key(|(place, _)| *place);
+    values.dedup_by_key(|(place, _)| *place);
+    Ok(values)
+}
+
+/// The last moment that the snapshot speaks of, in microseconds since 1970: one of a date speaks of all of its day.
+pub fn as_of_us(serving: &Serving) -> Option<i64> {
+    const DAY_US: i64 = 86_400_000_000;
+    let time_us = serving.as_of.timestamp()?.as_microsecond();
+    Some(if serving.as_of.day().is_some() { time_us + DAY_US - 1 } else { time_us })
 }
 
 /// Those that were sent, and of the others those that were looked up.
@@ -157,14 +212,75 @@ fn name_of_request(state: &ApiState, model: Option<&str>, body: &[u8]) -> Option
 ///
 /// # Errors
 /// As [`of_request`].
-pub fn of_many(state: &ApiState, entities: &[Entity<'_>]) -> Result<Vec<Origin>, ApiError> {
-    let Some(store) = state.feature_store() else { return Ok(vec![Origin::Snapshot; entities.len()]) };
+pub fn of_many(
+    state: &ApiState,
+    serving: &Serving,
+    entities: &[Entity<'_>],
+) -> Result<Vec<Origin>, ApiError> {
+    let Some(store) = state.feature_store() else {
+        return entities.iter().map(|entity| with_pushed(state, serving, entity)).collect();
+    };
     if entities.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<Name> = entities.iter().map(name_of).collect();
     let found = store.look_up_now(&names);
     settled(store, found, names.len())
+}
+
+/// Where the features of an entity are from where no feature store is asked: the snapshot, and what was pushed after it.
+///
+/// # Errors
+/// 503: what was pushed is late, and the configuration refuses that.
+pub fn with_pushed(state: &ApiState, serving: &Serving, entity: &Entity<'_>) -> Result<Origin, ApiError> {
+    let Some(intake) = state.0.intake.get() else { return Ok(Origin::Snapshot) };
+    let pushed = &intake.features;
+    let (Some(row), Some(as_of_us)) = (pushed.get(|| entity.text()), as_of_us(serving)) else {
+        return Ok(Origin::Snapshot);
+    };
+    let Some(newest_us) = newest_us(&row, as_of_us) else { return Ok(Origin::Snapshot) };
+    let (late_seconds, on_late) = intake.late;
+    let Some(age) =
+        age_if_late(Some(newest_us / 1000), late_seconds, jiff::Timestamp::now().as_millisecond())
+    else {
+        return Ok(Origin::Pushed { row, as_of_us });
+    };
+    pushed.late.inc();
+    match on_late {
+        OnLate::Use => Ok(Origin::Pushed { row, as_of_us }),
+        OnLate::Snapshot => Ok(Origin::Snapshot),
+        OnLate::Refuse => Err(too_late(age, late_seconds)),
+    }
+}
+
+/// The fields of an answer in the OpenAPI document; a column of the entity's key that bears the name of one of them goes before
+/// it.
+pub fn describe(document: &mut Json) {
+    let Some(properties) =
+        document.pointer_mut("/components/schemas/Prediction/properties").and_then(Json::as_object_mut)
+    else {
+        return;
+    };
+    let fields = [
+        (
+            FROM_FIELD,
+            json!({ "type": "string", "enum": ["feast", "redis", "snapshot"],
+                "description": "Where the features are from, where they are not in memory: the feature store, or the newest snapshot in its place." }),
+        ),
+        (
+            AT_FIELD,
+            json!({ "type": "string", "format": "date-time",
+                "description": "When the newest feature of the feature store, or the newest pushed one, was true." }),
+        ),
+        (
+            PUSHED_FIELD,
+            json!({ "type": "array", "items": { "type": "string" },
+                "description": "The features that were pushed and are newer than the snapshot; absent where there are none." }),
+        ),
+    ];
+    for (name, field) in fields {
+        properties.entry(name).or_insert(field);
+    }
 }
 
 fn name_of(entity: &Entity<'_>) -> Name {
@@ -198,31 +314,35 @@ fn settled(
             return Ok((0..entities).map(|_| instead()).collect());
         }
     };
-    let whole = settings.service.is_some();
+    let (whole, name) = (settings.is_whole(), store.name());
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let origin = |found: Arc<Found>| {
         if found.known == Known::Nothing && settings.on_unknown == Instead::Snapshot {
             return Ok(instead());
         }
-        let Some(age) = age_if_late(&found, settings.late_seconds, now_ms) else {
-            return Ok(Origin::Store { found, whole });
+        let Some(age) = age_if_late(found.newest_ms, settings.late_seconds, now_ms) else {
+            return Ok(Origin::Store { found, name, whole });
         };
         counts.late.inc();
         match settings.on_late {
-            OnLate::Use => Ok(Origin::Store { found, whole }),
+            OnLate::Use => Ok(Origin::Store { found, name, whole }),
             OnLate::Snapshot => Ok(instead()),
-            OnLate::Refuse => Err(ApiError::FeatureStore(format!(
-                "the newest feature of the entity is {age} s old; features.late_seconds allows {}",
-                settings.late_seconds.map_or(0, std::num::NonZeroU64::get)
-            ))),
+            OnLate::Refuse => Err(too_late(age, settings.late_seconds)),
         }
     };
     found.into_iter().map(origin).collect()
 }
 
+fn too_late(age: i64, late: Option<NonZeroU64>) -> ApiError {
+    ApiError::FeatureStore(format!(
+        "the newest feature of the entity is {age} s old; features.late_seconds allows {}",
+        late.map_or(0, NonZeroU64::get)
+    ))
+}
+
 /// The age in seconds of features that are late; features without a time are of no age.
-fn age_if_late(found: &Found, late: Option<std::num::NonZeroU64>, now_ms: i64) -> Option<i64> {
-    let age = now_ms.saturating_sub(found.newest_ms?) / 1000;
+fn age_if_late(newest_ms: Option<i64>, late: Option<NonZeroU64>, now_ms: i64) -> Option<i64> {
+    let age = now_ms.saturating_sub(newest_ms?) / 1000;
     let late = i64::try_from(late?.get()).unwrap_or(i64::MAX);
     (age > late).then_some(age)
 }

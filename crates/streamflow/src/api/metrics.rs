@@ -22,7 +22,7 @@ use super::shadow::Shadow;
 use super::{ApiState, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
-use crate::feature_store::{self, FeatureStore};
+use crate::feature_store::{self, FeatureStore, PushedFeatures};
 use crate::live::{Live, LiveStatus};
 use crate::mlflow::Status;
 use crate::performance::later::{Later, PeriodPerformance};
@@ -83,6 +83,8 @@ pub struct Now<'a> {
     pub mlflow: &'a [Status],
     /// What a feature store was asked, where there is one.
     pub feature_store: Option<&'a feature_store::Counts>,
+    /// What was pushed, where features are taken.
+    pub pushed: Option<&'a PushedFeatures>,
     /// What becomes of answers that are kept, where they are.
     pub log: Option<&'a Counts>,
     /// What is known of live traffic, where it is looked at.
@@ -282,7 +284,9 @@ impl Metrics {
         let shadow = now.shadow.filter(|shadow| shadow.version().is_some());
         let of_shadow = shadow.into_iter().flat_map(Shadow::collectors);
         let of_store = now.feature_store.into_iter().flat_map(feature_store::Counts::collectors);
-        let own = own.into_iter().chain(of_shadow).chain(of_store).flat_map(|collector| collector.collect());
+        let of_pushed = now.pushed.into_iter().flat_map(PushedFeatures::collectors);
+        let of_others = of_shadow.chain(of_store).chain(of_pushed);
+        let own = own.into_iter().chain(of_others).flat_map(|collector| collector.collect());
         let canary = serving.and_then(|serving| serving.canary.load_full());
         let own = own.chain(canary.iter().flat_map(|canary| canary.families()));
         for family in own.chain(self.answered(serving.map(|serving| serving.model.task()))) {
@@ -538,6 +542,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             files: &files,
             mlflow: &mlflow,
             feature_store: state.feature_store().map(FeatureStore::counts),
+            pushed: state.0.intake.get().map(|intake| &intake.features),
             log: state.0.log.get().map(Sink::counts),
             live: live.as_deref(),
             later: later.as_deref(),

@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod explained;
 mod features;
+pub mod features_from;
 mod front;
 mod health;
 mod json;
@@ -27,6 +28,7 @@ mod openapi;
 mod predict;
 mod predict_rows;
 mod protocols;
+pub mod pushed;
 mod request;
 mod request_id;
 mod sent;
@@ -99,6 +101,8 @@ struct ApiParts {
     desk: OnceLock<labels::Desk>,
     /// Who is asked for features, where they are not in memory.
     feature_store: OnceLock<FeatureStore>,
+    /// Where pushed features go, where features are in memory.
+    intake: OnceLock<Arc<pushed::Intake>>,
     /// What is known of live traffic, where it is looked at.
     live: OnceLock<Live>,
     /// Where runs and the registry are, to tell when it is away.
@@ -169,6 +173,18 @@ impl ApiState {
         self.0.feature_store.get()
     }
 
+    /// Takes pushed features from here on.
+    pub fn take_features(&self, intake: Arc<pushed::Intake>) {
+        let _ = self.0.intake.set(intake);
+    }
+
+    /// Counts a prediction that pushed features went into.
+    fn count_pushed(&self) {
+        if let Some(intake) = self.0.intake.get() {
+            intake.features.predictions.inc();
+        }
+    }
+
     /// Takes labels from here on.
     pub fn take_labels(&self, desk: labels::Desk) {
         let _ = self.0.desk.set(desk);
@@ -227,6 +243,7 @@ impl ApiState {
             log: OnceLock::new(),
             desk: OnceLock::new(),
             feature_store: OnceLock::new(),
+            intake: OnceLock::new(),
             live: OnceLock::new(),
             store: OnceLock::new(),
             shadow: OnceLock::new(),
@@ -340,6 +357,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/predict/{model}", post(predict::predict_named))
         .route("/predict/{model}/batch", post(predict::predict_batch_named))
         .route("/labels", post(labels::labels))
+        .route("/features", post(pushed::features))
         .merge(protocols::routes(&protocols))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -355,8 +373,8 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// The paths that are answered with a slash too many as Starlette does.
-const PATHS: [&str; 7] =
-    ["/predict", "/predict/batch", "/labels", "/health", "/ready", "/metrics", "/openapi.json"];
+const PATHS: [&str; 8] =
+    ["/predict", "/predict/batch", "/labels", "/features", "/health", "/ready", "/metrics", "/openapi.json"];
 
 /// 307 to the path without the slashes at its end, where there is one; else 404.
 async fn no_such_path(uri: Uri) -> Response {

@@ -12,7 +12,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::models::Models;
 use super::protocols::openapi::add_routes;
-use super::{ApiState, answer, explained, features, health, labels, metrics, predict, sent};
+use super::{
+    ApiState, answer, explained, features, health, labels, looked_up, metrics, predict, pushed, sent,
+};
 use crate::config::Protocol;
 
 /// What the annotations call the entity's field, whose name is known only once the configuration is read.
@@ -30,8 +32,8 @@ pub struct PredictRequest {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "StreamFlow predictions", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    paths(predict::predict, predict::predict_batch, labels::labels, health::health, health::ready, metrics::metrics),
-    tags((name = "predictions", description = "Ask the served model"), (name = "labels", description = "Say what came true"), (name = "service", description = "Health and metrics")),
+    paths(predict::predict, predict::predict_batch, labels::labels, pushed::features, health::health, health::ready, metrics::metrics),
+    tags((name = "predictions", description = "Ask the served model"), (name = "labels", description = "Say what came true"), (name = "features", description = "Push features that are newer than the snapshot"), (name = "service", description = "Health and metrics")),
 )]
 struct Document;
 
@@ -59,6 +61,7 @@ pub fn document(key: &EntityKey, models: &Models, protocols: &[Protocol]) -> Byt
         }
     }
     sent::describe(&mut document);
+    looked_up::describe(&mut document);
     if models.are_files() {
         let files = models.loaded();
         features::document(&mut document, if let [one] = &files[..] { Some(one) } else { None });

@@ -69,6 +69,8 @@ pub struct Prediction<'a> {
     features_used: FeaturesUsed<'a>,
     /// The names of those that came with the request.
     sent: Box<[&'a str]>,
+    /// The names of those that were pushed, and are newer than the snapshot.
+    pushed: Box<[&'a str]>,
     origin: &'a Origin,
     as_of: Period,
     model: ServedModel<'a>,
@@ -158,10 +160,14 @@ impl Serialize for Prediction<'_> {
         if !self.sent.is_empty() {
             map.serialize_entry(sent::NAMES_FIELD, &self.sent)?;
         }
+        if !self.pushed.is_empty() {
+            map.serialize_entry(looked_up::PUSHED_FIELD, &self.pushed)?;
+        }
         if let Some(from) = self.origin.said() {
             map.serialize_entry(looked_up::FROM_FIELD, from)?;
         }
-        if let Some(at) = self.origin.at() {
+        let says_at = !matches!(self.origin, Origin::Pushed { .. }) || !self.pushed.is_empty();
+        if let Some(at) = self.origin.at().filter(|_| says_at) {
             map.serialize_entry(looked_up::AT_FIELD, &at)?;
         }
         map.serialize_entry("as_of", &self.as_of)?;
@@ -273,6 +279,10 @@ fn one(
     let candidate = asked.route(production, || entity.text().into_bytes().into());
     let serving = candidate.as_deref().unwrap_or(production);
     let sent = sent::values(&parsed.features, None, serving, production)?;
+    let origin = match origin {
+        Origin::Snapshot => looked_up::with_pushed(state, serving, &entity)?,
+        other => other,
+    };
     match result(serving, state, Sought { entity, sent, origin: &origin }, asked, explains)? {
         BatchResult::Predicted(prediction) => Ok(written(&prediction, 1024)),
         BatchResult::Unknown(unknown) => Err(ApiError::MissingFeatures {
@@ -367,7 +377,7 @@ fn batch(state: &ApiState, body: &Bytes, asked: &Asked, explains: bool) -> Resul
     let sent = parsed.features.iter().enumerate();
     let sent = sent.map(|(index, members)| sent::values(members, Some(index), serving, production));
     let mut sent = sent.collect::<Result<Vec<_>, _>>()?.into_iter();
-    let origins = looked_up::of_many(state, &entities)?;
+    let origins = looked_up::of_many(state, serving, &entities)?;
     let sought = entities.into_iter().zip(&origins);
     let sought =
         sought.map(|(entity, origin)| Sought { entity, sent: sent.next().unwrap_or_default(), origin });
@@ -410,6 +420,7 @@ fn result<'a>(
     let names_sent = sent.iter().map(|(place, _)| serving.features.names()[*place].as_str()).collect();
     let is_sent = |place: usize| sent.binary_search_by_key(&place, |(of, _)| *of).is_ok();
     let in_place = origin.in_place(serving, is_sent)?;
+    let pushed = origin.pushed(serving, is_sent);
     let in_place = looked_up::over(sent, in_place);
     let row = if origin.is_nothing() { None } else { serving.features.find(&entity) };
     let has_all = !in_place.is_empty() && in_place.len() == serving.features.names().len();
@@ -435,11 +446,15 @@ fn result<'a>(
     };
     let explained = if explains { Some(Explained::of(serving, &features)?) } else { None };
     tell(&entity, Some(&features), Some(&answer), 200);
+    if !pushed.is_empty() {
+        state.count_pushed();
+    }
     Ok(BatchResult::Predicted(Prediction {
         entity,
         said,
         features_used: serving.features.used(row, in_place),
         sent: names_sent,
+        pushed,
         origin,
         as_of: serving.as_of,
         model: served_model(serving),

@@ -52,7 +52,7 @@ impl<'s> Lookup<'s> {
     /// take.
     pub fn scored(&self, batch: &Batch, state: &ApiState, asked: &Asked) -> Result<Answers, ApiError> {
         let entities = (0..batch.rows()).map(|row| self.entity(batch, row)).collect::<Result<Vec<_>, _>>()?;
-        let origins = looked_up::of_many(state, &entities)?;
+        let origins = looked_up::of_many(state, self.serving, &entities)?;
         let found = entities.iter().zip(&origins).enumerate();
         let found = found.map(|(row, (entity, origin))| self.features(batch, row, entity, origin));
         let found = found.collect::<Result<Vec<_>, _>>()?;

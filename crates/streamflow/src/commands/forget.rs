@@ -82,6 +82,9 @@ fn places(found: &Found) -> String {
     if found.labels > 0 {
         lines.push(format!("  labels: {}", found.labels));
     }
+    if found.pushed_features > 0 {
+        lines.push(format!("  pushed features: {}", found.pushed_features));
+    }
     if found.predictions > 0 {
         lines.push(format!("  log of predictions: {} rows", found.predictions));
     }

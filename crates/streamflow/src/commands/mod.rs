@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod drift;
 pub mod evaluate;
 pub mod feast;
+pub mod features;
 pub mod flows;
 pub mod forget;
 pub mod hash_password;

@@ -34,6 +34,9 @@ pub struct ApiKey {
     /// Whether it may say what came true of answers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_label: bool,
+    /// Whether it may push features.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_push: bool,
 }
 
 /// The SHA-256 of a key. Keys are random, so that no slow hash is needed to keep one from being found again.

@@ -38,7 +38,7 @@ pub use api_key::{
     ApiKey, ApiKeys, KeyDigest, OWN_KEY_NAME, check_name as check_key_name, read as read_keys,
 };
 pub use console::ConsoleConfig;
-pub use features::{FeatureSource, FeaturesConfig, Instead, OnLate};
+pub use features::{Database, FeatureSource, FeaturesConfig, Instead, OnLate, PASSWORD_VARIABLE};
 pub use flows::{FlowConfig, Overlap, RunsConfig, StepConfig, Trigger};
 pub use live::{LiveConfig, LiveGates};
 pub use log::{EntityForm, LogConfig};

@@ -2,6 +2,7 @@
 //!
 //! `CHECKS` is the table of what is looked at; a file has those of one kind.
 
+mod features;
 mod log;
 mod machine;
 mod network;
@@ -97,7 +98,7 @@ static CHECKS: &[Check] = &[
     Check { name: "clock", look: |project| Box::pin(machine::clock(project)) },
     Check { name: "open files", look: |project| Box::pin(async { machine::open_files(project) }) },
     Check { name: "ports", look: |project| Box::pin(network::ports(project)) },
-    Check { name: "feature store", look: |project| Box::pin(network::feature_store(project)) },
+    Check { name: "feature store", look: |project| Box::pin(features::feature_store(project)) },
     Check { name: "tables", look: |project| Box::pin(network::tables(project)) },
     Check { name: "secrets", look: |project| Box::pin(async { secrets::files(project) }) },
     Check { name: "database", look: |project| Box::pin(stored::database(project)) },

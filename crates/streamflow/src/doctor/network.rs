@@ -1,46 +1,19 @@
 //! The addresses that a server takes: free, or taken by one of ours.
 
-use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use reqwest::Url;
-use streamflow_dataset::{ColumnType, KeyPart, Period};
+use streamflow_dataset::Period;
 
 use super::{Found, Project};
-use crate::config::{Config, PostgresTables};
-use crate::feature_store::{FeatureStore, Name};
+use crate::config::PostgresTables;
 use crate::tables::faults;
 
 /// For an answer from this machine.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What the feature store gives of the features that the model is configured with; nothing is said where none is asked.
-pub async fn feature_store(project: &Project) -> Vec<Found> {
-    let config = &project.config;
-    let store = match FeatureStore::of(&config.features, &config.base, &config.dataset.entity) {
-        Ok(None) => return Vec::new(),
-        Ok(Some(store)) => store,
-        Err(error) => return vec![Found::wrong(format!("{error:#}"), "mend the section [features]")],
-    };
-    // Nobody has this name: the answer says what would be given of somebody.
-    let part = |kind: &ColumnType| match kind {
-        ColumnType::Integer => KeyPart::Integer(i64::MIN),
-        _ => KeyPart::Text("".into()),
-    };
-    let nobody: Name = config.dataset.key_types().iter().map(part).collect();
-    vec![match store.look_up(&[nobody]).await {
-        Err(error) => Found::wrong(
-            error.to_string(),
-            "start the feature server, or mend features.url, features.service and features.references",
-        ),
-        Ok(found) => {
-            given(&store, config, found.iter().flat_map(|found| &found.values).map(|(name, _)| &**name))
-        }
-    }]
-}
 
 /// Whether the tables that an ingest without a drop reads are there with the configured columns; nothing is said where no
 /// database is configured.
@@ -67,28 +40,6 @@ pub async fn tables(project: &Project) -> Vec<Found> {
             .into_iter()
             .map(|fault| Found::wrong(fault, "mend it; `streamflow ingest` without a folder fails until then"))
             .collect(),
-    }
-}
-
-fn given<'a>(store: &FeatureStore, config: &Config, names: impl Iterator<Item = &'a str>) -> Found {
-    let names: HashSet<&str> = names.collect();
-    let lacking: Vec<&str> =
-        config.dataset.features.iter().map(String::as_str).filter(|name| !names.contains(name)).collect();
-    let all = config.dataset.features.len();
-    let (url, given) = (store.shown_url(), all - lacking.len());
-    match (given, lacking.is_empty()) {
-        (_, true) => Found::ok(format!("the feature store at {url} gives all {all} features")),
-        (0, _) => Found::wrong(
-            format!("the feature store at {url} gives none of the {all} features"),
-            "ask for a service or for references that have features of dataset.features",
-        ),
-        _ => Found::warn(
-            format!(
-                "the feature store at {url} gives {given} of {all} features; {} come from the newest snapshot",
-                lacking.join(", ")
-            ),
-            "nothing where that is meant; else add them to the service or to features.references",
-        ),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts};
 
 const BUCKETS_SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -45,6 +45,9 @@ pub struct Counts {
     pub from_snapshot: IntCounter,
     /// Predictions from late features.
     pub late: IntCounter,
+    /// Entities that were the same in Feast's tables and by its feature server when this server started; without a value
+    /// where there is nothing to compare.
+    compared: IntGaugeVec,
 }
 
 impl Default for Counts {
@@ -67,6 +70,14 @@ impl Default for Counts {
                 "Predictions from the newest snapshot, since the feature store failed, was late or knew nothing.",
             ),
             late: counter("feature_store_late_total", "Entities whose features were late."),
+            compared: IntGaugeVec::new(
+                Opts::new(
+                    "feature_store_compared_entities",
+                    "Entities whose features were the same in Feast's tables and by its feature server when this server started; 0 where nothing was compared.",
+                ),
+                &[],
+            )
+            .expect("a valid name"),
         }
     }
 }
@@ -75,6 +86,11 @@ impl Counts {
     /// Counts entities.
     pub fn add(&self, outcome: Outcome, entities: usize) {
         self.lookups.with_label_values(&[outcome.name()]).inc_by(entities as u64);
+    }
+
+    /// Tells how many entities were the same in both.
+    pub fn compared(&self, entities: usize) {
+        self.compared.with_label_values::<&str>(&[]).set(i64::try_from(entities).unwrap_or(i64::MAX));
     }
 
     /// Counts a request to the store.
@@ -89,7 +105,7 @@ impl Counts {
     }
 
     /// What is written for `/metrics`.
-    pub fn collectors(&self) -> [&dyn Collector; 4] {
-        [&self.lookups, &self.wait_seconds, &self.from_snapshot, &self.late]
+    pub fn collectors(&self) -> [&dyn Collector; 5] {
+        [&self.lookups, &self.wait_seconds, &self.from_snapshot, &self.late, &self.compared]
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `POST /get-online-features` answers in columns: `results[i]` belongs to `metadata.feature_names[i]`, in an order of its
 //! own, and has a value, a status and a time for each entity. An entity that the server does not know is not an error there: its
-//! values are null and their statuses NOT_FOUND.
+//! values are null and their statuses NOT_FOUND, or, in front of a Redis,
+//! PRESENT with the time 1970-01-01T00:00:00Z.
 
 use std::sync::Arc;
 
@@ -14,14 +15,13 @@ use streamflow_outbound::{Receiver, causes};
 
 use super::Name;
 use super::found::{Failure, Found, Known, Value};
+use super::number;
 use crate::config::FeaturesConfig;
 
 /// Longest answer that is read.
 const MAX_BYTES: usize = 64 << 20;
 /// Most of an error's body that is repeated.
 const SHOWN: usize = 300;
-/// Integers up to here are floats exactly.
-const EXACT: u64 = 1 << 53;
 
 /// How the server is asked.
 pub struct Feast {
@@ -197,10 +197,13 @@ impl Feast {
                 .map_err(|expected| self.unreadable(format!("{name}: expected {expected}")))?;
             match column.statuses.get(row).map_or("PRESENT", String::as_str) {
                 "PRESENT" | "NULL_VALUE" => {
-                    found.known = Known::Something;
                     let at =
                         column.event_timestamps.get(row).map(|text| self.time(name, text)).transpose()?;
-                    found.newest_ms = found.newest_ms.max(at);
+                    // In front of a Redis it says so too of entities that it does not have.
+                    if value != Value::Missing || at != Some(0) {
+                        found.known = Known::Something;
+                        found.newest_ms = found.newest_ms.max(at);
+                    }
                 }
                 // What the server says it has not, or has too old, is missing whatever stands there.
                 "OUTSIDE_MAX_AGE" => (found.known, value) = (Known::Something, Value::Missing),
@@ -217,30 +220,19 @@ impl Feast {
     }
 }
 
-fn value_of(json: &Json) -> Result<Value, &'static str> {
+fn value_of(json: &Json) -> Result<Value, String> {
     Ok(match json {
         Json::Null => Value::Missing,
         Json::Bool(value) => Value::Boolean(*value),
         Json::String(text) => Value::Text(text.clone()),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) if integer.unsigned_abs() > EXACT => {
-                return Err("an integer that a 64-bit float holds exactly, got a larger one");
-            }
-            (Some(integer), _) => Value::Number(integer as f64),
-            (None, Some(float)) => Value::Number(as_written(float)),
-            (None, None) => return Err("a number that a 64-bit float holds"),
+        Json::Number(given) => match (given.as_i64(), given.as_f64()) {
+            (Some(integer), _) => Value::Number(number::exact(integer)?),
+            (None, Some(float)) => Value::Number(number::as_written(float)),
+            (None, None) => return Err("a number that a 64-bit float holds".to_owned()),
         },
-        Json::Array(_) => return Err("a number, a text, true, false or null, got a list"),
-        Json::Object(_) => return Err("a number, a text, true, false or null, got an object"),
+        Json::Array(_) => return Err("a number, a text, true, false or null, got a list".to_owned()),
+        Json::Object(_) => return Err("a number, a text, true, false or null, got an object".to_owned()),
     })
-}
-
-/// The number that a 32-bit float was written from. Feast's Float32 comes widened: 29.85 as 29.850000381469727, which is on the
-/// other side of a split at 29.85 than the number that the model learned from.
-fn as_written(float: f64) -> f64 {
-    let single = float as f32;
-    let is_widened = f64::from(single).to_bits() == float.to_bits() && float.fract() != 0.0;
-    if is_widened { single.to_string().parse().unwrap_or(float) } else { float }
 }
 
 #[cfg(test)]

@@ -65,6 +65,14 @@ pub enum Failure {
         /// The beginning of the body.
         said: String,
     },
+    /// A database that answers with an error.
+    #[error("the feature store at {url} answered with an error: {said}")]
+    Said {
+        /// Where it is.
+        url: String,
+        /// What it said.
+        said: String,
+    },
     /// An answer that cannot be read.
     #[error("the feature store at {url} answered what is not an answer: {reason}")]
     Answer {

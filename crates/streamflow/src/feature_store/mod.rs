@@ -1,12 +1,25 @@
 //! Features that another server knows: asked for by entity when a prediction is, kept for a while where that is wanted.
 //!
 //! One request asks for all entities that are not kept. What is kept and grows old is used while the store is asked again,
-//! for as long as the configuration says.
+//! for as long as the configuration says. `source.rs` has who can be asked, a file each; features that callers push to this server
+//! are in `pushed.rs`.
 
 mod cache;
+mod comparison;
 mod counts;
 mod feast;
+pub mod feast_bytes;
+mod feast_postgres;
+mod feast_redis;
 mod found;
+mod number;
+pub mod own_layout;
+mod own_redis;
+mod push;
+mod pushed;
+mod redis_server;
+mod references;
+mod source;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,20 +27,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use streamflow_dataset::{EntityKey, KeyPart};
-use streamflow_outbound::{Credentials, Receiver, Secret, client_of};
 
 use crate::config::{FeatureSource, FeaturesConfig};
 use cache::{Cache, Kept};
+pub use comparison::Compared;
 pub use counts::{Counts, Outcome};
-use feast::Feast;
 pub use found::{Failure, Found, Known, Value};
+pub use own_redis::{LastPush, OwnRedis};
+pub use push::{Manner, Month};
+pub use pushed::{Change, PushedFeatures, PushedValue, Row};
+use source::Source;
 
 /// A feature store. Cloning is cheap.
 #[derive(Clone)]
 pub struct FeatureStore(Arc<Parts>);
 
 struct Parts {
-    feast: Feast,
+    source: Source,
     settings: FeaturesConfig,
     key: EntityKey,
     cache: Option<Mutex<Cache>>,
@@ -39,6 +55,19 @@ struct Parts {
 /// What names an entity: a part for each column of the key.
 pub type Name = Vec<KeyPart<'static>>;
 
+/// The Redis of our own layout that features are pushed into, whatever the source of the configuration is.
+///
+/// # Errors
+/// No address of a Redis; a file that cannot be read.
+pub fn own_redis(
+    config: &FeaturesConfig,
+    base: &Path,
+    key: &EntityKey,
+    timeout: Duration,
+) -> anyhow::Result<OwnRedis> {
+    source::own(config, base, key, timeout)
+}
+
 impl FeatureStore {
     /// The store of the configuration; none where features are in memory. Relative paths start from `base`.
     ///
@@ -46,29 +75,21 @@ impl FeatureStore {
     /// An address that no client can ask.
     pub fn of(config: &FeaturesConfig, base: &Path, key: &EntityKey) -> anyhow::Result<Option<Self>> {
         if config.source == FeatureSource::Memory {
-            if config.url.is_some() {
+            let addresses = [("url", &config.url), ("store", &config.store)];
+            if let Some((key, _)) = addresses.iter().find(|(_, address)| address.is_some()) {
                 tracing::warn!(
-                    "features.url is set, and nobody is asked there: features.source is \"memory\"; did you mean \"feast\"?"
+                    "features.{key} is set, and nobody is asked there: features.source is \"memory\"; did you mean \"feast\" or \"redis\"?"
                 );
             }
             return Ok(None);
         }
-        let url = config.address()?;
-        let client = client_of(&url).build()?;
-        let credentials = match &config.token_file {
-            None => Credentials::None,
-            Some(file) => {
-                Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::File(base.join(file)) }
-            }
-        };
-        let timeout = Duration::from_millis(config.timeout_ms.get());
-        let feast = Feast::new(Receiver { url, client, credentials, timeout }, config, key);
+        let source = Source::of(config, base, key)?;
         let is_kept = config.cache_seconds > 0 || config.stale_seconds > 0;
         let cache = is_kept.then(|| Mutex::new(Cache::new(config)));
         let renewed = Mutex::default();
         let counts = Counts::default();
         Ok(Some(Self(Arc::new(Parts {
-            feast,
+            source,
             settings: config.clone(),
             key: key.clone(),
             cache,
@@ -92,7 +113,37 @@ impl FeatureStore {
     /// The address, without its secrets.
     #[must_use]
     pub fn shown_url(&self) -> String {
-        self.0.feast.shown_url()
+        self.0.source.shown()
+    }
+
+    /// The word of the configuration for where the features are from.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.settings.source.name()
+    }
+
+    /// The Redis of our own layout, where that is the source.
+    #[must_use]
+    pub fn own(&self) -> Option<&OwnRedis> {
+        if let Source::Own(redis) = &self.0.source { Some(redis) } else { None }
+    }
+
+    /// Compares what is read of Feast's tables with what its feature server says of these entities, where both are
+    /// configured. Relative paths start from `base`.
+    ///
+    /// # Errors
+    /// A difference; an address that no client can ask.
+    pub async fn compare(&self, base: &Path, names: &[Name]) -> anyhow::Result<Option<Compared>> {
+        let settings = self.settings();
+        let is_direct = matches!(self.0.source, Source::FeastRedis(_) | Source::FeastPostgres(_));
+        if !is_direct || settings.url.is_none() {
+            return Ok(None);
+        }
+        let server = source::server(settings, base, &self.0.key)?;
+        let compared = comparison::compare(&self.0.source, &server, (&self.0.key, names)).await?;
+        let same = if let Compared::Same(entities) = compared { entities } else { 0 };
+        self.0.counts.compared(same);
+        Ok(Some(compared))
     }
 
     /// What the store knows of each entity, in their order.
@@ -137,7 +188,7 @@ impl FeatureStore {
 
     async fn ask(&self, names: &[Name]) -> Result<Vec<Arc<Found>>, Failure> {
         let start = Instant::now();
-        let asked = self.0.feast.ask(names).await;
+        let asked = self.0.source.ask(names).await;
         self.0.counts.waited(start.elapsed());
         let found = asked.inspect_err(|_| self.0.counts.add(Outcome::Failed, names.len()))?;
         let unknown = found.iter().filter(|found| found.known == Known::Nothing).count();

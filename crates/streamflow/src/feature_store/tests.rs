@@ -1,3 +1,7 @@
+//! Feature stores that a test answers for; `direct.rs` has those that are real.
+
+mod direct;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
@@ -40,18 +44,25 @@ async fn answer(State(server): State<Server>, body: String) -> Response {
         }
         _ => {}
     }
-    if let Some(fault @ ("others" | "status" | "time" | "outside")) = server.fault.filter(|_| number > 0) {
+    if let Some(fault @ ("others" | "status" | "time" | "outside" | "nobody")) =
+        server.fault.filter(|_| number > 0)
+    {
         let status = match fault {
             "status" => "BANANA",
             "outside" => "OUTSIDE_MAX_AGE",
             _ => "PRESENT",
         };
-        let time = if fault == "time" { "yesterday" } else { "2024-01-31T00:00:00Z" };
+        let time = match fault {
+            "time" => "yesterday",
+            "nobody" => "1970-01-01T00:00:00Z",
+            _ => "2024-01-31T00:00:00Z",
+        };
+        let value = if fault == "nobody" { Json::Null } else { json!(1) };
         let all = |value: Json| users.iter().map(|_| value.clone()).collect::<Vec<_>>();
         let keys = if fault == "others" { all(json!("somebody")) } else { users.clone() };
         return axum::Json(json!({
             "metadata": {"feature_names": ["user_id", "tenure"]},
-            "results": [{"values": keys}, {"values": all(json!(1)), "statuses": all(json!(status)), "event_timestamps": all(json!(time))}],
+            "results": [{"values": keys}, {"values": all(value), "statuses": all(json!(status)), "event_timestamps": all(json!(time))}],
         }))
         .into_response();
     }
@@ -184,6 +195,16 @@ async fn what_is_too_old_by_the_store_is_missing() {
     store.look_up(&names(&["u1"])).await.unwrap();
     let found = store.look_up(&names(&["u1"])).await.unwrap();
     assert_eq!((found[0].known, tenure(&found[0])), (Known::Something, Some(&Value::Missing)));
+}
+
+/// feast 0.67.0 in front of a Redis, asked for an entity that it does not have.
+#[tokio::test]
+async fn what_was_present_at_no_time_is_of_nobody() {
+    let server = Server { fault: Some("nobody"), ..Server::default() };
+    let store = store(&server, "").await;
+    store.look_up(&names(&["u1"])).await.unwrap();
+    let found = store.look_up(&names(&["u1"])).await.unwrap();
+    assert_eq!((found[0].known, found[0].newest_ms), (Known::Nothing, None));
 }
 
 #[tokio::test]

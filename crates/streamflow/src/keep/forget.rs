@@ -45,9 +45,12 @@ pub struct Found {
     /// Labels that came after answers.
     #[serde(default)]
     pub labels: u64,
+    /// Values of features that were pushed.
+    #[serde(default)]
+    pub pushed_features: u64,
     /// Files of models. They are left as they are.
     pub models: Vec<String>,
-    /// Whether a table of a snapshot has it, or it was forgotten before: other words are none of anybody.
+    /// Whether a table of a snapshot has it, features of it were pushed, or it was forgotten before: other words are none of anybody.
     #[serde(skip)]
     pub is_known: bool,
 }
@@ -93,18 +96,19 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
     let named = named(workspace, &entity);
     let of_log = entity.clone();
     let labels = workspace.store.labels_of(&label_names(workspace, &entity)?).await?;
+    let pushed_features = workspace.store.pushed_of(&entity).await?;
     let database = workspace.store.texts_naming(&named).await?;
     let snapshots = workspace.snapshots.clone();
     let (rows, is_forgotten) = tokio::task::spawn_blocking(move || {
         anyhow::Ok((snapshots.find_entity(&entity)?, snapshots.forgotten(&entity, "")?.1))
     })
     .await??;
-    let is_known = is_forgotten || rows.iter().any(|rows| rows.table.is_some());
+    let is_known = is_forgotten || pushed_features > 0 || rows.iter().any(|rows| rows.table.is_some());
     let shown = |rows: EntityRows| {
         (format!("{} {}", rows.as_of, rows.table.as_deref().unwrap_or("validation result")), rows.rows)
     };
     let snapshots = rows.into_iter().map(shown).collect();
-    let mut found = Found { snapshots, database, labels, is_known, ..Found::default() };
+    let mut found = Found { snapshots, database, labels, pushed_features, is_known, ..Found::default() };
     let workspace = workspace.clone();
     tokio::task::spawn_blocking(move || {
         found.reports = reports(&workspace, &named)?.into_iter().map(|(name, _, _)| name).collect();
@@ -192,6 +196,7 @@ async fn finish(workspace: &Workspace, wish: &Forgetting) -> anyhow::Result<Rece
     let named = named(workspace, &wish.entity);
     workspace.store.mask_texts(&named).await?;
     workspace.store.forget_labels(&label_names(workspace, &wish.entity)?).await?;
+    workspace.store.forget_pushed(&wish.entity).await?;
     workspace.store.forget_live_entity(&wish.entity).await?;
     let (of, in_files) = (workspace.clone(), named.clone());
     let entity = wish.entity.clone();

@@ -111,6 +111,14 @@ impl OnlineFeatures {
         }
     }
 
+    /// The texts that name some entities, spread over the table.
+    #[must_use]
+    pub fn some(&self, most: usize) -> Vec<&str> {
+        let step = self.len().div_ceil(most.max(1)).max(1);
+        let rows = self.rows().step_by(step);
+        rows.map(|Row(row)| id_at(&self.entities.bytes, &self.entities.ends, row)).collect()
+    }
+
     /// All rows.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(Row)

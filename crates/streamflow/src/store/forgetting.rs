@@ -9,7 +9,7 @@ use super::{Kind, Store, now};
 
 /// Every column whose text somebody else decides on: messages, parameters, documents. The audit trail is only ever added
 /// to but for this: a change of it that names who is to be forgotten keeps all but the name.
-const TEXTS: [(&str, &str); 34] = [
+const TEXTS: [(&str, &str); 36] = [
     ("runs", "parameters"),
     ("runs", "message"),
     ("runs", "event"),
@@ -44,6 +44,8 @@ const TEXTS: [(&str, &str); 34] = [
     ("canaries", "actor"),
     ("canaries", "trouble"),
     ("sessions", "user_name"),
+    ("pushed_features", "text"),
+    ("pushed_features", "actor"),
 ];
 /// Those of them that hold who did something: a name and no sentence.
 const NAMES: [&str; 3] = ["actor", "answered_by", "user_name"];
@@ -251,6 +253,10 @@ mod tests {
     const OURS: [&str; 88] = [
         // Rows that name an entity are deleted.
         "labels.entity",
+        "pushed_features.entity",
+        "pushed_features.feature",
+        "pushed_features.kind",
+        "pushed_features.at",
         "labels.at",
         "label_drops.as_of",
         "label_drops.at",

@@ -25,6 +25,7 @@ pub mod notifications;
 mod postgres;
 mod process;
 pub mod production;
+pub mod pushed;
 pub mod retention;
 pub mod runs;
 pub mod schedules;
@@ -57,7 +58,7 @@ const BUSY: Duration = Duration::from_secs(90);
 /// Its file in a data directory.
 pub const DATABASE: &str = "streamflow.db";
 /// The newest step of its format that this release knows.
-pub const NEWEST: i64 = 19;
+pub const NEWEST: i64 = 20;
 
 /// Begins a transaction of a writer, who is alone from its first statement on: SQLite has one writer, and the writers of
 /// a Postgres schema wait for each other at a lock of theirs. So what such a transaction reads stays true until it ends.

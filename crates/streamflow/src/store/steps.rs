@@ -31,6 +31,7 @@ pub(super) fn sqlite() -> Migrator {
         step(17, "what was said of live traffic", include_str!("migrations/0017_live_said.sql")),
     ];
     steps.extend(of_both());
+    steps.push(step(20, "pushed features", include_str!("migrations/0020_pushed_features.sql")));
     Migrator::with_migrations(steps)
 }
 
@@ -38,10 +39,11 @@ pub(super) fn sqlite() -> Migrator {
 pub(super) fn postgres() -> Migrator {
     let mut steps = vec![step(17, "schema", include_str!("migrations/postgres/0017_schema.sql"))];
     steps.extend(of_both());
+    steps.push(step(20, "pushed features", include_str!("migrations/postgres/0020_pushed_features.sql")));
     Migrator::with_migrations(steps)
 }
 
-/// The steps since then, in words that both read.
+/// Steps in words that both read.
 fn of_both() -> Vec<Migration> {
     vec![
         step(18, "leader", include_str!("migrations/0018_leader.sql")),

@@ -13,7 +13,7 @@ use crate::random::hex;
 
 /// Every table, in an order in which each comes after those that it refers to. Who leads is of the servers of a database
 /// and not brought along.
-const TABLES: [&str; 30] = [
+const TABLES: [&str; 32] = [
     "runs",
     "tasks",
     "logs",
@@ -44,9 +44,11 @@ const TABLES: [&str; 30] = [
     "canaries",
     "tallies",
     "sessions",
+    "pushed_features",
+    "pushed_deletions",
 ];
 /// Tables whose rows are numbered.
-const NUMBERED: [&str; 16] = [
+const NUMBERED: [&str; 17] = [
     "runs",
     "tasks",
     "logs",
@@ -63,9 +65,10 @@ const NUMBERED: [&str; 16] = [
     "labels",
     "label_drops",
     "canaries",
+    "pushed_features",
 ];
 /// Those of them whose numbers are never given twice, also when the row with the highest one is gone.
-const NEVER_AGAIN: [&str; 2] = ["live_minutes", "canaries"];
+const NEVER_AGAIN: [&str; 3] = ["live_minutes", "canaries", "pushed_features"];
 /// Rows that are read at once.
 const PAGE_ROWS: i64 = 1_000;
 /// Most values of one statement.
@@ -427,7 +430,7 @@ mod tests {
         assert_eq!(tables, copied);
         for table in TABLES {
             let has_number = describe(&store, table).await.unwrap().columns[0].name == "id";
-            let expected = NUMBERED.contains(&table) || ["live_secret", "sessions"].contains(&table);
+            let expected = NUMBERED.contains(&table) || ["live_secret", "sessions", "pushed_deletions"].contains(&table);
             assert_eq!(has_number, expected, "{table}");
         }
     }

@@ -119,6 +119,7 @@ async fn where_keys_are_configured_a_prediction_takes_one() {
         per_second,
         may_load: false,
         may_label: false,
+        may_push: false,
     };
     let keys = [
         ("shop".to_owned(), key("sfk_shop", None)),

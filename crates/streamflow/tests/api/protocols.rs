@@ -435,6 +435,7 @@ async fn keys_are_those_of_the_other_routes_and_one_of_them_may_load() {
         per_second: None,
         may_load,
         may_label: false,
+        may_push: false,
     };
     let slow = ApiKey { per_second: NonZeroU32::new(1), ..key("slow", false) };
     let keys = [("shop", key("shop", false)), ("ops", key("ops", true)), ("slow", slow)];

@@ -60,11 +60,12 @@ const ARROWS: [(&str, &[&str]); 20] = [
         ],
     ),
 ];
-const LIVES_IN: [(&str, &[&str]); 4] = [
+const LIVES_IN: [(&str, &[&str]); 5] = [
     ("ort", &["onnxruntime"]),
     ("parquet", &["dataset"]),
     ("axum", &["prometheus", "streamflow"]),
     ("sqlx", &["streamflow"]),
+    ("redis", &["streamflow"]),
 ];
 
 #[test]

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod everyday_files;
+mod features;
 mod flow_faults;
 mod flows;
 mod flows_alone;
