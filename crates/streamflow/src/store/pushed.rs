@@ -82,7 +82,7 @@ impl Store {
             .bind(&value.feature)
             .bind(&value.kind)
             .bind(value.number)
-            .bind(value.text.as_deref().map(text))
+            .bind(value.text.as_deref().map(|written| text(written).into_owned()))
             .bind(value.time_us)
             .bind(&at)
             .bind(actor)
