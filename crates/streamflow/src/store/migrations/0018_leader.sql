@@ -9,4 +9,4 @@ CREATE TABLE leader (
     holder TEXT NOT NULL
 );
 -- Rises when a process takes a run, and when the run is taken from it: what it writes afterwards is refused.
-ALTER TABLE runs ADD COLUMN claim BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN claim INTEGER NOT NULL DEFAULT 0;
