@@ -53,18 +53,8 @@ impl Template {
 
 /// The configuration of servers that share what they know: SQLite's file belongs to one machine.
 fn on_a_shared_store(text: &str) -> String {
-    if text.contains("\n[store]\n") {
-        return text.replacen("# kind = \"sqlite\"", "kind = \"postgres\"", 1);
-    }
-    format!("{text}\n{SHARED_STORE}")
+    text.replacen("# kind = \"sqlite\"", "kind = \"postgres\"", 1)
 }
-
-const SHARED_STORE: &str = "\
-# Runs, versions, schedules and logins, which all servers share. The URL of the Postgres server is in the environment
-# variable STREAMFLOW_DATABASE_URL.
-[store]
-kind = \"postgres\"
-";
 
 /// The configuration that also serves where there is none.
 pub const STREAMFLOW_TOML: &str = include_str!("../templates/streamflow.toml");
