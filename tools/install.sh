@@ -30,3 +30,4 @@ fi
 [ -x "${STREAMFLOW_ALERTMANAGER:-}" ] ||
   tools/fetch-debian.sh prometheus-alertmanager "$STREAMFLOW_CACHE/alertmanager"
 [ -x "${STREAMFLOW_PREFECT:-}" ] || tools/venv-prefect.sh "$STREAMFLOW_CACHE/prefect"
+[ -x "${STREAMFLOW_MOTO:-}" ] || tools/venv-moto.sh "$STREAMFLOW_CACHE/moto"
