@@ -100,7 +100,7 @@ impl Snapshots {
             }
         }
         let revision = current.as_ref().map_or(1, |current| current.revision + 1);
-        let staging = Staging::create(&self.disk, &self.snapshots, as_of, revision)?;
+        let staging = Staging::create(self, as_of, revision)?;
         let (spec, disk) = (&*spec, &self.disk);
         // Without one nothing is forgotten, and no hash is asked for.
         let forgotten = Forgotten::read(&self.snapshots, "")?;
