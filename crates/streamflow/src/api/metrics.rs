@@ -19,7 +19,7 @@ use streamflow_prometheus::render_process;
 
 use super::features::{FileModel, VERSION};
 use super::shadow::Shadow;
-use super::{ApiState, live};
+use super::{ApiState, bucket, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::feature_store::{self, FeatureStore};
@@ -91,6 +91,8 @@ pub struct Now<'a> {
     pub later: Option<&'a Later>,
     /// Who answers and is not heard.
     pub shadow: Option<&'a Shadow>,
+    /// What the store of the data directory's bucket was asked, where it lies in one.
+    pub bucket: Option<&'a streamflow_bucket::Counts>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -298,6 +300,9 @@ impl Metrics {
             text.gauge("streamflow_mlflow_backlog", help, &[], backlog as f64);
             let help = "Whether the MLflow server answers and what is to be served of it is served.";
             text.gauge("streamflow_mlflow_up", help, &[], f64::from(u8::from(is_up)));
+        }
+        if let Some(counts) = now.bucket {
+            bucket::write(counts, &mut text);
         }
         let files = now.files.iter();
         let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
@@ -536,6 +541,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             live: live.as_deref(),
             later: later.as_deref(),
             shadow: state.0.shadow.get().map(Arc::as_ref),
+            bucket: state.0.bucket.get().map(Arc::as_ref),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answer;
+mod bucket;
 pub mod canary;
 mod cors;
 mod error;
@@ -102,6 +103,8 @@ struct ApiParts {
     live: OnceLock<Live>,
     /// Who answers and is not heard.
     shadow: OnceLock<Arc<shadow::Shadow>>,
+    /// What the store of the data directory's bucket was asked.
+    bucket: OnceLock<Arc<streamflow_bucket::Counts>>,
     /// How right kept answers were, as of the last look.
     later: ArcSwapOption<Later>,
 }
@@ -134,6 +137,11 @@ impl ApiState {
     /// Tells in the metrics what becomes of answers that are kept there.
     pub fn watch_log(&self, sink: Sink) {
         let _ = self.0.log.set(sink);
+    }
+
+    /// Tells in the metrics and at `/ready` how it goes with the bucket of the data directory.
+    pub fn watch_bucket(&self, counts: Arc<streamflow_bucket::Counts>) {
+        let _ = self.0.bucket.set(counts);
     }
 
     /// Tells in the metrics what a version says that is not heard.
@@ -216,6 +224,7 @@ impl ApiState {
             feature_store: OnceLock::new(),
             live: OnceLock::new(),
             shadow: OnceLock::new(),
+            bucket: OnceLock::new(),
             later: ArcSwapOption::empty(),
         }))
     }

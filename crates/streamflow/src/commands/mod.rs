@@ -43,7 +43,8 @@ use reqwest::Url;
 use streamflow_dataset::{CsvOptions, LabelTask, Period};
 use streamflow_drift::Share;
 
-use crate::config::Config;
+use crate::config::{Config, Place, StorageConfig};
+use crate::storage::{Input, Inputs};
 use crate::terminal::Terminal;
 use crate::workspace::Workspace;
 
@@ -91,7 +92,8 @@ impl Context {
     fn data_dir_of(&self, config: Option<&Config>) -> PathBuf {
         match (config, &self.data_dir) {
             (Some(config), flag) => config.data_dir(flag.as_deref()),
-            (None, Some(flag)) => flag.clone(),
+            (None, Some(flag)) => Place::parse(flag, &StorageConfig::default())
+                .map_or_else(|_| flag.clone(), |place| place.folder),
             (None, None) => "data".into(),
         }
     }
@@ -110,9 +112,28 @@ impl Context {
 
     /// Opens the workspace of `config`; `report_dir` is the flag's report folder.
     async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
-        let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
+        let workspace = self.workspace_as_is(config, report_dir).await?;
+        workspace.pull().await?;
+        Ok(workspace)
+    }
+
+    /// The same without asking a bucket for what is new there: for a server, which serves what it has until it answers, and
+    /// for what puts things there.
+    async fn workspace_as_is(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
+        let (place, report_dir) = (config.place(self.data_dir.as_deref()), config.report_dir(report_dir));
         check_folder(&report_dir)?;
-        Workspace::open(Arc::new(config), data_dir, report_dir).await
+        Workspace::open_at(Arc::new(config), place, report_dir).await
+    }
+
+    /// Finds the tables that a command is told to read.
+    fn inputs(&self) -> anyhow::Result<Inputs<'_>> {
+        let config = self.config_if_any()?.map(|config| config.storage).unwrap_or_default();
+        Ok(Inputs { config, terminal: &self.terminal })
+    }
+
+    /// Finds a table, fetching it where it lies in a bucket.
+    fn input(&self, name: &Path) -> anyhow::Result<Input> {
+        block_on(self.inputs()?.find(name))
     }
 }
 

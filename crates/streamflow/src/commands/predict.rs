@@ -15,12 +15,13 @@ use super::{Context, CsvArgs, Usage, block_on, check_outputs, named_version};
 use crate::model_file::ModelFile;
 use crate::registry::Registry;
 use crate::scoring::{Answers, Numbers, Scorer};
+use crate::storage::{Pulled, Storage};
 use crate::store::Store;
 use crate::terminal::{OutputFormat as Printed, stderr};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV, Parquet or Arrow file whose rows are scored
+    /// A CSV, Parquet or Arrow file whose rows are scored; it may lie in a bucket (s3://BUCKET/KEY, gs://, az://)
     table: PathBuf,
     /// A model file, or a version of the registry as NAME or NAME:VERSION [default: the version in production]
     #[arg(long, value_name = "FILE|NAME[:VERSION]")]
@@ -55,7 +56,11 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     }
     check_outputs(&[&args.out], &[&args.table])?;
     let scorer = scorer(args, context)?;
-    let rows = TableRows::open(&args.table, args.csv.options()?)?;
+    let input = context.input(&args.table)?;
+    let Some(file) = input.file() else {
+        bail!("{} leads to several files; predict scores one at a time", args.table.display());
+    };
+    let rows = TableRows::open(file, args.csv.options()?)?;
     let mut columns =
         scorer.columns(rows.header(), &args.map).with_context(|| args.table.display().to_string())?;
     let features = columns.len();
@@ -94,7 +99,9 @@ fn scorer(args: &Args, context: &Context) -> anyhow::Result<Scorer> {
     };
     let data_dir = context.data_dir(&config);
     block_on(async {
-        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir);
+        let storage = Storage::open(&config.place(context.data_dir.as_deref()), &config.storage)?;
+        let registry = Registry::new(Store::open(&data_dir).await?, &data_dir).in_bucket(storage);
+        registry.pull(&mut Pulled::default()).await?;
         let version = registry.resolve(&name, version).await?;
         Ok(Scorer::Version(Box::new(registry.load(&name, version).await?)))
     })

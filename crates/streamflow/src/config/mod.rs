@@ -15,10 +15,12 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod place;
 mod proxy_login;
 mod retention;
 mod role;
 mod serve;
+mod storage;
 mod tls;
 mod training;
 
@@ -47,10 +49,12 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use place::Place;
 pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
 pub use serve::ServeConfig;
+pub use storage::StorageConfig;
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -60,7 +64,8 @@ pub const DEFAULT_FILE: &str = "streamflow.toml";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Folder of snapshots, models, samples and the database; relative to the configuration file.
+    /// Folder of snapshots, models, samples and the database, relative to the configuration file; or a place in a bucket,
+    /// `s3://BUCKET/PREFIX`, of which a working copy is kept.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
     pub dataset: DatasetSpec,
@@ -88,6 +93,9 @@ pub struct Config {
     /// The MLflow server that is told of trainings.
     #[serde(default)]
     pub mlflow: MlflowConfig,
+    /// How buckets are reached.
+    #[serde(default)]
+    pub storage: StorageConfig,
     /// How long ingested months are kept.
     #[serde(default)]
     pub snapshots: SnapshotsConfig,
@@ -162,6 +170,7 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
         config.file = Some(path.to_path_buf());
+        config.storage.cache_dir = config.storage.cache_dir.take().map(|dir| config.base.join(dir));
         config.api.resolve(&config.base);
         if let Some(tls) = &mut config.console.tls {
             tls.resolve(&config.base);
@@ -198,6 +207,8 @@ impl Config {
         self.serve.check(&self.model.name)?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
+        self.storage.check()?;
+        Place::parse(&self.data_dir, &self.storage).context("data_dir")?;
         self.features.check()?;
         self.live.check(&self.dataset)?;
         self.console.check()?;
@@ -206,9 +217,18 @@ impl Config {
         self.metrics.check()
     }
 
-    /// The data directory: the flag or environment variable as given, else the configured one beside the file.
+    /// The data directory, or the working copy of one in a bucket: the flag or environment variable as given, else the configured one beside the file.
     pub fn data_dir(&self, flag: Option<&Path>) -> PathBuf {
-        flag.map_or_else(|| self.base.join(&self.data_dir), Path::to_path_buf)
+        self.place(flag).folder
+    }
+
+    /// The same with the bucket that it is the working copy of, where it is one.
+    pub fn place(&self, flag: Option<&Path>) -> Place {
+        let named = flag.unwrap_or(&self.data_dir);
+        // Both were checked when they were read.
+        let place = Place::parse(named, &self.storage).unwrap_or_else(|_| Place::folder(named.to_path_buf()));
+        let is_beside_file = flag.is_none() && place.location.is_none();
+        if is_beside_file { Place::folder(self.base.join(place.folder)) } else { place }
     }
 
     /// The report folder: the flag or environment variable as given, else the configured one beside the file.

@@ -62,6 +62,8 @@ impl Ingested {
 pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
     let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
     let drop = run.parameters.path("drop").context("no drop was named: a folder with one file a table")?;
+    // What another machine has committed meanwhile is not ingested again, and is told where it differs.
+    run.workspace.pull().await?;
     // A relative folder starts where the command was given, which its process knows.
     let (snapshots, replace) = (run.workspace.snapshots.clone(), run.parameters.flag("replace"));
     let ingested: Ingested = run

@@ -1,5 +1,6 @@
 //! The local registry: artefacts under `DATA/models/NAME/VERSION/`, their order and the production version in the store.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -7,6 +8,7 @@ use streamflow_dataset::Period;
 use streamflow_model::{Import, Model, Stored, Task, Trained};
 
 use crate::config::check_model_name;
+use crate::storage::{Promotion, Pulled, Storage};
 use crate::store::Store;
 use crate::store::models::{By, ModelVersion, NewVersion, Origin};
 
@@ -52,11 +54,19 @@ pub struct NewImport {
 pub struct Registry {
     pub(super) store: Store,
     models_dir: PathBuf,
+    /// Where registrations and promotions are committed first, where the data directory lies in a bucket.
+    storage: Option<Storage>,
 }
 
 impl Registry {
     pub fn new(store: Store, data_dir: &Path) -> Self {
-        Self { store, models_dir: data_dir.join("models") }
+        Self { store, models_dir: data_dir.join("models"), storage: None }
+    }
+
+    /// The same with the bucket of the data directory.
+    #[must_use]
+    pub fn in_bucket(self, storage: Option<Storage>) -> Self {
+        Self { storage, ..self }
     }
 
     /// Saves a trained model as the next version of `name`. The first version becomes production. What a run registered
@@ -94,10 +104,15 @@ impl Registry {
 
     /// Gives a written artefact its number and makes it visible.
     async fn place(&self, name: &str, written: Incoming, new: &NewVersion<'_>) -> anyhow::Result<i64> {
+        self.pull(&mut Pulled::default()).await?;
         let mut registration = self.store.begin_version(name).await?;
         let first = registration.version;
         registration.version = tokio::task::spawn_blocking(move || written.place(first)).await??;
         let version = registration.version;
+        if let Some(storage) = &self.storage {
+            let record = registration.record_with(self.store.model_record(name).await?, new)?;
+            storage.publish_version(name, &self.dir(name, version), version, &record).await?;
+        }
         registration.commit(new).await?;
         Ok(version)
     }
@@ -177,6 +192,13 @@ impl Registry {
             bail!("model {name} has no version {version}; its versions are {known}");
         }
         self.load(name, version).await?;
+        if let Some(storage) = &self.storage {
+            self.pull(&mut Pulled::default()).await?;
+            let mut record = self.store.model_record(name).await?;
+            let (at, actor) = (jiff::Timestamp::now().to_string(), by.actor.to_owned());
+            record.promotions.push(Promotion { version, at, actor });
+            storage.publish_registry(name, &record).await?;
+        }
         Ok(self.store.promote(name, version, by).await?)
     }
 
@@ -186,6 +208,12 @@ impl Registry {
             bail!("model {name} has no earlier production version to return to; see `streamflow models ls`");
         };
         self.load(name, previous).await?;
+        if let Some(storage) = &self.storage {
+            self.pull(&mut Pulled::default()).await?;
+            let mut record = self.store.model_record(name).await?;
+            record.promotions.pop();
+            storage.publish_registry(name, &record).await?;
+        }
         self.store.demote(name, previous, by).await?;
         Ok(previous)
     }
@@ -201,6 +229,10 @@ impl Registry {
     pub async fn remove(&self, name: &str, version: i64, by: By<'_>) -> anyhow::Result<bool> {
         if !self.store.forget_version(name, version, by).await? {
             return Ok(false);
+        }
+        if let Some(storage) = &self.storage {
+            storage.publish_registry(name, &self.store.model_record(name).await?).await?;
+            storage.remove_version(name, version).await;
         }
         remove_artefact(&self.dir(name, version))?;
         Ok(true)
@@ -223,6 +255,27 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Takes over what the bucket's registries have.
+    pub async fn pull(&self, pulled: &mut Pulled) -> anyhow::Result<()> {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        for (name, held, record) in storage.pull_registries(pulled).await? {
+            self.store.take_over_models(&name, &record).await?;
+            storage.registry_taken(&name, &held);
+        }
+        Ok(())
+    }
+
+    /// Puts versions into the bucket that it lacks.
+    pub async fn push(&self) -> anyhow::Result<Vec<String>> {
+        let Some(storage) = &self.storage else { return Ok(Vec::new()) };
+        let (mut names, mut pushed) = (BTreeSet::new(), Vec::new());
+        names.extend(self.versions().await?.into_iter().map(|version| version.name));
+        for name in names {
+            pushed.extend(storage.push_registry(&name, &self.store.model_record(&name).await?).await?);
+        }
+        Ok(pushed)
     }
 
     fn dir(&self, name: &str, version: i64) -> PathBuf {

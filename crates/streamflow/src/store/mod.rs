@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+mod bucket;
 pub mod canaries;
 pub mod copy;
 pub mod evaluations;
