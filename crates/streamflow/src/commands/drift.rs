@@ -15,7 +15,7 @@ use streamflow_drift::{
 use self::documents::{Document, outputs, text, write};
 use super::monitor::LAST_US;
 use super::performance::span_us;
-use super::{Context, CsvArgs, Usage, check_outputs, date, share};
+use super::{Context, CsvArgs, Usage, block_on, check_outputs, date, share};
 use crate::config::{ColumnRules, drift_method, nearest};
 use crate::drift::{Rules, files, months};
 use crate::flows::monitor_live;
@@ -292,6 +292,10 @@ fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
         },
         columns: config.monitor.columns.clone(),
     };
+    if config.place(context.data_dir.as_deref()).location.is_some() {
+        // The months that others have committed are compared too.
+        block_on(context.workspace(config.clone(), None))?;
+    }
     let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
     months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
 }
