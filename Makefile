@@ -12,6 +12,7 @@ export STREAMFLOW_PROMETHEUS ?= $(STREAMFLOW_CACHE)/prometheus/usr/bin/prometheu
 export STREAMFLOW_ALERTMANAGER ?= $(STREAMFLOW_CACHE)/alertmanager/usr/bin/prometheus-alertmanager
 export STREAMFLOW_REDIS ?= $(STREAMFLOW_CACHE)/redis/bin/redis-server
 export STREAMFLOW_PREFECT ?= $(STREAMFLOW_CACHE)/prefect/bin/prefect
+export STREAMFLOW_MOTO ?= $(STREAMFLOW_CACHE)/moto/bin/moto_server
 export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 # A build from nothing takes less without what the next one could use; who edits sets it to 1.
 export CARGO_INCREMENTAL ?= 0

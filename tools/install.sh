@@ -33,3 +33,4 @@ fi
   tools/fetch-debian.sh prometheus-alertmanager "$STREAMFLOW_CACHE/alertmanager"
 [ -x "${STREAMFLOW_REDIS:-}" ] || tools/fetch-redis.sh "$STREAMFLOW_CACHE/redis"
 [ -x "${STREAMFLOW_PREFECT:-}" ] || tools/venv-prefect.sh "$STREAMFLOW_CACHE/prefect"
+[ -x "${STREAMFLOW_MOTO:-}" ] || tools/venv-moto.sh "$STREAMFLOW_CACHE/moto"

@@ -159,6 +159,9 @@ pub enum Error {
         /// How often it was tried.
         attempts: usize,
     },
+    /// Whoever decides about commits elsewhere has refused this one, or what was committed there did not come.
+    #[error("{0}")]
+    Refused(Box<dyn std::error::Error + Send + Sync>),
     /// The Parquet writer failed on data that had passed every check.
     #[error("the table engine failed: {0}")]
     Engine(String),

@@ -82,6 +82,7 @@ pub use format::{CsvOptions, Format};
 pub use period::{Period, PeriodError};
 pub use problem::{Position, Problem, ProblemKind};
 pub use snapshot::checksums::{FileState, Verification, VerifiedFile};
+pub use snapshot::commit_point::{CommitPoint, Publication, Refusal};
 pub use snapshot::copy::CopiedTable;
 pub use snapshot::expectations::{
     EXPECTATIONS, Expectation, ExpectationResult, Rule, Scalar, Unexpected, Validation,

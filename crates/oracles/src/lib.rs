@@ -10,12 +10,14 @@
 
 mod postgres;
 mod redis;
+mod s3;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use postgres::{OwnPostgres, own_postgres, postgres};
 pub use redis::{OwnRedis, own_redis};
+pub use s3::S3Server;
 
 /// The Prometheus that STREAMFLOW_PROMETHEUS names; `left_out` says what is not done without it.
 ///
@@ -50,6 +52,19 @@ pub fn prometheus_3(left_out: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn alertmanager(left_out: &str) -> Option<PathBuf> {
     named("STREAMFLOW_ALERTMANAGER", "Alertmanager", left_out)
+}
+
+/// The S3-compatible server that STREAMFLOW_MOTO names, else the one in the folder of tools.
+///
+/// # Panics
+/// Where there is none and `CI=true`.
+#[must_use]
+pub fn moto(left_out: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("STREAMFLOW_MOTO").map(PathBuf::from);
+    let of_tools = || Some(PathBuf::from(std::env::var_os("STREAMFLOW_CACHE")?).join("moto/bin/moto_server"));
+    let program = named.or_else(of_tools);
+    let reason = format!("neither STREAMFLOW_MOTO nor STREAMFLOW_CACHE leads to a moto_server: {program:?}");
+    there(program, &reason, left_out)
 }
 
 /// The promtool that STREAMFLOW_PROMTOOL names, else the one beside STREAMFLOW_PROMETHEUS.

@@ -4,7 +4,7 @@
 //! flag is of no use in itself, 1 where what it names (files, months, servers) does not do.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,9 +15,11 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
-    features, flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance,
-    ping, predict, prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
+    features, flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify,
+    performance, ping, predict, prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb,
+    up,
 };
+use crate::config::{Place, StorageConfig};
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 
 const EXIT_CODES: &str =
@@ -34,8 +36,8 @@ struct Cli {
     #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Data directory [default: `data_dir` of the configuration, which is data/ beside it]
-    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_DATA_DIR", value_name = "DIR")]
+    /// Data directory, or s3://BUCKET/PREFIX [default: `data_dir` of the configuration, which is data/ beside it]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "STREAMFLOW_DATA_DIR", value_name = "DIR|URL", value_parser = data_dir)]
     data_dir: Option<PathBuf>,
 
     /// Text for people or one JSON document
@@ -133,6 +135,12 @@ enum Command {
     Ping(ping::Args),
     /// Validate the configuration and say what it means
     Check(check::Args),
+}
+
+/// Parses `--data-dir`.
+fn data_dir(text: &str) -> Result<PathBuf, String> {
+    let place = Place::parse(Path::new(text), &StorageConfig::default());
+    place.map(|_| PathBuf::from(text)).map_err(|error| format!("{error:#}"))
 }
 
 /// What the parser of the command line ends with too.

@@ -71,6 +71,12 @@ pub fn below(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     Ok(found)
 }
 
+/// The SHA-256 of a text in hexadecimal digits.
+pub fn sha256_of_text(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Forces a file or a folder to the disk.
 pub fn sync(path: &Path) -> anyhow::Result<()> {
     let synced = || File::open(path)?.sync_all();

@@ -37,6 +37,7 @@ mod sample;
 mod scoring;
 pub mod server;
 pub mod serving;
+mod storage;
 mod store;
 pub mod tables;
 mod templates;

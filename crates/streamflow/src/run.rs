@@ -139,6 +139,7 @@ pub async fn serve(
         );
     }
     let (followed, measured, shadowed) = (workspace.clone(), workspace.clone(), workspace.clone());
+    let in_bucket = workspace.clone();
     let Workspace { config, store, reports, data_dir, snapshots, .. } = workspace;
     let (asked, answering) = (store.clone(), store.clone());
     let ages = catalog::success_ages(&config)?;
@@ -154,6 +155,9 @@ pub async fn serve(
     let logging = log_of(&config, &data_dir, labels, &state, &mut observers)?;
     let shadow = Shadow::start(config.serve.shadow_cpu_share)?;
     state.watch_shadow(shadow.clone());
+    if let Some(storage) = &followed.storage {
+        state.watch_bucket(storage.bucket().counts().clone());
+    }
     observers.push(shadow.clone());
     observers.push(Arc::new(Counting));
     state.tell(observers);
@@ -167,6 +171,7 @@ pub async fn serve(
     let looking = tokio::spawn(looking.run(shutdown.clone()));
     let shadowing = tokio::spawn(shadow::follow(shadowed, shadow, shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
+    let bringing = tokio::spawn(follow_bucket(in_bucket, shutdown.clone()));
     let following = tokio::spawn(imports::mlflow::run(followed, state.mlflow(), shutdown.clone()));
     let reloading = tokio::spawn(loader.run(shutdown.clone()));
     let measuring =
@@ -188,10 +193,55 @@ pub async fn serve(
         tokio::task::spawn_blocking(|| logging.end()).await.context("the log of predictions panicked")?;
     }
     looking.await.context("what looks at live traffic panicked")?;
+    bringing.await.context("what follows the bucket panicked")?;
     watching.await.context("the watcher of reports panicked")?;
     following.await.context("what speaks with MLflow panicked")?;
     answering.await.context("what looks after the database panicked")?;
     reloading.await.context("the loader panicked")
+}
+
+/// Brings what a bucket has before a server starts. Where it does not answer, the server serves what is here.
+pub async fn bring(workspace: &Workspace) {
+    let Some(storage) = &workspace.storage else { return };
+    match workspace.pull().await {
+        Ok(pulled) => tracing::info!(
+            bucket = %storage.location(),
+            months = pulled.months.len(),
+            versions = pulled.versions.len(),
+            "the working copy is up to date"
+        ),
+        Err(error) => tracing::error!("serving what is here until this is mended: {}", one_line(&error)),
+    }
+}
+
+/// Looks in the bucket of the data directory for something newer, and sends what has come together here, until `shutdown`
+/// says so.
+async fn follow_bucket(workspace: Workspace, mut shutdown: watch::Receiver<bool>) {
+    if workspace.storage.is_none() {
+        return;
+    }
+    let every = Duration::from_secs(workspace.config.storage.refresh_seconds.get());
+    let mut told: Option<String> = None;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            _ = shutdown.wait_for(|stop| *stop) => return,
+        }
+        let ended = async {
+            workspace.pull().await?;
+            workspace.send_files(false).await
+        };
+        let fault = ended.await.err().map(|error| one_line(&error));
+        // What lasts is told once.
+        match (&fault, &told) {
+            (Some(fault), told) if told.as_ref() != Some(fault) => {
+                tracing::error!("the bucket cannot be followed, what is here stays: {fault}");
+            }
+            (None, Some(_)) => tracing::info!("the bucket is followed again"),
+            _ => {}
+        }
+        told = fault;
+    }
 }
 
 /// Tells in the metrics how right the answers of the last week were, until `shutdown` says so.

@@ -45,14 +45,23 @@ pub(crate) enum Folder {
 /// Opens the files of a folder, in the order of their names, and tells their size together. Names that begin with `_`
 /// or `.` are those of the writer's notes, such as `_SUCCESS`.
 pub(crate) fn of_folder(folder: &Path) -> Result<(Folder, u64), Error> {
-    let fault = |kind: ProblemKind| Error::of_file(&folder.display().to_string(), kind.into());
-    let (mut parts, mut texts, mut size_bytes) = (Vec::new(), Vec::new(), 0);
+    let name = folder.display().to_string();
+    let mut files = Vec::new();
     for path in listed(folder)? {
         if path.is_dir() {
             let inner = file_name(&path);
-            return Err(fault(ProblemKind::FolderInFolder { inner }));
+            return Err(Error::of_file(&name, ProblemKind::FolderInFolder { inner }.into()));
         }
-        let name = path.display().to_string();
+        files.push((path.display().to_string(), path));
+    }
+    of_files(&name, files)
+}
+
+/// Opens files, each with its name for error messages, as the parts of one table of this name.
+pub(crate) fn of_files(table: &str, files: Vec<(String, PathBuf)>) -> Result<(Folder, u64), Error> {
+    let fault = |kind: ProblemKind| Error::of_file(table, kind.into());
+    let (mut parts, mut texts, mut size_bytes) = (Vec::new(), Vec::new(), 0);
+    for (name, path) in files {
         let opened = format::open_coded(&path).map_err(|fault| match fault {
             Fault::At { kind: ProblemKind::EmptyFile, .. } => ProblemKind::EmptyPart.into(),
             other => other,

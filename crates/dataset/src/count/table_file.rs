@@ -1,6 +1,6 @@
 //! Any CSV, Parquet or Arrow file as a table, without a configuration: types are inferred as pandas does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -99,18 +99,38 @@ impl TableFile {
     pub fn open_as(path: &Path, options: CsvOptions) -> Result<TableFile, Error> {
         let name = path.display().to_string();
         if path.is_dir() {
-            let (folder, size_bytes) = parts::of_folder(path)?;
-            let looked = match folder {
-                Folder::Columnar(parts) => Looked::of_parts(parts)?,
-                Folder::Text(files) => Looked::of_csv(files, options)?,
-            };
-            return Ok(Self::of(&name, looked, size_bytes));
+            return Self::of_folder(&name, parts::of_folder(path)?, options);
         }
         let (file, format, coding) =
             format::open_coded(path).map_err(|fault| Error::of_file(&name, fault))?;
         let size_bytes = file.metadata().map_err(Error::io("read", path))?.len();
         let looked = Looked::at(&name, Source::File(path.to_path_buf()), format, coding, options)?;
         Ok(Self::of(&name, looked, size_bytes))
+    }
+
+    /// The same for files that are the parts of one table, wherever they lie, each with its name for error messages. `name`
+    /// is that of the table.
+    ///
+    /// # Errors
+    /// As [`TableFile::open`]; [`ProblemKind::NoParts`] where there is none.
+    pub fn open_parts(
+        name: &str,
+        files: Vec<(String, PathBuf)>,
+        options: CsvOptions,
+    ) -> Result<TableFile, Error> {
+        Self::of_folder(name, parts::of_files(name, files)?, options)
+    }
+
+    fn of_folder(
+        name: &str,
+        (folder, size_bytes): (Folder, u64),
+        options: CsvOptions,
+    ) -> Result<TableFile, Error> {
+        let looked = match folder {
+            Folder::Columnar(parts) => Looked::of_parts(parts)?,
+            Folder::Text(files) => Looked::of_csv(files, options)?,
+        };
+        Ok(Self::of(name, looked, size_bytes))
     }
 
     /// The same for a file that is in memory; `name` is for error messages.

@@ -2,10 +2,11 @@
 //!
 //! The order on disk, every step synced before the next:
 //! 1. all files of the new date under `.ingest-DATE-rREVISION/`, which no reader looks into unasked;
-//! 2. its `manifest.json` is renamed into the ledger: **the commit point**;
-//! 3. the tables and the validation result are renamed to their places, and the directory removed.
+//! 2. where somebody elsewhere decides about commits, the files and the manifest are shown to them (`commit_point.rs`);
+//! 3. its `manifest.json` is renamed into the ledger: **the commit point**;
+//! 4. the tables and the validation result are renamed to their places, and the directory removed.
 //!
-//! A crash before 2 leaves the old state and a directory to remove; one after 2 leaves the new state,
+//! A crash before 3 leaves the old state and a directory to remove; one after 3 leaves the new state,
 //! with files that [`recover`] moves on. Until then readers find them by [`locate`].
 
 use std::fs::{self, File};
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::period::Period;
+use crate::snapshot::commit_point::{Publication, files_of};
 use crate::snapshot::ledger::{self, LEDGER, Snapshot};
+use crate::snapshot::snapshots::Snapshots;
 
 const PREFIX: &str = ".ingest-";
 /// What marks a date that is being removed.
@@ -38,7 +41,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     #[cfg(test)]
-    fn step(&self) -> Result<(), Error> {
+    pub(crate) fn step(&self) -> Result<(), Error> {
         use std::sync::atomic::Ordering::SeqCst;
         let step = self.steps.fetch_add(1, SeqCst) + 1;
         let stop = self.stop_before.load(SeqCst);
@@ -50,7 +53,7 @@ impl Disk {
     }
 
     #[cfg(not(test))]
-    fn step(&self) -> Result<(), Error> {
+    pub(crate) fn step(&self) -> Result<(), Error> {
         Ok(())
     }
 
@@ -108,6 +111,7 @@ fn removed(path: &Path, result: std::io::Result<()>) -> Result<(), Error> {
 
 /// The files of a date before its commit.
 pub(crate) struct Staging<'a> {
+    store: &'a Snapshots,
     disk: &'a Disk,
     snapshots: &'a Path,
     directory: PathBuf,
@@ -115,15 +119,16 @@ pub(crate) struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    pub(crate) fn create(
-        disk: &'a Disk,
-        snapshots: &'a Path,
-        as_of: Period,
-        revision: u64,
-    ) -> Result<Self, Error> {
+    pub(crate) fn create(store: &'a Snapshots, as_of: Period, revision: u64) -> Result<Self, Error> {
+        let (disk, snapshots) = (&store.disk, store.snapshots.as_path());
         let directory = staging_dir(snapshots, as_of, revision);
         disk.create_dir(&directory)?;
-        Ok(Staging { disk, snapshots, directory, as_of })
+        Ok(Staging { store, disk, snapshots, directory, as_of })
+    }
+
+    /// Where the files are until they are committed.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where the file of a table is written.
@@ -131,8 +136,19 @@ impl<'a> Staging<'a> {
         self.directory.join(format!("{table}.parquet"))
     }
 
-    /// Makes the date what the manifest says; when it returns, it lasts.
+    /// Makes the date what the manifest says, if whoever decides about commits agrees; when it returns, it lasts.
     pub(crate) fn commit(&self, manifest: &Snapshot, validation: &serde_json::Value) -> Result<(), Error> {
+        let files = files_of(self.snapshots, manifest);
+        self.store.ask(&Publication::Month { snapshot: manifest, validation, files })?;
+        self.commit_here(manifest, validation)
+    }
+
+    /// The same without asking anybody.
+    pub(crate) fn commit_here(
+        &self,
+        manifest: &Snapshot,
+        validation: &serde_json::Value,
+    ) -> Result<(), Error> {
         let manifest_json = pretty(&serde_json::to_value(manifest).expect("a manifest has text keys"));
         self.disk.write(&self.directory.join(VALIDATION), &pretty(validation))?;
         self.disk.write(&self.directory.join(MANIFEST), &manifest_json)?;

@@ -109,7 +109,7 @@ impl Snapshots {
         let entity = self.entity_text(entity)?;
         let entity = self.cell(&entity);
         // First: what is ingested from here on comes without it.
-        Forgotten::read(&self.snapshots, salt)?.add(&self.disk, &self.snapshots, entity)?;
+        Forgotten::read(&self.snapshots, salt)?.add(self, entity)?;
         for snapshot in ledger::read_all(&self.snapshots)?.into_values() {
             let found = self.rows_of(&snapshot, entity)?;
             if found.is_empty() {
@@ -175,7 +175,7 @@ impl Snapshots {
         let mut validation = self.validation(&snapshot)?;
         masked(&mut validation, entity, self.key(&snapshot, &self.spec.entity_table));
         let revision = snapshot.revision + 1;
-        let staging = Staging::create(&self.disk, &self.snapshots, snapshot.as_of, revision)?;
+        let staging = Staging::create(self, snapshot.as_of, revision)?;
         for rows in found {
             let Some(name) = &rows.table else { continue };
             let mut writer = SnapshotWriter::new(&self.disk, staging.table_path(name));

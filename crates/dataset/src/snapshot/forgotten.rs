@@ -12,9 +12,11 @@ use sha2::{Digest, Sha256};
 use crate::cell::Cell;
 use crate::entity_key::KeyCells;
 use crate::error::Error;
-use crate::snapshot::commit::{self, Disk};
+use crate::snapshot::commit;
+use crate::snapshot::commit_point::Publication;
 use crate::snapshot::fingerprint::hex;
 use crate::snapshot::ledger::{self, LEDGER};
+use crate::snapshot::snapshots::Snapshots;
 
 /// Its name in the ledger.
 pub(crate) const FORGOTTEN: &str = "forgotten.json";
@@ -119,13 +121,14 @@ impl Forgotten {
     }
 
     /// Adds an entity, and makes that last.
-    pub(crate) fn add(&mut self, disk: &Disk, snapshots: &Path, entity: Cell<'_>) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, store: &Snapshots, entity: Cell<'_>) -> Result<(), Error> {
         if !self.hashes.insert(self.hash(entity)) {
             return Ok(());
         }
         self.sha256 = Some(self.seal());
         let value = serde_json::to_value(&*self).expect("it has text keys");
-        commit::replace(disk, &snapshots.join(LEDGER), FORGOTTEN, &value)
+        store.ask(&Publication::Forgotten { list: &value })?;
+        commit::replace(&store.disk, &store.snapshots.join(LEDGER), FORGOTTEN, &value)
     }
 
     /// Which rows are of entities that are not forgotten.

@@ -3,12 +3,14 @@
 //! In: `drop_files` finds the files, `drop_table` reads them as [`spec`] says, [`expectations`] are
 //! evaluated on the way, `commit` makes all of it visible at once, and [`ledger`] says what is there.
 //! Every file has its checksum there, which `checksums` holds it against.
+//! `commit_point` lets a store elsewhere decide first, and takes over what was committed there.
 //! `copy` gives all of it as files that fit together.
 //! `forget` takes an entity out of all of them; `forgotten` keeps it from coming back.
 //! Out: `point_in_time` fills a [`frame`], in the places that `entity_index` gives; `stored_rows` gives a table as it is.
 
 pub(crate) mod checksums;
 mod commit;
+pub(crate) mod commit_point;
 pub(crate) mod copy;
 pub(crate) mod dated;
 mod drop_files;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::period::Period;
 use crate::snapshot::checksums::Checked;
 use crate::snapshot::commit::{self, Disk};
+use crate::snapshot::commit_point::{CommitPoint, Publication};
 use crate::snapshot::ledger::{self, LEDGER, Snapshot};
 use crate::snapshot::spec::DatasetSpec;
 
@@ -21,6 +22,8 @@ pub struct Snapshots {
     pub(crate) spec: DatasetSpec,
     pub(crate) disk: Disk,
     pub(crate) checked: Checked,
+    /// Asked before every commit, where somebody is.
+    pub(crate) commit_point: Option<CommitPoint>,
 }
 
 impl Snapshots {
@@ -35,7 +38,8 @@ impl Snapshots {
         let ledger = snapshots.join(LEDGER);
         std::fs::create_dir_all(&ledger).map_err(Error::io("create", ledger))?;
         let (data_dir, disk) = (data_dir.to_path_buf(), Disk::default());
-        let opened = Snapshots { data_dir, snapshots, spec, disk, checked: Checked::default() };
+        let (checked, commit_point) = (Checked::default(), None);
+        let opened = Snapshots { data_dir, snapshots, spec, disk, checked, commit_point };
         match opened.lock() {
             Ok(_lock) => commit::recover(&opened.disk, &opened.snapshots)?,
             // The writer at work has recovered itself.
@@ -52,7 +56,8 @@ impl Snapshots {
     pub fn look_at(data_dir: &Path, spec: DatasetSpec) -> Result<Snapshots, Error> {
         spec.validate()?;
         let (snapshots, data_dir) = (data_dir.join("snapshots"), data_dir.to_path_buf());
-        Ok(Snapshots { data_dir, snapshots, spec, disk: Disk::default(), checked: Checked::default() })
+        let (disk, checked, commit_point) = (Disk::default(), Checked::default(), None);
+        Ok(Snapshots { data_dir, snapshots, spec, disk, checked, commit_point })
     }
 
     /// The configuration it was opened with.
@@ -87,8 +92,15 @@ impl Snapshots {
         if !commit::exists(&ledger::manifest_path(&self.snapshots, as_of))? {
             return Ok(false);
         }
+        self.ask(&Publication::Removal { as_of })?;
         commit::remove(&self.disk, &self.snapshots, as_of)?;
         Ok(true)
+    }
+
+    /// Asks whoever decides about commits, if anybody does.
+    pub(crate) fn ask(&self, publication: &Publication<'_>) -> Result<(), Error> {
+        self.disk.step()?;
+        self.commit_point.as_ref().map_or(Ok(()), |point| point.ask(publication))
     }
 
     /// The lock of writers, held as long as the file is open; it ends with the process, however that

@@ -8,6 +8,7 @@ use streamflow_dataset::Period;
 use utoipa::ToSchema;
 
 use super::ApiState;
+use super::bucket::ReadyBucket;
 use super::error::{ApiError, ErrorBody};
 use super::features::VERSION;
 use super::predict::{ServedModel, served_model};
@@ -40,6 +41,9 @@ pub struct Ready<'a> {
     /// The version that answers a share of the entities, where one is wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     canary: Option<ReadyCanary<'a>>,
+    /// How it goes with the bucket of the data directory, where it lies in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket: Option<ReadyBucket>,
 }
 
 /// A canary, and whether it answers.
@@ -116,5 +120,6 @@ pub async fn ready(State(state): State<ApiState>) -> Result<Response, ApiError> 
     let (model, as_of) = (served_model(serving), serving.as_of);
     let away = state.distant_store().and_then(Store::away);
     let database_away = away.as_deref();
-    Ok(Json(Ready { status: "ready", model, as_of, mlflow, database_away, canary }).into_response())
+    let bucket = state.0.bucket.get().map(|counts| ReadyBucket::from(&**counts));
+    Ok(Json(Ready { status: "ready", model, as_of, mlflow, database_away, canary, bucket }).into_response())
 }

@@ -19,7 +19,7 @@ use streamflow_prometheus::render_process;
 
 use super::features::{FileModel, VERSION};
 use super::shadow::Shadow;
-use super::{ApiState, live};
+use super::{ApiState, bucket, live};
 use crate::drift::performance::{Measures, NewestPerformance};
 use crate::drift::watcher::{ColumnDrift, MonitoringStatus};
 use crate::feature_store::{self, FeatureStore, PushedFeatures};
@@ -95,6 +95,8 @@ pub struct Now<'a> {
     pub database_up: Option<bool>,
     /// Who answers and is not heard.
     pub shadow: Option<&'a Shadow>,
+    /// What the store of the data directory's bucket was asked, where it lies in one.
+    pub bucket: Option<&'a streamflow_bucket::Counts>,
 }
 
 /// A counter by status code, its children looked up without a lock.
@@ -308,6 +310,9 @@ impl Metrics {
         if let Some(is_up) = now.database_up {
             let help = "Whether the database of runs and the registry answers.";
             text.gauge("streamflow_database_up", help, &[], f64::from(u8::from(is_up)));
+        }
+        if let Some(counts) = now.bucket {
+            bucket::write(counts, &mut text);
         }
         let files = now.files.iter();
         let files = files.map(|file| (vec![("name", file.name.as_str()), ("version", VERSION)], 1.0));
@@ -548,6 +553,7 @@ pub async fn metrics(State(state): State<ApiState>, headers: HeaderMap) -> impl 
             later: later.as_deref(),
             database_up: state.distant_store().map(|store| store.away().is_none()),
             shadow: state.0.shadow.get().map(Arc::as_ref),
+            bucket: state.0.bucket.get().map(Arc::as_ref),
         },
         state.0.served.load().as_deref(),
         &state.0.monitoring.load(),

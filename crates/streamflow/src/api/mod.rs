@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answer;
+mod bucket;
 pub mod canary;
 mod cors;
 mod error;
@@ -109,6 +110,8 @@ struct ApiParts {
     store: OnceLock<Store>,
     /// Who answers and is not heard.
     shadow: OnceLock<Arc<shadow::Shadow>>,
+    /// What the store of the data directory's bucket was asked.
+    bucket: OnceLock<Arc<streamflow_bucket::Counts>>,
     /// How right kept answers were, as of the last look.
     later: ArcSwapOption<Later>,
 }
@@ -151,6 +154,11 @@ impl ApiState {
     /// The database, where it can be away.
     fn distant_store(&self) -> Option<&Store> {
         self.0.store.get().filter(|store| store.kind() == Kind::Postgres)
+    }
+
+    /// Tells in the metrics and at `/ready` how it goes with the bucket of the data directory.
+    pub fn watch_bucket(&self, counts: Arc<streamflow_bucket::Counts>) {
+        let _ = self.0.bucket.set(counts);
     }
 
     /// Tells in the metrics what a version says that is not heard.
@@ -247,6 +255,7 @@ impl ApiState {
             live: OnceLock::new(),
             store: OnceLock::new(),
             shadow: OnceLock::new(),
+            bucket: OnceLock::new(),
             later: ArcSwapOption::empty(),
         }))
     }

@@ -1,5 +1,7 @@
 //! `streamflow data`: what is stored, as files: whole, and not for longer than it is wanted.
 
+mod bucket;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +28,27 @@ pub enum Args {
         /// Record checksums of the files that an older release wrote without: from then on they count as what was written
         #[arg(long)]
         adopt: bool,
+    },
+    /// Bring what is new in the bucket of the data directory: months, versions of models, reports, kept answers
+    Pull {
+        /// Copy the working copy there, as a data directory without the bucket
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Folder of the drift reports [default: from the configuration, reports/drift]
+        #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
+        report_dir: Option<PathBuf>,
+    },
+    /// Put what the bucket of the data directory lacks into it; with --from a folder, which becomes the working copy
+    Push {
+        /// A data directory on this machine whose months and models go to the bucket; nothing in it is changed
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+        /// Send the files of months that lie there anew, where the working copy has them as their records say
+        #[arg(long)]
+        repair: bool,
+        /// Folder of the drift reports [default: from the configuration, reports/drift]
+        #[arg(long, env = "REPORT_DIR", value_name = "DIR")]
+        report_dir: Option<PathBuf>,
     },
     /// Write ingested months into tables of a database, TABLE_snapshots, in the place of what those have of the same dates
     Export {
@@ -59,6 +82,7 @@ impl Args {
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Verify { adopt } => *adopt,
+            Self::Pull { .. } | Self::Push { .. } => true,
             Self::Prune { dry_run, .. } => !dry_run,
             Self::Export { .. } => true,
         }
@@ -68,6 +92,10 @@ impl Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     match args {
         Args::Verify { adopt } => verify(*adopt, context),
+        Args::Pull { to, report_dir } => bucket::pull(to.as_deref(), report_dir.as_deref(), context),
+        Args::Push { from, repair, report_dir } => {
+            bucket::push(from.as_deref(), *repair, report_dir.as_deref(), context)
+        }
         Args::Prune { dry_run, report_dir } => prune(*dry_run, report_dir.as_deref(), context),
         Args::Export { to: Destination::Postgres, as_of } => export(as_of, context),
     }
@@ -81,7 +109,7 @@ fn export(months: &[Period], context: &Context) -> anyhow::Result<ExitCode> {
         );
     };
     let url = settings.url(&config.base)?;
-    let data_dir = context.data_dir(&config);
+    let data_dir = context.data_dir_now(&config)?;
     context.check_data_dir(&data_dir)?;
     let snapshots = Arc::new(look_at(&data_dir, config.dataset)?);
     let mut exported = Vec::new();

@@ -25,7 +25,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         Ok(config) => {
             let (data_dir, report_dir) =
                 (context.data_dir(&config), config.report_dir(args.report_dir.as_deref()));
-            let project = Project { config, data_dir, report_dir, deep: args.deep };
+            let place = config.place(context.data_dir.as_deref());
+            let project = Project { config, data_dir, report_dir, place, deep: args.deep };
             block_on(async { Ok(look(&project).await) })?
         }
     };

@@ -24,7 +24,8 @@ use crate::workspace::snapshots;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the model learned from: a CSV, Parquet or Arrow file, a folder of parts, or a profile
+    /// What the model learned from: a CSV, Parquet or Arrow file, a folder of parts (Hive's too), a glob in quotes, or a
+    /// profile; it may lie in a bucket (s3://BUCKET/KEY, gs://, az://)
     #[arg(required_unless_present = "history")]
     reference: Option<PathBuf>,
     /// What it sees now: the same; with --history any number of them
@@ -171,9 +172,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 
 fn compare_files(args: &Args, reference: &Path, current: &Path, context: &Context) -> anyhow::Result<Report> {
     let [reference_csv, current_csv] = args.csv_options()?;
+    let tables = [context.input(reference)?, context.input(current)?];
     let files = files::Files {
-        reference: files::Input { path: reference, csv: reference_csv },
-        current: files::Input { path: current, csv: current_csv },
+        reference: files::Input { table: &tables[0], csv: reference_csv },
+        current: files::Input { table: &tables[1], csv: current_csv },
         // A history says nothing of repeated rows.
         whole_rows: !args.history,
     };
@@ -199,7 +201,8 @@ fn compare_live(args: &Args, reference: &Path, context: &Context) -> anyhow::Res
     let complete = |settings: &mut DriftSettings, names: &files::Names| {
         complete(settings, names, &config.monitor.columns)
     };
-    let reference = files::Input { path: reference, csv };
+    let found = context.input(reference)?;
+    let reference = files::Input { table: &found, csv };
     let table = asked.frame(|_| true);
     let report = files::compare_features(reference, table, settings, complete, &context.terminal)?;
     tell_configured(&config.monitor.columns, &report);
@@ -289,7 +292,7 @@ fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
         },
         columns: config.monitor.columns.clone(),
     };
-    let snapshots = snapshots(&context.data_dir(&config), config.dataset)?;
+    let snapshots = snapshots(&context.data_dir_now(&config)?, config.dataset)?;
     months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
 }
 

@@ -38,7 +38,7 @@ pub enum Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let Args::Export { dir, as_of } = args;
     let config = context.config()?;
-    let snapshots = workspace::look_at(&context.data_dir(&config), config.dataset.clone())?;
+    let snapshots = workspace::look_at(&context.data_dir_now(&config)?, config.dataset.clone())?;
     check_folder(dir)?;
     let there = [STORE_FILE, FEATURES_FILE, DATA_FILE].into_iter().find(|file| dir.join(file).exists());
     if let Some(file) = there {

@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
              for a store of our own"
         );
     }
-    let snapshots = workspace::look_at(&context.data_dir(&config), config.dataset.clone())?;
+    let snapshots = workspace::look_at(&context.data_dir_now(&config)?, config.dataset.clone())?;
     let Some(month) = (*as_of).or(snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of).max()) else {
         bail!("no month is ingested yet; ingest one with `streamflow ingest --as-of YYYY-MM-DD DIR`");
     };

@@ -46,9 +46,12 @@ use reqwest::Url;
 use streamflow_dataset::{CsvOptions, LabelTask, Period};
 use streamflow_drift::Share;
 
-use crate::config::Config;
+use crate::config::{Config, Place, StorageConfig};
+use crate::registry::Registry;
+use crate::storage::{Input, Inputs, Pulled, Storage};
+use crate::store::Store;
 use crate::terminal::Terminal;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, snapshots};
 
 /// What the label of an example is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -94,9 +97,29 @@ impl Context {
     fn data_dir_of(&self, config: Option<&Config>) -> PathBuf {
         match (config, &self.data_dir) {
             (Some(config), flag) => config.data_dir(flag.as_deref()),
-            (None, Some(flag)) => flag.clone(),
+            (None, Some(flag)) => Place::parse(flag, &StorageConfig::default())
+                .map_or_else(|_| flag.clone(), |place| place.folder),
             (None, None) => "data".into(),
         }
+    }
+
+    /// The data directory with the months that a bucket has by now, where it lies in one.
+    fn data_dir_now(&self, config: &Config) -> anyhow::Result<PathBuf> {
+        let place = config.place(self.data_dir.as_deref());
+        let Some(storage) = Storage::open(&place, &config.storage)? else { return Ok(place.folder) };
+        let snapshots = Arc::new(snapshots(&place.folder, config.dataset.clone())?);
+        block_on(storage.pull_months(&snapshots, &mut Pulled::default()))?;
+        Ok(place.folder)
+    }
+
+    /// The registry with the versions that a bucket has by now, where the data directory lies in one.
+    async fn registry(&self, config: &Config) -> anyhow::Result<Registry> {
+        let place = config.place(self.data_dir.as_deref());
+        let storage = Storage::open(&place, &config.storage)?;
+        let store = Store::of(&config.store, &place.folder).await?;
+        let registry = Registry::new(store, &place.folder).in_bucket(storage);
+        registry.pull(&mut Pulled::default()).await?;
+        Ok(registry)
     }
 
     /// Refuses a data directory that was named and is not there, for commands that only read: what was mistyped is made
@@ -113,9 +136,28 @@ impl Context {
 
     /// Opens the workspace of `config`; `report_dir` is the flag's report folder.
     async fn workspace(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
-        let (data_dir, report_dir) = (self.data_dir(&config), config.report_dir(report_dir));
+        let workspace = self.workspace_as_is(config, report_dir).await?;
+        workspace.pull().await?;
+        Ok(workspace)
+    }
+
+    /// The same without asking a bucket for what is new there: for a server, which serves what it has until it answers, and
+    /// for what puts things there.
+    async fn workspace_as_is(&self, config: Config, report_dir: Option<&Path>) -> anyhow::Result<Workspace> {
+        let (place, report_dir) = (config.place(self.data_dir.as_deref()), config.report_dir(report_dir));
         check_folder(&report_dir)?;
-        Workspace::open(Arc::new(config), data_dir, report_dir).await
+        Workspace::open_at(Arc::new(config), place, report_dir).await
+    }
+
+    /// Finds the tables that a command is told to read.
+    fn inputs(&self) -> anyhow::Result<Inputs<'_>> {
+        let config = self.config_if_any()?.map(|config| config.storage).unwrap_or_default();
+        Ok(Inputs { config, terminal: &self.terminal })
+    }
+
+    /// Finds a table, fetching it where it lies in a bucket.
+    fn input(&self, name: &Path) -> anyhow::Result<Input> {
+        block_on(self.inputs()?.find(name))
     }
 }
 

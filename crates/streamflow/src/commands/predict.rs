@@ -13,14 +13,12 @@ use streamflow_model::ImportedFeature;
 use super::models::import::mapping;
 use super::{Context, CsvArgs, Usage, block_on, check_outputs, named_version};
 use crate::model_file::ModelFile;
-use crate::registry::Registry;
 use crate::scoring::{Answers, Numbers, Scorer};
-use crate::store::Store;
 use crate::terminal::{OutputFormat as Printed, stderr};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A CSV, Parquet or Arrow file whose rows are scored
+    /// A CSV, Parquet or Arrow file whose rows are scored; it may lie in a bucket (s3://BUCKET/KEY, gs://, az://)
     table: PathBuf,
     /// A model file, or a version of the registry as NAME or NAME:VERSION [default: the version in production]
     #[arg(long, value_name = "FILE|NAME[:VERSION]")]
@@ -55,7 +53,11 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     }
     check_outputs(&[&args.out], &[&args.table])?;
     let scorer = scorer(args, context)?;
-    let rows = TableRows::open(&args.table, args.csv.options()?)?;
+    let input = context.input(&args.table)?;
+    let Some(file) = input.file() else {
+        bail!("{} leads to several files; predict scores one at a time", args.table.display());
+    };
+    let rows = TableRows::open(file, args.csv.options()?)?;
     let mut columns =
         scorer.columns(rows.header(), &args.map).with_context(|| args.table.display().to_string())?;
     let features = columns.len();
@@ -92,9 +94,8 @@ fn scorer(args: &Args, context: &Context) -> anyhow::Result<Scorer> {
         None => (config.model.name.clone(), None),
         Some(named) => named_version(named)?,
     };
-    let data_dir = context.data_dir(&config);
     block_on(async {
-        let registry = Registry::new(Store::of(&config.store, &data_dir).await?, &data_dir);
+        let registry = context.registry(&config).await?;
         let version = registry.resolve(&name, version).await?;
         Ok(Scorer::Version(Box::new(registry.load(&name, version).await?)))
     })

@@ -94,8 +94,13 @@ fn plan(pool: &str, wanted: &[String], config: &Config, context: &Context) -> an
     };
     let file = context.config_file.clone().unwrap_or_else(|| config.base.join(DEFAULT_FILE));
     let (binary, file): (PathBuf, PathBuf) = (std::env::current_exe()?, absolute(&file)?);
-    let (data_dir, working_dir) =
-        (absolute(&context.data_dir(config))?, file.parent().unwrap_or(&file).to_owned());
+    let place = config.place(context.data_dir.as_deref());
+    // The bucket and not its working copy, which is this machine's alone.
+    let data_dir = match place.location {
+        Some(location) => PathBuf::from(location.to_string()),
+        None => absolute(&place.folder)?,
+    };
+    let working_dir = file.parent().unwrap_or(&file).to_owned();
     let program = Program { binary: &binary, config: &file, data_dir: &data_dir, working_dir: &working_dir };
     Ok(Plan::new(pool, &program, &flows))
 }

@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{CsvOptions, LeftOut, Reading, TableFile};
+use streamflow_dataset::{CsvOptions, LeftOut, Reading};
 use streamflow_drift::TableProfile;
 
 use super::{Context, CsvArgs, check_outputs};
 use crate::drift::counted_column;
 use crate::drift::files::{MEMORY_BYTES, read_profile, threads};
 use crate::files::write_aside;
+use crate::storage::Input;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Parts of one table: CSV, Parquet or Arrow files of the same columns, folders of parts, or profiles of such
+    /// Parts of one table: CSV, Parquet or Arrow files of the same columns, folders of parts (Hive's too), globs, or profiles
+    /// of such; each may lie in a bucket (s3://BUCKET/KEY, gs://, az://)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write the profile as JSON; `-` is standard output
@@ -32,9 +34,11 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let mut whole: Option<TableProfile> = None;
     let mut left_out: Vec<LeftOut> = Vec::new();
     for path in &args.files {
-        let part = match read_profile(path)? {
+        let input = context.input(path)?;
+        let profile = input.file().map(read_profile).transpose()?.flatten();
+        let part = match profile {
             Some(profile) => profile,
-            None => profile_table(path, csv, &mut left_out)?,
+            None => profile_table(&input, csv, &mut left_out)?,
         };
         whole = Some(match whole {
             None => part,
@@ -69,9 +73,13 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// The profile of one table; the columns that it leaves out are added to those of the tables before.
-fn profile_table(path: &Path, csv: CsvOptions, left_out: &mut Vec<LeftOut>) -> anyhow::Result<TableProfile> {
+fn profile_table(
+    input: &Input,
+    csv: CsvOptions,
+    left_out: &mut Vec<LeftOut>,
+) -> anyhow::Result<TableProfile> {
     let mut columns = HashMap::new();
-    let mut table = TableFile::open_as(path, csv)?;
+    let mut table = input.open(csv)?;
     left_out.extend(
         table.left_out().iter().filter(|&column| !left_out.contains(column)).cloned().collect::<Vec<_>>(),
     );
@@ -90,7 +98,7 @@ fn profile_table(path: &Path, csv: CsvOptions, left_out: &mut Vec<LeftOut>) -> a
     }
     let mut profile = TableProfile::default();
     for column in table.names().iter().filter_map(|name| columns.get(name)) {
-        profile.add(column).with_context(|| path.display().to_string())?;
+        profile.add(column).with_context(|| input.name.display().to_string())?;
     }
     Ok(profile)
 }

@@ -11,8 +11,6 @@ use super::models::show::asked;
 use super::performance::{span_us, window};
 use super::{Context, block_on};
 use crate::predictions::{self, Window, score_again};
-use crate::registry::Registry;
-use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -49,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let data_dir = context.data_dir(&config);
     context.check_data_dir(&data_dir)?;
     let (name, number, model) = block_on(async {
-        let registry = Registry::new(Store::of(&config.store, &data_dir).await?, &data_dir);
+        let registry = context.registry(&config).await?;
         let (name, version) = asked(Some(&args.version), &config.model.name)?;
         let number = registry.resolve(&name, version).await?;
         let model = registry.load(&name, number).await?;

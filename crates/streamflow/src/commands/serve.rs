@@ -56,7 +56,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     run::runtime()?.block_on(async {
         let plane = run::Plane::of_predictions(&config.api).await?;
         let (url, grpc) = (plane.url()?, plane.grpc_line()?);
-        let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
+        let workspace = context.workspace_as_is(config, args.report_dir.as_deref()).await?;
+        run::bring(&workspace).await;
         let shutdown = run::shutdown_signal()?;
         context.terminal.stdout(&format!("listening on {}{grpc}", url.as_str().trim_end_matches('/')))?;
         run::serve(plane, workspace, Live::default(), shutdown).await

@@ -46,7 +46,8 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let listeners = run::Listeners::bind(&config, args.insecure).await?;
         let (api, console) = listeners.urls(&config)?;
         let grpc = listeners.grpc_line()?;
-        let workspace = context.workspace(config, args.report_dir.as_deref()).await?;
+        let workspace = context.workspace_as_is(config, args.report_dir.as_deref()).await?;
+        run::bring(&workspace).await;
         let shutdown = run::shutdown_signal()?;
         let metrics_dir = args.metrics_dir.unwrap_or_else(|| workspace.data_dir.join("metrics"));
         let server = run::up(listeners, workspace, metrics_dir, shutdown).await?;

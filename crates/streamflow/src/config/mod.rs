@@ -15,11 +15,13 @@ mod monitor;
 mod network;
 mod notify;
 mod performance;
+mod place;
 mod proxy_login;
 mod retention;
 mod role;
 mod serve;
 mod source;
+mod storage;
 mod store;
 mod tls;
 mod training;
@@ -49,11 +51,13 @@ pub use monitor::{ColumnRules, MonitorConfig, drift_method};
 pub use network::Network;
 pub use notify::{ChannelKind, MailTls, News, NotifyConfig};
 pub use performance::{PerformanceConfig, Promote};
+pub use place::Place;
 pub use proxy_login::ProxyLogin;
 pub use retention::{Keep, SnapshotsConfig};
 pub use role::{ConsoleUser, Role};
 pub use serve::ServeConfig;
 pub use source::{PostgresTables, TableOrigin};
+pub use storage::StorageConfig;
 pub use store::{StoreConfig, StoreKind};
 pub use tls::TlsConfig;
 
@@ -64,7 +68,8 @@ pub const DEFAULT_FILE: &str = "streamflow.toml";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Folder of snapshots, models, samples and the database; relative to the configuration file.
+    /// Folder of snapshots, models, samples and the database, relative to the configuration file; or a place in a bucket,
+    /// `s3://BUCKET/PREFIX`, of which a working copy is kept.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
     pub dataset: DatasetSpec,
@@ -95,6 +100,9 @@ pub struct Config {
     /// The MLflow server that is told of trainings.
     #[serde(default)]
     pub mlflow: MlflowConfig,
+    /// How buckets are reached.
+    #[serde(default)]
+    pub storage: StorageConfig,
     /// How long ingested months are kept.
     #[serde(default)]
     pub snapshots: SnapshotsConfig,
@@ -169,6 +177,7 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         config.base = path.parent().unwrap_or(Path::new("")).to_path_buf();
         config.file = Some(path.to_path_buf());
+        config.storage.cache_dir = config.storage.cache_dir.take().map(|dir| config.base.join(dir));
         config.api.resolve(&config.base);
         config.store.resolve(&config.base);
         if let Some(tls) = &mut config.console.tls {
@@ -208,6 +217,8 @@ impl Config {
         self.store.check()?;
         self.monitor.check(&self.dataset)?;
         self.api.check()?;
+        self.storage.check()?;
+        Place::parse(&self.data_dir, &self.storage).context("data_dir")?;
         self.features.check()?;
         self.live.check(&self.dataset)?;
         self.console.check()?;
@@ -216,9 +227,18 @@ impl Config {
         self.metrics.check()
     }
 
-    /// The data directory: the flag or environment variable as given, else the configured one beside the file.
+    /// The data directory, or the working copy of one in a bucket: the flag or environment variable as given, else the configured one beside the file.
     pub fn data_dir(&self, flag: Option<&Path>) -> PathBuf {
-        flag.map_or_else(|| self.base.join(&self.data_dir), Path::to_path_buf)
+        self.place(flag).folder
+    }
+
+    /// The same with the bucket that it is the working copy of, where it is one.
+    pub fn place(&self, flag: Option<&Path>) -> Place {
+        let named = flag.unwrap_or(&self.data_dir);
+        // Both were checked when they were read.
+        let place = Place::parse(named, &self.storage).unwrap_or_else(|_| Place::folder(named.to_path_buf()));
+        let is_beside_file = flag.is_none() && place.location.is_none();
+        if is_beside_file { Place::folder(self.base.join(place.folder)) } else { place }
     }
 
     /// The report folder: the flag or environment variable as given, else the configured one beside the file.
@@ -352,7 +372,10 @@ mod tests {
                 ("retention_days = 15", "downsampling = { one_hour_days = 15 }"),
                 "metrics.downsampling.one_hour_days is 15; expected more than metrics.retention_days, which is 15",
             ),
-            (("retention_days = 15", "downsampling = { one_hours_days = 20 }"), "did you mean `one_hour_days`?"),
+            (
+                ("retention_days = 15", "downsampling = { one_hours_days = 20 }"),
+                "did you mean `one_hour_days`?",
+            ),
             (("retention_days = 15", "retention = [{ match = \"up\", days = 0 }]"), "nonzero u32"),
             (("retention_days = 15", "retention = [{ match = \"up\", day = 3 }]"), "did you mean `days`?"),
             (("read_only = false", "path_prefix = \"ops/\""), "console.path_prefix is \"ops/\""),

@@ -2,6 +2,7 @@
 //!
 //! `CHECKS` is the table of what is looked at; a file has those of one kind.
 
+mod bucket;
 mod features;
 mod log;
 mod machine;
@@ -14,7 +15,7 @@ use std::pin::Pin;
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, Place};
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -77,6 +78,8 @@ pub struct Project {
     pub config: Config,
     pub data_dir: PathBuf,
     pub report_dir: PathBuf,
+    /// The data directory with the bucket that it is the working copy of, where it is one.
+    pub place: Place,
     /// Every stored byte is read.
     pub deep: bool,
 }
@@ -100,6 +103,7 @@ static CHECKS: &[Check] = &[
     Check { name: "ports", look: |project| Box::pin(network::ports(project)) },
     Check { name: "feature store", look: |project| Box::pin(features::feature_store(project)) },
     Check { name: "tables", look: |project| Box::pin(network::tables(project)) },
+    Check { name: "bucket", look: |project| Box::pin(bucket::bucket(project)) },
     Check { name: "secrets", look: |project| Box::pin(async { secrets::files(project) }) },
     Check { name: "database", look: |project| Box::pin(stored::database(project)) },
     Check { name: "runs", look: |project| Box::pin(stored::runs(project)) },

@@ -19,6 +19,7 @@ use streamflow_drift::{
 };
 
 use super::columns::{counted_column, drift_columns, row_facts};
+use crate::storage;
 use crate::terminal::Terminal;
 
 /// Memory for the values of both sides. Sorting and comparing takes up to three times as much beside it.
@@ -40,10 +41,10 @@ pub struct Files<'a> {
     pub whole_rows: bool,
 }
 
-/// A table, a folder of the parts of one, or a profile.
+/// A table or a profile, and how it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    pub path: &'a Path,
+    pub table: &'a storage::Input,
     /// How its text is written, if it is CSV.
     pub csv: CsvOptions,
 }
@@ -183,9 +184,10 @@ struct Columns<'a> {
 
 impl Side {
     fn open(input: Input<'_>) -> anyhow::Result<Self> {
-        Ok(match read_profile(input.path)? {
+        let profile = input.table.file().map(read_profile).transpose()?.flatten();
+        Ok(match profile {
             Some(profile) => Side::Columns(profile.into_columns()),
-            None => Side::Table(TableFile::open_as(input.path, input.csv)?),
+            None => Side::Table(input.table.open(input.csv)?),
         })
     }
 

@@ -67,6 +67,8 @@ impl Ingested {
 pub async fn steps(run: &mut FlowRun) -> anyhow::Result<Ingested> {
     let as_of = run.parameters.date("as_of")?.context("as_of is checked to be there")?;
     let origin = Origin::of(run)?;
+    // What another machine has committed meanwhile is not ingested again, and is told where it differs.
+    run.workspace.pull().await?;
     let (snapshots, replace) = (run.workspace.snapshots.clone(), run.parameters.flag("replace"));
     let ingested: Ingested = run
         .step("ingest", move |step| {

@@ -2,6 +2,7 @@
 
 mod archive;
 pub mod backup;
+mod copy;
 mod digest;
 pub mod forget;
 mod leftover;
@@ -12,6 +13,7 @@ pub mod prune;
 pub mod restore;
 mod stage;
 
+pub use copy::copy_data;
 pub use leftover::leftovers;
 pub use lock::Busy;
 pub use stage::Origin;

@@ -1,5 +1,6 @@
 //! The local registry: artefacts under `DATA/models/NAME/VERSION/`, their order and the production version in the store.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -7,8 +8,9 @@ use streamflow_dataset::Period;
 use streamflow_model::{Import, Model, Stored, Task, Trained};
 
 use crate::config::check_model_name;
-use crate::store::Store;
+use crate::storage::{Pulled, Storage};
 use crate::store::models::{By, ModelVersion, NewVersion, Origin};
+use crate::store::{Changing, Store};
 
 /// The file of an artefact that says what its other files hold.
 pub const SUMS: &str = "SHA256SUMS";
@@ -52,11 +54,19 @@ pub struct NewImport {
 pub struct Registry {
     pub(super) store: Store,
     models_dir: PathBuf,
+    /// Where registrations and promotions are committed first, where the data directory lies in a bucket.
+    storage: Option<Storage>,
 }
 
 impl Registry {
     pub fn new(store: Store, data_dir: &Path) -> Self {
-        Self { store, models_dir: data_dir.join("models") }
+        Self { store, models_dir: data_dir.join("models"), storage: None }
+    }
+
+    /// The same with the bucket of the data directory.
+    #[must_use]
+    pub fn in_bucket(self, storage: Option<Storage>) -> Self {
+        Self { storage, ..self }
     }
 
     /// Saves a trained model as the next version of `name`. The first version becomes production. What a run registered
@@ -94,10 +104,15 @@ impl Registry {
 
     /// Gives a written artefact its number and makes it visible.
     async fn place(&self, name: &str, written: Incoming, new: &NewVersion<'_>) -> anyhow::Result<i64> {
+        self.pull(&mut Pulled::default()).await?;
         let mut registration = self.store.begin_version(name).await?;
         let first = registration.version;
         registration.version = tokio::task::spawn_blocking(move || written.place(first)).await??;
         let version = registration.version;
+        if let Some(storage) = &self.storage {
+            let record = registration.record_with(new).await?;
+            storage.publish_version(name, &self.dir(name, version), version, &record).await?;
+        }
         registration.commit(new).await?;
         Ok(version)
     }
@@ -177,17 +192,31 @@ impl Registry {
             bail!("model {name} has no version {version}; its versions are {known}");
         }
         self.load(name, version).await?;
-        Ok(self.store.promote(name, version, by).await?)
+        self.pull(&mut Pulled::default()).await?;
+        match self.store.begin_promotion(name, version, by).await? {
+            Some(changing) => self.make(name, changing).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns to the version that was in production before and gives its number.
     pub async fn rollback(&self, name: &str, by: By<'_>) -> anyhow::Result<i64> {
+        self.pull(&mut Pulled::default()).await?;
         let Some(previous) = self.store.previous_production(name).await? else {
             bail!("model {name} has no earlier production version to return to; see `streamflow models ls`");
         };
         self.load(name, previous).await?;
-        self.store.demote(name, previous, by).await?;
+        let changing = self.store.begin_rollback(name, previous, by).await?;
+        self.make(name, changing).await?;
         Ok(previous)
+    }
+
+    /// Commits a change: to the bucket first, where the data directory lies in one, and nobody changes the registry between.
+    async fn make(&self, name: &str, mut changing: Changing) -> anyhow::Result<()> {
+        if let Some(storage) = &self.storage {
+            storage.publish_registry(name, &changing.record().await?).await?;
+        }
+        Ok(changing.commit().await?)
     }
 
     /// Reads all that is known of a version.
@@ -199,8 +228,10 @@ impl Registry {
 
     /// Deletes a version, its row first: from then on nobody is told of the artefact. False where it is needed.
     pub async fn remove(&self, name: &str, version: i64, by: By<'_>) -> anyhow::Result<bool> {
-        if !self.store.forget_version(name, version, by).await? {
-            return Ok(false);
+        let Some(changing) = self.store.begin_removal(name, version, by).await? else { return Ok(false) };
+        self.make(name, changing).await?;
+        if let Some(storage) = &self.storage {
+            storage.remove_version(name, version).await;
         }
         remove_artefact(&self.dir(name, version))?;
         Ok(true)
@@ -223,6 +254,29 @@ impl Registry {
             }
         }
         Ok(())
+    }
+
+    /// Takes over what the bucket's registries have.
+    pub async fn pull(&self, pulled: &mut Pulled) -> anyhow::Result<()> {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        for (name, held, record) in storage.pull_registries(pulled).await? {
+            // What another has committed since is taken over with the next look.
+            if self.store.take_over_models(&name, &record, storage.is_newest(&name, &held)).await? {
+                storage.registry_taken(&name, &held);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts versions into the bucket that it lacks.
+    pub async fn push(&self) -> anyhow::Result<Vec<String>> {
+        let Some(storage) = &self.storage else { return Ok(Vec::new()) };
+        let (mut names, mut pushed) = (BTreeSet::new(), Vec::new());
+        names.extend(self.versions().await?.into_iter().map(|version| version.name));
+        for name in names {
+            pushed.extend(storage.push_registry(&name, &self.store.model_record(&name).await?).await?);
+        }
+        Ok(pushed)
     }
 
     fn dir(&self, name: &str, version: i64) -> PathBuf {

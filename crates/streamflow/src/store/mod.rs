@@ -5,6 +5,7 @@
 pub mod approvals;
 pub mod audit;
 mod away;
+mod bucket;
 pub mod canaries;
 mod change;
 pub mod copy;
@@ -39,6 +40,7 @@ pub mod transfer;
 pub mod transitions;
 
 pub use away::Away;
+pub use bucket::Changing;
 pub use state::State;
 
 use std::borrow::Cow;
@@ -151,6 +153,15 @@ impl Store {
     async fn view(&self) -> sqlx::Result<Transaction<'static, Any>> {
         self.pool.begin_with(self.spelled(BEGIN_VIEW, BEGIN_VIEW_POSTGRES)).await
     }
+}
+
+/// Lets a transaction wait before its commit for what is slow: files that are put in their place, a bucket.
+async fn be_patient(kind: Kind, transaction: &mut Transaction<'_, Any>) -> sqlx::Result<()> {
+    if kind == Kind::Postgres {
+        let patience = "SET LOCAL idle_in_transaction_session_timeout = '90s'";
+        sqlx::query(patience).execute(&mut **transaction).await?;
+    }
+    Ok(())
 }
 
 /// Reads a column that is 0 or 1.

@@ -7,8 +7,9 @@ use sqlx::{Any, FromRow, Row as _, Transaction};
 use streamflow_model::Task;
 use utoipa::ToSchema;
 
+use super::bucket::Changing;
 use super::production::{Change, record};
-use super::{Kind, Store, flag_of, json_of, now};
+use super::{Store, be_patient, flag_of, json_of, now};
 
 /// One registered version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,7 +81,7 @@ fn origin_of(row: &AnyRow) -> sqlx::Result<Option<Origin>> {
     origin.map_err(|error| sqlx::Error::ColumnDecode { index: "origin".to_owned(), source: error.into() })
 }
 
-const VERSIONS: &str = "
+pub(super) const VERSIONS: &str = "
     SELECT v.*, CASE WHEN v.version = (SELECT p.version FROM promotions p WHERE p.name = v.name ORDER BY p.id DESC LIMIT 1)
                 THEN 1 ELSE 0 END AS production
     FROM model_versions v";
@@ -114,7 +115,7 @@ pub struct NewVersion<'a> {
 
 /// A version being registered: its number is taken, nobody sees it until `commit`.
 pub struct Registration<'a> {
-    transaction: Transaction<'a, Any>,
+    pub(super) transaction: Transaction<'a, Any>,
     pub name: String,
     pub version: i64,
 }
@@ -123,11 +124,7 @@ impl Store {
     /// Takes the next version number of `name`. Another registration waits until this one commits or is dropped.
     pub async fn begin_version(&self, name: &str) -> sqlx::Result<Registration<'_>> {
         let mut transaction = self.write_durably().await?;
-        if self.kind() == Kind::Postgres {
-            // Its files are put in their place meanwhile, and a disk may be slow.
-            let patience = "SET LOCAL idle_in_transaction_session_timeout = '90s'";
-            sqlx::query(patience).execute(&mut *transaction).await?;
-        }
+        be_patient(self.kind(), &mut transaction).await?;
         let version =
             sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) + 1 FROM model_versions WHERE name = $1")
                 .bind(name)
@@ -149,9 +146,14 @@ impl Store {
         sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(name).fetch_optional(&self.pool).await
     }
 
-    /// Makes a registered version the production version and records who did it. A run that promoted the version before
-    /// changes nothing.
-    pub async fn promote(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<()> {
+    /// Makes a registered version the production version and records who did it; nobody sees it until it is committed. A
+    /// run that promoted the version before changes nothing.
+    pub async fn begin_promotion(
+        &self,
+        name: &str,
+        version: i64,
+        by: By<'_>,
+    ) -> sqlx::Result<Option<Changing>> {
         let mut transaction = self.write_durably().await?;
         let done: Option<i64> =
             sqlx::query_scalar("SELECT 1 FROM promotions WHERE name = $1 AND version = $2 AND run_id = $3")
@@ -161,7 +163,7 @@ impl Store {
                 .fetch_optional(&mut *transaction)
                 .await?;
         if done.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         sqlx::query("INSERT INTO promotions (name, version, at, run_id, actor) VALUES ($1, $2, $3, $4, $5)")
             .bind(name)
@@ -174,7 +176,7 @@ impl Store {
         super::canaries::end_with_production(&mut transaction, name, version).await?;
         let subject = format!("{name} version {version}");
         record(&mut transaction, &by.change("promote", &subject)).await?;
-        transaction.commit().await
+        Ok(Some(Changing::new(self, transaction, name)))
     }
 
     /// The version that a run has registered, if any.
@@ -194,8 +196,9 @@ impl Store {
             .await
     }
 
-    /// Takes the newest promotion back, so that a second rollback goes one step further, and records who did it.
-    pub async fn demote(&self, name: &str, to: i64, by: By<'_>) -> sqlx::Result<()> {
+    /// Takes the newest promotion back, so that a second rollback goes one step further, and records who did it; nobody
+    /// sees it until it is committed.
+    pub async fn begin_rollback(&self, name: &str, to: i64, by: By<'_>) -> sqlx::Result<Changing> {
         let mut transaction = self.write_durably().await?;
         sqlx::query("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions WHERE name = $1)")
             .bind(name)
@@ -204,7 +207,21 @@ impl Store {
         super::canaries::end_with_production(&mut transaction, name, to).await?;
         let subject = format!("{name} version {to}");
         record(&mut transaction, &by.change("rollback", &subject)).await?;
-        transaction.commit().await
+        Ok(Changing::new(self, transaction, name))
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    pub async fn promote(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<()> {
+        match self.begin_promotion(name, version, by).await? {
+            Some(changing) => changing.commit().await,
+            None => Ok(()),
+        }
+    }
+
+    pub async fn demote(&self, name: &str, to: i64, by: By<'_>) -> sqlx::Result<()> {
+        self.begin_rollback(name, to, by).await?.commit().await
     }
 }
 

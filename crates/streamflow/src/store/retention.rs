@@ -1,6 +1,7 @@
 //! How long runs are kept.
 
 use super::audit::{DONE, NewEntry, insert};
+use super::bucket::Changing;
 use super::change::Change as _;
 use super::models::By;
 use super::runs::Run;
@@ -64,7 +65,13 @@ impl Store {
 
     /// Takes a version out of the registry and records who did it; false where it is in production by now, is what a
     /// rollback returns to, is a canary or a shadow, or is not registered. Its evaluations stay: they are the history of the model.
-    pub async fn forget_version(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<bool> {
+    /// Nobody sees it until it is committed.
+    pub async fn begin_removal(
+        &self,
+        name: &str,
+        version: i64,
+        by: By<'_>,
+    ) -> sqlx::Result<Option<Changing>> {
         let mut transaction = self.write_durably().await?;
         let needed: Vec<i64> =
             sqlx::query_scalar("SELECT version FROM promotions WHERE name = $1 ORDER BY id DESC LIMIT 2")
@@ -80,7 +87,7 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         if needed.contains(&version) || answers.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         sqlx::query("DELETE FROM promotions WHERE name = $1 AND version = $2")
             .bind(name)
@@ -93,7 +100,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if deleted.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         // Its number may be given to another one.
         sqlx::query("DELETE FROM mlflow_versions WHERE name = $1 AND version = $2")
@@ -105,8 +112,7 @@ impl Store {
         let By { actor, run } = by;
         let entry = NewEntry { actor, action: "prune", subject: &subject, run, ..NewEntry::default() };
         insert(&mut transaction, &entry, Some(DONE)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        Ok(Some(Changing::new(self, transaction, name)))
     }
 
     /// The subjects of the versions that were taken out of the registry: `NAME version N`.
@@ -114,6 +120,15 @@ impl Store {
         sqlx::query_scalar("SELECT DISTINCT subject FROM audit WHERE action = 'prune'")
             .fetch_all(&self.pool)
             .await
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    pub async fn forget_version(&self, name: &str, version: i64, by: By<'_>) -> sqlx::Result<bool> {
+        let Some(changing) = self.begin_removal(name, version, by).await? else { return Ok(false) };
+        changing.commit().await?;
+        Ok(true)
     }
 }
 

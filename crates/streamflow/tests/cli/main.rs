@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod buckets;
 mod canary;
 mod console;
 mod course;

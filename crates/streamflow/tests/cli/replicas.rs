@@ -23,7 +23,7 @@ fn with_postgres(project: &Project, url: &str, schema: &str) {
 }
 
 /// A schema for the project of a test, where there is a server.
-fn shared(project: &Project) -> Option<()> {
+pub fn shared(project: &Project) -> Option<()> {
     let url = postgres("nothing was served from Postgres")?;
     let name = project.dir.path().file_name().unwrap().to_string_lossy().to_lowercase();
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();

@@ -176,7 +176,7 @@ impl Snapshots {
         let Arrival { as_of, current, replace, problems, name } = arrival;
         let spec = self.spec.at(as_of);
         let revision = current.as_ref().map_or(1, |current| current.revision + 1);
-        let staging = Staging::create(&self.disk, &self.snapshots, as_of, revision)?;
+        let staging = Staging::create(self, as_of, revision)?;
         // Without one nothing is forgotten, and no hash is asked for.
         let forgotten = Forgotten::read(&self.snapshots, "")?;
         let mut reading = DropReading {

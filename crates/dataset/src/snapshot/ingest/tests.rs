@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
 use crate::snapshot::commit::{Disk, STOPPED};
+use crate::snapshot::commit_point::{CommitPoint, Publication};
 use crate::snapshot::frame::Frame;
 use crate::snapshot::point_in_time::PointInTime;
 use crate::snapshot::spec::DatasetSpec;
@@ -219,4 +220,119 @@ fn readers_of_a_date_that_is_being_replaced_see_one_revision() {
             }
         }
     });
+}
+
+/// What a store elsewhere has: the revision of the date and its content.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    revision: u64,
+    files: BTreeMap<String, Vec<u8>>,
+    manifest: Option<(Snapshot, serde_json::Value)>,
+}
+
+fn shared_with(store: Snapshots, elsewhere: &std::sync::Arc<std::sync::Mutex<Elsewhere>>) -> Snapshots {
+    let elsewhere = elsewhere.clone();
+    store.with_commit_point(CommitPoint::new(move |publication| {
+        let Publication::Month { snapshot, validation, files } = publication else { return Ok(()) };
+        let mut elsewhere = elsewhere.lock().unwrap();
+        if elsewhere.revision >= snapshot.revision {
+            return Err(format!("another writer committed revision {}", elsewhere.revision).into());
+        }
+        elsewhere.revision = snapshot.revision;
+        elsewhere.files = files.iter().map(|(name, path)| (name.clone(), fs::read(path).unwrap())).collect();
+        elsewhere.manifest = Some(((*snapshot).clone(), (*validation).clone()));
+        Ok(())
+    }))
+}
+
+/// Brings what is elsewhere.
+fn pull(store: &Snapshots, elsewhere: &std::sync::Mutex<Elsewhere>) -> bool {
+    let elsewhere = elsewhere.lock().unwrap();
+    let Some((snapshot, validation)) = &elsewhere.manifest else { return false };
+    let bring = |folder: &Path| {
+        elsewhere
+            .files
+            .iter()
+            .try_for_each(|(name, bytes)| fs::write(folder.join(format!("{name}.parquet")), bytes))?;
+        Ok(())
+    };
+    store.take_over(snapshot, validation, bring).unwrap()
+}
+
+#[test]
+fn an_ingest_that_is_decided_elsewhere_is_never_visible_here_before_it_is_there() {
+    let (old, new) = (drop_with("1"), drop_with("2"));
+    let (old_content, new_content) = (Some(content_of(&old)), Some(content_of(&new)));
+    let mut ahead = 0;
+    for stop in 1.. {
+        let data = tempfile::tempdir().unwrap();
+        let elsewhere = std::sync::Arc::default();
+        let store = shared_with(Snapshots::open(data.path(), spec()).unwrap(), &elsewhere);
+        store.ingest(old.path(), date(), false, &mut |_| {}).unwrap();
+        store.disk.stop_before.store(store.disk.steps.load(SeqCst) + stop, SeqCst);
+        match store.ingest(new.path(), date(), true, &mut |_| {}) {
+            Ok(_) => {
+                assert!(ahead > 5, "there are stops between the commit there and the commit here: {ahead}");
+                return;
+            }
+            Err(Error::Io { action: STOPPED, .. }) => {}
+            Err(other) => panic!("step {stop}: {other}"),
+        }
+        let (here, there) = (content(&store), elsewhere.lock().unwrap().revision);
+        assert!(here == old_content || (here == new_content && there == 2), "step {stop}: {there}");
+        ahead += u64::from(there == 2 && here == old_content);
+        drop(store);
+        let store = shared_with(Snapshots::open(data.path(), spec()).unwrap(), &elsewhere);
+        pull(&store, &elsewhere);
+        assert_eq!(content(&store), if there == 2 { new_content.clone() } else { old_content.clone() });
+        assert!(store.verify().unwrap().is_intact(), "step {stop}");
+        store.ingest(new.path(), date(), true, &mut |_| {}).unwrap();
+        assert_eq!((content(&store), elsewhere.lock().unwrap().revision), (new_content.clone(), 2));
+    }
+}
+
+#[test]
+fn who_comes_second_changes_nothing_and_takes_over_what_the_first_has_committed() {
+    let elsewhere = std::sync::Arc::default();
+    let [first, second] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [first_store, second_store] =
+        [&first, &second].map(|data| shared_with(Snapshots::open(data.path(), spec()).unwrap(), &elsewhere));
+    first_store.ingest(drop_with("1").path(), date(), false, &mut |_| {}).unwrap();
+    let before = tree(second.path());
+    let error = second_store.ingest(drop_with("2").path(), date(), false, &mut |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "another writer committed revision 1");
+    assert_eq!(tree(second.path()), before);
+    assert!(pull(&second_store, &elsewhere) && !pull(&second_store, &elsewhere));
+    assert_eq!(content(&second_store), content(&first_store));
+    // The same revision of another content takes its place too.
+    let other = tempfile::tempdir().unwrap();
+    let other_store = Snapshots::open(other.path(), spec()).unwrap();
+    other_store.ingest(drop_with("2").path(), date(), false, &mut |_| {}).unwrap();
+    assert!(pull(&other_store, &elsewhere));
+    assert_eq!(content(&other_store), content(&first_store));
+    assert!(other_store.withdraw(date()).unwrap() && !other_store.withdraw(date()).unwrap());
+}
+
+#[test]
+fn a_file_that_comes_damaged_is_not_taken_over() {
+    let elsewhere = std::sync::Arc::default();
+    let [first, second] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let store = shared_with(Snapshots::open(first.path(), spec()).unwrap(), &elsewhere);
+    store.ingest(drop_with("1").path(), date(), false, &mut |_| {}).unwrap();
+    let (snapshot, validation) = elsewhere.lock().unwrap().manifest.clone().unwrap();
+    let store = Snapshots::open(second.path(), spec()).unwrap();
+    let before = tree(second.path());
+    for bytes in [None, Some(b"other")] {
+        let bring = |folder: &Path| {
+            for table in snapshot.tables.keys() {
+                bytes.map_or(Ok(()), |bytes| fs::write(folder.join(format!("{table}.parquet")), bytes))?;
+            }
+            Ok(())
+        };
+        let error = store.take_over(&snapshot, &validation, bring).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert_eq!(tree(second.path()), before);
+    }
+    let error = store.take_over(&snapshot, &validation, |_| Err("no network".into())).unwrap_err();
+    assert_eq!((error.to_string().as_str(), tree(second.path())), ("no network", before));
 }

@@ -15,6 +15,7 @@ use super::{Context, actor, block_on};
 use crate::mlflow;
 use crate::notify::Outbox;
 use crate::registry::Registry;
+use crate::storage::{Pulled, Storage};
 use crate::store::Store;
 use crate::store::models::{By, ModelVersion, Origin};
 use crate::terminal::table;
@@ -71,7 +72,9 @@ pub fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
         let store = Store::of(&config.store, &data_dir).await?;
         let outbox = Outbox::new(&store, &config);
         outbox.begin().await;
-        let registry = Registry::new(store.clone(), &data_dir);
+        let storage = Storage::open(&config.place(context.data_dir.as_deref()), &config.storage)?;
+        let registry = Registry::new(store.clone(), &data_dir).in_bucket(storage);
+        registry.pull(&mut Pulled::default()).await?;
         let version = match args {
             Args::Ls => {
                 let mut versions = Vec::new();
