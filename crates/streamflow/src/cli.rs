@@ -15,8 +15,9 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::commands::{
     Context, Usage, api_key, audit, backup, check, dashboards, data, demo, doctor, drift, evaluate, feast,
-    features, flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify, performance,
-    ping, predict, prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb, up,
+    features, flows, forget, hash_password, ingest, init, live, migrate, models, monitor, notify,
+    performance, ping, predict, prefect, profile, promql, query, replay, restore, sample, serve, train, tsdb,
+    up,
 };
 use crate::terminal::{self, Keep, OutputFormat, Terminal};
 

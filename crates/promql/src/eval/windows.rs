@@ -171,8 +171,19 @@ impl Pipeline<'_> {
                 let resets = if read.function.counter { slide.resets() } else { &[] };
                 let starts = history.starts.get(first..first + times.len()).unwrap_or_default();
                 let (extended, scratch) = (None, &mut *sorted);
-                let mut window =
-                    Window { times, values, start, end, time, params, starts, resets, first, extended, scratch };
+                let mut window = Window {
+                    times,
+                    values,
+                    start,
+                    end,
+                    time,
+                    params,
+                    starts,
+                    resets,
+                    first,
+                    extended,
+                    scratch,
+                };
                 out[step] = if values.is_empty() { ABSENT } else { (read.function.call)(&mut window) };
                 continue;
             }

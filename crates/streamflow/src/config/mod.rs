@@ -352,7 +352,10 @@ mod tests {
                 ("retention_days = 15", "downsampling = { one_hour_days = 15 }"),
                 "metrics.downsampling.one_hour_days is 15; expected more than metrics.retention_days, which is 15",
             ),
-            (("retention_days = 15", "downsampling = { one_hours_days = 20 }"), "did you mean `one_hour_days`?"),
+            (
+                ("retention_days = 15", "downsampling = { one_hours_days = 20 }"),
+                "did you mean `one_hour_days`?",
+            ),
             (("retention_days = 15", "retention = [{ match = \"up\", days = 0 }]"), "nonzero u32"),
             (("retention_days = 15", "retention = [{ match = \"up\", day = 3 }]"), "did you mean `days`?"),
             (("read_only = false", "path_prefix = \"ops/\""), "console.path_prefix is \"ops/\""),

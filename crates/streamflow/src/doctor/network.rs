@@ -38,7 +38,9 @@ pub async fn tables(project: &Project) -> Vec<Found> {
         }
         Ok(faults) => faults
             .into_iter()
-            .map(|fault| Found::wrong(fault, "mend it; `streamflow ingest` without a folder fails until then"))
+            .map(|fault| {
+                Found::wrong(fault, "mend it; `streamflow ingest` without a folder fails until then")
+            })
             .collect(),
     }
 }

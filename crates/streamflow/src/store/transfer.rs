@@ -430,7 +430,8 @@ mod tests {
         assert_eq!(tables, copied);
         for table in TABLES {
             let has_number = describe(&store, table).await.unwrap().columns[0].name == "id";
-            let expected = NUMBERED.contains(&table) || ["live_secret", "sessions", "pushed_deletions"].contains(&table);
+            let expected =
+                NUMBERED.contains(&table) || ["live_secret", "sessions", "pushed_deletions"].contains(&table);
             assert_eq!(has_number, expected, "{table}");
         }
     }

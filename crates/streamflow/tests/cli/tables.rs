@@ -20,7 +20,11 @@ fn a_month_goes_into_the_database_and_comes_back_as_it_was() {
     let project = Project::with_sample(300);
     let refused = project.run(&["ingest", "--as-of", AS_OF]);
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(refused.stderr.contains("say where the tables are, in [dataset.source.postgres]"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("say where the tables are, in [dataset.source.postgres]"),
+        "{}",
+        refused.stderr
+    );
     let refused = project.run(&["flows", "run", "ingest_month", "--param", "as_of=2024-01-31"]);
     assert!(refused.stderr.contains("flow ingest_month needs drop"), "{}", refused.stderr);
     name_database(&project, &server.url());
