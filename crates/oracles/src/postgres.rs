@@ -157,7 +157,8 @@ impl Server {
     fn stop_after(&self, process: u32, dir: &Path) {
         let stop = "while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; shift; dir=$1; shift; \"$@\"; rm -rf \"$dir\"";
         let stopping = self.control(&["stop", "-m", "immediate", "-w"]);
-        Command::new("setsid")
+        #[allow(clippy::zombie_processes, reason = "it is to outlive this process")]
+        let _ = Command::new("setsid")
             .args(["sh", "-c", stop, "sh", &process.to_string()])
             .arg(dir)
             .arg(stopping.get_program())

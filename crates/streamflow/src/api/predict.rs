@@ -101,6 +101,7 @@ pub struct BatchPredictions<'a> {
 /// The result for one entity of a batch.
 #[derive(serde::Serialize, ToSchema)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "most results are predictions, and a box for each costs more")]
 pub enum BatchResult<'a> {
     /// A prediction.
     #[schema(value_type = PredictionOfTwoClasses)]

@@ -86,7 +86,10 @@ fn with_labels(label: impl Fn(usize, &str) -> String, extra: &str) -> Project {
         let rule = "[[dataset.tables.labels.expectations]]\nexpect = \"expect_column_values_to_exist_in_table\"\ncolumn = \"user_id\"\ntable = \"users\"\n";
         assert!(text.contains(rule));
         text.replace(rule, "")
-            .replace("column = \"churn_label\"\n\n# What", "column = \"churn_label\"\nmostly = 0.0\n\n# What")
+            .replace(
+                "to_not_be_null\"\ncolumn = \"churn_label\"\n",
+                "to_not_be_null\"\ncolumn = \"churn_label\"\nmostly = 0.0\n",
+            )
     });
     project.ok(&["ingest", "--as-of", "2024-01-31", "drops/month_2024-01-31"]);
     project.ok(&["train", "--as-of", "2024-01-31"]);

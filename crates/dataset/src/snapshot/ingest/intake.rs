@@ -24,7 +24,6 @@ pub struct RowDrop<'a> {
     pub origins: BTreeMap<String, String>,
     /// Gives the columns and then the rows of a table when its turn comes, the entity table first. Where it fails,
     /// nothing is ingested; [`Error::Came`] is for its own failures.
-    #[expect(clippy::type_complexity, reason = "a name for it would say no more")]
     pub feed: &'a mut dyn FnMut(&mut TableIntake<'_>) -> Result<(), Error>,
 }
 

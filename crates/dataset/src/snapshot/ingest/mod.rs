@@ -91,7 +91,7 @@ impl Snapshots {
 
         let current = self.current(as_of, replace)?;
         if let Some(current) = current.as_ref().filter(|_| problems.count == 0) {
-            let came = sources.iter().map(|source| Content::of_source(source));
+            let came = sources.iter().map(Content::of_source);
             if let Some(snapshot) = self.unchanged(current, &spec, came, replace)? {
                 let (outcome, ignored_files) = (Outcome::Unchanged, found.ignored);
                 return Ok(IngestReport { outcome, snapshot, validation: None, ignored_files });

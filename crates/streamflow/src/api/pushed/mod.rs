@@ -245,7 +245,7 @@ impl Intake {
             ApiError::Internal
         };
         if let Some(as_of_us) =
-            self.served.load().as_deref().and_then(|serving| super::looked_up::as_of_us(serving))
+            self.served.load().as_deref().and_then(super::looked_up::as_of_us)
         {
             self.store.delete_pushed_until(as_of_us).await.map_err(failed)?;
             self.follow(followed).await.map_err(failed)?;
