@@ -244,9 +244,7 @@ impl Intake {
             tracing::error!("no room can be made for pushed features: {}", one_line(&error.into()));
             ApiError::Internal
         };
-        if let Some(as_of_us) =
-            self.served.load().as_deref().and_then(super::looked_up::as_of_us)
-        {
+        if let Some(as_of_us) = self.served.load().as_deref().and_then(super::looked_up::as_of_us) {
             self.store.delete_pushed_until(as_of_us).await.map_err(failed)?;
             self.follow(followed).await.map_err(failed)?;
         }
