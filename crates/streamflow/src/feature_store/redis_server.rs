@@ -167,7 +167,7 @@ impl RedisServer {
 
     fn failure(&self, error: &RedisError) -> Failure {
         let url = self.shown.clone();
-        let is_said = error.code().is_some() && !error.is_io_error();
+        let is_said = error.clone().into_server_errors().is_some();
         let reason = error.to_string();
         if is_said { Failure::Said { url, said: reason } } else { Failure::Unreachable { url, reason } }
     }
