@@ -16,6 +16,7 @@ mod network;
 mod notify;
 mod performance;
 mod place;
+mod postgres_url;
 mod proxy_login;
 mod retention;
 mod role;

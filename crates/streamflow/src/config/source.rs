@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 use streamflow_dataset::DatasetSpec;
 
+use super::postgres_url::Place;
+
 /// The variable with the URL where nothing else is said.
 const URL_ENV: &str = "STREAMFLOW_TABLES_URL";
 /// What stands for the date in a query.
 const AS_OF: &str = "$as_of";
-const EXAMPLE: &str = "postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
 
 /// `[dataset.source]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -194,30 +195,9 @@ impl PostgresTables {
     /// # Errors
     /// There is none, or it is none of a Postgres database. What it holds is never told.
     pub fn url(&self, base: &Path) -> anyhow::Result<Url> {
-        let (text, place) = match &self.url_file {
-            Some(file) => {
-                let file = base.join(file);
-                let text = std::fs::read_to_string(&file).with_context(|| {
-                    format!("cannot read {}, which dataset.source.postgres.url_file names", file.display())
-                })?;
-                (text, format!("the file {}", file.display()))
-            }
-            None => {
-                let text = std::env::var(&self.url_env).unwrap_or_default();
-                (text, format!("the environment variable {}", self.url_env))
-            }
-        };
-        let text = text.trim();
-        ensure!(
-            !text.is_empty(),
-            "{place} holds no URL of a Postgres database; put one there, such as {EXAMPLE}"
-        );
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-        url.with_context(|| {
-            format!(
-                "what {place} holds is no URL of a Postgres database; expected one such as {EXAMPLE}, with what is special in the password written as %40 for @"
-            )
-        })
+        let file = self.url_file.as_ref().map(|file| base.join(file));
+        let file_key = "dataset.source.postgres.url_file";
+        Place { file: file.as_deref(), file_key, variable: &self.url_env, of: "database" }.url()
     }
 }
 

@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::ensure;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+
+use super::postgres_url::Place;
 
 /// Where the URL of a Postgres server is looked for when nothing else is said.
 const URL_ENV: &str = "STREAMFLOW_DATABASE_URL";
@@ -108,29 +110,8 @@ impl StoreConfig {
     /// # Errors
     /// There is none, or it is none of a Postgres server. What it holds is never told.
     pub fn url(&self) -> anyhow::Result<Url> {
-        let (text, place) = match &self.url_file {
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}, which store.url_file names", file.display()))?;
-                (text, format!("the file {}", file.display()))
-            }
-            None => {
-                let text = std::env::var(&self.url_env).unwrap_or_default();
-                (text, format!("the environment variable {}", self.url_env))
-            }
-        };
-        let text = text.trim();
-        let example = "postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
-        if text.is_empty() {
-            bail!("{place} holds no URL of a Postgres server; put one there, such as {example}");
-        }
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-        url.with_context(|| {
-            format!(
-                "what {place} holds is no URL of a Postgres server; expected one such as {example}, with what is \
-                 special in the password written as %40 for @"
-            )
-        })
+        let file_key = "store.url_file";
+        Place { file: self.url_file.as_deref(), file_key, variable: &self.url_env, of: "server" }.url()
     }
 }
 

@@ -1,0 +1,53 @@
+//! The URL of a Postgres server, which holds a password: it stands in a file or in the environment, never in the configuration.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use reqwest::Url;
+
+const EXAMPLE: &str = "postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
+
+/// Where a URL stands.
+pub(super) struct Place<'a> {
+    /// A file, in the place of the variable.
+    pub file: Option<&'a Path>,
+    /// The key of the configuration that names the file.
+    pub file_key: &'static str,
+    /// An environment variable.
+    pub variable: &'a str,
+    /// What the URL is of, in messages: a server, or a database.
+    pub of: &'static str,
+}
+
+impl Place<'_> {
+    /// The URL.
+    ///
+    /// # Errors
+    /// There is none, or it is none of Postgres. What stands there is never told.
+    pub fn url(&self) -> anyhow::Result<Url> {
+        let (text, place) = match self.file {
+            Some(file) => {
+                let text = std::fs::read_to_string(file).with_context(|| {
+                    format!("cannot read {}, which {} names", file.display(), self.file_key)
+                })?;
+                (text, format!("the file {}", file.display()))
+            }
+            None => {
+                let text = std::env::var(self.variable).unwrap_or_default();
+                (text, format!("the environment variable {}", self.variable))
+            }
+        };
+        let (text, of) = (text.trim(), self.of);
+        ensure!(
+            !text.is_empty(),
+            "{place} holds no URL of a Postgres {of}; put one there, such as {EXAMPLE}"
+        );
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+        url.with_context(|| {
+            format!(
+                "what {place} holds is no URL of a Postgres {of}; expected one such as {EXAMPLE}, with what is special in the \
+                 password written as %40 for @"
+            )
+        })
+    }
+}
