@@ -18,6 +18,7 @@ use streamflow_tsdb::{
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const HOURS: &[Resolution] = &[Resolution::OneHour];
+const PREFERRED: &[Resolution] = &[Resolution::OneHour, Resolution::FiveMinutes];
 const FINE: &[Resolution] = &[Resolution::FiveMinutes, Resolution::OneHour];
 
 fn options(retention_hours: i64) -> Options {
@@ -121,6 +122,31 @@ fn where_finer_ones_are_too_old_coarser_ones_are_read() {
     let [fine, coarse] = [0, 1].map(|tier| db.stats().aggregates[tier].min_ms.unwrap());
     assert!(fine > 40 * HOUR && coarse == 0, "{fine} {coarse}");
     check_whole(&db, "a", 100);
+}
+
+/// Whatever chunks lie beside a range, the resolution is said of which its answer is.
+#[test]
+fn the_resolutions_said_are_those_of_the_range() {
+    let dir = tempfile::tempdir().unwrap();
+    let coarse = dir.path().join("aggregates/1h");
+    let db = Db::open(dir.path(), options(10)).unwrap();
+    append(&db, 0..20, &["a"]);
+    drop(db);
+    // As between two merges: blocks of five minutes are large, those of an hour are not yet.
+    let before = dir.path().join("before");
+    files::copy(&coarse, &before);
+    append(&Db::open(dir.path(), options(10)).unwrap(), 20..40, &["a"]);
+    fs::remove_dir_all(&coarse).unwrap();
+    fs::rename(&before, &coarse).unwrap();
+    let db = Db::open(dir.path(), options(10)).unwrap();
+    assert!(db.stats().aggregates[1].blocks > db.stats().aggregates[0].blocks);
+    let (mut samples, mut older) = (Samples::default(), Older::default());
+    for hour in 0..8 {
+        let range = (hour * HOUR + 1, (hour + 1) * HOUR);
+        let series = db.select_with_older(&named("a"), range, PREFERRED).unwrap();
+        series[0].read_with_older(&mut samples, &mut older).unwrap();
+        assert_eq!(older.resolutions(), HOURS, "{hour}");
+    }
 }
 
 fn check_listed(db: &Db, names: &[&str]) {

@@ -18,7 +18,7 @@ pub struct Older {
     /// Times, ascending, from something that is known to the next thing, between which there were other samples: what was
     /// last known holds.
     held: Vec<(i64, i64)>,
-    /// The resolutions that something was read of.
+    /// The resolutions that something of the range was read of.
     resolutions: Vec<Resolution>,
 }
 
@@ -53,7 +53,7 @@ impl Older {
         self.rows.is_empty() && self.histograms.is_empty()
     }
 
-    /// The resolutions that something was read of, finest first.
+    /// The resolutions that something of the range was read of, finest first.
     #[must_use]
     pub fn resolutions(&self) -> &[Resolution] {
         &self.resolutions
@@ -101,7 +101,12 @@ impl Older {
 
     /// Takes what nothing that was taken before it stands for, and what knows more than the samples that are left of its
     /// time: these go from `samples`, and where all are left the aggregate does.
-    fn take(&mut self, resolution: Resolution, found: &mut Windows, samples: &mut Samples) {
+    fn take(
+        &mut self,
+        resolution: Resolution,
+        found: &mut Windows,
+        (samples, (min_ms, max_ms)): (&mut Samples, (i64, i64)),
+    ) {
         row::united(&mut found.rows);
         found.histograms.merge();
         found.rows.retain(|row| self.knows_less(row));
@@ -109,10 +114,12 @@ impl Older {
         if found.is_empty() {
             return;
         }
-        self.resolutions.push(resolution);
         let rows = found.rows.iter().filter(|row| row.last_ms > row.first_ms);
         self.held.extend(rows.map(|row| (row.first_ms, row.last_ms)));
         self.held.extend(thin::held(resolution, &found.histograms));
+        if found.histograms.timestamps.iter().any(|t| (min_ms..=max_ms).contains(t)) {
+            self.resolutions.push(resolution);
+        }
         found.histograms.values().for_each(|(timestamp, value)| self.histograms.push_value(timestamp, value));
         self.rows.append(&mut found.rows);
         self.rows.sort_by_key(|row| row.first_ms);
@@ -173,7 +180,10 @@ impl Older {
             end = end.max(span.1);
             keeps
         });
+        // Chunks reach beyond the range, those of one resolution further than those of another.
+        self.resolutions.extend(self.rows.iter().map(|row| row.resolution));
         self.resolutions.sort_unstable();
+        self.resolutions.dedup();
     }
 }
 
@@ -201,7 +211,7 @@ impl Series {
             }
             found.rows.retain(|row| row.first_ms >= self.kept_ms);
             found.histograms.clip(self.kept_ms, i64::MAX);
-            older.take(*resolution, &mut found, out);
+            older.take(*resolution, &mut found, (out, (self.min_ms, self.max_ms)));
         }
         older.settle(self.min_ms, self.max_ms);
         out.clip(self.min_ms, self.max_ms);
