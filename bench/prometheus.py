@@ -37,7 +37,6 @@ QUERIES = [
         'histogram_quantile(0.99, sum by (le) (rate(b_bucket{{{small}}}[5m])))',
     ),
 ]
-# Native histograms, which VictoriaMetrics does not take.
 NATIVE_QUERY = "histogram_quantile(0.99, sum by (job) (rate(n[5m])))"
 # Over the series of --active, each asked over their ten minutes.
 ACTIVE_QUERIES = [
@@ -97,6 +96,10 @@ class Server:
 def streamflow(binary: str, folder: str) -> Server:
     data = Path(folder) / "data"
     subprocess.run([binary, "init", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Samples of the present, as every server takes of itself, would close the past while the history still comes.
+    config = Path(folder) / "streamflow.toml"
+    config.write_text(config.read_text().replace("# prometheus_config =", "prometheus_config ="))
+    (Path(folder) / "prometheus.yml").write_text("scrape_configs: []\n")
     command = [binary, "--data-dir", str(data), "up", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]
     return Server("streamflow", command, re.compile(r"console on http://([^/\s]+)"), folder, data / "metrics")
 
@@ -169,21 +172,20 @@ def compare_queries(servers: list[Server], end: int, hours: int, times: int) -> 
                 answers = f"{len(first['data']['result']):,}"
                 rows.append([name, size, title, answers, *ratios(times_taken), str(differing(first, second))])
                 print("  " + "  ".join(rows[-1]), flush=True)
-    for title, length, step in RANGES:
-        if length <= hours * 3600:
-            rows.append(compare_natives(servers, title, {"start": end - SHIFT - length, "end": end - SHIFT, "step": step}, times))
     return rows
 
 
-def compare_natives(servers: list[Server], title: str, of_range: dict[str, object], times: int) -> list[str]:
-    parameters = {"query": NATIVE_QUERY} | of_range
-    able = servers[:2]
-    first, second = (server.answer("query_range", parameters)[1] for server in able)
-    taken = ratios(medians(lambda server: server.answer("query_range", parameters)[0], able, times))
-    left_out = ["–"] * (len(servers) - len(able))
-    row = [NATIVE_QUERY, "all", title, f"{len(first['data']['result']):,}", *taken[:2], *left_out, *taken[2:], *left_out]
-    print("  " + "  ".join(row), flush=True)
-    return [*row, str(differing(first, second))]
+def compare_natives(servers: list[Server], end: int, hours: int, times: int) -> list[list[str]]:
+    """Of native histograms, which VictoriaMetrics does not take."""
+    rows = []
+    for title, length, step in RANGES:
+        if length > hours * 3600:
+            continue
+        parameters = {"query": NATIVE_QUERY, "start": end - SHIFT - length, "end": end - SHIFT, "step": step}
+        first, second = (server.answer("query_range", parameters)[1] for server in servers)
+        taken = ratios(medians(lambda server: server.answer("query_range", parameters)[0], servers, times))  # noqa: B023
+        rows.append([NATIVE_QUERY, title, f"{len(first['data']['result']):,}", *taken, str(differing(first, second))])
+    return rows
 
 
 def medians(timed, servers: list[Server], times: int) -> list[float]:
@@ -269,7 +271,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         servers = [stack.enter_context(start(path, folder)) for start, path in starts]
-        history = ["--series", given.series, "--histograms", given.histograms, "--natives", given.natives, "--steps", given.hours * 240, "--end", end]
+        history = ["--series", given.series, "--histograms", given.histograms, "--steps", given.hours * 240, "--end", end]
         print(measure.table([f"{given.hours} h of history", *headers], take_history(servers, feeder, history)))
         print("\nqueries (ms, median; series of the answer; series that differ from Prometheus)")
         rows = compare_queries(servers, end, given.hours, given.times)
@@ -278,6 +280,10 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         servers = [stack.enter_context(start(path, folder)) for start, path in starts]
         rows = []
+        for server in servers[:2]:
+            feed(feeder, server, "--series", 0, "--histograms", 0, "--natives", given.natives, "--steps", given.hours * 240, "--end", end)
+        natives = compare_natives(servers[:2], end, given.hours, given.times)
+        print(measure.table(["query_range", "over", "answers", *headers[:2], headers[len(names)], "differ"], natives))
         for server in servers:
             feed(feeder, server, "--series", given.active, "--histograms", 0, "--steps", 40, "--end", end)
             time.sleep(5)

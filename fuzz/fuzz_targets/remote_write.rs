@@ -1,10 +1,10 @@
-//! Any bytes as a remote write of either version, or as a remote read: an error, or a request that is read the same after it was written, and
-//! labels that name what is in the table of symbols, and histograms that are the same after they were written.
+//! Any bytes as a remote write of either version, or as a remote read: an error, or a request that is read the same after it was written,
+//! as a receiver too, and histograms that are the same after they were written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use streamflow_exposition::remote_read;
-use streamflow_exposition::remote_write::{Limits, NativeHistogram, decode, encode, v2};
+use streamflow_exposition::remote_write::{Limits, NativeHistogram, Received, WriteRequest, decode, encode, unpack, v2};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { decoded_bytes: 1 << 20, messages: 10_000, named_bytes: 1 << 20 };
@@ -14,28 +14,30 @@ fuzz_target!(|bytes: &[u8]| {
         let read = decode(&written, &roomy).expect("our own bytes");
         // Compared as bytes, because a NaN equals nothing.
         assert_eq!(encode(&read), written);
-        let symbolized = v2::decode(&v2::encode(&request), &roomy).expect("our own bytes");
-        let mut symbols = symbolized.symbols(&roomy);
-        for (series, written) in symbolized.timeseries.iter().zip(&request.timeseries) {
-            let labels = symbols.labels(&series.labels_refs).expect("our own table");
-            let expected = written.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
-            assert!(labels.into_iter().eq(expected));
-        }
-        request.timeseries.iter().for_each(|series| read_histograms(&series.histograms));
+        let message = unpack(&written, &roomy).expect("our own bytes");
+        same_labels(&Received::v1(&message, &roomy).expect("our own bytes"), &request);
+        let message = unpack(&v2::encode(&request), &roomy).expect("our own bytes");
+        same_labels(&Received::v2(&message, &roomy).expect("our own bytes"), &request);
     }
     let _ = remote_read::decode(bytes, &limits);
-    if let Ok(request) = v2::decode(bytes, &limits) {
-        let mut symbols = request.symbols(&limits);
-        for series in &request.timeseries {
-            let _ = symbols.labels(&series.labels_refs);
-            let _ = series.metadata.map(|metadata| symbols.metadata(&metadata).map(|_| ()));
-            read_histograms(&series.histograms);
-            for exemplar in &series.exemplars {
-                let _ = symbols.labels(&exemplar.labels_refs);
-            }
+    let Ok(message) = unpack(bytes, &limits) else { return };
+    for received in [Received::v1(&message, &limits), Received::v2(&message, &limits)].into_iter().flatten() {
+        for series in received.series() {
+            let _ = (series.labels(), series.meaning(), series.samples());
+            series.exemplars().for_each(|exemplar| drop(exemplar.0));
+            read_histograms(series.histograms());
         }
     }
 });
+
+fn same_labels(received: &Received<'_>, request: &WriteRequest) {
+    assert_eq!(received.series().len(), request.timeseries.len());
+    for (series, written) in received.series().zip(&request.timeseries) {
+        let expected = written.labels.iter().map(|label| (label.name.as_str(), label.value.as_str()));
+        assert!(series.labels().expect("our own table").iter().copied().eq(expected));
+        assert_eq!(series.samples().len(), written.samples.len());
+    }
+}
 
 /// A histogram that is one is sent on as the same.
 fn read_histograms(messages: &[NativeHistogram]) {

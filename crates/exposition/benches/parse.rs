@@ -4,6 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use streamflow_exposition::remote_write::{
+    Label, Limits, Received, Sample, TimeSeries, WriteRequest, decode, encode, unpack, v2,
+};
 use streamflow_exposition::{Event, Format, Parser};
 
 /// Ten families of a hundred series with three labels, the shape of a service's own metrics.
@@ -52,5 +55,47 @@ fn parse(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, parse);
+/// A request of 2,000 samples as Prometheus sends it, one of each series with ten labels; and of 500 series with 20 samples.
+fn request(series: usize, samples: usize) -> WriteRequest {
+    let label = |name: String, value: String| Label { name, value };
+    let timeseries = (0..series).map(|place| TimeSeries {
+        labels: std::iter::once(label("__name__".into(), "api_requests_total".into()))
+            .chain((0..9).map(|at| label(format!("label_{at}"), format!("value {}", place * (at + 1)))))
+            .collect(),
+        samples: (0..samples)
+            .map(|at| Sample::new(1_700_000_000_000 + at as i64 * 15_000, at as f64))
+            .collect(),
+        ..TimeSeries::default()
+    });
+    WriteRequest { timeseries: timeseries.collect(), metadata: Vec::new() }
+}
+
+/// Samples a second, unpacked and read as a receiver reads them, beside the messages that own their texts.
+fn remote_write(criterion: &mut Criterion) {
+    let limits = Limits::default();
+    for (series, samples) in [(2000, 1), (500, 20)] {
+        let request = request(series, samples);
+        let (one, two) = (encode(&request), v2::encode(&request));
+        let mut group = criterion.benchmark_group(format!("remote write, {series} x {samples}"));
+        group.throughput(Throughput::Elements((series * samples) as u64));
+        group.bench_function("version 1", |bencher| {
+            bencher.iter(|| {
+                let message = unpack(black_box(&one), &limits).unwrap();
+                Received::v1(&message, &limits).unwrap().series().len()
+            });
+        });
+        group.bench_function("version 2", |bencher| {
+            bencher.iter(|| {
+                let message = unpack(black_box(&two), &limits).unwrap();
+                Received::v2(&message, &limits).unwrap().series().len()
+            });
+        });
+        group.bench_function("version 1 as messages", |bencher| {
+            bencher.iter(|| decode(black_box(&one), &limits).unwrap().timeseries.len());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, parse, remote_write);
 criterion_main!(benches);

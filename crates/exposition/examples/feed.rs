@@ -7,7 +7,7 @@
 //! The metrics look like a service's: `m` is a counter by `job`, `instance` and `series` (of which a fifth never
 //! moves and a fifth grows by fractions), `b_bucket` a histogram of ten buckets by `instance`. Every series has a
 //! label `small="yes"` for the first hundred of its kind, so that a query can ask for few of them. `n` is a native
-//! histogram of ten buckets by `instance`, sent after the others and not counted. Values depend on the place of a series
+//! histogram of ten buckets by `instance`, which is not counted. Values depend on the place of a series
 //! and of a step alone. Prints the samples sent and the seconds taken.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
@@ -109,9 +109,9 @@ fn native(place: usize, step: i64, timestamp: i64) -> NativeHistogram {
     }
 }
 
-/// Sends the native histograms, a few instances a request.
-fn send_natives(stream: &mut BufReader<TcpStream>, host: &str, natives: usize, times: &[i64]) {
-    const INSTANCES: usize = 5;
+/// Sends the native histograms of some steps, many instances a request.
+fn send_natives(stream: &mut BufReader<TcpStream>, host: &str, natives: usize, times: &[(i64, i64)]) {
+    const INSTANCES: usize = 100;
     for first in (0..natives).step_by(INSTANCES) {
         let series = (first..natives.min(first + INSTANCES)).map(|place| TimeSeries {
             labels: vec![
@@ -119,7 +119,7 @@ fn send_natives(stream: &mut BufReader<TcpStream>, host: &str, natives: usize, t
                 label("instance", format!("10.2.{}.{}:8000", place / 250 % 250, place % 250)),
                 label("job", format!("job-{}", place % 10)),
             ],
-            histograms: times.iter().zip(0..).map(|(time, step)| native(place, step, *time)).collect(),
+            histograms: times.iter().map(|(step, time)| native(place, *step, *time)).collect(),
             ..TimeSeries::default()
         });
         let request = WriteRequest { timeseries: series.collect(), ..WriteRequest::default() };
@@ -174,17 +174,15 @@ fn main() {
 
     let started = Instant::now();
     let mut sent = 0_u64;
+    let time_of = |step| end_ms - (steps - 1 - step) * interval_ms;
     for window in (0..steps).step_by(STEPS) {
+        let window = window..(window + STEPS as i64).min(steps);
         for block in rows.chunks_mut(SERIES) {
-            let steps = window..(window + STEPS as i64).min(steps);
             let timeseries = block.iter_mut().map(|row| TimeSeries {
                 labels: row.labels.clone(),
-                samples: steps
+                samples: window
                     .clone()
-                    .map(|step| {
-                        let timestamp = end_ms - (number("--steps", 240) - 1 - step) * interval_ms;
-                        Sample::new(timestamp, row.next(step as u64))
-                    })
+                    .map(|step| Sample::new(time_of(step), row.next(step as u64)))
                     .collect(),
                 ..TimeSeries::default()
             });
@@ -192,8 +190,8 @@ fn main() {
             sent += request.timeseries.iter().map(|series| series.samples.len() as u64).sum::<u64>();
             post(&mut stream, host, &encode(&request));
         }
+        let times: Vec<(i64, i64)> = window.map(|step| (step, time_of(step))).collect();
+        send_natives(&mut stream, host, number("--natives", 0) as usize, &times);
     }
     println!("{sent} samples in {:.2} s", started.elapsed().as_secs_f64());
-    let times: Vec<i64> = (0..steps).map(|step| end_ms - (steps - 1 - step) * interval_ms).collect();
-    send_natives(&mut stream, host, number("--natives", 0) as usize, &times);
 }

@@ -3,10 +3,13 @@
 //!
 //! The messages are the part of Prometheus's `prompb` that samples need.
 
+mod fields;
 mod histogram;
+mod received;
 pub mod v2;
 
 pub use histogram::NativeHistogram;
+pub use received::{Meaning, Pair, Received, Series};
 
 use prost::Message;
 
@@ -140,12 +143,20 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<WriteRequest, Error> {
     WriteRequest::decode(&*bytes).map_err(|error| Error::Protobuf(error.to_string()))
 }
 
-/// The message in a body, within the limits.
-pub(crate) fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+/// The message in a body, which the caller has bounded, for [`Received`].
+///
+/// # Errors
+/// When the body is no snappy block, or its content larger than `limits` allow.
+pub fn unpack(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let snappy = |error: snap::Error| Error::Snappy(error.to_string());
     let length = snap::raw::decompress_len(body).map_err(snappy)? as u64;
     within("bytes after decompression", length, limits.decoded_bytes)?;
-    let bytes = snap::raw::Decoder::new().decompress_vec(body).map_err(snappy)?;
+    snap::raw::Decoder::new().decompress_vec(body).map_err(snappy)
+}
+
+/// The message in a body, within the limits, those of its messages too.
+pub(crate) fn unpacked(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let bytes = unpack(body, limits)?;
     let mut messages = 0;
     count_messages(&bytes, LEVELS, &mut messages);
     within("messages in the request", messages, limits.messages)?;

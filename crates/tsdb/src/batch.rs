@@ -7,7 +7,7 @@ use streamflow_histogram::Histogram;
 use crate::db::Inner;
 use crate::error::{AppendError, Error};
 use crate::head::{Bounds, MemSeries, Place, State};
-use crate::labels::Labels;
+use crate::labels::{Labels, LabelsRef};
 use crate::samples::Sample;
 use crate::value::Value;
 
@@ -39,17 +39,25 @@ pub struct Committed {
 pub struct Batch {
     pub(crate) store: Arc<Inner>,
     pub(crate) id: u64,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) runs: Vec<Run>,
+    /// The samples of all runs.
+    pub(crate) samples: Vec<Waiting>,
     pub(crate) present: u64,
 }
 
+/// Samples of one series that were added one after the other.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Run {
     pub(crate) series: Arc<MemSeries>,
+    pub(crate) samples: u32,
+    /// The log knew the series when the first was added.
+    pub(crate) logged: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting {
     pub(crate) sample: Sample,
     pub(crate) behind: bool,
-    /// The log knew the series when this was added.
-    pub(crate) logged: bool,
 }
 
 impl Batch {
@@ -90,7 +98,7 @@ impl Batch {
             return Err(AppendError::NoLabels);
         }
         let store = Arc::clone(&self.store);
-        store.head.get_or_create(labels, |series| self.place(series, sample))
+        store.head.get_or_create(labels.into(), |series| self.place(series, sample))
     }
 
     fn checked_sample(&self, sample: Sample) -> Result<Sample, AppendError> {
@@ -112,13 +120,13 @@ impl Batch {
 
     /// Samples of one series, which is looked up once; `refuse` gets why others are not taken, each of which is counted.
     /// Returns how many were taken. What [`Batch::add_sample`] says of a sample is true of each.
-    pub fn add_all(
+    pub fn add_all<'a>(
         &mut self,
-        labels: &Labels,
+        labels: impl Into<LabelsRef<'a>>,
         samples: impl IntoIterator<Item = Sample>,
         mut refuse: impl FnMut(AppendError),
     ) -> u64 {
-        let samples = samples.into_iter();
+        let (labels, samples) = (labels.into(), samples.into_iter());
         if labels.is_empty() {
             samples.for_each(|_| refuse(AppendError::NoLabels));
             return 0;
@@ -191,8 +199,13 @@ impl Batch {
             Ok(Place::Present) => self.present += 1,
             Ok(place) => {
                 state.expect(sample.timestamp, &sample.value, self.id, place);
-                let (behind, logged) = (place == Place::OutOfOrder, state.logged);
-                self.entries.push(Entry { series: Arc::clone(series), sample, behind, logged });
+                match self.runs.last_mut().filter(|run| Arc::ptr_eq(&run.series, series)) {
+                    Some(run) => run.samples += 1,
+                    None => {
+                        self.runs.push(Run { series: Arc::clone(series), samples: 1, logged: state.logged });
+                    }
+                }
+                self.samples.push(Waiting { sample, behind: place == Place::OutOfOrder });
             }
             Err(error) => {
                 self.store.refused.count(&error);
@@ -202,16 +215,21 @@ impl Batch {
         Ok(())
     }
 
+    /// Makes room for so many more samples.
+    pub fn reserve(&mut self, samples: usize) {
+        self.samples.reserve(samples);
+    }
+
     /// How many samples wait for the commit.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.samples.len()
     }
 
     /// Tells whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.samples.is_empty()
     }
 
     /// Makes the samples durable, then visible.
@@ -226,8 +244,8 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        for entry in &self.entries {
-            entry.series.lock().pending -= 1;
+        for run in &self.runs {
+            run.series.lock().pending -= run.samples;
         }
     }
 }

@@ -1,16 +1,13 @@
 //! How a batch becomes durable and visible.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::{Batch, Committed};
+use crate::batch::{Batch, Committed, Run, Waiting};
 use crate::db::{Inner, guard};
 use crate::error::Error;
 use crate::format;
 use crate::labels::Labels;
 use crate::options::Fsync;
-use crate::samples::Sample;
-use crate::value::Value;
 use crate::wal::frame::{self, HEAD, MAX_PAYLOAD};
 use crate::wal::record::{self, Logged};
 
@@ -23,7 +20,7 @@ impl Inner {
                 return Err(Error::Closed);
             }
             self.recheck(batch, &mut committed);
-            if let Some(writer) = commits.writer.as_mut().filter(|_| !batch.entries.is_empty()) {
+            if let Some(writer) = commits.writer.as_mut().filter(|_| !batch.samples.is_empty()) {
                 let bytes = encode(batch)?;
                 writer.append(&bytes, format_of(batch))?;
                 self.log.grew(bytes.len() as u64);
@@ -43,38 +40,39 @@ impl Inner {
     /// Samples that were in order when added, and are before what has gone to blocks since.
     fn recheck(&self, batch: &mut Batch, committed: &mut Committed) {
         let bounds = self.bounds();
-        batch.entries.retain_mut(|entry| {
-            if entry.behind || entry.sample.timestamp >= bounds.boundary {
-                return true;
-            }
-            entry.behind = bounds.out_of_order.is_some();
-            if !entry.behind {
-                entry.series.lock().pending -= 1;
-                committed.refused += 1;
-                self.refused.overtaken();
-            }
-            entry.behind
-        });
+        let overtaken = |waiting: &Waiting| !waiting.behind && waiting.sample.timestamp < bounds.boundary;
+        if !batch.samples.iter().any(overtaken) {
+            return;
+        }
+        if bounds.out_of_order.is_some() {
+            batch.samples.iter_mut().for_each(|waiting| waiting.behind |= overtaken(waiting));
+            return;
+        }
+        let mut samples = std::mem::take(&mut batch.samples).into_iter();
+        for run in &mut batch.runs {
+            let before = batch.samples.len();
+            let kept = samples.by_ref().take(run.samples as usize).filter(|waiting| !overtaken(waiting));
+            batch.samples.extend(kept);
+            let refused = run.samples - (batch.samples.len() - before) as u32;
+            run.samples -= refused;
+            run.series.lock().pending -= refused;
+            committed.refused += u64::from(refused);
+            (0..refused).for_each(|_| self.refused.overtaken());
+        }
     }
 
     fn apply(&self, batch: &mut Batch, committed: &mut Committed) {
         let (cut, window) = (self.cut(), self.options.out_of_order_window_ms > 0);
         let mut newest = i64::MIN;
-        let mut entries = std::mem::take(&mut batch.entries);
-        for entries in entries.chunk_by_mut(|a, b| Arc::ptr_eq(&a.series, &b.series)) {
-            let series = Arc::clone(&entries[0].series);
+        let mut samples = std::mem::take(&mut batch.samples).into_iter();
+        for Run { series, samples: count, .. } in std::mem::take(&mut batch.runs) {
             let mut state = series.lock();
             state.logged = true;
-            for entry in entries {
-                state.pending -= 1;
-                newest = newest.max(entry.sample.timestamp);
-                let value = std::mem::replace(&mut entry.sample.value, Value::Float(0.0));
-                let sample = Sample { value, ..entry.sample };
-                let inserted = if entry.behind {
-                    state.insert_behind(sample)
-                } else {
-                    state.insert(sample, window, cut)
-                };
+            state.pending -= count;
+            for Waiting { sample, behind } in samples.by_ref().take(count as usize) {
+                newest = newest.max(sample.timestamp);
+                let inserted =
+                    if behind { state.insert_behind(sample) } else { state.insert(sample, window, cut) };
                 if inserted {
                     committed.samples += 1;
                 } else {
@@ -89,30 +87,31 @@ impl Inner {
 
 /// The format of the file that the batch goes into.
 fn format_of(batch: &Batch) -> u8 {
-    let formats = batch.entries.iter().map(|entry| entry.sample.format());
+    let formats = batch.samples.iter().map(|waiting| waiting.sample.format());
     formats.max().unwrap_or(format::NUMBERS)
 }
 
 /// The batch as one record, with the series that the log does not know yet.
 fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
     let mut series: Vec<(u64, &Labels)> = batch
-        .entries
+        .runs
         .iter()
-        .filter(|entry| !entry.logged)
-        .map(|entry| (entry.series.id, &entry.series.labels))
+        .filter(|run| !run.logged && run.samples > 0)
+        .map(|run| (run.series.id, &run.series.labels))
         .collect();
     series.sort_unstable_by_key(|(id, _)| *id);
     series.dedup_by_key(|(id, _)| *id);
-    let samples = batch.entries.iter().map(|entry| Logged {
-        id: entry.series.id,
-        timestamp: entry.sample.timestamp,
-        start: entry.sample.start,
-        value: &entry.sample.value,
-        behind: entry.behind,
+    let ids = batch.runs.iter().flat_map(|run| std::iter::repeat_n(run.series.id, run.samples as usize));
+    let samples = batch.samples.iter().zip(ids).map(|(Waiting { sample, behind }, id)| Logged {
+        id,
+        timestamp: sample.timestamp,
+        start: sample.start,
+        value: &sample.value,
+        behind: *behind,
     });
     let mut bytes = frame::open();
-    bytes.reserve(8 * batch.entries.len());
-    record::write_batch(&mut bytes, &series, samples);
+    bytes.reserve(8 * batch.samples.len());
+    record::write_batch(&mut bytes, &series, (batch.samples.len(), samples));
     if bytes.len() - HEAD > MAX_PAYLOAD {
         return Err(Error::BatchTooLarge { bytes: bytes.len() - HEAD, limit: MAX_PAYLOAD });
     }

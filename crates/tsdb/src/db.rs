@@ -238,7 +238,7 @@ impl Db {
     #[must_use]
     pub fn batch(&self) -> Batch {
         let id = self.0.next_batch.fetch_add(1, Ordering::Relaxed);
-        Batch { store: Arc::clone(&self.0), id, entries: Vec::new(), present: 0 }
+        Batch { store: Arc::clone(&self.0), id, runs: Vec::new(), samples: Vec::new(), present: 0 }
     }
 
     /// Writes finished ranges of the head to blocks, merges blocks, deletes old ones. To be called every minute or so

@@ -102,6 +102,62 @@ impl Labels {
     }
 }
 
+/// Labels that lie in [`Labels`] or in a [`LabelsBuffer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LabelsRef<'a>(&'a str);
+
+impl<'a> LabelsRef<'a> {
+    /// A copy that owns them.
+    #[must_use]
+    pub fn to_labels(self) -> Labels {
+        Labels(self.0.into())
+    }
+
+    /// The pairs, sorted by name.
+    #[must_use]
+    pub fn iter(self) -> Iter<'a> {
+        Iter { rest: self.0 }
+    }
+
+    /// Tells whether there is no label at all.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> From<&'a Labels> for LabelsRef<'a> {
+    fn from(labels: &'a Labels) -> Self {
+        Self(&labels.0)
+    }
+}
+
+impl PartialEq<LabelsRef<'_>> for Labels {
+    fn eq(&self, other: &LabelsRef<'_>) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+/// The labels of one series after another, without an allocation for each.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsBuffer(String);
+
+impl LabelsBuffer {
+    /// The labels of these pairs, as [`Labels::new`] makes them.
+    pub fn set(&mut self, pairs: &[(&str, &str)]) -> LabelsRef<'_> {
+        self.0.clear();
+        if pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+                push_text(&mut self.0, name);
+                push_text(&mut self.0, value);
+            }
+        } else {
+            self.0.push_str(&Labels::new(pairs.iter().copied()).0);
+        }
+        LabelsRef(&self.0)
+    }
+}
+
 /// The place at which two texts of the same beginning go apart; `None` if one begins with the other.
 fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
     let words = a.chunks_exact(16).zip(b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
@@ -259,6 +315,22 @@ mod tests {
         let labels = Labels::new([("name", long.as_str()), ("völlig fremd", "\u{0}\n")]);
         assert_eq!(labels.get("name"), Some(long.as_str()));
         assert_eq!(labels.get("völlig fremd"), Some("\u{0}\n"));
+    }
+
+    #[test]
+    fn a_buffer_makes_the_same_labels() {
+        let mut buffer = LabelsBuffer::default();
+        for pairs in [
+            &[("a", "1"), ("b", ""), ("c", "3")][..],
+            &[("b", "2"), ("a", "1")],
+            &[("a", "1"), ("a", "2")],
+            &[],
+        ] {
+            let labels = Labels::new(pairs.iter().copied());
+            assert!(labels == buffer.set(pairs), "{labels}");
+            assert_eq!(buffer.set(pairs).to_labels(), labels);
+            assert_eq!(buffer.set(pairs).is_empty(), labels.is_empty());
+        }
     }
 
     #[test]

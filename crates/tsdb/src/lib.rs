@@ -77,7 +77,7 @@ pub use damage::Damage;
 pub use db::Db;
 pub use delete::Deleted;
 pub use error::{AppendError, Error};
-pub use labels::{Iter as LabelsIter, Labels, METRIC_NAME};
+pub use labels::{Iter as LabelsIter, Labels, LabelsBuffer, LabelsRef, METRIC_NAME};
 pub use maintain::Maintenance;
 pub use matcher::{MatchOp, Matcher};
 pub use options::{Fsync, Options};

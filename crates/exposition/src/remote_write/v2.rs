@@ -6,7 +6,7 @@ use prost::Message;
 
 use super::{
     Label, Limits, MetricMetadata, NativeHistogram, Sample, TimeSeries, WriteRequest, compressed, family_of,
-    unpacked, within,
+    unpacked,
 };
 use crate::error::Error;
 
@@ -72,56 +72,8 @@ pub struct Exemplar {
     pub timestamp: i64,
 }
 
-/// The texts of a request, with how many bytes of them may still be named.
-#[derive(Debug)]
-pub struct Symbols<'a> {
-    texts: &'a [String],
-    left: u64,
-    limit: u64,
-}
-
-impl Request {
-    /// The texts of the request. A few bytes may name a long text again and again, so `limits` bound how many bytes are
-    /// named in all.
-    #[must_use]
-    pub fn symbols(&self, limits: &Limits) -> Symbols<'_> {
-        Symbols { texts: &self.symbols, left: limits.named_bytes, limit: limits.named_bytes }
-    }
-}
-
-impl<'a> Symbols<'a> {
-    /// The labels that these places name.
-    ///
-    /// # Errors
-    /// A name without a value, a place outside of the table, and more bytes than the limits allow.
-    pub fn labels(&mut self, places: &[u32]) -> Result<Vec<(&'a str, &'a str)>, Error> {
-        let (pairs, []) = places.as_chunks::<2>() else {
-            return Err(Error::Symbol("a label has a name and no value".to_owned()));
-        };
-        pairs.iter().map(|[name, value]| Ok((self.text(*name)?, self.text(*value)?))).collect()
-    }
-
-    /// Help and unit of a family.
-    ///
-    /// # Errors
-    /// A place outside of the table, and more bytes than the limits allow.
-    pub fn metadata(&mut self, metadata: &Metadata) -> Result<(&'a str, &'a str), Error> {
-        Ok((self.text(metadata.help_ref)?, self.text(metadata.unit_ref)?))
-    }
-
-    fn text(&mut self, place: u32) -> Result<&'a str, Error> {
-        let found = usize::try_from(place).ok().and_then(|place| self.texts.get(place));
-        let text = found.ok_or_else(|| {
-            Error::Symbol(format!("the symbol {place} is not in the table of {}", self.texts.len()))
-        })?;
-        let bytes = text.len() as u64;
-        within("bytes that symbols stand for", self.limit - self.left + bytes, self.limit)?;
-        self.left -= bytes;
-        Ok(text)
-    }
-}
-
-/// Reads the body of a request, which the caller has bounded; takes memory only as `limits` allow.
+/// Reads the body of a request, which the caller has bounded, as messages that own their texts; a receiver reads it as
+/// [`Received`](super::Received).
 ///
 /// # Errors
 /// When the body is no snappy block, its content no `Request`, or one of the limits is passed.
@@ -214,11 +166,11 @@ mod tests {
         let limits = Limits::default();
         let decoded = decode(&encode(&request()), &limits).unwrap();
         assert_eq!(decoded.symbols, ["", "__name__", "up", "job", "ü"]);
-        let mut symbols = decoded.symbols(&limits);
-        for (series, value) in decoded.timeseries.iter().zip(["up", "ü"]) {
-            assert_eq!(symbols.labels(&series.labels_refs).unwrap(), [("__name__", "up"), ("job", value)]);
-            assert_eq!(series.samples, request().timeseries[0].samples);
-        }
+        assert_eq!(
+            decoded.timeseries.iter().map(|series| &series.labels_refs[..]).collect::<Vec<_>>(),
+            [[1, 2, 3, 2], [1, 2, 3, 4]]
+        );
+        assert!(decoded.timeseries.iter().all(|series| series.samples == request().timeseries[0].samples));
     }
 
     #[test]
@@ -245,19 +197,16 @@ mod tests {
         let body = encode(&WriteRequest { timeseries, metadata: vec![family] });
         let limits = Limits::default();
         let decoded = decode(&body, &limits).unwrap();
-        let mut symbols = decoded.symbols(&limits);
+        let text = |place: u32| decoded.symbols[place as usize].as_str();
         let [sent, other] = &decoded.timeseries[..] else { panic!("{decoded:?}") };
         assert_eq!((sent.created_timestamp, other.created_timestamp), (3, 0));
         assert_eq!(other.samples[1].start_timestamp, 4);
         let metadata = sent.metadata.unwrap();
-        assert_eq!(
-            (metadata.kind, symbols.metadata(&metadata).unwrap(), other.metadata),
-            (1, ("Texts.", ""), None)
-        );
-        assert_eq!(symbols.labels(&sent.exemplars[0].labels_refs).unwrap(), [("trace", "x")]);
+        let texts = (text(metadata.help_ref), text(metadata.unit_ref));
+        assert_eq!((metadata.kind, texts, other.metadata), (1, ("Texts.", ""), None));
+        let [name, value] = sent.exemplars[0].labels_refs[..] else { panic!("{sent:?}") };
+        assert_eq!((text(name), text(value)), ("trace", "x"));
         assert_eq!((sent.exemplars[0].value, sent.exemplars[0].timestamp), (0.5, 9));
-        let wild = Metadata { kind: 1, help_ref: 99, unit_ref: 0 };
-        assert!(symbols.metadata(&wild).unwrap_err().to_string().contains("the symbol 99"));
     }
 
     /// Written out by hand from `types.proto` of the second version.
@@ -273,25 +222,5 @@ mod tests {
         assert_eq!(request.timeseries[0].labels_refs, [1, 2]);
         assert_eq!(request.timeseries[0].samples, [Sample::new(5, 1.5)]);
         assert_eq!(request.encode_to_vec(), bytes);
-    }
-
-    #[test]
-    fn places_outside_of_the_table_are_refused() {
-        let request = Request { symbols: vec![String::new(), "abcd".to_owned()], timeseries: Vec::new() };
-        let refused = |places: &[u32], named_bytes: u64| {
-            let mut symbols = request.symbols(&Limits { named_bytes, ..Limits::default() });
-            symbols.labels(places).map(|_| ()).map_err(|error| error.to_string())
-        };
-        assert_eq!(refused(&[1, 1, 0, 0], 8), Ok(()));
-        for (places, named_bytes, reason) in [
-            (&[1, 2][..], 100, "the symbol 2 is not in the table of 2"),
-            (&[u32::MAX, 0], 100, "is not in the table"),
-            (&[1], 100, "a label has a name and no value"),
-            (&[1, 1, 1], 100, "a label has a name and no value"),
-            (&[1, 1, 1, 1], 15, "bytes that symbols stand for are 16, expected at most 15"),
-        ] {
-            let error = refused(places, named_bytes).unwrap_err();
-            assert!(error.contains(reason), "{places:?}: {error}");
-        }
     }
 }

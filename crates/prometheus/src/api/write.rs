@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use streamflow_exposition::MetricType;
-use streamflow_exposition::remote_write::{NativeHistogram, Sample, TimeSeries, decode, v2};
+use streamflow_exposition::remote_write::{
+    Label, Meaning, NativeHistogram, Pair, Received, Sample, Series, TimeSeries, unpack,
+};
 use streamflow_histogram::Histogram;
-use streamflow_tsdb::{AppendError, Batch, Labels, METRIC_NAME, NO_START, Value};
+use streamflow_tsdb::{AppendError, Batch, Labels, LabelsBuffer, LabelsRef, METRIC_NAME, NO_START, Value};
 
 use super::error;
 use super::metrics::Protocol;
@@ -38,10 +40,7 @@ pub async fn write(State(server): State<Handle>, headers: HeaderMap, body: Body)
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let stored = tokio::task::spawn_blocking(move || match version {
-        Version::V1 => store_v1(&server, &body),
-        Version::V2 => store_v2(&server, &body),
-    });
+    let stored = tokio::task::spawn_blocking(move || store(&server, version, &body));
     match stored.await {
         Ok(written) => written.response(),
         Err(_) => {
@@ -87,54 +86,33 @@ fn version(headers: &HeaderMap) -> Result<Version, String> {
     }
 }
 
-fn store_v1(server: &Handle, body: &[u8]) -> Written {
-    let request = match decode(body, &server.0.settings.limits.write) {
-        Ok(request) => request,
+fn store(server: &Handle, version: Version, body: &[u8]) -> Written {
+    let limits = &server.0.settings.limits.write;
+    let message = match unpack(body, limits) {
+        Ok(message) => message,
+        Err(error) => return Written::refused(error.to_string()),
+    };
+    let received = match version {
+        Version::V1 => Received::v1(&message, limits),
+        Version::V2 => Received::v2(&message, limits),
+    };
+    let received = match received {
+        Ok(received) => received,
         Err(error) => return Written::refused(error.to_string()),
     };
     let mut writer = Writer::new(server, Protocol::RemoteWrite);
-    request.timeseries.iter().for_each(|series| writer.time_series(series));
-    for family in &request.metadata {
+    writer.batch.reserve(received.samples());
+    received.series().for_each(|series| writer.received(series));
+    for family in received.metadata() {
         let kind = MetricType::of_code(family.kind).as_str();
         server.0.told.tell(&family.metric_family_name, (kind, &family.help, &family.unit));
     }
     writer.commit()
 }
 
-fn store_v2(server: &Handle, body: &[u8]) -> Written {
-    let limits = &server.0.settings.limits.write;
-    let request = match v2::decode(body, limits) {
-        Ok(request) => request,
-        Err(error) => return Written::refused(error.to_string()),
-    };
-    let mut symbols = request.symbols(limits);
-    let mut writer = Writer::new(server, Protocol::RemoteWrite);
-    for series in &request.timeseries {
-        let pairs = symbols.labels(&series.labels_refs).map_err(|error| error.to_string());
-        let labels = pairs.and_then(|pairs| labels(&pairs));
-        writer.created = series.created_timestamp;
-        let Some(labels) = writer.series(labels, &series.samples, &series.histograms) else { continue };
-        if let Some(metadata) = &series.metadata {
-            match symbols.metadata(metadata) {
-                Ok((help, unit)) => tell(server, &labels, (MetricType::of_code(metadata.kind), help, unit)),
-                Err(error) => drop(writer.first_refusal.get_or_insert(error.to_string())),
-            }
-        }
-        for exemplar in &series.exemplars {
-            match symbols.labels(&exemplar.labels_refs) {
-                Ok(pairs) => {
-                    writer.exemplar(&labels, Labels::new(pairs), exemplar.value, exemplar.timestamp);
-                }
-                Err(error) => drop(writer.first_refusal.get_or_insert(error.to_string())),
-            }
-        }
-    }
-    writer.commit()
-}
-
 /// Keeps what a series says of its family, whose name is that of the metric but for what histograms and summaries add to it.
-fn tell(server: &Handle, labels: &Labels, (kind, help, unit): (MetricType, &str, &str)) {
-    let name = labels.name();
+fn tell(server: &Handle, name: &str, Meaning { kind, help, unit }: Meaning<'_>) {
+    let kind = MetricType::of_code(kind);
     let has_parts = matches!(kind, MetricType::Histogram | MetricType::GaugeHistogram | MetricType::Summary);
     let stem = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix));
     let family = stem.filter(|_| has_parts).unwrap_or(name);
@@ -146,6 +124,7 @@ pub(super) struct Writer<'a> {
     server: &'a Handle,
     by: Protocol,
     batch: Batch,
+    labels: LabelsBuffer,
     /// Samples of later times are refused.
     latest_ms: i64,
     /// When the series at hand began, where its samples do not say; 0 where that is not known.
@@ -160,40 +139,78 @@ impl<'a> Writer<'a> {
     pub fn new(server: &'a Handle, by: Protocol) -> Self {
         let batch = server.0.db.batch();
         let latest_ms = latest_ms(now_ms());
-        let (samples, histograms, exemplars) = (0, 0, Vec::new());
-        Self { server, by, batch, latest_ms, created: 0, samples, histograms, exemplars, first_refusal: None }
+        let (labels, samples, histograms, exemplars) = (LabelsBuffer::default(), 0, 0, Vec::new());
+        let first_refusal = None;
+        Self {
+            server,
+            by,
+            batch,
+            labels,
+            latest_ms,
+            created: 0,
+            samples,
+            histograms,
+            exemplars,
+            first_refusal,
+        }
     }
 
-    /// Adds a series of version 1 with its exemplars.
+    /// Adds a series as it was received, with its exemplars and what it says of its family.
+    fn received(&mut self, series: Series<'_, '_>) {
+        self.created = series.created();
+        let pairs = series.labels().map_err(ToString::to_string);
+        let Some(pairs) = self.series(pairs, series.samples(), series.histograms()) else { return };
+        match series.meaning() {
+            Some(Ok(meaning)) => tell(self.server, value_of(pairs, METRIC_NAME), *meaning),
+            Some(Err(error)) => drop(self.first_refusal.get_or_insert(error.to_string())),
+            None => {}
+        }
+        for (labels, value, timestamp) in series.exemplars() {
+            match labels {
+                Ok(labels) => self.exemplar(pairs, labels, value, timestamp),
+                Err(error) => drop(self.first_refusal.get_or_insert(error.to_string())),
+            }
+        }
+    }
+
+    /// Adds a series that owns its texts, with its exemplars.
     pub fn time_series(&mut self, series: &TimeSeries) {
-        let pairs: Vec<(&str, &str)> =
-            series.labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect();
-        let labels = labels(&pairs);
-        let Some(labels) = self.series(labels, &series.samples, &series.histograms) else { return };
-        for exemplar in &series.exemplars {
-            let of = Labels::new(exemplar.labels.iter().map(|label| (&label.name, &label.value)));
-            self.exemplar(&labels, of, exemplar.value, exemplar.timestamp);
+        let pairs = pairs_of(&series.labels);
+        if self.series(Ok(&pairs), &series.samples, &series.histograms).is_some() {
+            for exemplar in &series.exemplars {
+                self.exemplar(&pairs, &pairs_of(&exemplar.labels), exemplar.value, exemplar.timestamp);
+            }
         }
     }
 
     /// Adds the samples and the histograms of a series; gives its labels, if they are some.
-    fn series(
+    fn series<'p>(
         &mut self,
-        labels: Result<Labels, String>,
+        pairs: Result<&'p [Pair<'p>], String>,
         samples: &[Sample],
         histograms: &[NativeHistogram],
-    ) -> Option<Labels> {
-        let labels = match labels {
-            Ok(labels) => labels,
+    ) -> Option<&'p [Pair<'p>]> {
+        let mut buffer = std::mem::take(&mut self.labels);
+        let checked = pairs.and_then(|pairs| labels(pairs, &mut buffer).map(|labels| (pairs, labels)));
+        let pairs = match checked {
+            Ok((pairs, labels)) => {
+                self.add(labels, samples, histograms);
+                Some(pairs)
+            }
             Err(reason) => {
                 self.refuse("labels", samples.len() + histograms.len());
                 self.first_refusal.get_or_insert(reason);
-                return None;
+                None
             }
         };
+        self.labels = buffer;
+        pairs
+    }
+
+    fn add(&mut self, labels: LabelsRef<'_>, samples: &[Sample], histograms: &[NativeHistogram]) {
         let latest_ms = self.latest_ms;
         for sample in samples.iter().filter(|sample| sample.timestamp > latest_ms) {
-            self.refuse_ahead(&labels, sample.timestamp);
+            self.refuse_ahead(labels, sample.timestamp);
         }
         let in_time = samples.iter().filter(|sample| sample.timestamp <= latest_ms);
         let (starts, created) = (self.server.0.settings.start_timestamps, self.created);
@@ -203,20 +220,19 @@ impl<'a> Writer<'a> {
             value: Value::Float(sample.value),
         });
         let (metrics, by) = (&self.server.0.metrics, self.by);
-        self.samples += self.batch.add_all(&labels, samples, |error| {
+        self.samples += self.batch.add_all(labels, samples, |error| {
             metrics.count_refused(by, reason(&error), 1);
-            self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
+            self.first_refusal.get_or_insert_with(|| format!("{error}; series {}", labels.to_labels()));
         });
         for message in histograms {
             match message.read() {
-                Ok(histogram) => self.histogram(&labels, message, histogram),
-                Err(error) => self.refuse_one(&labels, "invalid_histogram", &error),
+                Ok(histogram) => self.histogram(labels, message, histogram),
+                Err(error) => self.refuse_one(labels, "invalid_histogram", &error),
             }
         }
-        Some(labels)
     }
 
-    fn histogram(&mut self, labels: &Labels, message: &NativeHistogram, histogram: Histogram) {
+    fn histogram(&mut self, labels: LabelsRef<'_>, message: &NativeHistogram, histogram: Histogram) {
         let timestamp = message.timestamp;
         if timestamp > self.latest_ms {
             return self.refuse_ahead(labels, timestamp);
@@ -224,34 +240,37 @@ impl<'a> Writer<'a> {
         let starts = self.server.0.settings.start_timestamps;
         let start = start_of(starts, message.start_timestamp, self.created);
         let value = Value::Histogram(Arc::new(histogram));
-        match self.batch.add_sample(labels, streamflow_tsdb::Sample { timestamp, start, value }) {
+        match self.batch.add_sample(&labels.to_labels(), streamflow_tsdb::Sample { timestamp, start, value })
+        {
             Ok(_) => self.histograms += 1,
             Err(error) => self.refuse_one(labels, reason(&error), &error),
         }
     }
 
-    fn refuse_one(&mut self, labels: &Labels, reason: &str, error: &dyn std::error::Error) {
+    fn refuse_one(&mut self, labels: LabelsRef<'_>, reason: &str, error: &dyn std::error::Error) {
         self.refuse(reason, 1);
-        self.first_refusal.get_or_insert_with(|| format!("{error}; series {labels}"));
+        self.first_refusal.get_or_insert_with(|| format!("{error}; series {}", labels.to_labels()));
     }
 
-    fn refuse_ahead(&mut self, labels: &Labels, timestamp_ms: i64) {
+    fn refuse_ahead(&mut self, labels: LabelsRef<'_>, timestamp_ms: i64) {
         self.refuse("out_of_bounds", 1);
         let latest_ms = self.latest_ms;
         self.first_refusal.get_or_insert_with(|| {
             format!(
                 "out of bounds: the sample's time {timestamp_ms} is more than ten minutes ahead of this server's clock; \
-                 expected at most {latest_ms}; check the sender's clock; series {labels}"
+                 expected at most {latest_ms}; check the sender's clock; series {}",
+                labels.to_labels()
             )
         });
     }
 
     /// One that is too far ahead is left out, as its sample is: the newest are kept, and it would stay the newest.
-    fn exemplar(&mut self, series: &Labels, labels: Labels, value: f64, timestamp_ms: i64) {
+    fn exemplar(&mut self, series: &[Pair<'_>], labels: &[Pair<'_>], value: f64, timestamp_ms: i64) {
         if timestamp_ms > self.latest_ms {
             return;
         }
-        self.exemplars.push((series.clone(), Exemplar { labels, value, timestamp_ms }));
+        let labels = Labels::new(labels.iter().copied());
+        self.exemplars.push((Labels::new(series.iter().copied()), Exemplar { labels, value, timestamp_ms }));
     }
 
     fn refuse(&self, reason: &str, samples: usize) {
@@ -324,24 +343,33 @@ fn reason(error: &AppendError) -> &'static str {
 }
 
 /// The labels of a series; the error says what is wrong with them.
-fn labels(pairs: &[(&str, &str)]) -> Result<Labels, String> {
-    let labels = Labels::new(pairs.iter().copied());
-    if labels.len() == pairs.len() && pairs.iter().any(|(name, _)| *name == METRIC_NAME) {
+fn labels<'b>(pairs: &[Pair<'_>], buffer: &'b mut LabelsBuffer) -> Result<LabelsRef<'b>, String> {
+    let labels = buffer.set(pairs);
+    if labels.iter().count() == pairs.len() && pairs.iter().any(|(name, _)| *name == METRIC_NAME) {
         // As many as were given, one of them the metric's name: none is given twice.
         if pairs.iter().all(|(name, _)| !name.is_empty()) {
             return Ok(labels);
         }
     }
+    let series = labels.to_labels();
     let mut names: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("label {:?} is given twice; series {labels}", pair[0]));
+        return Err(format!("label {:?} is given twice; series {series}", pair[0]));
     }
     if names.first().is_some_and(|name| name.is_empty()) {
-        return Err(format!("a label without a name; series {labels}"));
+        return Err(format!("a label without a name; series {series}"));
     }
-    if labels.get(METRIC_NAME).is_none() {
-        return Err(format!("a series needs a metric name; series {labels}"));
+    if series.get(METRIC_NAME).is_none() {
+        return Err(format!("a series needs a metric name; series {series}"));
     }
     Ok(labels)
+}
+
+fn pairs_of(labels: &[Label]) -> Vec<Pair<'_>> {
+    labels.iter().map(|label| (label.name.as_str(), label.value.as_str())).collect()
+}
+
+fn value_of<'a>(pairs: &[Pair<'a>], name: &str) -> &'a str {
+    pairs.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
 }

@@ -14,8 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::labels::Labels;
 use crate::labels::order::sorted;
+use crate::labels::{Labels, LabelsRef};
 use crate::matcher::Matcher;
 use crate::postings::{candidates, meets, union};
 use crate::series::Series;
@@ -52,7 +52,11 @@ impl Head {
     }
 
     /// The series of these labels, made if there is none; `touch` sees it while it cannot be collected.
-    pub(crate) fn get_or_create<R>(&self, labels: &Labels, touch: impl FnOnce(&Arc<MemSeries>) -> R) -> R {
+    pub(crate) fn get_or_create<R>(
+        &self,
+        labels: LabelsRef<'_>,
+        touch: impl FnOnce(&Arc<MemSeries>) -> R,
+    ) -> R {
         {
             let table = self.read();
             if let Some(series) = table.find(labels) {
@@ -64,7 +68,7 @@ impl Head {
             Some(series) => Arc::clone(series),
             None => {
                 let id = table.next_id + 1;
-                table.insert(id, labels.clone())
+                table.insert(id, labels.to_labels())
             }
         };
         touch(&series)
@@ -145,7 +149,7 @@ impl Head {
         if let Some(series) = table.by_id.get(&id) {
             return Arc::clone(series);
         }
-        match table.find(&labels).cloned() {
+        match table.find((&labels).into()).cloned() {
             Some(series) => {
                 table.next_id = table.next_id.max(id);
                 table.by_id.insert(id, Arc::clone(&series));
@@ -229,8 +233,8 @@ impl Head {
 }
 
 impl Table {
-    fn find(&self, labels: &Labels) -> Option<&Arc<MemSeries>> {
-        self.by_labels.find(self.hasher.hash_one(labels), |series| series.labels == *labels)
+    fn find(&self, labels: LabelsRef<'_>) -> Option<&Arc<MemSeries>> {
+        self.by_labels.find(self.hasher.hash_one(labels), |series| series.labels == labels)
     }
 
     fn insert(&mut self, id: u64, labels: Labels) -> Arc<MemSeries> {

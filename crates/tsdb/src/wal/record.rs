@@ -85,14 +85,14 @@ pub(crate) enum Record {
 pub(crate) fn write_batch<'a>(
     into: &mut Vec<u8>,
     series: &[(u64, &'a Labels)],
-    samples: impl ExactSizeIterator<Item = Logged<&'a Value>>,
+    (count, samples): (usize, impl Iterator<Item = Logged<&'a Value>>),
 ) {
     into.push(BATCH);
     varint::write(into, series.len() as u64);
     for (id, labels) in series {
         write_series(into, *id, labels);
     }
-    varint::write(into, samples.len() as u64);
+    varint::write(into, count as u64);
     let (mut id, mut time, mut start) = (0_u64, 0_i64, NO_START);
     for sample in samples {
         let form = form(sample.value);
@@ -339,8 +339,8 @@ mod tests {
                     value: value.clone(), behind: *behind }).collect();
             let labels = Labels::new([("a", "b")]);
             let mut bytes = Vec::new();
-            write_batch(&mut bytes, &[(7, &labels)], logged.iter().map(|Logged { id, timestamp, start, value, behind }|
-                Logged { id: *id, timestamp: *timestamp, start: *start, value, behind: *behind }));
+            write_batch(&mut bytes, &[(7, &labels)], (logged.len(), logged.iter().map(|Logged { id, timestamp, start, value, behind }|
+                Logged { id: *id, timestamp: *timestamp, start: *start, value, behind: *behind })));
             let Some(Record::Batch { series, samples: back }) = read(&bytes) else { panic!("no batch") };
             prop_assert_eq!(series, vec![(7, labels)]);
             prop_assert_eq!(back.len(), samples.len());

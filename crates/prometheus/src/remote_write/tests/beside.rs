@@ -145,15 +145,12 @@ async fn version_2_carries_metadata_exemplars_and_starts_beside_the_samples() {
     assert!(sources.exemplars.add(&labels("a_total", 0), exemplar));
     sender.wait("the exemplar is sent", |status| status.exemplars_sent == 1).await;
     let whole = receiver.whole.lock().unwrap().clone();
-    let limits = Limits::default();
     let with_sample = whole.iter().find(|request| !request.timeseries[0].samples.is_empty()).unwrap();
     let series = &with_sample.timeseries[0];
     assert_eq!((series.samples[0].start_timestamp, series.created_timestamp), (7, 7));
     let metadata = series.metadata.unwrap();
-    assert_eq!(
-        (metadata.kind, with_sample.symbols(&limits).metadata(&metadata).unwrap()),
-        (1, ("Texts.", ""))
-    );
+    let text = |place: u32| with_sample.symbols[place as usize].as_str();
+    assert_eq!((metadata.kind, text(metadata.help_ref), text(metadata.unit_ref)), (1, "Texts.", ""));
     assert!(whole.iter().any(|request| request.timeseries.iter().any(|series| series.exemplars.len() == 1)));
     sender.stop().await;
 }
