@@ -34,8 +34,8 @@ enum Pattern {
     Anything,
     /// `.+`
     Something,
-    /// What begins with `prefix`, and matches.
-    Regex { prefix: String, regex: Regex },
+    /// What begins with `prefix`, ends with `suffix`, and matches.
+    Regex { prefix: String, suffix: String, regex: Regex },
 }
 
 impl PartialEq for Matcher {
@@ -82,7 +82,11 @@ impl Matcher {
             Pattern::Texts(texts) => texts.binary_search_by(|text| text.as_str().cmp(value)).is_ok(),
             Pattern::Anything => true,
             Pattern::Something => !value.is_empty(),
-            Pattern::Regex { prefix, regex } => value.starts_with(prefix.as_str()) && regex.is_match(value),
+            Pattern::Regex { prefix, suffix, regex } => {
+                value.ends_with(suffix.as_str())
+                    && value.starts_with(prefix.as_str())
+                    && regex.is_match(value)
+            }
         };
         found != self.is_negative()
     }
@@ -123,7 +127,8 @@ fn pattern(value: &str) -> Result<Pattern, Error> {
         return Ok(Pattern::Texts(texts));
     }
     let regex = Regex::matcher(value)?;
-    Ok(Pattern::Regex { prefix: prefix_of(value).to_owned(), regex })
+    let (prefix, suffix) = (prefix_of(value).to_owned(), suffix_of(value).to_owned());
+    Ok(Pattern::Regex { prefix, suffix, regex })
 }
 
 /// Anything with a meaning of its own in a regular expression, but for the alternative.
@@ -147,6 +152,16 @@ fn prefix_of(value: &str) -> &str {
         return &plain[..end - last];
     }
     plain
+}
+
+/// The text behind the last special character, with which everything that matches ends; empty where it could mean more than
+/// itself: behind an alternative, a flag or a backslash.
+fn suffix_of(value: &str) -> &str {
+    if value.contains('|') || value.contains("(?") {
+        return "";
+    }
+    let last = value.char_indices().rfind(|(_, c)| is_special(*c));
+    last.filter(|(_, c)| *c != '\\').map_or("", |(at, c)| &value[at + c.len_utf8()..])
 }
 
 #[cfg(test)]
@@ -185,6 +200,20 @@ mod tests {
             "a{,2}|b",
             "\\Qa\\E.*",
             "a(?i)B",
+            "(?i)B",
+            ".*b",
+            ".*[ab]b",
+            ".*\\.b",
+            "a.*\\x62",
+            "\\Q.\\Eb",
+            "\\Q.*b",
+            "[^b]b",
+            "a{1}b",
+            "a{b",
+            "(a)b",
+            ".*é",
+            "a$b",
+            "a[|]?b",
         ];
         let values =
             ["", "a", "b", "ab", "abb", "bc", "aa", "a\nb", "a.b", "A", "abc", "é", "éé", "a b", "a-b"];

@@ -16,19 +16,24 @@ impl BitWriter {
     /// The lowest `count` bits of `value`, at most 64.
     #[inline]
     pub(crate) fn write(&mut self, value: u64, count: u32) {
-        let mut left = count;
-        while left > 0 {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let take = left.min(self.free);
-            let piece = (value >> (left - take)) as u8 & (0xff_u16 >> (8 - take)) as u8;
-            let last = self.bytes.len() - 1;
-            self.bytes[last] |= piece << (self.free - take);
-            self.free -= take;
-            left -= take;
+        if count == 0 {
+            return;
         }
+        let value = value & (u64::MAX >> (64 - count));
+        if count <= self.free {
+            self.free -= count;
+            let last = self.bytes.len() - 1;
+            self.bytes[last] |= (value << self.free) as u8;
+            return;
+        }
+        let left = count - self.free;
+        if self.free > 0 {
+            let last = self.bytes.len() - 1;
+            self.bytes[last] |= (value >> left) as u8;
+        }
+        let bytes = left.div_ceil(8);
+        self.bytes.extend_from_slice(&(value << (64 - left)).to_be_bytes()[..bytes as usize]);
+        self.free = bytes * 8 - left;
     }
 }
 
