@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use streamflow_oracles::{OwnPostgres, own_postgres, postgres};
 
 use crate::http::{client, eventually, predict, user_ids};
@@ -94,6 +94,61 @@ async fn a_promotion_reaches_every_server() {
         })
         .await;
     }
+}
+
+/// Distinct entities and requests of the last quarter of an hour, as the page Live shows them.
+async fn quarter(up: &Up) -> Value {
+    let live = up.json("/api/streamflow/live").await;
+    let of = &live["versions"][0]["windows"][0];
+    json!([of["entities"], of["requests"]])
+}
+
+#[tokio::test]
+async fn live_drift_is_that_of_all_servers() {
+    let project = Project::with_sample(400);
+    let Some(()) = shared(&project) else { return };
+    trained(&project);
+    let (first, second) = (up(&project, "samples-of-first"), up(&project, "samples-of-second"));
+    for server in [&first, &second] {
+        eventually("traffic is looked at", || async {
+            let live = server.json("/api/streamflow/live").await;
+            if live["why"].is_null() { Ok(()) } else { Err(live) }
+        })
+        .await;
+    }
+    let users = user_ids(&project, "2024-01-31");
+    // Fifty ask both of them.
+    for (server, of) in [(&first, &users[..200]), (&second, &users[150..300])] {
+        for user in of {
+            assert_eq!(predict(&server.client, &server.api, user).await, 200);
+        }
+    }
+    let whole = json!([300, 350]);
+    for server in [&first, &second] {
+        eventually("the minute has ended", || async {
+            let found = quarter(server).await;
+            if found == whole { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
+    for (server, requests) in [(&first, 200), (&second, 150)] {
+        let metrics = server.server.get("/metrics");
+        assert!(
+            metrics.contains("streamflow_live_window_entities{version=\"1\",window=\"15m\"} 300"),
+            "{metrics}"
+        );
+        assert!(metrics.contains(&format!("\napi_requests_total {requests}")), "counted by each: {metrics}");
+    }
+
+    // What was stored outlives its server, and one that is asked to stop leaves its open minute too.
+    first.server.kill();
+    for user in &users[300..330] {
+        assert_eq!(predict(&second.client, &second.api, user).await, 200);
+    }
+    second.server.stop("-TERM");
+    let status = project.json(&["live", "status"]);
+    let of = &status["versions"][0]["windows"][0];
+    assert_eq!((&of["entities"], &of["requests"]), (&json!(330), &json!(380)));
 }
 
 #[tokio::test]
