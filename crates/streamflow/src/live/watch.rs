@@ -87,8 +87,16 @@ impl Watch {
                 _ = ticks.tick() => false,
                 _ = shutdown.wait_for(|stop| *stop) => true,
             };
-            if let Err(error) = self.tick(is_over).await {
-                tracing::error!("live traffic is looked at again in a second: {}", one_line(&error));
+            match self.tick(is_over).await {
+                Ok(()) => {}
+                Err(error) if is_over => tracing::error!(
+                    "{} minutes of live traffic are lost, since the store did not take them: {}",
+                    self.pending.len(),
+                    one_line(&error)
+                ),
+                Err(error) => {
+                    tracing::error!("live traffic is looked at again in a second: {}", one_line(&error));
+                }
             }
             if is_over {
                 return;
