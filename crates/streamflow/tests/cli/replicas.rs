@@ -1,6 +1,8 @@
 //! Several servers of one data directory with Postgres: who runs the schedules, what reaches all of them, and what they
 //! do while the database is away.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -145,10 +147,35 @@ async fn live_drift_is_that_of_all_servers() {
     for user in &users[300..330] {
         assert_eq!(predict(&second.client, &second.api, user).await, 200);
     }
+    // One of them sends the rest of its request when the server has been asked to stop.
+    let body = json!({ "user_id": users[330] }).to_string();
+    let mut late = TcpStream::connect(second.api.strip_prefix("http://").unwrap()).unwrap();
+    let head =
+        "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nExpect: 100-continue";
+    write!(late, "{head}\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    let mut goes_on = [0; 25];
+    late.read_exact(&mut goes_on).unwrap();
+    assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    signal(&second, "-TERM");
+    eventually("nobody is let in any more", || async {
+        match TcpStream::connect(late.peer_addr().unwrap()) {
+            Ok(_) => Err("let in"),
+            Err(_) => Ok(()),
+        }
+    })
+    .await;
+    late.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     second.server.stop("-TERM");
-    let status = project.json(&["live", "status"]);
-    let of = &status["versions"][0]["windows"][0];
-    assert_eq!((&of["entities"], &of["requests"]), (&json!(330), &json!(380)));
+    eventually("the minute that was open is seen when it is over", || async {
+        let status = project.json(&["live", "status"]);
+        let of = &status["versions"][0]["windows"][0];
+        let found = json!([of["entities"], of["requests"]]);
+        if found == json!([331, 381]) { Ok(()) } else { Err(found) }
+    })
+    .await;
 }
 
 #[tokio::test]
