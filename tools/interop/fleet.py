@@ -12,7 +12,6 @@ seconds has one run; and both replicas show the live traffic of both. Ends with 
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -219,7 +218,10 @@ def prepare(home: Path, streamflow: str, database: Postgres, network: Network, b
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
     shared = {**os.environ, **credentials, "AWS_ENDPOINT_URL": bucket, "AWS_ALLOW_HTTP": "true", "STREAMFLOW_DATA_DIR": "s3://shop/data"}
     own = {**shared, "STREAMFLOW_DATABASE_URL": database.url("127.0.0.1"), "XDG_CACHE_HOME": str(project / "cache")}
-    run = lambda *words: said(streamflow, *words, cwd=project, env=own)
+
+    def run(*words: str) -> str:
+        return said(streamflow, *words, cwd=project, env=own)
+
     run("ingest", "--as-of", MONTH, f"drops/month_{MONTH}")
     run("train", "--as-of", MONTH)
     run("train", "--as-of", MONTH, "--seed", "7")
