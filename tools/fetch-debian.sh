@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Unpacks a package of Debian into DIR without installing it: tools/fetch-debian.sh PACKAGE DIR [SUITE]
-# The tests know prometheus (with promtool) and prometheus-alertmanager. Without SUITE the package is of the machine's own
-# release; of another one, such as sid, it comes from the machine's mirror by lists of its own.
+# The tests know prometheus (with promtool), prometheus-alertmanager and haproxy (with its libraries). Without SUITE the
+# package is of the machine's own release; of another one, such as sid, it comes from the machine's mirror by lists of its
+# own.
 set -euo pipefail
 package=${1:?usage: tools/fetch-debian.sh PACKAGE DIR [SUITE]}
 dir=${2:?usage: tools/fetch-debian.sh PACKAGE DIR [SUITE]}
@@ -28,9 +29,12 @@ unpack() {
   "${apt[@]}" download "$1" >/dev/null 2>&1 || { "${apt[@]}" update -qq && "${apt[@]}" download "$1" >/dev/null; }
   dpkg-deb --extract "$1"_*.deb .
   rm "$1"_*.deb
-  test -x "usr/bin/$1"
 }
 unpack "$package"
+test -x "usr/bin/$package" || test -x "usr/sbin/$package"
+if [ "$package" = haproxy ]; then
+  for library in liblua5.3-0 libopentracing-c-wrapper0 libopentracing1; do unpack "$library"; done
+fi
 # Newer releases have promtool in a package of its own.
 if [ "$package" = prometheus ] && [ ! -x usr/bin/promtool ]; then unpack promtool; fi
 if [ "$package" = prometheus-alertmanager ]; then

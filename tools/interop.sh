@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools/interop/containers.sh
+tools/venv-moto.sh "${STREAMFLOW_CACHE:?set by the Makefile}/moto" >/dev/null
+[ -x "$STREAMFLOW_CACHE/haproxy/usr/sbin/haproxy" ] || tools/fetch-debian.sh haproxy "$STREAMFLOW_CACHE/haproxy"
+python3 tools/interop/fleet.py
 python3 tools/interop/evidently.py
 python3 tools/interop/prefect.py
 tools/venv-mlflow.sh "${STREAMFLOW_CACHE:?set by the Makefile}/mlflow" >/dev/null

@@ -168,7 +168,9 @@ pub async fn serve(
     state.watch_store(asked);
     let answering = tokio::spawn(answering.look_after(shutdown.clone()));
     let looking = Watch::new(followed.clone(), loader.served(), live)?;
-    let looking = tokio::spawn(looking.run(shutdown.clone()));
+    // The last minute ends when the last request is answered.
+    let (answered, is_answered) = watch::channel(false);
+    let looking = tokio::spawn(looking.run(is_answered));
     let shadowing = tokio::spawn(shadow::follow(shadowed, shadow, shutdown.clone()));
     let watching = tokio::spawn(watcher.run(shutdown.clone()));
     let bringing = tokio::spawn(follow_bucket(in_bucket, shutdown.clone()));
@@ -182,6 +184,7 @@ pub async fn serve(
     if let Some(own) = own {
         own.await.context("the prediction API's own listener panicked")??;
     }
+    answered.send_replace(true);
     shadowing.await.context("what follows the shadow panicked")?;
     if let Some(measuring) = measuring {
         measuring.await.context("what measures kept answers panicked")?;

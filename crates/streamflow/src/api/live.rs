@@ -28,6 +28,8 @@ pub fn render(text: &mut Writer, live: &LiveStatus) {
     }
     let help = "False alarms of live drift in 30 days that are expected at most.";
     text.gauge("streamflow_live_false_alarms_per_month", help, &[], live.false_alarms_per_month);
+    let help = "Minutes of live traffic that have ended and wait for the database to be stored there.";
+    text.gauge("streamflow_live_minutes_waiting", help, &[], live.waiting as f64);
     let mut all = Families::default();
     for version in &live.versions {
         for window in version.look.iter().flat_map(|look| &look.windows) {

@@ -72,8 +72,8 @@ fn status(
         let status = LiveStatus {
             idle: live::Idle::Looking,
             versions: vec![history(&workspace, version).await?.status()],
-            alerts: Default::default(),
             false_alarms_per_month,
+            ..LiveStatus::default()
         };
         let mut document = LiveDocument::of(&status);
         live::add_certificates(&workspace, &mut document).await?;

@@ -6,7 +6,9 @@
 
 mod certificate;
 mod document;
+mod followed;
 mod history;
+mod pending;
 mod reference;
 mod status;
 mod watch;

@@ -16,6 +16,8 @@ pub struct LiveStatus {
     pub versions: Vec<VersionStatus>,
     /// Times that each feature has begun to drift since the server was started.
     pub alerts: BTreeMap<String, u64>,
+    /// Minutes that have ended and are not in the store yet.
+    pub waiting: usize,
     /// Expected false alarms in 30 days.
     pub false_alarms_per_month: f64,
 }

@@ -1,60 +1,55 @@
 //! Closes the minutes, keeps them and judges the windows: once a minute, beside the requests.
+//!
+//! Every server of a store closes a minute when it ends and stores it at once. A few seconds later each reads what the
+//! others have stored, and the alarms that they have in common, and judges: whichever server is asked, the verdict is that
+//! of all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use streamflow_live::{Look, Minute, Reference, Status, Tracker, Window};
+use streamflow_live::{Minute, Status};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{History, Idle, Live, LiveStatus, Open, VersionStatus, history, reference, this_minute};
+use super::followed::{Changes, Followed};
+use super::pending::Pending;
+use super::{Idle, Live, LiveStatus, history, now_ms, reference, this_minute};
 use crate::clock::{Clock, Verdict, by_words};
 use crate::random::{random_bytes, random_hex};
 use crate::serving::Served;
-use crate::store::live_said::LiveChange;
-use crate::store::now;
+use crate::store::Store;
 use crate::terminal::one_line;
 use crate::workspace::Workspace;
 
 /// How often the served version and the clock are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How long after its end a minute is judged: by then the other servers have stored theirs, as their clocks allow.
+const SETTLED_AFTER_MS: u64 = 5_000;
 /// Minutes for which a version is looked at that is no longer served.
 const AFTERWARDS: i64 = 60;
 /// Minutes between two times that old minutes are taken together.
 const FOLD_EVERY: i64 = 15;
+/// Minutes after which what others have stored is read from the beginning: single minutes are taken together after ninety.
+const READ_ON_FOR: i64 = 60;
 
 /// Looks at the traffic of the served version.
 pub struct Watch {
     workspace: Workspace,
     served: Served,
     live: Live,
-    /// The name of this process in the store.
-    origin: String,
+    pending: Pending,
     followed: Vec<Followed>,
     /// A version without a reference, and the minute in which it was tried.
     refused: Option<(String, i64)>,
     minute: i64,
+    /// The minute that has ended and is not judged yet.
+    due: Option<i64>,
     folded: i64,
     clock: Clock,
     idle: Idle,
     alerts: BTreeMap<String, u64>,
-}
-
-/// A version whose traffic is looked at.
-struct Followed {
-    version: i64,
-    source: String,
-    open: Arc<Open>,
-    /// Away while it judges.
-    tracker: Option<Tracker>,
-    look: Option<Arc<Look>>,
-    /// The newest row of other processes that was read.
-    newest: i64,
-    /// The minute with which it is no longer looked at.
-    until: Option<i64>,
-    alarms: serde_json::Value,
 }
 
 impl Watch {
@@ -67,10 +62,11 @@ impl Watch {
             workspace,
             served,
             live,
-            origin: random_hex::<8>()?,
+            pending: Pending::new(random_hex::<8>()?),
             followed: Vec::new(),
             refused: None,
             minute: this_minute(),
+            due: None,
             folded: i64::MIN,
             clock: Clock::new(jiff::Timestamp::now(), Instant::now()),
             idle: Idle::NotStarted,
@@ -91,8 +87,16 @@ impl Watch {
                 _ = ticks.tick() => false,
                 _ = shutdown.wait_for(|stop| *stop) => true,
             };
-            if let Err(error) = self.tick(is_over).await {
-                tracing::error!("live traffic is looked at again in a second: {}", one_line(&error));
+            match self.tick(is_over).await {
+                Ok(()) => {}
+                Err(error) if is_over => tracing::error!(
+                    "{} minutes of live traffic are lost, since the store did not take them: {}",
+                    self.pending.len(),
+                    one_line(&error)
+                ),
+                Err(error) => {
+                    tracing::error!("live traffic is looked at again in a second: {}", one_line(&error));
+                }
             }
             if is_over {
                 return;
@@ -103,10 +107,24 @@ impl Watch {
     async fn tick(&mut self, is_over: bool) -> anyhow::Result<()> {
         let now = this_minute();
         if now != self.minute || is_over {
-            let closed = std::mem::replace(&mut self.minute, now);
-            self.end(closed, jiff::Timestamp::now(), Instant::now()).await?;
+            let ended = std::mem::replace(&mut self.minute, now);
+            self.close(ended);
         }
-        if is_over { Ok(()) } else { self.follow_served(now).await }
+        // Nobody else stores what is left in the end.
+        if is_over {
+            return Ok(self.store().await?);
+        }
+        let stored = if self.is_away() { Ok(()) } else { self.store().await };
+        if let Some(due) = self.due.filter(|due| is_settled(*due, now_ms())) {
+            self.end(due, jiff::Timestamp::now(), Instant::now()).await?;
+        }
+        stored?;
+        self.follow_served(now).await
+    }
+
+    /// Whether the database is known not to answer, so that nobody waits for it.
+    fn is_away(&self) -> bool {
+        self.workspace.store.away().is_some()
     }
 
     /// Begins to look at the served version where it is another one, and ends with those that are no longer served.
@@ -167,77 +185,85 @@ impl Watch {
         let seed = self.workspace.store.live_seed(seed).await?;
         self.live.0.seed.store(seed, Ordering::Relaxed);
         let stored = reference::of_version(&self.workspace, version).await?;
-        let History { source, reference, tracker, newest, .. } =
-            history::of_stored(&self.workspace, stored).await?;
-        let open = opened(version, features, reference);
-        let mut followed = Followed {
-            version,
-            source,
-            alarms: serde_json::to_value(tracker.alarms())?,
-            tracker: Some(tracker),
-            open: Arc::new(open),
-            look: None,
-            newest,
-            until: None,
-        };
+        let history = history::of_stored(&self.workspace, stored).await?;
+        let last = self.minute.saturating_sub(1);
+        let mut followed = Followed::new(history, features, last);
         // What was known before a restart is known at once.
-        followed.judge(self.minute.saturating_sub(1)).await?;
+        followed.judge(last).await?;
         Ok(followed)
     }
 
-    /// Keeps the minute that has ended, and judges.
-    async fn close(&mut self, minute: i64) -> anyhow::Result<()> {
-        let Self { workspace, origin, .. } = &*self;
-        let (store, model) = (workspace.store.clone(), workspace.config.model.name.clone());
-        let origin = origin.clone();
+    /// Takes the minute that has ended into the windows, and to what is to be stored.
+    fn close(&mut self, minute: i64) {
         let statuses = self.live.0.statuses.each_ref().map(|count| count.swap(0, Ordering::Relaxed));
         for (place, followed) in self.followed.iter_mut().enumerate() {
-            {
-                let mut open = followed.open.minute();
-                if place == 0 {
-                    count(&mut open, statuses);
-                }
+            if place == 0 {
+                count(&mut followed.open.minute(), statuses);
             }
             let closed = followed.open.close(minute);
-            let version = followed.version;
             if !closed.is_empty() {
                 followed.add(closed.clone());
-                // The windows have it; what the store has not is lost with a restart.
-                if let Err(error) = store.add_live_minute(&model, version, &origin, &closed).await {
-                    tracing::error!("a minute of live traffic was not stored: {error}");
-                }
+                self.pending.push(followed.version, closed);
             }
-            for row in store.live_minutes_of_others(&model, version, &origin, followed.newest).await? {
+        }
+        self.due = Some(minute);
+    }
+
+    /// Stores the minutes that have ended.
+    async fn store(&mut self) -> sqlx::Result<()> {
+        let Workspace { store, config, .. } = &self.workspace;
+        self.pending.store(store, &config.model.name).await
+    }
+
+    /// Judges the windows that end with this minute; while the store is away by what this server has seen.
+    async fn judge(&mut self, minute: i64) -> anyhow::Result<()> {
+        self.due = None;
+        let met = if self.is_away() { Ok(false) } else { self.meet(minute).await.map(|()| true) };
+        let Workspace { store, config, .. } = &self.workspace;
+        let model = &config.model.name;
+        for followed in &mut self.followed {
+            let before = followed.alarms();
+            let changes = followed.judge(minute).await?;
+            if matches!(met, Ok(true)) {
+                tell(store, model, followed, &changes, minute, before).await;
+            }
+            for feature in changes.begun {
+                *self.alerts.entry(feature).or_default() += 1;
+            }
+        }
+        self.publish();
+        met.map(drop)
+    }
+
+    /// Takes what other servers have stored into the windows, and the alarms that all have in common.
+    async fn meet(&mut self, minute: i64) -> anyhow::Result<()> {
+        let Workspace { store, config, .. } = &self.workspace;
+        let model = &config.model.name;
+        for followed in &mut self.followed {
+            if minute.saturating_sub(followed.met) > READ_ON_FOR {
+                renew(&self.workspace, &self.pending, followed, minute).await?;
+                continue;
+            }
+            let origin = self.pending.origin();
+            for row in store.live_minutes_of_others(model, followed.version, origin, followed.newest).await? {
                 followed.newest = followed.newest.max(row.id);
                 match Minute::decode(&row.body) {
                     Ok(minute) => followed.add(minute),
                     Err(error) => tracing::warn!("a stored minute of live traffic is left out: {error}"),
                 }
             }
-            let changes = followed.judge(minute).await?;
-            for change in changes.told(version, minute) {
-                // A mark on charts is not worth a minute without a verdict.
-                if let Err(error) = store.add_live_change(&model, &change).await {
-                    tracing::error!("that live drift began or ended was not stored: {error}");
-                }
+            if let Some(alarms) = store.live_alarms(model, followed.version).await? {
+                followed.agree(alarms);
             }
-            for feature in changes.begun {
-                *self.alerts.entry(feature).or_default() += 1;
-            }
-            let alarms = followed.tracker.as_ref().map(|tracker| serde_json::to_value(tracker.alarms()));
-            if let Some(alarms) = alarms.transpose()?.filter(|alarms| *alarms != followed.alarms) {
-                store.set_live_alarms(&model, version, &alarms).await?;
-                followed.alarms = alarms;
-            }
+            followed.met = minute;
         }
-        self.publish();
         Ok(())
     }
 
-    /// Closes a minute when the clocks say these times.
+    /// Judges a minute that has ended, when the clocks say these times.
     async fn end(&mut self, minute: i64, wall: jiff::Timestamp, monotonic: Instant) -> anyhow::Result<()> {
-        let is_believed = self.believes(wall, monotonic).await;
-        self.close(minute).await?;
+        let is_believed = self.believes(minute, wall, monotonic).await;
+        self.judge(minute).await?;
         if is_believed { self.fold(minute).await } else { Ok(()) }
     }
 
@@ -253,7 +279,7 @@ impl Watch {
 
     /// Whether the clock can be believed, so that minutes may be deleted for their age. When it is believed again the windows
     /// have again what they dropped meanwhile, which the store has kept.
-    async fn believes(&mut self, wall: jiff::Timestamp, monotonic: Instant) -> bool {
+    async fn believes(&mut self, minute: i64, wall: jiff::Timestamp, monotonic: Instant) -> bool {
         let verdict = self.clock.look(wall, monotonic);
         match verdict {
             Verdict::Jumped(by) => tracing::warn!(
@@ -262,7 +288,7 @@ impl Watch {
                 by_words(by)
             ),
             Verdict::BelievedAgain => {
-                if let Err(error) = self.read_again().await {
+                if let Err(error) = self.read_again(minute).await {
                     tracing::error!(
                         "the windows of live traffic lack what is older than the clock's jump: {}",
                         one_line(&error)
@@ -274,11 +300,9 @@ impl Watch {
         verdict.is_believed()
     }
 
-    async fn read_again(&mut self) -> anyhow::Result<()> {
+    async fn read_again(&mut self, minute: i64) -> anyhow::Result<()> {
         for followed in &mut self.followed {
-            let stored = reference::of_version(&self.workspace, followed.version).await?;
-            let History { tracker, newest, .. } = history::of_stored(&self.workspace, stored).await?;
-            (followed.tracker, followed.newest) = (Some(tracker), newest);
+            renew(&self.workspace, &self.pending, followed, minute).await?;
         }
         Ok(())
     }
@@ -289,17 +313,50 @@ impl Watch {
             idle: self.idle.clone(),
             versions,
             alerts: self.alerts.clone(),
+            waiting: self.pending.len(),
             false_alarms_per_month: self.workspace.config.live.false_alarms_per_month,
         }));
     }
 }
 
-fn opened(version: i64, features: &[String], reference: Reference) -> Open {
-    Open {
-        version: version.to_string(),
-        features: features.to_vec(),
-        minute: reference.open_minute().into(),
-        reference: Arc::new(reference),
+/// Whether the other servers have stored the minute too, at this time. A clock that was set back waits for nobody.
+fn is_settled(minute: i64, now_ms: u64) -> bool {
+    let end_ms = u64::try_from(minute.saturating_add(1).saturating_mul(60_000)).unwrap_or_default();
+    now_ms < end_ms || now_ms >= end_ms.saturating_add(SETTLED_AFTER_MS)
+}
+
+/// Reads the stored traffic of a version from the beginning.
+async fn renew(
+    workspace: &Workspace,
+    pending: &Pending,
+    followed: &mut Followed,
+    minute: i64,
+) -> anyhow::Result<()> {
+    let stored = reference::of_version(workspace, followed.version).await?;
+    let history = history::of_stored(workspace, stored).await?;
+    followed.resume(history, pending.of_version(followed.version), minute);
+    Ok(())
+}
+
+/// Stores what has begun and ended, and the alarms where they are others than `before`. A verdict stands without either.
+async fn tell(
+    store: &Store,
+    model: &str,
+    followed: &Followed,
+    changes: &Changes,
+    minute: i64,
+    before: Option<serde_json::Value>,
+) {
+    for change in changes.told(followed.version, minute) {
+        if let Err(error) = store.add_live_change(model, &change).await {
+            tracing::error!("that live drift began or ended was not stored: {error}");
+        }
+    }
+    let after = followed.alarms();
+    if let Some(alarms) = after.as_ref().filter(|_| after != before)
+        && let Err(error) = store.set_live_alarms(model, followed.version, alarms).await
+    {
+        tracing::error!("which live drift lasts was not stored: {error}");
     }
 }
 
@@ -310,111 +367,6 @@ fn count(open: &mut streamflow_live::OpenMinute, statuses: [u64; 4]) {
     }
 }
 
-/// Columns that a change names.
-const NAMED: usize = 5;
-
-/// What has changed with a minute.
-#[derive(Debug, Default, PartialEq)]
-struct Changes {
-    /// Columns that have begun to drift in a window.
-    begun: Vec<String>,
-    /// Those of them that drifted in no window before.
-    first: Vec<String>,
-    /// Columns that drift in no window any more.
-    ended: Vec<String>,
-}
-
-impl Changes {
-    /// As they are kept and shown on charts.
-    fn told(&self, version: i64, minute: i64) -> Vec<LiveChange> {
-        let end = minute.saturating_add(1).saturating_mul(60);
-        let at = jiff::Timestamp::from_second(end).map_or_else(|_| now(), |end| format!("{end:.3}"));
-        let of = |what: &str, columns: &[String]| {
-            let named = columns.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = match columns.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let text = format!("live drift {what}: {named}{more}");
-            (!columns.is_empty()).then(|| LiveChange { at: at.clone(), version, text })
-        };
-        [of("began", &self.first), of("ended", &self.ended)].into_iter().flatten().collect()
-    }
-}
-
-/// Whether a column drifts in any window.
-fn is_drifting(look: &Look, column: usize) -> bool {
-    let mut features = Window::ALL.iter().filter_map(|window| look.window(*window).features.get(column));
-    features.any(streamflow_live::FeatureLook::is_detected)
-}
-
-impl Followed {
-    fn add(&mut self, minute: Minute) {
-        if let Some(tracker) = &mut self.tracker
-            && let Err(error) = tracker.add(minute)
-        {
-            tracing::warn!("a minute of live traffic is left out: {error}");
-        }
-    }
-
-    /// Judges beside the requests: merging a day takes milliseconds. Returns what has begun to drift, and what has ended.
-    async fn judge(&mut self, minute: i64) -> anyhow::Result<Changes> {
-        let Some(mut tracker) = self.tracker.take() else { return Ok(Changes::default()) };
-        let judged = tokio::task::spawn_blocking(move || {
-            let look = tracker.look(minute);
-            (tracker, look)
-        });
-        let (tracker, look) = judged.await?;
-        self.tracker = Some(tracker);
-        let changes = self.changes(&look);
-        self.look = Some(Arc::new(look));
-        Ok(changes)
-    }
-
-    /// Logs what has begun to drift and what has ended in a window, and gathers the columns.
-    /// Of a version that is no longer served neither is told: a new one is often promoted because of the drift.
-    fn changes(&self, look: &Look) -> Changes {
-        let mut changes = Changes::default();
-        let Some(before) = self.look.as_ref().filter(|_| self.until.is_none()) else { return changes };
-        for (place, column) in self.open.reference.columns().iter().enumerate() {
-            match (is_drifting(before, place), is_drifting(look, place)) {
-                (false, true) => changes.first.push(column.name.clone()),
-                (true, false) => changes.ended.push(column.name.clone()),
-                _ => {}
-            }
-        }
-        for window in Window::ALL {
-            let features = before.window(window).features.iter().zip(&look.window(window).features);
-            for (column, (before, now)) in self.open.reference.columns().iter().zip(features) {
-                let (feature, window) = (&column.name, window.name());
-                match (before.is_detected(), now.is_detected()) {
-                    (false, true) => {
-                        tracing::warn!(feature, window, "live traffic has drifted");
-                        if !changes.begun.contains(feature) {
-                            changes.begun.push(feature.clone());
-                        }
-                    }
-                    (true, false) => tracing::info!(feature, window, "live traffic drifts no longer"),
-                    _ => {}
-                }
-            }
-        }
-        changes
-    }
-
-    fn status(&self) -> Option<VersionStatus> {
-        let judge = self.tracker.as_ref()?.judge();
-        Some(VersionStatus::new(
-            self.open.version.clone(),
-            self.until.is_none(),
-            self.source.clone(),
-            self.open.reference.clone(),
-            judge,
-            self.look.clone(),
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use streamflow_dataset::{Column, EntityKey, Frame, KeyPart, Values};
@@ -422,25 +374,10 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::live::VersionStatus;
     use crate::serving::{Entity, OnlineFeatures, Serving};
 
     const USERS: usize = 2_000;
-
-    #[test]
-    fn a_change_is_told_once_for_all_columns_of_a_minute() {
-        let names = |count: usize| (0..count).map(|number| format!("x{number}")).collect::<Vec<_>>();
-        let changes = Changes { begun: names(3), first: names(7), ended: vec!["fee".to_owned()] };
-        let of = |text: &str| LiveChange {
-            at: "2024-03-01T07:31:00.000Z".to_owned(),
-            version: 3,
-            text: text.to_owned(),
-        };
-        // 2024-03-01T07:30:00Z.
-        let told = changes.told(3, 28_487_970);
-        let expected = [of("live drift began: x0, x1, x2, x3, x4 and 2 more"), of("live drift ended: fee")];
-        assert_eq!(told, expected);
-        assert_eq!(Changes { begun: names(1), ..Changes::default() }.told(3, 0), []);
-    }
 
     fn id(user: usize) -> String {
         format!("user {user}")
@@ -520,6 +457,19 @@ mod tests {
             }
         }
 
+        /// A minute ends.
+        async fn close(&mut self, minute: i64) {
+            self.watch.close(minute);
+            self.watch.store().await.unwrap();
+            self.watch.judge(minute).await.unwrap();
+        }
+
+        async fn end(&mut self, minute: i64, (wall, monotonic): (jiff::Timestamp, Instant)) {
+            self.watch.close(minute);
+            self.watch.store().await.unwrap();
+            self.watch.end(minute, wall, monotonic).await.unwrap();
+        }
+
         fn entities(&self) -> Vec<(String, u64)> {
             let status = self.live.status();
             let of = |version: &VersionStatus| {
@@ -543,7 +493,7 @@ mod tests {
         // Those with many hours.
         let many = |of: usize| (0..USERS).filter(|user| user * 7 % USERS > 1_200).take(of);
         server.ask(&serving, many(300));
-        server.watch.close(now).await.unwrap();
+        server.close(now).await;
         assert_eq!(server.entities(), [one("1", 300)]);
         let status = server.live.status();
         let quarter = status.versions[0].look.as_ref().unwrap().windows[0].clone();
@@ -559,7 +509,7 @@ mod tests {
         let found = server.live.status().versions[0].look.clone().unwrap();
         assert_eq!(found.windows[0].features[0].detected_since(), since);
         server.ask(&serving, many(400));
-        server.watch.close(now + 1).await.unwrap();
+        server.close(now + 1).await;
         assert_eq!(server.entities(), [one("1", 400)]);
     }
 
@@ -577,23 +527,19 @@ mod tests {
         };
         let days = |days: i64| days * 24 * 60;
         server.ask(&serving, 0..220);
-        let (wall, monotonic) = at(0, 0);
-        server.watch.end(now, wall, monotonic).await.unwrap();
+        server.end(now, at(0, 0)).await;
         assert_eq!(server.entities(), [one("1", 220)]);
 
-        let (wall, monotonic) = at(75, 34);
-        server.watch.end(now + days(34), wall, monotonic).await.unwrap();
+        server.end(now + days(34), at(75, 34)).await;
         assert_eq!(server.entities(), [one("1", 0)]);
         let store = server.watch.workspace.store.clone();
         assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), 1, "nothing is deleted");
-        let (wall, monotonic) = at(150, 0);
-        server.watch.end(now + 1, wall, monotonic).await.unwrap();
+        server.end(now + 1, at(150, 0)).await;
         assert_eq!(server.entities(), [one("1", 220)]);
 
         // A clock that stays there is believed after an hour.
         for (seconds, kept) in [(200, 1), (3_700, 1), (3_801, 0)] {
-            let (wall, monotonic) = at(seconds, 34);
-            server.watch.end(now + days(34), wall, monotonic).await.unwrap();
+            server.end(now + days(34), at(seconds, 34)).await;
             assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), kept, "{seconds}");
         }
     }
@@ -608,10 +554,59 @@ mod tests {
         let mut second = Server::start(dir.path(), &served, now).await;
         first.ask(&serving, 0..200);
         second.ask(&serving, 150..250);
-        first.watch.close(now).await.unwrap();
-        second.watch.close(now).await.unwrap();
-        first.watch.close(now + 1).await.unwrap();
-        assert_eq!((first.entities(), second.entities()), (vec![one("1", 250)], vec![one("1", 250)]));
+        for server in [&mut first, &mut second] {
+            server.watch.close(now);
+            server.watch.store().await.unwrap();
+        }
+        for server in [&mut first, &mut second] {
+            server.watch.judge(now).await.unwrap();
+            assert_eq!(server.entities(), [one("1", 250)]);
+        }
+
+        // A minute that waits for the store is seen by its own server at once, and by the other when it is stored.
+        first.ask(&serving, 250..300);
+        first.watch.close(now + 1);
+        first.watch.judge(now + 1).await.unwrap();
+        second.close(now + 1).await;
+        assert_eq!((first.entities(), first.live.status().waiting), (vec![one("1", 300)], 1));
+        assert_eq!(second.entities(), [one("1", 250)]);
+        first.close(now + 2).await;
+        second.close(now + 2).await;
+        assert_eq!((first.entities(), first.live.status().waiting), (vec![one("1", 300)], 0));
+        assert_eq!(second.entities(), [one("1", 300)]);
+
+        // One that was stopped for so long that minutes were taken together meanwhile.
+        first.ask(&serving, 300..320);
+        first.close(now + 3).await;
+        first.watch.fold(now + 120).await.unwrap();
+        second.close(now + 120).await;
+        let day = second.live.status().versions[0].look.as_ref().unwrap().windows[3].clone();
+        assert_eq!((day.entities, day.requests), (320, 740));
+    }
+
+    #[tokio::test]
+    async fn two_servers_agree_since_when_a_feature_drifts() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut first = Server::start(dir.path(), &served, now).await;
+        let mut second = Server::start(dir.path(), &served, now).await;
+        let since = |server: &Server| {
+            let look = server.live.status().versions[0].look.clone().unwrap();
+            look.windows[0].features[0].detected_since()
+        };
+        // The first judges before the second has stored anything.
+        first.ask(&serving, (0..USERS).filter(|user| user * 7 % USERS > 1_200).take(300));
+        first.close(now).await;
+        assert_eq!(since(&first), Some(now));
+        // Everybody asks the second: both together see no drift, and the alarm lasts for its window.
+        second.ask(&serving, 0..USERS);
+        for minute in [now, now + 1] {
+            second.close(minute).await;
+            first.close(minute).await;
+            assert_eq!((since(&first), since(&second)), (Some(now), Some(now)), "{minute}");
+        }
     }
 
     #[tokio::test]
@@ -625,15 +620,15 @@ mod tests {
         first.ask(&old, 0..200);
         second.ask(&new, 150..250);
         for minute in [now, now + 1] {
-            first.watch.close(minute).await.unwrap();
-            second.watch.close(minute).await.unwrap();
+            first.close(minute).await;
+            second.close(minute).await;
         }
         assert_eq!((first.entities(), second.entities()), (vec![one("1", 200)], vec![one("2", 100)]));
 
         // The one that follows the promotion has what the other one saw of the version.
         of_old.store(Some(new));
         first.watch.follow_served(now + 2).await.unwrap();
-        first.watch.close(now + 2).await.unwrap();
+        first.close(now + 2).await;
         assert_eq!(first.entities(), [one("2", 100), one("1", 200)]);
     }
 
@@ -645,7 +640,7 @@ mod tests {
         let mut server = Server::start(dir.path(), &Served::new(Some(production.clone()).into()), now).await;
         server.ask(&production, 0..220);
         server.ask(&candidate, 220..260);
-        server.watch.close(now).await.unwrap();
+        server.close(now).await;
         assert_eq!(server.entities(), [one("1", 260)]);
         let features = server.live.status().versions[0].look.as_ref().unwrap().windows[0].features.clone();
         let seen = |place: usize| features[place].live.iter().sum::<u64>();
@@ -669,11 +664,11 @@ mod tests {
         let now = this_minute() - 3;
         let mut server = Server::start(dir.path(), &served, now).await;
         server.ask(&old, 0..220);
-        server.watch.close(now).await.unwrap();
+        server.close(now).await;
         served.store(Some(new.clone()));
         server.watch.follow_served(now + 1).await.unwrap();
         server.ask(&new, 0..240);
-        server.watch.close(now + 1).await.unwrap();
+        server.close(now + 1).await;
         assert_eq!(server.entities(), [one("2", 240), one("1", 240)]);
         let status = server.live.status();
         assert_eq!(status.versions.iter().map(|of| of.is_served).collect::<Vec<_>>(), [true, false]);
@@ -685,7 +680,7 @@ mod tests {
         assert_eq!(server.entities(), [one("2", 240)]);
         assert_eq!(server.live.0.open.load().len(), 1);
         server.ask(&old, 300..400);
-        server.watch.close(now + 2).await.unwrap();
+        server.close(now + 2).await;
         assert_eq!(server.entities(), [one("2", 340)], "the features are the same");
     }
 

@@ -91,7 +91,8 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a minute of a process, and since when there is traffic.
+    /// Keeps a minute, and since when there is traffic. `origin` is the name of the process, a dot and what tells the minute
+    /// from its others: one that is kept already stays.
     pub async fn add_live_minute(
         &self,
         model: &str,
@@ -100,20 +101,7 @@ impl Store {
         minute: &Minute,
     ) -> sqlx::Result<()> {
         let mut transaction = self.write().await?;
-        // A clock that was set back comes to the same minute again.
-        let there: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT body FROM live_minutes
-             WHERE model = $1 AND version = $2 AND start = $3 AND minutes = 1 AND origin = $4",
-        )
-        .bind(model)
-        .bind(version)
-        .bind(minute.start)
-        .bind(origin)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let there = there.and_then(|body| Minute::decode(&body).ok());
-        let minute = there.map_or_else(|| minute.clone(), |there| there.merge(minute));
-        insert(&mut transaction, model, version, origin, &minute).await?;
+        insert(&mut transaction, model, version, origin, minute).await?;
         sqlx::query(
             "UPDATE live_references SET first_minute = CASE WHEN first_minute <= $1 THEN first_minute ELSE $1 END
              WHERE model = $2 AND version = $3",
@@ -124,6 +112,16 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await
+    }
+
+    /// What has drifted, as it was kept last.
+    pub async fn live_alarms(&self, model: &str, version: i64) -> sqlx::Result<Option<Value>> {
+        let row = sqlx::query("SELECT alarms FROM live_references WHERE model = $1 AND version = $2")
+            .bind(model)
+            .bind(version)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| json_of(&row, "alarms")).transpose()
     }
 
     /// Keeps what has drifted.
@@ -148,21 +146,21 @@ impl Store {
         .await
     }
 
-    /// The minutes that other processes have added since `after`.
+    /// The minutes that processes of other names than `process` have added since `after`.
     pub async fn live_minutes_of_others(
         &self,
         model: &str,
         version: i64,
-        origin: &str,
+        process: &str,
         after: i64,
     ) -> sqlx::Result<Vec<StoredMinute>> {
         sqlx::query_as(
             "SELECT id, body FROM live_minutes
-             WHERE model = $1 AND version = $2 AND minutes = 1 AND origin <> $3 AND id > $4 ORDER BY id",
+             WHERE model = $1 AND version = $2 AND minutes = 1 AND origin NOT LIKE $3 AND id > $4 ORDER BY id",
         )
         .bind(model)
         .bind(version)
-        .bind(origin)
+        .bind(format!("{process}.%"))
         .bind(after)
         .fetch_all(&self.pool)
         .await
@@ -266,19 +264,9 @@ async fn insert(
     origin: &str,
     minute: &Minute,
 ) -> sqlx::Result<()> {
-    // In the place of one that is there under a new number, by which others see that it has changed.
     sqlx::query(
-        "DELETE FROM live_minutes WHERE model = $1 AND version = $2 AND start = $3 AND minutes = $4 AND origin = $5",
-    )
-    .bind(model)
-    .bind(version)
-    .bind(minute.start)
-    .bind(i64::from(minute.minutes))
-    .bind(origin)
-    .execute(&mut **transaction)
-    .await?;
-    sqlx::query(
-        "INSERT INTO live_minutes (model, version, start, minutes, origin, body) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO live_minutes (model, version, start, minutes, origin, body) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT DO NOTHING",
     )
     .bind(model)
     .bind(version)
@@ -322,10 +310,10 @@ mod tests {
             store.add_live_reference("churn", 1, "training", &json!({ "a": 1 })).await.unwrap();
             store.add_live_reference("churn", 1, "another", &json!({})).await.unwrap();
             for (origin, minute) in [
-                ("a", minute(1_001, 0..3)),
-                ("b", minute(1_001, 2..5)),
-                ("a", minute(1_006, 5..6)),
-                ("a", minute(1_006, 5..7)),
+                ("a.1", minute(1_001, 0..3)),
+                ("b.1", minute(1_001, 2..5)),
+                ("a.2", minute(1_006, 5..7)),
+                ("a.2", minute(1_006, 5..7)),
             ] {
                 store.add_live_minute("churn", 1, origin, &minute).await.unwrap();
             }
@@ -341,7 +329,7 @@ mod tests {
             store.fold_live_minutes("churn", 1_110).await.unwrap();
             assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 2)]);
             // A late one joins its quarter.
-            store.add_live_minute("churn", 1, "b", &minute(1_007, 9..10)).await.unwrap();
+            store.add_live_minute("churn", 1, "b.2", &minute(1_007, 9..10)).await.unwrap();
             store.fold_live_minutes("churn", 1_110).await.unwrap();
             assert_eq!(entities(&store).await, [(990, 15, 5), (1_005, 15, 3)]);
 

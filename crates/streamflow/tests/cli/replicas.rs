@@ -1,9 +1,11 @@
 //! Several servers of one data directory with Postgres: who runs the schedules, what reaches all of them, and what they
 //! do while the database is away.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use streamflow_oracles::{OwnPostgres, own_postgres, postgres};
 
 use crate::http::{client, eventually, predict, user_ids};
@@ -94,6 +96,86 @@ async fn a_promotion_reaches_every_server() {
         })
         .await;
     }
+}
+
+/// Distinct entities and requests of the last quarter of an hour, as the page Live shows them.
+async fn quarter(up: &Up) -> Value {
+    let live = up.json("/api/streamflow/live").await;
+    let of = &live["versions"][0]["windows"][0];
+    json!([of["entities"], of["requests"]])
+}
+
+#[tokio::test]
+async fn live_drift_is_that_of_all_servers() {
+    let project = Project::with_sample(400);
+    let Some(()) = shared(&project) else { return };
+    trained(&project);
+    let (first, second) = (up(&project, "samples-of-first"), up(&project, "samples-of-second"));
+    for server in [&first, &second] {
+        eventually("traffic is looked at", || async {
+            let live = server.json("/api/streamflow/live").await;
+            if live["why"].is_null() { Ok(()) } else { Err(live) }
+        })
+        .await;
+    }
+    let users = user_ids(&project, "2024-01-31");
+    // Fifty ask both of them.
+    for (server, of) in [(&first, &users[..200]), (&second, &users[150..300])] {
+        for user in of {
+            assert_eq!(predict(&server.client, &server.api, user).await, 200);
+        }
+    }
+    let whole = json!([300, 350]);
+    for server in [&first, &second] {
+        eventually("the minute has ended", || async {
+            let found = quarter(server).await;
+            if found == whole { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
+    for (server, requests) in [(&first, 200), (&second, 150)] {
+        let metrics = server.server.get("/metrics");
+        assert!(
+            metrics.contains("streamflow_live_window_entities{version=\"1\",window=\"15m\"} 300"),
+            "{metrics}"
+        );
+        assert!(metrics.contains(&format!("\napi_requests_total {requests}")), "counted by each: {metrics}");
+    }
+
+    // What was stored outlives its server, and one that is asked to stop leaves its open minute too.
+    first.server.kill();
+    for user in &users[300..330] {
+        assert_eq!(predict(&second.client, &second.api, user).await, 200);
+    }
+    // One of them sends the rest of its request when the server has been asked to stop.
+    let body = json!({ "user_id": users[330] }).to_string();
+    let mut late = TcpStream::connect(second.api.strip_prefix("http://").unwrap()).unwrap();
+    let head =
+        "POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nExpect: 100-continue";
+    write!(late, "{head}\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    let mut goes_on = [0; 25];
+    late.read_exact(&mut goes_on).unwrap();
+    assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    signal(&second, "-TERM");
+    eventually("nobody is let in any more", || async {
+        match TcpStream::connect(late.peer_addr().unwrap()) {
+            Ok(_) => Err("let in"),
+            Err(_) => Ok(()),
+        }
+    })
+    .await;
+    late.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    second.server.stop("-TERM");
+    eventually("the minute that was open is seen when it is over", || async {
+        let status = project.json(&["live", "status"]);
+        let of = &status["versions"][0]["windows"][0];
+        let found = json!([of["entities"], of["requests"]]);
+        if found == json!([331, 381]) { Ok(()) } else { Err(found) }
+    })
+    .await;
 }
 
 #[tokio::test]
