@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::Client;
+use streamflow_outbound::Client;
 use streamflow_prometheus_yml::{PrometheusConfig, ScrapeConfig};
 use streamflow_tsdb::Db;
 use tokio::sync::{Semaphore, watch};
@@ -273,7 +273,7 @@ impl Scraper {
             shared: Arc::clone(&self.handle.shared),
             config: Arc::clone(&pool.config),
             target: Arc::clone(&running.target),
-            client: pool.client.clone().unwrap_or_default(),
+            client: pool.client.clone(),
             shown: Arc::clone(&running.shown),
             forbidden: Arc::clone(&pool.forbidden),
             order: receiver,
@@ -319,9 +319,6 @@ impl Pool {
     /// Why nothing of the job may be scraped.
     fn forbidden(&self, targets: u64) -> Option<String> {
         let limit = self.config.target_limit;
-        if let Err(error) = &self.client {
-            return Some(error.clone());
-        }
         let over = limit > 0 && targets > limit;
         over.then(|| format!("target_limit exceeded: {targets} targets, the limit is {limit}"))
     }
