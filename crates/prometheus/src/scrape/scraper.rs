@@ -63,7 +63,7 @@ impl Handle {
         self.config.send_replace(Arc::new(config.clone()));
     }
 
-    /// All targets, job by job.
+    /// All targets, job by job in the order of their names.
     #[must_use]
     pub fn targets(&self) -> Vec<TargetStatus> {
         lock(&self.shown).iter().flat_map(ShownPool::statuses).collect()
@@ -224,6 +224,7 @@ impl Scraper {
             self.pools.insert(scrape.job_name.clone(), pool);
         }
         self.finder.end();
+        shown.sort_by(|a, b| a.job.cmp(&b.job));
         *lock(&self.handle.shown) = shown;
     }
 
