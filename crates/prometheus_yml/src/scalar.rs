@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, Error, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 use crate::yaml::Tree;
 
@@ -27,6 +28,42 @@ pub(crate) fn read<'de, D: Deserializer<'de>, V: Visitor<'de>>(
 ) -> Result<V::Value, D::Error> {
     let is_text = matches!(tree, Some(Tree::Text(_)));
     inner.deserialize_str(Scalar { visitor, kind, is_text })
+}
+
+/// A whole number where no tree is at hand.
+pub(crate) struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WholeVisitor)
+    }
+}
+
+struct WholeVisitor;
+
+impl Visitor<'_> for WholeVisitor {
+    type Value = Whole;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a whole number without quotes")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Whole, E> {
+        Ok(Whole(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Whole, E> {
+        i64::try_from(value).map(Whole).map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &self))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Whole, E> {
+        let is_whole = value.fract() == 0.0 && value.abs() < TOO_LARGE / 2.0;
+        if is_whole {
+            Ok(Whole(value as i64))
+        } else {
+            Err(E::invalid_value(Unexpected::Float(value), &self))
+        }
+    }
 }
 
 struct Scalar<V> {

@@ -187,9 +187,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 }
 
-/// How the files are read: a number that is not finite may be meant for a text.
+/// How the files are read: a number that is not finite may be meant for a text, and one that begins with a zero is octal.
 pub(crate) fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! { non_finite_float_policy: NonFiniteFloatPolicy::PassThrough }
+    serde_saphyr::options! {
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        legacy_octal_numbers: true,
+    }
 }
 
 /// The tree of a text; none where it is empty.
