@@ -1,4 +1,5 @@
 //! Servers whose certificate names another host than their address, which `server_name` tells the client.
+#![allow(clippy::unwrap_used)]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
