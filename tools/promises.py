@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds docs/promises.toml, the register of what docs/*.md promise, against the pages and the tests.
 
-Every sentence must stand in its page, and every test that is named must exist. It looks for tests by name and runs
+Every sentence must stand in its page, and every test that is named must exist. So must the files that the rows of
+docs/prometheus-compatibility.md name, and hold tests; a row that says "no" may name none. It looks for tests by name and runs
 none. With --missing it also prints the sentences that sound like promises and are not in the register.
 
     python3 tools/promises.py [--missing [PAGE ...]]
@@ -106,6 +107,30 @@ def missing(page: str, markdown: str, entries: list[dict]) -> list[str]:
     return [sentence for sentence in sentences(markdown) if PROMISE.search(sentence) and not is_registered(sentence)]
 
 
+def holds_tests(name: str) -> bool:
+    """Whether a file, named from crates/ or from the root, or all of a pattern, is a test, a scenario or a script."""
+    found = [path for folder in (ROOT / "crates", ROOT) for path in folder.glob(name) if path.exists()]
+    tests = re.compile(r"#\[(tokio::)?test|^mod tests;|^mod \w+;", re.MULTILINE)
+    return bool(found) and all(path.suffix != ".rs" or tests.search(path.read_text(encoding="utf-8")) for path in found)
+
+
+def unproven(page: str, markdown: str) -> list[str]:
+    """Rows of tables whose last column says what proves them, and names nothing that does."""
+    found, is_table = [], False
+    for line in markdown.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] if line.startswith("|") else []
+        if not cells or set(cells[0]) == {"-"}:
+            is_table = is_table and bool(cells)
+        elif cells[-1] == "what says so":
+            is_table = True
+        elif is_table:
+            names = re.findall(r"`([^`]+)`", cells[-1])
+            found += [f"{page}: {cells[0]}: {name} holds no test" for name in names if not holds_tests(name)]
+            if not names and not cells[1].startswith("no"):
+                found.append(f"{page}: {cells[0]}: nothing says so")
+    return found
+
+
 def main() -> int:
     markdown = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
     pages = {name: plain(text) for name, text in markdown.items()}
@@ -116,6 +141,7 @@ def main() -> int:
         if count > 1:
             faults.append(f'{page}: "{sentence}": registered {count} times')
 
+    faults += [fault for page, text in markdown.items() for fault in unproven(page, text)]
     registered = Counter(entry["page"] for entry in entries)
     tested = Counter(entry["page"] for entry in entries if entry.get("test"))
     print(f"{'page':20} registered  by test  by hand")

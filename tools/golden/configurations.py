@@ -83,6 +83,11 @@ OTHERS += each("otlp: {%s}\n", "promote_resource_attributes: [a, a]", "promote_r
     "translation_strategy: UnderscoreEscapingWithSuffixes", "translation_strategy: UnderscoreEscapingWithoutSuffixes", "translation_strategy: NoTranslation", "translation_strategy: ''", "translation_strategy: null", "translation_strategy: x", "keep_identifying_resource_attributes: true", "convert_histograms_to_nhcb: true", "promote_scope_metadata: true", "nonsense: 1")
 OTHERS += each("global: {metric_name_validation_scheme: legacy}\notlp: {%s}\n", "translation_strategy: NoUTF8EscapingWithSuffixes", "translation_strategy: NoTranslation", "translation_strategy: UnderscoreEscapingWithSuffixes")
 
+SPELLINGS = ["true", "True", "TRUE", "tRUE", "'true'", '"yes"', "yes", "Yes", "YES", "yEs", "y", "Y", "n", "No", "on", "Off", "OFF", "oFf", "!!bool yes", "!!str true", "t", "1", "0", "~", "null", "''", "+1", "-1", "007", "010", "08", "0x1F", "0X1f", "0b101", "-0x1", "0o17", "1_000", "_1", "1_", "1e3", "1E+3", "1e", "1.0", "1.50", ".5", "5.", "-1.5", "1.8e19", "1e30", "18446744073709551615", "18446744073709551616", "'5'", "!!int 5", "!!int '5'", "!!float 5", "!!str 5", ".inf", "-.Inf", ".NaN", "Inf", "NaN", "1h", "'1h'", "1 h", "0", "5s", "'5s'", "5MB", "'5MB'", "5mb", "2001-01-01", "2001-01-01T00:00:00Z", "12:30:45", "[]", "{}", "[1]", "{a: b}", "a b", "'a b'", "a: b", "@a", "`a`", "%a", "*", "&a", "!", "- a", "?", "|", "'a''b'", '"a\\x41\\u00e9"', '"a\\q"', "a#b", "a #b"]
+# A field of each type: truth value, whole numbers with and without a sign, number, duration, size, text, secret, and text in a list and a map.
+FIELDS = [JOB % "follow_redirects: %s", JOB % "sample_limit: %s", REMOTE % "queue_config: {capacity: %s}", JOB % "native_histogram_min_bucket_factor: %s", "global: {evaluation_interval: %s}\n", JOB % "body_size_limit: %s", "scrape_configs: [{job_name: %s}]\n", JOB % "basic_auth: {username: a, password: %s}", JOB % "params: {a: [%s]}", "global: {external_labels: {a: %s}}\n", JOB % "dns_sd_configs: [{names: [a], type: A, port: %s}]"]
+SCALARS = [form % spelling for form in FIELDS for spelling in SPELLINGS]
+
 TARGETS = [("t.json", text) for text in ["[]", "[{}]", '[{"targets": ["a"]}]', '[{"targets": ["a"], "labels": {"b": "c"}}]', '[{"targets": ["http://a/b"]}]', '[{"targets": ["a"], "more": 1}]', '[{"targets": "a"}]', '[{"targets": [5]}]', '[{"targets": null}]', '[{"targets": ["a"], "labels": null}]', '[{"targets": ["a"], "labels": {"b": 5}}]', '[{"targets": ["a"], "labels": {"b": null}}]', '[{"targets": ["a"], "labels": {"b-c": "d"}}]', '[{"targets": ["a"], "labels": {"": "d"}}]', "[null]", "null", "{}", "", "[{", '[{"targets": ["a"]}] x', '[{"Targets": ["a"]}]', '[{"targets": ["a"], "targets": ["b"]}]', '[{"labels": {"a": "b"}}]', "5"]]
 TARGETS += [("t.yml", text) for text in ["", "[]\n", "- targets: [a]\n", "- targets: [a]\n  labels: {b: c}\n", "- targets: ['http://a/b']\n", "- targets: [a]\n  more: 1\n", "- targets: a\n", "- targets: [5]\n", "- targets: [null]\n", "- targets:\n", "- targets: [a]\n  labels:\n", "- targets: [a]\n  labels: {b: 5}\n", "- targets: [a]\n  labels: {b: true}\n", "- targets: [a]\n  labels: {b: null}\n", "- targets: [a]\n  labels: {b-c: d}\n", "-\n", "null\n", "{}\n", "- targets: [a]\n---\n- targets: [b]\n", "targets: [a]\n", "text\n", "- targets: [a\n", "- targets: [a]\n  labels: {b: ''}\n", "- {targets: [a], labels: {b.c: d}}\n"]]
 
@@ -99,7 +104,7 @@ def main():
     files, targets = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for text in dict.fromkeys(WHOLE + GLOBAL + JOBS + RULES + OTHERS):
+        for text in dict.fromkeys(WHOLE + GLOBAL + JOBS + RULES + OTHERS + SCALARS):
             (folder / "prometheus.yml").write_text(text)
             good, said = verdict(promtool, folder, ["--syntax-only"])
             files.append({"text": text, "good": good} | ({} if good else {"said": said[-1].strip()}))

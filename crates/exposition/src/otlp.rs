@@ -6,6 +6,7 @@
 //! Source: `opentelemetry/proto/metrics/v1/metrics.proto` 1.7 and its JSON; names and labels as the page "Prometheus and
 //! OpenMetrics Compatibility" of OpenTelemetry and Prometheus's receiver have them.
 
+mod exemplar;
 mod json;
 mod message;
 mod names;

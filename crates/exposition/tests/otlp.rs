@@ -107,17 +107,17 @@ fn buckets_become_coarser_and_have_an_end() {
     ] {
         let list = vec!["1"; counts].join(",");
         let found = translated(&format!(
-            r#"{{"count":{counts},"scale":{scale},"positive":{{"offset":{offset},"bucketCounts":[{list}]}}}}"#
+            r#"{{"timeUnixNano":1,"count":{counts},"scale":{scale},"positive":{{"offset":{offset},"bucketCounts":[{list}]}}}}"#
         ));
         let histogram = found.series[0].histograms[0].read().unwrap();
         assert_eq!((histogram.schema, &histogram.positive.indices), (schema, &indices), "{scale} {offset}");
         assert_eq!(histogram.positive.counts.iter().sum::<f64>(), histogram.count);
     }
-    let good = r#"{"count":1,"negative":{"bucketCounts":[1]}}"#;
+    let good = r#"{"timeUnixNano":1,"count":1,"negative":{"bucketCounts":[1]}}"#;
     for (point, reason) in [
-        (r#"{"scale":-5}"#, "the scale -5, expected -4 or more"),
+        (r#"{"timeUnixNano":1,"scale":-5}"#, "the scale -5, expected -4 or more"),
         (
-            r#"{"positive":{"offset":2147483647,"bucketCounts":[1]}}"#,
+            r#"{"timeUnixNano":1,"positive":{"offset":2147483647,"bucketCounts":[1]}}"#,
             "a bucket with the number 2147483648, expected at most 2147483647",
         ),
     ] {
@@ -129,8 +129,11 @@ fn buckets_become_coarser_and_have_an_end() {
     // What no histogram is stays one for the receiver, which refuses it by name.
     let many = vec!["1"; 20_000].join(",");
     for (point, reason) in [
-        (format!(r#"{{"positive":{{"bucketCounts":[{many}]}}}}"#), "expected at most 16384"),
-        (r#"{"count":3,"zeroCount":1}"#.to_owned(), "a count of 3, expected the 1 of its buckets"),
+        (format!(r#"{{"timeUnixNano":1,"positive":{{"bucketCounts":[{many}]}}}}"#), "expected at most 16384"),
+        (
+            r#"{"timeUnixNano":1,"count":3,"zeroCount":1}"#.to_owned(),
+            "a count of 3, expected the 1 of its buckets",
+        ),
     ] {
         let error = translated(&point).series[0].histograms[0].read().unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
@@ -191,7 +194,7 @@ fn limits_come_before_memory() {
         assert!(error.starts_with("bytes after decompression are "), "{error}");
     }
     // A long attribute of the resource becomes a label of every point.
-    let point = r#"{"asInt":1}"#;
+    let point = r#"{"timeUnixNano":1,"asInt":1}"#;
     let body = format!(
         r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"a","value":{{"stringValue":"{}"}}}}]}},
             "scopeMetrics":[{{"metrics":[{{"name":"m","gauge":{{"dataPoints":[{}]}}}}]}}]}}]}}"#,
@@ -205,7 +208,7 @@ fn limits_come_before_memory() {
     assert!(error.to_string().starts_with("bytes of labels and buckets of the request are "), "{error}");
     // From 1970 to 2262.
     let body = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name"},{"key":"a"}]},"scopeMetrics":[{"metrics":[
-        {"gauge":{"dataPoints":[{"timeUnixNano":0},{"timeUnixNano":"9223372036854775807"}]}}]}]}]}"#;
+        {"gauge":{"dataPoints":[{"timeUnixNano":1},{"timeUnixNano":"9223372036854775807"}]}}]}]}]}"#;
     let request = decode(body.as_bytes(), Encoding::Json, &roomy).unwrap();
     let found = translate(&request, &Settings::default(), &roomy).unwrap();
     assert_eq!(found.series.last().unwrap().samples.len(), 10_001);
@@ -224,7 +227,8 @@ fn values_within_values_are_shown_to_a_depth() {
         [vec![field], if length < 128 { vec![length] } else { vec![length, 1] }, inner.to_vec()].concat()
     };
     let pair = nested(0x12, &value);
-    let point = nested(0x3a, &pair);
+    let time = [0x19, 1, 0, 0, 0, 0, 0, 0, 0];
+    let point = [nested(0x3a, &pair), time.to_vec()].concat();
     let metric = nested(0x2a, &nested(0x0a, &point));
     let body = nested(0x0a, &nested(0x12, &nested(0x12, &metric)));
     let request = decode(&body, Encoding::Protobuf, &Limits::default()).unwrap();
@@ -291,6 +295,36 @@ fn what_grows_alone_has_a_start() {
         "s_count [6]",
     ];
     assert_eq!(starts, expected);
+}
+
+/// OTLP's time of 0 is one that is not known.
+#[test]
+fn points_without_a_time_are_refused_and_the_others_kept() {
+    let settings = Settings::default();
+    for (kind, more, series) in [
+        ("gauge", "", 1),
+        ("sum", "\"aggregationTemporality\":2,", 1),
+        ("histogram", "\"aggregationTemporality\":2,", 2),
+        ("exponentialHistogram", "\"aggregationTemporality\":2,", 1),
+        ("summary", "", 2),
+    ] {
+        let body = format!(
+            r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"service.name"}},{{"key":"a"}}]}},"scopeMetrics":
+                [{{"metrics":[{{"name":"m","{kind}":{{{more}"dataPoints":[{{}},{{"timeUnixNano":"5000000"}},{{"timeUnixNano":0}}]}}}}]}}]}}]}}"#
+        );
+        let request = decode(body.as_bytes(), Encoding::Json, &Limits::default()).unwrap();
+        let found = translate(&request, &settings, &Limits::default()).unwrap();
+        let refused: Vec<_> = found.refused.iter().map(|one| (one.reason, one.points)).collect();
+        assert_eq!(refused, [("no_time", 2)], "{kind}");
+        assert!(found.refused[0].message.contains("metric \"m\" has points without a time"));
+        // Beside them stands target_info, whose times are those of the points.
+        assert_eq!(found.series.len(), series + 1, "{kind}");
+        let mut times = found.series.iter().flat_map(|series| {
+            let numbers = series.samples.iter().map(|sample| sample.timestamp);
+            numbers.chain(series.histograms.iter().map(|histogram| histogram.timestamp)).collect::<Vec<_>>()
+        });
+        assert!(times.all(|time| time == 5), "{kind}");
+    }
 }
 
 #[test]

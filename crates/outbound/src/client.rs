@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Identity, Url, tls};
-use rustls::SupportedProtocolVersion;
+use reqwest::{ClientBuilder, Identity, Url, tls};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 
+use crate::named::Client;
 use crate::verifier::Verifier;
 use crate::{Error, Secret};
 
@@ -31,7 +32,7 @@ pub fn client_of(url: &Url) -> ClientBuilder {
 fn builder(redirects: Policy) -> ClientBuilder {
     // An error says that a provider is installed already, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().redirect(redirects).user_agent(USER_AGENT)
+    reqwest::Client::builder().redirect(redirects).user_agent(USER_AGENT)
 }
 
 /// Certificates of a client, each in PEM.
@@ -43,7 +44,8 @@ pub struct TlsFiles {
     pub certificate: Option<Secret>,
     /// The key of that certificate.
     pub key: Option<Secret>,
-    /// The name that the server's certificate is held against; none: that of the address.
+    /// The name that the handshake asks for and that the server's certificate is held against; none: that of the
+    /// address.
     pub server_name: Option<String>,
     /// Whether any certificate of the server is accepted.
     pub insecure_skip_verify: bool,
@@ -101,18 +103,20 @@ impl ClientSettings {
     /// A file that cannot be read or holds no certificate; a header that is none.
     pub fn client(&self) -> Result<Client, Error> {
         let headers = self.header_map()?;
-        let builder = || self.builder().default_headers(headers.clone());
-        let built = match &self.tls {
-            Some(tls) => return with_certificates(builder(), tls)?.build().map_err(Error::Client),
-            None => builder().build(),
+        let Some(files) = &self.tls else {
+            let parts = Parts { headers, redirects: self.redirects(), tls: Tls::OfTheMachine };
+            // A machine without CA certificates, such as a small container, still talks plain HTTP.
+            let built = parts.builder().build();
+            let built = built.or_else(|_| parts.builder().tls_certs_only([]).build());
+            return built.map(Client::from).map_err(Error::Client);
         };
-        // A machine without CA certificates, such as a small container, still talks plain HTTP.
-        built.or_else(|_| builder().tls_certs_only([]).build()).map_err(Error::Client)
+        let name = files.server_name()?;
+        let parts = Parts { headers, redirects: self.redirects(), tls: files.read(name.clone())? };
+        Client::new(parts, name).map_err(Error::Client)
     }
 
-    fn builder(&self) -> ClientBuilder {
-        builder(if self.follow_redirects { Policy::limited(REDIRECTS_MAX) } else { Policy::none() })
-            .no_proxy()
+    fn redirects(&self) -> usize {
+        if self.follow_redirects { REDIRECTS_MAX } else { 0 }
     }
 
     /// Several values of a header are one, with commas between them.
@@ -130,45 +134,106 @@ impl ClientSettings {
     }
 }
 
-fn with_certificates(mut builder: ClientBuilder, tls: &TlsFiles) -> Result<ClientBuilder, Error> {
-    let own = tls.certificate.as_ref().zip(tls.key.as_ref());
-    let versions = tls.versions()?;
-    if tls.insecure_skip_verify {
-        if let Some((certificate, key)) = own {
-            let pem = [certificate.read_now()?, "\n".to_owned(), key.read_now()?].concat();
-            let identity =
-                Identity::from_pem(pem.as_bytes()).map_err(|error| refused(certificate, &error))?;
-            builder = builder.identity(identity);
+/// What clients are made of; its files are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    headers: HeaderMap,
+    /// How many redirects are followed.
+    pub redirects: usize,
+    tls: Tls,
+}
+
+/// How the server's certificate is looked at, and which one is shown to it.
+#[derive(Debug, Clone)]
+enum Tls {
+    OfTheMachine,
+    Verified(Arc<ClientConfig>),
+    /// Any certificate is accepted.
+    Unverified {
+        identity: Option<Identity>,
+        only: Option<tls::Version>,
+        sends_name: bool,
+    },
+}
+
+impl Parts {
+    /// A client without a proxy.
+    pub fn builder(&self) -> ClientBuilder {
+        let redirects = if self.redirects > 0 { Policy::limited(self.redirects) } else { Policy::none() };
+        let builder = builder(redirects).no_proxy().default_headers(self.headers.clone());
+        match &self.tls {
+            Tls::OfTheMachine => builder,
+            Tls::Verified(config) => builder.tls_backend_preconfigured(ClientConfig::clone(config)),
+            Tls::Unverified { identity, only, sends_name } => {
+                let builder = builder.tls_danger_accept_invalid_certs(true).tls_sni(*sends_name);
+                let builder = match identity {
+                    Some(identity) => builder.identity(identity.clone()),
+                    None => builder,
+                };
+                match *only {
+                    Some(only) => builder.tls_version_min(only).tls_version_max(only),
+                    None => builder,
+                }
+            }
         }
-        if let [only] = versions[..] {
-            let only =
-                if only.version == TLS13.version { tls::Version::TLS_1_3 } else { tls::Version::TLS_1_2 };
-            builder = builder.tls_version_min(only).tls_version_max(only);
-        }
-        return Ok(builder.tls_danger_accept_invalid_certs(true));
     }
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
-    let named = |error: rustls::Error| match &tls.ca {
-        Some(ca) => refused(ca, &error),
-        None => Error::Certificate { path: PathBuf::from(INLINE), reason: error.to_string() },
-    };
-    let trusted = tls.ca.as_ref().map_or(Ok(Vec::new()), certificates)?;
-    let name = tls.server_name.clone().map(ServerName::try_from).transpose();
-    let name = name.map_err(|_| Error::ServerName(tls.server_name.clone().unwrap_or_default()))?;
-    let verifier = Verifier::new(trusted, name, &provider).map_err(named)?;
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_protocol_versions(&versions);
-    let config = config.map_err(named)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match own {
-        Some((certificate, key)) => {
-            let chain = certificates(certificate)?;
-            let key_der = PrivateKeyDer::from_pem_slice(key.read_now()?.as_bytes())
-                .map_err(|error| refused(key, &error))?;
-            config.with_client_auth_cert(chain, key_der).map_err(|error| refused(certificate, &error))?
+}
+
+impl TlsFiles {
+    fn server_name(&self) -> Result<Option<ServerName<'static>>, Error> {
+        let name = self.server_name.clone().map(ServerName::try_from).transpose();
+        name.map_err(|_| Error::ServerName(self.server_name.clone().unwrap_or_default()))
+    }
+
+    fn read(&self, name: Option<ServerName<'static>>) -> Result<Tls, Error> {
+        let versions = self.versions()?;
+        // An address is looked for in the certificate and not sent, as Go does it.
+        let sends_name = !matches!(name, Some(ServerName::IpAddress(_)));
+        if self.insecure_skip_verify {
+            let only = match versions[..] {
+                [only] if only.version == TLS13.version => Some(tls::Version::TLS_1_3),
+                [_] => Some(tls::Version::TLS_1_2),
+                _ => None,
+            };
+            return Ok(Tls::Unverified { identity: self.identity()?, only, sends_name });
         }
-        None => config.with_no_client_auth(),
-    };
-    Ok(builder.tls_backend_preconfigured(config))
+        let mut config = self.verified(name, &versions)?;
+        config.enable_sni = sends_name;
+        Ok(Tls::Verified(Arc::new(config)))
+    }
+
+    fn own(&self) -> Option<(&Secret, &Secret)> {
+        self.certificate.as_ref().zip(self.key.as_ref())
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, Error> {
+        let Some((certificate, key)) = self.own() else { return Ok(None) };
+        let pem = [certificate.read_now()?, "\n".to_owned(), key.read_now()?].concat();
+        let identity = Identity::from_pem(pem.as_bytes()).map_err(|error| refused(certificate, &error))?;
+        Ok(Some(identity))
+    }
+
+    fn verified(
+        &self,
+        name: Option<ServerName<'static>>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<ClientConfig, Error> {
+        let provider = CryptoProvider::get_default().cloned();
+        let provider = provider.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
+        let named = |error: rustls::Error| match &self.ca {
+            Some(ca) => refused(ca, &error),
+            None => Error::Certificate { path: PathBuf::from(INLINE), reason: error.to_string() },
+        };
+        let trusted = self.ca.as_ref().map_or(Ok(Vec::new()), certificates)?;
+        let verifier = Verifier::new(trusted, name, &provider).map_err(named)?;
+        let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
+        let config = config.map_err(named)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        let Some((certificate, key)) = self.own() else { return Ok(config.with_no_client_auth()) };
+        let chain = certificates(certificate)?;
+        let key_der = PrivateKeyDer::from_pem_slice(key.read_now()?.as_bytes());
+        let key_der = key_der.map_err(|error| refused(key, &error))?;
+        config.with_client_auth_cert(chain, key_der).map_err(|error| refused(certificate, &error))
+    }
 }
 
 /// The certificates of a text in PEM, at least one.

@@ -8,7 +8,7 @@
 //! use streamflow_outbound::{Credentials, Receiver, Secret, client_of};
 //!
 //! let url = "https://user:word@example.org/push".parse()?;
-//! let client = client_of(&url).build()?;
+//! let client = client_of(&url).build()?.into();
 //! let credentials = Credentials::Token { scheme: "Bearer".to_owned(), token: Secret::Text("t0ken".to_owned()) };
 //! let receiver = Receiver { url, client, credentials, timeout: std::time::Duration::from_secs(10) };
 //! assert_eq!(receiver.shown_url(), "https://user:xxxxx@example.org/push");
@@ -20,6 +20,7 @@
 mod client;
 mod credentials;
 mod error;
+mod named;
 mod receiver;
 mod validity;
 mod verifier;
@@ -27,4 +28,5 @@ mod verifier;
 pub use client::{ClientSettings, TlsFiles, TlsVersion, USER_AGENT, client_of};
 pub use credentials::{Credentials, Secret};
 pub use error::{Error, causes, failure, is_unannounced_close};
+pub use named::Client;
 pub use receiver::{Receiver, shown_address};

@@ -3,9 +3,9 @@
 use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
-use reqwest::{Client, IntoUrl, Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Url};
 
-use crate::{Credentials, Error};
+use crate::{Client, Credentials, Error};
 
 /// What stands in the place of a secret in an address, as in Go.
 const HIDDEN: &str = "xxxxx";
@@ -36,7 +36,7 @@ impl Receiver {
     ///
     /// # Errors
     /// Credentials that cannot be read or sent.
-    pub async fn request(&self, method: Method, url: impl IntoUrl) -> Result<RequestBuilder, Error> {
+    pub async fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, Error> {
         self.credentials.authorize(self.client.request(method, url).timeout(self.timeout)).await
     }
 

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use reqwest::Client;
-use streamflow_outbound::{ClientSettings, Credentials, Error, Secret, TlsFiles, TlsVersion};
+use streamflow_outbound::{Client, ClientSettings, Credentials, Error, Secret, TlsFiles, TlsVersion};
 use streamflow_prometheus_yml::{
     Header, HttpSettings, Secret as Written, TlsConfig, TlsVersion as WrittenVersion,
 };

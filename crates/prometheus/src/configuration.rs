@@ -169,6 +169,8 @@ fn senders(config: &PrometheusConfig) -> Result<Vec<Endpoint>, Error> {
             batch_send_deadline: queue.batch_send_deadline,
             min_backoff: queue.min_backoff,
             max_backoff: queue.max_backoff,
+            retry_on_http_429: queue.retry_on_http_429,
+            sample_age_limit: Some(queue.sample_age_limit).filter(|limit| !limit.is_zero()),
             ..Endpoint::new(name, receiver)
         });
     }

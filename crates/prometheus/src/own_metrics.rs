@@ -144,13 +144,12 @@ type Row = (&'static str, &'static str, fn(&SenderStatus) -> f64);
 
 /// The same as Prometheus tells it.
 fn remote_storage(senders: &[SenderStatus], text: &mut Writer) {
-    const COUNTERS: [Row; 7] = [
+    const COUNTERS: [Row; 6] = [
         ("samples_total", "Samples taken by the receiver.", |of| of.samples_sent as f64),
         ("samples_failed_total", "Samples refused by the receiver for good.", |of| of.samples_failed as f64),
         ("samples_retried_total", "Samples in requests that were tried again.", |of| {
             of.samples_retried as f64
         }),
-        ("samples_dropped_total", "Samples that are not sent.", |of| of.samples_dropped as f64),
         ("exemplars_total", "Exemplars taken by the receiver.", |of| of.exemplars_sent as f64),
         ("metadata_total", "Families whose metadata the receiver took.", |of| of.metadata_sent as f64),
         ("bytes_total", "Bytes of bodies taken by the receiver.", |of| of.bytes_sent as f64),
@@ -173,6 +172,16 @@ fn remote_storage(senders: &[SenderStatus], text: &mut Writer) {
         let rows = all.iter().map(|(labels, of)| (pairs(labels), value(of)));
         text.counters(&named(name), help, rows);
     }
+    let dropped = all.iter().flat_map(|(labels, of)| {
+        let reasons = [
+            ("dropped_series", of.samples_dropped),
+            ("too_old", of.samples_too_old),
+            ("unintentionally_dropped_series", of.samples_unknown),
+            ("native_histograms_not_sent", of.histograms_dropped),
+        ];
+        reasons.map(|(reason, count)| ([pairs(labels), vec![("reason", reason)]].concat(), count as f64))
+    });
+    text.counters(&named("samples_dropped_total"), "Samples that are not sent, by reason.", dropped);
     for (name, help, value) in GAUGES {
         let rows = all.iter().map(|(labels, of)| (pairs(labels), value(of)));
         text.gauges(&named(name), help, rows);

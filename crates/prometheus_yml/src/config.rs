@@ -18,7 +18,7 @@ use crate::nulls;
 use crate::protocol::ScrapeProtocol;
 use crate::relabel::Relabel;
 use crate::shown::without_secrets;
-use crate::yaml::{Tree, first_document};
+use crate::yaml::{self, Tree, first_document};
 pub(crate) use complete::{Fault, fault, under};
 pub use otlp::{Otlp, OtlpTranslation};
 pub use receivers::{Alerting, Alertmanager, MetadataConfig, QueueConfig, RemoteWrite, WriteMessage};
@@ -351,7 +351,7 @@ pub fn parse(text: &str, path: &Path) -> Result<(PrometheusConfig, Vec<String>),
 fn read(text: &str, path: &Path) -> Result<Document, ConfigError> {
     let text = first_document(text);
     let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
-    let tree: Option<Tree> = serde_saphyr::from_str(text).map_err(|error| unreadable(path, &error))?;
+    let tree: Option<Tree> = yaml::tree(text).map_err(|error| unreadable(path, &error))?;
     let Some(tree @ Tree::Map(_)) = tree else {
         let empty = tree.as_ref().is_none_or(Tree::is_null);
         let expected = || fault(1, "expected a mapping with sections such as scrape_configs".to_owned());

@@ -30,6 +30,7 @@ mod nulls;
 mod protocol;
 mod relabel;
 mod rule_file;
+mod scalar;
 mod shown;
 mod target_file;
 mod yaml;

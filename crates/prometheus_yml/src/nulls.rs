@@ -9,14 +9,16 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use crate::yaml::Tree;
+use crate::scalar::{self, Kind};
+use crate::yaml::{self, Tree};
 
 /// Reads a text whose tree is known.
 ///
 /// # Errors
 /// What does not fit, with its place.
 pub(crate) fn read<'de, T: Deserialize<'de>>(text: &'de str, tree: &Tree) -> Result<T, serde_saphyr::Error> {
-    serde_saphyr::with_deserializer_from_str(text, |inner| T::deserialize(Along { inner, tree: Some(tree) }))
+    let read = |inner: serde_saphyr::Deserializer<'de, '_>| T::deserialize(Along { inner, tree: Some(tree) });
+    serde_saphyr::with_deserializer_from_str_with_options(text, yaml::options(), read)
 }
 
 /// What serde hands on, with its place in the tree.
@@ -37,23 +39,23 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Along<'_, D> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_bool(visitor)
+        scalar::read(self.inner, visitor, Kind::Bool, self.tree)
     }
 
     fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_u16(visitor)
+        scalar::read(self.inner, visitor, Kind::Integer, self.tree)
     }
 
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_i64(visitor)
+        scalar::read(self.inner, visitor, Kind::Integer, self.tree)
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_u64(visitor)
+        scalar::read(self.inner, visitor, Kind::Integer, self.tree)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_f64(visitor)
+        scalar::read(self.inner, visitor, Kind::Float, self.tree)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {

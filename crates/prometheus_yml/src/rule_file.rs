@@ -15,6 +15,9 @@ use streamflow_promql::{Engine, Query};
 use streamflow_template::Template;
 use streamflow_tsdb::{Labels, METRIC_NAME};
 
+use crate::scalar::Whole;
+use crate::yaml::{self, first_document};
+
 /// A rule file that was found good.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleFile {
@@ -110,7 +113,7 @@ pub struct RuleError(pub Vec<RuleProblem>);
 #[serde(deny_unknown_fields)]
 struct FileText {
     #[serde(default)]
-    groups: Option<Vec<Spanned<GroupText>>>,
+    groups: Option<Vec<Option<Spanned<GroupText>>>>,
 }
 
 type Texts = Option<BTreeMap<String, Option<Spanned<String>>>>;
@@ -121,7 +124,7 @@ struct GroupText {
     name: Option<Spanned<String>>,
     interval: Option<Spanned<String>>,
     query_offset: Option<Spanned<String>>,
-    limit: Option<i64>,
+    limit: Option<Whole>,
     labels: Texts,
     rules: Option<Vec<Spanned<RuleText>>>,
 }
@@ -144,10 +147,11 @@ struct RuleText {
 /// All problems of the file, each with its line.
 pub fn parse_rules(text: &str, path: &Path) -> Result<RuleFile, RuleError> {
     let mut reader = Reader { path, problems: Vec::new(), line: 0, group: None, rule: None };
+    let text = first_document(text);
     let file: FileText = if text.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) {
         FileText { groups: None }
     } else {
-        match serde_saphyr::from_str(text) {
+        match serde_saphyr::from_str_with_options(text, yaml::options()) {
             Ok(file) => file,
             Err(error) => {
                 reader.line = error.location().map_or(0, |location| location.line());
@@ -158,7 +162,7 @@ pub fn parse_rules(text: &str, path: &Path) -> Result<RuleFile, RuleError> {
         }
     };
     let mut groups: Vec<RuleGroup> = Vec::new();
-    for group in file.groups.unwrap_or_default() {
+    for group in file.groups.unwrap_or_default().into_iter().flatten() {
         let group = reader.group(group);
         if groups.iter().any(|known| known.name == group.name) {
             reader.group = Some(group.name.clone());
@@ -232,7 +236,7 @@ impl Reader<'_> {
         let rules = text.rules.unwrap_or_default();
         let rules =
             rules.into_iter().enumerate().filter_map(|(at, rule)| self.rule(at + 1, rule, &labels)).collect();
-        RuleGroup { name, interval_ms, limit: text.limit.unwrap_or(0), query_offset_ms, rules }
+        RuleGroup { name, interval_ms, limit: text.limit.map_or(0, |limit| limit.0), query_offset_ms, rules }
     }
 
     fn rule(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::yaml::{Tree, first_document};
+use crate::yaml::{self, first_document};
 use crate::{TargetGroup, nulls};
 
 /// Reads the content of the file at `path`, whose extension says what it is: JSON, or else YAML.
@@ -49,7 +49,7 @@ struct JsonGroup {
 }
 
 fn groups_of_yaml(text: &str) -> Result<Vec<TargetGroup>, serde_saphyr::Error> {
-    let tree: Option<Tree> = serde_saphyr::from_str(text)?;
+    let tree = yaml::tree(text)?;
     match tree {
         None => Ok(Vec::new()),
         Some(tree) if tree.is_null() => Ok(Vec::new()),

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{NonFiniteFloatPolicy, Spanned};
 
 use crate::keys::{Meaning, Place};
 
@@ -185,6 +185,19 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_none<E>(self) -> Result<Tree, E> {
         Ok(Tree::Plain(String::new()))
     }
+}
+
+/// How the files are read: a number that is not finite may be meant for a text, and one that begins with a zero is octal.
+pub(crate) fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        legacy_octal_numbers: true,
+    }
+}
+
+/// The tree of a text; none where it is empty.
+pub(crate) fn tree(text: &str) -> Result<Option<Tree>, serde_saphyr::Error> {
+    serde_saphyr::from_str_with_options(text, options())
 }
 
 /// The text of the first document, which is all that Prometheus reads.

@@ -57,7 +57,7 @@ pub use eval::grid::Grid;
 pub use function::Function;
 pub use functions::{FUNCTIONS, lookup};
 pub use options::{EngineOptions, SourceResolution, Stop, StopReason};
-pub use parser::{ParseOptions, parse, parse_selector, parse_with};
+pub use parser::{ParseOptions, answered, parse, parse_selector, parse_with};
 pub use print::format;
 pub use query::Query;
 pub use value::{Answer, RangeSeries, Stats, Value, VectorSample};

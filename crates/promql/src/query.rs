@@ -17,7 +17,7 @@ use crate::eval::analysis::{Analysis, unwrap_parens};
 use crate::eval::grid::{Budget, Grid, Node, Row, Values, is_absent};
 use crate::eval::pipeline::PARALLEL_CELLS;
 use crate::options::Stop;
-use crate::parser::{ParseOptions, parse_with};
+use crate::parser::{ParseOptions, answered, parse_with};
 use crate::value::{Answer, RangeSeries, Stats, Value, VectorSample};
 
 /// A parsed query.
@@ -126,7 +126,7 @@ fn instant_value(query: &RunningQuery, expr: &Expr) -> Result<Value, Error> {
     }
     Ok(match query.evaluate(expr, grid)? {
         Node::Scalar(scalars) => Value::Scalar(scalars.at(0)),
-        Node::String(text) => Value::String(text),
+        Node::String(text) => Value::String(answered(&text)),
         Node::Vector(rows) => {
             let samples = query.finish(rows)?.into_iter().filter(|row| !is_absent(row.values[0]));
             let sample = |row: Row| {

@@ -114,7 +114,8 @@ fn strings_are_unquoted() {
     check(r#""a\a\b\f\n\r\t\v\\\"'\x41\101\u0041\U00000041é""#, r#""a\a\b\f\n\r\t\v\\\"'AAAAé""#);
     check(r"'\'' ", r#""'""#);
     check(r"`a\n`", r#""a\\n""#);
-    check(r#""\xff""#, "\"\u{fffd}\"");
+    check(r#""\xff""#, r#""\xff""#);
+    check(r#"{a="\xff", "\xff"!="b"}"#, r#"{"\xff"!="b",a="\xff"}"#);
     check(r#"count_values("a\xc5z", x)"#, r#"invalid label name "a\xc5z""#);
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use streamflow_gotext::fixed;
 
+use super::exemplar::exemplar;
 use super::message::{
     Exemplar, ExponentialHistogramDataPoint, HistogramDataPoint, KeyValue, Metric, NumberDataPoint, Request,
     Resource, SummaryDataPoint,
@@ -13,7 +14,7 @@ use super::names::{Kind, Translation};
 use super::native;
 use super::value::text;
 use crate::error::Error;
-use crate::remote_write::{self, Label, Limits, NativeHistogram, Sample, TimeSeries, within};
+use crate::remote_write::{Label, Limits, NativeHistogram, Sample, TimeSeries, within};
 
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE`
 const CUMULATIVE: i32 = 2;
@@ -23,8 +24,6 @@ const STALE: u64 = 0x7ff0_0000_0000_0002;
 const TARGET_INFO_STEP_NS: u64 = 150_000_000_000;
 /// Samples of `target_info` of one resource: seventeen days of them.
 const TARGET_INFO_MAX: u64 = 10_000;
-/// Most characters of an exemplar's labels, as OpenMetrics has it.
-const EXEMPLAR_CHARACTERS_MAX: usize = 128;
 
 /// What Prometheus's section `otlp` sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,36 +129,36 @@ impl Of<'_> {
         let translation = self.settings.translation;
         let name = |kind| translation.metric(&metric.name, &metric.unit, kind);
         let (temporality, points) = if let Some(gauge) = &metric.gauge {
-            self.seen(gauge.data_points.iter().map(|point| point.time_unix_nano));
+            let points = self.timed(metric, &gauge.data_points, |point| point.time_unix_nano);
             let name = name(Kind::Gauge);
-            gauge.data_points.iter().try_for_each(|point| self.number(&name, point, Number::Gauge))?;
-            (CUMULATIVE, gauge.data_points.len())
+            points.iter().try_for_each(|point| self.number(&name, point, Number::Gauge))?;
+            (CUMULATIVE, points.len())
         } else if let Some(sum) = &metric.sum {
-            self.seen(sum.data_points.iter().map(|point| point.time_unix_nano));
+            let points = self.timed(metric, &sum.data_points, |point| point.time_unix_nano);
             let name = name(if sum.is_monotonic { Kind::MonotonicSum } else { Kind::Other });
             if sum.aggregation_temporality == CUMULATIVE {
                 let kind = if sum.is_monotonic { Number::Counter } else { Number::Sum };
-                sum.data_points.iter().try_for_each(|point| self.number(&name, point, kind))?;
+                points.iter().try_for_each(|point| self.number(&name, point, kind))?;
             }
-            (sum.aggregation_temporality, sum.data_points.len())
+            (sum.aggregation_temporality, points.len())
         } else if let Some(histogram) = &metric.histogram {
-            self.seen(histogram.data_points.iter().map(|point| point.time_unix_nano));
+            let points = self.timed(metric, &histogram.data_points, |point| point.time_unix_nano);
             if histogram.aggregation_temporality == CUMULATIVE {
                 let name = name(Kind::Other);
-                histogram.data_points.iter().try_for_each(|point| self.histogram(&name, point))?;
+                points.iter().try_for_each(|point| self.histogram(&name, point))?;
             }
-            (histogram.aggregation_temporality, histogram.data_points.len())
+            (histogram.aggregation_temporality, points.len())
         } else if let Some(histogram) = &metric.exponential_histogram {
-            self.seen(histogram.data_points.iter().map(|point| point.time_unix_nano));
+            let points = self.timed(metric, &histogram.data_points, |point| point.time_unix_nano);
             if histogram.aggregation_temporality == CUMULATIVE {
-                self.exponential_histograms(&metric.name, &name(Kind::Other), &histogram.data_points)?;
+                self.exponential_histograms(&metric.name, &name(Kind::Other), &points)?;
             }
-            (histogram.aggregation_temporality, histogram.data_points.len())
+            (histogram.aggregation_temporality, points.len())
         } else if let Some(summary) = &metric.summary {
-            self.seen(summary.data_points.iter().map(|point| point.time_unix_nano));
+            let points = self.timed(metric, &summary.data_points, |point| point.time_unix_nano);
             let name = name(Kind::Other);
-            summary.data_points.iter().try_for_each(|point| self.summary(&name, point))?;
-            (CUMULATIVE, summary.data_points.len())
+            points.iter().try_for_each(|point| self.summary(&name, point))?;
+            (CUMULATIVE, points.len())
         } else {
             let message = format!("metric {:?} has no data of a known kind", metric.name);
             self.refuse("unknown_kind", 0, message);
@@ -171,8 +170,6 @@ impl Of<'_> {
                 metric.name
             );
             self.refuse("temporality", points, message);
-        } else if points == 0 {
-            self.refuse("empty", 0, format!("metric {:?} has no data points", metric.name));
         }
         Ok(())
     }
@@ -181,11 +178,22 @@ impl Of<'_> {
         self.to.refused.push(Refused { reason, points, message });
     }
 
-    fn seen(&mut self, times: impl Iterator<Item = u64>) {
-        for time in times {
+    /// The points that have a time. OTLP's time of 0 is one that is not known: the point belongs nowhere, and not to 1970.
+    fn timed<'p, P>(&mut self, metric: &Metric, points: &'p [P], time: fn(&P) -> u64) -> Vec<&'p P> {
+        if points.is_empty() {
+            self.refuse("empty", 0, format!("metric {:?} has no data points", metric.name));
+        }
+        let timed: Vec<&P> = points.iter().filter(|point| time(point) > 0).collect();
+        if timed.len() < points.len() {
+            let message =
+                format!("metric {:?} has points without a time, expected time_unix_nano", metric.name);
+            self.refuse("no_time", points.len() - timed.len(), message);
+        }
+        for time in timed.iter().map(|point| time(point)) {
             let (first, last) = self.times.get_or_insert((time, time));
             (*first, *last) = ((*first).min(time), (*last).max(time));
         }
+        timed
     }
 
     fn number(&mut self, name: &str, point: &NumberDataPoint, kind: Number) -> Result<(), Error> {
@@ -240,7 +248,7 @@ impl Of<'_> {
         &mut self,
         metric: &str,
         name: &str,
-        points: &[ExponentialHistogramDataPoint],
+        points: &[&ExponentialHistogramDataPoint],
     ) -> Result<(), Error> {
         let (mut refused, mut first) = (0, None);
         for point in points {
@@ -417,30 +425,8 @@ enum Number {
     Sum,
 }
 
-/// None where the example has no value.
-fn exemplar(exemplar: &Exemplar) -> Option<remote_write::Exemplar> {
-    let value = number(exemplar.as_double, exemplar.as_int)?;
-    let identifiers = [("trace_id", &exemplar.trace_id), ("span_id", &exemplar.span_id)];
-    let identifiers = identifiers.into_iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0));
-    let mut labels: Vec<Label> = identifiers
-        .map(|(name, bytes)| Label {
-            name: name.to_owned(),
-            value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        })
-        .collect();
-    let attributes = exemplar.filtered_attributes.iter();
-    let attributes: Vec<Label> =
-        attributes.map(|pair| Label { name: pair.key.clone(), value: text(pair.value.as_ref()) }).collect();
-    let characters = |label: &Label| label.name.chars().count() + label.value.chars().count();
-    // The identifiers are worth more than the attributes.
-    if labels.iter().chain(&attributes).map(characters).sum::<usize>() <= EXEMPLAR_CHARACTERS_MAX {
-        labels.extend(attributes);
-    }
-    Some(remote_write::Exemplar { labels, value, timestamp: milliseconds(exemplar.time_unix_nano) })
-}
-
 #[allow(clippy::cast_precision_loss)]
-fn number(double: Option<f64>, int: Option<i64>) -> Option<f64> {
+pub(super) fn number(double: Option<f64>, int: Option<i64>) -> Option<f64> {
     double.or(int.map(|int| int as f64))
 }
 
@@ -450,6 +436,6 @@ fn count(count: u64) -> f64 {
 }
 
 /// As Prometheus converts times: those above the year 2262 are negative.
-fn milliseconds(time_ns: u64) -> i64 {
+pub(super) fn milliseconds(time_ns: u64) -> i64 {
     time_ns.cast_signed() / 1_000_000
 }

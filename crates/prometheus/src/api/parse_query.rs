@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use streamflow_gotext::fixed;
 use streamflow_promql::{
     Aggregate, At, Binary, Cardinality, DurationExpr, Expr, ExprKind, Function, Modifiers, ValueType,
-    VectorSelector, parse,
+    VectorSelector, answered, parse,
 };
 use streamflow_tsdb::{MatchOp, Matcher};
 
@@ -30,7 +30,7 @@ fn tree(expr: &Expr) -> Value {
         ExprKind::Number(number) | ExprKind::Duration(number) => {
             json!({ "type": "numberLiteral", "val": fixed(*number, None) })
         }
-        ExprKind::String(text) => json!({ "type": "stringLiteral", "val": text }),
+        ExprKind::String(text) => json!({ "type": "stringLiteral", "val": answered(text) }),
         ExprKind::Vector(selector) => selection("vectorSelector", selector),
         ExprKind::Matrix { selector, range } => {
             let mut tree = selection("matrixSelector", selector);
@@ -86,7 +86,7 @@ fn matcher(matcher: &Matcher) -> Value {
         MatchOp::Regex => "=~",
         MatchOp::NotRegex => "!~",
     };
-    json!({ "name": matcher.name(), "value": matcher.value(), "type": op })
+    json!({ "name": answered(matcher.name()), "value": answered(matcher.value()), "type": op })
 }
 
 /// Milliseconds; arithmetic of durations, which is experimental, is none yet.

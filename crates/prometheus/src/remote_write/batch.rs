@@ -37,7 +37,7 @@ impl Relabeler {
 
 /// One request: the samples of a series together, in their order. Start timestamps are in version 2 alone, and are left out
 /// unless `starts` is set.
-pub fn request(queued: &[Queued], starts: bool) -> WriteRequest {
+pub fn request(queued: &[&Queued], starts: bool) -> WriteRequest {
     let mut places: HashMap<&Labels, usize> = HashMap::with_capacity(queued.len());
     let mut timeseries: Vec<TimeSeries> = Vec::with_capacity(queued.len());
     for Queued { labels, item, .. } in queued {

@@ -50,6 +50,10 @@ pub struct Endpoint {
     pub min_backoff: Duration,
     /// The longest wait between tries.
     pub max_backoff: Duration,
+    /// Whether an answer of 429 is tried again.
+    pub retry_on_http_429: bool,
+    /// How old a sample that is still to be sent may be.
+    pub sample_age_limit: Option<Duration>,
 }
 
 impl Endpoint {
@@ -74,6 +78,8 @@ impl Endpoint {
             batch_send_deadline: Duration::from_secs(5),
             min_backoff: Duration::from_millis(30),
             max_backoff: Duration::from_secs(5),
+            retry_on_http_429: false,
+            sample_age_limit: None,
         }
     }
 }
@@ -108,7 +114,7 @@ pub async fn post(endpoint: &Endpoint, body: Vec<u8>) -> Result<(), Refusal> {
     let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let said: String = answer.text().await.unwrap_or_default().chars().take(QUOTE_MAX).collect();
     let message = format!("answered {status}: {}", said.trim());
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if status.is_server_error() || (endpoint.retry_on_http_429 && status == StatusCode::TOO_MANY_REQUESTS) {
         return Err(Refusal::Retry { after: after.map(Duration::from_secs), message });
     }
     Err(Refusal::Final { message })

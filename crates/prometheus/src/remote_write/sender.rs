@@ -18,6 +18,7 @@ use super::position;
 use super::shards::{Broken, Item, Pieces, Queued, Shards};
 use super::status::SenderStatus;
 use crate::exemplars::Exemplar;
+use crate::now_ms;
 
 /// Between two looks at a log that has nothing new.
 const POLL: Duration = Duration::from_millis(100);
@@ -209,21 +210,28 @@ impl Sender {
 
     /// What of the piece, and of the exemplars that came meanwhile, is sent.
     fn items(&self, reading: &mut Reading) -> Vec<(Labels, Item)> {
-        let (mut dropped, mut highest) = (0, i64::MIN);
+        let (mut dropped, mut too_old, mut histograms, mut highest) = (0, 0, 0, i64::MIN);
+        let oldest = self.oldest_ms();
         let mut items = Vec::with_capacity(reading.piece.len());
         for (labels, sample) in reading.piece.drain(..) {
             highest = highest.max(sample.timestamp);
-            let wanted = self.endpoint.send_native_histograms || matches!(sample.value, Value::Float(_));
-            match reading.relabeler.labels(&self.endpoint, &labels).filter(|_| wanted) {
-                Some(labels) => items.push((labels, Item::Sample(sample))),
-                None => dropped += 1,
+            if sample.timestamp < oldest {
+                too_old += 1;
+            } else if !self.endpoint.send_native_histograms && !matches!(sample.value, Value::Float(_)) {
+                histograms += 1;
+            } else if let Some(labels) = reading.relabeler.labels(&self.endpoint, &labels) {
+                items.push((labels, Item::Sample(sample)));
+            } else {
+                dropped += 1;
             }
         }
         let samples = items.len() as u64;
         let lost = self.exemplars(reading, &mut items);
         self.count(|counts| {
-            counts.samples_read += dropped;
+            counts.samples_read += dropped + too_old + histograms;
             counts.samples_dropped += dropped;
+            counts.samples_too_old += too_old;
+            counts.histograms_dropped += histograms;
             counts.samples_pending += samples;
             counts.exemplars_lost += lost;
             counts.highest_timestamp_read_ms = counts.highest_timestamp_read_ms.max(highest);
@@ -257,7 +265,7 @@ impl Sender {
         flow.since = Instant::now();
         let looked = Looked {
             read: now.samples_read - before.samples_read,
-            dropped: now.samples_dropped - before.samples_dropped,
+            dropped: now.dropped() - before.dropped(),
             sent: now.samples_sent - before.samples_sent,
             sending: now.sending.saturating_sub(before.sending),
         };
@@ -284,42 +292,35 @@ impl Sender {
         Ok(())
     }
 
+    /// The time before which a sample is too old to be sent.
+    fn oldest_ms(&self) -> i64 {
+        let limit = self.endpoint.sample_age_limit.and_then(|limit| i64::try_from(limit.as_millis()).ok());
+        limit.map_or(i64::MIN, |limit| now_ms().saturating_sub(limit))
+    }
+
+    /// Leaves out what has become too old since; tells whether something has.
+    fn leave_out_old(&self, queued: &mut Vec<&Queued>) -> bool {
+        let (oldest, before) = (self.oldest_ms(), queued.len());
+        queued.retain(|queued| queued.sample().is_none_or(|sample| sample.timestamp >= oldest));
+        let count = (before - queued.len()) as u64;
+        self.count(|counts| {
+            counts.samples_too_old += count;
+            counts.samples_pending = counts.samples_pending.saturating_sub(count);
+        });
+        count > 0
+    }
+
     /// Posts until the receiver takes the samples or says that it never will.
     pub(super) async fn send(&self, queued: &[Queued]) {
-        let samples = queued.iter().filter_map(Queued::sample);
-        let highest = samples.clone().map(|sample| sample.timestamp).max().unwrap_or(i64::MIN);
-        let count = samples.count() as u64;
-        let exemplars = queued.len() as u64 - count;
-        let body = self.body(queued);
-        let (size, started) = (body.len() as u64, Instant::now());
-        let mut delay = self.endpoint.min_backoff;
-        loop {
-            let posted = post(&self.endpoint, body.clone()).await;
-            let ended = |counts: &mut SenderStatus| {
-                counts.sending += started.elapsed();
-                counts.samples_pending = counts.samples_pending.saturating_sub(count);
-            };
-            match posted {
-                Ok(()) => {
-                    return self.count(|counts| {
-                        ended(counts);
-                        counts.samples_sent += count;
-                        counts.exemplars_sent += exemplars;
-                        counts.bytes_sent += size;
-                        counts.highest_timestamp_sent_ms = counts.highest_timestamp_sent_ms.max(highest);
-                        counts.last_error.clear();
-                    });
-                }
-                Err(Refusal::Final { message }) => {
-                    tracing::error!(endpoint = self.endpoint.name, count, message, "samples refused");
-                    return self.count(|counts| {
-                        ended(counts);
-                        counts.samples_failed += count;
-                        counts.exemplars_lost += exemplars;
-                        counts.last_error = message;
-                    });
-                }
+        let mut queued: Vec<&Queued> = queued.iter().collect();
+        let mut body = self.body(&queued);
+        let (started, mut delay) = (Instant::now(), self.endpoint.min_backoff);
+        while !queued.is_empty() {
+            match post(&self.endpoint, body.clone()).await {
+                Ok(()) => return self.taken(&queued, body.len(), started),
+                Err(Refusal::Final { message }) => return self.refused(&queued, message, started),
                 Err(Refusal::Retry { after, message }) => {
+                    let count = queued.iter().filter_map(|queued| queued.sample()).count() as u64;
                     tracing::debug!(endpoint = self.endpoint.name, count, message, "samples are sent again");
                     self.count(|counts| {
                         counts.samples_retried += count;
@@ -329,10 +330,41 @@ impl Sender {
                     delay = (delay * 2).min(self.endpoint.max_backoff);
                 }
             }
+            if self.leave_out_old(&mut queued) {
+                body = self.body(&queued);
+            }
         }
+        self.count(|counts| counts.sending += started.elapsed());
     }
 
-    fn body(&self, queued: &[Queued]) -> Vec<u8> {
+    fn taken(&self, queued: &[&Queued], size: usize, started: Instant) {
+        let samples = queued.iter().filter_map(|queued| queued.sample());
+        let highest = samples.clone().map(|sample| sample.timestamp).max().unwrap_or(i64::MIN);
+        let count = samples.count();
+        self.count(|counts| {
+            counts.sending += started.elapsed();
+            counts.samples_pending = counts.samples_pending.saturating_sub(count as u64);
+            counts.samples_sent += count as u64;
+            counts.exemplars_sent += (queued.len() - count) as u64;
+            counts.bytes_sent += size as u64;
+            counts.highest_timestamp_sent_ms = counts.highest_timestamp_sent_ms.max(highest);
+            counts.last_error.clear();
+        });
+    }
+
+    fn refused(&self, queued: &[&Queued], message: String, started: Instant) {
+        let count = queued.iter().filter_map(|queued| queued.sample()).count();
+        tracing::error!(endpoint = self.endpoint.name, count, message, "samples refused");
+        self.count(|counts| {
+            counts.sending += started.elapsed();
+            counts.samples_pending = counts.samples_pending.saturating_sub(count as u64);
+            counts.samples_failed += count as u64;
+            counts.exemplars_lost += (queued.len() - count) as u64;
+            counts.last_error = message;
+        });
+    }
+
+    fn body(&self, queued: &[&Queued]) -> Vec<u8> {
         match self.endpoint.message {
             WriteMessage::V1 => encode(&request(queued, false)),
             WriteMessage::V2 => {

@@ -13,12 +13,16 @@ pub struct SenderStatus {
     pub samples_read: u64,
     /// Samples that the receiver took.
     pub samples_sent: u64,
-    /// Samples that the receiver refused for good (4xx but 429).
+    /// Samples that the receiver refused for good: 4xx, and 429 where that is not tried again.
     pub samples_failed: u64,
     /// Samples in requests that were tried again.
     pub samples_retried: u64,
-    /// Samples that relabeling drops, and native histograms where they are not sent.
+    /// Samples that relabeling drops.
     pub samples_dropped: u64,
+    /// Samples that were too old before the receiver took them.
+    pub samples_too_old: u64,
+    /// Native histograms where they are not sent.
+    pub histograms_dropped: u64,
     /// Exemplars that the receiver took.
     pub exemplars_sent: u64,
     /// Exemplars that the receiver refused, or that came faster than they could be read.
@@ -51,4 +55,11 @@ pub struct SenderStatus {
     pub samples_unknown: u64,
     /// Why the last request failed; empty once one works.
     pub last_error: String,
+}
+
+impl SenderStatus {
+    /// Samples that were read and are not sent.
+    pub(super) fn dropped(&self) -> u64 {
+        self.samples_dropped + self.samples_too_old + self.histograms_dropped
+    }
 }

@@ -19,6 +19,7 @@ use streamflow_tsdb::{Labels, Options, STALE_NAN};
 use super::*;
 
 mod beside;
+mod given_up;
 
 /// For every single wait: a busy machine needs its time.
 const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -34,6 +35,7 @@ fn endpoint(url: &str) -> Endpoint {
         batch_send_deadline: Duration::from_millis(20),
         min_backoff: Duration::from_millis(1),
         max_backoff: Duration::from_millis(50),
+        retry_on_http_429: true,
         ..Endpoint::new("test", receiver)
     }
 }

@@ -3,11 +3,10 @@
 use std::io::Read as _;
 
 use flate2::read::MultiGzDecoder;
-use reqwest::Client;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING,
 };
-use streamflow_outbound::{causes, is_unannounced_close};
+use streamflow_outbound::{Client, causes, is_unannounced_close};
 use streamflow_prometheus_yml::{ScrapeConfig, ScrapeProtocol};
 
 use super::target::Target;

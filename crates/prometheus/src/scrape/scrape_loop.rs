@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::Client;
 use streamflow_exposition::Format;
+use streamflow_outbound::Client;
 use streamflow_prometheus_yml::ScrapeConfig;
 use streamflow_tsdb::{Batch, Db, Labels, METRIC_NAME, STALE_NAN};
 use tokio::sync::{Semaphore, watch};
@@ -48,7 +48,8 @@ pub(super) struct ScrapeLoop {
     pub shared: Arc<Shared>,
     pub config: Arc<ScrapeConfig>,
     pub target: Arc<Target>,
-    pub client: Client,
+    /// Or why there is none.
+    pub client: Result<Client, String>,
     pub shown: Arc<Shown>,
     /// Why the job may not scrape now.
     pub forbidden: Arc<Mutex<Option<String>>>,
@@ -137,9 +138,10 @@ impl ScrapeLoop {
     async fn scrape(&self, cache: SeriesCache, at_ms: i64) -> SeriesCache {
         let started = Instant::now();
         let forbidden = lock(&self.forbidden).clone();
-        let answer = match forbidden {
-            Some(reason) => Err(FetchError::Other(reason)),
-            None => fetch(&self.client, &self.target, &self.config).await,
+        let answer = match (forbidden, &self.client) {
+            (Some(reason), _) => Err(FetchError::Other(reason)),
+            (None, Err(reason)) => Err(FetchError::Other(reason.clone())),
+            (None, Ok(client)) => fetch(client, &self.target, &self.config).await,
         };
         let permit = self.shared.parsing.acquire().await;
         let (shared, config) = (Arc::clone(&self.shared), Arc::clone(&self.config));

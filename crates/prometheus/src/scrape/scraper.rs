@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::Client;
+use streamflow_outbound::Client;
 use streamflow_prometheus_yml::{PrometheusConfig, ScrapeConfig};
 use streamflow_tsdb::Db;
 use tokio::sync::{Semaphore, watch};
@@ -63,7 +63,7 @@ impl Handle {
         self.config.send_replace(Arc::new(config.clone()));
     }
 
-    /// All targets, job by job.
+    /// All targets, job by job in the order of their names.
     #[must_use]
     pub fn targets(&self) -> Vec<TargetStatus> {
         lock(&self.shown).iter().flat_map(ShownPool::statuses).collect()
@@ -224,6 +224,7 @@ impl Scraper {
             self.pools.insert(scrape.job_name.clone(), pool);
         }
         self.finder.end();
+        shown.sort_by(|a, b| a.job.cmp(&b.job));
         *lock(&self.handle.shown) = shown;
     }
 
@@ -273,7 +274,7 @@ impl Scraper {
             shared: Arc::clone(&self.handle.shared),
             config: Arc::clone(&pool.config),
             target: Arc::clone(&running.target),
-            client: pool.client.clone().unwrap_or_default(),
+            client: pool.client.clone(),
             shown: Arc::clone(&running.shown),
             forbidden: Arc::clone(&pool.forbidden),
             order: receiver,
@@ -319,9 +320,6 @@ impl Pool {
     /// Why nothing of the job may be scraped.
     fn forbidden(&self, targets: u64) -> Option<String> {
         let limit = self.config.target_limit;
-        if let Err(error) = &self.client {
-            return Some(error.clone());
-        }
         let over = limit > 0 && targets > limit;
         over.then(|| format!("target_limit exceeded: {targets} targets, the limit is {limit}"))
     }

@@ -304,6 +304,12 @@ async fn bad_targets_are_bounded_and_named() {
     assert!(running.metric("prometheus_target_scrapes_exceeded_body_size_limit_total") >= 2);
     assert!(running.metric("prometheus_target_scrapes_sample_duplicate_timestamp_total") >= 1);
     assert_eq!(running.status("twice").samples_refused, 1);
+    // Jobs are told in the order of their names, not in that of the file.
+    let (mut sorted, pools) = (paths, running.handle.pools());
+    sorted.sort_unstable();
+    assert_eq!(pools, sorted);
+    let targets: Vec<_> = running.handle.targets().into_iter().map(|target| target.scrape_pool).collect();
+    assert_eq!(targets, sorted);
     running.stop().await;
 }
 

@@ -130,6 +130,15 @@ fn prometheus_3_sends_and_is_sent_metadata_exemplars_and_starts() {
         let line = format!("prometheus_remote_storage_{name}{{remote_name=\"remote_write-0\",url=\"http://");
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
+    for reason in
+        ["dropped_series", "too_old", "unintentionally_dropped_series", "native_histograms_not_sent"]
+    {
+        let end = format!("/api/v1/write\",reason=\"{reason}\"}} ");
+        let is_told = |line: &str| {
+            line.starts_with("prometheus_remote_storage_samples_dropped_total{") && line.contains(&end)
+        };
+        assert!(metrics.lines().any(is_told), "{end} in {metrics}");
+    }
 }
 
 /// A Prometheus 3 with native histograms asks for protobuf: it gets them, and numbers as from a text.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{ConfigError, Document, PrometheusConfig, ScrapeConfig, first_document, unreadable};
 use crate::keys::Place;
-use crate::yaml::Tree;
+use crate::yaml::{self, Tree};
 
 impl Document {
     /// Takes the jobs of a file that `scrape_config_files` names. Its paths are relative to its own directory.
@@ -14,7 +14,7 @@ impl Document {
     pub fn add_scrape_configs(&mut self, text: &str, path: &Path) -> Result<(), ConfigError> {
         let text = first_document(text);
         let fault = |line, message| ConfigError { path: path.to_owned(), line, message };
-        let tree: Option<Tree> = serde_saphyr::from_str(text).map_err(|error| unreadable(path, &error))?;
+        let tree: Option<Tree> = yaml::tree(text).map_err(|error| unreadable(path, &error))?;
         let Some(tree @ Tree::Map(_)) = tree else {
             let empty = tree.as_ref().is_none_or(Tree::is_null);
             let expected = || fault(1, "expected a mapping with the key scrape_configs".to_owned());

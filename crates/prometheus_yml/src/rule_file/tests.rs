@@ -88,6 +88,13 @@ const FILES: &[(bool, &str)] = &[
     (true, "groups:\n- name: a\n"),
     (true, "groups:\n- name: a\n  interval: 30s\n  limit: 10\n  rules: []\n- name: b\n  rules:\n"),
     (true, "groups:\n- name: a\n  limit: -1\n"),
+    (
+        true,
+        "groups:\n- {name: a, limit: 010}\n- {name: b, limit: 0x10}\n- {name: c, limit: 1_0}\n- {name: d, limit: 1e3}\n- {name: e, limit: 5.0}\n",
+    ),
+    (false, "groups:\n- name: a\n  limit: '5'\n"),
+    (true, "groups: [null]\n"),
+    (true, "groups: []\n---\ngroups: [{}]\n"),
     (false, "groups:\n- name: a\n- name: a\n"),
     (false, "groups:\n- rules: []\n"),
     (false, "groups:\n- name: ''\n"),
@@ -189,10 +196,10 @@ fn problems_say_where_and_what_to_do() {
 
 #[test]
 fn rules_are_read() {
-    let text = "groups:\n- name: g\n  interval: 30s\n  limit: 7\n  labels: {team: a, x: y}\n  rules:\n  - alert: A\n    expr: up==0\n    for: 5m\n    labels: {team: b}\n  - alert: A\n    expr: up\n    labels: {team: b}\n";
+    let text = "groups:\n- name: g\n  interval: 30s\n  limit: 010\n  labels: {team: a, x: y}\n  rules:\n  - alert: A\n    expr: up==0\n    for: 5m\n    labels: {team: b}\n  - alert: A\n    expr: up\n    labels: {team: b}\n";
     let file = parse_rules(text, Path::new("rules.yml")).unwrap();
     let group = &file.groups[0];
-    assert_eq!((group.interval_ms, group.limit, group.rules.len()), (Some(30_000), 7, 2));
+    assert_eq!((group.interval_ms, group.limit, group.rules.len()), (Some(30_000), 8, 2));
     let rule = &group.rules[0];
     assert_eq!((rule.name.as_str(), rule.query.as_str()), ("A", "up == 0"));
     assert_eq!(

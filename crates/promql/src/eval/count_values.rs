@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::eval::aggregate::group_labels;
 use crate::eval::grid::{Grid, Row, is_absent};
 use crate::eval::{RunningQuery, string_argument};
+use crate::parser::is_utf8;
 
 impl RunningQuery<'_> {
     pub(crate) fn count_values(&self, aggregate: &Aggregate, grid: Grid) -> Result<Vec<Row>, Error> {
@@ -17,7 +18,7 @@ impl RunningQuery<'_> {
             Some(param) => string_argument(param)?,
             None => return Err(Error::Execution("count_values needs a label name".into())),
         };
-        if label.is_empty() || label.contains('\u{fffd}') {
+        if label.is_empty() || !is_utf8(label) {
             return Err(Error::Execution(format!("invalid label name {label:?}")));
         }
         let mut names: Vec<&str> = aggregate.grouping.iter().map(String::as_str).collect();

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::eval::grid::{Grid, Node, merge_same_labels};
 use crate::eval::{RunningQuery, string_argument};
 use crate::function::Call;
+use crate::parser::{answered, is_utf8};
 
 /// `label_replace(v, dst, replacement, src, regex)`
 pub(super) fn label_replace(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
@@ -14,21 +15,21 @@ pub(super) fn label_replace(query: &RunningQuery, call: &Call, grid: Grid) -> Re
         return Err(call.wrong_arguments());
     };
     let destination = string_argument(destination)?;
-    let (replacement, source) = (string_argument(replacement)?, string_argument(source)?);
+    let (replacement, source) = (answered(string_argument(replacement)?), string_argument(source)?);
     let pattern = string_argument(pattern)?;
     let regex = Regex::anchored(pattern)
         .map_err(|_| Error::Execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
     check_label_name(destination, "destination", "label_replace")?;
     set_labels(query, call, grid, destination, |labels| {
         let captures = regex.captures(labels.get(source).unwrap_or_default())?;
-        Some(captures.expand(replacement))
+        Some(captures.expand(&replacement))
     })
 }
 
 /// `label_join(v, dst, separator, src…)`
 pub(super) fn label_join(query: &RunningQuery, call: &Call, grid: Grid) -> Result<Node, Error> {
     let [_, destination, separator, sources @ ..] = call.args else { return Err(call.wrong_arguments()) };
-    let (destination, separator) = (string_argument(destination)?, string_argument(separator)?);
+    let (destination, separator) = (string_argument(destination)?, answered(string_argument(separator)?));
     let sources = sources.iter().map(string_argument).collect::<Result<Vec<_>, _>>()?;
     for source in &sources {
         check_label_name(source, "source", "label_join")?;
@@ -36,14 +37,17 @@ pub(super) fn label_join(query: &RunningQuery, call: &Call, grid: Grid) -> Resul
     check_label_name(destination, "destination", "label_join")?;
     set_labels(query, call, grid, destination, |labels| {
         let values: Vec<&str> = sources.iter().map(|source| labels.get(source).unwrap_or_default()).collect();
-        Some(values.join(separator))
+        Some(values.join(&separator))
     })
 }
 
 /// Any text names a label, but not the empty one nor what the parser made of bytes that are no text.
 fn check_label_name(name: &str, role: &str, function: &str) -> Result<(), Error> {
-    if name.is_empty() || name.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(Error::Execution(format!("invalid {role} label name in {function}(): {name}")));
+    if name.is_empty() || !is_utf8(name) {
+        return Err(Error::Execution(format!(
+            "invalid {role} label name in {function}(): {}",
+            answered(name)
+        )));
     }
     Ok(())
 }

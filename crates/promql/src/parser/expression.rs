@@ -98,7 +98,7 @@ impl Parser<'_> {
             }
             TokenKind::String => {
                 self.next()?;
-                let text = String::from_utf8_lossy(&literal::unquote(self.text(token))).into_owned();
+                let text = literal::text(self.text(token));
                 self.node(ExprKind::String(text), token.span(), 0)
             }
             TokenKind::LeftParen => self.parenthesised(),

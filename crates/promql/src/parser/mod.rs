@@ -23,7 +23,8 @@ use crate::ast::{Expr, ExprKind, Span, ValueType};
 use crate::error::Error;
 
 use lexer::Lexer;
-pub(crate) use literal::number;
+pub use literal::answered;
+pub(crate) use literal::{is_utf8, number, written};
 use position::parse_error;
 use token::{Token, TokenKind};
 

@@ -85,9 +85,8 @@ impl Parser<'_> {
         self.matcher(name_text, op, self.unquoted(value), span)
     }
 
-    /// The text of a quoted word; what is not UTF-8 becomes replacement characters, which no label has.
     fn unquoted(&self, token: Token) -> String {
-        String::from_utf8_lossy(&literal::unquote(self.text(token))).into_owned()
+        literal::text(self.text(token))
     }
 
     fn matcher(&self, name: String, op: MatchOp, value: String, span: Span) -> Result<Matcher, Error> {

@@ -2,13 +2,14 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use streamflow_gotext::{fixed, format_duration_ms, quote};
+use streamflow_gotext::{fixed, format_duration_ms};
 use streamflow_tsdb::{MatchOp, Matcher};
 
 use crate::ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Cardinality, DurationExpr, Expr, ExprKind, Extended, Fill,
     Matching, Modifiers, Subquery, ValueType, VectorSelector,
 };
+use crate::parser::written;
 
 impl BinaryOp {
     /// As it is written.
@@ -83,7 +84,7 @@ impl Display for Expr {
         match &self.kind {
             ExprKind::Number(value) => f.write_str(&fixed(*value, None)),
             ExprKind::Duration(seconds) => f.write_str(&format_duration_ms(milliseconds(*seconds))),
-            ExprKind::String(text) => f.write_str(&quote(text)),
+            ExprKind::String(text) => f.write_str(&written(text)),
             ExprKind::Vector(selector) => selector.fmt(f),
             ExprKind::Matrix { selector, range } => {
                 write_series(selector, f)?;
@@ -165,7 +166,7 @@ fn write_labels(labels: &[String], f: &mut Formatter<'_>) -> Result {
 }
 
 fn write_name(name: &str, f: &mut Formatter<'_>) -> Result {
-    f.write_str(if is_plain_name(name, false) { name.to_owned() } else { quote(name) }.as_str())
+    f.write_str(if is_plain_name(name, false) { name.to_owned() } else { written(name) }.as_str())
 }
 
 impl Binary {
@@ -277,8 +278,8 @@ fn matcher_text(matcher: &Matcher) -> String {
         MatchOp::NotRegex => "!~",
     };
     let name = matcher.name();
-    let name = if is_plain_name(name, false) { name.to_owned() } else { quote(name) };
-    format!("{name}{op}{}", quote(matcher.value()))
+    let name = if is_plain_name(name, false) { name.to_owned() } else { written(name) };
+    format!("{name}{op}{}", written(matcher.value()))
 }
 
 impl Display for Modifiers {

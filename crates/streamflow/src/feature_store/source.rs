@@ -88,7 +88,7 @@ fn timeout(config: &FeaturesConfig) -> Duration {
 /// Feast's feature server.
 pub fn server(config: &FeaturesConfig, base: &Path, key: &EntityKey) -> anyhow::Result<Feast> {
     let url = config.address()?;
-    let client = client_of(&url).build()?;
+    let client = client_of(&url).build()?.into();
     let credentials = match &config.token_file {
         None => Credentials::None,
         Some(file) => {

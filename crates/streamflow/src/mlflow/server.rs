@@ -57,7 +57,7 @@ impl Server {
         let client = client_of(&connection.url).connect_timeout(limits.connect).build();
         let receiver = Receiver {
             url: connection.url.clone(),
-            client: client.context("no HTTP client for the MLflow server")?,
+            client: client.context("no HTTP client for the MLflow server")?.into(),
             credentials: connection.credentials.clone(),
             timeout: limits.request,
         };

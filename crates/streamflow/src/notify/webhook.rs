@@ -52,7 +52,7 @@ impl Webhook {
         let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url =
             url.context("its URL is none of http or https; expected such as https://hooks.example.org/…")?;
-        let client = client_of(&url).build().context("no HTTP client")?;
+        let client = client_of(&url).build().context("no HTTP client")?.into();
         let receiver = Receiver { url, client, credentials: Credentials::None, timeout: TRY_MAX };
         let mut request = receiver.post().await?.header(CONTENT_TYPE, "application/json").body(body);
         for (name, value) in headers {

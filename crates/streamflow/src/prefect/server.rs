@@ -111,7 +111,7 @@ impl Server {
         let builder = client_of(&connection.api_url).connect_timeout(limits.connect);
         let receiver = Receiver {
             url: connection.api_url.clone(),
-            client: builder.build().context("no HTTP client for PREFECT_API_URL")?,
+            client: builder.build().context("no HTTP client for PREFECT_API_URL")?.into(),
             credentials: connection.credentials.clone(),
             // A call has a shorter limit of its own.
             timeout: limits.request * 2,
@@ -148,6 +148,7 @@ impl Server {
     async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
         let lost = |error: reqwest::Error| CallError::Lost(format!("{path}: {}", causes(error)));
         let url = format!("{}/{path}", self.receiver.url.as_str().trim_end_matches('/'));
+        let url = Url::parse(&url).map_err(|error| CallError::Lost(format!("{path}: {error}")))?;
         let request = self.receiver.request(method, url).await;
         let mut request = request.map_err(|error| CallError::Lost(format!("{path}: {error}")))?;
         if let Some(body) = body {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use reqwest::{Client, Url};
-use streamflow_outbound::{Receiver, shown_address};
+use reqwest::Url;
+use streamflow_outbound::{Client, Receiver, shown_address};
 use streamflow_prometheus_yml::{Alertmanager, LabelMap, relabel};
 use tokio::sync::Notify;
 

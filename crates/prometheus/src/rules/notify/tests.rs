@@ -233,7 +233,7 @@ impl Alertmanager {
         let answer = ClientSettings::default()
             .client()
             .unwrap()
-            .get(format!("{}/api/v2/alerts", self.url))
+            .get(format!("{}/api/v2/alerts", self.url).parse().unwrap())
             .send()
             .await
             .unwrap();

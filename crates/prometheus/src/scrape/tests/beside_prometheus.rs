@@ -123,7 +123,7 @@ fn ours(db: &Db) -> State {
 struct Prometheus {
     process: Child,
     url: String,
-    client: reqwest::Client,
+    client: streamflow_outbound::Client,
     _dir: tempfile::TempDir,
 }
 
