@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::Url;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, Row as _};
 use streamflow_dataset::EntityKey;
 use streamflow_outbound::Secret;
@@ -20,6 +20,7 @@ use super::Name;
 use super::feast_bytes as bytes;
 use super::found::{Failure, Found, Known, Value};
 use super::references::{View, names, views};
+use crate::config::encryption_fault;
 
 /// Connections at most: one answers thousands of look-ups a second.
 const CONNECTIONS: u32 = 8;
@@ -42,7 +43,7 @@ pub struct FeastPostgres {
 pub struct Tables<'a> {
     pub project: &'a str,
     pub references: &'a [String],
-    /// The only authorities that are trusted; none: those of the machine.
+    /// Authorities that are trusted beside those of the machine.
     pub ca_file: Option<std::path::PathBuf>,
 }
 
@@ -61,6 +62,10 @@ impl FeastPostgres {
         })?;
         if let Some(file) = tables.ca_file {
             options = options.ssl_root_cert(file);
+            // Without a word about it a certificate would be looked at by nobody.
+            if !matches!(options.get_ssl_mode(), PgSslMode::VerifyCa) {
+                options = options.ssl_mode(PgSslMode::VerifyFull);
+            }
         }
         let views = views(tables.references);
         let sql = sql(tables.project, &views);
@@ -158,7 +163,10 @@ impl FeastPostgres {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {
                 self.unreadable(error.to_string())
             }
-            _ => Failure::Unreachable { url, reason: error.to_string() },
+            other => {
+                let reason = encryption_fault(other).unwrap_or_else(|| other.to_string());
+                Failure::Unreachable { url, reason }
+            }
         }
     }
 
