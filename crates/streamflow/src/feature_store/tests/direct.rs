@@ -143,6 +143,14 @@ async fn an_online_store_in_postgres() {
         .unwrap();
     let error = store.look_up(&names(&["u1"])).await.unwrap_err().to_string();
     assert!(error.contains("fee: expected a number, a text, true, false or a missing value"), "{error}");
+    // Connections that the server ends, or that end with it, are nobody's concern.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    sqlx::query("DELETE FROM churn_v").execute(&pool).await.unwrap();
+    sqlx::query(end).execute(&pool).await.unwrap();
+    assert_eq!(store.look_up(&names(&["u1"])).await.unwrap()[0].known, Known::Nothing);
+    postgres.stop();
+    postgres.start();
+    assert_eq!(store.look_up(&names(&["u1"])).await.unwrap()[0].known, Known::Nothing);
     postgres.stop();
     let error = store.look_up(&names(&["u1"])).await.unwrap_err().to_string();
     assert!(error.contains("cannot be asked") || error.contains("did not answer"), "{error}");
