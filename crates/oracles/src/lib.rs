@@ -8,6 +8,7 @@
 //! println!("comparing with {}", program.display());
 //! ```
 
+mod certificate;
 mod postgres;
 mod redis;
 mod s3;
@@ -15,7 +16,8 @@ mod s3;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use postgres::{OwnPostgres, own_postgres, postgres};
+pub use certificate::certificate;
+pub use postgres::{OwnPostgres, own_encrypted_postgres, own_postgres, postgres};
 pub use redis::{OwnRedis, own_redis};
 pub use s3::S3Server;
 

@@ -57,11 +57,25 @@ pub fn postgres(left_out: &str) -> Option<String> {
 /// As [`postgres`].
 #[must_use]
 pub fn own_postgres(left_out: &str) -> Option<OwnPostgres> {
+    own(left_out, |_| {})
+}
+
+/// The same, which takes encrypted connections alone and shows the certificate `NAME.pem` in `dir`, with its key `NAME.key`.
+///
+/// # Panics
+/// As [`postgres`]; where there are no such files.
+#[must_use]
+pub fn own_encrypted_postgres((dir, name): (&Path, &str), left_out: &str) -> Option<OwnPostgres> {
+    own(left_out, |server| server.encrypt(dir, name))
+}
+
+fn own(left_out: &str, change: impl FnOnce(&Server)) -> Option<OwnPostgres> {
     let programs = programs(left_out)?;
     let name = format!("streamflow-postgres-own-{}-{}", std::process::id(), free_port());
     let dir = std::env::temp_dir().join(name);
     fs::create_dir_all(&dir).expect("the temporary folder can be written to");
     let server = Server::make(programs, dir.join("server"));
+    change(&server);
     server.start();
     // It ends too where the test is killed.
     server.stop_after(std::process::id(), &dir);
@@ -131,6 +145,26 @@ impl Server {
         let file = server.data.join("postgresql.auto.conf");
         fs::write(file, settings).expect("the settings of a server of one's own");
         server
+    }
+
+    /// Takes encrypted connections alone. Postgres refuses a key that others may read.
+    fn encrypt(&self, dir: &Path, name: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        for ending in ["pem", "key"] {
+            let file = self.data.join(format!("server.{ending}"));
+            fs::copy(dir.join(format!("{name}.{ending}")), &file).expect("a certificate and its key");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of one's own");
+            if is_root() {
+                said_well(Command::new("chown").arg(USER).arg(&file));
+            }
+        }
+        let file = self.data.join("postgresql.auto.conf");
+        let settings = fs::read_to_string(&file).expect("the settings of a server of one's own");
+        let settings =
+            format!("{settings}ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n");
+        fs::write(file, settings).expect("the settings of a server of one's own");
+        let allowed = "hostssl all all 127.0.0.1/32 trust\n";
+        fs::write(self.data.join("pg_hba.conf"), allowed).expect("the settings of a server of one's own");
     }
 
     fn url(&self) -> String {

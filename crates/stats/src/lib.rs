@@ -31,6 +31,7 @@ mod binomial;
 mod bootstrap;
 mod chi2_contingency;
 mod chisquare;
+mod counts;
 mod cramervonmises_2samp;
 mod distribution;
 mod domain_classifier;

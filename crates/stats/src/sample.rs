@@ -1,5 +1,6 @@
 //! One side of a comparison: ascending values with multiplicities, sorted once and then only scanned.
 
+use crate::counts::Counts;
 use crate::error::Error;
 use crate::sum::sum;
 
@@ -13,7 +14,7 @@ use crate::sum::sum;
 pub struct Sample {
     values: Vec<f64>,
     /// `None` when every value occurs once.
-    counts: Option<Vec<u64>>,
+    counts: Option<Counts>,
     rows: u64,
 }
 
@@ -21,7 +22,7 @@ pub struct Sample {
 #[derive(Default)]
 struct Ascending {
     values: Vec<f64>,
-    counts: Option<Vec<u64>>,
+    counts: Option<Counts>,
 }
 
 impl Ascending {
@@ -31,16 +32,13 @@ impl Ascending {
         match self.values.last() {
             Some(last) if *last > value => return false,
             Some(last) if *last == value => {
-                let counts = self.counts.get_or_insert_with(|| vec![1; self.values.len()]);
-                if let Some(last) = counts.last_mut() {
-                    *last += count;
-                }
+                self.counts.get_or_insert_with(|| Counts::ones(self.values.len())).add_to_last(count);
                 return true;
             }
             _ => {}
         }
         if count != 1 && self.counts.is_none() {
-            self.counts = Some(vec![1; self.values.len()]);
+            self.counts = Some(Counts::ones(self.values.len()));
         }
         self.values.push(value);
         if let Some(counts) = &mut self.counts {
@@ -75,8 +73,7 @@ impl Sample {
         if values.len() <= distinct {
             return Ok(Self { values, counts: None, rows });
         }
-        let mut counts = Vec::with_capacity(distinct);
-        counts.extend(values.chunk_by(|left, right| left == right).map(|equal| equal.len() as u64));
+        let counts = values.chunk_by(|left, right| left == right).map(|equal| equal.len() as u64).collect();
         values.dedup();
         values.shrink_to_fit();
         Ok(Self { values, counts: Some(counts), rows })
@@ -138,7 +135,7 @@ impl Sample {
     pub fn distances_from(&self, centre: f64) -> Self {
         let split = self.values.partition_point(|value| *value < centre);
         let distance = |index: usize| {
-            let count = self.counts.as_ref().map_or(1, |counts| counts[index]);
+            let count = self.count(index);
             ((self.values[index] - centre).abs(), count)
         };
         // Ascending away from the centre on both sides.
@@ -176,11 +173,12 @@ impl Sample {
 
     /// Distinct values, ascending, each with its count.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (f64, u64)> + Clone + '_ {
-        let counts = self.counts.as_deref();
-        self.values
-            .iter()
-            .enumerate()
-            .map(move |(index, &value)| (value, counts.map_or(1, |counts| counts[index])))
+        self.values.iter().enumerate().map(|(index, &value)| (value, self.count(index)))
+    }
+
+    #[inline]
+    fn count(&self, index: usize) -> u64 {
+        self.counts.as_ref().map_or(1, |counts| counts.at(index))
     }
 
     /// Smallest value, `None` without rows.
@@ -242,15 +240,15 @@ impl Sample {
 
     /// The `rank`-th smallest row, from 0; the largest when `rank` is beyond the end.
     fn order_statistic(&self, rank: u64) -> f64 {
-        let Some(counts) = &self.counts else {
+        if self.counts.is_none() {
             let index = usize::try_from(rank).unwrap_or(usize::MAX).min(self.values.len() - 1);
             return self.values[index];
-        };
+        }
         let mut seen = 0;
-        for (value, count) in self.values.iter().zip(counts) {
+        for (value, count) in self.iter() {
             seen += count;
             if rank < seen {
-                return *value;
+                return value;
             }
         }
         self.values[self.values.len() - 1]
@@ -313,7 +311,7 @@ impl Iterator for Pooled<'_> {
             (Some(left), Some(right)) => left.min(right),
         };
         let count = |sample: &Sample, next: &mut usize| {
-            let count = sample.counts.as_ref().map_or(1, |counts| counts[*next]);
+            let count = sample.count(*next);
             *next += 1;
             count
         };

@@ -9,6 +9,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::error::{ApiError, Invalid};
 use super::json_fault::fault;
 
+/// What [`Json::name`] takes, as the end of a sentence.
+pub const NAME: &str = "a text that is not empty and has no NUL character";
+
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -47,6 +50,11 @@ impl<'a> Json<'a> {
 
     pub fn text(&self) -> Option<&str> {
         if let Json::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// A name that the database keeps as it is: [`NAME`] says which texts are, since Postgres knows no NUL.
+    pub fn name(&self) -> Option<&str> {
+        self.text().filter(|text| !text.is_empty() && !text.contains('\0'))
     }
 
     pub fn list(&self) -> Option<&[Json<'a>]> {

@@ -14,7 +14,7 @@ use streamflow_model::Task;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody, Invalid, InvalidBody};
-use super::json::Json;
+use super::json::{Json, NAME};
 use super::keys::Key;
 use super::{ApiState, exchange, request};
 use crate::predictions::Naming;
@@ -212,8 +212,10 @@ impl Desk {
         }
         let text = |name: &str| match given.get(name) {
             None | Some(Json::Null) => Ok(None),
-            Some(Json::Text(text)) if !text.is_empty() => Ok(Some(text.to_string())),
-            Some(other) => Err(format!("{name} is {}; expected a text that is not empty", other.shown())),
+            Some(given) => match given.name() {
+                Some(text) => Ok(Some(text.to_owned())),
+                None => Err(format!("{name} is {}; expected {NAME}", given.shown())),
+            },
         };
         let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
         let truth = self.truth(given.get("label"))?;
@@ -242,7 +244,9 @@ impl Desk {
             Task::Binary => "true, false, 1 or 0".to_owned(),
             Task::Regression => "a finite number".to_owned(),
             Task::Multiclass if self.classes.is_empty() => {
-                format!("the name of a class, of at most {MOST_CLASS_BYTES} bytes")
+                format!(
+                    "the name of a class, of at most {MOST_CLASS_BYTES} bytes and without a NUL character"
+                )
             }
             Task::Multiclass => format!("one of {}", self.classes.join(", ")),
         };
@@ -271,12 +275,11 @@ impl Desk {
     /// The class of a label; classes that are numbers may be sent as such.
     fn class(&self, given: &Json) -> Option<String> {
         let name = match given {
-            Json::Text(text) => text.to_string(),
             Json::Integer(number) => number.to_string(),
-            _ => return None,
+            other => other.name()?.to_owned(),
         };
         let is_known = self.classes.is_empty() || self.classes.contains(&name);
-        (is_known && !name.is_empty() && name.len() <= MOST_CLASS_BYTES).then_some(name)
+        (is_known && name.len() <= MOST_CLASS_BYTES).then_some(name)
     }
 }
 
@@ -286,11 +289,11 @@ fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
     for column in key.columns() {
         parts.push(match given.get(column) {
             None | Some(Json::Null) => continue,
-            Some(Json::Text(text)) if !text.is_empty() => KeyPart::Text(text.to_string().into()),
             Some(Json::Integer(number)) => KeyPart::Integer(*number),
-            Some(other) => {
-                return Err(format!("{column} is {}; expected a text or an integer", other.shown()));
-            }
+            Some(given) => match given.name() {
+                Some(text) => KeyPart::Text(text.into()),
+                None => return Err(format!("{column} is {}; expected {NAME}, or an integer", given.shown())),
+            },
         });
     }
     match parts.len() {
@@ -410,7 +413,15 @@ mod tests {
             ),
             (
                 r#"{"request_id":5,"label":1}"#,
-                "request_id is the integer 5; expected a text that is not empty",
+                "request_id is the integer 5; expected a text that is not empty and has no NUL character",
+            ),
+            (
+                r#"{"request_id":"a\u0000b","label":1}"#,
+                "request_id is the text \"a\\0b\"; expected a text that is not empty and has no NUL character",
+            ),
+            (
+                r#"{"user_id":"\u0000","time":"1970-01-01T00:00:01Z","label":1}"#,
+                "user_id is the text \"\\0\"; expected a text that is not empty and has no NUL character, or an integer",
             ),
             (
                 r#"{"request":"r","label":1}"#,
@@ -453,8 +464,21 @@ mod tests {
             (&[], "7", Ok("7")),
             (&["basic", "plus"], "\"plus\"", Ok("plus")),
             (&["basic", "plus"], "\"Plus\"", Err("label is the text \"Plus\"; expected one of basic, plus")),
-            (&[], "true", Err("label is true; expected the name of a class, of at most 256 bytes")),
+            (
+                &[],
+                "true",
+                Err(
+                    "label is true; expected the name of a class, of at most 256 bytes and without a NUL character",
+                ),
+            ),
             (&[], "\"\"", Err("label is the text \"\"; expected the name of a class, of at most 256 bytes")),
+            (
+                &[],
+                "\"a\\u0000\"",
+                Err(
+                    "label is the text \"a\\0\"; expected the name of a class, of at most 256 bytes and without a NUL character",
+                ),
+            ),
             (&[], &long, Err("expected the name of a class, of at most 256 bytes")),
         ] {
             let body = format!(r#"{{"labels":[{{"request_id":"r","label":{label}}}]}}"#);

@@ -23,7 +23,8 @@ pub struct FeaturesConfig {
     pub store: Option<String>,
     /// A file with the password of that database, relative to the configuration file.
     pub store_password_file: Option<PathBuf>,
-    /// A PEM file with the only authorities that may have signed the certificate of that database.
+    /// A PEM file with authorities that may have signed the certificate of that database: of a Redis they are the only
+    /// ones, of a Postgres those of the machine may have too.
     pub store_ca_file: Option<PathBuf>,
     /// The project of Feast whose online store is read directly.
     pub project: Option<String>,
@@ -277,7 +278,27 @@ impl FeaturesConfig {
                 "features.store holds a password; write it to a file and name it in features.store_password_file, or set {PASSWORD_VARIABLE}"
             );
         }
+        self.check_encryption(&url)?;
         Ok((url, database))
+    }
+
+    /// Refuses authorities that nobody would ask: those of a connection in clear, or of one that checks no certificate.
+    fn check_encryption(&self, url: &Url) -> anyhow::Result<()> {
+        if self.store_ca_file.is_none() {
+            return Ok(());
+        }
+        if url.scheme() == "redis" {
+            bail!(
+                "features.store_ca_file is set, and a connection to redis:// is not encrypted; write rediss:// in features.store"
+            );
+        }
+        let mode = url.query_pairs().find(|(name, _)| matches!(&**name, "sslmode" | "ssl-mode"));
+        match mode {
+            Some((name, mode)) if !matches!(&*mode, "verify-full" | "verify-ca") => bail!(
+                "features.store_ca_file is set, and {name}={mode} in features.store checks no certificate; expected {name}=verify-full"
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Where Feast's feature server answers.
@@ -332,6 +353,15 @@ mod tests {
             ("source = \"redis\"", Some("features.source is \"redis\" and features.store is not set")),
             ("source = \"redis\"\nstore = \"redis://127.0.0.1\"", None),
             ("source = \"redis\"\nstore = \"rediss://ada@x:1/2\"", None),
+            ("source = \"redis\"\nstore = \"rediss://x\"\nstore_ca_file = \"ca.pem\"", None),
+            (
+                "source = \"redis\"\nstore = \"redis://x\"\nstore_ca_file = \"ca.pem\"",
+                Some("write rediss://"),
+            ),
+            (
+                "source = \"feast\"\nstore = \"postgresql://x/f?sslmode=require\"\nproject = \"p\"\nreferences = [\"v:a\"]\nstore_ca_file = \"ca.pem\"",
+                Some("sslmode=require in features.store checks no certificate; expected sslmode=verify-full"),
+            ),
             ("source = \"redis\"\nstore = \"postgresql://x/y\"", Some("to begin with redis://")),
             ("source = \"redis\"\nstore = \"http://x\"", Some("expected the address of a database")),
             ("source = \"redis\"\nstore = \"redis://:word@x\"", Some("features.store holds a password")),

@@ -5,6 +5,20 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use reqwest::Url;
 
+/// What became of the encryption of a connection, with what to do; none where the error is another one.
+#[must_use]
+pub fn encryption_fault(error: &sqlx::Error) -> Option<String> {
+    let source = match error {
+        sqlx::Error::Tls(source) => source.to_string(),
+        sqlx::Error::Io(source) => source.get_ref()?.downcast_ref::<rustls::Error>()?.to_string(),
+        _ => return None,
+    };
+    Some(format!(
+        "the connection cannot be encrypted: {source}; sslrootcert=FILE in the URL names the certificate of its issuer, and \
+         sslmode=verify-full needs the host of the URL in the server's certificate"
+    ))
+}
+
 const EXAMPLE: &str = "postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
 
 /// Where a URL stands.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::Url;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, Row as _};
 use streamflow_dataset::EntityKey;
 use streamflow_outbound::Secret;
@@ -20,6 +20,7 @@ use super::Name;
 use super::feast_bytes as bytes;
 use super::found::{Failure, Found, Known, Value};
 use super::references::{View, names, views};
+use crate::config::encryption_fault;
 
 /// Connections at most: one answers thousands of look-ups a second.
 const CONNECTIONS: u32 = 8;
@@ -42,7 +43,7 @@ pub struct FeastPostgres {
 pub struct Tables<'a> {
     pub project: &'a str,
     pub references: &'a [String],
-    /// The only authorities that are trusted; none: those of the machine.
+    /// Authorities that are trusted beside those of the machine.
     pub ca_file: Option<std::path::PathBuf>,
 }
 
@@ -61,6 +62,10 @@ impl FeastPostgres {
         })?;
         if let Some(file) = tables.ca_file {
             options = options.ssl_root_cert(file);
+            // Without a word about it a certificate would be looked at by nobody.
+            if !matches!(options.get_ssl_mode(), PgSslMode::VerifyCa) {
+                options = options.ssl_mode(PgSslMode::VerifyFull);
+            }
         }
         let views = views(tables.references);
         let sql = sql(tables.project, &views);
@@ -75,21 +80,30 @@ impl FeastPostgres {
     /// What is known of each entity, in their order.
     pub async fn ask(&self, names: &[Name]) -> Result<Vec<Arc<Found>>, Failure> {
         let keys: Vec<Vec<u8>> = names.iter().map(|name| bytes::entity_key(&self.key, name)).collect();
-        let work = async {
-            let pool = self.pool.get_or_try_init(|| self.connect()).await?;
-            let mut query = sqlx::query(AssertSqlSafe(self.sql.as_str())).bind(&keys);
-            for view in &self.views {
-                query =
-                    query.bind(view.features.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
-            }
-            query.fetch_all(pool).await
-        };
-        match tokio::time::timeout(self.timeout, work).await {
+        match tokio::time::timeout(self.timeout, self.fetch(&keys)).await {
             Ok(Ok(rows)) => self.read(&keys, &rows),
             Ok(Err(error)) => Err(self.failure(&error)),
             Err(_) => {
                 let ms = self.timeout.as_millis().try_into().unwrap_or(u64::MAX);
                 Err(Failure::Timeout { url: self.shown.clone(), ms })
+            }
+        }
+    }
+
+    /// The rows of these keys. A connection that the server has ended meanwhile is seen when it is asked: then another one
+    /// is, until all are of the server as it is.
+    async fn fetch(&self, keys: &[Vec<u8>]) -> sqlx::Result<Vec<PgRow>> {
+        let pool = self.pool.get_or_try_init(|| self.connect()).await?;
+        let mut left = CONNECTIONS;
+        loop {
+            let mut query = sqlx::query(AssertSqlSafe(self.sql.as_str())).bind(keys);
+            for view in &self.views {
+                query =
+                    query.bind(view.features.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
+            }
+            match query.fetch_all(pool).await {
+                Err(error) if left > 0 && has_ended(&error) => left -= 1,
+                answered => return answered,
             }
         }
     }
@@ -101,8 +115,12 @@ impl FeastPostgres {
             let password = password.read().await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
             options = options.password(&password);
         }
-        // Whoever asks measures the time; what waits for a connection in vain gives up a little later.
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(self.timeout * 2);
+        // Whoever asks measures the time; what waits for a connection in vain gives up a little later. To test a connection
+        // before it is used would take as long as the question.
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(self.timeout * 2)
+            .test_before_acquire(false);
         Ok(pool.connect_lazy_with(options))
     }
 
@@ -158,12 +176,24 @@ impl FeastPostgres {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {
                 self.unreadable(error.to_string())
             }
-            _ => Failure::Unreachable { url, reason: error.to_string() },
+            other => {
+                let reason = encryption_fault(other).unwrap_or_else(|| other.to_string());
+                Failure::Unreachable { url, reason }
+            }
         }
     }
 
     fn unreadable(&self, reason: String) -> Failure {
         Failure::Answer { url: self.shown.clone(), reason }
+    }
+}
+
+/// Whether the connection is there no more: it broke, or the server says that it ends it.
+fn has_ended(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => matches!(said.code().as_deref(), Some("57P01" | "57P02")),
+        _ => false,
     }
 }
 

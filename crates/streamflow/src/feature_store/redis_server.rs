@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, Pipeline,
     RedisError, RedisResult, TlsCertificates,
 };
 use reqwest::Url;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use streamflow_outbound::Secret;
 
 use super::found::Failure;
@@ -35,6 +37,16 @@ struct Open {
     number: u64,
 }
 
+/// The authorities in a file, of which there is at least one.
+fn authorities(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = || format!("cannot read features.store_ca_file {}", path.display());
+    let pem = std::fs::read(path).with_context(shown)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let count = certificates.with_context(shown)?.len();
+    ensure!(count > 0, "features.store_ca_file {} holds no certificate in PEM", path.display());
+    Ok(pem)
+}
+
 impl RedisServer {
     /// The server at an address, which is not asked anything yet.
     ///
@@ -50,11 +62,7 @@ impl RedisServer {
         let info = url.as_str().into_connection_info().with_context(|| {
             format!("features.store is {shown:?}, which is no address of a Redis database")
         })?;
-        let read = |path: &Path| {
-            std::fs::read(path)
-                .with_context(|| format!("cannot read features.store_ca_file {}", path.display()))
-        };
-        let authorities = ca_file.map(read).transpose()?;
+        let authorities = ca_file.map(authorities).transpose()?;
         // An error says that a provider is installed already, which is what is wanted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, ConnectOptions as _, Connection as _};
 
 use super::steps::{self, Newer, refuse_newer};
 use super::{BUSY, Kind, Store, away};
-use crate::config::StoreConfig;
+use crate::config::{StoreConfig, encryption_fault};
 
 /// How long a process may do nothing within a transaction: one that was stopped there keeps the other writers waiting,
 /// and is to have lost its place before the others count it as silent.
@@ -62,7 +62,11 @@ fn hint(error: &anyhow::Error) -> &'static str {
     if error.is::<Newer>() {
         return "";
     }
-    let code = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    let error = error.downcast_ref::<sqlx::Error>();
+    if error.and_then(encryption_fault).is_some() {
+        return ": does sslrootcert=FILE in its URL name the certificate of its issuer, and is the host of the URL in the server's certificate?";
+    }
+    let code = error.and_then(sqlx::Error::as_database_error);
     match code.and_then(sqlx::error::DatabaseError::code) {
         Some(code) if REFUSED.contains(&&*code) => {
             ": are the user, the password and the name of the database in its URL right?"

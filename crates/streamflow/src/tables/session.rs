@@ -12,7 +12,7 @@ use reqwest::Url;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::config::PostgresTables;
+use crate::config::{PostgresTables, encryption_fault};
 
 /// How often it is looked whether the work is to stop, while the server is waited for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -138,12 +138,12 @@ fn said(error: sqlx::Error) -> anyhow::Error {
         _ => None,
     };
     let Some(told) = of_server else {
+        if let Some(fault) = encryption_fault(&error) {
+            return anyhow!(fault);
+        }
         return match error {
             sqlx::Error::Io(source) => anyhow!(
                 "the connection ended ({source}); does the server run? Nothing was changed: do it again once it does"
-            ),
-            sqlx::Error::Tls(source) => anyhow!(
-                "the connection cannot be encrypted: {source}; name the certificate of its issuer with sslrootcert=FILE in the URL, or choose another sslmode"
             ),
             other => anyhow!(other),
         };

@@ -286,6 +286,14 @@ fn every_type_comes_and_goes_as_it_is() {
         let again = place.ingest(settings, january()).unwrap();
         assert_eq!((again.outcome, &again.snapshot), (Outcome::Unchanged, &first.snapshot), "{settings}");
     }
+    // A small `from`, which is of another schema than the tables.
+    let key = place.texts(&format!(
+        "SELECT a.attname::text from pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place) \
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number \
+         WHERE i.indisprimary AND i.indrelid = '{}.\"Users\"'::regclass ORDER BY k.place",
+        place.schema
+    ));
+    assert_eq!(key, ["as_of", "id"]);
 }
 
 #[test]

@@ -126,6 +126,9 @@ impl TableExport<'_> {
             "the database took {rows} of {} rows: does it have rules or triggers that leave rows out?",
             table.rows
         );
+        if created {
+            runtime.block_on(self.add_key(&place))?;
+        }
         let (table, into) = (self.name.to_owned(), self.into.to_owned());
         tracing::debug!(table, into, rows, %as_of, "exported");
         Ok(Exported { table, into, rows, replaced, created })
@@ -157,15 +160,18 @@ impl TableExport<'_> {
         let date = quoted(&self.settings.as_of_column);
         let of_type = if self.snapshot.as_of.day().is_some() { "date" } else { "timestamp with time zone" };
         columns.push(format!("{date} {of_type}"));
-        let key: Vec<String> = self.key.columns().iter().map(|part| quoted(part)).collect();
-        // The rows of a date lie together, in the order in which they are read.
-        let create = format!(
-            "CREATE TABLE {place} ({}, PRIMARY KEY ({date}, {}))",
-            columns.join(", "),
-            key.join(", ")
-        );
-        self.session.run(create).await?;
+        self.session.run(format!("CREATE TABLE {place} ({})", columns.join(", "))).await?;
         Ok((self.known(place).await?, true))
+    }
+
+    /// Gives a table that was made its primary key, by which the rows of a date lie together, in the order in which they
+    /// are read. With its rows there the database sorts once, which takes half of what it takes to look for the place of
+    /// each row as it comes.
+    async fn add_key(&mut self, place: &str) -> anyhow::Result<()> {
+        let key = std::iter::once(&self.settings.as_of_column).chain(self.key.columns());
+        let key: Vec<String> = key.map(|part| quoted(part)).collect();
+        self.session.run(format!("ALTER TABLE {place} ADD PRIMARY KEY ({})", key.join(", "))).await?;
+        Ok(())
     }
 
     async fn known(&mut self, place: &str) -> anyhow::Result<Vec<Known>> {

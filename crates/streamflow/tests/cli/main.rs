@@ -11,6 +11,7 @@ mod course;
 mod demo;
 mod doctor;
 mod drift;
+mod encrypted;
 mod everyday_files;
 mod features;
 mod flow_faults;

@@ -5,29 +5,11 @@ use std::process::Command;
 
 use reqwest::{Certificate, Client, Identity};
 use serde_json::{Value, json};
+use streamflow_oracles::certificate;
 
 use crate::http::{client, eventually};
 use crate::project::Project;
 use crate::server::Server;
-
-fn openssl(dir: &Path, args: &str) {
-    let output = Command::new("openssl").args(args.split(' ')).current_dir(dir).output();
-    let output = output.expect("the test needs the program openssl");
-    assert!(output.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// `NAME-ca.pem`, and the certificate `NAME.pem` with its key `NAME.key` that it vouches for.
-fn certificate(dir: &Path, name: &str) {
-    let curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
-    openssl(dir, &format!("req -x509 {curve} -keyout {name}-ca.key -out {name}-ca.pem -subj /CN={name}-ca"));
-    openssl(
-        dir,
-        &format!(
-            "req -x509 {curve} -keyout {name}.key -out {name}.pem -subj /CN={name} -CA {name}-ca.pem -CAkey {name}-ca.key \
-             -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
-        ),
-    );
-}
 
 fn read(dir: &Path, name: &str) -> Vec<u8> {
     std::fs::read(dir.join(name)).unwrap()

@@ -3,7 +3,7 @@
 use streamflow_dataset::{ColumnType, EntityKey, KeyPart};
 
 use super::super::error::{ApiError, Invalid};
-use super::super::json::{Json, shortened};
+use super::super::json::{Json, NAME, shortened};
 use super::Columns;
 use crate::feature_store::Value;
 use crate::store::pushed::PushedFeature;
@@ -92,13 +92,13 @@ impl Columns {
                         text.len()
                     ));
                 }
-                (Some(Json::Text(text)), ColumnType::String) if !text.is_empty() => {
-                    KeyPart::Text(text.to_string().into())
+                (Some(text), ColumnType::String) if text.name().is_some() => {
+                    KeyPart::Text(text.name().unwrap_or_default().into())
                 }
                 (given, kind) => {
                     let expected = match kind {
                         ColumnType::Integer => "an integer",
-                        _ => "a text that is not empty",
+                        _ => NAME,
                     };
                     let got = given.map_or("missing".to_owned(), Json::shown);
                     return Err(format!("{column} is {got}; expected {expected}"));

@@ -54,6 +54,10 @@ fn what_is_wrong_is_named() {
         (row("{}").replace("\"u1\"", "17"), "user_id is the integer 17; expected a text that is not empty"),
         (row("{}").replace("\"u1\"", "\"\""), "user_id is the text \"\"; expected a text that is not empty"),
         (
+            row("{}").replace("u1", "u\\u0000"),
+            "user_id is the text \"u\\0\"; expected a text that is not empty and has no NUL character",
+        ),
+        (
             row("{}").replace("user_id", "user"),
             "rows[0]: \"user\" is no field; expected user_id, time and features",
         ),

@@ -76,10 +76,9 @@ async fn an_online_store_in_redis() {
     assert!(error.contains("answered with an error") && error.contains("WRONGTYPE"), "{error}");
 }
 
-#[tokio::test]
-async fn an_online_store_in_postgres() {
-    let Some(postgres) = streamflow_oracles::own_postgres("Feast's tables were not read") else { return };
-    let pool = sqlx::PgPool::connect(&postgres.url()).await.unwrap();
+/// Feast's tables with their rows in a database.
+async fn fill(url: &str) -> sqlx::PgPool {
+    let pool = sqlx::PgPool::connect(url).await.unwrap();
     for view in ["v", "w"] {
         let table = format!(
             "CREATE TABLE \"churn_{view}\" (entity_key BYTEA, feature_name TEXT, value BYTEA, value_text TEXT NULL, vector_value BYTEA NULL, \
@@ -98,6 +97,38 @@ async fn an_online_store_in_postgres() {
                 .unwrap();
         }
     }
+    pool
+}
+
+#[tokio::test]
+async fn an_online_store_is_encrypted_and_its_certificate_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    ["db", "other"].iter().for_each(|name| streamflow_oracles::certificate(dir.path(), name));
+    let (left_out, of_server) = ("no encrypted store was read", (dir.path(), "db"));
+    let Some(postgres) = streamflow_oracles::own_encrypted_postgres(of_server, left_out) else { return };
+    fill(&postgres.url()).await;
+    let authority = |name: &str| format!("store_ca_file = \"{}/{name}-ca.pem\"\n", dir.path().display());
+    let store = async |url: &str, more: &str| {
+        store_of(&Server::default(), &format!("store = \"{url}\"\n{more}{SETTINGS}")).await
+    };
+    check(&store(&postgres.url(), &authority("db")).await).await;
+    let by_name = postgres.url().replace("127.0.0.1", "localhost");
+    check(&store(&format!("{by_name}?sslmode=verify-ca"), &authority("db")).await).await;
+    for (url, more, expected) in [
+        (postgres.url(), authority("other"), "UnknownIssuer"),
+        (format!("{}?sslmode=verify-full", postgres.url()), String::new(), "UnknownIssuer"),
+        (by_name, authority("db"), "certificate not valid for name \"localhost\""),
+        (format!("{}?sslmode=disable", postgres.url()), String::new(), "no encryption"),
+    ] {
+        let error = store(&url, &more).await.look_up(&names(&["u1"])).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_online_store_in_postgres() {
+    let Some(postgres) = streamflow_oracles::own_postgres("Feast's tables were not read") else { return };
+    let pool = fill(&postgres.url()).await;
     let settings = format!("store = \"{}\"\n{SETTINGS}", postgres.url());
     let store = store_of(&Server::default(), &settings).await;
     check(&store).await;
@@ -112,6 +143,14 @@ async fn an_online_store_in_postgres() {
         .unwrap();
     let error = store.look_up(&names(&["u1"])).await.unwrap_err().to_string();
     assert!(error.contains("fee: expected a number, a text, true, false or a missing value"), "{error}");
+    // Connections that the server ends, or that end with it, are nobody's concern.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    sqlx::query("DELETE FROM churn_v").execute(&pool).await.unwrap();
+    sqlx::query(end).execute(&pool).await.unwrap();
+    assert_eq!(store.look_up(&names(&["u1"])).await.unwrap()[0].known, Known::Nothing);
+    postgres.stop();
+    postgres.start();
+    assert_eq!(store.look_up(&names(&["u1"])).await.unwrap()[0].known, Known::Nothing);
     postgres.stop();
     let error = store.look_up(&names(&["u1"])).await.unwrap_err().to_string();
     assert!(error.contains("cannot be asked") || error.contains("did not answer"), "{error}");
