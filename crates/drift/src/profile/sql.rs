@@ -146,17 +146,20 @@ impl ColumnQueries<'_> {
         ColumnQueries { kind: Kind::Float, ..*self }.values_with(others)
     }
 
-    /// A table of rounded numbers as `x`. `step` is the distance of the grid's points about the number. Where a logarithm
-    /// just below a power of two comes out as that power, the step is twice as wide as it should be, and the exact power is
-    /// looked at once more for that.
+    /// A table of rounded numbers as `x`. `size` is what is rounded: numbers that are none, and the smallest, stay as they
+    /// are, and an engine that refuses the logarithm of zero or the whole part of infinity is asked for neither. `step` is
+    /// the distance of the grid's points there. Where a logarithm comes out on the other side of a power of two, `power` is
+    /// one off, so it is held against the number once more.
     fn rounded(&self, others: &str) -> String {
         let passed = if others.is_empty() { "" } else { "label, " };
         format!(
-            "(SELECT {passed}CASE WHEN ABS(x) >= {LEAST_ROUNDED} AND ABS(x) <= {MOST_FINITE} THEN \
-             CASE WHEN x < 0E0 THEN CEIL(x / step) ELSE FLOOR(x / step) END * step ELSE x END AS x FROM \
-             (SELECT {passed}x, POWER(2E0, CASE WHEN POWER(2E0, power) > ABS(x) THEN power - 1E0 \
-             WHEN POWER(2E0, power + 1E0) <= ABS(x) THEN power + 1E0 ELSE power END - {SQL_BITS}E0) AS step FROM \
-             (SELECT {passed}x, CAST(FLOOR(LOG2(ABS(x))) AS DOUBLE) AS power FROM {}) AS p) AS s) AS v",
+            "(SELECT {passed}CASE WHEN size IS NULL THEN x WHEN x < 0E0 THEN -(FLOOR(size / step) * step) \
+             ELSE FLOOR(size / step) * step END AS x FROM \
+             (SELECT {passed}x, size, POWER(2E0, CASE WHEN POWER(2E0, power) > size THEN power - 1E0 \
+             WHEN POWER(2E0, power + 1E0) <= size THEN power + 1E0 ELSE power END - {SQL_BITS}E0) AS step FROM \
+             (SELECT {passed}x, size, CAST(FLOOR(LOG2(size)) AS DOUBLE) AS power FROM \
+             (SELECT {passed}x, CASE WHEN ABS(x) >= {LEAST_ROUNDED} AND ABS(x) <= {MOST_FINITE} THEN ABS(x) END AS size \
+             FROM {}) AS a) AS p) AS s) AS v",
             self.doubles(others)
         )
     }
