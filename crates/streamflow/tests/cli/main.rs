@@ -11,6 +11,7 @@ mod course;
 mod demo;
 mod doctor;
 mod drift;
+mod engines;
 mod everyday_files;
 mod features;
 mod flow_faults;
