@@ -73,7 +73,7 @@ pub use cell::Cell;
 pub use column_type::ColumnType;
 pub use count::left_out::{LeftOut, Reason};
 pub use count::row_facts::RowFacts;
-pub use count::table_file::{Counted, Reading, TableFile};
+pub use count::table_file::{Counted, Reading, StoredTable, TableFile};
 pub use count::value_counts::{Counts, Numbers, Unparseable, ValueCounts};
 pub use entity_key::{EntityKey, KeyPart};
 pub use error::Error;

@@ -41,11 +41,16 @@ pub enum Values {
 
 /// The shape of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Decimal numbers.
     Float,
+    /// Whole numbers.
     Integer,
+    /// Truth values.
     Boolean,
+    /// Strings.
     Text,
+    /// Dates.
     Date,
 }
 

@@ -61,14 +61,17 @@ mod target;
 pub use calibrated::{
     CATEGORICAL_EFFECT_THRESHOLD, MISSING_SHARE_THRESHOLD, NUMERICAL_EFFECT_THRESHOLD, SIGNIFICANCE_LEVEL,
 };
-pub use column::{Column, ColumnType, MISSING, Values};
+pub use column::{Column, ColumnType, Kind, MISSING, Values};
 pub use compare::{ComparedColumn, Comparison, compare, compare_column};
 pub use error::Error;
 pub use history::{ColumnHistory, ColumnMonth, HISTORY_SCHEMA_VERSION, History, Month};
 pub use importance::{ColumnImportance, WeightedDrift};
 pub use methods::{Direction, METHODS, Method, Score, ScoreKind};
 pub use observations::{Counts, Numbers, Observations, Texts};
-pub use profile::{ColumnProfile, MAX_DISTINCT, MAX_LABEL_BYTES, TableProfile};
+pub use profile::{
+    COUNTS_LIMIT, ColumnProfile, ColumnQueries, MAX_DISTINCT, MAX_LABEL_BYTES, SQL_BITS, SqlDialect,
+    TableProfile, totals,
+};
 pub use quality::{ALMOST_CONSTANT_SHARE, Quality, RowFacts, TableQuality};
 pub use report::{
     CategoryCount, ColumnReport, ConfidenceInterval, Dataset, Decision, Distribution, EffectSize,

@@ -162,6 +162,14 @@ pub(crate) fn column_type(parts: &[Part], position: usize) -> Option<ColumnType>
         .flatten()
 }
 
+/// The file of a part, where it is one of Parquet.
+pub(crate) fn parquet_file(part: &Part) -> Option<PathBuf> {
+    match (&part.source, &part.columns) {
+        (Source::File(path), Columnar::Parquet(_)) => Some(path.clone()),
+        _ => None,
+    }
+}
+
 /// The columns that are not compared.
 pub(crate) fn left_out(parts: &[Part]) -> Vec<LeftOut> {
     let Some(first) = parts.first() else { return Vec::new() };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use crate::column_type::ColumnType;
 use crate::count::array_tally;
 use crate::count::csv_table::{CsvTable, Request};
 use crate::count::left_out::{LeftOut, Reason};
@@ -70,6 +71,19 @@ pub struct Reading<'a> {
     pub whole_rows: bool,
     /// Told how many bytes were read since it was told last.
     pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Where a table of Parquet files lies and what their footers say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTable {
+    /// As it was named.
+    pub name: String,
+    /// Its parts.
+    pub files: Vec<PathBuf>,
+    /// How many rows they have together.
+    pub rows: u64,
+    /// The columns that can be compared, with what their values are.
+    pub columns: Vec<(String, ColumnType)>,
 }
 
 /// Columns that were read.
@@ -162,6 +176,21 @@ impl TableFile {
             Contents::Csv(_) => Vec::new(),
             Contents::Parts(parts) => parts::unusual_numbers(parts),
         }
+    }
+
+    /// What another engine needs to read the same table: none unless it is files of Parquet alone.
+    pub fn stored(&self) -> Option<StoredTable> {
+        let Contents::Parts(parts) = &self.contents else { return None };
+        let typed = |(position, name): (usize, &String)| {
+            let column_type = parts::column_type(parts, position).filter(|_| self.names.contains(name))?;
+            Some((name.clone(), column_type))
+        };
+        Some(StoredTable {
+            name: self.name.clone(),
+            files: parts.iter().map(parts::parquet_file).collect::<Option<_>>()?,
+            rows: parts.iter().map(|part| part.columns.rows()).fold(0, u64::saturating_add),
+            columns: self.header.iter().enumerate().filter_map(typed).collect(),
+        })
     }
 
     /// The size of the file.

@@ -3,7 +3,8 @@
 use streamflow_stats::Sample;
 
 use super::column::add_up;
-use super::{ColumnProfile, Counted};
+use super::rounding::{ALL_BITS, fit, round_toward_zero};
+use super::{ColumnProfile, Counted, MAX_DISTINCT};
 use crate::column::{Column, Kind, Values};
 use crate::error::Error;
 
@@ -48,6 +49,44 @@ impl Column {
         Self::counted(name.into(), Kind::Integer, missing, 0, values)
     }
 
+    /// Numbers that were counted after they had been rounded toward zero to `bits` mantissa bits; `whole` where they were
+    /// whole ones before. NaN is missing too. They are a profile's column: rounded on until [`MAX_DISTINCT`] are left.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRows`] beyond 2^53 rows.
+    pub fn rounded_numbers(
+        name: impl Into<String>,
+        missing: u64,
+        whole: bool,
+        bits: u32,
+        counts: Vec<(f64, u64)>,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        let sum = |counts: &[(f64, u64)], is_meant: fn(f64) -> bool| {
+            counts
+                .iter()
+                .filter(|(value, _)| is_meant(*value))
+                .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n))
+        };
+        let (infinite, nan) = (sum(&counts, f64::is_infinite), sum(&counts, f64::is_nan));
+        if sum(&counts, |_| true).saturating_add(missing) > Sample::MAX_ROWS {
+            return Err(Error::TooManyRows { name, limit: Sample::MAX_ROWS });
+        }
+        let bits = bits.min(ALL_BITS);
+        // Adding zero makes negative zero the same value.
+        let finite = counts.into_iter().filter(|(value, n)| value.is_finite() && *n > 0);
+        let rounded = finite.map(|(value, n)| (round_toward_zero(value + 0.0, bits), n)).collect();
+        let (bits, counts) = fit(add_up(rounded, f64::total_cmp), bits, MAX_DISTINCT);
+        let kind = if whole { Kind::Integer } else { Kind::Float };
+        Ok(Self::counted(name, kind, missing + nan, infinite, Counted::Numbers { bits, counts }))
+    }
+
+    /// Strings that are too many or too long to keep, of which only the number is known.
+    #[must_use]
+    pub fn uncounted_text(name: impl Into<String>, missing: u64, present: u64) -> Self {
+        Self::uncounted(name.into(), Kind::Text, missing, present)
+    }
+
     /// Truth values: how many are false and how many true.
     #[must_use]
     pub fn counted_booleans(name: impl Into<String>, missing: u64, counts: [u64; 2]) -> Self {
@@ -63,7 +102,11 @@ impl Column {
     /// Dates, of which only the number is known: they are listed, not tested.
     #[must_use]
     pub fn counted_dates(name: impl Into<String>, missing: u64, present: u64) -> Self {
-        let mut column = Self::counted(name.into(), Kind::Date, missing, 0, Counted::NotKept);
+        Self::uncounted(name.into(), Kind::Date, missing, present)
+    }
+
+    fn uncounted(name: String, kind: Kind, missing: u64, present: u64) -> Self {
+        let mut column = Self::counted(name, kind, missing, 0, Counted::NotKept);
         if let Values::Counted(profile) = &mut column.values {
             profile.rows = missing + present;
         }

@@ -22,9 +22,11 @@ mod column;
 mod counted;
 mod json;
 pub(crate) mod rounding;
+mod sql;
 
 pub use column::ColumnProfile;
 pub(crate) use column::Counted;
+pub use sql::{COUNTS_LIMIT, ColumnQueries, SQL_BITS, SqlDialect, totals};
 
 use crate::column::{Column, Values};
 use crate::error::Error;

@@ -1,6 +1,7 @@
 //! `streamflow drift`: the drift report on any two files, or on many against one.
 
 mod documents;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use streamflow_dataset::{CsvOptions, Period};
 use streamflow_drift::{
-    ColumnType, Decision, DriftSettings, History, Method, Report, RuleSet, Share, Status, Untested,
+    ColumnType, Decision, DriftSettings, History, Method, Report, RuleSet, Share, SqlDialect, Status,
+    Untested,
 };
 
 use self::documents::{Document, outputs, text, write};
@@ -94,6 +96,9 @@ pub struct Args {
     /// The encoding of the current files, where --encoding does not hold for them
     #[arg(long, value_name = "NAME")]
     current_encoding: Option<String>,
+    /// Compare nothing, and print the queries that count two Parquet tables: for datafusion (Ballista too), spark or trino
+    #[arg(long, value_name = "DIALECT", num_args = 0..=1, require_equals = true, default_missing_value = "datafusion", conflicts_with_all = ["history", "live"])]
+    print_sql: Option<SqlDialect>,
     /// Write the report as one HTML file; `-` is standard output
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -129,6 +134,11 @@ pub fn exit_code(fail_on_drift: bool, retraining_due: bool) -> ExitCode {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     if args.last.is_some() && args.live.is_none() {
         return Err(Usage::error("--last is of live traffic; name it by --current live"));
+    }
+    if let (Some(dialect), Some(reference), [current]) =
+        (args.print_sql, &args.reference, args.current.as_slice())
+    {
+        return sql::print(args, dialect, [reference, current], context);
     }
     let outputs = outputs(args, context.terminal.format)?;
     let inputs: Vec<&Path> = args.reference.iter().chain(&args.current).map(PathBuf::as_path).collect();

@@ -12,7 +12,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use rayon::prelude::*;
-use streamflow_dataset::{Counted, CsvOptions, Frame, LeftOut, Reading, TableFile, Unparseable, ValueCounts};
+use streamflow_dataset::{
+    Counted, CsvOptions, Frame, LeftOut, Reading, StoredTable, TableFile, Unparseable, ValueCounts,
+};
 use streamflow_drift::{
     self as drift, ColumnType, ComparedColumn, Comparison, DriftSettings, Report, RowFacts, RuleSet,
     TableProfile, compare_column,
@@ -303,6 +305,16 @@ fn column(
         Some(ReadColumn::Table(column)) => Some(Cow::Owned(counted_column(column, declared)?)),
         Some(ReadColumn::Profile(column)) => Some(Cow::Borrowed(column)),
         None => None,
+    })
+}
+
+/// What an engine needs of a table.
+pub fn stored(table: &TableFile, input: &storage::Input) -> anyhow::Result<StoredTable> {
+    table.stored().with_context(|| {
+        format!(
+            "{} is not files of Parquet, which is what an engine reads; write the table as Parquet",
+            input.name.display()
+        )
     })
 }
 

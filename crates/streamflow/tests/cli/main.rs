@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod encrypted;
+mod engines;
 mod everyday_files;
 mod features;
 mod flow_faults;

@@ -1,0 +1,61 @@
+//! `--print-sql`.
+
+use crate::project::Project;
+
+const MONTHS: [&str; 2] = ["2024-01-31", "2024-03-31"];
+
+/// A project with two months as Parquet, and where one of their tables lies.
+fn project() -> (Project, [String; 2]) {
+    let project = Project::with_sample(600);
+    for month in MONTHS {
+        project.ok(&["ingest", "--as-of", month, &format!("drops/month_{month}")]);
+    }
+    let part = |month: &str| format!("data/snapshots/usage_agg_30d/as_of={month}/part-0.parquet");
+    let tables = MONTHS.map(part);
+    (project, tables)
+}
+
+#[test]
+fn the_queries_of_two_tables_are_printed_for_an_engine() {
+    let (project, [reference, current]) = project();
+    let print =
+        |flag: &str, more: &[&str]| project.ok(&[&["drift", &reference, &current, flag], more].concat());
+
+    let sql = print("--print-sql", &[]);
+    assert_eq!(sql, print("--print-sql=datafusion", &[]));
+    assert!(sql.contains("SELECT COUNT(*) AS row_count, COUNT(\"user_id\") AS present_0,"), "{sql}");
+    assert!(sql.contains("SELECT x, COUNT(*) AS n FROM (SELECT \"user_id\" AS x FROM \"reference\") AS v GROUP BY x LIMIT 10006;"));
+    let spark = print("--print-sql=spark", &[]);
+    assert_eq!(spark.matches("FROM `current`").count(), sql.matches("FROM \"current\"").count());
+    assert!(!spark.contains('"'), "{spark}");
+
+    let queries: serde_json::Value =
+        serde_json::from_str(&print("--print-sql=trino", &["--target", "skips_7d", "--format", "json"]))
+            .unwrap();
+    let columns = queries["tables"][1]["columns"].as_array().unwrap();
+    let skips = columns.iter().find(|column| column["column"] == "skips_7d").unwrap();
+    assert!(skips["histogram"].is_string() && skips["moments"].is_string() && skips["by_label"].is_null());
+    let user = &columns[0];
+    assert!(user["histogram"].is_null(), "{user}");
+    assert!(
+        user["by_label"]
+            .as_str()
+            .unwrap()
+            .starts_with("SELECT label, x, COUNT(*) AS n FROM (SELECT \"skips_7d\" AS label, ")
+    );
+}
+
+#[test]
+fn what_no_engine_can_do_is_named() {
+    let (project, [reference, current]) = project();
+    let csv = "drops/month_2024-01-31/usage_agg_30d.csv";
+    let run = project.run(&["drift", csv, &current, "--print-sql"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("usage_agg_30d.csv is not files of Parquet, which is what an engine reads"),
+        "{}",
+        run.stderr
+    );
+    let run = project.run(&["drift", &reference, &current, "--print-sql=hive"]);
+    assert!(run.code == 2 && run.stderr.contains("expected datafusion, spark or trino"), "{}", run.stderr);
+}
