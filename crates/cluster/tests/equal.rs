@@ -1,6 +1,8 @@
 //! DataFusion counts random tables as this machine does: exactly where values are few, and where numbers are many exactly
 //! what rounding each of them gives.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The queries that are printed and not asked here: moments, and values by label.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
