@@ -17,7 +17,12 @@ export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 # A build from nothing takes less without what the next one could use; who edits sets it to 1.
 export CARGO_INCREMENTAL ?= 0
 
-.PHONY: demo build release sbom test check lint docs nextest stack tools interop bench clean console console-checks browser
+.PHONY: demo build release sbom test check lint docs nextest stack tools cluster interop bench clean console console-checks browser
+
+# The engine for a cluster compiles longer than all the rest, so it has a target of its own.
+WORKSPACE := --workspace --exclude streamflow-cluster
+# Both at once, or their libraries would be compiled twice with other features.
+CLUSTER := -p streamflow -p streamflow-cluster --features streamflow/cluster --locked
 
 ## demo: build the binary and run the whole loop on sample data; Ctrl-C stops
 demo: build
@@ -58,21 +63,21 @@ console-checks: console
 
 ## browser: the journeys of a user in a real Chromium, against the binary that the tests were run with
 browser: console
-	cargo build --workspace --tests --locked --quiet
+	cargo build $(WORKSPACE) --tests --locked --quiet
 	cd console && STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/debug/streamflow npm run --silent browser
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(WORKSPACE) --all-targets --locked -- -D warnings
 	tools/deny.sh
 
 docs:
 	python3 tools/promises.py
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
-	cargo test --workspace --doc --locked --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc $(WORKSPACE) --no-deps --locked --quiet
+	cargo test $(WORKSPACE) --doc --locked --quiet
 
 nextest:
-	cargo nextest run --workspace --locked --no-fail-fast
+	cargo nextest run $(WORKSPACE) --locked --no-fail-fast
 
 stack:
 	tools/check-stack.sh
@@ -81,13 +86,21 @@ stack:
 tools: | cargo-there
 	tools/install.sh
 
+## cluster: the engine for a cluster: its lints, docs and tests, and the binary that has it
+cluster: console | cargo-there
+	cargo clippy $(CLUSTER) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -p streamflow-cluster --no-deps --locked --quiet
+	cargo nextest run $(CLUSTER) --lib --test cli --test equal --test queries --no-fail-fast \
+		-E 'package(streamflow-cluster) or test(/^engines::/)'
+	cargo build --profile quick $(CLUSTER) --bins --examples --target-dir $(CARGO_TARGET_DIR)/cluster
+
 ## interop: real products that take minutes to install, and the long tests; docs/interop.md holds what it printed
-interop: build
-	STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/quick/streamflow tools/interop.sh
+interop: build cluster
+	STREAMFLOW_CLUSTER=$(CARGO_TARGET_DIR)/cluster/quick STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/quick/streamflow tools/interop.sh
 
 ## bench: criterion benches of the hot paths and the console in a browser; bench/ holds the comparisons with peers
 bench: release
-	cargo bench --workspace --locked
+	cargo bench $(WORKSPACE) --locked
 	cd console && STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/release/streamflow npm run --silent bench
 
 .PHONY: cargo-there

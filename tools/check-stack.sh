@@ -40,6 +40,14 @@ ENV
   "$venv/bin/docker-compose" --file "$work/$size/docker-compose.yml" config --format json >"$work/$size.json"
   "$promtool" check config "$work/$size/prometheus.yml" >/dev/null
 done
+cluster=$work/large/docker-compose.cluster.yml
+CLUSTER_DATA=/lake "$venv/bin/docker-compose" --env-file /dev/null --file "$cluster" config -q
+# A scheduler of another major version refuses the client.
+ballista=$(grep -A1 '^name = "ballista"$' Cargo.lock | sed -n 's/^version = "\(.*\)"$/\1/p')
+if [ "$(grep -c "/datafusion-ballista-\(scheduler\|executor\):$ballista\$" "$cluster")" != 2 ]; then
+  echo "the images of docker-compose.cluster.yml are not those of Ballista $ballista, which streamflow links" >&2
+  exit 1
+fi
 "$promtool" check rules --lint-fatal $templates/rules.yml >/dev/null
 "$venv/bin/hadolint" Dockerfile
 "$venv/bin/python" tools/check_stack.py "$work/small" "$work/small.json" "$work/large" "$work/large.json" "$work/rules.yml"

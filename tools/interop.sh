@@ -10,6 +10,14 @@ tools/venv-moto.sh "${STREAMFLOW_CACHE:?set by the Makefile}/moto" >/dev/null
 python3 tools/interop/fleet.py
 python3 tools/interop/evidently.py
 python3 tools/interop/prefect.py
+cluster=${STREAMFLOW_CLUSTER:?set by the Makefile}
+python3 tools/interop/cluster.py --streamflow "$cluster/streamflow" --node "$cluster/examples/node" --tables "$cluster/examples/tables"
+if command -v java >/dev/null; then
+  tools/venv-spark.sh "${STREAMFLOW_CACHE:?set by the Makefile}/spark" >/dev/null
+  "$STREAMFLOW_CACHE/spark/bin/python" tools/interop/spark.py
+else
+  echo "SKIPPED: Apache Spark, which needs java" >&2
+fi
 tools/venv-mlflow.sh "${STREAMFLOW_CACHE:?set by the Makefile}/mlflow" >/dev/null
 STREAMFLOW_MLFLOW="$STREAMFLOW_CACHE/mlflow/bin/mlflow" python3 tools/interop/mlflow.py
 tools/venv-feast.sh "$STREAMFLOW_CACHE/feast" >/dev/null

@@ -94,6 +94,10 @@ static LARGE: &[Template] = &[
     Template { path: "docker-compose.yml", contents: include_str!("../templates/large/docker-compose.yml") },
     Template { path: "prometheus.yml", contents: include_str!("../templates/large/prometheus.yml") },
     Template { path: "haproxy.cfg", contents: include_str!("../templates/large/haproxy.cfg") },
+    Template {
+        path: "docker-compose.cluster.yml",
+        contents: include_str!("../templates/large/docker-compose.cluster.yml"),
+    },
 ];
 
 /// The kustomize base.

@@ -17,8 +17,9 @@ use streamflow_drift::{
 use self::documents::{Document, outputs, text, write};
 use super::monitor::LAST_US;
 use super::performance::span_us;
-use super::{Context, CsvArgs, Usage, check_outputs, date, share};
+use super::{Context, CsvArgs, EngineArgs, Usage, check_outputs, date, share};
 use crate::config::{ColumnRules, drift_method, nearest};
+use crate::drift::engine::Engine;
 use crate::drift::{Rules, files, months};
 use crate::flows::monitor_live;
 use crate::terminal::stderr;
@@ -34,7 +35,7 @@ pub struct Args {
     #[arg(required_unless_present_any = ["history", "live"])]
     current: Vec<PathBuf>,
     /// What it sees now, without a file: `live`, the features of the answers that [log] keeps, an entity once
-    #[arg(long = "current", id = "live", value_name = "live", value_parser = ["live"], conflicts_with_all = ["current", "history"])]
+    #[arg(long = "current", id = "live", value_name = "live", value_parser = ["live"], conflicts_with_all = ["current", "history", "engine"])]
     live: Option<String>,
     /// With --current live: answers of the last such as 24h or 7d [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = span_us)]
@@ -96,8 +97,10 @@ pub struct Args {
     /// The encoding of the current files, where --encoding does not hold for them
     #[arg(long, value_name = "NAME")]
     current_encoding: Option<String>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Compare nothing, and print the queries that count two Parquet tables: for datafusion (Ballista too), spark or trino
-    #[arg(long, value_name = "DIALECT", num_args = 0..=1, require_equals = true, default_missing_value = "datafusion", conflicts_with_all = ["history", "live"])]
+    #[arg(long, value_name = "DIALECT", num_args = 0..=1, require_equals = true, default_missing_value = "datafusion", conflicts_with_all = ["history", "live", "engine"])]
     print_sql: Option<SqlDialect>,
     /// Write the report as one HTML file; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -145,7 +148,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     check_outputs(&outputs.iter().map(|(path, _)| *path).collect::<Vec<_>>(), &inputs)?;
     let retraining_due = if args.history {
         let history = match &args.reference {
-            Some(reference) => compare_many(args, reference, context)?,
+            Some(reference) => args.engine.with(|engine| compare_many(args, reference, engine, context))?,
             None => compare_months(args, context)?,
         };
         let render = |document| match document {
@@ -159,7 +162,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     } else {
         let report = match (&args.reference, args.current.as_slice()) {
             (Some(reference), []) if args.live.is_some() => compare_live(args, reference, context)?,
-            (Some(reference), [current]) => compare_files(args, reference, current, context)?,
+            (Some(reference), [current]) => {
+                args.engine.with(|engine| compare_files(args, [reference, current], engine, context))?
+            }
             _ => {
                 return Err(Usage::error(format!(
                     "drift compares two files and {} are named; --history compares many with the first",
@@ -180,7 +185,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(exit_code(args.fail_on_drift, retraining_due))
 }
 
-fn compare_files(args: &Args, reference: &Path, current: &Path, context: &Context) -> anyhow::Result<Report> {
+fn compare_files(
+    args: &Args,
+    [reference, current]: [&Path; 2],
+    engine: Option<&Engine>,
+    context: &Context,
+) -> anyhow::Result<Report> {
     let [reference_csv, current_csv] = args.csv_options()?;
     let tables = [context.input(reference)?, context.input(current)?];
     let files = files::Files {
@@ -188,6 +198,7 @@ fn compare_files(args: &Args, reference: &Path, current: &Path, context: &Contex
         current: files::Input { table: &tables[1], csv: current_csv },
         // A history says nothing of repeated rows.
         whole_rows: !args.history,
+        engine,
     };
     let settings = args.settings(reference, current.display().to_string());
     let configured = context.config_if_any()?.map(|config| config.monitor.columns).unwrap_or_default();
@@ -270,9 +281,14 @@ fn refuse_unfit_methods(args: &Args, report: &Report) -> anyhow::Result<()> {
 }
 
 /// Compares each of the current files with the reference.
-fn compare_many(args: &Args, reference: &Path, context: &Context) -> anyhow::Result<History> {
+fn compare_many(
+    args: &Args,
+    reference: &Path,
+    engine: Option<&Engine>,
+    context: &Context,
+) -> anyhow::Result<History> {
     let report = |current: &PathBuf| {
-        let report = compare_files(args, reference, current, context)?;
+        let report = compare_files(args, [reference, current], engine, context)?;
         refuse_no_verdict(&report)?;
         Ok(months::essentials(report))
     };
@@ -289,7 +305,7 @@ fn compare_many(args: &Args, reference: &Path, context: &Context) -> anyhow::Res
 fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
     if args.has_flags_of_files() {
         return Err(Usage::error(
-            "methods, types, thresholds, entity and target of ingested months stand in the configuration ([monitor.columns] and [dataset]), and their files are no CSV; on the command line all these are for files",
+            "methods, types, thresholds, entity and target of ingested months stand in the configuration ([monitor.columns] and [dataset]), their files are no CSV, and no engine counts them; on the command line all these are for files",
         ));
     }
     let config = context.config()?;
@@ -356,6 +372,7 @@ impl Args {
             || !self.entity.is_empty()
             || !self.types.is_empty()
             || !self.column_threshold.is_empty()
+            || self.engine.engine.is_some()
             || [self.num_method, self.cat_method].iter().any(Option::is_some)
             || texts.into_iter().chain(sides).any(Option::is_some)
     }

@@ -47,10 +47,11 @@ use streamflow_dataset::{CsvOptions, LabelTask, Period};
 use streamflow_drift::Share;
 
 use crate::config::{Config, Place, StorageConfig};
+use crate::drift::engine::{Engine, EngineFailed};
 use crate::registry::Registry;
 use crate::storage::{Input, Inputs, Pulled, Storage};
 use crate::store::Store;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, one_line, stderr};
 use crate::workspace::{Workspace, snapshots};
 
 /// What the label of an example is for.
@@ -178,6 +179,33 @@ pub struct Usage(String);
 impl Usage {
     fn error(message: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self(message.into()))
+    }
+}
+
+/// Who counts the values of tables.
+#[derive(Debug, clap::Args)]
+pub struct EngineArgs {
+    /// Who counts the values of Parquet tables: ballista://HOST:PORT (a Ballista cluster that finds the files under the
+    /// same path) or datafusion (DataFusion in this process) [default: this process, exactly]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// Count in this process where the engine does not answer, and say so
+    #[arg(long, requires = "engine")]
+    engine_fallback: bool,
+}
+
+impl EngineArgs {
+    /// Does the work with the engine that was named, and again without one where it fails and that is asked for.
+    fn with<T>(&self, work: impl Fn(Option<&Engine>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let Some(name) = &self.engine else { return work(None) };
+        let done = Engine::start(name).and_then(|engine| work(Some(&engine)));
+        match done {
+            Err(error) if self.engine_fallback && error.is::<EngineFailed>() => {
+                stderr(&format!("counting on this machine: {}", one_line(&error)));
+                work(None)
+            }
+            done => done,
+        }
     }
 }
 

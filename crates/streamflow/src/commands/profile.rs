@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{CsvOptions, LeftOut, Reading};
+use streamflow_dataset::{CsvOptions, LeftOut, Reading, StoredTable};
 use streamflow_drift::TableProfile;
 
-use super::{Context, CsvArgs, check_outputs};
+use super::{Context, CsvArgs, EngineArgs, check_outputs};
 use crate::drift::counted_column;
-use crate::drift::files::{MEMORY_BYTES, read_profile, threads};
+use crate::drift::engine::{Engine, Summary};
+use crate::drift::files::{MEMORY_BYTES, read_profile, stored, threads};
 use crate::files::write_aside;
 use crate::storage::Input;
 
@@ -25,29 +26,15 @@ pub struct Args {
     out: PathBuf,
     #[command(flatten)]
     csv: CsvArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let csv = args.csv.options()?;
     let inputs: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
     check_outputs(&[&args.out], &inputs)?;
-    let mut whole: Option<TableProfile> = None;
-    let mut left_out: Vec<LeftOut> = Vec::new();
-    for path in &args.files {
-        let input = context.input(path)?;
-        let profile = input.file().map(read_profile).transpose()?.flatten();
-        let part = match profile {
-            Some(profile) => profile,
-            None => profile_table(&input, csv, &mut left_out)?,
-        };
-        whole = Some(match whole {
-            None => part,
-            Some(whole) => whole
-                .merge(part)
-                .with_context(|| format!("{} is no part of the same table", path.display()))?,
-        });
-    }
-    let Some(profile) = whole else { bail!("no file to profile") };
+    let (profile, left_out) = args.engine.with(|engine| profile(args, csv, engine, context))?;
     let json = profile.to_json();
     if args.out == Path::new("-") {
         context.terminal.stdout(&json)?;
@@ -72,10 +59,54 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The profile of all files together, and the columns that it leaves out.
+fn profile(
+    args: &Args,
+    csv: CsvOptions,
+    engine: Option<&Engine>,
+    context: &Context,
+) -> anyhow::Result<(TableProfile, Vec<LeftOut>)> {
+    let mut whole: Option<TableProfile> = None;
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    for path in &args.files {
+        let input = context.input(path)?;
+        let profile = input.file().map(read_profile).transpose()?.flatten();
+        let part = match profile {
+            Some(profile) => profile,
+            None => profile_table(&input, csv, engine, &mut left_out)?,
+        };
+        whole = Some(match whole {
+            None => part,
+            Some(whole) => whole
+                .merge(part)
+                .with_context(|| format!("{} is no part of the same table", path.display()))?,
+        });
+    }
+    match whole {
+        Some(profile) => Ok((profile, left_out)),
+        None => bail!("no file to profile"),
+    }
+}
+
+/// The profile of a table that an engine counts.
+fn profile_stored(table: &StoredTable, engine: &Engine) -> anyhow::Result<TableProfile> {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let mut profile = TableProfile::default();
+    for summary in engine.summarise(table, &names, &|| {})? {
+        let column = match summary {
+            Summary::Counted(column) => counted_column(column, None)?,
+            Summary::Bounded(column) => column,
+        };
+        profile.add(&column).with_context(|| table.name.clone())?;
+    }
+    Ok(profile)
+}
+
 /// The profile of one table; the columns that it leaves out are added to those of the tables before.
 fn profile_table(
     input: &Input,
     csv: CsvOptions,
+    engine: Option<&Engine>,
     left_out: &mut Vec<LeftOut>,
 ) -> anyhow::Result<TableProfile> {
     let mut columns = HashMap::new();
@@ -83,6 +114,9 @@ fn profile_table(
     left_out.extend(
         table.left_out().iter().filter(|&column| !left_out.contains(column)).cloned().collect::<Vec<_>>(),
     );
+    if let Some(engine) = engine {
+        return profile_stored(&stored(&table, input)?, engine);
+    }
     let mut pending = table.names().to_vec();
     while !pending.is_empty() {
         let names: Vec<&str> = pending.iter().map(String::as_str).collect();

@@ -21,6 +21,7 @@ use streamflow_drift::{
 };
 
 use super::columns::{counted_column, drift_columns, row_facts};
+use super::engine::{Engine, Summary};
 use crate::storage;
 use crate::terminal::Terminal;
 
@@ -41,6 +42,8 @@ pub struct Files<'a> {
     pub current: Input<'a>,
     /// Whether rows are looked at as a whole, for those that repeat.
     pub whole_rows: bool,
+    /// Who counts the tables, if not this process.
+    pub engine: Option<&'a Engine>,
 }
 
 /// A table or a profile, and how it is read.
@@ -66,7 +69,7 @@ pub fn compare(
     complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
-    let sides = [Side::open(files.reference)?, Side::open(files.current)?];
+    let sides = [Side::open(files.reference, files.engine)?, Side::open(files.current, files.engine)?];
     compare_sides(sides, files.whole_rows, settings, complete, terminal)
 }
 
@@ -79,7 +82,7 @@ pub fn compare_features(
     complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
     terminal: &Terminal,
 ) -> anyhow::Result<Report> {
-    let (reference, current) = (Side::open(reference)?, Side::Columns(drift_columns(features)));
+    let (reference, current) = (Side::open(reference, None)?, Side::Columns(drift_columns(features)));
     let known = current.names();
     let others = reference.names().into_iter().filter(|name| !known.contains(name));
     settings.types.extend(others.map(|name| (name, ColumnType::Ignore)));
@@ -87,7 +90,7 @@ pub fn compare_features(
 }
 
 fn compare_sides(
-    [mut reference, mut current]: [Side; 2],
+    [mut reference, mut current]: [Side<'_>; 2],
     whole_rows: bool,
     mut settings: DriftSettings,
     complete: impl FnOnce(&mut DriftSettings, &Names) -> anyhow::Result<()>,
@@ -144,10 +147,12 @@ fn compare_sides(
 
 /// The columns that Evidently leaves out for their type in a Parquet or Arrow file, with the reason; none under other
 /// rules.
-fn unknown_to_evidently(settings: &DriftSettings, sides: [&Side; 2]) -> Vec<(String, String)> {
-    let unusual = |side: &Side| match side {
-        Side::Table(table) if settings.profile == RuleSet::Evidently => table.unusual_numbers(),
-        Side::Table(_) | Side::Columns(_) => Vec::new(),
+fn unknown_to_evidently(settings: &DriftSettings, sides: [&Side<'_>; 2]) -> Vec<(String, String)> {
+    let unusual = |side: &Side<'_>| match side {
+        Side::Table(table) | Side::Engine { table, .. } if settings.profile == RuleSet::Evidently => {
+            table.unusual_numbers()
+        }
+        Side::Table(_) | Side::Engine { .. } | Side::Columns(_) => Vec::new(),
     };
     let reason = |found: String| format!("numbers of the type {found} are left out, as Evidently does");
     sides.into_iter().flat_map(unusual).map(|(name, found)| (name, reason(found))).collect()
@@ -166,8 +171,14 @@ fn both<T: Send>(
 }
 
 /// One side of the comparison.
-enum Side {
+enum Side<'a> {
     Table(TableFile),
+    /// A table that an engine counts.
+    Engine {
+        table: TableFile,
+        stored: StoredTable,
+        engine: &'a Engine,
+    },
     /// A profile, or a table in memory.
     Columns(Vec<drift::Column>),
 }
@@ -176,6 +187,8 @@ enum Side {
 enum ReadColumn<'a> {
     Table(ValueCounts),
     Profile(&'a drift::Column),
+    /// A column that an engine could not count whole.
+    Bounded(drift::Column),
 }
 
 /// The requested columns that a side has read, and the names of those it has yet to read.
@@ -184,18 +197,24 @@ struct Columns<'a> {
     deferred: HashSet<String>,
 }
 
-impl Side {
-    fn open(input: Input<'_>) -> anyhow::Result<Self> {
+impl<'e> Side<'e> {
+    fn open(input: Input<'_>, engine: Option<&'e Engine>) -> anyhow::Result<Self> {
         let profile = input.table.file().map(read_profile).transpose()?.flatten();
         Ok(match profile {
             Some(profile) => Side::Columns(profile.into_columns()),
-            None => Side::Table(input.table.open(input.csv)?),
+            None => {
+                let table = input.table.open(input.csv)?;
+                match engine {
+                    Some(engine) => Side::Engine { stored: stored(&table, input.table)?, table, engine },
+                    None => Side::Table(table),
+                }
+            }
         })
     }
 
     fn names(&self) -> Vec<String> {
         match self {
-            Side::Table(table) => table.names().to_vec(),
+            Side::Table(table) | Side::Engine { table, .. } => table.names().to_vec(),
             Side::Columns(columns) => columns.iter().map(|column| column.name.clone()).collect(),
         }
     }
@@ -203,7 +222,7 @@ impl Side {
     /// The columns that are not compared.
     fn left_out(&self) -> &[LeftOut] {
         match self {
-            Side::Table(table) => table.left_out(),
+            Side::Table(table) | Side::Engine { table, .. } => table.left_out(),
             Side::Columns(_) => &[],
         }
     }
@@ -217,7 +236,7 @@ impl Side {
     /// Bytes that reading all columns once reads.
     fn size_bytes(&self) -> u64 {
         match self {
-            Side::Table(table) => table.size_bytes(),
+            Side::Table(table) | Side::Engine { table, .. } => table.size_bytes(),
             Side::Columns(_) => 0,
         }
     }
@@ -234,6 +253,21 @@ impl Side {
                 let Counted { columns, deferred } = table.count(&requested, reading)?;
                 let read = columns.into_iter().map(|column| (column.name.clone(), ReadColumn::Table(column)));
                 Ok(Columns { read: read.collect(), deferred: deferred.into_iter().collect() })
+            }
+            Side::Engine { table, stored, engine } => {
+                let here: HashSet<&str> = table.names().iter().map(String::as_str).collect();
+                let requested: Vec<&str> =
+                    names.iter().map(String::as_str).filter(|name| here.contains(name)).collect();
+                let share = table.size_bytes() / requested.len().max(1) as u64;
+                let summaries = engine.summarise(stored, &requested, &|| (reading.progress)(share))?;
+                let read = requested.iter().zip(summaries).map(|(&name, summary)| {
+                    let column = match summary {
+                        Summary::Counted(column) => ReadColumn::Table(column),
+                        Summary::Bounded(column) => ReadColumn::Bounded(column),
+                    };
+                    (name.to_owned(), column)
+                });
+                Ok(Columns { read: read.collect(), deferred: HashSet::new() })
             }
             Side::Columns(columns) => {
                 let requested: HashSet<&String> = names.iter().collect();
@@ -304,6 +338,7 @@ fn column(
     Ok(match read {
         Some(ReadColumn::Table(column)) => Some(Cow::Owned(counted_column(column, declared)?)),
         Some(ReadColumn::Profile(column)) => Some(Cow::Borrowed(column)),
+        Some(ReadColumn::Bounded(column)) => Some(Cow::Owned(column)),
         None => None,
     })
 }
@@ -312,7 +347,7 @@ fn column(
 pub fn stored(table: &TableFile, input: &storage::Input) -> anyhow::Result<StoredTable> {
     table.stored().with_context(|| {
         format!(
-            "{} is not files of Parquet, which is what an engine reads; write the table as Parquet",
+            "{} is not files of Parquet, which is what an engine reads; leave --engine out, or write the table as Parquet",
             input.name.display()
         )
     })

@@ -3,6 +3,7 @@
 //! The comparison itself is the `streamflow-drift` crate; here is what reads, names and keeps.
 
 mod columns;
+pub mod engine;
 pub mod files;
 mod labels;
 pub mod months;

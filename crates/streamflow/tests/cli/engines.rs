@@ -1,4 +1,4 @@
-//! `--print-sql`.
+//! `--print-sql`, and engines that count in place of this process.
 
 use crate::project::Project;
 
@@ -58,4 +58,79 @@ fn what_no_engine_can_do_is_named() {
     );
     let run = project.run(&["drift", &reference, &current, "--print-sql=hive"]);
     assert!(run.code == 2 && run.stderr.contains("expected datafusion, spark or trino"), "{}", run.stderr);
+    let run = project.run(&["drift", "--history", "--engine", "datafusion"]);
+    assert!(run.code == 2 && run.stderr.contains("no engine counts them"), "{}", run.stderr);
+    let run = project.run(&["drift", &reference, &current, "--engine-fallback"]);
+    assert!(run.code == 2 && run.stderr.contains("--engine <ENGINE>"), "{}", run.stderr);
+
+    // Nobody listens there.
+    let engine =
+        format!("ballista://{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let run = project.run(&["drift", &reference, &current, "--engine", &engine]);
+    assert_eq!(run.code, 1);
+    if cfg!(feature = "cluster") {
+        assert!(
+            run.stderr.contains("does not answer") && run.stderr.contains("--engine-fallback"),
+            "{}",
+            run.stderr
+        );
+        let run = project.run(&[
+            "drift",
+            &reference,
+            &current,
+            "--engine",
+            &engine,
+            "--engine-fallback",
+            "--json",
+            "-",
+        ]);
+        assert!(
+            run.stderr.starts_with("counting on this machine: the Ballista scheduler at 127.0.0.1:"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(run.stdout, project.ok(&["drift", &reference, &current, "--json", "-"]));
+    } else {
+        assert!(run.stderr.contains("built without the engine ballista://127.0.0.1:"), "{}", run.stderr);
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn an_engine_in_this_process_makes_the_same_profile_and_report() {
+    let (project, [reference, current]) = project();
+    let engine = ["--engine", "datafusion"];
+    for (table, name) in [(&reference, "reference"), (&current, "current")] {
+        let of = |out: &str, more: &[&str]| {
+            project.ok(&[&["profile", table, "--out", out], more].concat());
+            std::fs::read_to_string(project.path(out)).unwrap()
+        };
+        assert_eq!(of("engine.json", &engine), of(&format!("{name}.json"), &[]));
+    }
+    let report = |tables: [&str; 2], more: &[&str]| {
+        let flags = ["--entity", "user_id", "--target", "skips_7d", "--json", "-"];
+        let mut report: serde_json::Value =
+            serde_json::from_str(&project.ok(&[&["drift"][..], &tables, &flags, more].concat())).unwrap();
+        for side in ["reference", "current"] {
+            report[side].as_object_mut().unwrap().remove("name");
+        }
+        report
+    };
+    let found = report([&reference, &current], &engine);
+    assert_eq!(found, report(["reference.json", "current.json"], &[]));
+    assert_eq!(found["decision"], "RETRAINING_TRIGGERED");
+    let run = project.run(&[
+        "drift",
+        "drops/month_2024-01-31/usage_agg_30d.csv",
+        &current,
+        "--engine",
+        "datafusion",
+    ]);
+    assert!(run.code == 1 && run.stderr.contains("is not files of Parquet"), "{}", run.stderr);
+    let run = project.run(&["profile", &current, "--engine", "spark://host", "--out", "-"]);
+    assert!(
+        run.code == 1 && run.stderr.contains("\"spark://host\" is no engine, expected datafusion or"),
+        "{}",
+        run.stderr
+    );
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("live", &["streamflow-stats"]),
     ("dataset", &[]),
+    ("cluster", &["streamflow-dataset", "streamflow-drift"]),
     ("performance", &["streamflow-stats"]),
     ("inference", &[]),
     ("onnxruntime", &["streamflow-inference"]),
@@ -43,6 +44,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
         "streamflow",
         &[
             "streamflow-bucket",
+            // Behind a feature of its name.
+            "streamflow-cluster",
             "streamflow-dataset",
             "streamflow-drift",
             "streamflow-exposition",
@@ -62,7 +65,9 @@ const ARROWS: [(&str, &[&str]); 21] = [
         ],
     ),
 ];
-const LIVES_IN: [(&str, &[&str]); 6] = [
+const LIVES_IN: [(&str, &[&str]); 8] = [
+    ("ballista", &["cluster"]),
+    ("datafusion", &["cluster"]),
     ("object_store", &["bucket"]),
     ("ort", &["onnxruntime"]),
     ("parquet", &["dataset"]),
@@ -88,6 +93,7 @@ fn dependencies_point_down_only() {
         known,
         [
             "bucket",
+            "cluster",
             "dataset",
             "drift",
             "exposition",

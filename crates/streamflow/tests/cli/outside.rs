@@ -149,7 +149,14 @@ fn init_writes_the_large_size_with_passwords_that_its_files_ask_for() {
     let project = nowhere();
     let written = project.json(&["init", ".", "--size", "large"]);
     let text = |file: &str| std::fs::read_to_string(project.path(file)).unwrap();
-    for file in ["docker-compose.yml", "haproxy.cfg", "prometheus.yml", "streamflow.toml", ".env"] {
+    for file in [
+        "docker-compose.yml",
+        "docker-compose.cluster.yml",
+        "haproxy.cfg",
+        "prometheus.yml",
+        "streamflow.toml",
+        ".env",
+    ] {
         assert!(written["files"].as_array().unwrap().contains(&file.into()), "{file}: {written}");
     }
     assert!(

@@ -1,0 +1,188 @@
+"""Counts tables on a real Ballista cluster of two executors, and takes the cluster apart meanwhile.
+
+    python3 tools/interop/cluster.py --streamflow FILE --node FILE --tables FILE [--rows N]
+
+The binary is one built with the feature `cluster`; node and tables are examples of the crate: a scheduler or an executor of
+Ballista's own libraries, and a writer of tables. Two tables are compared on the cluster, on DataFusion in one process and on
+this machine: profiles must have the same bytes, and reports must be those of the profiles. Then an executor is killed in
+mid-query, both are, the scheduler is, and nothing listens where one is expected. Prints how long each took beside each
+other. Ends with exit code 1 when something differs.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from feast_steps import free_port, until
+
+import socket
+
+PARTS = 8
+QUERY_S = 600
+
+
+class Cluster:
+    """A scheduler and two executors, each a process."""
+
+    def __init__(self, node: str, home: Path) -> None:
+        self.node, self.home, self.number = node, home, 0
+        self.running: list[subprocess.Popen] = []
+        self.port = free_port()
+        self.scheduler = self.start("scheduler", str(self.port))
+        until("the scheduler", lambda: socket.create_connection(("127.0.0.1", self.port), 1).close() is None)
+        self.executors = [self.executor(), self.executor()]
+
+    @property
+    def address(self) -> str:
+        return f"ballista://127.0.0.1:{self.port}"
+
+    def start(self, *words: str) -> subprocess.Popen:
+        self.number += 1
+        log = (self.home / f"node{self.number}.log").open("w")
+        process = subprocess.Popen([self.node, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.running.append(process)
+        return process
+
+    def executor(self) -> subprocess.Popen:
+        folder = self.home / f"work{self.number}"
+        folder.mkdir()
+        return self.start("executor", str(self.port), str(free_port()), str(free_port()), str(folder), "1")
+
+    def stop(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+class Binary:
+    def __init__(self, path: str, home: Path) -> None:
+        self.path, self.home = path, home
+
+    def start(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen([self.path, *words], cwd=self.home, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, process: subprocess.Popen) -> tuple[int, str, str]:
+        out, err = process.communicate(timeout=QUERY_S)
+        return process.returncode, out, err
+
+    def run(self, *words: str) -> tuple[float, str]:
+        start = time.perf_counter()
+        code, out, err = self.end(self.start(*words))
+        if code != 0:
+            sys.exit(f"streamflow {' '.join(words)} ended with {code}: {err}")
+        return time.perf_counter() - start, out
+
+
+def nameless(report: str) -> dict:
+    """A report without the names of its tables, which tell files from profiles."""
+    report = json.loads(report)
+    report["reference"].pop("name")
+    report["current"].pop("name")
+    return report
+
+
+def check(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        sys.exit(f"{what} differ:\n{str(found)[:2000]}\n{str(expected)[:2000]}")
+
+
+def expect_failure(what: str, ended: tuple[int, str, str], *words: str) -> None:
+    code, _, err = ended
+    if code != 1 or not all(word in err for word in words):
+        sys.exit(f"{what}: ended with {code}, expected 1 and {words}: {err}")
+
+
+def equal(binary: Binary, engines: dict[str, str]) -> dict[str, float]:
+    """Profiles and reports of all engines against this machine's; the seconds that each took for a report."""
+    for table in ("reference", "current"):
+        binary.run("profile", table, "--out", f"{table}.local.json")
+    taken, _ = binary.run("drift", "reference", "current", "--format", "json")
+    seconds = {"this machine": taken}
+    _, report = binary.run("drift", "reference.local.json", "current.local.json", "--format", "json")
+    for name, engine in engines.items():
+        for table in ("reference", "current"):
+            binary.run("profile", table, "--engine", engine, "--out", f"{table}.engine.json")
+            found, expected = ((binary.home / f"{table}.{kind}.json").read_text() for kind in ("engine", "local"))
+            check(f"profiles of {name} and this machine", found, expected)
+        taken, found = binary.run("drift", "reference", "current", "--engine", engine, "--format", "json")
+        check(f"reports of {name} and of profiles", nameless(found), nameless(report))
+        seconds[name] = taken
+    return seconds
+
+
+def faults(binary: Binary, cluster: Cluster, delay_s: float) -> list[str]:
+    """Kills one executor, both, and the scheduler, each while a report is being made."""
+    drift = ["drift", "reference", "current", "--engine", cluster.address, "--format", "json"]
+    _, expected = binary.run(*drift)
+
+    def in_mid_query(victims: list[subprocess.Popen], *more: str) -> tuple[int, str, str]:
+        process = binary.start(*drift, *more)
+        time.sleep(delay_s)
+        if process.poll() is not None:
+            sys.exit("the report was made before anything could be killed; give more --rows")
+        for victim in victims:
+            kill(victim)
+        return binary.end(process)
+
+    told = []
+    code, out, err = in_mid_query(cluster.executors[:1])
+    if code == 0:
+        check("reports with and without a killed executor", out, expected)
+        told.append("an executor killed in mid-query: the report is the same")
+    else:
+        expect_failure("an executor killed", (code, out, err), cluster.address.removeprefix("ballista://"))
+        told.append(f"an executor killed in mid-query: {err.strip()[:160]}")
+    cluster.executors = [cluster.executors[1], cluster.executor()]
+    binary.run(*drift)
+    expect_failure("both executors killed", in_mid_query(cluster.executors), "error: Ballista at 127.0.0.1")
+    cluster.executors = [cluster.executor(), cluster.executor()]
+    binary.run(*drift)
+    ended = in_mid_query([cluster.scheduler])
+    expect_failure("the scheduler killed", ended, f"127.0.0.1:{cluster.port}", "in mid-query", "--engine-fallback")
+    told.append("both killed, the scheduler killed: an error with the address")
+    ended = binary.end(binary.start(*drift))
+    expect_failure("no scheduler", ended, f"127.0.0.1:{cluster.port} does not answer", "--engine-fallback")
+    code, out, err = binary.end(binary.start(*drift, "--engine-fallback"))
+    _, local = binary.run("drift", "reference", "current", "--format", "json")
+    if code != 0 or "counting on this machine: the Ballista scheduler" not in err:
+        sys.exit(f"--engine-fallback ended with {code}: {err}")
+    check("reports of the fallback and of this machine", out, local)
+    told.append("with --engine-fallback this machine's report")
+    return told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--streamflow", default=os.environ.get("STREAMFLOW_BIN", "streamflow"))
+    parser.add_argument("--node", required=True)
+    parser.add_argument("--tables", required=True)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    streamflow, node, tables = (str(Path(p).resolve()) for p in (arguments.streamflow, arguments.node, arguments.tables))
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name, shift in (("reference", "0"), ("current", "0.3")):
+            subprocess.run([tables, str(home / name), str(arguments.rows), str(PARTS), shift], check=True)
+        binary, cluster = Binary(streamflow, home), Cluster(node, home)
+        try:
+            seconds = equal(binary, {"DataFusion": "datafusion", "Ballista": cluster.address})
+            told = faults(binary, cluster, seconds["Ballista"] / 3)
+        finally:
+            cluster.stop()
+    times = ", ".join(f"{name} {taken:.1f} s" for name, taken in seconds.items())
+    print(f"Ballista 55: {arguments.rows} rows of 16 columns against as many, profiles equal to the byte; {times}; {'; '.join(told)}")
+
+
+if __name__ == "__main__":
+    main()
