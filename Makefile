@@ -90,7 +90,7 @@ tools: | cargo-there
 cluster: console | cargo-there
 	cargo clippy $(CLUSTER) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -p streamflow-cluster --no-deps --locked --quiet
-	cargo nextest run $(CLUSTER) --lib --test cli --test equal --test queries --no-fail-fast \
+	cargo nextest run $(CLUSTER) --lib --test cli --test equal --test limit --test queries --no-fail-fast \
 		-E 'package(streamflow-cluster) or test(/^engines::/)'
 	cargo build --profile quick $(CLUSTER) --bins --examples --target-dir $(CARGO_TARGET_DIR)/cluster
 

@@ -1,18 +1,19 @@
-"""Counts tables on a real Ballista cluster of two executors, and takes its scheduler away.
+"""Counts tables on a real Ballista cluster of two executors, and takes an executor and its scheduler away.
 
     python3 tools/interop/cluster.py --streamflow FILE --node FILE --tables FILE [--rows N]
 
 The binary is one built with the feature `cluster`; node and tables are examples of the crate: a scheduler or an executor of
 Ballista's own libraries, and a writer of tables. Two tables are compared on the cluster, on DataFusion in one process and on
-this machine: profiles must have the same bytes, and reports must be those of the profiles. Then the scheduler is killed.
-Prints how long each took beside each
-other. Ends with exit code 1 when something differs.
+this machine: profiles must have the same bytes, and reports must be those of the profiles. Then an executor is killed while
+it works: the command must give the right bytes or end with an error within its limit, and with an executor in its place the
+bytes must be right. Last, the scheduler is killed. Prints how long each took. Ends with exit code 1 when something differs.
 """
 
 import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,10 @@ from pathlib import Path
 
 from feast_steps import free_port, until
 
-import socket
-
-PARTS = 8
+PARTS = 4
 QUERY_S = 600
+# What a query may take after an executor was killed; columns are asked for four at a time, so more than one may wait for it.
+LIMIT_S = 20
 
 
 class Cluster:
@@ -33,6 +34,7 @@ class Cluster:
     def __init__(self, node: str, home: Path) -> None:
         self.node, self.home, self.number = node, home, 0
         self.running: list[subprocess.Popen] = []
+        self.folders: dict[int, Path] = {}
         self.port = free_port()
         self.scheduler = self.start("scheduler", str(self.port))
         until("the scheduler", lambda: socket.create_connection(("127.0.0.1", self.port), 1).close() is None)
@@ -52,7 +54,13 @@ class Cluster:
     def executor(self) -> subprocess.Popen:
         folder = self.home / f"work{self.number}"
         folder.mkdir()
-        return self.start("executor", str(self.port), str(free_port()), str(free_port()), str(folder), "1")
+        process = self.start("executor", str(self.port), str(free_port()), str(free_port()), str(folder), "1")
+        self.folders[process.pid] = folder
+        return process
+
+    def works(self, executor: subprocess.Popen) -> set[str]:
+        """The jobs of which an executor has written something."""
+        return {entry.name for entry in self.folders[executor.pid].iterdir()}
 
     def stop(self) -> None:
         for process in self.running:
@@ -121,6 +129,37 @@ def equal(binary: Binary, engines: dict[str, str]) -> dict[str, float]:
     return seconds
 
 
+def without_executor(binary: Binary, cluster: Cluster) -> str:
+    """Kills an executor as soon as it has worked on a query, and puts another in its place."""
+    lost = cluster.executors.pop()
+    before = cluster.works(lost)
+    profile = ["profile", "reference", "--engine", cluster.address, "--engine-timeout", str(LIMIT_S), "--out"]
+    started = binary.start(*profile, "killed.json")
+    # The canary is asked four times and the table's rows once; what comes after these counts columns.
+    until("a job", lambda: len(cluster.works(lost) - before) >= 6 or started.poll() is not None)
+    if started.poll() is not None:
+        sys.exit(f"no executor was killed: the query ended before, {binary.end(started)}")
+    killed = time.perf_counter()
+    kill(lost)
+    code, _, err = binary.end(started)
+    took = time.perf_counter() - killed
+    expected = (binary.home / "reference.local.json").read_text()
+    written = binary.home / "killed.json"
+    if code == 0:
+        check("profiles without an executor", written.read_text(), expected)
+        told = f"gave the same profile {took:.0f} s later"
+    else:
+        if code != 1 or not any(words in err for words in ("has not answered the query for", "cannot answer the query for")):
+            sys.exit(f"an executor was killed: ended with {code}: {err}")
+        if written.exists():
+            sys.exit("an error left a profile")
+        told = f"ended {took:.0f} s later with an error ({'its limit' if 'has not answered' in err else 'its reason'})"
+    cluster.executors.append(cluster.executor())
+    binary.run("profile", "reference", "--engine", cluster.address, "--out", "repeated.json")
+    check("profiles after an executor was replaced", (binary.home / "repeated.json").read_text(), expected)
+    return f"a query whose executor was killed {told} (limit {LIMIT_S} s), and was right when repeated with another"
+
+
 def without_scheduler(binary: Binary, cluster: Cluster) -> str:
     """Kills the scheduler, and asks for a report with the way back to this machine and without."""
     kill(cluster.scheduler)
@@ -140,21 +179,21 @@ def main() -> None:
     parser.add_argument("--streamflow", default=os.environ.get("STREAMFLOW_BIN", "streamflow"))
     parser.add_argument("--node", required=True)
     parser.add_argument("--tables", required=True)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=100_000)
     arguments = parser.parse_args()
     streamflow, node, tables = (str(Path(p).resolve()) for p in (arguments.streamflow, arguments.node, arguments.tables))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        for name, shift in (("reference", "0"), ("current", "0.3")):
+        for name, shift in (("reference", "0"), ("current", "20")):
             subprocess.run([tables, str(home / name), str(arguments.rows), str(PARTS), shift], check=True)
         binary, cluster = Binary(streamflow, home), Cluster(node, home)
         try:
             seconds = equal(binary, {"DataFusion": "datafusion", "Ballista": cluster.address})
-            told = without_scheduler(binary, cluster)
+            told = f"{without_executor(binary, cluster)}; {without_scheduler(binary, cluster)}"
         finally:
             cluster.stop()
     times = ", ".join(f"{name} {taken:.1f} s" for name, taken in seconds.items())
-    print(f"Ballista 55: {arguments.rows} rows of 16 columns against as many, profiles equal to the byte; {times}; {told}")
+    print(f"Ballista 55: {arguments.rows} rows of 6 columns against as many, profiles equal to the byte; {times}; {told}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 //!
 //!     tables FOLDER ROWS PARTS SHIFT
 //!
-//! Sixteen columns: twelve of floats that never repeat, the first of them moved by SHIFT standard deviations, two of whole
-//! numbers, of many and of few values, one of words and one of truth values, each with missing values.
+//! Six columns: two of floats that never repeat, SHIFT added to the first of them, two of whole numbers, of many and of few
+//! values, one of words and one of truth values, all but the many with missing values. Numbers are spread so evenly that of
+//! 50,000 rows on a profile leaves 12 binary places or fewer.
 
 use std::error::Error;
 use std::fs::{File, create_dir_all};
@@ -38,13 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn batch(rows: std::ops::Range<u64>, shift: f64) -> Result<RecordBatch, Box<dyn Error>> {
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-    for column in 0..12 {
-        let moved = if column == 0 { shift } else { 0.0 };
-        let values = rows.clone().map(|row| {
-            // The sum of four uniform numbers is near enough to a normal one; its deviation is 0.577.
-            let sum: f64 = (0..4).map(|draw| uniform(row, column * 4 + draw)).sum();
-            (row % 97 != column).then_some(100.0 + 15.0 * ((sum - 2.0) / 0.577 + moved))
-        });
+    for (column, moved) in [(0, shift), (1, 0.0)] {
+        let values = rows
+            .clone()
+            .map(|row| (row % 97 != column).then_some(70.0 + 150.0 * uniform(row, column) + moved));
         columns.push((format!("float_{column}"), Arc::new(values.collect::<Float64Array>())));
     }
     let whole = |draw, most: f64| rows.clone().map(move |row| (uniform(row, draw) * most) as i64);

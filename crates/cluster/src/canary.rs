@@ -120,12 +120,14 @@ fn same(engine: &Engine, subject: &'static str, expected: &Column, found: &Colum
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::Target;
 
     /// The name of one function stands for another in the engine.
     async fn with(name: &str, other: &str) -> Result<(), Error> {
-        let engine = Engine::start(&Target::DataFusion).await.unwrap();
+        let engine = Engine::start(&Target::DataFusion, Duration::from_secs(600)).await.unwrap();
         let other = engine.context.state().scalar_functions()[other].as_ref().clone();
         engine.context.register_udf(other.with_aliases([name]));
         check(&engine).await

@@ -13,6 +13,7 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures_util::TryStreamExt as _;
 use streamflow_dataset::StoredTable;
@@ -20,14 +21,15 @@ use tokio::net::TcpStream;
 
 use crate::canary;
 use crate::error::Error;
+use crate::jobs::Jobs;
 
 const DEFAULT_PORT: u16 = 50_050;
 /// How long the scheduler may take to accept a connection.
 const CONNECT_S: u64 = 5;
 /// How long the canary may take: executors that are being started have as long to register.
-const CANARY_S: u64 = 60;
-/// A request of the client waits so long for its answer. The answer to a query is a stream, which ends with the query.
-const REQUEST_S: usize = 7 * 24 * 3600;
+const CANARY: Duration = Duration::from_secs(60);
+/// How long it may take to tell a scheduler that nobody waits for its answers.
+const CANCEL: Duration = Duration::from_secs(5);
 
 /// An engine by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,25 +72,42 @@ pub struct Engine {
     pub(crate) target: Target,
     pub(crate) context: SessionContext,
     tables: AtomicUsize,
+    /// How long each query may take.
+    limit: Duration,
+    jobs: Jobs,
 }
 
 impl Engine {
-    /// Connects, and holds the engine's counts of a small table against this machine's.
+    /// Connects, and holds the engine's counts of a small table against this machine's. Each query may take as long as the
+    /// `limit`.
     ///
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Idle`] and [`Error::Differs`].
-    pub async fn start(target: &Target) -> Result<Self, Error> {
-        let engine =
-            Self { target: target.clone(), context: context(target).await?, tables: AtomicUsize::new(0) };
-        match target {
-            Target::DataFusion => canary::check(&engine).await?,
+    pub async fn start(target: &Target, limit: Duration) -> Result<Self, Error> {
+        let (context, tables) = (context(target).await?, AtomicUsize::new(0));
+        let engine = Self { target: target.clone(), context, tables, limit, jobs: Jobs::default() };
+        let checked = match target {
+            Target::DataFusion => canary::check(&engine).await,
             Target::Ballista(address) => {
-                tokio::time::timeout(Duration::from_secs(CANARY_S), canary::check(&engine))
-                    .await
-                    .unwrap_or_else(|_| Err(Error::Idle { address: address.clone(), seconds: CANARY_S }))?
+                let limit = CANARY.min(limit);
+                let idle = || Error::Idle { address: address.clone(), seconds: limit.as_secs_f64() };
+                let checked = tokio::time::timeout(limit, canary::check(&engine)).await;
+                checked.unwrap_or_else(|_| Err(idle()))
             }
+        };
+        if let Err(error) = checked {
+            engine.cancel().await;
+            return Err(error);
         }
         Ok(engine)
+    }
+
+    /// Tells a cluster to end the queries that it works on. DataFusion has ended those that were dropped.
+    pub(crate) async fn cancel(&self) {
+        if let Target::Ballista(address) = &self.target {
+            // Whoever does not listen is not waited for: an error has its own reason already.
+            let _ = tokio::time::timeout(CANCEL, self.jobs.cancel(address)).await;
+        }
     }
 
     /// Columns that are asked for at the same time: a cluster has executors that would wait, and in this process one query
@@ -135,17 +154,29 @@ impl Engine {
         mut take: impl FnMut(&RecordBatch) -> DataFusionResult<bool> + Send,
     ) -> Result<Option<()>, Error> {
         let run = async {
-            let mut batches = self.context.sql(sql).await?.execute_stream().await?;
+            let frame = self.context.sql(sql).await?;
+            let task = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await?;
+            self.jobs.add(&plan);
+            let mut batches = execute_stream(Arc::clone(&plan), task)?;
+            let mut answer = Some(());
             while let Some(batch) = batches.try_next().await? {
                 if !take(&batch)? {
-                    return Ok(None);
+                    answer = None;
+                    break;
                 }
             }
-            Ok(Some(()))
+            self.jobs.remove(&plan);
+            Ok(answer)
         };
-        match run.await {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(self.failed(subject, &error).await),
+        match tokio::time::timeout(self.limit, run).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.failed(subject, &error).await),
+            Err(_) => Err(Error::TimedOut {
+                engine: self.target.to_string(),
+                subject: subject.to_owned(),
+                seconds: self.limit.as_secs_f64(),
+            }),
         }
     }
 
@@ -169,7 +200,8 @@ async fn context(target: &Target) -> Result<SessionContext, Error> {
     let config = SessionConfig::new_with_ballista()
         .with_ballista_adaptive_query_planner(false)
         .with_ballista_job_name("streamflow")
-        .set_usize("ballista.client.grpc_timeout_seconds", REQUEST_S);
+        // A client that is told how a job goes learns the job's name too late to cancel it; one that asks knows it at once.
+        .set_bool("ballista.client.pull", true);
     let state = SessionStateBuilder::new().with_default_features().with_config(config).build();
     let context = SessionContext::remote_with_state(&format!("df://{address}"), state).await;
     context.map_err(|error| unreachable(error.strip_backtrace()))
@@ -210,5 +242,26 @@ mod tests {
             error,
             "\"spark://h\" is no engine, expected datafusion or ballista://HOST:PORT such as ballista://127.0.0.1:50050"
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_query_beyond_its_limit_ends_with_what_to_do() {
+        let engine = Engine::start(&Target::DataFusion, Duration::from_secs(600)).await.unwrap();
+        let engine = Engine { limit: Duration::from_millis(50), ..engine };
+        // A trillion rows are counted for longer than any test runs.
+        let values: Vec<String> = (0..1000).map(|value| format!("({value})")).collect();
+        let sql = format!(
+            "WITH v(a) AS (VALUES {}) SELECT COUNT(*) AS n FROM v AS w, v AS x, v AS y, v AS z WHERE w.a * x.a < y.a * z.a",
+            values.join(", ")
+        );
+        let error = engine.query(&sql, "column \"hours\" of usage", |_| Ok(true)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "DataFusion has not answered the query for column \"hours\" of usage within 0.05 s; look whether its executors \
+             are running and repeat the command, or give it longer with --engine-timeout"
+        );
+        // The engine answers what it can answer in time.
+        let engine = Engine { limit: Duration::from_secs(600), ..engine };
+        assert_eq!(engine.query("SELECT 1", "one", |_| Ok(true)).await.unwrap(), Some(()));
     }
 }

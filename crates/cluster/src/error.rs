@@ -34,7 +34,7 @@ pub enum Error {
         /// HOST:PORT of the scheduler.
         address: String,
         /// How long it was waited for.
-        seconds: u64,
+        seconds: f64,
     },
     /// The scheduler was there and has gone while it worked on a query.
     #[error(
@@ -55,6 +55,19 @@ pub enum Error {
         subject: String,
         /// What it says.
         reason: String,
+    },
+    /// A query was not answered in time.
+    #[error(
+        "{engine} has not answered the query for {subject} within {seconds} s; look whether its executors are running and \
+         repeat the command, or give it longer with --engine-timeout"
+    )]
+    TimedOut {
+        /// The engine.
+        engine: String,
+        /// What was asked for.
+        subject: String,
+        /// The limit.
+        seconds: f64,
     },
     /// The engine counts otherwise than this machine.
     #[error(

@@ -7,11 +7,14 @@
 //! Only Parquet is read, and the files have to lie where every executor finds them under the same path.
 //!
 //! ```no_run
+//! use std::time::Duration;
+//!
 //! use streamflow_cluster::{Engine, Target};
 //! use streamflow_dataset::TableFile;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let engine = Engine::start(&"ballista://10.0.0.7:50050".parse::<Target>()?).await?;
+//! let target: Target = "ballista://10.0.0.7:50050".parse()?;
+//! let engine = Engine::start(&target, Duration::from_secs(600)).await?;
 //! let table = TableFile::open("usage.parquet".as_ref())?.stored().ok_or("Parquet is expected")?;
 //! let summaries = engine.summarise(&table, &["hours"], &|| {}).await?;
 //! # Ok(())
@@ -23,6 +26,7 @@ mod answer;
 mod canary;
 mod engine;
 mod error;
+mod jobs;
 mod summary;
 
 pub use engine::{Engine, Target};

@@ -39,8 +39,22 @@ impl Engine {
     /// The named columns, in this order; `done` is called once for each.
     ///
     /// # Errors
-    /// As the engine has it; [`Error::OtherTable`] where it does not see the rows that the files have.
+    /// As the engine has it; [`Error::OtherTable`] where it does not see the rows that the files have. The engine ends the
+    /// queries that nobody waits for after an error.
     pub async fn summarise(
+        &self,
+        table: &StoredTable,
+        names: &[&str],
+        done: &(dyn Fn() + Sync),
+    ) -> Result<Vec<Summary>, Error> {
+        let summaries = self.ask(table, names, done).await;
+        if summaries.is_err() {
+            self.cancel().await;
+        }
+        summaries
+    }
+
+    async fn ask(
         &self,
         table: &StoredTable,
         names: &[&str],

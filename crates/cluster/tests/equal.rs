@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
@@ -18,6 +19,8 @@ use streamflow_cluster::{Engine, Error, Summary, Target};
 use streamflow_dataset::{Counts, CsvOptions, Numbers, Reading, StoredTable, TableFile, ValueCounts};
 use streamflow_drift::{Column, MAX_DISTINCT, SQL_BITS};
 use tokio::runtime::Runtime;
+
+const LIMIT: Duration = Duration::from_secs(600);
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch = RecordBatch::try_from_iter_with_nullable(
@@ -208,7 +211,7 @@ fn check(runtime: &Runtime, engine: &Engine, files: Vec<(String, PathBuf)>) -> u
 #[test]
 fn random_tables_are_counted_as_this_machine_counts_them() {
     let runtime = Runtime::new().unwrap();
-    let engine = runtime.block_on(Engine::start(&Target::DataFusion)).unwrap();
+    let engine = runtime.block_on(Engine::start(&Target::DataFusion, LIMIT)).unwrap();
     let rounded = std::cell::Cell::new(0);
     let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(shape in shape())| {
@@ -231,7 +234,7 @@ fn random_tables_are_counted_as_this_machine_counts_them() {
 #[test]
 fn what_keeps_an_engine_from_its_answer_is_named() {
     let runtime = Runtime::new().unwrap();
-    let engine = runtime.block_on(Engine::start(&Target::DataFusion)).unwrap();
+    let engine = runtime.block_on(Engine::start(&Target::DataFusion, LIMIT)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.parquet");
     write(&path, vec![("x", Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef)]);
@@ -260,7 +263,7 @@ fn what_keeps_an_engine_from_its_answer_is_named() {
     );
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = runtime.block_on(Engine::start(&Target::Ballista(nobody.to_string()))).err().unwrap();
+    let error = runtime.block_on(Engine::start(&Target::Ballista(nobody.to_string()), LIMIT)).err().unwrap();
     assert!(matches!(error, Error::Unreachable { .. }));
     assert!(
         error.to_string().starts_with(&format!("the Ballista scheduler at {nobody} does not answer: ")),

@@ -39,6 +39,7 @@ pub mod up;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::civil::Date;
@@ -189,6 +190,9 @@ pub struct EngineArgs {
     /// same path) or datafusion (DataFusion in this process) [default: this process, exactly]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
+    /// How long the engine may take for each of its queries, of which a column has one or two: up to 604800, a week
+    #[arg(long, value_name = "SECONDS", requires = "engine", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    engine_timeout: u64,
     /// Count in this process where the engine does not answer, and say so
     #[arg(long, requires = "engine")]
     engine_fallback: bool,
@@ -198,7 +202,8 @@ impl EngineArgs {
     /// Does the work with the engine that was named, and again without one where it fails and that is asked for.
     fn with<T>(&self, work: impl Fn(Option<&Engine>) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let Some(name) = &self.engine else { return work(None) };
-        let done = Engine::start(name).and_then(|engine| work(Some(&engine)));
+        let limit = Duration::from_secs(self.engine_timeout);
+        let done = Engine::start(name, limit).and_then(|engine| work(Some(&engine)));
         match done {
             Err(error) if self.engine_fallback && error.is::<EngineFailed>() => {
                 stderr(&format!("counting on this machine: {}", one_line(&error)));

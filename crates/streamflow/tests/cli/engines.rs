@@ -62,6 +62,20 @@ fn what_no_engine_can_do_is_named() {
     assert!(run.code == 2 && run.stderr.contains("no engine counts them"), "{}", run.stderr);
     let run = project.run(&["drift", &reference, &current, "--engine-fallback"]);
     assert!(run.code == 2 && run.stderr.contains("--engine <ENGINE>"), "{}", run.stderr);
+    for seconds in ["0", "604801", "soon"] {
+        let run = project.run(&[
+            "profile",
+            &current,
+            "--engine",
+            "datafusion",
+            "--engine-timeout",
+            seconds,
+            "--out",
+            "-",
+        ]);
+        let named = format!("invalid value '{seconds}' for '--engine-timeout <SECONDS>'");
+        assert!(run.code == 2 && run.stderr.contains(&named), "{}", run.stderr);
+    }
 
     // Nobody listens there.
     let engine =

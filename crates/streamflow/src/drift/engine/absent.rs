@@ -1,5 +1,7 @@
 //! A binary without other engines: no value of [`Engine`] exists in it.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use streamflow_dataset::StoredTable;
 
@@ -14,7 +16,7 @@ impl Engine {
     ///
     /// # Errors
     /// Always: the binary has none.
-    pub fn start(name: &str) -> anyhow::Result<Self> {
+    pub fn start(name: &str, _limit: Duration) -> anyhow::Result<Self> {
         bail!(
             "this binary was built without the engine {name}; build it with `cargo build --release --features cluster -p \
              streamflow`, or leave --engine out to count on this machine"

@@ -1,6 +1,7 @@
 //! Engines of the crate `streamflow-cluster`.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use streamflow_cluster::{Engine as Sql, Error, Target};
@@ -22,14 +23,15 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts the engine of this name, which answers a canary query as this process would.
+    /// Starts the engine of this name, which answers a canary query as this process would. Each query may take as long as
+    /// the `limit`.
     ///
     /// # Errors
     /// A name that is none; [`EngineFailed`].
-    pub fn start(name: &str) -> anyhow::Result<Self> {
+    pub fn start(name: &str, limit: Duration) -> anyhow::Result<Self> {
         let target: Target = name.parse()?;
         let runtime = Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-        let sql = runtime.block_on(Sql::start(&target)).map_err(failed)?;
+        let sql = runtime.block_on(Sql::start(&target, limit)).map_err(failed)?;
         Ok(Self { runtime, sql })
     }
 
