@@ -69,8 +69,10 @@ fn owned(pairs: &[Pair<'_>]) -> Vec<Label> {
     pairs.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect()
 }
 
-fn of(series: Series<'_, '_>) -> TimeSeries {
-    TimeSeries {
+/// None where a text is no UTF-8, for which prost refuses the whole request.
+fn of(series: Series<'_, '_>) -> Option<TimeSeries> {
+    let whole = series.labels().is_ok() && series.exemplars().all(|(labels, ..)| labels.is_ok());
+    whole.then(|| TimeSeries {
         labels: owned(series.labels().unwrap()),
         samples: series.samples().to_vec(),
         exemplars: series
@@ -78,7 +80,7 @@ fn of(series: Series<'_, '_>) -> TimeSeries {
             .map(|(labels, value, timestamp)| Exemplar { labels: owned(labels.unwrap()), value, timestamp })
             .collect(),
         histograms: series.histograms().to_vec(),
-    }
+    })
 }
 
 /// The bytes of what was read, because a NaN equals nothing; groups, which no message of ours has, are refused.
@@ -88,11 +90,17 @@ fn check_v1(body: &[u8]) {
     let (ours, theirs) = (Received::v1(&message, &limits), remote_write::decode(body, &limits));
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => {
-            let timeseries = ours.series().map(of).collect();
+            let timeseries = ours.series().map(|series| of(series).unwrap()).collect();
             let read = WriteRequest { timeseries, metadata: ours.metadata().to_vec() };
             assert_eq!(remote_write::encode(&read), remote_write::encode(&theirs));
         }
-        (Ok(ours), Err(error)) => panic!("{ours:?} was taken, of which prost says {error}"),
+        (Ok(ours), Err(error)) => {
+            let texts = ours.series().any(|series| of(series).is_none());
+            assert!(
+                texts && error.to_string().contains("UTF-8"),
+                "{ours:?} was taken, of which prost says {error}"
+            );
+        }
         (Err(error), Ok(theirs)) => assert!(error.to_string().contains("wire type"), "{error}: {theirs:?}"),
         (Err(_), Err(_)) => {}
     }
@@ -204,5 +212,29 @@ fn places_outside_of_the_table_are_told_of_their_series_alone() {
         let read = read(places, named_bytes);
         assert_eq!(read[0], Err(reason.to_owned()), "{places:?}");
         assert!(named_bytes < 100 || read[1].is_ok(), "{places:?}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_utf_8_is_told_of_its_series_alone() {
+    let series = |value: &str| TimeSeries {
+        labels: vec![Label { name: "__name__".into(), value: value.into() }],
+        ..TimeSeries::default()
+    };
+    let request = WriteRequest { timeseries: vec![series("bad"), series("good")], metadata: Vec::new() };
+    let limits = Limits::default();
+    for (body, version) in [(remote_write::encode(&request), 1), (v2::encode(&request), 2)] {
+        let mut message = unpack(&body, &limits).unwrap();
+        let at = message.windows(3).position(|bytes| bytes == b"bad").unwrap();
+        message[at] = 0xff;
+        let read =
+            if version == 1 { Received::v1(&message, &limits) } else { Received::v2(&message, &limits) };
+        let labels: Vec<_> = read
+            .unwrap()
+            .series()
+            .map(|series| series.labels().map(owned).map_err(ToString::to_string))
+            .collect();
+        assert!(labels[0].as_ref().unwrap_err().contains("\"\\xffad\""), "{labels:?}");
+        assert_eq!(labels[1], Ok(series("good").labels));
     }
 }

@@ -80,11 +80,6 @@ impl<'a> Field<'a> {
     pub fn bytes(self, of: &'static str) -> Result<&'a [u8], Error> {
         if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(unlike(of)) }
     }
-
-    pub fn text(self, of: &'static str) -> Result<&'a str, Error> {
-        let text = str::from_utf8(self.bytes(of)?);
-        text.map_err(|error| Error::Protobuf(format!("{of} is no text in UTF-8: {error}")))
-    }
 }
 
 fn ended() -> Error {

@@ -63,7 +63,8 @@ impl<'a> Received<'a> {
     /// Reads a message of version 1, as [`unpack`](super::unpack) gives it.
     ///
     /// # Errors
-    /// When the bytes are no `WriteRequest`, or have more messages than the limits allow.
+    /// When the bytes are no `WriteRequest`, or have more messages than the limits allow. Of a series with a text that is no
+    /// UTF-8, [`Series::labels`] says so.
     pub fn v1(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, limits);
         let mut fields = Fields(bytes);
@@ -84,7 +85,7 @@ impl<'a> Received<'a> {
     ///
     /// # Errors
     /// When the bytes are no `Request`, or have more messages than the limits allow. Of a series that names what is not
-    /// in the table of symbols, [`Series::labels`] says so.
+    /// in the table of symbols, or is no UTF-8, [`Series::labels`] says so.
     pub fn v2(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, limits);
         let (mut fields, mut series) = (Fields(bytes), Vec::new());
@@ -92,7 +93,7 @@ impl<'a> Received<'a> {
             match number {
                 4 => {
                     reader.count(1)?;
-                    reader.symbols.push(field.text("a symbol")?);
+                    reader.symbols.push(field.bytes("a symbol")?);
                 }
                 5 => {
                     reader.count(1)?;
@@ -127,7 +128,7 @@ impl<'r, 'a> Series<'r, 'a> {
     /// The labels as they were sent; a receiver checks them.
     ///
     /// # Errors
-    /// What of them is not in the table of symbols.
+    /// What of them is not in the table of symbols, or no UTF-8.
     pub fn labels(self) -> Result<&'r [Pair<'a>], &'r Error> {
         self.parts.labels.as_ref().map(|range| &self.of.labels[range.clone()])
     }
@@ -168,7 +169,7 @@ impl<'r, 'a> Series<'r, 'a> {
 /// A request that is being read, with what may still be in it.
 struct Reader<'a> {
     read: Received<'a>,
-    symbols: Vec<&'a str>,
+    symbols: Vec<&'a [u8]>,
     /// Places in the table of symbols.
     places: Vec<u32>,
     limits: Limits,
@@ -215,9 +216,10 @@ impl<'a> Reader<'a> {
         self.count(1)?;
         let mut parts = self.begin();
         let (mut fields, mut exemplars) = (Fields(bytes), Vec::new());
+        let mut labels = Ok(());
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => self.label(field)?,
+                1 => labels = labels.and(self.label(field)?),
                 2 => self.sample(field)?,
                 3 => exemplars.push(field.bytes("an exemplar")?),
                 4 => self.histogram(field)?,
@@ -225,24 +227,27 @@ impl<'a> Reader<'a> {
             }
         }
         // Their labels follow those of the series, which have to stand together.
-        parts.labels = parts.labels.map(|labels| labels.start..self.read.labels.len());
+        let from = parts.labels.as_ref().map_or(0, |labels| labels.start);
+        parts.labels = labels.map(|()| from..self.read.labels.len());
         exemplars.into_iter().try_for_each(|bytes| self.exemplar_v1(bytes))?;
         self.end(parts);
         Ok(())
     }
 
-    fn label(&mut self, field: Field<'a>) -> Result<(), Error> {
+    /// Takes a label; the error inside is that of its texts, which concerns their series alone.
+    fn label(&mut self, field: Field<'a>) -> Result<Result<(), Error>, Error> {
         self.count(1)?;
-        let (mut fields, mut pair) = (Fields(field.bytes("a label")?), ("", ""));
+        let mut fields = Fields(field.bytes("a label")?);
+        let (mut name, mut value): (&[u8], &[u8]) = (b"", b"");
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => pair.0 = field.text("the name of a label")?,
-                2 => pair.1 = field.text("the value of a label")?,
+                1 => name = field.bytes("the name of a label")?,
+                2 => value = field.bytes("the value of a label")?,
                 _ => {}
             }
         }
-        self.read.labels.push(pair);
-        Ok(())
+        let pair = text(name).and_then(|name| Ok((name, text(value)?)));
+        Ok(pair.map(|pair| self.read.labels.push(pair)))
     }
 
     #[inline]
@@ -274,16 +279,16 @@ impl<'a> Reader<'a> {
         self.count(1)?;
         let from = self.read.labels.len();
         let mut exemplar = Exemplar { labels: Ok(0..0), value: 0.0, timestamp: 0 };
-        let mut fields = Fields(bytes);
+        let (mut fields, mut labels) = (Fields(bytes), Ok(()));
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => self.label(field)?,
+                1 => labels = labels.and(self.label(field)?),
                 2 => exemplar.value = field.float("the value of an exemplar")?,
                 3 => exemplar.timestamp = field.number("the time of an exemplar")?.cast_signed(),
                 _ => {}
             }
         }
-        exemplar.labels = Ok(from..self.read.labels.len());
+        exemplar.labels = labels.map(|()| from..self.read.labels.len());
         self.read.exemplars.push(exemplar);
         Ok(())
     }
@@ -374,14 +379,21 @@ impl<'a> Reader<'a> {
     /// A few bytes may name a long text again and again, so how many bytes are named in all is bounded.
     fn symbol(&mut self, place: u32) -> Result<&'a str, Error> {
         let found = usize::try_from(place).ok().and_then(|place| self.symbols.get(place));
-        let text = found.ok_or_else(|| {
+        let bytes = found.ok_or_else(|| {
             Error::Symbol(format!("the symbol {place} is not in the table of {}", self.symbols.len()))
         })?;
-        let named = self.named_bytes + text.len() as u64;
+        let named = self.named_bytes + bytes.len() as u64;
         within("bytes that symbols stand for", named, self.limits.named_bytes)?;
         self.named_bytes = named;
-        Ok(text)
+        text(bytes)
     }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Error> {
+    str::from_utf8(bytes).map_err(|error| {
+        let shown = bytes.escape_ascii();
+        Error::Symbol(format!("the text \"{shown}\" of a label or of metadata is no UTF-8: {error}"))
+    })
 }
 
 /// Kind, and the places of help and unit; what is not said stays.

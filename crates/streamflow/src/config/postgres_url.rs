@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use reqwest::Url;
 
 /// What became of the encryption of a connection, with what to do; none where the error is another one.
@@ -20,6 +20,28 @@ pub fn encryption_fault(error: &sqlx::Error) -> Option<String> {
 }
 
 const EXAMPLE: &str = "postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full";
+
+/// The parameters that a URL may have.
+const KEYS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
 
 /// Where a URL stands.
 pub(super) struct Place<'a> {
@@ -57,11 +79,21 @@ impl Place<'_> {
             "{place} holds no URL of a Postgres {of}; put one there, such as {EXAMPLE}"
         );
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-        url.with_context(|| {
+        let url = url.with_context(|| {
             format!(
                 "what {place} holds is no URL of a Postgres {of}; expected one such as {EXAMPLE}, with what is special in the \
                  password written as %40 for @"
             )
-        })
+        })?;
+        // The client passes over what it does not know, and logs its value, which may be a password.
+        let unknown =
+            url.query_pairs().find(|(key, _)| !KEYS.contains(&&**key) && !key.starts_with("options["));
+        if let Some((key, _)) = unknown {
+            bail!(
+                "the URL that {place} holds has the parameter {key:?}, which is not known; expected {}",
+                KEYS.join(", ")
+            );
+        }
+        Ok(url)
     }
 }

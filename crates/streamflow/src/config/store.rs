@@ -91,9 +91,10 @@ impl StoreConfig {
                 && self.schema.len() <= SCHEMA_BYTES
                 && self.schema.chars().all(is_plain)
                 && !self.schema.starts_with(|c: char| c.is_ascii_digit())
-                && !self.schema.starts_with("pg_"),
+                && !self.schema.starts_with("pg_")
+                && self.schema != "information_schema",
             "store.schema is {:?}; expected lower-case letters, digits and _, at most {SCHEMA_BYTES}, that begin with a \
-             letter and not with pg_, such as streamflow",
+             letter and not with pg_, and no schema of Postgres itself, such as streamflow",
             self.schema
         );
         Ok(())
@@ -133,6 +134,7 @@ mod tests {
             ("schema = ''", "store.schema is \"\""),
             ("schema = 'a\"b'", "such as streamflow"),
             ("schema = 'pg_catalog'", "such as streamflow"),
+            ("schema = 'information_schema'", "such as streamflow"),
             ("schema = '1a'", "such as streamflow"),
         ] {
             let said = refusal(text);
@@ -157,7 +159,9 @@ mod tests {
             let said = refusal(written);
             assert!(said.contains("is no URL of a Postgres server") && !said.contains("secret"), "{said}");
         }
-        std::fs::write(&file, "postgres://ana:secret@db/x\n").unwrap();
+        let said = refusal("postgres://ana@db/x?sslmode=require&sslpassword=secret");
+        assert!(said.contains("\"sslpassword\", which is not known") && !said.contains("secret"), "{said}");
+        std::fs::write(&file, "postgres://ana:secret@db/x?sslmode=require&options[geqo]=off\n").unwrap();
         assert_eq!(settings.url().unwrap().host_str(), Some("db"));
     }
 }
