@@ -190,8 +190,7 @@ impl Bucket {
                 Some(now) if now != held => held = now,
                 _ => {
                     let what = format!("a file of {} is not there", self.location.shown(key));
-                    let remedy =
-                        "put it there again from a working copy that has it (`streamflow data push`)";
+                    let remedy = "put it there again from a working copy that has it (`streamflow data push --repair`)";
                     return Err(Error::new(Kind::Damaged, what, gone.to_string(), remedy));
                 }
             }

@@ -59,7 +59,7 @@ impl Bucket {
         tokio::fs::create_dir_all(folder).await.map_err(unwritten)?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let aside = folder.join(format!(".{name}.{}", std::process::id()));
-        let fetched = self.download_aside(path, e_tag, &aside, progress).await;
+        let fetched = self.read_through(path, e_tag, Some(&aside), progress).await;
         let placed = match fetched {
             Ok(sha256) => tokio::fs::rename(&aside, to).await.map_err(unwritten).map(|()| sha256),
             Err(error) => Err(error),
@@ -71,30 +71,50 @@ impl Bucket {
         placed
     }
 
-    async fn download_aside(
+    /// The SHA-256 of an object, which is read for it; none where nothing lies there.
+    ///
+    /// # Errors
+    /// What the store refuses.
+    pub async fn checksum(&self, path: &str) -> Result<Option<String>, Error> {
+        match self.read_through(path, None, None, &|_| ()).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            ended => ended.map(Some),
+        }
+    }
+
+    /// Reads an object, into a file where one is named, and gives its SHA-256.
+    async fn read_through(
         &self,
         path: &str,
         e_tag: Option<&str>,
-        aside: &Path,
+        aside: Option<&Path>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<String, Error> {
         let key = self.key(path)?;
-        let unwritten = |error| Error::disk(format!("cannot write {}", aside.display()))(error);
+        let unwritten =
+            |error| Error::disk(format!("cannot write {}", aside.unwrap_or(Path::new("")).display()))(error);
         let options = GetOptions { if_match: e_tag.map(str::to_owned), ..GetOptions::default() };
         let found = self.store.get_opts(&key, options).await;
         let found = found.map_err(|error| self.explain("read", path, &error))?;
         let size = found.meta.size;
-        let mut file = tokio::fs::File::create(aside).await.map_err(unwritten)?;
+        let mut file = match aside {
+            Some(aside) => Some(tokio::fs::File::create(aside).await.map_err(unwritten)?),
+            None => None,
+        };
         let (mut hasher, mut fetched, mut pieces) = (Sha256::new(), 0, found.into_stream());
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| self.explain("read", path, &error))?;
             hasher.update(&piece);
-            file.write_all(&piece).await.map_err(unwritten)?;
+            if let Some(file) = &mut file {
+                file.write_all(&piece).await.map_err(unwritten)?;
+            }
             fetched += piece.len() as u64;
             self.counts.fetched(piece.len() as u64);
             progress(piece.len() as u64);
         }
-        file.sync_all().await.map_err(unwritten)?;
+        if let Some(file) = file {
+            file.sync_all().await.map_err(unwritten)?;
+        }
         if fetched != size {
             let shown = self.location.shown(path);
             let reason = format!("it has {size} bytes and {fetched} came");

@@ -45,17 +45,32 @@ impl S3Server {
         Some(server)
     }
 
-    /// Sends a request that nobody signed, which must succeed.
+    /// Sends a request with a signature that is none, which must succeed.
     ///
     /// # Panics
     /// Where it does not.
     pub fn ask(&self, method: &str, path: &str) {
+        let _ = self.exchange(method, path, &[]);
+    }
+
+    /// The same with a body, and gives the body of the answer.
+    ///
+    /// # Panics
+    /// Where it does not succeed.
+    #[must_use]
+    pub fn exchange(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
         let address = &self.address;
         let mut stream = TcpStream::connect(address).expect("the server listens");
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0");
-        write!(stream, "{head}\r\nConnection: close\r\n\r\n").expect("it takes a request");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}", body.len());
+        // The server asks who it is and does not look at the signature.
+        let who = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20240131/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        write!(stream, "{head}\r\nAuthorization: {who}\r\nConnection: close\r\n\r\n")
+            .expect("it takes a request");
+        stream.write_all(body).expect("it takes a body");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
         assert!(answer.starts_with(b"HTTP/1.1 20"), "{}", String::from_utf8_lossy(&answer));
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the answer has a head");
+        answer.split_off(head + 4)
     }
 }

@@ -10,7 +10,7 @@ use streamflow_dataset::{DatasetSpec, Error, Snapshots};
 use crate::config::{Config, Place};
 use crate::drift::{ReportFolder, Rules};
 use crate::registry::Registry;
-use crate::storage::{Pulled, Storage};
+use crate::storage::{Found, Pulled, Storage};
 use crate::store::Store;
 
 /// A data directory and its configuration. Cloning is cheap.
@@ -84,16 +84,17 @@ impl Workspace {
         Ok(reports + storage.push_predictions(jiff::Timestamp::now(), again).await?)
     }
 
-    /// Puts everything of the working copy into the bucket that it lacks, checked. With `repair`, files of months that lie
-    /// there are sent anew.
+    /// Puts everything of the working copy into the bucket that it lacks, checked. With `repair`, files of months and
+    /// models that are missing or damaged there are sent anew.
     ///
     /// # Errors
     /// What the store refuses; what was committed before is there.
     pub async fn push(&self, repair: bool) -> anyhow::Result<Pushed> {
         let Some(storage) = &self.storage else { return Ok(Pushed::default()) };
-        let months = storage.push_months(&self.snapshots, repair).await?;
-        let versions = self.registry.push().await?;
-        Ok(Pushed { months, versions, files: self.send_files(true).await? })
+        let mut found = Found::default();
+        let months = storage.push_months(&self.snapshots, repair, &mut found).await?;
+        let versions = self.registry.push(repair, &mut found).await?;
+        Ok(Pushed { months, versions, files: self.send_files(true).await?, found })
     }
 }
 
@@ -104,6 +105,9 @@ pub struct Pushed {
     pub versions: Vec<String>,
     /// Reports and files of kept answers.
     pub files: usize,
+    /// What was there already and is missing or damaged.
+    #[serde(flatten)]
+    pub found: Found,
 }
 
 /// The snapshots of a data directory, for work that needs nothing else of it.

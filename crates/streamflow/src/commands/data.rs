@@ -23,7 +23,7 @@ use crate::workspace::{look_at, snapshots};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Read every file of every snapshot and name what is not as it was written; changes nothing without --adopt
+    /// Read every file of every snapshot, and every object that a bucket's records name, and name what is not as it was written; changes nothing without --adopt
     Verify {
         /// Record checksums of the files that an older release wrote without: from then on they count as what was written
         #[arg(long)]
@@ -43,7 +43,7 @@ pub enum Args {
         /// A data directory on this machine whose months and models go to the bucket; nothing in it is changed
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
-        /// Send the files of months that lie there anew, where the working copy has them as their records say
+        /// Send anew what is missing or damaged there of months and models, where the working copy has it as the records say
         #[arg(long)]
         repair: bool,
         /// Folder of the drift reports [default: from the configuration, reports/drift]
@@ -188,10 +188,13 @@ fn fates_text(fates: &[Fate], dry_run: bool) -> String {
 fn verify(adopt: bool, context: &Context) -> anyhow::Result<ExitCode> {
     let config = context.config()?;
     let data_dir = context.data_dir(&config);
-    if !data_dir.join("snapshots").is_dir() {
+    let objects = bucket::objects(&config, context)?;
+    let is_in_bucket =
+        objects.as_ref().is_some_and(|objects| objects.records > 0 || !objects.faults.is_empty());
+    if !is_in_bucket && !data_dir.join("snapshots").is_dir() {
         bail!(
             "{} holds no snapshots: `streamflow ingest` makes the first; is --data-dir right?",
-            data_dir.display()
+            objects.map_or_else(|| data_dir.display().to_string(), |objects| objects.location)
         );
     }
     let (snapshots, store) = (snapshots(&data_dir, config.dataset)?, config.store);
@@ -206,9 +209,11 @@ fn verify(adopt: bool, context: &Context) -> anyhow::Result<ExitCode> {
         "files": found.files.iter().map(json_of).collect::<Vec<_>>(),
         "ledger": found.ledger_faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "adopted": adopted,
+        "bucket": objects,
     });
-    context.terminal.result(&value, || text(&found, adopted))?;
-    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    context.terminal.result(&value, || text(&found, adopted) + &bucket::objects_text(objects.as_ref()))?;
+    let is_intact = found.is_intact() && objects.is_none_or(|objects| objects.faults.is_empty());
+    Ok(if is_intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn json_of(file: &VerifiedFile) -> Value {

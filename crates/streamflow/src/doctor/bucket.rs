@@ -1,7 +1,9 @@
 //! Whether the bucket of the data directory answers, and lets months be read, written and taken back.
 
+use streamflow_bucket::Bucket;
+
 use super::{Found, Project};
-use crate::storage::{Storage, open_bucket};
+use crate::storage::{Storage, open_bucket, verify_objects};
 
 /// Asks the store of the data directory.
 pub async fn bucket(project: &Project) -> Vec<Found> {
@@ -15,13 +17,29 @@ pub async fn bucket(project: &Project) -> Vec<Found> {
     match opened.list(Storage::LEDGER).await {
         Ok(listed) => {
             let months = listed.iter().filter(|object| object.path.contains("/as_of=")).count();
-            vec![Found::ok(format!(
+            let mut found = vec![Found::ok(format!(
                 "{location} answers at {} with {}: {months} months are in its ledger",
                 opened.endpoint(),
                 opened.credentials()
-            ))]
+            ))];
+            if project.deep {
+                found.push(objects(&opened).await);
+            }
+            found
         }
         Err(error) => vec![wrong(&error)],
+    }
+}
+
+/// Every object, held against its record.
+async fn objects(opened: &Bucket) -> Found {
+    match verify_objects(opened, &[]).await {
+        Ok(objects) if objects.faults.is_empty() => Found::ok(objects.summary()),
+        Ok(objects) => Found::wrong(
+            objects.faults.join("; "),
+            "`streamflow data push --repair` from a working copy that has them",
+        ),
+        Err(error) => wrong(&error),
     }
 }
 

@@ -8,7 +8,7 @@ use streamflow_dataset::Period;
 use streamflow_model::{Import, Model, Stored, Task, Trained};
 
 use crate::config::check_model_name;
-use crate::storage::{Pulled, Storage};
+use crate::storage::{Found, Pulled, Storage};
 use crate::store::models::{By, ModelVersion, NewVersion, Origin};
 use crate::store::{Changing, Store};
 
@@ -268,13 +268,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Puts versions into the bucket that it lacks.
-    pub async fn push(&self) -> anyhow::Result<Vec<String>> {
+    /// Puts versions into the bucket that it lacks; with `repair` also what is missing or damaged of those that it has.
+    pub async fn push(&self, repair: bool, found: &mut Found) -> anyhow::Result<Vec<String>> {
         let Some(storage) = &self.storage else { return Ok(Vec::new()) };
         let (mut names, mut pushed) = (BTreeSet::new(), Vec::new());
         names.extend(self.versions().await?.into_iter().map(|version| version.name));
         for name in names {
-            pushed.extend(storage.push_registry(&name, &self.store.model_record(&name).await?).await?);
+            let record = self.store.model_record(&name).await?;
+            pushed.extend(storage.push_registry(&name, &record, repair, found).await?);
         }
         Ok(pushed)
     }

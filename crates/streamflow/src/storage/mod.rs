@@ -9,6 +9,7 @@ mod kept;
 mod models;
 mod months;
 mod seen;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use inputs::{Input, Inputs};
 pub use models::{ModelRecord, Promotion, VersionRow};
 pub use months::Pulled;
 use seen::Seen;
+pub use verify::{Found, Objects, verify_objects};
 
 /// The bucket that a data directory lies in. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -51,6 +53,9 @@ impl Storage {
 
     /// Where the records of months lie.
     pub const LEDGER: &str = "snapshots/_ledger";
+
+    /// Where the records of models lie.
+    pub const REGISTRY: &str = models::REGISTRY;
 
     /// The same with connections of its own, for another runtime.
     fn reopened(&self) -> Result<Self, Error> {

@@ -8,12 +8,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use streamflow_bucket::{Change, Error, Held, Kind, NewFile};
+use streamflow_bucket::{Bucket, Change, Error, Held, Kind, NewFile};
 
-use super::{Pulled, Storage};
+use super::{Found, Pulled, Storage};
 use crate::files::below;
 
-const REGISTRY: &str = "registry";
+pub(super) const REGISTRY: &str = "registry";
 
 /// A version as the database has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,14 @@ fn record_of(key: &str, held: &Held) -> Result<ModelRecord, Error> {
         let remedy = "put it there again (`streamflow data push`)";
         Error::new(Kind::Damaged, format!("{key} cannot be read"), error.to_string(), remedy)
     })
+}
+
+/// The keys of the artefacts that the registry under a key names.
+pub(super) async fn artefacts(bucket: &Bucket, key: &str) -> Result<Vec<String>, Error> {
+    let Some(name) = name_of(key) else { return Ok(Vec::new()) };
+    let Some(held) = bucket.record(key).await? else { return Ok(Vec::new()) };
+    let versions = record_of(key, &held)?.versions;
+    Ok(versions.iter().map(|row| artefact_key(name, row.version)).collect())
 }
 
 impl Storage {
@@ -224,18 +232,29 @@ impl Storage {
         let _ = self.bucket.commit(change).await;
     }
 
-    /// Puts the versions of a name into the bucket that its registry lacks, and its registry.
-    pub async fn push_registry(&self, name: &str, registry: &ModelRecord) -> anyhow::Result<Vec<String>> {
+    /// Puts the versions of a name into the bucket that its registry lacks, and its registry; with `repair` also the files of
+    /// those that it has, where they are missing or damaged there.
+    pub async fn push_registry(
+        &self,
+        name: &str,
+        registry: &ModelRecord,
+        repair: bool,
+        found: &mut Found,
+    ) -> anyhow::Result<Vec<String>> {
         let key = registry_key(name);
         let there = self.note(self.bucket.record(&key).await)?;
         let known = there.as_ref().map(|held| record_of(&key, held)).transpose()?.unwrap_or_default();
         let mut pushed = Vec::new();
         for row in &registry.versions {
+            let folder = self.folder().join("models").join(name).join(row.version.to_string());
+            let files: Vec<_> = below(&folder)?.into_iter().collect();
             if known.versions.iter().any(|other| other.version == row.version) {
+                let artefact = self.note(self.bucket.record(&artefact_key(name, row.version)).await)?;
+                if let Some(held) = artefact {
+                    self.look_after(&held, &files, repair, found).await?;
+                }
                 continue;
             }
-            let folder = self.folder().join("models").join(name).join(row.version.to_string());
-            let files = below(&folder)?.into_iter().collect();
             self.note(self.send_version(name, files, row.version).await)?;
             pushed.push(format!("{name} version {}", row.version));
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use streamflow_bucket::{Change, Error, Held, Kind, NewFile};
 use streamflow_dataset::{CommitPoint, Period, Publication, Refusal, Snapshot, Snapshots};
 
-use super::Storage;
+use super::{Found, Storage};
 
 const LEDGER: &str = Storage::LEDGER;
 /// Longest wait for another writer of the working copy, and how long until it is looked at again.
@@ -41,12 +41,12 @@ pub struct Pulled {
     pub files: usize,
 }
 
-fn record_key(as_of: Period) -> String {
+pub(super) fn record_key(as_of: Period) -> String {
     format!("{LEDGER}/as_of={}.json", as_of.file_name())
 }
 
 /// The date of a record's key.
-fn date_of(key: &str) -> Option<Period> {
+pub(super) fn date_of(key: &str) -> Option<Period> {
     let name = key.strip_prefix(LEDGER)?.strip_prefix("/as_of=")?.strip_suffix(".json")?;
     Period::from_file_name(name)
 }
@@ -265,9 +265,14 @@ impl Storage {
         Ok(())
     }
 
-    /// Puts months of the working copy into the bucket that it lacks or has in an older revision; with `repair` also those
-    /// that it has, whose files are sent anew.
-    pub async fn push_months(&self, snapshots: &Snapshots, repair: bool) -> anyhow::Result<Vec<String>> {
+    /// Puts months of the working copy into the bucket that it lacks or has in an older revision; with `repair` also the
+    /// files of those that it has, where they are missing or damaged there.
+    pub async fn push_months(
+        &self,
+        snapshots: &Snapshots,
+        repair: bool,
+        found: &mut Found,
+    ) -> anyhow::Result<Vec<String>> {
         let mut pushed = Vec::new();
         for as_of in snapshots.snapshots()?.iter().map(|snapshot| snapshot.as_of) {
             let Some((snapshot, validation, files)) = snapshots.published(as_of)? else { continue };
@@ -282,10 +287,11 @@ impl Storage {
                 Some(held) => body_of(held)?.snapshot.revision >= snapshot.revision,
                 None => false,
             };
-            if is_there && repair {
-                self.send_anew(there.as_ref(), &files).await?;
-            }
-            if !is_there {
+            if let Some(held) = there.as_ref().filter(|_| is_there) {
+                let path = |(table, from): (String, PathBuf)| (format!("{table}.parquet"), from);
+                let files: Vec<_> = files.into_iter().map(path).collect();
+                self.look_after(held, &files, repair, found).await?;
+            } else {
                 self.note(self.publish_month(&snapshot, &validation, &files).await)?;
                 pushed.push(as_of.to_string());
             }
@@ -301,18 +307,6 @@ impl Storage {
             }
         }
         Ok(pushed)
-    }
-
-    /// Sends the files of a record again where they are not what it says, from those of the working copy that are.
-    async fn send_anew(&self, there: Option<&Held>, files: &[(String, PathBuf)]) -> anyhow::Result<()> {
-        for file in there.iter().flat_map(|held| &held.record.files) {
-            let ours = files.iter().find(|(table, _)| format!("{table}.parquet") == file.path);
-            let Some((_, from)) = ours else { continue };
-            if streamflow_bucket::sha256_of(from)?.0 == file.sha256 {
-                self.note(self.bucket.upload(from, &file.key).await)?;
-            }
-        }
-        Ok(())
     }
 }
 

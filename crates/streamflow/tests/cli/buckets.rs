@@ -61,9 +61,14 @@ impl<'a> Machine<'a> {
     }
 
     fn months(&self) -> Value {
-        let value: Value =
-            serde_json::from_str(&self.ok(&["--data-dir", PLACE, "data", "verify", "--format", "json"]))
-                .unwrap();
+        let verified = self.run(&["--data-dir", PLACE, "data", "verify", "--format", "json"]);
+        assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+        Self::months_of(&verified)
+    }
+
+    /// The months of the working copy, whatever the bucket has.
+    fn months_of(verified: &Run) -> Value {
+        let value: Value = serde_json::from_str(&verified.stdout).unwrap();
         let files = value["files"].as_array().unwrap();
         assert!(files.iter().all(|file| file["state"] == "intact"), "{value}");
         let mut dates: Vec<&str> = files.iter().map(|file| file["as_of"].as_str().unwrap()).collect();
@@ -276,7 +281,9 @@ fn a_bucket_that_disappears_or_is_emptied_removes_nothing_here() {
     s3.ask("PUT", "/shop");
     let emptied = machine.ingest(MONTHS[1], MONTHS[1]);
     assert!(emptied.code == 1 && emptied.stderr.contains("the bucket was emptied"), "{}", emptied.stderr);
-    assert_eq!(machine.months(), months);
+    let verified = machine.run(&["--data-dir", PLACE, "data", "verify", "--format", "json"]);
+    assert!(verified.code == 1 && verified.stdout.contains("as_of=2024-01-31.json is missing"));
+    assert_eq!(Machine::months_of(&verified), months);
     machine.ok(&["--data-dir", PLACE, "data", "push"]);
     assert_eq!(machine.ingest(MONTHS[1], MONTHS[1]).code, 0);
     assert_eq!(machine.months(), serde_json::json!(MONTHS));
@@ -325,4 +332,76 @@ fn tables_are_read_from_a_bucket_as_from_the_disk() {
         assert!(run.code == 1 && run.stderr.contains(expected), "{table}: {}", run.stderr);
         assert!(!Path::new("x.json").exists());
     }
+}
+
+#[test]
+fn objects_that_are_damaged_or_missing_are_found_and_mended() {
+    let Some(s3) = S3Server::start() else { return };
+    let project = Project::with_sample(100);
+    let machine = Machine::new(&project, &s3.address);
+    assert_eq!(machine.ingest(MONTHS[0], MONTHS[0]).code, 0);
+    machine.ok(&["--data-dir", PLACE, "train", "--as-of", MONTHS[0]]);
+    let at = |args: &[&str], machine: &Machine| machine.run(&[&["--data-dir", PLACE], args].concat());
+    let whole = at(&["data", "verify"], &machine);
+    assert_eq!(whole.code, 0, "{}{}", whole.stdout, whole.stderr);
+
+    let keys = |record: &str| -> Vec<String> {
+        let record = s3.exchange("GET", &format!("/shop/data/{record}"), &[]);
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        let files = record["files"].as_array().unwrap().iter();
+        files.map(|file| format!("/shop/data/{}", file["key"].as_str().unwrap())).collect()
+    };
+    let of_month = keys("snapshots/_ledger/as_of=2024-01-31.json");
+    let (flipped, deleted, of_model) = (&of_month[0], &of_month[1], &keys("models/churn/1.json")[0]);
+    let mut bytes = s3.exchange("GET", flipped, &[]);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let _ = s3.exchange("PUT", flipped, &bytes);
+    s3.ask("DELETE", deleted);
+    s3.ask("DELETE", of_model);
+
+    // The working copy is whole, and a machine without one sees the same.
+    let fresh = Machine::new(&project, &s3.address);
+    for machine in [&machine, &fresh] {
+        let verified = at(&["data", "verify"], machine);
+        assert_eq!(verified.code, 1, "{}", verified.stdout);
+        for expected in [
+            format!("s3:/{flipped} is damaged: its SHA-256 is "),
+            format!("s3:/{deleted} is missing"),
+            format!("s3:/{of_model} is missing"),
+            "data push --repair".to_owned(),
+        ] {
+            assert!(verified.stdout.contains(&expected), "{expected}: {}", verified.stdout);
+        }
+        let doctor = at(&["doctor", "--deep"], machine);
+        assert!(doctor.code == 1 && doctor.stdout.contains(&format!("s3:/{deleted} is missing")));
+    }
+    let pulled = at(&["data", "pull"], &fresh);
+    assert!(pulled.code == 1 && pulled.stderr.contains("data push --repair"), "{}", pulled.stderr);
+
+    let pushed = at(&["data", "push"], &machine);
+    let missing = format!("s3:/{deleted} is missing; ");
+    assert!(pushed.code == 1 && pushed.stdout.contains(&missing), "{}", pushed.stdout);
+    let mended = machine.ok(&["--data-dir", PLACE, "data", "push", "--repair"]);
+    assert!(mended.contains("3 objects that were missing or damaged were sent anew"), "{mended}");
+    let mended = machine.ok(&["--data-dir", PLACE, "data", "push", "--repair"]);
+    assert!(mended.contains(" 0 objects that were missing or damaged"), "{mended}");
+    machine.ok(&["--data-dir", PLACE, "data", "verify"]);
+    fresh.pull();
+    assert_eq!(fresh.months(), serde_json::json!([MONTHS[0]]));
+}
+
+#[test]
+fn a_pull_from_where_nothing_lies_is_refused_and_makes_nothing() {
+    let Some(s3) = S3Server::start() else { return };
+    let project = Project::with_sample(100);
+    let machine = Machine::new(&project, &s3.address);
+    for args in [&["data", "pull"][..], &["data", "pull", "--to", "copy"], &["data", "verify"]] {
+        let refused = machine.run(&[&["--data-dir", "s3://shop/none"], args].concat());
+        assert!(refused.code == 1 && refused.stderr.contains("s3://shop/none"), "{}", refused.stderr);
+    }
+    let refused = machine.run(&["--data-dir", "s3://shop/none", "data", "pull"]);
+    assert!(refused.stderr.contains("s3://shop/none/snapshots/_ledger"), "{}", refused.stderr);
+    assert!(!project.path("copy").exists());
+    assert_eq!(std::fs::read_dir(machine.cache.path()).unwrap().count(), 0);
 }

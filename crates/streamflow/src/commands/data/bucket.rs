@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use streamflow_dataset::Period;
 
 use super::super::{Context, Usage, block_on, check_parent};
-use crate::config::Place;
+use crate::config::{Config, Place};
 use crate::keep::copy_data;
-use crate::workspace::Workspace;
+use crate::storage::{Objects, Storage, open_bucket, verify_objects};
+use crate::workspace::{Workspace, look_at};
 
 /// Brings everything.
 pub fn pull(to: Option<&Path>, report_dir: Option<&Path>, context: &Context) -> anyhow::Result<ExitCode> {
@@ -16,6 +18,7 @@ pub fn pull(to: Option<&Path>, report_dir: Option<&Path>, context: &Context) -> 
     if let Some(to) = to {
         check_parent(to)?;
     }
+    block_on(check_there(&config, &config.place(context.data_dir.as_deref())))?;
     let (pulled, folder) = block_on(async {
         let workspace = context.workspace_as_is(config.clone(), report_dir).await?;
         let Some(storage) = &workspace.storage else { return Err(no_bucket(&workspace)) };
@@ -35,6 +38,34 @@ pub fn pull(to: Option<&Path>, report_dir: Option<&Path>, context: &Context) -> 
         )
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the records of the bucket name, held against it; none where the data directory is a folder. A bucket that does not
+/// answer is an error: what was not looked at counts as nothing.
+pub fn objects(config: &Config, context: &Context) -> anyhow::Result<Option<Objects>> {
+    let place = config.place(context.data_dir.as_deref());
+    let Some(location) = &place.location else { return Ok(None) };
+    let here = months_here(config, &place)?;
+    let bucket = open_bucket(location, &config.storage)?;
+    let objects = block_on(async { Ok(verify_objects(&bucket, &here).await?) });
+    objects
+        .map(Some)
+        .with_context(|| format!("the objects in {location} were not held against their records"))
+}
+
+fn months_here(config: &Config, place: &Place) -> anyhow::Result<Vec<Period>> {
+    if !place.folder.join(Storage::LEDGER).is_dir() {
+        return Ok(Vec::new());
+    }
+    let snapshots = look_at(&place.folder, config.dataset.clone())?.snapshots()?;
+    Ok(snapshots.iter().map(|snapshot| snapshot.as_of).collect())
+}
+
+/// The lines of a verification below those of the working copy.
+pub fn objects_text(objects: Option<&Objects>) -> String {
+    let Some(objects) = objects else { return String::new() };
+    let faults: String = objects.faults.iter().map(|fault| format!("{fault}\n")).collect();
+    format!(" That is of the working copy.\n{faults}{}", objects.summary())
 }
 
 /// Puts everything there.
@@ -69,13 +100,41 @@ pub fn push(
         workspace.push(repair).await
     })?;
     context.terminal.result(&pushed, || {
-        format!(
-            "{}{} reports and files of kept answers were sent.",
-            listed("put there", &pushed.months, &pushed.versions),
-            pushed.files
-        )
+        let found = &pushed.found;
+        let mut text: String = found.mended.iter().map(|object| format!("mended: {object}\n")).collect();
+        text.push_str(&listed("put there", &pushed.months, &pushed.versions));
+        text.push_str(&format!("{} reports and files of kept answers were sent", pushed.files));
+        if repair {
+            text.push_str(&format!(
+                ", {} objects that were missing or damaged were sent anew",
+                found.mended.len()
+            ));
+        }
+        text.push('.');
+        found.faults.iter().for_each(|fault| text.push_str(&format!("\n{fault}")));
+        text
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if pushed.found.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Refuses an address below which nobody has put a data directory, before anything is made here. One that the working copy
+/// has months of was emptied, which the pull itself says.
+async fn check_there(config: &Config, place: &Place) -> anyhow::Result<()> {
+    let Some(location) = &place.location else { return Ok(()) };
+    let has_months = std::fs::read_dir(place.folder.join(Storage::LEDGER))
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok()));
+    let bucket = open_bucket(location, &config.storage)?;
+    for prefix in [Storage::LEDGER, Storage::REGISTRY] {
+        if has_months || !bucket.list(prefix).await?.is_empty() {
+            return Ok(());
+        }
+    }
+    bail!(
+        "there is no data directory in {location}: expected records of months below {} or of models below {}, and nothing lies \
+         there; is --data-dir right? `streamflow data push --from DIR` puts one there",
+        location.shown(Storage::LEDGER),
+        location.shown(Storage::REGISTRY)
+    )
 }
 
 fn shown(place: &Place) -> String {
