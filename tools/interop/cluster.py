@@ -193,7 +193,7 @@ def main() -> None:
         finally:
             cluster.stop()
     times = ", ".join(f"{name} {taken:.1f} s" for name, taken in seconds.items())
-    print(f"Ballista 55: {arguments.rows} rows of 6 columns against as many, profiles equal to the byte; {times}; {told}")
+    print(f"Ballista 55: {arguments.rows} rows of 7 columns against as many, profiles equal to the byte; {times}; {told}")
 
 
 if __name__ == "__main__":

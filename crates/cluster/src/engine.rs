@@ -192,13 +192,18 @@ impl Engine {
     }
 }
 
-/// Plans adapt to nothing at run time, which is Ballista's default: releases of it have dropped rows when they did.
+/// Plans adapt to nothing at run time, which is Ballista's default: releases of it have dropped rows when they did. Footers
+/// are not looked at for statistics: their least and greatest numbers leave out NaN, and DataFusion takes a column for
+/// constant in which these are equal.
 async fn context(target: &Target) -> Result<SessionContext, Error> {
-    let Target::Ballista(address) = target else { return Ok(SessionContext::new()) };
+    let Target::Ballista(address) = target else {
+        return Ok(SessionContext::new_with_config(SessionConfig::new().with_collect_statistics(false)));
+    };
     let unreachable = |reason: String| Error::Unreachable { address: address.clone(), reason };
     reachable(address).await.map_err(unreachable)?;
     let config = SessionConfig::new_with_ballista()
         .with_ballista_adaptive_query_planner(false)
+        .with_collect_statistics(false)
         .with_ballista_job_name("streamflow")
         // A client that is told how a job goes learns the job's name too late to cancel it; one that asks knows it at once.
         .set_bool("ballista.client.pull", true);
