@@ -126,7 +126,7 @@ mod tests {
     use crate::engine::Target;
 
     /// The name of one function stands for another in the engine.
-    async fn with(name: &str, other: &str) -> Result<(), Error> {
+    async fn with(name: &'static str, other: &str) -> Result<(), Error> {
         let engine = Engine::start(&Target::DataFusion, Duration::from_secs(600)).await.unwrap();
         let other = engine.context.state().scalar_functions()[other].as_ref().clone();
         engine.context.register_udf(other.with_aliases([name]));

@@ -270,3 +270,14 @@ fn what_keeps_an_engine_from_its_answer_is_named() {
         "{error}"
     );
 }
+
+/// Footers leave out NaN, so the least number of such a column is its greatest.
+#[test]
+fn a_number_beside_nan_is_no_constant() {
+    let runtime = Runtime::new().unwrap();
+    let engine = runtime.block_on(Engine::start(&Target::DataFusion, LIMIT)).unwrap();
+    let floats = vec![Some(1.5), Some(f64::NAN), Some(1.5)];
+    let shape = Shape { rows: 3, distinct: 1, missing_one_in: 0, parts: 1, floats, seed: 1 };
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(check(&runtime, &engine, shape.write(folder.path())), 0);
+}
