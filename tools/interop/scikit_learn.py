@@ -120,7 +120,7 @@ def main() -> None:
     import onnxruntime
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streamflow", default="target/release/streamflow")
+    parser.add_argument("--streamflow", default=os.environ.get("STREAMFLOW_BIN", "target/release/streamflow"))
     arguments = parser.parse_args()
     library = next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*"))
     count, failed = 0, 0
