@@ -190,12 +190,12 @@ impl<'a> Reader<'a> {
         within("messages in the request", self.messages, self.limits.messages)
     }
 
-    /// Where the next series begins.
+    /// Where the next series begins; its labels are told when it has been read.
     fn begin(&self) -> Parts<'a> {
         let from = |length: usize| length..length;
         let read = &self.read;
         Parts {
-            labels: Ok(from(read.labels.len())),
+            labels: Ok(0..0),
             samples: from(read.samples.len()),
             histograms: from(read.histograms.len()),
             exemplars: from(read.exemplars.len()),
@@ -214,9 +214,8 @@ impl<'a> Reader<'a> {
 
     fn series_v1(&mut self, bytes: &'a [u8]) -> Result<(), Error> {
         self.count(1)?;
-        let mut parts = self.begin();
-        let (mut fields, mut exemplars) = (Fields(bytes), Vec::new());
-        let mut labels = Ok(());
+        let (mut parts, from) = (self.begin(), self.read.labels.len());
+        let (mut fields, mut exemplars, mut labels) = (Fields(bytes), Vec::new(), Ok(()));
         while let Some((number, field)) = fields.next()? {
             match number {
                 1 => labels = labels.and(self.label(field)?),
@@ -227,7 +226,6 @@ impl<'a> Reader<'a> {
             }
         }
         // Their labels follow those of the series, which have to stand together.
-        let from = parts.labels.as_ref().map_or(0, |labels| labels.start);
         parts.labels = labels.map(|()| from..self.read.labels.len());
         exemplars.into_iter().try_for_each(|bytes| self.exemplar_v1(bytes))?;
         self.end(parts);
