@@ -89,7 +89,7 @@ fn is_none(count: &u64) -> bool {
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "A label is malformed; none was taken"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
-    (status = 503, body = ErrorBody, description = "Overload: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Overload, or a database that is away: then with Retry-After"),
 ))]
 pub async fn labels(State(state): State<ApiState>, request: Request) -> Response {
     let (key, admitted) = state.admit(request.headers());
@@ -113,10 +113,10 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
         desk.read(body, &state.0.key)
     };
     let given = exchange::of_many(state, request, read).await?;
-    let (added, forgotten) = desk.keep(given, &format!("key {}", key.name)).await.map_err(|error| {
-        tracing::error!("labels cannot be kept: {error:#}");
-        ApiError::Internal
-    })?;
+    ApiError::check_database(&desk.store)?;
+    let kept = desk.keep(given, &format!("key {}", key.name)).await;
+    let (added, forgotten) =
+        kept.map_err(|error| ApiError::of_store(&desk.store, "labels cannot be kept", &error))?;
     state.0.metrics.count_labels(&added, forgotten);
     let Added { new, corrected, unchanged } = added;
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
