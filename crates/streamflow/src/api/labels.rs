@@ -124,7 +124,7 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
 
 /// The time of a label, which answers of later are not to be given.
 fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
-    let at: jiff::Timestamp = time.parse().map_err(|_| {
+    let at = request::timestamp(time).ok_or_else(|| {
         format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
     })?;
     if at.duration_since(now) > AHEAD {
@@ -370,6 +370,8 @@ mod tests {
             );
             assert_eq!(past(time, now), Err(expected));
         }
+        let error = past("2024-02-28T12:00:00+25:00", now).unwrap_err();
+        assert!(error.contains("\"2024-02-28T12:00:00+25:00\"; expected a time with its offset"), "{error}");
     }
 
     #[tokio::test]

@@ -115,6 +115,9 @@ fn what_is_pushed_has_a_bound_and_is_forgotten_with_its_user() {
     }
     let (status, full) = push(&server, &pipeline, &users[4], at, &fee);
     assert!(status == 507 && full.to_string().contains("features.pushed_entities allows 2"), "{full}");
+    let large = json!({ "net_service": "x".repeat(1 << 20) });
+    let (status, refused) = push(&server, &pipeline, &users[4], at, &large);
+    assert!(status == 413 && refused.to_string().contains("send less in one request"), "{refused}");
     assert_eq!(
         push(&server, &pipeline, &users[2], at, &json!({ "net_service": "DSL" })).0,
         200,

@@ -13,7 +13,7 @@ use axum::Json as Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use streamflow_dataset::{ColumnType, DatasetSpec, Snapshots};
+use streamflow_dataset::{ColumnSpec, ColumnType, DatasetSpec, Snapshots};
 use tokio::sync::{Mutex, watch};
 use utoipa::ToSchema;
 
@@ -58,8 +58,8 @@ pub struct Setting {
 
 /// What may stand in a row.
 pub struct Columns {
-    /// The features of the configuration and their types.
-    pub features: Vec<(Arc<str>, ColumnType)>,
+    /// The features of the configuration, and what may stand in their columns.
+    pub features: Vec<(Arc<str>, ColumnSpec)>,
     /// The types of the columns that name an entity.
     pub key: Vec<ColumnType>,
 }
@@ -68,8 +68,8 @@ impl Columns {
     /// Those of the configuration.
     pub fn of(dataset: &DatasetSpec) -> Self {
         let typed = |feature: &String| {
-            let kind = dataset.tables.keys().find_map(|table| dataset.column_type(table, feature));
-            Some((Arc::from(feature.as_str()), kind?))
+            let forms = dataset.tables.values().find_map(|table| table.columns.get(feature));
+            Some((Arc::from(feature.as_str()), forms?.last()))
         };
         Self { features: dataset.features.iter().filter_map(typed).collect(), key: dataset.key_types() }
     }
