@@ -533,7 +533,10 @@ async fn a_large_body_is_refused_and_the_answer_arrives() {
         let body = format!("{{\"user_id\":\"{}\"}}", "x".repeat(256 - 14 + excess));
         let response = Client::new(server.address).await.post("/predict", &body).await;
         assert_eq!(response.status, 413);
-        assert_eq!(response.json()["error"], "the body is over the limit of 256 bytes");
+        assert_eq!(
+            response.json()["error"],
+            "the body is over the limit of 256 bytes; send less in one request"
+        );
     }
     let fits = format!("{{\"user_id\":\"{}\"}}", "x".repeat(256 - 14));
     assert_eq!(Client::new(server.address).await.post("/predict", &fits).await.status, 404);

@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 
 use super::json::shortened;
 use crate::server::body::BodyError;
+use crate::store::Store;
+use crate::terminal::one_line;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +101,9 @@ pub enum ApiError {
     /// 503: the feature store did not say what is asked of it.
     #[error("{0}")]
     FeatureStore(String),
+    /// 503: the database does not answer.
+    #[error("{0}")]
+    NoDatabase(String),
     /// 507: as much as configured is kept.
     #[error("{0}")]
     Full(String),
@@ -245,12 +250,28 @@ impl ApiError {
             | ApiError::Overloaded(_)
             | ApiError::Crowded(_)
             | ApiError::FeatureStore(_)
+            | ApiError::NoDatabase(_)
             | ApiError::Timeout(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
 impl ApiError {
+    /// A database that does not answer, or a bug of ours; `what` could not be done.
+    pub fn of_store(store: &Store, what: &str, error: &anyhow::Error) -> Self {
+        if let Some(said) = store.unanswered(error) {
+            tracing::warn!("{what}: {said}");
+            return ApiError::NoDatabase(said);
+        }
+        tracing::error!("{what}: {}", one_line(error));
+        ApiError::Internal
+    }
+
+    /// A database of which it is known that it is away is not waited for.
+    pub fn check_database(store: &Store) -> Result<(), Self> {
+        store.away().map_or(Ok(()), |away| Err(ApiError::NoDatabase(away.to_string())))
+    }
+
     /// The seconds after which a client may try again, where it may.
     pub fn retry_after(&self) -> Option<HeaderValue> {
         let mut headers = HeaderMap::new();
@@ -265,6 +286,7 @@ impl ApiError {
             ApiError::Overloaded(_)
             | ApiError::Crowded(_)
             | ApiError::FeatureStore(_)
+            | ApiError::NoDatabase(_)
             | ApiError::Timeout(_) => {
                 tell(header::RETRY_AFTER, "1");
             }

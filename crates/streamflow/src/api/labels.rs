@@ -89,7 +89,7 @@ fn is_none(count: &u64) -> bool {
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "A label is malformed; none was taken"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
-    (status = 503, body = ErrorBody, description = "Overload: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Overload, or a database that is away: then with Retry-After"),
 ))]
 pub async fn labels(State(state): State<ApiState>, request: Request) -> Response {
     let (key, admitted) = state.admit(request.headers());
@@ -113,10 +113,10 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
         desk.read(body, &state.0.key)
     };
     let given = exchange::of_many(state, request, read).await?;
-    let (added, forgotten) = desk.keep(given, &format!("key {}", key.name)).await.map_err(|error| {
-        tracing::error!("labels cannot be kept: {error:#}");
-        ApiError::Internal
-    })?;
+    ApiError::check_database(&desk.store)?;
+    let kept = desk.keep(given, &format!("key {}", key.name)).await;
+    let (added, forgotten) =
+        kept.map_err(|error| ApiError::of_store(&desk.store, "labels cannot be kept", &error))?;
     state.0.metrics.count_labels(&added, forgotten);
     let Added { new, corrected, unchanged } = added;
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
@@ -124,7 +124,7 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
 
 /// The time of a label, which answers of later are not to be given.
 fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
-    let at: jiff::Timestamp = time.parse().map_err(|_| {
+    let at = request::timestamp(time).ok_or_else(|| {
         format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
     })?;
     if at.duration_since(now) > AHEAD {
@@ -370,6 +370,8 @@ mod tests {
             );
             assert_eq!(past(time, now), Err(expected));
         }
+        let error = past("2024-02-28T12:00:00+25:00", now).unwrap_err();
+        assert!(error.contains("\"2024-02-28T12:00:00+25:00\"; expected a time with its offset"), "{error}");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::io::Read as _;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use flate2::read::MultiGzDecoder;
+use jiff::fmt::temporal::Pieces;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use streamflow_dataset::{EntityKey, KeyPart};
 
@@ -21,6 +22,7 @@ use crate::serving::{Entity, Serving};
 
 /// The field of a batch.
 pub const BATCH_FIELD: &str = "entities";
+const DAY_SECONDS: u32 = 86_400;
 
 /// Accepts `application/json` and `application/…+json`, with or without parameters.
 pub fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -59,6 +61,16 @@ pub fn unpack(body: &[u8], limit: usize) -> Result<Bytes, ApiError> {
         return Err(BodyError::TooLarge(limit).into());
     }
     Ok(unpacked.into())
+}
+
+/// A time with its offset from UTC, which is less than a day.
+pub fn timestamp(text: &str) -> Option<jiff::Timestamp> {
+    let offset = Pieces::parse(text).ok()?.to_numeric_offset();
+    // The parser knows offsets up to 25:59:59; RFC 3339 ends at 23:59.
+    if offset.is_some_and(|offset| offset.seconds().unsigned_abs() >= DAY_SECONDS) {
+        return None;
+    }
+    text.parse().ok()
 }
 
 /// What a sound body says.

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use streamflow_prometheus::is_cross_site;
 
 use super::auth::{Auth, Caller, is_safe};
-use super::resources::ResourceError;
+use super::resources::{ResourceError, tell_since};
 use super::rights::{Access, Client, Right, Route};
 use super::sender::Sender;
 use super::trail::{self, Asked};
@@ -90,7 +90,7 @@ impl Guard {
                 let change = asked.zip(caller.as_ref()).map(|(asked, caller)| asked.by(caller));
                 request.extensions_mut().insert(sender);
                 request.extensions_mut().insert(Actor(caller.map_or_else(String::new, |caller| caller.name)));
-                self.run(request, next, change).await
+                tell_since(&self.store, self.run(request, next, change).await)
             }
             Err(Refusal { error, told_of }) => {
                 if let Some((asked, caller)) = asked.zip(told_of) {

@@ -32,7 +32,7 @@ pub enum BodyError {
     #[error("the body did not arrive within {0} ms")]
     Timeout(u128),
     /// It is larger than allowed.
-    #[error("the body is over the limit of {0} bytes")]
+    #[error("the body is over the limit of {0} bytes; send less in one request")]
     TooLarge(usize),
     /// Unfinished bodies hold all of their memory.
     #[error("too many large bodies are arriving, try again")]

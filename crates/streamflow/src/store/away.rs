@@ -14,6 +14,8 @@ use super::{Kind, Store, now};
 /// How often it is asked, and for how long an answer is waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// SQLSTATE of a server that ends its connections, or takes none for the moment.
+const TAKES_NONE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
 
 /// A database that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,6 +27,27 @@ pub struct Away {
     pub trouble: String,
 }
 
+impl std::fmt::Display for Away {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the database is away since {}: {}; try again", self.since, self.trouble)
+    }
+}
+
+/// What a database that gives no connection, or breaks one off, says in place of an answer; none for an error of another
+/// kind.
+pub fn unanswered(error: &anyhow::Error) -> Option<String> {
+    let error = error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>())?;
+    let is_unanswered = match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| {
+            // Class 08 is that of connections.
+            TAKES_NONE.contains(&&*code) || code.len() == 5 && code.starts_with("08")
+        }),
+        _ => false,
+    };
+    is_unanswered.then(|| format!("the database does not answer: {error}; try again"))
+}
+
 /// What was found at the last look; shared by all clones of a store.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answering(Arc<ArcSwapOption<Away>>);
@@ -33,6 +56,12 @@ impl Store {
     /// Since when the database does not answer; none where it does.
     pub fn away(&self) -> Option<Arc<Away>> {
         self.away.0.load_full()
+    }
+
+    /// What to say of an error that comes of a database which does not answer; none for an error of another kind.
+    pub fn unanswered(&self, error: &anyhow::Error) -> Option<String> {
+        let said = unanswered(error)?;
+        Some(self.away().map_or(said, |away| away.to_string()))
     }
 
     /// Asks the database now and then until `shutdown`, and says when it is away and when it is back. A file is never
@@ -77,5 +106,34 @@ impl Store {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+    use crate::store::temporary;
+
+    #[tokio::test]
+    async fn an_error_tells_a_database_that_is_away_from_other_faults() {
+        let (_dir, store) = temporary().await;
+        let waited = || Err::<(), _>(sqlx::Error::PoolTimedOut).context("cannot list runs").unwrap_err();
+        let said = store.unanswered(&waited()).unwrap();
+        assert!(said.starts_with("the database does not answer: pool timed out"), "{said}");
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(unanswered(&sqlx::Error::Io(refused).into()).unwrap().contains("connection refused"));
+
+        store.note(Some("no answer within 3s".to_owned()));
+        let since = store.away().unwrap().since.clone();
+        let expected = format!("the database is away since {since}: no answer within 3s; try again");
+        assert_eq!(store.unanswered(&waited()), Some(expected));
+
+        let wrong = sqlx::query("SELECT nothing").execute(&store.pool).await.unwrap_err();
+        for other in [wrong, sqlx::Error::RowNotFound] {
+            assert_eq!(store.unanswered(&other.into()), None);
+        }
+        assert_eq!(store.unanswered(&anyhow::anyhow!("no such run")), None);
     }
 }

@@ -39,7 +39,7 @@ pub mod tasks;
 pub mod transfer;
 pub mod transitions;
 
-pub use away::Away;
+pub use away::{Away, unanswered};
 pub use bucket::Changing;
 pub use state::State;
 

@@ -264,7 +264,13 @@ async fn what_grpc_refuses_has_a_code_and_a_sentence() {
         (INFER, &[], vec![0, 0], 3, "its five bytes of flag and length are cut off"),
         (INFER, &[], frame(&[0xff; 9]), 3, "the message is no sound protobuf"),
         (INFER, &[("grpc-encoding", "zstd")], [&[1], &frame(&message)[1..]].concat(), 12, "got zstd"),
-        (INFER, &[], frame(&[0; 5000]), 8, "the body is over the limit of 4096 bytes"),
+        (
+            INFER,
+            &[],
+            frame(&[0; 5000]),
+            8,
+            "the body is over the limit of 4096 bytes; send less in one request",
+        ),
         (
             "RepositoryModelUnload",
             &[],

@@ -9,18 +9,24 @@ use crate::server::Server;
 
 const MONTHS: [&str; 2] = ["2024-01-31", "2024-02-29"];
 
-/// A project with a month and a model, and two keys: one may push, the other may not.
-fn pushing() -> (Project, [String; 2]) {
-    let project = Project::with_sample(200);
+/// Gives a project two keys: one may push, the other may not.
+pub fn keys(project: &Project) -> [String; 2] {
     let made = ["pipeline", "guest"].map(|name| project.json(&["api-key", "new", name]));
     let line = |made: &Value, more: &str| {
         format!("{} = {{ sha256 = {}{more} }}", made["name"].as_str().unwrap(), made["sha256"])
     };
     let keys = format!("{}\n{}", line(&made[0], ", may_push = true"), line(&made[1], ""));
     project.edit("streamflow.toml", |text| format!("{text}\n[api.keys]\n{keys}\n"));
+    made.map(|made| made["key"].as_str().unwrap().to_owned())
+}
+
+/// A project with a month and a model, and those keys.
+fn pushing() -> (Project, [String; 2]) {
+    let project = Project::with_sample(200);
+    let keys = keys(&project);
     project.ok(&["ingest", "--as-of", MONTHS[0], &format!("drops/month_{}", MONTHS[0])]);
     project.ok(&["train", "--as-of", MONTHS[0]]);
-    (project, made.map(|made| made["key"].as_str().unwrap().to_owned()))
+    (project, keys)
 }
 
 fn push(server: &Server, key: &str, user: &str, time: &str, features: &Value) -> (u16, Value) {
@@ -109,6 +115,9 @@ fn what_is_pushed_has_a_bound_and_is_forgotten_with_its_user() {
     }
     let (status, full) = push(&server, &pipeline, &users[4], at, &fee);
     assert!(status == 507 && full.to_string().contains("features.pushed_entities allows 2"), "{full}");
+    let large = json!({ "net_service": "x".repeat(1 << 20) });
+    let (status, refused) = push(&server, &pipeline, &users[4], at, &large);
+    assert!(status == 413 && refused.to_string().contains("send less in one request"), "{refused}");
     assert_eq!(
         push(&server, &pipeline, &users[2], at, &json!({ "net_service": "DSL" })).0,
         200,

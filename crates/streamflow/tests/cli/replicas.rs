@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use streamflow_oracles::{OwnPostgres, own_postgres, postgres};
 
+use crate::features::keys;
 use crate::http::{client, eventually, predict, user_ids};
 use crate::project::Project;
 use crate::server::Server;
@@ -241,6 +242,43 @@ async fn predictions_go_on_while_the_database_is_away_and_it_is_found_again() {
         if found["model"]["version"] == "2" { Ok(()) } else { Err(found) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_needs_a_database_that_is_away_is_answered_503_with_since_when() {
+    let project = Project::with_sample(200);
+    let Some(postgres) = own_postgres("no database was stopped under a console") else { return };
+    with_postgres(&project, &postgres.url(), "streamflow");
+    let settings = "url_file = \"url\"\ntimeout_seconds = 2";
+    project.edit("streamflow.toml", |text| text.replace("url_file = \"url\"", settings));
+    let [pipeline, _] = keys(&project);
+    trained(&project);
+    let user = user_ids(&project, "2024-01-31")[0].clone();
+    let up = up(&project, "samples");
+    postgres.stop();
+    up.server.wait_for("streamflow_database_up 0", || up.server.get("/metrics"));
+
+    let features = json!({ "monthly_fee": 1.0 });
+    let body = json!({ "rows": [{ "user_id": user, "time": "2024-02-10T08:00:00Z", "features": features }] });
+    let push = client().post(format!("{}/features", up.api)).header("x-api-key", pipeline).json(&body);
+    let mut asked = vec![push];
+    for page in ["runs", "models", "flows"] {
+        asked.push(up.client.get(format!("{}/api/streamflow/{page}", up.console)));
+    }
+    for request in asked {
+        let answer = request.send().await.unwrap();
+        let url = answer.url().clone();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (503, &"1".parse().unwrap()),
+            "{url}"
+        );
+        let body: Value = answer.json().await.unwrap();
+        assert!(
+            body["error"].as_str().unwrap().starts_with("the database is away since 20"),
+            "{url}: {body}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The body of `POST /features`.
 
-use streamflow_dataset::{ColumnType, EntityKey, KeyPart};
+use streamflow_dataset::{ColumnSpec, ColumnType, EntityKey, KeyPart};
 
 use super::super::error::{ApiError, Invalid};
 use super::super::json::{Json, NAME, shortened};
+use super::super::request::timestamp;
 use super::Columns;
 use crate::feature_store::Value;
 use crate::store::pushed::PushedFeature;
@@ -63,7 +64,7 @@ impl Columns {
         };
         let mut values: Vec<PushedFeature> = Vec::with_capacity(features.len());
         for (name, value) in features {
-            let Some((feature, kind)) = self.features.iter().find(|(known, _)| **known == **name) else {
+            let Some((feature, spec)) = self.features.iter().find(|(known, _)| **known == **name) else {
                 let known: Vec<&str> = self.features.iter().map(|(name, _)| &**name).collect();
                 return Err(format!(
                     "{:?} is no feature of dataset.features; expected {}",
@@ -74,7 +75,7 @@ impl Columns {
             if values.iter().any(|known| *known.feature == **feature) {
                 return Err(format!("{feature} stands twice; expected one value"));
             }
-            let value = value_of(value, *kind).map_err(|message| format!("{feature} is {message}"))?;
+            let value = value_of(value, spec).map_err(|message| format!("{feature} is {message}"))?;
             values.push(stored(&entity, feature, value, time_us));
         }
         Ok(values)
@@ -117,8 +118,8 @@ fn time(given: Option<&Json>) -> Result<i64, String> {
         Some(other) => return Err(format!("{TIME} is {}; expected {expected}", other.shown())),
         None => return Err(format!("{TIME} is missing; expected {expected}")),
     };
-    let at: jiff::Timestamp =
-        text.parse().map_err(|_| format!("{TIME} is {:?}; expected {expected}", shortened(text)))?;
+    let at =
+        timestamp(text).ok_or_else(|| format!("{TIME} is {:?}; expected {expected}", shortened(text)))?;
     let now = jiff::Timestamp::now();
     if at.duration_since(now) > AHEAD {
         return Err(format!(
@@ -130,7 +131,8 @@ fn time(given: Option<&Json>) -> Result<i64, String> {
 }
 
 /// The value of a feature that has this type.
-fn value_of(given: &Json, kind: ColumnType) -> Result<Value, String> {
+fn value_of(given: &Json, spec: &ColumnSpec) -> Result<Value, String> {
+    let kind = spec.column_type;
     let expected = match kind {
         ColumnType::Integer => "an integer that a 64-bit float holds exactly",
         ColumnType::Float => "a finite number that a 64-bit float holds exactly",
@@ -139,7 +141,7 @@ fn value_of(given: &Json, kind: ColumnType) -> Result<Value, String> {
     };
     let number = |integer: i64| (integer.unsigned_abs() <= EXACT.unsigned_abs()).then_some(integer as f64);
     let value = match (given, kind) {
-        (Json::Null, _) => Some(Value::Missing),
+        (Json::Null, _) if spec.nullable => Some(Value::Missing),
         (Json::Integer(integer), ColumnType::Integer | ColumnType::Float) => {
             number(*integer).map(Value::Number)
         }
@@ -154,7 +156,11 @@ fn value_of(given: &Json, kind: ColumnType) -> Result<Value, String> {
         (Json::Text(text), ColumnType::String) => Some(Value::Text(text.to_string())),
         _ => None,
     };
-    value.ok_or_else(|| format!("{}; expected {expected}", given.shown()))
+    let why = match given {
+        Json::Null => ", since the column is declared as not nullable",
+        _ => "",
+    };
+    value.ok_or_else(|| format!("{}; expected {expected}{why}", given.shown()))
 }
 
 /// A value as the database has it.

@@ -13,7 +13,7 @@ use axum::Json as Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use streamflow_dataset::{ColumnType, DatasetSpec, Snapshots};
+use streamflow_dataset::{ColumnSpec, ColumnType, DatasetSpec, Snapshots};
 use tokio::sync::{Mutex, watch};
 use utoipa::ToSchema;
 
@@ -58,8 +58,8 @@ pub struct Setting {
 
 /// What may stand in a row.
 pub struct Columns {
-    /// The features of the configuration and their types.
-    pub features: Vec<(Arc<str>, ColumnType)>,
+    /// The features of the configuration, and what may stand in their columns.
+    pub features: Vec<(Arc<str>, ColumnSpec)>,
     /// The types of the columns that name an entity.
     pub key: Vec<ColumnType>,
 }
@@ -68,8 +68,8 @@ impl Columns {
     /// Those of the configuration.
     pub fn of(dataset: &DatasetSpec) -> Self {
         let typed = |feature: &String| {
-            let kind = dataset.tables.keys().find_map(|table| dataset.column_type(table, feature));
-            Some((Arc::from(feature.as_str()), kind?))
+            let forms = dataset.tables.values().find_map(|table| table.columns.get(feature));
+            Some((Arc::from(feature.as_str()), forms?.last()))
         };
         Self { features: dataset.features.iter().filter_map(typed).collect(), key: dataset.key_types() }
     }
@@ -116,7 +116,7 @@ fn is_none(count: &u64) -> bool {
     (status = 415, body = ErrorBody, description = "The body is not declared as JSON, or in an encoding beside gzip"),
     (status = 422, body = InvalidBody, description = "A row is malformed, or has a feature that the configuration does not; none was taken"),
     (status = 429, body = ErrorBody, description = "The key has had its requests of this second: then with Retry-After"),
-    (status = 503, body = ErrorBody, description = "Overload: then with Retry-After"),
+    (status = 503, body = ErrorBody, description = "Overload, or a database that is away: then with Retry-After"),
     (status = 507, body = ErrorBody, description = "As many entities as configured have pushed features that no snapshot has yet"),
 ))]
 pub async fn features(State(state): State<ApiState>, request: Request) -> Response {
@@ -212,14 +212,15 @@ impl Intake {
     }
 
     async fn keep(&self, given: Vec<PushedFeature>, actor: &str) -> Result<FeaturesTaken, ApiError> {
-        let failed = |error: anyhow::Error| {
-            tracing::error!("pushed features cannot be kept: {}", one_line(&error));
-            ApiError::Internal
-        };
+        ApiError::check_database(&self.store)?;
+        let failed =
+            |error: anyhow::Error| ApiError::of_store(&self.store, "pushed features cannot be kept", &error);
         let all = given.len() as u64;
         let kept = self.without_forgotten(given).await.map_err(failed)?;
         let forgotten = all - kept.len() as u64;
         let mut followed = self.followed.lock().await;
+        // Who held it may have waited for a database that is away since.
+        ApiError::check_database(&self.store)?;
         self.make_room(&kept, &mut followed).await?;
         let outcomes = self.store.add_pushed(&kept, actor).await.map_err(|error| failed(error.into()))?;
         // Who was forgotten meanwhile is on the list before the values are deleted: one of both sees these.
@@ -241,8 +242,7 @@ impl Intake {
             return Ok(());
         }
         let failed = |error: sqlx::Error| {
-            tracing::error!("no room can be made for pushed features: {}", one_line(&error.into()));
-            ApiError::Internal
+            ApiError::of_store(&self.store, "no room can be made for pushed features", &error.into())
         };
         if let Some(as_of_us) = self.served.load().as_deref().and_then(super::looked_up::as_of_us) {
             self.store.delete_pushed_until(as_of_us).await.map_err(failed)?;

@@ -43,6 +43,10 @@ fn what_is_wrong_is_named() {
             row(r#"{"monthly_fee":9007199254740993}"#),
             "monthly_fee is the integer 9007199254740993; expected a finite",
         ),
+        (
+            row(r#"{"months_active":null}"#),
+            "months_active is null; expected an integer that a 64-bit float holds exactly, since the column is declared as not nullable",
+        ),
         (row(r#"{"months_active":1.5}"#), "months_active is the number 1.5; expected an integer"),
         (row(r#"{"net_service":1}"#), "net_service is the integer 1; expected a text"),
         (row(r#"{"monthly_fee":1,"monthly_fee":2}"#), "monthly_fee stands twice; expected one value"),
@@ -63,6 +67,10 @@ fn what_is_wrong_is_named() {
         ),
         (at("2024-03-01"), "time is \"2024-03-01\"; expected a time with its offset"),
         (at("2024-03-01T12:00:00"), "time is \"2024-03-01T12:00:00\"; expected a time with its offset"),
+        (
+            at("2024-03-01T12:00:00+25:00"),
+            "time is \"2024-03-01T12:00:00+25:00\"; expected a time with its offset",
+        ),
         (at(&ahead.to_string()), "expected a time that has come"),
         (row("{}").replace("\"time\"", "\"features\""), "time is missing"),
     ] {

@@ -30,6 +30,10 @@ pub fn document(prefix: &str) -> Value {
         let route = resources::routes().into_iter().find(|route| route.path == path.as_str());
         let access = route.map_or_else(|| rights::unrouted(path), |route| route.access);
         add_answers_of_the_guard(path, operations, access);
+        for (_, operation) in operations.as_object_mut().into_iter().flatten() {
+            let responses = operation["responses"].as_object_mut().expect("an operation has responses");
+            add_answer(responses, "503");
+        }
     }
     for (path, mut operations) in prometheus::paths() {
         add_answers_of_the_guard(path, &mut operations, rights::prometheus(path));
@@ -74,7 +78,7 @@ const ANSWERS: [(&str, &str); 12] = [
     ("422", "The body is not what is expected, or it cannot be done."),
     ("429", "Too many wrong passwords."),
     ("500", "What fails without the caller's doing."),
-    ("503", "Too many bodies are arriving."),
+    ("503", "The database does not answer, or too many bodies are arriving: then with Retry-After."),
 ];
 
 /// The statuses of those that a request can come to.

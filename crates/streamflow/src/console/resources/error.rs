@@ -13,6 +13,7 @@ use crate::console::auth::Unidentified;
 use crate::console::passwords::NotChecked;
 use crate::console::trail::Reason;
 use crate::server::body::BodyError;
+use crate::store::{self, Store};
 use crate::terminal::one_line;
 
 /// What every failure has as its body.
@@ -28,11 +29,17 @@ pub struct ResourceError {
     pub status: StatusCode,
     pub message: String,
     retry_after_seconds: Option<u64>,
+    /// Whether it is for want of the database.
+    is_unanswered: bool,
 }
+
+/// Stands beside an answer that could not be given for want of the database.
+#[derive(Debug, Clone)]
+struct Unanswered;
 
 impl ResourceError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), retry_after_seconds: None }
+        Self { status, message: message.into(), retry_after_seconds: None, is_unanswered: false }
     }
 
     /// 404.
@@ -42,13 +49,32 @@ impl ResourceError {
 
     /// 422: understood, but it cannot be done; the message says what instead.
     pub fn refused(error: &anyhow::Error) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, one_line(error))
+        store::unanswered(error)
+            .map_or_else(|| Self::new(StatusCode::UNPROCESSABLE_ENTITY, one_line(error)), Self::unanswered)
+    }
+
+    /// 503: the database does not answer.
+    fn unanswered(message: String) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
+        Self { retry_after_seconds: Some(1), is_unanswered: true, ..error }
     }
 }
 
-/// What fails without the caller's doing is ours: 500.
+/// Has an answer that could not be given for want of the database say since when that is away, where it is known.
+pub fn tell_since(store: &Store, response: Response) -> Response {
+    match (response.extensions().get(), store.away()) {
+        (Some(Unanswered), Some(away)) => ResourceError::unanswered(away.to_string()).into_response(),
+        _ => response,
+    }
+}
+
+/// What fails without the caller's doing is ours: 500, or 503 where the database does not answer.
 impl From<anyhow::Error> for ResourceError {
     fn from(error: anyhow::Error) -> Self {
+        if let Some(said) = store::unanswered(&error) {
+            tracing::warn!("the console could not answer: {}", one_line(&error));
+            return Self::unanswered(said);
+        }
         let message = one_line(&error);
         tracing::error!("the console could not answer: {message}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
@@ -112,6 +138,9 @@ impl IntoResponse for ResourceError {
         let reason = Reason(self.message.clone());
         let mut response = (self.status, Json(ErrorBody { error: self.message })).into_response();
         response.extensions_mut().insert(reason);
+        if self.is_unanswered {
+            response.extensions_mut().insert(Unanswered);
+        }
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

@@ -36,7 +36,7 @@ use crate::store::Store;
 use crate::workspace::Workspace;
 
 pub use document::Document;
-pub use error::{ErrorBody, ResourceError};
+pub use error::{ErrorBody, ResourceError, tell_since};
 
 /// What the handlers of the resources are given. Cloning is cheap.
 #[derive(Clone)]
