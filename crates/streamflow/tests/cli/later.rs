@@ -157,7 +157,8 @@ fn a_flipped_bit_in_the_log_stops_every_command_that_reads_it() {
     let server = serving(&project);
     assert_eq!(post(&server, "/predict/batch", &shop, &json!({ "entities": users })).0, 200);
     server.stop("-TERM");
-    let sound = project.ok(&["doctor"]);
+    // Its verdict is also about the free disk of the machine that the tests run on.
+    let sound = project.run(&["doctor"]).stdout;
     assert!(
         sound.contains("files of answers: 1,") && sound.contains("all are as they were written"),
         "{sound}"
