@@ -255,6 +255,7 @@ async fn what_needs_a_database_that_is_away_is_answered_503_with_since_when() {
     trained(&project);
     let user = user_ids(&project, "2024-01-31")[0].clone();
     let up = up(&project, "samples");
+    up.server.wait_for("200 OK", || up.server.get("/ready"));
     postgres.stop();
     up.server.wait_for("streamflow_database_up 0", || up.server.get("/metrics"));
 
