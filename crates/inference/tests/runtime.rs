@@ -99,10 +99,15 @@ fn what_may_run_without_end_never_reaches_it() {
     let read = |nodes: &[u8]| with(&field(7, nodes));
     let cases: &[(Vec<u8>, Option<&str>)] = &[
         (node("Loop", "", Some(&[])), Some("the operator Loop: it may run without end")),
-        (node("Scan", "ai.onnx", Some(&[])), Some("the operator Scan: it may run without end")),
+        (node("Scan", "ai.onnx", Some(&node("Erf", "", None))), None),
+        (node("Scan", "", Some(&node("Loop", "", None))), Some("the operator Loop: it may run")),
+        (
+            node("Scan", "", Some(&node("If", "", Some(&node("Scan", "", None))))),
+            Some("a Scan within a Scan"),
+        ),
         (node("SequenceMap", "", None), Some("the operator SequenceMap: it may run")),
         (node("If", "", Some(&node("Loop", "", Some(&[])))), Some("the operator Loop: it may run")),
-        (node("If", "", Some(&node("If", "", Some(&node("Scan", "", None))))), Some("the operator Scan")),
+        (node("If", "", Some(&node("If", "", Some(&node("SequenceMap", "", None))))), Some("SequenceMap")),
         (node("Gelu", "com.microsoft", None), Some("the operator Gelu of com.microsoft: only the operators")),
         (node("If", "", Some(&node("Spin", "own", None))), Some("the operator Spin of own")),
         (node("If", "", Some(&node("Erf", "", None))), None),
