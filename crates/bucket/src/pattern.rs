@@ -1,8 +1,8 @@
 //! Names of many files: globs, and folders in Hive's layout.
 //!
 //! In a glob `*` stands for any text within a part of a path, `?` for one character of it, `[ab]`, `[a-z]` and `[!a]` for one
-//! of a set, and the part `**` for any parts, also none. Names that begin with `.` or `_` are no parts of a table unless
-//! the glob begins so itself.
+//! of a set, and the part `**` for any parts, also none. A folder that matches stands for all that lies below it. Names
+//! that begin with `.` or `_` are no parts of a table unless the glob begins so itself.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -12,6 +12,7 @@ use std::str::Chars;
 pub struct Glob {
     base: String,
     parts: Vec<String>,
+    is_of_folders: bool,
 }
 
 /// The parts of a name that Hive's layout puts in folders, by column: `as_of=2024-01-31/part-0.parquet` has one.
@@ -39,11 +40,13 @@ fn unescaped(text: &str) -> String {
 }
 
 impl Glob {
-    /// A pattern; none where the text has no wildcard.
+    /// A pattern; none where the text has no wildcard. One that ends in `/` is of folders alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<String> = text.split('/').map(str::to_owned).collect();
+        let named = text.trim_end_matches('/');
+        let parts: Vec<String> = named.split('/').map(str::to_owned).collect();
         let first = parts.iter().position(|part| part.contains(['*', '?', '[']))?;
-        Some(Self { base: parts[..first].join("/"), parts: parts[first..].to_vec() })
+        let is_of_folders = named.len() < text.len();
+        Some(Self { base: parts[..first].join("/"), parts: parts[first..].to_vec(), is_of_folders })
     }
 
     /// The folder below which everything lies that it may match.
@@ -51,7 +54,7 @@ impl Glob {
         &self.base
     }
 
-    /// Whether it matches a path below its base.
+    /// Whether it matches a path below its base, or a folder that the path lies in.
     pub fn matches(&self, path: &str) -> bool {
         let parts: Vec<&str> = path.split('/').collect();
         // One row a part of the pattern: whether what was matched so far leads to each place in the path.
@@ -69,7 +72,10 @@ impl Glob {
             }
             reached = next;
         }
-        reached[parts.len()]
+        let within = parts.iter().rev().take_while(|part| !hidden(part)).count();
+        let outermost = parts.len().saturating_sub(within).max(1);
+        (outermost..parts.len()).any(|folder| reached[folder])
+            || (reached[parts.len()] && !self.is_of_folders)
     }
 }
 
@@ -170,6 +176,14 @@ mod tests {
             ("a/**/*.csv", "b/c/x.csv", true),
             ("a/**/*.csv", "b/_c/x.csv", false),
             ("a/**", "b/c", true),
+            ("a/as_of=*", "as_of=1/part.csv", true),
+            ("a/as_of=*/", "as_of=1/hour=2/part.csv", true),
+            ("a/as_of=*", "as_of=1/_SUCCESS", false),
+            ("a/as_of=*", "as_of=1/_temporary/part.csv", false),
+            ("a/as_of=*/", "as_of=1", false),
+            ("a/*", "_old/part.csv", false),
+            ("a/_*", "_old/part.csv", true),
+            ("a/*/b", "x/c/part.csv", false),
             ("as_of=2024-0[13]-*/p?.csv", "as_of=2024-01-31/p1.csv", true),
             ("as_of=2024-0[13]-*/p?.csv", "as_of=2024-02-29/p1.csv", false),
             ("[!a-c]x", "dx", true),
@@ -212,7 +226,8 @@ mod tests {
             if let Some(glob) = Glob::parse(&pattern) {
                 glob.matches(&path);
             }
-            let glob = Glob { base: String::new(), parts: path.split('/').map(str::to_owned).collect() };
+            let parts = path.split('/').map(str::to_owned).collect();
+            let glob = Glob { base: String::new(), parts, is_of_folders: false };
             prop_assert!(glob.matches(&path));
         }
 

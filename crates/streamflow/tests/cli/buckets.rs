@@ -315,9 +315,13 @@ fn tables_are_read_from_a_bucket_as_from_the_disk() {
     // Both months against one of them: a folder of partitions, a glob, here and there.
     let all = "s3://shop/data/snapshots/usage_agg_30d";
     let of_all = verdict(&format!("{all}/"), &there(MONTHS[1]));
-    assert_eq!(verdict(&format!("{all}/*/*.parquet"), &there(MONTHS[1])), of_all);
+    for glob in ["*/*.parquet", "as_of=*", "as_of=2024-*/"] {
+        assert_eq!(verdict(&format!("{all}/{glob}"), &there(MONTHS[1])), of_all, "{glob}");
+    }
     let here = verdict("lake/usage", "lake/usage/as_of=2024-02-29/part.csv");
-    assert_eq!(verdict("lake/usage/as_of=*/*.csv", "lake/usage/as_of=2024-02-29"), here);
+    for glob in ["lake/usage/as_of=*/*.csv", "lake/usage/as_of=*", "lake/*/"] {
+        assert_eq!(verdict(glob, "lake/usage/as_of=2024-02-29"), here, "{glob}");
+    }
     let profile = machine.ok(&["profile", "lake/usage", "--out", "usage.json"]);
     assert!(profile.contains("400 rows"), "{profile}");
     let profile = machine.ok(&["profile", all, "--out", "there.json"]);
