@@ -100,7 +100,7 @@ pub struct Args {
     #[command(flatten)]
     engine: EngineArgs,
     /// Compare nothing, and print the queries that count two Parquet tables: for datafusion (Ballista too), spark or trino
-    #[arg(long, value_name = "DIALECT", num_args = 0..=1, require_equals = true, default_missing_value = "datafusion", conflicts_with_all = ["history", "live", "engine"])]
+    #[arg(long, value_name = "DIALECT", num_args = 0..=1, require_equals = true, default_missing_value = "datafusion", conflicts_with_all = ["history", "live", "engine", "html", "json", "evidently_json", "markdown"])]
     print_sql: Option<SqlDialect>,
     /// Write the report as one HTML file; `-` is standard output
     #[arg(long, value_name = "FILE")]

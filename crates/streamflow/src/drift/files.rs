@@ -347,7 +347,7 @@ fn column(
 pub fn stored(table: &TableFile, input: &storage::Input) -> anyhow::Result<StoredTable> {
     table.stored().with_context(|| {
         format!(
-            "{} is not files of Parquet, which is what an engine reads; leave --engine out, or write the table as Parquet",
+            "{} is not files of Parquet, which is what an engine reads; write the table as Parquet, or have this machine count it, without an engine",
             input.name.display()
         )
     })

@@ -56,6 +56,10 @@ fn what_no_engine_can_do_is_named() {
         "{}",
         run.stderr
     );
+    let run = project.run(&["drift", &reference, &current, "--print-sql", "--target", "nope"]);
+    assert!(run.code == 1 && run.stderr.contains("the target nope is a column of neither"), "{}", run.stderr);
+    let run = project.run(&["drift", &reference, &current, "--print-sql", "--html", "report.html"]);
+    assert!(run.code == 2 && run.stderr.contains("cannot be used with"), "{}", run.stderr);
     let run = project.run(&["drift", &reference, &current, "--print-sql=hive"]);
     assert!(run.code == 2 && run.stderr.contains("expected datafusion, spark or trino"), "{}", run.stderr);
     let run = project.run(&["drift", "--history", "--engine", "datafusion"]);

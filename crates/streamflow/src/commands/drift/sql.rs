@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use serde::Serialize;
 use streamflow_dataset::{ColumnType, StoredTable};
 use streamflow_drift::{COUNTS_LIMIT, ColumnQueries, Kind, SqlDialect, totals};
@@ -50,14 +51,24 @@ pub fn print(
     [reference, current]: [&Path; 2],
     context: &Context,
 ) -> anyhow::Result<ExitCode> {
-    let csv = args.csv_options()?;
-    let mut tables = Vec::new();
-    for ((table, path), csv) in [("reference", reference), ("current", current)].into_iter().zip(csv) {
+    let [of_reference, of_current] = args.csv_options()?;
+    let table = |path, csv| {
         let input = context.input(path)?;
-        let stored = stored(&input.open(csv)?, &input)?;
-        tables.push(table_queries(dialect, table, &stored, args.target.as_deref()));
+        stored(&input.open(csv)?, &input)
+    };
+    let tables = [("reference", table(reference, of_reference)?), ("current", table(current, of_current)?)];
+    if let Some(target) = &args.target
+        && !tables.iter().any(|(_, stored)| stored.columns.iter().any(|(name, _)| name == target))
+    {
+        bail!(
+            "the target {target} is a column of neither {} nor {}; name one that they have",
+            reference.display(),
+            current.display()
+        );
     }
-    let queries = Queries { dialect: dialect.as_str(), tables };
+    let queries =
+        tables.iter().map(|(table, stored)| table_queries(dialect, table, stored, args.target.as_deref()));
+    let queries = Queries { dialect: dialect.as_str(), tables: queries.collect() };
     context.terminal.result(&queries, || text(dialect, &queries))?;
     Ok(ExitCode::SUCCESS)
 }
