@@ -6,6 +6,7 @@ mod api_key;
 mod console;
 mod features;
 mod flows;
+mod hints;
 mod live;
 mod log;
 mod metrics;
@@ -198,8 +199,7 @@ impl Config {
 
     fn parse(text: &str, origin: &Path) -> anyhow::Result<Self> {
         let config: Self = toml::from_str(text).map_err(|error| {
-            let hint = suggestion(error.message()).or_else(|| example(&error, text));
-            let hint = hint.map(|hint| format!("\n{hint}")).unwrap_or_default();
+            let hint = hints::of(&error, text).map(|hint| format!("\n{hint}")).unwrap_or_default();
             anyhow::anyhow!(
                 "{} is not a valid configuration: {}{hint}",
                 origin.display(),
@@ -258,32 +258,6 @@ fn nearest_file() -> Option<PathBuf> {
     }
     let folder = std::env::current_dir().ok()?;
     folder.ancestors().skip(1).map(|above| above.join(DEFAULT_FILE)).find(|file| file.exists())
-}
-
-/// `did you mean …` for serde's "unknown field `x`, expected one of `a`, `b`".
-fn suggestion(message: &str) -> Option<String> {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let (unknown, known) = quoted.split_first()?;
-    if !message.contains("unknown field") && !message.contains("unknown variant") {
-        return None;
-    }
-    nearest(unknown, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
-}
-
-/// What a key takes whose value is of another kind, with an example.
-fn example(error: &toml::de::Error, text: &str) -> Option<String> {
-    const EXAMPLES: [(&[&str], &str); 2] = [
-        (&["listen"], "an address with a port up to 65535, such as \"127.0.0.1:8000\""),
-        (
-            &["timeout", "cache_for", "max_age_of_success", "retry_delays"],
-            "a length of time in quotes, such as \"30s\", \"2h\" or \"35d\"",
-        ),
-    ];
-    let before = text.get(..error.span()?.start)?;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let key = text[start..].lines().next()?.split_once('=')?.0.trim();
-    let (_, expected) = EXAMPLES.iter().find(|(keys, _)| keys.contains(&key))?;
-    Some(format!("{key} takes {expected}"))
 }
 
 /// The candidate most like `word`, when one is alike enough to be what was meant.
@@ -379,6 +353,8 @@ mod tests {
                 "did you mean `one_hour_days`?",
             ),
             (("retention_days = 15", "retention = [{ match = \"up\", days = 0 }]"), "nonzero u32"),
+            (("[serve]", "[store]\nkind = \"postgres\"\n\n[serve]"), "[store] stands in line "),
+            (("seed = 42", "seed = 42\nseed = 43"), "seed stands in line "),
             (("retention_days = 15", "retention = [{ match = \"up\", day = 3 }]"), "did you mean `days`?"),
             (("read_only = false", "path_prefix = \"ops/\""), "console.path_prefix is \"ops/\""),
             (

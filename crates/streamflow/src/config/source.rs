@@ -138,8 +138,9 @@ impl PostgresTables {
             );
         }
         let read: SourceConfig = serde_json::from_value(source.clone()).map_err(|error| {
-            let hint =
-                super::suggestion(&error.to_string()).map(|hint| format!("; {hint}")).unwrap_or_default();
+            let hint = super::hints::suggestion(&error.to_string())
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
             anyhow::anyhow!("dataset.source: {error}{hint}")
         })?;
         read.postgres.check(dataset)?;
