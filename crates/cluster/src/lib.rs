@@ -31,4 +31,4 @@ mod summary;
 
 pub use engine::{Engine, Target};
 pub use error::Error;
-pub use summary::Summary;
+pub use streamflow_compare::Summary;

@@ -1,7 +1,8 @@
 //! What the engine says of the columns of a table.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use streamflow_dataset::{ColumnType, Counts, Numbers, StoredTable, Unparseable, ValueCounts};
+use streamflow_compare::Summary;
+use streamflow_dataset::{Counts, Numbers, StoredTable, Unparseable, ValueCounts};
 use streamflow_drift::{
     COUNTS_LIMIT, Column, ColumnQueries, Kind, MAX_LABEL_BYTES, SQL_BITS, SqlDialect, totals,
 };
@@ -12,15 +13,6 @@ use crate::error::Error;
 
 /// Columns of which one query counts the values that are there.
 const TOTALS_AT_ONCE: usize = 200;
-
-/// A column, as far as it is known.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Summary {
-    /// All values with their rows, as counting the file gives them.
-    Counted(ValueCounts),
-    /// Of more than [`streamflow_drift::MAX_DISTINCT`] different values: rounded numbers, or how many strings or dates.
-    Bounded(Column),
-}
 
 /// A column and where it is asked for.
 struct Asked<'a> {
@@ -169,17 +161,7 @@ impl Asked<'_> {
 fn kind(table: &StoredTable, name: &str) -> Result<Kind, Error> {
     let found = table.columns.iter().find(|(column, _)| column == name);
     let no_column = || Error::NoColumn { column: name.to_owned(), table: table.name.clone() };
-    found.map(|(_, column_type)| kind_of(*column_type)).ok_or_else(no_column)
-}
-
-fn kind_of(column_type: ColumnType) -> Kind {
-    match column_type {
-        ColumnType::Float => Kind::Float,
-        ColumnType::Integer => Kind::Integer,
-        ColumnType::Boolean => Kind::Boolean,
-        ColumnType::String => Kind::Text,
-        ColumnType::Date => Kind::Date,
-    }
+    found.map(|(_, column_type)| streamflow_compare::kind(*column_type)).ok_or_else(no_column)
 }
 
 /// What counting the file would have given.

@@ -135,6 +135,12 @@ pub enum Error {
         /// Its answer.
         source: std::io::Error,
     },
+    /// A glob without a match.
+    #[error("no file matches {pattern}; quote a pattern so that the shell leaves it alone")]
+    NoMatch {
+        /// As it was given.
+        pattern: String,
+    },
     /// A snapshot's file is not what was written.
     #[error(
         "the snapshot of {table} as of {as_of} is damaged: {reason}; {}", if *.is_recorded {

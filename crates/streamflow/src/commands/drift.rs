@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
+use streamflow_compare::{Engine, Given, Input, Names, Options, compare, essentials};
 use streamflow_dataset::{CsvOptions, Period};
 use streamflow_drift::{
     ColumnType, Decision, DriftSettings, History, Method, Report, RuleSet, Share, SqlDialect, Status,
@@ -18,9 +19,8 @@ use self::documents::{Document, outputs, text, write};
 use super::monitor::LAST_US;
 use super::performance::span_us;
 use super::{Context, CsvArgs, EngineArgs, Usage, check_outputs, date, share};
-use crate::config::{ColumnRules, drift_method, nearest};
-use crate::drift::engine::Engine;
-use crate::drift::{Rules, files, months};
+use crate::config::{ColumnRules, drift_method};
+use crate::drift::{Rules, months};
 use crate::flows::monitor_live;
 use crate::terminal::stderr;
 use crate::workspace::snapshots;
@@ -188,23 +188,20 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 fn compare_files(
     args: &Args,
     [reference, current]: [&Path; 2],
-    engine: Option<&Engine>,
+    engine: Option<&dyn Engine>,
     context: &Context,
 ) -> anyhow::Result<Report> {
     let [reference_csv, current_csv] = args.csv_options()?;
     let tables = [context.input(reference)?, context.input(current)?];
-    let files = files::Files {
-        reference: files::Input { table: &tables[0], csv: reference_csv },
-        current: files::Input { table: &tables[1], csv: current_csv },
-        // A history says nothing of repeated rows.
-        whole_rows: !args.history,
-        engine,
-    };
+    let files = [(&tables[0], reference_csv), (&tables[1], current_csv)]
+        .map(|(table, csv)| Given::Files(Input { table, csv }));
+    let progress = context.reading("reading and comparing");
+    // A history says nothing of repeated rows.
+    let options = Options { whole_rows: !args.history, engine, progress: Some(&progress) };
     let settings = args.settings(reference, current.display().to_string());
     let configured = context.config_if_any()?.map(|config| config.monitor.columns).unwrap_or_default();
-    let complete =
-        |settings: &mut DriftSettings, names: &files::Names| complete(settings, names, &configured);
-    let report = files::compare(files, settings, complete, &context.terminal)?;
+    let complete = |settings: &mut DriftSettings, names: &Names<'_>| complete(settings, names, &configured);
+    let report = compare(files, settings, options, complete)?;
     tell_configured(&configured, &report);
     refuse_unfit_methods(args, &report)?;
     Ok(report)
@@ -219,13 +216,19 @@ fn compare_live(args: &Args, reference: &Path, context: &Context) -> anyhow::Res
     stderr(&live.words());
     let [csv, _] = args.csv_options()?;
     let settings = args.settings(reference, live.name());
-    let complete = |settings: &mut DriftSettings, names: &files::Names| {
+    let features = asked.frame(|_| true);
+    let known: Vec<String> = features.columns.iter().map(|column| column.name.clone()).collect();
+    // The answers have features alone: what else the file has is listed and counts for nothing.
+    let complete = |settings: &mut DriftSettings, names: &Names<'_>| {
+        let others = names.compared.iter().filter(|name| !known.contains(name));
+        settings.types.extend(others.map(|name| (name.clone(), ColumnType::Ignore)));
         complete(settings, names, &config.monitor.columns)
     };
-    let found = context.input(reference)?;
-    let reference = files::Input { table: &found, csv };
-    let table = asked.frame(|_| true);
-    let report = files::compare_features(reference, table, settings, complete, &context.terminal)?;
+    let table = context.input(reference)?;
+    let reference = Given::Files(Input { table: &table, csv });
+    let progress = context.reading("reading and comparing");
+    let options = Options { progress: Some(&progress), ..Options::default() };
+    let report = compare([reference, Given::Frame(features)], settings, options, complete)?;
     tell_configured(&config.monitor.columns, &report);
     refuse_unfit_methods(args, &report)?;
     Ok(report)
@@ -234,10 +237,10 @@ fn compare_live(args: &Args, reference: &Path, context: &Context) -> anyhow::Res
 /// Adds what the configuration says of columns; what the command line says of a column goes before it.
 fn complete(
     settings: &mut DriftSettings,
-    names: &files::Names,
+    names: &Names<'_>,
     configured: &BTreeMap<String, ColumnRules>,
 ) -> anyhow::Result<()> {
-    check_names(settings, names)?;
+    names.check(settings)?;
     let flags = settings.clone();
     for (name, column) in configured.iter().filter(|(name, _)| names.compared.contains(name)) {
         column.apply(name, settings);
@@ -284,13 +287,13 @@ fn refuse_unfit_methods(args: &Args, report: &Report) -> anyhow::Result<()> {
 fn compare_many(
     args: &Args,
     reference: &Path,
-    engine: Option<&Engine>,
+    engine: Option<&dyn Engine>,
     context: &Context,
 ) -> anyhow::Result<History> {
     let report = |current: &PathBuf| {
         let report = compare_files(args, [reference, current], engine, context)?;
         refuse_no_verdict(&report)?;
-        Ok(months::essentials(report))
+        Ok(essentials(report))
     };
     if args.current.is_empty() {
         let reference = reference.display();
@@ -320,31 +323,6 @@ fn compare_months(args: &Args, context: &Context) -> anyhow::Result<History> {
     };
     let snapshots = snapshots(&context.data_dir_now(&config)?, config.dataset)?;
     months::compare(&snapshots, &request, &context.terminal.progress(0, "comparing"))
-}
-
-/// A column that was named on the command line must be on one side at least, and one that a test is asked of must be
-/// one that can be compared.
-fn check_names(settings: &DriftSettings, names: &files::Names) -> anyhow::Result<()> {
-    let judged = settings.methods.keys().chain(settings.thresholds.keys()).chain(&settings.target);
-    let typed = settings.types.iter().filter(|(_, column_type)| **column_type != ColumnType::Ignore);
-    let judged: Vec<&String> = judged.chain(typed.map(|(name, _)| name)).collect();
-    for name in judged.iter().copied().chain(settings.types.keys()).chain(&settings.entity) {
-        if names.compared.contains(name) {
-            continue;
-        }
-        match names.left_out.iter().find(|column| column.name == *name) {
-            Some(column) if judged.contains(&name) => {
-                bail!("the column {name:?} cannot be compared: {}", column.reason)
-            }
-            Some(_) => {}
-            None => {
-                let near = nearest(name, names.compared.iter().map(String::as_str));
-                let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-                bail!("neither file has a column {name:?}{hint}");
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Args {

@@ -42,15 +42,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use indicatif::ProgressBar;
 use jiff::civil::Date;
 use reqwest::Url;
-use streamflow_dataset::{CsvOptions, LabelTask, Period};
+use streamflow_compare::{Engine, EngineFailed, Progress};
+use streamflow_dataset::{CsvOptions, LabelTask, NamedTable, Period};
 use streamflow_drift::Share;
 
 use crate::config::{Config, Place, StorageConfig};
-use crate::drift::engine::{Engine, EngineFailed};
+use crate::drift::engine;
 use crate::registry::Registry;
-use crate::storage::{Input, Inputs, Pulled, Storage};
+use crate::storage::{Inputs, Pulled, Storage};
 use crate::store::Store;
 use crate::terminal::{Terminal, one_line, stderr};
 use crate::workspace::{Workspace, snapshots};
@@ -158,9 +160,39 @@ impl Context {
     }
 
     /// Finds a table, fetching it where it lies in a bucket.
-    fn input(&self, name: &Path) -> anyhow::Result<Input> {
+    fn input(&self, name: &Path) -> anyhow::Result<NamedTable> {
         block_on(self.inputs()?.find(name))
     }
+
+    /// Shows how far the reading of tables is.
+    fn reading(&self, what: &str) -> ReadingBar {
+        ReadingBar(self.terminal.progress(0, what))
+    }
+}
+
+/// A bar over the bytes of tables.
+#[derive(Debug)]
+struct ReadingBar(ProgressBar);
+
+impl Progress for ReadingBar {
+    fn expect(&self, bytes: u64) {
+        self.0.inc_length(bytes);
+    }
+
+    fn done(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for ReadingBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Whether an engine failed, rather than the tables or what was asked.
+fn is_of_engine(error: &anyhow::Error) -> bool {
+    error.is::<EngineFailed>() || matches!(error.downcast_ref(), Some(streamflow_compare::Error::Engine(_)))
 }
 
 /// A name of the registry and perhaps a version, as `NAME` or `NAME:VERSION`.
@@ -200,12 +232,12 @@ pub struct EngineArgs {
 
 impl EngineArgs {
     /// Does the work with the engine that was named, and again without one where it fails and that is asked for.
-    fn with<T>(&self, work: impl Fn(Option<&Engine>) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    fn with<T>(&self, work: impl Fn(Option<&dyn Engine>) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let Some(name) = &self.engine else { return work(None) };
         let limit = Duration::from_secs(self.engine_timeout);
-        let done = Engine::start(name, limit).and_then(|engine| work(Some(&engine)));
+        let done = engine::start(name, limit).and_then(|engine| work(Some(&*engine)));
         match done {
-            Err(error) if self.engine_fallback && error.is::<EngineFailed>() => {
+            Err(error) if self.engine_fallback && is_of_engine(&error) => {
                 stderr(&format!("counting on this machine: {}", one_line(&error)));
                 work(None)
             }

@@ -1,19 +1,15 @@
 //! `streamflow profile`: a small, mergeable summary of tables that `streamflow drift` takes in place of one.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use streamflow_dataset::{CsvOptions, LeftOut, Reading, StoredTable};
+use streamflow_compare::{Engine, Given, Input, Options};
+use streamflow_dataset::{CsvOptions, LeftOut};
 use streamflow_drift::TableProfile;
 
 use super::{Context, CsvArgs, EngineArgs, check_outputs};
-use crate::drift::counted_column;
-use crate::drift::engine::{Engine, Summary};
-use crate::drift::files::{MEMORY_BYTES, read_profile, stored, threads};
 use crate::files::write_aside;
-use crate::storage::Input;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -63,18 +59,18 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
 fn profile(
     args: &Args,
     csv: CsvOptions,
-    engine: Option<&Engine>,
+    engine: Option<&dyn Engine>,
     context: &Context,
 ) -> anyhow::Result<(TableProfile, Vec<LeftOut>)> {
+    let progress = context.reading("reading");
+    let options = Options { engine, progress: Some(&progress), ..Options::default() };
     let mut whole: Option<TableProfile> = None;
     let mut left_out: Vec<LeftOut> = Vec::new();
     for path in &args.files {
-        let input = context.input(path)?;
-        let profile = input.file().map(read_profile).transpose()?.flatten();
-        let part = match profile {
-            Some(profile) => profile,
-            None => profile_table(&input, csv, engine, &mut left_out)?,
-        };
+        let table = context.input(path)?;
+        let given = Given::Files(Input { table: &table, csv });
+        let (part, others) = streamflow_compare::profile(given, options)?;
+        left_out.extend(others.into_iter().filter(|column| !left_out.contains(column)).collect::<Vec<_>>());
         whole = Some(match whole {
             None => part,
             Some(whole) => whole
@@ -86,53 +82,4 @@ fn profile(
         Some(profile) => Ok((profile, left_out)),
         None => bail!("no file to profile"),
     }
-}
-
-/// The profile of a table that an engine counts.
-fn profile_stored(table: &StoredTable, engine: &Engine) -> anyhow::Result<TableProfile> {
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
-    let mut profile = TableProfile::default();
-    for summary in engine.summarise(table, &names, &|| {})? {
-        let column = match summary {
-            Summary::Counted(column) => counted_column(column, None)?,
-            Summary::Bounded(column) => column,
-        };
-        profile.add(&column).with_context(|| table.name.clone())?;
-    }
-    Ok(profile)
-}
-
-/// The profile of one table; the columns that it leaves out are added to those of the tables before.
-fn profile_table(
-    input: &Input,
-    csv: CsvOptions,
-    engine: Option<&Engine>,
-    left_out: &mut Vec<LeftOut>,
-) -> anyhow::Result<TableProfile> {
-    let mut columns = HashMap::new();
-    let mut table = input.open(csv)?;
-    left_out.extend(
-        table.left_out().iter().filter(|&column| !left_out.contains(column)).cloned().collect::<Vec<_>>(),
-    );
-    if let Some(engine) = engine {
-        return profile_stored(&stored(&table, input)?, engine);
-    }
-    let mut pending = table.names().to_vec();
-    while !pending.is_empty() {
-        let names: Vec<&str> = pending.iter().map(String::as_str).collect();
-        let reading =
-            Reading { memory_bytes: MEMORY_BYTES, threads: threads(), whole_rows: false, progress: &|_| {} };
-        let counted = table.count(&names, &reading)?;
-        for column in counted.columns {
-            // As a profile at once: that is small, however long the column.
-            let column = TableProfile::of(&[counted_column(column, None)?])?.into_columns();
-            columns.extend(column.into_iter().map(|column| (column.name.clone(), column)));
-        }
-        pending = counted.deferred;
-    }
-    let mut profile = TableProfile::default();
-    for column in table.names().iter().filter_map(|name| columns.get(name)) {
-        profile.add(column).with_context(|| input.name.display().to_string())?;
-    }
-    Ok(profile)
 }

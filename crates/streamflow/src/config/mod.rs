@@ -62,6 +62,7 @@ pub use serve::ServeConfig;
 pub use source::{PostgresTables, TableOrigin};
 pub use storage::StorageConfig;
 pub use store::{StoreConfig, StoreKind};
+pub use streamflow_compare::nearest;
 pub use tls::TlsConfig;
 
 /// The file read when `--config` is not given.
@@ -258,16 +259,6 @@ fn nearest_file() -> Option<PathBuf> {
     }
     let folder = std::env::current_dir().ok()?;
     folder.ancestors().skip(1).map(|above| above.join(DEFAULT_FILE)).find(|file| file.exists())
-}
-
-/// The candidate most like `word`, when one is alike enough to be what was meant.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]

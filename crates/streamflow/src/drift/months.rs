@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
+use streamflow_compare::{drift_columns, essentials};
 use streamflow_dataset::{Period, PointInTime, Snapshots};
-use streamflow_drift::{Decision, DriftSettings, History, Report};
+use streamflow_drift::{Decision, DriftSettings, History};
 
-use super::columns::drift_columns;
 use super::labels::with_label;
 use super::settings::{Rules, settings};
 use crate::config::ColumnRules;
@@ -74,15 +74,6 @@ fn months(dates: &[Period], reference: Option<Period>) -> anyhow::Result<(Period
         [] => bail!("no snapshot after {reference}; a history needs one at least, see streamflow ingest"),
         later => Ok((reference, later)),
     }
-}
-
-/// A report without what a history does not keep.
-pub fn essentials(mut report: Report) -> Report {
-    for column in &mut report.columns {
-        (column.reference, column.current, column.distribution) = (None, None, None);
-        column.notes.clear();
-    }
-    report
 }
 
 /// A row per month or file, as the terminal shows it.

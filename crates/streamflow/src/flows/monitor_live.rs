@@ -157,7 +157,7 @@ pub async fn monitor_live(
             target: None,
             ..drift::settings(&config.dataset, &reference_table, rules, &config.monitor.columns)
         };
-        let mut report = drift::compare_frames(reference_table, current, settings)?;
+        let mut report = streamflow_compare::compare_frames(reference_table, current, settings)?;
         match &weights {
             Ok(known) => known.iter().for_each(|(model, known)| report.weigh(model, known)),
             Err(error) => tracing::warn!("drift is not weighted by importance: {}", one_line(error)),

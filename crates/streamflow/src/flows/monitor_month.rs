@@ -331,7 +331,10 @@ async fn compare(
             };
             blocking(move || {
                 let target_change = drift::target_change(&reference, &current, &config.dataset.label);
-                Ok(Report { target_change, ..drift::compare_frames(reference, current, settings)? })
+                Ok(Report {
+                    target_change,
+                    ..streamflow_compare::compare_frames(reference, current, settings)?
+                })
             })
             .await
         }

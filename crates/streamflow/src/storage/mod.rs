@@ -19,7 +19,7 @@ use streamflow_bucket::{Bucket, Error, Kind, Location};
 
 use crate::config::{Place, StorageConfig};
 
-pub use inputs::{Input, Inputs};
+pub use inputs::Inputs;
 pub use models::{ModelRecord, Promotion, VersionRow};
 pub use months::Pulled;
 use seen::Seen;

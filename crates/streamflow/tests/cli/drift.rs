@@ -288,7 +288,7 @@ fn columns_that_are_left_out_can_be_named() {
     let expected = "the column \"uid\" cannot be compared: the type fixed-size binary is not compared";
     assert!(text.code == 1 && text.stderr.contains(expected), "{}", text.stderr);
     let none = drift(&["--type", "uit=ignore"]);
-    assert!(none.code == 1 && none.stderr.contains("neither file has a column \"uit\""), "{}", none.stderr);
+    assert!(none.code == 1 && none.stderr.contains("neither table has a column \"uit\""), "{}", none.stderr);
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use serde::Serialize;
+use streamflow_compare::{kind, stored};
 use streamflow_dataset::{ColumnType, StoredTable};
 use streamflow_drift::{COUNTS_LIMIT, ColumnQueries, Kind, SqlDialect, totals};
 
 use super::super::Context;
 use super::Args;
-use crate::drift::files::stored;
 
 /// All queries of both tables.
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ pub fn print(
     let [of_reference, of_current] = args.csv_options()?;
     let table = |path, csv| {
         let input = context.input(path)?;
-        stored(&input.open(csv)?, &input)
+        Ok::<_, anyhow::Error>(stored(&input.open(csv)?, &input)?)
     };
     let tables = [("reference", table(reference, of_reference)?), ("current", table(current, of_current)?)];
     if let Some(target) = &args.target
@@ -98,16 +98,6 @@ fn table_queries(
         file: stored.name.clone(),
         totals: totals(dialect, table, stored.columns.iter().map(|(name, _)| name.as_str())),
         columns: stored.columns.iter().map(column).collect(),
-    }
-}
-
-fn kind(column_type: ColumnType) -> Kind {
-    match column_type {
-        ColumnType::Float => Kind::Float,
-        ColumnType::Integer => Kind::Integer,
-        ColumnType::Boolean => Kind::Boolean,
-        ColumnType::String => Kind::Text,
-        ColumnType::Date => Kind::Date,
     }
 }
 

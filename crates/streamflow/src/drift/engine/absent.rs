@@ -1,38 +1,17 @@
-//! A binary without other engines: no value of [`Engine`] exists in it.
+//! A binary without other engines.
 
 use std::time::Duration;
 
 use anyhow::bail;
-use streamflow_dataset::StoredTable;
+use streamflow_compare::Engine;
 
-use super::Summary;
-
-/// An engine that answers in SQL.
-#[derive(Debug)]
-pub enum Engine {}
-
-impl Engine {
-    /// Starts the engine of this name.
-    ///
-    /// # Errors
-    /// Always: the binary has none.
-    pub fn start(name: &str, _limit: Duration) -> anyhow::Result<Self> {
-        bail!(
-            "this binary was built without the engine {name}; build it with `cargo build --release --features cluster -p \
-             streamflow`, or leave --engine out to count on this machine"
-        )
-    }
-
-    /// The named columns of a table, in this order.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub fn summarise(
-        &self,
-        _table: &StoredTable,
-        _names: &[&str],
-        _done: &(dyn Fn() + Sync),
-    ) -> anyhow::Result<Vec<Summary>> {
-        match *self {}
-    }
+/// Starts the engine of this name.
+///
+/// # Errors
+/// Always: the binary has none.
+pub fn start(name: &str, _limit: Duration) -> anyhow::Result<Box<dyn Engine>> {
+    bail!(
+        "this binary was built without the engine {name}; build it with `cargo build --release --features cluster -p \
+         streamflow`, or leave --engine out to count on this machine"
+    )
 }

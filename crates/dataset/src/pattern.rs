@@ -79,6 +79,11 @@ impl Glob {
     }
 }
 
+/// Files of the writer's notes, such as `_SUCCESS`, are no parts.
+pub fn is_part_of_table(path: &str) -> bool {
+    !path.split('/').any(hidden)
+}
+
 /// A name of the writer's notes rather than of a table.
 fn hidden(name: &str) -> bool {
     name.starts_with(['.', '_'])
