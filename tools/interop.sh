@@ -36,6 +36,7 @@ prometheus=${STREAMFLOW_PROMETHEUS_3:-$STREAMFLOW_CACHE/prometheus35/usr/bin/pro
 [ -x "$prometheus" ] || tools/fetch-debian.sh prometheus "$STREAMFLOW_CACHE/prometheus35" sid
 # The suite's queries are YAML, which the environment of MLflow reads.
 "$STREAMFLOW_CACHE/mlflow/bin/python" tools/interop/promql.py --prometheus "$prometheus"
+python3 tools/interop/promql_random.py --prometheus "$prometheus"
 python3 tools/interop/remote_write_kills.py --prometheus "$prometheus"
 STREAMFLOW_TORTURE=100 cargo test -p streamflow-tsdb --locked --quiet --test torture >/dev/null
 echo "sample store: killed 100 times while it appended, no acknowledged sample lost"

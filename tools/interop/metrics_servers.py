@@ -73,9 +73,9 @@ def streamflow(binary: str, folder: Path, config: str, settings: str = "") -> Se
     return Server(folder, command, "/-/ready", console)
 
 
-def prometheus(program: str, folder: Path, config: str) -> Server:
+def prometheus(program: str, folder: Path, config: str, flags: list[str] | None = None) -> Server:
     folder.mkdir()
     (folder / "prometheus.yml").write_text(config)
     port = free_port()
-    command = [program, "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"]
+    command = [program, "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", *(flags or [])]
     return Server(folder, command, "/-/ready", port)

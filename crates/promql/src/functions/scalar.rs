@@ -93,6 +93,7 @@ pub(super) fn timestamp(query: &RunningQuery, call: &Call, grid: Grid) -> Result
             for (step, cell) in row.values.iter_mut().enumerate().filter(|(_, cell)| !is_absent(**cell)) {
                 *cell = grid.time(step) as f64 / 1000.0;
             }
+            row.values.clear_histograms();
         }
         rows
     };
