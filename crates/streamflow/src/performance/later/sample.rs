@@ -265,6 +265,7 @@ mod tests {
             latency_us: 1,
             score: number as f64,
             prediction: None,
+            features_sent: 0,
             probabilities: [].into(),
             values: vec![
                 Cell::Number(number as f64),

@@ -30,6 +30,7 @@ fn answer(shape: &Arc<Shape>, number: usize, probabilities: &[f64]) -> Logged {
         latency_us: 1,
         score: number as f64 / 1000.0,
         prediction: None,
+        features_sent: 0,
         probabilities: probabilities.into(),
         values: vec![
             Cell::Number(number as f64),
