@@ -339,13 +339,13 @@ mod tests {
             let given = || desk.read(body.as_bytes(), &EntityKey::new("user_id")).unwrap();
             if !snapshots.forgotten_of(&["ada"]).unwrap()[0] {
                 assert_eq!(desk.keep(given(), "key shop").await.unwrap().1, 0);
-                assert_eq!(desk.store.labels().await.unwrap().len(), 4);
+                assert_eq!(desk.store.labels(0).await.unwrap().len(), 4);
                 snapshots.forget_entity("ada", "salt").unwrap();
                 desk.store.forget_labels(&["ada".to_owned()]).await.unwrap();
             }
             let (added, forgotten) = desk.keep(given(), "key shop").await.unwrap();
             assert_eq!((added.new + added.unchanged, forgotten), (2, 2));
-            let mut names = desk.store.labels().await.unwrap().into_iter().map(|taken| taken.label.entity);
+            let mut names = desk.store.labels(0).await.unwrap().into_iter().map(|taken| taken.label.entity);
             assert!(names.all(|name| !name.contains("ada")), "nobody names the forgotten");
         }
         // Where it is not known who is forgotten, no label is taken.

@@ -37,7 +37,7 @@ pub async fn later(workspace: &Workspace, unit: Unit, window: Window) -> anyhow:
             },
         )
     };
-    measured(workspace, unit, feed).await
+    measured(workspace, unit, window, feed).await
 }
 
 /// Measures again and again, and reads only what has changed since: hours that have ended are held, as far as they fit.
@@ -84,7 +84,7 @@ impl Repeated {
                 held.most_features = if has_features { HOUR_FEATURES } else { 0 };
                 held.feed(&folder, window, &model, join)
             };
-            let found = measured(workspace, Unit::Day, feed).await?;
+            let found = measured(workspace, Unit::Day, window, feed).await?;
             self.last = Some((state, found));
         }
         self.last.as_ref().map(|(_, later)| later).context("it was measured just now")
@@ -145,13 +145,24 @@ fn read_hour(mut hour: Hour, files: &[(PathBuf, u64)], model: &str) -> anyhow::R
     Ok(hour)
 }
 
+/// A time before which no label was taken that an answer of the window has: a day before the first hour of answers, since
+/// clocks may differ.
+fn first_us(folder: &Path, window: Window) -> anyhow::Result<i64> {
+    const DAY_US: i64 = 24 * 3_600_000_000;
+    let hours = predictions::files_by_hour(folder, window)?;
+    Ok(hours.first().map_or(i64::MAX, |(start, _)| (*start).max(window.from_us).saturating_sub(DAY_US)))
+}
+
 async fn measured(
     workspace: &Workspace,
     unit: Unit,
+    window: Window,
     feed: impl FnOnce(&mut Join<'_>) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<Later> {
     let task = task_of(&workspace.config.dataset.label);
-    let labels = workspace.store.labels().await.context("cannot read the labels")?;
+    let since_us = first_us(&predictions::folder(&workspace.data_dir), window)?;
+    let labels = workspace.store.labels(since_us).await.context("cannot read the labels")?;
+    let older = workspace.store.labels_before(since_us).await.context("cannot count the labels")?;
     let drops = workspace.store.label_drops().await.context("cannot read when labels were ingested")?;
     let runtime = tokio::runtime::Handle::current();
     let workspace = workspace.clone();
@@ -173,6 +184,7 @@ async fn measured(
             Ok(Some(Known::new(version, reference)))
         };
         let mut later = join.measure(&mut Versions::new(&mut read))?;
+        later.unknown_labels += usize::try_from(older).unwrap_or(usize::MAX);
         later.not_joined = naming.err().map(|error| format!("{error:#}"));
         Ok(later)
     })
