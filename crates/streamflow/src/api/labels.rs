@@ -14,9 +14,9 @@ use streamflow_model::Task;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody, Invalid, InvalidBody};
-use super::json::{Json, NAME};
+use super::json::{Json, NAME, shortened};
 use super::keys::Key;
-use super::{ApiState, exchange, request};
+use super::{ApiState, exchange, request, request_id};
 use crate::predictions::Naming;
 use crate::store::Store;
 use crate::store::labels::{Added, Label, Truth};
@@ -25,6 +25,8 @@ use crate::store::labels::{Added, Label, Truth};
 const MOST_LABELS: usize = 20_000;
 /// Most bytes of the name of a class.
 const MOST_CLASS_BYTES: usize = 256;
+/// Most bytes of the name of an entity: Postgres finds a label by it and the request, in an entry of at most 2,704 bytes.
+const MOST_ENTITY_BYTES: usize = 1024;
 /// How far the clock of who sends labels may be ahead.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 const LABELS: &str = "labels";
@@ -52,10 +54,24 @@ struct Given {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documents a body that is read here")]
 pub struct LabelsRequest {
-    /// At most 20,000 labels, each `{"request_id", "label"}`, with the entity too where the request was a batch, or the
-    /// entity and a `time`: then it is for the newest answer about the entity up to that time.
-    #[schema(value_type = Vec<Object>)]
-    labels: Vec<()>,
+    /// All are taken, or none.
+    #[schema(max_items = 20_000)]
+    labels: Vec<LabelSent>,
+}
+
+/// A label of the request `request_id`, with the entity too where the request was a batch; or of the newest answer about the
+/// entity up to `time`. The entity stands beside these fields, in those that name it in a prediction.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "documents a body that is read here")]
+pub struct LabelSent {
+    /// The `X-Request-ID` of the answer.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    request_id: Option<String>,
+    /// From 1970 until ten minutes after now.
+    #[schema(format = DateTime)]
+    time: Option<String>,
+    /// True, false, 1 or 0; a number where the model predicts one; the name of one of several classes.
+    label: serde_json::Value,
 }
 
 /// What became of the labels of a request.
@@ -122,15 +138,21 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
 }
 
-/// The time of a label, which answers of later are not to be given.
+/// The time of a label, which answers of later are not to be given; none was given before 1970.
 fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
     let at = request::timestamp(time).ok_or_else(|| {
-        format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
+        format!(
+            "time is {:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z",
+            shortened(time)
+        )
     })?;
     if at.duration_since(now) > AHEAD {
         return Err(format!(
             "time is {time:?}; expected a time that has come: it is {now:.0} here, and ten minutes more are taken"
         ));
+    }
+    if at < jiff::Timestamp::UNIX_EPOCH {
+        return Err(format!("time is {time:?}; expected a time of an answer, from 1970-01-01T00:00:00Z on"));
     }
     Ok(at)
 }
@@ -217,7 +239,7 @@ impl Desk {
                 None => Err(format!("{name} is {}; expected {NAME}", given.shown())),
             },
         };
-        let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
+        let (request_id, named, time) = (request_id(given)?, named(given, key)?, text("time")?);
         let truth = self.truth(given.get("label"))?;
         let stored = named.as_deref().map(|name| {
             let kept = self.naming.of_entity(name);
@@ -283,6 +305,31 @@ impl Desk {
     }
 }
 
+/// The name of the request of a label, which is one that an answer may bear; none where it has none.
+fn request_id(given: &Json) -> Result<Option<String>, String> {
+    let given = match given.get("request_id") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(given) => given,
+    };
+    match given.text().filter(|text| request_id::is_name(text.as_bytes())) {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(format!(
+            "request_id is {}{}; expected the X-Request-ID of an answer, 1 to {} visible ASCII characters",
+            given.shown(),
+            sized(given),
+            request_id::LONGEST_BYTES
+        )),
+    }
+}
+
+/// How long a text is whose end is not shown.
+fn sized(given: &Json) -> String {
+    match given.text() {
+        Some(text) if text.len() > request_id::LONGEST_BYTES => format!(" of {} bytes", text.len()),
+        _ => String::new(),
+    }
+}
+
 /// The text that names the entity of a label; none where it has no column of the key.
 fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
     let mut parts = Vec::new();
@@ -298,7 +345,15 @@ fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
     }
     match parts.len() {
         0 => Ok(None),
-        given if given == key.columns().len() => Ok(Some(key.text(&parts))),
+        given if given == key.columns().len() => match key.text(&parts) {
+            long if long.len() > MOST_ENTITY_BYTES => Err(format!(
+                "{} is {:?} of {} bytes; expected at most {MOST_ENTITY_BYTES}, and the request_id alone names a label too",
+                key.columns().join(", "),
+                shortened(&long),
+                long.len()
+            )),
+            text => Ok(Some(text)),
+        },
         _ => Err(format!("expected all of {}", key.columns().join(", "))),
     }
 }
@@ -392,6 +447,17 @@ mod tests {
         };
         let body = r#"{"labels":[{"user_id":7,"time":"1970-01-01T00:00:01Z","label":0}]}"#;
         assert_eq!(read(body), Ok(vec![of_entity]));
+        let long_request = format!(r#"{{"request_id":"{}","label":1}}"#, "x".repeat(5000));
+        let refused_request = format!(
+            "request_id is the text \"{}…\" of 5000 bytes; expected the X-Request-ID of an answer, 1 to 128 visible ASCII \
+             characters",
+            "x".repeat(60)
+        );
+        let long_entity = format!(r#"{{"request_id":"r","user_id":"{}","label":1}}"#, "é".repeat(513));
+        let refused_entity = format!(
+            "user_id is \"{}…\" of 1026 bytes; expected at most 1024, and the request_id alone names a label too",
+            "é".repeat(60)
+        );
         for (label, expected) in [
             (r#"{"request_id":"r"}"#, "label is missing"),
             (r#"{"request_id":"r","label":2}"#, "label is the integer 2; expected true, false, 1 or 0"),
@@ -415,11 +481,11 @@ mod tests {
             ),
             (
                 r#"{"request_id":5,"label":1}"#,
-                "request_id is the integer 5; expected a text that is not empty and has no NUL character",
+                "request_id is the integer 5; expected the X-Request-ID of an answer, 1 to 128 visible ASCII characters",
             ),
             (
                 r#"{"request_id":"a\u0000b","label":1}"#,
-                "request_id is the text \"a\\0b\"; expected a text that is not empty and has no NUL character",
+                "request_id is the text \"a\\0b\"; expected the X-Request-ID of an answer, 1 to 128 visible ASCII characters",
             ),
             (
                 r#"{"user_id":"\u0000","time":"1970-01-01T00:00:01Z","label":1}"#,
@@ -429,7 +495,13 @@ mod tests {
                 r#"{"request":"r","label":1}"#,
                 "\"request\" is no field; expected request_id, user_id, time and label",
             ),
+            (
+                r#"{"user_id":"a","time":"0000-01-01T00:00:00Z","label":1}"#,
+                "time is \"0000-01-01T00:00:00Z\"; expected a time of an answer, from 1970-01-01T00:00:00Z on",
+            ),
             ("7", "expected an object, got the integer 7"),
+            (&long_request, &refused_request),
+            (&long_entity, &refused_entity),
         ] {
             let body = format!(r#"{{"labels":[{{"request_id":"q","label":1}},{label}]}}"#);
             let error = read(&body).unwrap_err();
