@@ -1,6 +1,6 @@
 //! How right the answers of this data directory were, by labels that came after them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,12 +11,12 @@ use streamflow_model::{Labels, MISSING, Task};
 use super::evaluate_month::version_of;
 use crate::drift::task_of;
 use crate::performance::later::{Hour, Join, Known, Later, MonthLabels, Unit, Versions, hash};
-use crate::performance::{Reference, month};
+use crate::performance::{Reference, TrainedOn, month};
 use crate::predictions::{self, Naming, Window};
 use crate::store::labels::Truth;
 use crate::workspace::Workspace;
 
-/// Answers of ended hours that are held between two measurements, thirty bytes each.
+/// Answers of ended hours that are held between two measurements, thirty-one bytes each.
 const MOST_HELD: usize = 1_000_000;
 /// Answers of an hour and a version whose features are held, where an estimate needs them.
 const HOUR_FEATURES: usize = 500;
@@ -180,8 +180,9 @@ async fn measured(
             let Ok(Some(version)) = runtime.block_on(version_of(&workspace, Some(number))) else {
                 return Ok(None);
             };
-            let reference = Reference::of(&workspace.snapshots, &version)?;
-            Ok(Some(Known::new(version, reference)))
+            let (trained_on, reference) = Reference::of(&workspace.snapshots, &version)?;
+            let trained = naming.as_ref().ok().and_then(|naming| hashed(&trained_on, naming));
+            Ok(Some(Known::new(version, reference, trained)))
         };
         let mut later = join.measure(&mut Versions::new(&mut read))?;
         later.unknown_labels += usize::try_from(older).unwrap_or(usize::MAX);
@@ -189,6 +190,12 @@ async fn measured(
         Ok(later)
     })
     .await?
+}
+
+/// The entities that a version learned from, as the log has them; none where they are not known one by one.
+fn hashed(trained_on: &TrainedOn, naming: &Naming) -> Option<HashSet<u64>> {
+    let TrainedOn::Known(entities) = trained_on else { return None };
+    entities.iter().map(|entity| Some(hash(&naming.of_entity(entity)?))).collect()
 }
 
 /// The labels of the month that answers were made from; none where it is gone.
