@@ -133,10 +133,9 @@ impl Store {
         }
     }
 
-    /// How many keys have their newest label from before a time.
+    /// How many labels were taken before a time, corrections among them.
     pub async fn labels_before(&self, before_us: i64) -> sqlx::Result<u64> {
-        let query = format!("SELECT COUNT(*) FROM labels WHERE at < $1 AND {NEWEST}");
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(spelled(before_us));
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM labels WHERE at < $1").bind(spelled(before_us));
         query.fetch_one(&self.pool).await.map(|count: i64| count.unsigned_abs())
     }
 
@@ -297,7 +296,7 @@ mod tests {
                 (i64::MIN, sent, 0),
                 (1_709_294_400_000_000, sent, 0),
                 (1_709_294_400_001_000, sent - 2, 2),
-                (i64::MAX, 0, sent),
+                (i64::MAX, 0, sent + 1),
             ] {
                 let found = (
                     store.labels(since_us).await.unwrap().len(),
