@@ -560,7 +560,7 @@ mod tests {
             let look = server.live.status().versions[0].look.clone().unwrap();
             look.windows.iter().map(|window| (window.entities, window.requests)).collect::<Vec<_>>()
         };
-        // An hour back, forth and back again: each minute is that of the clock, and the same one may come twice.
+        // An hour back, forth and back again (everybody asks twice): each minute is that of the clock, and the same one may come twice.
         server.ask(&serving, 0..220);
         server.end(now, at(60, 0)).await;
         server.ask(&serving, 200..240);
@@ -570,7 +570,7 @@ mod tests {
         server.ask(&serving, 230..260);
         server.end(now - 60, at(240, -1)).await;
         server.end(now + 2, at(300, 0)).await;
-        assert_eq!(of_windows(&server), [(220, 240), (220, 240), (260, 310), (260, 310)]);
+        assert_eq!(of_windows(&server), [(220, 480), (220, 480), (260, 620), (260, 620)]);
         let store = server.watch.workspace.store.clone();
         assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), 4);
 
@@ -578,7 +578,7 @@ mod tests {
         let week = 7 * 24 * 60;
         server.ask(&serving, 0..10);
         server.end(now + 2 + week, at(300 + 7 * 24 * 3_600, 0)).await;
-        assert_eq!(of_windows(&server), [(10, 10); 4]);
+        assert_eq!(of_windows(&server), [(10, 20); 4]);
         let look = server.live.status().versions[0].look.clone().unwrap();
         let is_detected =
             |window: &streamflow_live::WindowLook| window.features.iter().any(|found| found.is_detected());
