@@ -59,13 +59,25 @@ export interface AnswersPeriod {
   version: string;
   rows: number;
   labelled: number;
-  state: 'pending' | 'partial' | 'final';
+  /** Different entities that the answers name. */
+  entities: number;
+  /** Answers that count: one of each entity, and those that name none. */
+  counted: number;
+  counted_labelled: number;
+  state: 'pending' | 'partial' | 'assumed' | 'final';
   metric: string;
   realised: Record<string, { value: number | null; interval: { low: number; high: number } | null } | undefined>;
   estimated: { value: number | null } | null;
   notes: string[];
 }
-export const fetchAnswers = (signal?: AbortSignal): Promise<{ periods: AnswersPeriod[]; unknown_labels: number }> => get('performance/answers', signal);
+export interface AnswersOfDays {
+  periods: AnswersPeriod[];
+  unknown_labels: number;
+  /** Labels that name an entity which their request was not about, and some of the requests. */
+  mismatched_labels: number;
+  mismatched: string[];
+}
+export const fetchAnswers = (signal?: AbortSignal): Promise<AnswersOfDays> => get('performance/answers', signal);
 export const setShadow = (version: number | null): Promise<unknown> => post('models/shadow', { version });
 export type CanaryStatus = api.CanaryStatus;
 export const startCanary = (version: number, share: number): Promise<unknown> => post('models/canary', { version, share });

@@ -1,6 +1,6 @@
 /** How right the server's own answers were, by labels that came after them, with the estimate beside and never in their place. */
 
-import { fetchAnswers, type AnswersPeriod } from '../resources';
+import { fetchAnswers, type AnswersOfDays, type AnswersPeriod } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
 import { Loaded } from '../shell/states';
@@ -19,7 +19,7 @@ export function Answers() {
   );
 }
 
-function Days({ data }: { data: { periods: AnswersPeriod[]; unknown_labels: number } }) {
+function Days({ data }: { data: AnswersOfDays }) {
   const notes = data.periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
   return (
     <>
@@ -27,6 +27,11 @@ function Days({ data }: { data: { periods: AnswersPeriod[]; unknown_labels: numb
       {notes.map((note) => (
         <p key={note}>{note}</p>
       ))}
+      {data.mismatched_labels > 0 && (
+        <p>
+          {data.mismatched_labels} labels name an entity that their request was not about, so they do not count (request {data.mismatched.join(', ')}).
+        </p>
+      )}
       {data.unknown_labels > 0 && <p>{data.unknown_labels} labels are of no answer of these days.</p>}
     </>
   );
@@ -44,11 +49,12 @@ const COLUMNS: Column<AnswersPeriod>[] = [
   { key: 'period', title: 'Day', className: 'when', value: (one) => one.period },
   { key: 'version', title: 'Version', className: 'when', value: (one) => one.version },
   { key: 'rows', title: 'Answers', num: true, value: (one) => one.rows },
+  { key: 'entities', title: 'Entities', num: true, value: (one) => one.entities, cell: (one) => (one.entities ? one.entities : '–') },
   {
     key: 'state',
     title: 'Labels',
-    value: (one) => one.labelled / one.rows,
-    cell: (one) => <Chip tone={one.state === 'final' ? 'good' : 'plain'}>{one.state === 'partial' ? `partial ${Math.round((100 * one.labelled) / one.rows)} %` : one.state}</Chip>,
+    value: (one) => one.counted_labelled / one.counted,
+    cell: (one) => <Chip tone={one.state === 'final' ? 'good' : 'plain'}>{one.state === 'partial' ? `partial ${Math.floor((100 * one.counted_labelled) / one.counted)} %` : one.state}</Chip>,
   },
   { key: 'measured', title: 'Measured (95 %)', num: true, value: (one) => one.realised[one.metric]?.value, cell: (one) => measured(one) },
   { key: 'estimated', title: 'Estimated', num: true, value: (one) => one.estimated?.value, cell: (one) => (one.estimated?.value == null ? '–' : `about ${formatNumber(one.estimated.value, 3)}`) },

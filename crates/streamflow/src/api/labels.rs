@@ -14,9 +14,9 @@ use streamflow_model::Task;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody, Invalid, InvalidBody};
-use super::json::{Json, NAME};
+use super::json::{Json, NAME, shortened};
 use super::keys::Key;
-use super::{ApiState, exchange, request};
+use super::{ApiState, exchange, request, request_id};
 use crate::predictions::Naming;
 use crate::store::Store;
 use crate::store::labels::{Added, Label, Truth};
@@ -25,6 +25,8 @@ use crate::store::labels::{Added, Label, Truth};
 const MOST_LABELS: usize = 20_000;
 /// Most bytes of the name of a class.
 const MOST_CLASS_BYTES: usize = 256;
+/// Most bytes of the name of an entity: Postgres finds a label by it and the request, in an entry of at most 2,704 bytes.
+const MOST_ENTITY_BYTES: usize = 1024;
 /// How far the clock of who sends labels may be ahead.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 const LABELS: &str = "labels";
@@ -52,10 +54,24 @@ struct Given {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "documents a body that is read here")]
 pub struct LabelsRequest {
-    /// At most 20,000 labels, each `{"request_id", "label"}`, with the entity too where the request was a batch, or the
-    /// entity and a `time`: then it is for the newest answer about the entity up to that time.
-    #[schema(value_type = Vec<Object>)]
-    labels: Vec<()>,
+    /// All are taken, or none.
+    #[schema(max_items = 20_000)]
+    labels: Vec<LabelSent>,
+}
+
+/// A label of the request `request_id`, with the entity too where the request was a batch; or of the newest answer about the
+/// entity up to `time`. The entity stands beside these fields, in those that name it in a prediction.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "documents a body that is read here")]
+pub struct LabelSent {
+    /// The `X-Request-ID` of the answer.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    request_id: Option<String>,
+    /// From 1970 until ten minutes after now.
+    #[schema(format = DateTime)]
+    time: Option<String>,
+    /// True, false, 1 or 0; a number where the model predicts one; the name of one of several classes.
+    label: serde_json::Value,
 }
 
 /// What became of the labels of a request.
@@ -122,15 +138,21 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
 }
 
-/// The time of a label, which answers of later are not to be given.
+/// The time of a label, which answers of later are not to be given; none was given before 1970.
 fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
     let at = request::timestamp(time).ok_or_else(|| {
-        format!("time is {time:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z")
+        format!(
+            "time is {:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z",
+            shortened(time)
+        )
     })?;
     if at.duration_since(now) > AHEAD {
         return Err(format!(
             "time is {time:?}; expected a time that has come: it is {now:.0} here, and ten minutes more are taken"
         ));
+    }
+    if at < jiff::Timestamp::UNIX_EPOCH {
+        return Err(format!("time is {time:?}; expected a time of an answer, from 1970-01-01T00:00:00Z on"));
     }
     Ok(at)
 }
@@ -217,7 +239,7 @@ impl Desk {
                 None => Err(format!("{name} is {}; expected {NAME}", given.shown())),
             },
         };
-        let (request_id, named, time) = (text("request_id")?, named(given, key)?, text("time")?);
+        let (request_id, named, time) = (request_id(given)?, named(given, key)?, text("time")?);
         let truth = self.truth(given.get("label"))?;
         let stored = named.as_deref().map(|name| {
             let kept = self.naming.of_entity(name);
@@ -283,6 +305,31 @@ impl Desk {
     }
 }
 
+/// The name of the request of a label, which is one that an answer may bear; none where it has none.
+fn request_id(given: &Json) -> Result<Option<String>, String> {
+    let given = match given.get("request_id") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(given) => given,
+    };
+    match given.text().filter(|text| request_id::is_name(text.as_bytes())) {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(format!(
+            "request_id is {}{}; expected the X-Request-ID of an answer, 1 to {} visible ASCII characters",
+            given.shown(),
+            sized(given),
+            request_id::LONGEST_BYTES
+        )),
+    }
+}
+
+/// How long a text is whose end is not shown.
+fn sized(given: &Json) -> String {
+    match given.text() {
+        Some(text) if text.len() > request_id::LONGEST_BYTES => format!(" of {} bytes", text.len()),
+        _ => String::new(),
+    }
+}
+
 /// The text that names the entity of a label; none where it has no column of the key.
 fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
     let mut parts = Vec::new();
@@ -298,7 +345,15 @@ fn named(given: &Json, key: &EntityKey) -> Result<Option<String>, String> {
     }
     match parts.len() {
         0 => Ok(None),
-        given if given == key.columns().len() => Ok(Some(key.text(&parts))),
+        given if given == key.columns().len() => match key.text(&parts) {
+            long if long.len() > MOST_ENTITY_BYTES => Err(format!(
+                "{} is {:?} of {} bytes; expected at most {MOST_ENTITY_BYTES}, and the request_id alone names a label too",
+                key.columns().join(", "),
+                shortened(&long),
+                long.len()
+            )),
+            text => Ok(Some(text)),
+        },
         _ => Err(format!("expected all of {}", key.columns().join(", "))),
     }
 }
@@ -308,188 +363,4 @@ fn invalid(kind: &'static str, index: Option<usize>, message: String) -> ApiErro
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::temporary;
-
-    fn snapshots(data_dir: &std::path::Path) -> Arc<Snapshots> {
-        let mut template: toml::Table = toml::from_str(crate::templates::STREAMFLOW_TOML).unwrap();
-        let spec = template.remove("dataset").unwrap().try_into().unwrap();
-        Arc::new(Snapshots::open(data_dir, spec).unwrap())
-    }
-
-    fn labels_of(desk: &Desk, body: &str) -> Result<Vec<Label>, String> {
-        let read = desk.read(body.as_bytes(), &EntityKey::new("user_id"));
-        let labels = read.map(|given| given.into_iter().map(|given| given.label).collect());
-        labels.map_err(|error| error.to_string())
-    }
-
-    #[tokio::test]
-    async fn labels_of_the_forgotten_are_not_kept() {
-        let (dir, store) = temporary().await;
-        let snapshots = snapshots(dir.path());
-        for naming in [Naming::Clear, Naming::Hashed(b"0123456789abcdef".to_vec())] {
-            let (task, classes, store) = (Task::Binary, Vec::new(), store.clone());
-            let desk = Desk { store, task, classes, naming, snapshots: snapshots.clone() };
-            let body = r#"{"labels":[
-                {"user_id":"ada","time":"1970-01-01T00:00:01Z","label":1},
-                {"request_id":"r1","user_id":"ada","label":1},
-                {"request_id":"r2","user_id":"bob","label":1},
-                {"request_id":"r3","label":1}]}"#;
-            let given = || desk.read(body.as_bytes(), &EntityKey::new("user_id")).unwrap();
-            if !snapshots.forgotten_of(&["ada"]).unwrap()[0] {
-                assert_eq!(desk.keep(given(), "key shop").await.unwrap().1, 0);
-                assert_eq!(desk.store.labels().await.unwrap().len(), 4);
-                snapshots.forget_entity("ada", "salt").unwrap();
-                desk.store.forget_labels(&["ada".to_owned()]).await.unwrap();
-            }
-            let (added, forgotten) = desk.keep(given(), "key shop").await.unwrap();
-            assert_eq!((added.new + added.unchanged, forgotten), (2, 2));
-            let mut names = desk.store.labels().await.unwrap().into_iter().map(|taken| taken.label.entity);
-            assert!(names.all(|name| !name.contains("ada")), "nobody names the forgotten");
-        }
-        // Where it is not known who is forgotten, no label is taken.
-        std::fs::write(dir.path().join("snapshots/_ledger/forgotten.json"), "{").unwrap();
-        let (task, classes, naming) = (Task::Binary, Vec::new(), Naming::Clear);
-        let desk = Desk { store, task, classes, naming, snapshots };
-        let body = r#"{"labels":[{"request_id":"r9","user_id":"bob","label":1}]}"#;
-        let given = desk.read(body.as_bytes(), &EntityKey::new("user_id")).unwrap();
-        assert!(desk.keep(given, "key shop").await.unwrap_err().to_string().contains("forgotten.json"));
-    }
-
-    #[test]
-    fn a_time_that_has_not_come_is_refused() {
-        let now = "2024-03-01T12:00:00.25Z".parse().unwrap();
-        for time in ["2024-03-01T12:10:00.25Z", "2024-03-01T13:10:00+01:00", "1970-01-01T00:00:00Z"] {
-            assert_eq!(past(time, now), Ok(time.parse().unwrap()));
-        }
-        for time in ["2024-03-01T12:10:00.26Z", "2024-03-01T12:11:00-01:00", "2099-01-01T00:00:00Z"] {
-            let expected = format!(
-                "time is {time:?}; expected a time that has come: it is 2024-03-01T12:00:00Z here, and ten minutes more are \
-                 taken"
-            );
-            assert_eq!(past(time, now), Err(expected));
-        }
-        let error = past("2024-02-28T12:00:00+25:00", now).unwrap_err();
-        assert!(error.contains("\"2024-02-28T12:00:00+25:00\"; expected a time with its offset"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn labels_are_read_or_named() {
-        let (dir, store) = temporary().await;
-        let snapshots = snapshots(dir.path());
-        let (task, classes, naming) = (Task::Binary, Vec::new(), Naming::Clear);
-        let desk = Desk { store, task, classes, naming, snapshots: snapshots.clone() };
-        let read = |body: &str| labels_of(&desk, body);
-        let of_request =
-            Label { request_id: "r".into(), entity: String::new(), time_us: 0, truth: Truth::Number(1.0) };
-        assert_eq!(read(r#"{"labels":[{"request_id":"r","label":true}]}"#), Ok(vec![of_request]));
-        let of_entity = Label {
-            request_id: String::new(),
-            entity: "7".into(),
-            time_us: 1_000_000,
-            truth: Truth::Number(0.0),
-        };
-        let body = r#"{"labels":[{"user_id":7,"time":"1970-01-01T00:00:01Z","label":0}]}"#;
-        assert_eq!(read(body), Ok(vec![of_entity]));
-        for (label, expected) in [
-            (r#"{"request_id":"r"}"#, "label is missing"),
-            (r#"{"request_id":"r","label":2}"#, "label is the integer 2; expected true, false, 1 or 0"),
-            (
-                r#"{"request_id":"r","label":"yes"}"#,
-                "label is the text \"yes\"; expected true, false, 1 or 0",
-            ),
-            (r#"{"label":1}"#, "expected either request_id, or user_id and time"),
-            (r#"{"user_id":"a","label":1}"#, "expected either request_id, or user_id and time"),
-            (
-                r#"{"request_id":"r","time":"1970-01-01T00:00:01Z","label":1}"#,
-                "expected either request_id, or user_id and time",
-            ),
-            (
-                r#"{"user_id":"a","time":"yesterday","label":1}"#,
-                "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
-            ),
-            (
-                r#"{"user_id":"a","time":"9999-01-01T00:00:00Z","label":1}"#,
-                "time is \"9999-01-01T00:00:00Z\"; expected a time that has come: it is ",
-            ),
-            (
-                r#"{"request_id":5,"label":1}"#,
-                "request_id is the integer 5; expected a text that is not empty and has no NUL character",
-            ),
-            (
-                r#"{"request_id":"a\u0000b","label":1}"#,
-                "request_id is the text \"a\\0b\"; expected a text that is not empty and has no NUL character",
-            ),
-            (
-                r#"{"user_id":"\u0000","time":"1970-01-01T00:00:01Z","label":1}"#,
-                "user_id is the text \"\\0\"; expected a text that is not empty and has no NUL character, or an integer",
-            ),
-            (
-                r#"{"request":"r","label":1}"#,
-                "\"request\" is no field; expected request_id, user_id, time and label",
-            ),
-            ("7", "expected an object, got the integer 7"),
-        ] {
-            let body = format!(r#"{{"labels":[{{"request_id":"q","label":1}},{label}]}}"#);
-            let error = read(&body).unwrap_err();
-            let said = error.strip_prefix("labels[1]: ").unwrap();
-            let names_now = expected.ends_with("it is ") && said.starts_with(expected);
-            assert!(said == expected || names_now, "{label}: {error}");
-        }
-        assert_eq!(read("{}"), Err("labels: field required".to_owned()));
-        let many = format!(r#"{{"labels":[{}]}}"#, vec!["1"; MOST_LABELS + 1].join(","));
-        assert_eq!(
-            read(&many),
-            Err("labels: expected at most 20000 labels in a request, got 20001".to_owned())
-        );
-        let other = |task, classes: &[&str]| Desk {
-            task,
-            classes: classes.iter().map(|&class| class.to_owned()).collect(),
-            naming: Naming::Left,
-            store: desk.store.clone(),
-            snapshots: snapshots.clone(),
-        };
-        let numbers = other(Task::Regression, &[]);
-        let read = |body: &str| labels_of(&numbers, body);
-        assert_eq!(
-            read(r#"{"labels":[{"request_id":"r","label":1.5}]}"#).unwrap()[0].truth,
-            Truth::Number(1.5)
-        );
-        let error =
-            read(r#"{"labels":[{"user_id":"a","time":"1970-01-01T00:00:01Z","label":1}]}"#).unwrap_err();
-        assert!(error.contains("log.entity is \"none\""), "{error}");
-
-        let long = format!("\"{}\"", "x".repeat(MOST_CLASS_BYTES + 1));
-        for (classes, label, expected) in [
-            (&[][..], "\"plus\"", Ok("plus")),
-            (&[], "7", Ok("7")),
-            (&["basic", "plus"], "\"plus\"", Ok("plus")),
-            (&["basic", "plus"], "\"Plus\"", Err("label is the text \"Plus\"; expected one of basic, plus")),
-            (
-                &[],
-                "true",
-                Err(
-                    "label is true; expected the name of a class, of at most 256 bytes and without a NUL character",
-                ),
-            ),
-            (&[], "\"\"", Err("label is the text \"\"; expected the name of a class, of at most 256 bytes")),
-            (
-                &[],
-                "\"a\\u0000\"",
-                Err(
-                    "label is the text \"a\\0\"; expected the name of a class, of at most 256 bytes and without a NUL character",
-                ),
-            ),
-            (&[], &long, Err("expected the name of a class, of at most 256 bytes")),
-        ] {
-            let body = format!(r#"{{"labels":[{{"request_id":"r","label":{label}}}]}}"#);
-            let desk = other(Task::Multiclass, classes);
-            match (labels_of(&desk, &body), expected) {
-                (Ok(labels), Ok(class)) => assert_eq!(labels[0].truth, Truth::Class(class.into())),
-                (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
-                (found, _) => panic!("{label}: {found:?}"),
-            }
-        }
-    }
-}
+mod tests;

@@ -74,6 +74,7 @@ impl Recorder {
             latency_us: latency_us(row),
             score,
             prediction: row.class().map(Into::into),
+            features_sent: features_sent(row),
             probabilities: probabilities.into(),
             values: row.features?.iter().map(cell).collect(),
         })
@@ -91,6 +92,7 @@ impl Recorder {
             latency_us: latency_us(row),
             score,
             prediction: row.class(),
+            features_sent: features_sent(row),
         };
         let shape = self.shape(row.serving);
         PACKED.with_borrow_mut(|bytes| {
@@ -152,6 +154,10 @@ fn told<'a>(row: &ObservedRow<'a>) -> Option<(f64, &'a [f64])> {
         Answer::Probabilities(all) => (all.get(largest(all)).copied().unwrap_or(f64::NAN), all.as_slice()),
     };
     score.is_finite().then_some((score, probabilities))
+}
+
+fn features_sent(row: &ObservedRow<'_>) -> u32 {
+    u32::try_from(row.features_sent).unwrap_or(u32::MAX)
 }
 
 fn latency_us(row: &ObservedRow<'_>) -> i64 {

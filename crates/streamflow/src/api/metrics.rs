@@ -445,10 +445,10 @@ fn render_later(text: &mut Writer, later: &Later) {
     );
     text.gauges(
         "streamflow_answers_labelled_share",
-        "Share of the kept answers of the newest day with labels that have one.",
+        "Share of the entities of the kept answers that have a label, of the newest day with labels.",
         labelled.iter().map(|found| {
             let by = vec![("version", found.version.as_str()), ("period", found.period.as_str())];
-            (by, found.labelled as f64 / found.rows.max(1) as f64)
+            (by, found.counted_labelled as f64 / found.counted.max(1) as f64)
         }),
     );
 }

@@ -102,6 +102,8 @@ pub struct ObservedRow<'a> {
     pub entity: Option<&'a Entity<'a>>,
     /// The features in the order of the model; none of an entity that is unknown.
     pub features: Option<&'a [FeatureValue<'a>]>,
+    /// How many of them came with the request.
+    pub features_sent: usize,
     /// What the model said; none where it said nothing.
     pub answer: Option<&'a Answer>,
     /// 200, 404 of an entity without features, or 422 of one that the model does not take.

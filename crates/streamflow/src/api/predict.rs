@@ -413,9 +413,11 @@ fn result<'a>(
     asked: &Asked,
     explains: bool,
 ) -> Result<BatchResult<'a>, ApiError> {
+    let features_sent = sent.len();
     let tell = |entity: &Entity, features: Option<&[FeatureValue]>, answer: Option<&Answer>, status: u16| {
         if let Some(observers) = state.observers() {
-            observers.row(&ObservedRow { asked, serving, entity: Some(entity), features, answer, status });
+            let entity = Some(entity);
+            observers.row(&ObservedRow { asked, serving, entity, features, features_sent, answer, status });
         }
     };
     let names_sent = sent.iter().map(|(place, _)| serving.features.names()[*place].as_str()).collect();

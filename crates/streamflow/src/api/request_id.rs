@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest name that is told back.
-const LONGEST_BYTES: usize = 128;
+pub const LONGEST_BYTES: usize = 128;
 
 /// The client's name of its request, or one of ours where it has none, several, or one that is no short visible ASCII.
 pub fn of(headers: &HeaderMap) -> HeaderValue {
@@ -20,7 +20,8 @@ pub fn of(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
-fn is_name(id: &[u8]) -> bool {
+/// Whether an answer may bear it.
+pub fn is_name(id: &[u8]) -> bool {
     (1..=LONGEST_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 

@@ -61,9 +61,11 @@ impl<'s> Lookup<'s> {
             None => stored(&found[row][column]),
         };
         let mut entities = entities.iter();
+        let features_sent = self.places.iter().flatten().count();
         let mut tell = |features: &[FeatureValue], answer: &Answer| {
-            let (serving, entity, features) = (self.serving, entities.next(), Some(features));
-            let row = ObservedRow { asked, serving, entity, features, answer: Some(answer), status: 200 };
+            let (serving, entity) = (self.serving, entities.next());
+            let (features, answer) = (Some(features), Some(answer));
+            let row = ObservedRow { asked, serving, entity, features, features_sent, answer, status: 200 };
             state.observers().into_iter().for_each(|observers| observers.row(&row));
         };
         let is_told = state.observers().is_some();

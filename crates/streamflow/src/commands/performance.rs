@@ -57,8 +57,16 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
     }
     let metric = task.metric();
     let name = if task == Task::Binary { "AUC".to_owned() } else { metric.name().to_uppercase() };
-    let mut shown =
-        table(["PERIOD", "VERSION", "ANSWERS", "LABELLED", "STATE", &format!("{name} (95 %)"), "ESTIMATE"]);
+    let mut shown = table([
+        "PERIOD",
+        "VERSION",
+        "ANSWERS",
+        "ENTITIES",
+        "LABELLED",
+        "STATE",
+        &format!("{name} (95 %)"),
+        "ESTIMATE",
+    ]);
     let mut notes = Vec::new();
     for found in &later.periods {
         let realised = found.realised.get(&metric).and_then(|realised| {
@@ -73,7 +81,8 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
             found.period.clone(),
             found.version.clone(),
             found.rows.to_string(),
-            found.labelled.to_string(),
+            if found.entities > 0 { found.entities.to_string() } else { "–".to_owned() },
+            found.counted_labelled.to_string(),
             found.state_words(),
             realised.unwrap_or_else(|| "–".to_owned()),
             estimate.map_or_else(|| "–".to_owned(), |value| format!("about {value}")),
@@ -88,6 +97,14 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
     }
     if later.unknown_labels > 0 && !is_part {
         text.push_str(&format!("\n{} labels are of no answer that is kept.", later.unknown_labels));
+    }
+    if later.mismatched_labels > 0 {
+        text.push_str(&format!(
+            "\n{} labels name an entity that their request was not about, so they do not count (request {}): send the entity of \
+             the request, or its request_id alone.",
+            later.mismatched_labels,
+            later.mismatched.join(", ")
+        ));
     }
     if later.unfit_labels > 0 {
         text.push_str(&format!(

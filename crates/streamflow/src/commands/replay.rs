@@ -27,19 +27,32 @@ pub struct Args {
 struct Replayed {
     name: String,
     version: i64,
-    /// Answers that were scored again.
+    /// Answers of other versions that were scored again.
     rows: u64,
+    /// Answers that the version gave itself: they are no comparison, and left out of what follows.
+    own_rows: u64,
+    /// By how much the version differs from its own answers at most, which is by nothing where the log is whole; none without
+    /// any.
+    own_max_abs_difference: Option<f64>,
     /// Answers of other features than the version takes, or with values that it does not.
     left_out: u64,
     /// The first reason for which one was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// How the scores differ; none without rows.
+    #[serde(flatten)]
+    scores: Option<Scores>,
+    /// Share of answers with another class; none of a regression, and without rows.
+    disagreement: Option<f64>,
+}
+
+/// How the scores of two versions differ.
+#[derive(Debug, Default, Serialize)]
+struct Scores {
     mean_score_before: f64,
     mean_score: f64,
     mean_abs_difference: f64,
     max_abs_difference: f64,
-    /// Share of answers with another class; none of a regression.
-    disagreement: Option<f64>,
 }
 
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -53,15 +66,19 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
         let model = registry.load(&name, number).await?;
         Ok::<_, anyhow::Error>((name, number, model))
     })?;
-    let mut replayed = replay(&predictions::folder(&data_dir), window(args.last), &model)?;
-    (replayed.name, replayed.version) = (name, number);
+    let replayed = replay(&predictions::folder(&data_dir), window(args.last), (&name, number), &model)?;
     context.terminal.result(&replayed, || replayed.text())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay(folder: &std::path::Path, window: Window, model: &Model) -> anyhow::Result<Replayed> {
-    let mut found = Replayed::default();
-    let mut other_classes = 0_u64;
+fn replay(
+    folder: &std::path::Path,
+    window: Window,
+    (name, version): (&str, i64),
+    model: &Model,
+) -> anyhow::Result<Replayed> {
+    let mut found = Replayed { name: name.to_owned(), version, ..Replayed::default() };
+    let (mut sums, mut other_classes, number) = (Scores::default(), 0_u64, version.to_string());
     predictions::read(folder, window, |row| {
         let (score, class) = match score_again(model, &row) {
             Ok(answered) => answered,
@@ -72,51 +89,74 @@ fn replay(folder: &std::path::Path, window: Window, model: &Model) -> anyhow::Re
             }
         };
         let difference = (score - row.score).abs();
+        if row.shape.model == name && row.shape.version == number {
+            found.own_rows += 1;
+            found.own_max_abs_difference =
+                Some(found.own_max_abs_difference.unwrap_or_default().max(difference));
+            return Ok(());
+        }
         found.rows += 1;
-        found.mean_score_before += row.score;
-        found.mean_score += score;
-        found.mean_abs_difference += difference;
-        found.max_abs_difference = found.max_abs_difference.max(difference);
+        sums.mean_score_before += row.score;
+        sums.mean_score += score;
+        sums.mean_abs_difference += difference;
+        sums.max_abs_difference = sums.max_abs_difference.max(difference);
         other_classes += u64::from(class.is_some() && class.as_deref() != row.prediction.as_deref());
         Ok(())
     })?;
-    if found.rows == 0 {
-        match &found.reason {
-            None => bail!(
-                "no answer of that time is kept; [log] enabled = true keeps those from the server's next start on"
-            ),
-            Some(reason) => bail!("none of {} answers could be scored again: {reason}", found.left_out),
+    match (found.rows + found.own_rows, &found.reason) {
+        (0, None) => bail!(
+            "no answer of that time is kept; [log] enabled = true keeps those from the server's next start on"
+        ),
+        (0, Some(reason)) => bail!("none of {} answers could be scored again: {reason}", found.left_out),
+        _ => {}
+    }
+    if found.rows > 0 {
+        let rows = found.rows as f64;
+        for sum in [&mut sums.mean_score_before, &mut sums.mean_score, &mut sums.mean_abs_difference] {
+            *sum /= rows;
         }
+        found.scores = Some(sums);
+        let is_class = model.task() != streamflow_model::Task::Regression;
+        found.disagreement = is_class.then(|| other_classes as f64 / rows);
     }
-    let rows = found.rows as f64;
-    for sum in [&mut found.mean_score_before, &mut found.mean_score, &mut found.mean_abs_difference] {
-        *sum /= rows;
-    }
-    let is_class = model.task() != streamflow_model::Task::Regression;
-    found.disagreement = is_class.then(|| other_classes as f64 / rows);
     Ok(found)
 }
 
 impl Replayed {
     fn text(&self) -> String {
+        let mut text = match &self.scores {
+            Some(scores) => self.differences(scores),
+            None => format!("No other version than {} {} answered.", self.name, self.version),
+        };
+        if let Some(most) = self.own_max_abs_difference {
+            text.push_str(&format!(
+                "\n{} answers are the version's own and no comparison; scored again they differ by {} at most.",
+                self.own_rows,
+                significant(most)
+            ));
+        }
+        if let (1.., Some(reason)) = (self.left_out, &self.reason) {
+            text.push_str(&format!("\n{} answers were left out; the first because {reason}.", self.left_out));
+        }
+        text
+    }
+
+    fn differences(&self, scores: &Scores) -> String {
         let mut text = format!(
-            "{} answers scored again with {} version {}: mean score {} before, {} now; scores differ by {} on average and {} \
-             at most",
+            "{} answers of other versions scored again with {} version {}: mean score {} before, {} now; scores differ by {} on \
+             average and {} at most",
             self.rows,
             self.name,
             self.version,
-            significant(self.mean_score_before),
-            significant(self.mean_score),
-            significant(self.mean_abs_difference),
-            significant(self.max_abs_difference),
+            significant(scores.mean_score_before),
+            significant(scores.mean_score),
+            significant(scores.mean_abs_difference),
+            significant(scores.max_abs_difference),
         );
         if let Some(share) = self.disagreement {
             text.push_str(&format!("; {:.1} % are of another class", share * 100.0));
         }
         text.push('.');
-        if let (1.., Some(reason)) = (self.left_out, &self.reason) {
-            text.push_str(&format!("\n{} answers were left out; the first because {reason}.", self.left_out));
-        }
         text
     }
 }

@@ -1,6 +1,6 @@
 //! How right the answers of this data directory were, by labels that came after them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,12 +11,12 @@ use streamflow_model::{Labels, MISSING, Task};
 use super::evaluate_month::version_of;
 use crate::drift::task_of;
 use crate::performance::later::{Hour, Join, Known, Later, MonthLabels, Unit, Versions, hash};
-use crate::performance::{Reference, month};
+use crate::performance::{Reference, TrainedOn, month};
 use crate::predictions::{self, Naming, Window};
 use crate::store::labels::Truth;
 use crate::workspace::Workspace;
 
-/// Answers of ended hours that are held between two measurements, thirty bytes each.
+/// Answers of ended hours that are held between two measurements, thirty-one bytes each.
 const MOST_HELD: usize = 1_000_000;
 /// Answers of an hour and a version whose features are held, where an estimate needs them.
 const HOUR_FEATURES: usize = 500;
@@ -37,7 +37,7 @@ pub async fn later(workspace: &Workspace, unit: Unit, window: Window) -> anyhow:
             },
         )
     };
-    measured(workspace, unit, feed).await
+    measured(workspace, unit, window, feed).await
 }
 
 /// Measures again and again, and reads only what has changed since: hours that have ended are held, as far as they fit.
@@ -84,7 +84,7 @@ impl Repeated {
                 held.most_features = if has_features { HOUR_FEATURES } else { 0 };
                 held.feed(&folder, window, &model, join)
             };
-            let found = measured(workspace, Unit::Day, feed).await?;
+            let found = measured(workspace, Unit::Day, window, feed).await?;
             self.last = Some((state, found));
         }
         self.last.as_ref().map(|(_, later)| later).context("it was measured just now")
@@ -145,13 +145,24 @@ fn read_hour(mut hour: Hour, files: &[(PathBuf, u64)], model: &str) -> anyhow::R
     Ok(hour)
 }
 
+/// A time before which no label was taken that an answer of the window has: a day before the first hour of answers, since
+/// clocks may differ.
+fn first_us(folder: &Path, window: Window) -> anyhow::Result<i64> {
+    const DAY_US: i64 = 24 * 3_600_000_000;
+    let hours = predictions::files_by_hour(folder, window)?;
+    Ok(hours.first().map_or(i64::MAX, |(start, _)| (*start).max(window.from_us).saturating_sub(DAY_US)))
+}
+
 async fn measured(
     workspace: &Workspace,
     unit: Unit,
+    window: Window,
     feed: impl FnOnce(&mut Join<'_>) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<Later> {
     let task = task_of(&workspace.config.dataset.label);
-    let labels = workspace.store.labels().await.context("cannot read the labels")?;
+    let since_us = first_us(&predictions::folder(&workspace.data_dir), window)?;
+    let labels = workspace.store.labels(since_us).await.context("cannot read the labels")?;
+    let older = workspace.store.labels_before(since_us).await.context("cannot count the labels")?;
     let drops = workspace.store.label_drops().await.context("cannot read when labels were ingested")?;
     let runtime = tokio::runtime::Handle::current();
     let workspace = workspace.clone();
@@ -169,14 +180,22 @@ async fn measured(
             let Ok(Some(version)) = runtime.block_on(version_of(&workspace, Some(number))) else {
                 return Ok(None);
             };
-            let reference = Reference::of(&workspace.snapshots, &version)?;
-            Ok(Some(Known::new(version, reference)))
+            let (trained_on, reference) = Reference::of(&workspace.snapshots, &version)?;
+            let trained = naming.as_ref().ok().and_then(|naming| hashed(&trained_on, naming));
+            Ok(Some(Known::new(version, reference, trained)))
         };
         let mut later = join.measure(&mut Versions::new(&mut read))?;
+        later.unknown_labels += usize::try_from(older).unwrap_or(usize::MAX);
         later.not_joined = naming.err().map(|error| format!("{error:#}"));
         Ok(later)
     })
     .await?
+}
+
+/// The entities that a version learned from, as the log has them; none where they are not known one by one.
+fn hashed(trained_on: &TrainedOn, naming: &Naming) -> Option<HashSet<u64>> {
+    let TrainedOn::Known(entities) = trained_on else { return None };
+    entities.iter().map(|entity| Some(hash(&naming.of_entity(entity)?))).collect()
 }
 
 /// The labels of the month that answers were made from; none where it is gone.
@@ -247,6 +266,7 @@ mod tests {
                 latency_us: 1,
                 score: 0.5,
                 prediction: None,
+                features_sent: 0,
                 probabilities: [].into(),
                 values: vec![Cell::Number(1.0)],
             });

@@ -545,6 +545,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_goes_back_and_forth_and_a_week_without_requests_lose_no_minute() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        let served = Served::new(Some(serving.clone()).into());
+        let now = this_minute() - 3;
+        let mut server = Server::start(dir.path(), &served, now).await;
+        let (wall, monotonic) = (jiff::Timestamp::now(), Instant::now());
+        let at = |seconds: u64, hours: i64| {
+            let passed = Duration::from_secs(seconds);
+            (wall + passed + jiff::SignedDuration::from_hours(hours), monotonic + passed)
+        };
+        let of_windows = |server: &Server| {
+            let look = server.live.status().versions[0].look.clone().unwrap();
+            look.windows.iter().map(|window| (window.entities, window.requests)).collect::<Vec<_>>()
+        };
+        // An hour back, forth and back again (everybody asks twice): each minute is that of the clock, and the same one may come twice.
+        server.ask(&serving, 0..220);
+        server.end(now, at(60, 0)).await;
+        server.ask(&serving, 200..240);
+        server.end(now - 60, at(120, -1)).await;
+        server.ask(&serving, 0..20);
+        server.end(now + 1, at(180, 0)).await;
+        server.ask(&serving, 230..260);
+        server.end(now - 60, at(240, -1)).await;
+        server.end(now + 2, at(300, 0)).await;
+        assert_eq!(of_windows(&server), [(220, 480), (220, 480), (260, 620), (260, 620)]);
+        let store = server.watch.workspace.store.clone();
+        assert_eq!(store.live_minutes("churn", 1).await.unwrap().len(), 4);
+
+        // A week without requests passes, of which the clock tells the truth.
+        let week = 7 * 24 * 60;
+        server.ask(&serving, 0..10);
+        server.end(now + 2 + week, at(300 + 7 * 24 * 3_600, 0)).await;
+        assert_eq!(of_windows(&server), [(10, 20); 4]);
+        let look = server.live.status().versions[0].look.clone().unwrap();
+        let is_detected =
+            |window: &streamflow_live::WindowLook| window.features.iter().any(|found| found.is_detected());
+        assert!(!look.windows.iter().any(is_detected), "{look:?}");
+    }
+
+    #[tokio::test]
     async fn two_servers_of_a_directory_see_each_others_minutes() {
         let dir = tempfile::tempdir().unwrap();
         let serving = Arc::new(serving("1"));

@@ -252,10 +252,11 @@ fn fold(seed: u64, entity: &str) -> u32 {
 }
 
 impl Reference {
-    /// That of a version; none where its month is gone.
-    pub fn of(snapshots: &Snapshots, version: &Version) -> anyhow::Result<Option<Self>> {
+    /// That of a version, with which entities it was trained on; none where its month is gone.
+    pub fn of(snapshots: &Snapshots, version: &Version) -> anyhow::Result<(TrainedOn, Option<Self>)> {
         let (trained_on, table) = learned(snapshots, version)?;
-        table.map(|table| Self::new(table, version, &trained_on)).transpose()
+        let reference = table.map(|table| Self::new(table, version, &trained_on)).transpose()?;
+        Ok((trained_on, reference))
     }
 
     fn new(table: TrainingTable, version: &Version, trained_on: &TrainedOn) -> anyhow::Result<Self> {

@@ -19,5 +19,5 @@ pub use comparison::{Contest, compare};
 pub use estimate::Estimate;
 pub use evaluation::{Evaluation, Reference, Rules, Subject, validated};
 pub use judged::Judged;
-pub use scored::{Elsewhere, Learning, Version, month};
+pub use scored::{Elsewhere, Learning, TrainedOn, Version, month};
 pub use usual::Usual;

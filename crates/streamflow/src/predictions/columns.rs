@@ -17,6 +17,7 @@ pub struct Columns {
     latency_us: Vec<i64>,
     score: Vec<f64>,
     prediction: TextColumn,
+    features_sent: Vec<i64>,
     /// By class.
     probabilities: Vec<Vec<f64>>,
     features: Vec<Feature>,
@@ -41,6 +42,7 @@ impl Columns {
             latency_us: Vec::new(),
             score: Vec::new(),
             prediction: TextColumn::default(),
+            features_sent: Vec::new(),
             probabilities: vec![Vec::new(); shape.classes.len()],
             features: shape.features.iter().map(feature).collect(),
             shape,
@@ -100,6 +102,7 @@ impl Columns {
         self.latency_us.push(row.latency_us);
         self.score.push(row.score);
         self.prediction.push(row.prediction);
+        self.features_sent.push(row.features_sent.into());
     }
 
     /// As they are written, in the order of [`Shape::columns`].
@@ -121,6 +124,7 @@ impl Columns {
             same(&self.shape.as_of),
             OutputColumn::Double(self.score),
             self.prediction.into_output(),
+            OutputColumn::Integer(self.features_sent),
         ];
         let probabilities = self.probabilities.into_iter().map(OutputColumn::Double);
         let features = self.features.into_iter().map(|column| match column {

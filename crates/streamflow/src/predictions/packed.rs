@@ -12,6 +12,8 @@ pub struct Row<'a> {
     pub latency_us: i64,
     pub score: f64,
     pub prediction: Option<&'a str>,
+    /// How many of the features came with the request.
+    pub features_sent: u32,
 }
 
 /// A feature's value.
@@ -38,6 +40,7 @@ pub fn pack<'a>(
     bytes.extend_from_slice(&row.time_us.to_le_bytes());
     bytes.extend_from_slice(&row.latency_us.to_le_bytes());
     bytes.extend_from_slice(&row.score.to_le_bytes());
+    bytes.extend_from_slice(&row.features_sent.to_le_bytes());
     for text in [row.request_id, row.entity, Some(row.protocol), row.prediction] {
         pack_text(bytes, text);
     }
@@ -79,12 +82,14 @@ impl<'a> Unpacking<'a> {
         let time_us = i64::from_le_bytes(rest.take()?);
         let latency_us = i64::from_le_bytes(rest.take()?);
         let score = rest.number()?;
+        let features_sent = rest.count()?;
         let (request_id, entity, protocol, prediction) =
             (rest.text()?, rest.text()?, rest.text()?.unwrap_or_default(), rest.text()?);
-        Some((Row { time_us, request_id, entity, protocol, latency_us, score, prediction }, rest))
+        let row = Row { time_us, request_id, entity, protocol, latency_us, score, prediction, features_sent };
+        Some((row, rest))
     }
 
-    /// How many probabilities come next.
+    /// A number of things, such as that of the probabilities that come next.
     pub fn count(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take()?))
     }
@@ -134,6 +139,7 @@ mod tests {
             latency_us: 7,
             score: 0.25,
             prediction: Some(""),
+            features_sent: 3,
         };
         let values = [Value::Text("ö"), Value::Missing, Value::Number(f64::MIN), Value::Text("")];
         let mut bytes = Vec::new();
@@ -143,7 +149,7 @@ mod tests {
         assert_eq!([rest.number(), rest.number()], [Some(0.75), Some(0.25)]);
         assert_eq!(values.map(|_| rest.value().unwrap()), values);
         assert_eq!(rest.value(), None);
-        for short in 0..24 + 16 {
+        for short in 0..28 + 16 {
             assert!(Unpacking::row(&bytes[..short]).is_none(), "{short}");
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail};
 use streamflow_dataset::{self as dataset, Batch, CsvOptions, Intactness, TableRows};
 
-use super::record::{COLUMNS, Cell, PROBABILITY, Record, Shape};
+use super::record::{COLUMNS, Cell, FEATURES_SENT, PROBABILITY, Record, Shape};
 use super::replaced;
 
 /// The microseconds of an hour.
@@ -237,6 +237,8 @@ fn damaged(path: &Path, fault: impl std::fmt::Display) -> anyhow::Error {
 struct Rows {
     header: Vec<String>,
     classes: Vec<String>,
+    /// The columns that are the log's own: one fewer in files of earlier releases.
+    own: usize,
     /// The column of the first feature.
     first: usize,
     /// Known from the first row on.
@@ -245,18 +247,21 @@ struct Rows {
 
 impl Rows {
     fn of(path: &Path, header: &[String]) -> anyhow::Result<Self> {
-        let own = COLUMNS.len();
-        if header.len() < own || header.iter().zip(COLUMNS).any(|(found, (name, _))| found != name) {
+        let has_sent = header.get(COLUMNS.len() - 1).is_some_and(|name| name == FEATURES_SENT);
+        let own = COLUMNS.len() - usize::from(!has_sent);
+        let is_other = |(found, (name, _)): (&String, &(&str, _))| found != name;
+        if header.len() < own || header.iter().zip(&COLUMNS[..own]).any(is_other) {
             bail!("{} is no file of the log of predictions; move it away", path.display());
         }
         let class_of = |name: &String| name.strip_prefix(PROBABILITY).map(str::to_owned);
         let classes: Vec<String> = header.iter().skip(own).map_while(class_of).collect();
-        Ok(Self { header: header.to_vec(), first: own + classes.len(), classes, shape: None })
+        let first = own + classes.len();
+        Ok(Self { header: header.to_vec(), own, first, classes, shape: None })
     }
 
     /// A row, or what in it no version answers.
     fn record(&mut self, batch: &Batch, row: usize) -> Result<Record, String> {
-        let (own, first, columns) = (COLUMNS.len(), self.first, self.header.len());
+        let (own, first, columns) = (self.own, self.first, self.header.len());
         let cell = |column: usize| batch.cell(column, row);
         let text = |column: usize| cell(column).text();
         let integer = |column: usize| match cell(column) {
@@ -299,6 +304,11 @@ impl Rows {
             latency_us: integer(4),
             score: number(8),
             prediction: text(9).map(Into::into),
+            features_sent: if own == COLUMNS.len() {
+                u32::try_from(integer(own - 1)).unwrap_or(0)
+            } else {
+                0
+            },
             probabilities: (own..first).map(number).collect(),
             values: (first..columns).map(value).collect(),
         };

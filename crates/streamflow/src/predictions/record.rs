@@ -41,6 +41,8 @@ pub struct Record {
     pub score: f64,
     /// The predicted class; none of a regression.
     pub prediction: Option<Box<str>>,
+    /// How many of the features came with the request; 0 in files of releases that did not keep it.
+    pub features_sent: u32,
     /// The probability of each of the shape's classes; empty without any.
     pub probabilities: Box<[f64]>,
     /// In the order of the shape's features.
@@ -68,6 +70,7 @@ impl Record {
             latency_us: self.latency_us,
             score: self.score,
             prediction: self.prediction.as_deref(),
+            features_sent: self.features_sent,
         }
     }
 
@@ -93,8 +96,11 @@ pub const PROBABILITY: &str = "_probability_";
 /// The columns whose values hardly ever come twice.
 pub const DISTINCT: [&str; 4] = ["_time_us", "_request_id", "_latency_us", "_score"];
 
+/// The column that files of earlier releases lack.
+pub const FEATURES_SENT: &str = "_features_sent";
+
 /// The first columns.
-pub const COLUMNS: [(&str, OutputType); 10] = [
+pub const COLUMNS: [(&str, OutputType); 11] = [
     ("_time_us", OutputType::Integer),
     ("_request_id", OutputType::Text),
     ("_entity", OutputType::Text),
@@ -105,6 +111,7 @@ pub const COLUMNS: [(&str, OutputType); 10] = [
     ("_as_of", OutputType::Text),
     ("_score", OutputType::Double),
     ("_prediction", OutputType::Text),
+    (FEATURES_SENT, OutputType::Integer),
 ];
 
 impl Shape {

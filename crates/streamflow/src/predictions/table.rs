@@ -179,6 +179,7 @@ mod tests {
             latency_us: 1,
             score: 0.5,
             prediction: None,
+            features_sent: 0,
             probabilities: [].into(),
             values: vec![Cell::Number(hours), Cell::Text("true".into())],
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow, Row as _};
+use sqlx::Row as _;
 
 use super::change::Change as _;
 use super::{Store, now};
@@ -63,10 +63,14 @@ pub struct Added {
 
 /// Rows of a page of labels.
 const PAGE_ROWS: i64 = 10_000;
-/// A page of the labels that no later one has the key of, which `labels_by_key` finds.
-const NEWEST_PAGE: &str = "SELECT * FROM labels WHERE id > $1 AND NOT EXISTS (SELECT 1 FROM labels AS later \
-     WHERE later.request_id = labels.request_id AND later.entity = labels.entity AND later.time_us = labels.time_us \
-     AND later.id > labels.id) ORDER BY id LIMIT $2";
+/// Labels that no later one has the key of, which `labels_by_key` finds.
+const NEWEST: &str = "NOT EXISTS (SELECT 1 FROM labels AS later WHERE later.request_id = labels.request_id \
+     AND later.entity = labels.entity AND later.time_us = labels.time_us AND later.id > labels.id)";
+/// What a label is in a page.
+const PACKED: &str =
+    "json_group_array(json_array(request_id, entity, time_us, printf('%!.17g', label), class, at))";
+const PACKED_POSTGRES: &str = "CAST(json_agg(json_build_array(request_id, entity, time_us, CAST(label AS TEXT), class, at) \
+     ORDER BY id) AS TEXT)";
 
 impl Store {
     /// Adds labels, all or none. The same labels a second time change nothing.
@@ -108,19 +112,31 @@ impl Store {
         Ok(added)
     }
 
-    /// The newest label of each key, in the order in which they came. Read in pages of one view of the database, so that no
-    /// statement takes long, however many labels there are.
-    pub async fn labels(&self) -> sqlx::Result<Vec<Taken>> {
-        let (mut found, mut last) = (Vec::new(), 0_i64);
+    /// The newest label of each key that was taken since a time, in the order in which they came. Read in pages of one view
+    /// of the database, so that no statement takes long; a page is one row, since the way of a row through the driver takes
+    /// longer than all else.
+    pub async fn labels(&self, since_us: i64) -> sqlx::Result<Vec<Taken>> {
+        let (mut found, mut last, since) = (Vec::new(), 0_i64, spelled(since_us));
         let mut view = self.view().await?;
+        let packed = self.spelled(PACKED, PACKED_POSTGRES);
+        let page = format!(
+            "SELECT MAX(id) AS last, {packed} AS page FROM (SELECT * FROM labels WHERE id > $1 AND at >= $2 AND {NEWEST} \
+             ORDER BY id LIMIT $3) AS newest"
+        );
         loop {
-            let page = sqlx::query(NEWEST_PAGE).bind(last).bind(PAGE_ROWS).fetch_all(&mut *view).await?;
-            let Some(end) = page.last() else { return Ok(found) };
-            last = end.try_get("id")?;
-            for row in &page {
-                found.push(Taken::from_row(row)?);
-            }
+            let query =
+                sqlx::query(sqlx::AssertSqlSafe(page.as_str())).bind(last).bind(&since).bind(PAGE_ROWS);
+            let row = query.fetch_one(&mut *view).await?;
+            let Some(end) = row.try_get("last")? else { return Ok(found) };
+            last = end;
+            unpack(row.try_get("page")?, &mut found)?;
         }
+    }
+
+    /// How many labels were taken before a time, corrections among them.
+    pub async fn labels_before(&self, before_us: i64) -> sqlx::Result<u64> {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM labels WHERE at < $1").bind(spelled(before_us));
+        query.fetch_one(&self.pool).await.map(|count: i64| count.unsigned_abs())
     }
 
     /// A number that grows with every label and shrinks with none but those that are forgotten, and how many there are.
@@ -174,16 +190,30 @@ fn microseconds(at: &str) -> sqlx::Result<i64> {
     time.map(|time| time.as_microsecond()).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-impl FromRow<'_, sqlx::any::AnyRow> for Taken {
-    fn from_row(row: &sqlx::any::AnyRow) -> sqlx::Result<Self> {
-        let label = Label {
-            request_id: row.try_get("request_id")?,
-            entity: row.try_get("entity")?,
-            time_us: row.try_get("time_us")?,
-            truth: Truth::of(row.try_get("label")?, row.try_get("class")?),
-        };
-        Ok(Self { label, at_us: microseconds(row.try_get("at")?)? })
+/// A time as [`now`] spells it, by which texts are in the order of their times.
+fn spelled(time_us: i64) -> String {
+    let end = if time_us < 0 { jiff::Timestamp::UNIX_EPOCH } else { jiff::Timestamp::MAX };
+    let at = jiff::Timestamp::from_microsecond(time_us).unwrap_or(end);
+    format!("{:.3}", at.max(jiff::Timestamp::UNIX_EPOCH))
+}
+
+/// Takes the labels of a page.
+fn unpack(page: &str, found: &mut Vec<Taken>) -> sqlx::Result<()> {
+    type Packed = (String, String, i64, String, Option<String>, String);
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let rows: Vec<Packed> = serde_json::from_str(page).map_err(|error| decode(error.into()))?;
+    // The labels of a request have the same time.
+    let mut last = (String::new(), 0);
+    for (request_id, entity, time_us, number, class, at) in rows {
+        if last.0 != at {
+            let at_us = microseconds(&at)?;
+            last = (at, at_us);
+        }
+        let number = number.parse().map_err(|error: std::num::ParseFloatError| decode(error.into()))?;
+        let label = Label { request_id, entity, time_us, truth: Truth::of(number, class) };
+        found.push(Taken { label, at_us: last.1 });
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -196,7 +226,7 @@ mod tests {
     }
 
     async fn newest(store: &Store) -> Vec<Label> {
-        store.labels().await.unwrap().into_iter().map(|taken| taken.label).collect()
+        store.labels(0).await.unwrap().into_iter().map(|taken| taken.label).collect()
     }
 
     #[tokio::test]
@@ -209,7 +239,7 @@ mod tests {
             }
             let zero = store.add_labels(&[label("r1", "", 0, 0.0)], "key shop").await.unwrap();
             assert_eq!(zero.corrected, 1, "a number is no class");
-            let before = store.labels().await.unwrap()[0].at_us;
+            let before = store.labels(0).await.unwrap()[0].at_us;
             for sha256 in ["one", "one", "two"] {
                 store.add_label_drop("2024-01-31", sha256).await.unwrap();
             }
@@ -218,6 +248,31 @@ mod tests {
             let rows: i64 =
                 sqlx::query_scalar("SELECT COUNT(*) FROM label_drops").fetch_one(&store.pool).await.unwrap();
             assert_eq!(rows, 2, "a correction is kept beside the first");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn texts_and_numbers_are_read_as_they_were_sent() {
+        each(async |store| {
+            let numbers = [0.1 + 0.2, 1.0 / 3.0, -5e-324, f64::MAX, 1e21, 123_456_789.123_456_7, -0.0];
+            let mut sent: Vec<Label> = numbers
+                .iter()
+                .enumerate()
+                .map(|(n, number)| label(&format!("r{n}"), "", 0, *number))
+                .collect();
+            let odd = "\u{1}\"\\ö\u{1f600}' \n]";
+            sent.push(Label { truth: Truth::Class(odd.into()), ..label("", odd, i64::MAX, 0.0) });
+            store.add_labels(&sent, "key shop").await.unwrap();
+            for (found, sent) in newest(&store).await.iter().zip(&sent) {
+                match (&found.truth, &sent.truth) {
+                    // A last bit more or less.
+                    (Truth::Number(found), Truth::Number(sent)) => {
+                        assert!((found - sent).abs() <= sent.abs() * 2.0 * f64::EPSILON, "{found} {sent}");
+                    }
+                    _ => assert_eq!(found, sent),
+                }
+            }
         })
         .await;
     }
@@ -234,6 +289,21 @@ mod tests {
                 (found.len(), &found[..2], &found[sent - 1]),
                 (sent, &labels[1..3], &label("r0", "", 0, 0.0))
             );
+            // Those of before a time are counted and not read.
+            let sql = "UPDATE labels SET at = '2024-03-01T12:00:00.000Z' WHERE request_id IN ('r1', 'r2')";
+            sqlx::query(sql).execute(&store.pool).await.unwrap();
+            for (since_us, read, counted) in [
+                (i64::MIN, sent, 0),
+                (1_709_294_400_000_000, sent, 0),
+                (1_709_294_400_001_000, sent - 2, 2),
+                (i64::MAX, 0, sent + 1),
+            ] {
+                let found = (
+                    store.labels(since_us).await.unwrap().len(),
+                    store.labels_before(since_us).await.unwrap(),
+                );
+                assert_eq!(found, (read, counted as u64), "{since_us}");
+            }
         })
         .await;
     }

@@ -157,28 +157,30 @@ fn without_enough_requests_production_answers_again() {
     server.stop("-TERM");
 }
 
-/// A run that goes to the first share at once, and comes back from there.
-fn returned(project: &Project, version: &str, more: &[&str]) -> String {
-    let args = ["--param", "shadow_for=0s", "--param", "step_for=1s", "--param", "min_requests=60"];
-    let args = [&["flows", "run", "promote_gradually", "--param", version], &args[..], more].concat();
-    let run = project.run(&[&args[..], &["--param", "wait_for=60s", "--param", "shares=20%,50%"]].concat());
-    assert_eq!(run.code, 1, "{}", run.stdout);
-    run.stderr
-}
-
-#[test]
-fn a_candidate_that_answers_errors_returns_to_production() {
+/// A project whose version 3 refuses what requests may send and version 1 takes.
+fn refusing() -> Project {
     let project = project(false);
     // What the next month knows nothing of is refused by a version that learned from it.
     let services = format!("drops/month_{NEXT}/subscriptions.csv");
     project.edit(&services, |text| text.replace("Fiber optic", "DSL"));
     project.ok(&["ingest", "--as-of", NEXT, &format!("drops/month_{NEXT}")]);
     project.ok(&["train", "--as-of", NEXT]);
+    project
+}
+
+/// Requests that version 3 refuses.
+fn refused_bodies(users: &[String]) -> Vec<Value> {
+    let body = |user: &String| json!({ "user_id": user, "features": { "net_service": "Fiber optic" } });
+    users.iter().map(body).collect()
+}
+
+#[test]
+fn a_candidate_that_answers_errors_returns_to_production() {
+    let project = refusing();
     let users = user_ids(&project, NEXT);
     let server = serving(&project);
-    let body = |user: &String| json!({ "user_id": user, "features": { "net_service": "Fiber optic" } });
     let url = format!("{}/predict", server.url().trim_end_matches('/'));
-    let load = Load::asking(&url, users.iter().map(body).collect());
+    let load = Load::asking(&url, refused_bodies(&users));
     let said = returned(&project, "version=3", &["--param", "max_latency_ratio=1000"]);
     assert!(said.contains("version 3 was returned to version 1 at 20 %: error_rate: "), "{said}");
     assert!(said.contains("requests to the candidate were errors"), "{said}");
@@ -187,6 +189,42 @@ fn a_candidate_that_answers_errors_returns_to_production() {
     wait_for_none(&server);
     assert!(versions(&server, &users).values().all(|version| version == "1"));
     server.stop("-TERM");
+}
+
+/// The first look finds nothing, and the step would last for an hour.
+#[test]
+fn a_candidate_that_gets_worse_returns_to_production_by_itself() {
+    let project = refusing();
+    let users = user_ids(&project, NEXT);
+    let server = serving(&project);
+    let url = server.url().trim_end_matches('/').to_owned();
+    let load = Load::on(&url, &users);
+    let more = ["shadow_for=0s", "step_for=1h", "shares=50%", "max_score_distance=1"];
+    let more: Vec<&str> = more.into_iter().flat_map(|parameter| ["--param", parameter]).collect();
+    let run = project.command(&gradually("version=3", &more)).stderr(Stdio::piped()).spawn().unwrap();
+    server.wait_for_metric("canary_requests_total{arm=\"candidate\"", 100.0);
+    assert!(server.get("/metrics").contains("canary_share"), "good answers end nothing");
+    drop(load);
+    let load = Load::asking(&format!("{url}/predict"), refused_bodies(&users));
+    let run = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        !run.status.success() && said.contains("was returned to version 1 at 50 %: error_rate: "),
+        "{said}"
+    );
+    wait_for_none(&server);
+    drop(load);
+    assert!(versions(&server, &users).values().all(|version| version == "1"));
+    server.stop("-TERM");
+}
+
+/// A run that goes to the first share at once, and comes back from there.
+fn returned(project: &Project, version: &str, more: &[&str]) -> String {
+    let args = ["--param", "shadow_for=0s", "--param", "step_for=1s", "--param", "min_requests=60"];
+    let args = [&["flows", "run", "promote_gradually", "--param", version], &args[..], more].concat();
+    let run = project.run(&[&args[..], &["--param", "wait_for=60s", "--param", "shares=20%,50%"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    run.stderr
 }
 
 /// A run of the command that stays in its first share for an hour, once that answers.

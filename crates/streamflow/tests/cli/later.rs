@@ -112,20 +112,42 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
     );
     assert_eq!((&period["state"], &found["unknown_labels"]), (&json!("partial"), &json!(1)));
     assert!(period["realised"]["roc_auc"]["value"].is_number(), "{found:#}");
-    // The request of one answer.
+    // One user was asked about twice and counts once.
+    assert_eq!(
+        (&period["entities"], &period["counted"], &period["counted_labelled"]),
+        (&json!(users.len()), &json!(users.len()), &json!(users.len() - 1))
+    );
+    // The request of one answer, which was about one user and no other.
     let id = format!("request-{}", one.to_string().len() % 1000);
-    post(&server, "/labels", &shop, &json!({ "labels": [{ "request_id": id, "label": 0 }] }));
-    assert_eq!(periods(&project)["periods"][0]["labelled"], users.len());
+    let another = json!({ "labels": [{ "request_id": id, "user_id": users[3], "label": 0 }] });
+    assert_eq!(post(&server, "/labels", &shop, &another).0, 200);
     let text = project.ok(&["performance"]);
-    assert!(text.contains("partial") && text.contains("1 labels are of no answer that is kept."), "{text}");
+    assert!(
+        text.contains(&format!(
+            "1 labels name an entity that their request was not about, so they do not count (request {id})"
+        )),
+        "{text}"
+    );
+    post(&server, "/labels", &shop, &json!({ "labels": [{ "request_id": id, "label": 0 }] }));
+    let found = periods(&project);
+    assert_eq!(
+        (&found["periods"][0]["labelled"], &found["periods"][0]["state"]),
+        (&json!(users.len()), &json!("final"))
+    );
+    let text = project.ok(&["performance"]);
+    assert!(text.contains("final") && text.contains("1 labels are of no answer that is kept."), "{text}");
 
+    // What a version answered itself is no comparison with it.
     let same = project.json(&["replay", "1"]);
     assert_eq!(
-        (&same["rows"], &same["max_abs_difference"]),
-        (&json!(users.len() + 1), &json!(0.0)),
+        (&same["rows"], &same["own_rows"], &same["own_max_abs_difference"], &same["disagreement"]),
+        (&json!(0), &json!(users.len() + 1), &json!(0.0), &Value::Null),
         "{same:#}"
     );
+    let text = project.ok(&["replay", "1"]);
+    assert!(text.contains("No other version than churn 1 answered."), "{text}");
     let other = project.json(&["replay", "2", "--last", "1h"]);
+    assert_eq!((&other["rows"], &other["own_rows"]), (&json!(users.len() + 1), &json!(0)));
     assert!(other["mean_abs_difference"].as_f64().unwrap() > 0.0, "{other:#}");
 
     let backup = project.path("backup");
@@ -332,7 +354,7 @@ fn labels_of_the_course_say_what_scores_cannot() {
     let said = project.ok(&["performance"]);
     for part in [
         "The labels say roc_auc 0.",
-        "where the scores alone suggested 0.8",
+        "where the scores of the same answers alone suggested 0.8",
         "which no estimate sees",
         "about 0.8",
     ] {

@@ -126,7 +126,14 @@ fn sent_features_are_kept_as_they_were_answered() {
     server.wait_for_metric("prediction_log_rows_total", 40.0);
     server.stop("-TERM");
     let again = project.json(&["replay", "1"]);
-    assert_eq!((&again["rows"], &again["max_abs_difference"]), (&json!(40), &json!(0.0)), "{again}");
+    assert_eq!((&again["own_rows"], &again["own_max_abs_difference"]), (&json!(40), &json!(0.0)), "{again}");
+    // The month's labels are those of its users; what was answered of other features may be about others.
+    let period = project.json(&["performance"])["periods"][0].clone();
+    assert_eq!(
+        (&period["rows"], &period["counted"], &period["state"], &period["assumed"]),
+        (&json!(40), &json!(20), &json!("final"), &json!(0)),
+        "the newest answers are of stored features: {period:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,8 +161,10 @@ impl Target {
             Target::Version(serving) => serving,
         };
         let mut tell = |features: &[FeatureValue], answer: &Answer| {
+            let features_sent = features.len();
             let (features, answer) = (Some(features), Some(answer));
-            let row = ObservedRow { asked, serving, entity: None, features, answer, status: 200 };
+            let row =
+                ObservedRow { asked, serving, entity: None, features, features_sent, answer, status: 200 };
             state.observers().into_iter().for_each(|observers| observers.row(&row));
         };
         let is_told = state.observers().is_some();

@@ -1,10 +1,12 @@
 //! The answers of one version in one period, and what their labels say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use streamflow_model::{Answers, Labels, MISSING, Task};
 use streamflow_performance::{EstimatedValue, Metric};
 
+use super::counted::counted;
+use super::difference;
 use super::hour::Answer;
 use super::sample::Sample;
 use super::{Known, PeriodPerformance};
@@ -12,14 +14,26 @@ use crate::performance::estimate::{self, ErrorLearner};
 use crate::performance::evaluation::Reference;
 use crate::performance::judged::Judged;
 use crate::performance::realised::Realised;
-use crate::performance::scored::{Learning, Version};
+use crate::performance::scored::Learning;
 use crate::predictions::Logged;
 use crate::store::labels::Truth;
+
+/// The label of a month.
+#[derive(Clone, Copy)]
+struct OfMonth {
+    /// Since when the month has it.
+    at_us: i64,
+    /// Whether it is that of the entity of the same name, whose features came with the request.
+    is_assumed: bool,
+}
 
 /// The answers of one version in one period.
 pub struct Group {
     task: Task,
     scores: Vec<f64>,
+    times_us: Vec<i64>,
+    /// The hash of whom an answer is about; 0 where it names nobody.
+    entities: Vec<u64>,
     /// The classes that the version knows, and those that labels name beside them.
     classes: Vec<String>,
     known_classes: usize,
@@ -27,10 +41,13 @@ pub struct Group {
     probabilities: Vec<Box<[f64]>>,
     /// The number, or the place of the class; NaN where there is no label.
     labels: Vec<f64>,
-    /// The rows whose label is that of their month, and since when it has it.
-    by_month: HashMap<usize, i64>,
-    /// How many rows have their features from which snapshot.
-    snapshots: BTreeMap<String, usize>,
+    /// The rows whose label is that of their month.
+    by_month: HashMap<usize, OfMonth>,
+    /// The rows with features that came with the request.
+    has_sent: Vec<bool>,
+    /// The snapshots, and of which each row is.
+    snapshots: Vec<String>,
+    of_snapshot: Vec<u16>,
     sample: Sample,
 }
 
@@ -40,12 +57,16 @@ impl Group {
         Self {
             task,
             scores: Vec::new(),
+            times_us: Vec::new(),
+            entities: Vec::new(),
             classes: Vec::new(),
             known_classes: 0,
             probabilities: Vec::new(),
             labels: Vec::new(),
             by_month: HashMap::new(),
-            snapshots: BTreeMap::new(),
+            has_sent: Vec::new(),
+            snapshots: Vec::new(),
+            of_snapshot: Vec::new(),
             sample: Sample::new(most),
         }
     }
@@ -55,10 +76,15 @@ impl Group {
         let place = self.scores.len();
         self.scores.push(row.score);
         self.labels.push(f64::NAN);
-        match self.snapshots.get_mut(&row.shape.as_of) {
-            Some(rows) => *rows += 1,
-            None => drop(self.snapshots.insert(row.shape.as_of.clone(), 1)),
-        }
+        self.times_us.push(row.time_us);
+        self.entities.push(row.entity.unwrap_or_default());
+        self.has_sent.push(row.has_sent);
+        let known = self.snapshots.iter().position(|known| *known == row.shape.as_of);
+        let snapshot = known.unwrap_or_else(|| {
+            self.snapshots.push(row.shape.as_of.clone());
+            self.snapshots.len() - 1
+        });
+        self.of_snapshot.push(u16::try_from(snapshot).unwrap_or(u16::MAX));
         if self.task == Task::Multiclass {
             if self.classes.is_empty() {
                 self.classes.clone_from(&row.shape.classes);
@@ -83,14 +109,14 @@ impl Group {
     pub fn label_by_month(&mut self, row: usize, truth: &Truth, at_us: i64) {
         if let Some(label) = self.value_of(truth) {
             self.labels[row] = label;
-            self.by_month.insert(row, at_us);
+            self.by_month.insert(row, OfMonth { at_us, is_assumed: self.has_sent[row] });
         }
     }
 
     /// Gives a row a label that was sent, where that of the month is not newer. Whether it is one of the task.
     pub fn label(&mut self, row: usize, truth: &Truth, at_us: i64) -> bool {
         let Some(label) = self.value_of(truth) else { return false };
-        if self.by_month.get(&row).is_none_or(|of_month| *of_month <= at_us) {
+        if self.by_month.get(&row).is_none_or(|of_month| of_month.at_us <= at_us) {
             self.by_month.remove(&row);
             self.labels[row] = label;
         }
@@ -122,39 +148,40 @@ impl Group {
         version: String,
         known: Option<&Known>,
     ) -> anyhow::Result<PeriodPerformance> {
-        let (rows, labelled) =
-            (self.scores.len(), self.labels.iter().filter(|label| !label.is_nan()).count());
-        let metric = self.task.metric();
-        let mut notes = Vec::new();
+        let all = Labelled { rows: self.scores.len(), labelled: self.labelled() };
+        let from_ingest = self.by_month.len();
+        let chosen = counted(&self.entities, &self.times_us, &self.labels);
+        let mut notes = chosen.notes(all.rows);
+        let one = self.select(&chosen.rows);
+        let counted = Labelled { rows: one.scores.len(), labelled: one.labelled() };
+        let assumed = one.by_month.values().filter(|of_month| of_month.is_assumed).count();
+        notes.extend(origin(&counted, one.by_month.len(), assumed));
+        notes.extend(known.and_then(|known| one.learned(known)));
         let threshold = known.map_or(0.5, |known| known.version.model.threshold());
-        notes.extend(known.and_then(|known| self.learned(&known.version)));
-        let judged = self.judged(threshold, &mut notes)?;
+        let judged = one.judged(threshold, &mut notes)?;
         let seed = known.map_or(0, |known| known.version.seed());
         let realised = Realised::new(&judged, None, seed)?.map(|found| found.measured.metrics);
-        let estimated = match (&judged, known) {
-            (Judged::Binary(_) | Judged::Multiclass(_), Some(known)) => {
-                of_scores(known, &judged, metric, seed)?
-            }
-            (Judged::Regression(_), Some(known)) => self.of_errors(known, seed, &mut notes),
-            _ => None,
-        };
-        let state = match labelled {
-            0 => "pending",
-            some if some < rows => "partial",
-            _ => "final",
-        };
-        let differences = self.sample.differences(&self.scores, &self.labels)?;
-        notes.extend(super::sample::words(&differences, labelled, rows));
+        let estimated = one.estimate(&judged, known, &mut notes)?;
+        let estimated_labelled = one.estimate_labelled(&counted, estimated.as_ref(), threshold, known)?;
+        let differences = one.sample.differences(&one.scores, &one.labels)?;
+        notes.extend(difference::sentence(&differences, counted.labelled, counted.rows));
+        let metric = one.task.metric();
         let mut found = PeriodPerformance {
             period,
             version,
-            rows,
-            labelled,
-            from_ingest: self.by_month.len(),
-            state,
+            rows: all.rows,
+            labelled: all.labelled,
+            entities: chosen.entities,
+            unnamed: chosen.unnamed,
+            counted: counted.rows,
+            counted_labelled: counted.labelled,
+            from_ingest,
+            assumed,
+            state: counted.state(assumed),
             metric: metric.name(),
             realised: realised.unwrap_or_default(),
             estimated,
+            estimated_labelled,
             differences,
             notes,
         };
@@ -162,15 +189,93 @@ impl Group {
         Ok(found)
     }
 
-    /// A sentence where answers are about rows that the version learned from.
-    fn learned(&self, version: &Version) -> Option<String> {
-        let learned = matches!(version.learning, Learning::Split { .. });
-        let as_of = version.as_of.to_string();
-        let rows = self.snapshots.get(&as_of).filter(|_| learned)?;
-        Some(format!(
-            "{rows} of the answers were made from {as_of}, where the version learned from most of the entities: it looks \
-             better on them than on others, which `streamflow evaluate --as-of {as_of}` leaves out."
-        ))
+    fn labelled(&self) -> usize {
+        self.labels.iter().filter(|label| !label.is_nan()).count()
+    }
+
+    /// Some of the rows, in their order, as a group of their own.
+    fn select(&self, rows: &[usize]) -> Self {
+        fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().filter_map(|&row| values.get(row).cloned()).collect()
+        }
+        let mut places = vec![None; self.scores.len()];
+        rows.iter().enumerate().for_each(|(place, &row)| places[row] = Some(place));
+        let of_month = |(&row, label): (&usize, &OfMonth)| Some((places[row]?, *label));
+        Self {
+            task: self.task,
+            scores: pick(&self.scores, rows),
+            times_us: pick(&self.times_us, rows),
+            entities: pick(&self.entities, rows),
+            classes: self.classes.clone(),
+            known_classes: self.known_classes,
+            probabilities: pick(&self.probabilities, rows),
+            labels: pick(&self.labels, rows),
+            by_month: self.by_month.iter().filter_map(of_month).collect(),
+            has_sent: pick(&self.has_sent, rows),
+            snapshots: self.snapshots.clone(),
+            of_snapshot: pick(&self.of_snapshot, rows),
+            sample: self.sample.select(|row| places.get(row).copied().flatten()),
+        }
+    }
+
+    /// What is estimated of the deciding metric.
+    fn estimate(
+        &self,
+        judged: &Judged,
+        known: Option<&Known>,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Option<EstimatedValue>> {
+        match (judged, known) {
+            (Judged::Binary(_) | Judged::Multiclass(_), Some(known)) => {
+                of_scores(known, judged, self.task.metric())
+            }
+            (Judged::Regression(_), Some(known)) => Ok(self.of_errors(known, notes)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The same of the rows with a label alone, which what the labels say may be held against.
+    fn estimate_labelled(
+        &self,
+        counted: &Labelled,
+        estimated: Option<&EstimatedValue>,
+        threshold: f64,
+        known: Option<&Known>,
+    ) -> anyhow::Result<Option<EstimatedValue>> {
+        if counted.labelled == counted.rows || counted.labelled == 0 {
+            return Ok(estimated.filter(|_| counted.labelled > 0).cloned());
+        }
+        let is_labelled = |row: &usize| !self.labels[*row].is_nan();
+        let labelled = self.select(&(0..self.scores.len()).filter(is_labelled).collect::<Vec<_>>());
+        // What there is to say of them was said of all.
+        let mut notes = Vec::new();
+        let judged = labelled.judged(threshold, &mut notes)?;
+        labelled.estimate(&judged, known, &mut notes)
+    }
+
+    /// A sentence where answers are about entities that the version learned from.
+    fn learned(&self, known: &Known) -> Option<String> {
+        let Learning::Split { .. } = known.version.learning else { return None };
+        let as_of = known.version.as_of.to_string();
+        let of_snapshot = self.snapshots.iter().position(|found| *found == as_of)?;
+        let rows = || (0..self.scores.len()).filter(|&row| usize::from(self.of_snapshot[row]) == of_snapshot);
+        let better = "it looks better on them than on others, which `streamflow evaluate --as-of";
+        match &known.trained {
+            Some(trained) => {
+                let learned = rows().filter(|&row| trained.contains(&self.entities[row])).count();
+                (learned > 0).then(|| {
+                    format!(
+                        "{learned} of the answers that count are about entities of {as_of} that the version learned from: \
+                         {better} {as_of}` leaves out."
+                    )
+                })
+            }
+            None => Some(format!(
+                "{} of the answers that count were made from {as_of}, and who of them the version learned from is not known: \
+                 {better} {as_of}` leaves out.",
+                rows().count()
+            )),
+        }
     }
 
     fn judged(&self, threshold: f64, notes: &mut Vec<String>) -> anyhow::Result<Judged> {
@@ -217,10 +322,11 @@ impl Group {
     }
 
     /// The estimate of a regression, on the rows whose features are held.
-    fn of_errors(&self, known: &Known, seed: u64, notes: &mut Vec<String>) -> Option<EstimatedValue> {
+    fn of_errors(&self, known: &Known, notes: &mut Vec<String>) -> Option<EstimatedValue> {
         let reference = known.reference.as_ref()?;
         let Judged::Regression(numbers) = &reference.scored.judged else { return None };
         let learned = known.errors.get_or_init(|| {
+            let seed = known.version.seed();
             ErrorLearner::new(&reference.scored, numbers, seed).map_err(|error| format!("{error:#}"))
         });
         let estimate = learned.as_ref().map_err(Clone::clone).and_then(|learner| {
@@ -237,14 +343,45 @@ impl Group {
     }
 }
 
+/// How many rows there are, and how many of them have a label.
+struct Labelled {
+    rows: usize,
+    labelled: usize,
+}
+
+impl Labelled {
+    fn state(&self, assumed: usize) -> &'static str {
+        match self.labelled {
+            0 => "pending",
+            some if some < self.rows => "partial",
+            _ if assumed > 0 => "assumed",
+            _ => "final",
+        }
+    }
+}
+
+/// A sentence where labels are those of months.
+fn origin(counted: &Labelled, of_months: usize, assumed: usize) -> Option<String> {
+    if of_months == 0 {
+        return None;
+    }
+    let assumed = match assumed {
+        0 => String::new(),
+        some => format!(
+            "; of {some} the features came with the request, so that they may be about another than the entity of this name: a \
+             label that is sent by request_id settles it"
+        ),
+    };
+    let sent = counted.labelled - of_months;
+    Some(format!(
+        "{of_months} of the labels that count are those of ingested months, {sent} were sent{assumed}."
+    ))
+}
+
 /// The estimate of the deciding metric of a classifier.
-fn of_scores(
-    known: &Known,
-    judged: &Judged,
-    metric: Metric,
-    seed: u64,
-) -> anyhow::Result<Option<EstimatedValue>> {
+fn of_scores(known: &Known, judged: &Judged, metric: Metric) -> anyhow::Result<Option<EstimatedValue>> {
     let Some(Reference { scored, folds }) = &known.reference else { return Ok(None) };
+    let seed = known.version.seed();
     let found = match (&scored.judged, judged) {
         (Judged::Binary(validated), Judged::Binary(rows)) => {
             estimate::of_scores(validated, folds, rows, seed)?

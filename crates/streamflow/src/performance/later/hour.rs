@@ -1,4 +1,4 @@
-//! The answers of an hour as labels are joined with them: thirty bytes each, so that hours that have ended need not be
+//! The answers of an hour as labels are joined with them: thirty-one bytes each, so that hours that have ended need not be
 //! read again.
 
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Answer<'a> {
     pub time_us: i64,
     pub request: Option<u64>,
     pub entity: Option<u64>,
+    /// Whether features came with the request.
+    pub has_sent: bool,
     pub score: f64,
     /// Of several classes; empty where the log has none.
     pub probabilities: &'a [f64],
@@ -33,6 +35,7 @@ impl<'a> From<&'a Logged> for Answer<'a> {
             time_us: row.time_us,
             request: row.request_id.as_deref().map(hash),
             entity: row.entity.as_deref().map(hash),
+            has_sent: row.features_sent > 0,
             score: row.score,
             probabilities: &row.probabilities,
         }
@@ -47,6 +50,7 @@ pub struct Hour {
     after_us: Vec<u32>,
     requests: Vec<u64>,
     entities: Vec<u64>,
+    has_sent: Vec<bool>,
     scores: Vec<f64>,
     of_shape: Vec<u16>,
     /// Of several classes alone.
@@ -102,10 +106,11 @@ impl Hour {
             self.probabilities.resize(self.rows(), Box::default());
             self.probabilities.push(row.probabilities.clone());
         }
-        let Answer { request, entity, score, .. } = row.into();
+        let Answer { request, entity, has_sent, score, .. } = row.into();
         self.after_us.push(after_us);
         self.requests.push(request.unwrap_or_default());
         self.entities.push(entity.unwrap_or_default());
+        self.has_sent.push(has_sent);
         self.scores.push(score);
         self.of_shape.push(place);
         Some(())
@@ -119,6 +124,7 @@ impl Hour {
             time_us: self.start_us + i64::from(self.after_us[row]),
             request: hash(self.requests[row]),
             entity: hash(self.entities[row]),
+            has_sent: self.has_sent[row],
             score: self.scores[row],
             probabilities: self.probabilities.get(row).map_or(&[], |of_row| of_row),
         })

@@ -1,6 +1,6 @@
 //! Answers and labels, put together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use streamflow_model::Task;
 
@@ -9,6 +9,9 @@ use super::hour::{Answer, Hour, hash};
 use super::{Later, Unit, Versions};
 use crate::predictions::Logged;
 use crate::store::labels::{Taken, Truth};
+
+/// Requests that are named where their labels are of no use.
+const MOST_NAMED: usize = 5;
 
 /// The labels of an ingested month.
 pub struct MonthLabels {
@@ -34,6 +37,8 @@ pub struct Join<'a> {
     of_entity: HashMap<u64, Vec<usize>>,
     /// For each label the answers that it may be of: their times and places.
     found: Vec<Vec<(i64, Place)>>,
+    /// The labels whose request had an answer about another entity.
+    of_another: HashSet<usize>,
     read_month: &'a mut ReadMonth<'a>,
     months: HashMap<String, Option<MonthLabels>>,
     groups: BTreeMap<(String, String), Group>,
@@ -55,8 +60,21 @@ impl<'a> Join<'a> {
             };
             map.entry(hash(key)).or_default().push(place);
         }
-        let (found, months, groups) = (vec![Vec::new(); labels.len()], HashMap::new(), BTreeMap::new());
-        Self { unit, task, labels, of_request, of_entity, found, read_month, months, groups, unfit: 0 }
+        let (found, of_another) = (vec![Vec::new(); labels.len()], HashSet::new());
+        let (months, groups, unfit) = (HashMap::new(), BTreeMap::new(), 0);
+        Self {
+            unit,
+            task,
+            labels,
+            of_request,
+            of_entity,
+            found,
+            of_another,
+            read_month,
+            months,
+            groups,
+            unfit,
+        }
     }
 
     /// Takes an answer with its features, which say in what labelled answers differ from others.
@@ -116,6 +134,8 @@ impl<'a> Join<'a> {
             let named = &self.labels[label].label.entity;
             if named.is_empty() || Some(hash(named)) == answer.entity {
                 self.found[label].push((time_us, place.clone()));
+            } else {
+                self.of_another.insert(label);
             }
         }
         let of_entity = answer.entity.and_then(|entity| self.of_entity.get(&entity));
@@ -137,8 +157,14 @@ impl<'a> Join<'a> {
     /// Scores that the metrics do not take.
     pub fn measure(mut self, version_of: &mut Versions<'_>) -> anyhow::Result<Later> {
         let mut later = Later::default();
-        for (taken, found) in self.labels.iter().zip(&self.found) {
+        for (number, (taken, found)) in self.labels.iter().zip(&self.found).enumerate() {
             match &found[..] {
+                [] if self.of_another.contains(&number) => {
+                    later.mismatched_labels += 1;
+                    if later.mismatched.len() < MOST_NAMED {
+                        later.mismatched.push(taken.label.request_id.clone());
+                    }
+                }
                 [] => later.unknown_labels += 1,
                 [(_, (key, row))] => {
                     let group = self.groups.get_mut(key);

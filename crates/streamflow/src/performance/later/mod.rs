@@ -1,24 +1,27 @@
 //! How right answers were, by labels that came after them: answers and labels are joined by request, by entity and time,
 //! or by entity and month, and measured by the period and the version that answered.
 //!
-//! A period is *pending* without labels, *partial* with some and *final* with all. Labels that come early are not a sample
+//! A period is *pending* without labels, *partial* with some and *final* with all, and *assumed* where one of them is a month's
+//! and the features came with the request. An entity counts once a period: see `counted`. Labels that come early are not a sample
 //! of those that come: where labelled answers are not like the others, that is said.
 
+mod counted;
+mod difference;
 mod group;
 mod hour;
 mod join;
 mod sample;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use streamflow_performance::{EstimatedValue, MeasuredValue, Metric, significant};
+use streamflow_performance::{Better, EstimatedValue, MeasuredValue, Metric, significant};
 use utoipa::ToSchema;
 
+pub use difference::Difference;
 pub use hour::{Hour, hash};
 pub use join::{Join, MonthLabels};
-pub use sample::Difference;
 
 use super::estimate::ErrorLearner;
 use super::evaluation::Reference;
@@ -42,10 +45,21 @@ pub struct PeriodPerformance {
     pub version: String,
     /// Answers of the period that are kept.
     pub rows: usize,
+    /// How many of them have a label.
     pub labelled: usize,
-    /// How many of the labels are those of an ingested month.
+    /// Different entities that the answers name.
+    pub entities: usize,
+    /// Answers that name no entity.
+    pub unnamed: usize,
+    /// Answers that count: one of each entity, and those that name none.
+    pub counted: usize,
+    /// How many of them have a label.
+    pub counted_labelled: usize,
+    /// How many of the labels of all answers are those of an ingested month.
     pub from_ingest: usize,
-    /// `pending`, `partial` or `final`.
+    /// How many of those that count are such labels of answers whose features came with the request.
+    pub assumed: usize,
+    /// `pending`, `partial`, `assumed` or `final`.
     pub state: &'static str,
     /// The metric that decides.
     pub metric: &'static str,
@@ -54,6 +68,8 @@ pub struct PeriodPerformance {
     /// What scores and features alone suggest of the deciding metric; an estimate, and blind to a changed relation of
     /// features and label.
     pub estimated: Option<EstimatedValue>,
+    /// The same for the answers with a label alone.
+    pub estimated_labelled: Option<EstimatedValue>,
     /// In what the labelled answers are not like the others, the largest difference first.
     pub differences: Vec<Difference>,
     /// What the reader has to know, in sentences.
@@ -68,6 +84,9 @@ pub struct Later {
     pub unknown_labels: usize,
     /// Labels of a request with several answers that name none of their entities.
     pub ambiguous_labels: usize,
+    /// Labels that name an entity which their request was not about, and some of the requests.
+    pub mismatched_labels: usize,
+    pub mismatched: Vec<String>,
     /// Labels of another task than the model's.
     pub unfit_labels: usize,
     /// Why the labels of ingested months are not joined; none where they are.
@@ -85,13 +104,15 @@ pub struct Versions<'a> {
 pub struct Known {
     pub version: Version,
     pub reference: Option<Reference>,
+    /// The [`hash`] of each entity that it learned from, as the log has it; none where that is not known.
+    pub trained: Option<HashSet<u64>>,
     /// What has learned the size of a regression's errors, or why nothing has.
     errors: OnceCell<Result<ErrorLearner, String>>,
 }
 
 impl Known {
-    pub fn new(version: Version, reference: Option<Reference>) -> Self {
-        Self { version, reference, errors: OnceCell::new() }
+    pub fn new(version: Version, reference: Option<Reference>, trained: Option<HashSet<u64>>) -> Self {
+        Self { version, reference, trained, errors: OnceCell::new() }
     }
 }
 
@@ -131,21 +152,27 @@ impl Unit {
 }
 
 impl PeriodPerformance {
-    /// A sentence where labels say otherwise than scores suggest.
+    /// A sentence where labels say worse than the scores of the same answers suggest. Labels that say better are no
+    /// contradiction: scores may be careful.
     fn contradiction(&self, metric: Metric) -> Option<String> {
         let realised = self.realised.get(&metric)?;
         let (value, interval) = (realised.value?, realised.interval?);
-        let estimated = self.estimated.as_ref()?;
+        let estimated = self.estimated_labelled.as_ref()?;
         let estimate = estimated.value?;
         // What is learned of errors is less sure than what is counted of scores.
         let (low, high) = match (metric, estimated.band) {
             (Metric::RocAuc, _) | (_, None) => (estimate, estimate),
             (_, Some(band)) => (band.low, band.high),
         };
-        (high < interval.low || low > interval.high).then(|| {
+        let is_worse = match metric.about().better {
+            Better::Higher => interval.high < low,
+            Better::Lower => interval.low > high,
+            Better::Neither => false,
+        };
+        is_worse.then(|| {
             format!(
-                "The labels say {} {} (95 % {} to {}), where the scores alone suggested {}: the relation of features and \
-                 label is another than in training, which no estimate sees.",
+                "The labels say {} {} (95 % {} to {}), where the scores of the same answers alone suggested {}: the relation of \
+                 features and label is another than in training, which no estimate sees.",
                 metric.name(),
                 significant(value),
                 significant(interval.low),
@@ -155,11 +182,12 @@ impl PeriodPerformance {
         })
     }
 
-    /// `pending`, `partial 12 %` or `final`; one answer without a label is no 100 %.
+    /// `pending`, `partial 12 %`, `assumed` or `final`; one entity without a label is no 100 %.
     pub fn state_words(&self) -> String {
         match self.state {
             "partial" => {
-                let percent = self.labelled.saturating_mul(100).checked_div(self.rows).unwrap_or(0);
+                let percent =
+                    self.counted_labelled.saturating_mul(100).checked_div(self.counted).unwrap_or(0);
                 format!("partial {percent} %")
             }
             other => other.to_owned(),

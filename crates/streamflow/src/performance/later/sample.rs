@@ -2,33 +2,17 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use streamflow_drift::{Column, DriftSettings, compare};
 use streamflow_model::{FeatureColumn, MISSING};
 
+use super::difference::Difference;
 use super::hour::Answer;
 use crate::predictions::{Cell, Logged};
 
 /// The column of the answers themselves, which no feature is named like in the log.
-const SCORE: &str = "_score";
+pub const SCORE: &str = "_score";
 /// Fewest answers of a side that are compared.
 const LEAST_ROWS: usize = 30;
-/// Differences that a sentence names.
-const NAMED: usize = 5;
-
-/// In what labelled answers are not like the others.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Difference {
-    /// A feature, or `score`.
-    pub column: String,
-    /// The name of the measure, and how large the difference is; none where a share of missing values differs alone.
-    pub measure: Option<String>,
-    pub effect: Option<f64>,
-    /// From where on it counts.
-    pub threshold: Option<f64>,
-    /// From the others to the labelled ones, in words.
-    pub words: String,
-}
 
 /// The features of some rows, chosen evenly, and by what the rows are: samples of parts are samples of the whole.
 pub struct Sample {
@@ -126,6 +110,13 @@ impl Sample {
         }
     }
 
+    /// The rows that have a place among others.
+    pub fn select(&self, place_of: impl Fn(usize) -> Option<usize>) -> Self {
+        let mut selected = Self::new(self.most);
+        selected.absorb(self, place_of);
+        selected
+    }
+
     /// Holds one row of so many, a power of two.
     fn thin(&mut self, one_of: u64) {
         if one_of != self.one_of {
@@ -168,25 +159,9 @@ impl Sample {
             ..DriftSettings::default()
         };
         let report = compare(&self.columns(&others, scores), &self.columns(&labelled, scores), &settings)?;
-        let mut found: Vec<(f64, Difference)> = report
-            .drifted()
-            .map(|column| {
-                let effect = column.effect_size.as_ref();
-                let value = effect.and_then(|effect| effect.value);
-                let ratio = effect.zip(value).map_or(0.0, |(effect, value)| value.abs() / effect.threshold);
-                let name = if column.name == SCORE { "score" } else { &column.name };
-                let difference = Difference {
-                    column: name.to_owned(),
-                    measure: effect.map(|effect| effect.name.clone()),
-                    effect: value,
-                    threshold: effect.map(|effect| effect.threshold),
-                    words: column.explanation.clone(),
-                };
-                (ratio, difference)
-            })
-            .collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Ok(found.into_iter().map(|(_, difference)| difference).collect())
+        let mut found: Vec<Difference> = report.drifted().map(Difference::of).collect();
+        found.sort_by(|a, b| b.size().total_cmp(&a.size()));
+        Ok(found)
     }
 
     fn columns(&self, rows: &[&SampledRow], scores: &[f64]) -> Vec<Column> {
@@ -223,31 +198,6 @@ fn number_of(answer: &Answer<'_>) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// A sentence on the differences; none without any.
-pub fn words(differences: &[Difference], labelled: usize, rows: usize) -> Option<String> {
-    if differences.is_empty() {
-        return None;
-    }
-    let named: Vec<String> = differences.iter().take(NAMED).map(Difference::shown).collect();
-    let more = match differences.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    Some(format!(
-        "What the labels say holds for the {labelled} labelled answers only, which are not like the other {}: {}{more}.",
-        rows - labelled,
-        named.join("; ")
-    ))
-}
-
-impl Difference {
-    fn shown(&self) -> String {
-        let mut letters = self.words.chars();
-        let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
-        format!("{} ({first}{})", self.column, letters.as_str().trim_end_matches('.'))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -265,6 +215,7 @@ mod tests {
             latency_us: 1,
             score: number as f64,
             prediction: None,
+            features_sent: 0,
             probabilities: [].into(),
             values: vec![
                 Cell::Number(number as f64),

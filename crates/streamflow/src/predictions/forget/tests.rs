@@ -26,6 +26,7 @@ fn row(shape: &Arc<Shape>, time_us: i64, entity: &str) -> Record {
         latency_us: 12,
         score: 0.25,
         prediction: Some("0".into()),
+        features_sent: 2,
         probabilities: [0.75, 0.25].into(),
         values: vec![Cell::Number(1.5), Cell::Missing, Cell::Missing],
     }
@@ -257,4 +258,36 @@ fn a_file_of_an_earlier_release_is_read_and_a_score_that_is_none_is_named() {
         let error = format!("{:#}", write(score, second).unwrap_err());
         assert!(error.contains("part-") && error.contains(&format!("the probability {wild}")), "{error}");
     }
+}
+
+/// A release that did not keep how many features were sent wrote one column fewer.
+#[test]
+fn a_file_without_the_number_of_sent_features_is_read_and_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let shape = shape();
+    let path = read::path(dir.path(), TIME_US, 0);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let is_kept = |name: &String| name != "_features_sent";
+    let mut columns = shape.columns();
+    let values = crate::predictions::columns::Columns::of(&shape, &[row(&shape, TIME_US, "a")]).into_output();
+    let values: Vec<_> = values
+        .into_iter()
+        .zip(&columns)
+        .filter(|(_, (name, _))| is_kept(name))
+        .map(|(values, _)| values)
+        .collect();
+    columns.retain(|(name, _)| is_kept(name));
+    let format = streamflow_dataset::OutputFormat::Parquet;
+    let mut writer = streamflow_dataset::TableWriter::create(&path, format, &columns).unwrap();
+    writer.write(values).unwrap();
+    writer.finish().unwrap();
+    write_file(&read::path(dir.path(), TIME_US + 1, 1), &shape, &[row(&shape, TIME_US + 1, "b")]).unwrap();
+    let mut rows = Vec::new();
+    predictions::read(dir.path(), Window::ALL, |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(rows.iter().map(|row| row.features_sent).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!((&rows[0].shape, &rows[0].values), (&rows[1].shape, &rows[1].values));
 }

@@ -24,6 +24,7 @@ fn row(shape: &Arc<Shape>, second: i64) -> Record {
         latency_us: second,
         score: second as f64 / 4000.0,
         prediction: Some("a".into()),
+        features_sent: 2,
         probabilities: [0.5].into(),
         values: vec![
             if second % 3 == 0 { Cell::Missing } else { Cell::Number(second as f64) },
