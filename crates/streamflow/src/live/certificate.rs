@@ -178,9 +178,11 @@ impl Certificate {
         let mut number = 0;
         for parts in quarters {
             let Some(block) = Minute::block(parts) else { continue };
-            if tracker.add(block.clone()).is_ok() {
+            // The newest quarter has not ended: what it shows is of its last minute, not of its end.
+            let last = parts.iter().map(Minute::end).max().unwrap_or(block.end()) - 1;
+            if tracker.add(block).is_ok() {
                 number += 1;
-                found.take(&history.reference, &tracker.replay(&block));
+                found.take(&history.reference, &tracker.replay(last));
             }
         }
         let sizes: Vec<WindowSize> = Window::ALL.map(|window| found.size(window)).into();
