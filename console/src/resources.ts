@@ -60,6 +60,8 @@ export interface AnswersPeriod {
   rows: number;
   labelled: number;
   state: 'pending' | 'partial' | 'final';
+  /** `pending`, `partial 12 %` or `final`. */
+  state_words: string;
   metric: string;
   realised: Record<string, { value: number | null; interval: { low: number; high: number } | null } | undefined>;
   estimated: { value: number | null } | null;

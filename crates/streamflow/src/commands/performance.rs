@@ -74,7 +74,7 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
             found.version.clone(),
             found.rows.to_string(),
             found.labelled.to_string(),
-            found.state_words(),
+            found.state_words.clone(),
             realised.unwrap_or_else(|| "–".to_owned()),
             estimate.map_or_else(|| "–".to_owned(), |value| format!("about {value}")),
         ]);

@@ -15,6 +15,7 @@ use crate::performance::realised::Realised;
 use crate::performance::scored::{Learning, Version};
 use crate::predictions::Logged;
 use crate::store::labels::Truth;
+use crate::terminal::counted_with;
 
 /// The answers of one version in one period.
 pub struct Group {
@@ -144,7 +145,7 @@ impl Group {
             _ => "final",
         };
         let differences = self.sample.differences(&self.scores, &self.labels)?;
-        notes.extend(super::sample::words(&differences, labelled, rows));
+        notes.extend(super::sample::words(&differences, labelled, rows, self.sample.held()));
         let mut found = PeriodPerformance {
             period,
             version,
@@ -152,6 +153,7 @@ impl Group {
             labelled,
             from_ingest: self.by_month.len(),
             state,
+            state_words: super::state_words(state, labelled, rows),
             metric: metric.name(),
             realised: realised.unwrap_or_default(),
             estimated,
@@ -194,9 +196,9 @@ impl Group {
         let all: Vec<usize> = (0..self.scores.len()).collect();
         let rows: Vec<usize> = all.iter().filter(is_whole).copied().collect();
         if rows.len() < all.len() {
+            let without = counted_with(all.len() - rows.len(), "answer", ["was", "were"]);
             notes.push(format!(
-                "{} answers were kept without the probabilities of the classes, by an earlier release, and are not measured.",
-                all.len() - rows.len()
+                "Not measured: {without} kept without the probabilities of the classes, by an earlier release."
             ));
         }
         if self.classes.len() > known && known > 0 {

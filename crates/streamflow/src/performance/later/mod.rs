@@ -47,6 +47,8 @@ pub struct PeriodPerformance {
     pub from_ingest: usize,
     /// `pending`, `partial` or `final`.
     pub state: &'static str,
+    /// `pending`, `partial 12 %` or `final`; of a whole percent that is rounded down, one answer without a label is no 100 %.
+    pub state_words: String,
     /// The metric that decides.
     pub metric: &'static str,
     /// What the labels say; none without labels.
@@ -154,16 +156,13 @@ impl PeriodPerformance {
             )
         })
     }
+}
 
-    /// `pending`, `partial 12 %` or `final`; one answer without a label is no 100 %.
-    pub fn state_words(&self) -> String {
-        match self.state {
-            "partial" => {
-                let percent = self.labelled.saturating_mul(100).checked_div(self.rows).unwrap_or(0);
-                format!("partial {percent} %")
-            }
-            other => other.to_owned(),
-        }
+/// The state of a period in words.
+fn state_words(state: &str, labelled: usize, rows: usize) -> String {
+    match state {
+        "partial" => format!("partial {} %", labelled.saturating_mul(100).checked_div(rows).unwrap_or(0)),
+        other => other.to_owned(),
     }
 }
 

@@ -151,6 +151,11 @@ impl Sample {
         (self.names.iter().enumerate().map(column).collect(), predictions)
     }
 
+    /// Rows whose features are held.
+    pub fn held(&self) -> usize {
+        self.rows.len()
+    }
+
     /// In what the rows with a label differ from the others: the tests and gates of the calibrated profile, over score and
     /// features together. Nothing where one side has fewer than 30 rows.
     ///
@@ -223,8 +228,8 @@ fn number_of(answer: &Answer<'_>) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// A sentence on the differences; none without any.
-pub fn words(differences: &[Difference], labelled: usize, rows: usize) -> Option<String> {
+/// A sentence on the differences; none without any. Where fewer answers than all are `held`, its numbers are of these.
+pub fn words(differences: &[Difference], labelled: usize, rows: usize, held: usize) -> Option<String> {
     if differences.is_empty() {
         return None;
     }
@@ -233,8 +238,9 @@ pub fn words(differences: &[Difference], labelled: usize, rows: usize) -> Option
         0 => String::new(),
         more => format!("; and {more} more"),
     };
+    let sampled = if held < rows { format!(", about, by a sample of {held} answers") } else { String::new() };
     Some(format!(
-        "What the labels say holds for the {labelled} labelled answers only, which are not like the other {}: {}{more}.",
+        "What the labels say holds for the {labelled} labelled answers only, which are not like the other {}{sampled}: {}{more}.",
         rows - labelled,
         named.join("; ")
     ))
@@ -281,6 +287,22 @@ mod tests {
         let mut told: Vec<_> = told.collect();
         told.sort();
         told
+    }
+
+    #[test]
+    fn numbers_of_a_sample_are_said_to_be_about_right() {
+        let difference = Difference {
+            column: "hours".to_owned(),
+            measure: None,
+            effect: None,
+            threshold: None,
+            words: "Mean fell by 3.".to_owned(),
+        };
+        let said = |held| words(std::slice::from_ref(&difference), 50, 400, held).unwrap();
+        assert!(said(400).ends_with("not like the other 350: hours (mean fell by 3)."), "{}", said(400));
+        let sampled = said(100);
+        let expected = "not like the other 350, about, by a sample of 100 answers: hours (mean fell by 3).";
+        assert!(sampled.ends_with(expected), "{sampled}");
     }
 
     #[test]
