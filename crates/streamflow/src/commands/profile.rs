@@ -14,6 +14,7 @@ use crate::drift::engine::{Engine, Summary};
 use crate::drift::files::{MEMORY_BYTES, read_profile, stored, threads};
 use crate::files::write_aside;
 use crate::storage::Input;
+use crate::terminal::counted;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -54,7 +55,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let listed = |column: &LeftOut| format!("left out: {} ({})\n", column.name, column.reason);
     context.terminal.result(&result, || {
         let left_out: String = left_out.iter().map(listed).collect();
-        format!("{left_out}{rows} rows of {columns} columns -> {}", args.out.display())
+        format!(
+            "{left_out}{} of {} -> {}",
+            counted(rows, "row"),
+            counted(columns, "column"),
+            args.out.display()
+        )
     })?;
     Ok(ExitCode::SUCCESS)
 }
