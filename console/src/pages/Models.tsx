@@ -108,7 +108,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
           </button>
         )}
       </div>
-      <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
+      <DataTable title={`Versions of ${list.name}`} className="versions" columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
       {canary && <Canary canary={canary} grow={() => ofCanary && ask('canary', ofCanary)} end={end} />}
       {shown ? (
         <>
