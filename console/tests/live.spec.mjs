@@ -87,7 +87,7 @@ test('the certificate stands beside the budget, and is green only where it holds
   const shown = (certificate) => ({ ...live, versions: [{ ...version, certificate }] });
   const see = (certificate, look) => visit(browser, 'live', look, { prepare: (page) => answer(page, '**/api/streamflow/live', shown(certificate)) });
   await see(certificate, async (page) => {
-    await page.getByText(/\(768 quarters of an hour\) the rule raises 0 alarms, false where nothing had changed/).waitFor();
+    await page.getByText(/\(768 quarters of an hour\) the rule raises no alarm\. The budget was 0\.5 alarms/).waitFor();
     await page.locator('.chip.v-good', { hasText: /^Holds$/ }).waitFor();
     const [text, filter] = await Promise.all(['.live-note.before >> nth=-1', '.tools >> nth=-1'].map((at) => page.locator(at).boundingBox()));
     assert.ok(filter.y - text.y - text.height >= 8, `the text touches the filter: ${text.y + text.height} and ${filter.y}`);

@@ -267,7 +267,7 @@ test('what happened is marked on charts, in words under the pointer', async () =
   await visit(browser, `?from=${(end - 3600) * 1000}&to=${end * 1000}&refresh=off`, async (page) => {
     const chart = page.locator('.kind-timeseries .chart').first();
     await chart.locator('canvas').waitFor();
-    await page.waitForFunction(() => document.querySelector('.kind-timeseries .plot')?.getAttribute('aria-label')?.includes('1 marks'));
+    await page.waitForFunction(() => document.querySelector('.kind-timeseries .plot')?.getAttribute('aria-label')?.includes('; 1 mark of promotions'));
     const box = await chart.locator('.u-over').boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await chart.locator('.event-tip', { hasText: 'churn version 2 promoted by ada' }).waitFor();

@@ -45,7 +45,7 @@ function Traffic({ all }: { all: Document }) {
       <Windows version={version} selected={window.window} />
       <section class="block">
         <h2>
-          Last {spanOf(window.window)} <small>{againstOf(window.basis)}</small>
+          Last {spanOf(window.window).replace(/^1 /, '')} <small>{againstOf(window.basis)}</small>
         </h2>
         {window.why !== null && <p class="live-note before"><Prose text={window.why} /></p>}
         <Features version={version} window={window} />
@@ -171,7 +171,8 @@ function Certificate({ certificate, budget }: { certificate: LiveCertificate | n
         </p>
       )}
       <p class="live-note before">
-        On the traffic from {when(from)} to {when(until)} ({counted(quarters, 'quarter')} of an hour) the rule raises <b>{counted(alarms, 'alarm')}</b>, false where nothing had changed. The budget
+        On the traffic from {when(from)} to {when(until)} ({counted(quarters, 'quarter')} of an hour) the rule raises <b>{alarms === 0 ? 'no alarm' : counted(alarms, 'alarm')}</b>
+        {alarms > 0 && ', false where nothing had changed'}. The budget
         was {counted(false_alarms_per_month, 'alarm')} in 30 days. The table has the smallest shift of each number that is seen in 95 of 100 cases, in standard deviations.
       </p>
       <DataTable title="Smallest shift that is seen" prefix="shift." className="live-shifts" columns={SHIFTS} rows={[...shifts]} rowKey={(row) => row.column} />
