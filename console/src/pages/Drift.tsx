@@ -33,7 +33,7 @@ export function Drift({ rest }: PageProps) {
 function NoReports() {
   return (
     <Empty title="No comparison has run yet">
-      <p>Choose two snapshots above, or run one from a terminal:</p>
+      <p>Two ingested snapshots are compared, here or in a terminal:</p>
       <pre>streamflow monitor --reference 2024-01-31 --current 2024-03-31</pre>
     </Empty>
   );
