@@ -204,13 +204,14 @@ export interface LiveCertificate {
   false_alarms_per_month: number;
   /** When the first began and the last ended. */
   from: string | null;
-  /** Why it does not hold for the rule and the traffic of today; null while it does. */
-  outdated: string | null;
+  /** Those in which a window had enough entities. */
+  judged: number;
   /** Quarters of an hour with traffic that were looked at. */
   quarters: number;
   /** The smallest shift of each numerical column that any window shows. */
   shifts: LiveShift[];
   until: string | null;
+  verdict: LiveVerdict | null;
 }
 
 /** A feature, or what the model says. */
@@ -245,6 +246,13 @@ export interface LiveDrift {
   statistics: LiveStatistic[];
 }
 
+/** How many columns of a window have drifted. */
+export interface LiveDrifted {
+  features: number;
+  /** Of what the model says. */
+  outputs: number;
+}
+
 /** The share of one kind of error. */
 export interface LiveErrors {
   /** At the same clock time of the last seven days. */
@@ -275,6 +283,15 @@ export interface LiveStatistic {
   z: number;
 }
 
+/** A verdict with its words. */
+export interface LiveVerdict {
+  verdict: Verdict;
+  /** Why, in a sentence; null where it holds. */
+  why: string | null;
+  /** `Holds`, `Not yet known (12 of 96)`, `Exceeded` or `Outdated`. */
+  words: string;
+}
+
 /** The traffic of one version. */
 export interface LiveVersion {
   /** When the last minute that was looked at ended. */
@@ -300,6 +317,7 @@ export interface LiveWindow {
   basis: string;
   /** In the order of the columns. */
   columns: LiveDrift[];
+  drifted: LiveDrifted | null;
   /** Distinct entities, as many as the window keeps. */
   entities: number;
   errors: LiveErrors[];
@@ -315,6 +333,8 @@ export interface LiveWindow {
   why: string | null;
   /** `15m`, `1h`, `6h` or `24h`. */
   window: string;
+  /** `13 of 14 features drifted`, with the outputs of the model where some have, or `Too few: 77 of 200`. */
+  words: string;
 }
 
 /** A line of a log. */
@@ -690,6 +710,9 @@ export interface Unheard {
 
 /** What a panel's numbers are. */
 export type Unit = "short" | "reqps" | "ops" | "percentunit" | "seconds" | "bytes" | "string";
+
+/** Whether the budget of false alarms holds. */
+export type Verdict = "holds" | "not_yet_known" | "exceeded" | "outdated";
 
 /** What the features of a version contribute. */
 export interface VersionImportance {

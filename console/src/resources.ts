@@ -65,6 +65,8 @@ export interface AnswersPeriod {
   counted: number;
   counted_labelled: number;
   state: 'pending' | 'partial' | 'assumed' | 'final';
+  /** `pending`, `partial 12 %`, `assumed` or `final`. */
+  state_words: string;
   metric: string;
   realised: Record<string, { value: number | null; interval: { low: number; high: number } | null } | undefined>;
   estimated: { value: number | null } | null;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatNumber, formatTicks, formatValue, formatWithin } from './units';
+import { counted, formatNumber, formatTicks, formatValue, formatWithin } from './units';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 
@@ -60,3 +60,11 @@ test.each([
 ])('%s s between 20 µs and 10 s is %s', (value, text) => expect(plain(formatWithin(value, 'seconds', [0.00002, 10]))).toBe(text));
 
 test('without bounds a value is what it is', () => expect(plain(formatWithin(0.00001, 'seconds'))).toBe('10 µs'));
+
+test.each([
+  [0, 'row', undefined, '0 rows'],
+  [1, 'row', undefined, '1 row'],
+  [0.5, 'alarm', undefined, '0.5 alarms'],
+  [1, 'entity', 'entities', '1 entity'],
+  [12_345, 'entity', 'entities', '12345 entities'],
+])('%s of %s is %s', (count, noun, plural, text) => expect(counted(count, noun, plural)).toBe(text));

@@ -79,6 +79,11 @@ export function formatValue(value: number | null | undefined, unit = 'short', di
   return formatNumber(value, digits) + GAP + unit;
 }
 
+/** `1 row`, `12 rows`; `plural` where it is another word than with an s. */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatNumber(count, 9)} ${count === 1 ? noun : plural}`;
+}
+
 /** Lowest and highest value that can be told apart. */
 export type Bounds = readonly [low: number, high: number];
 

@@ -101,6 +101,30 @@ test('a run links to its report', async () => {
   }, { prepare: (page) => answer(page, '**/api/streamflow/runs/7', { ...runs[9], id: 7, report: 'drift_a_vs_b', tasks: [], logs: [] }) });
 });
 
+test('the versions of a model fit a small screen with their actions, and a table that does not has a shade', async () => {
+  const metrics = { auc: 0.8127, f1: 0.5787, log_loss: 0.4282, brier_score: 0.1384, expected_calibration_error: 0.02388, accuracy: 0.81, average_precision: 0.6 };
+  const versions = [3, 2, 1].map((version) => ({ version, task: 'binary', how: `trained, ${100 + version} trees`, created: '2024-05-01T00:00:00Z', trained_on: '2024-04-30', metrics: { ...metrics, auc: 0.8 + version / 100 }, production: version === 2 }));
+  const prepare = async (page) => {
+    await answer(page, '**/api/streamflow/models', { name: 'churn', production: 2, versions });
+    await answer(page, '**/api/streamflow/models/2/importance', { scale: 'log_odds', unexplained: null, features: [] });
+  };
+  for (const width of [1280, 1360, 1440]) {
+    await visit(browser, 'models', async (page) => {
+      const promote = await page.getByRole('button', { name: 'Promote version 3' }).boundingBox();
+      const box = page.getByRole('region', { name: 'Versions of churn' });
+      const { x, width: wide } = await box.boundingBox();
+      assert.ok(promote.x + promote.width <= x + wide, `at ${width} px the actions end at ${promote.x + promote.width}, the table at ${x + wide}`);
+      assert.ok(await box.evaluate((one) => one.scrollWidth <= one.clientWidth), `at ${width} px nothing is cut off`);
+    }, { prepare, width });
+  }
+  await visit(browser, 'models', async (page) => {
+    const box = page.getByRole('region', { name: 'Versions of churn' });
+    const [inner, outer, shade] = await box.evaluate((one) => [one.scrollWidth, one.clientWidth, getComputedStyle(one).backgroundAttachment]);
+    assert.ok(inner > outer, 'at 900 px the table scrolls');
+    assert.match(shade, /local.*scroll/);
+  }, { prepare, width: 900 });
+});
+
 test('the versions of a model are filtered and sorted', async () => {
   const versions = Array.from({ length: 300 }, (_, i) => ({ version: 300 - i, created: '2024-05-01T00:00:00Z', trained_on: '2024-04-30', metrics: { auc: i === 5 ? 0.99 : 0.8 - i / 1e4, f1: i === 4 ? 'NaN' : 0.5 }, production: i === 1 }));
   await visit(browser, 'models?sort=-auc', async (page) => {

@@ -12,10 +12,10 @@ const statistic = (effect, z, since = null) => ({ statistic: 'location', effect,
 const column = (live, statistics) => ({ live, basis: [35, 35, 30, 0], statistics, detected_since: statistics[0]?.detected_since ?? null });
 const drifted = '2026-01-31T10:04:00Z';
 const judged = [column([35, 34, 31, 0], [statistic(0.004, 0.3)]), column([5, 20, 75, 0], [statistic(0.24, 32.7, drifted)]), column([35, 35, 30, 0], [statistic(0.001, 0.1)])];
-const window = (name, more) => ({ window: name, entities: 900, needed: 200, requests: 2510, is_enough: true, basis: 'same_clock_time', why: null, threshold: 5.32, share: 0.5, columns: judged, errors: [], ...more });
-const few = { entities: 77, is_enough: false, share: null, basis: 'warming_up', why: 'Too few entities: 77 of 200 that are needed.', columns: judged.map((one) => ({ ...one, statistics: [], detected_since: null })) };
+const window = (name, more) => ({ window: name, entities: 900, needed: 200, requests: 2510, is_enough: true, basis: 'same_clock_time', why: null, threshold: 5.32, share: 0.5, drifted: { features: 1, outputs: 0 }, words: '1 of 2 features drifted', columns: judged, errors: [], ...more });
+const few = { entities: 77, is_enough: false, share: null, drifted: null, words: 'Too few: 77 of 200', basis: 'warming_up', why: 'Too few entities: 77 of 200 that are needed.', columns: judged.map((one) => ({ ...one, statistics: [], detected_since: null })) };
 const certificate = {
-  at: '2026-01-31T09:00:00.000Z', quarters: 768, from: '2026-01-23T09:00:00Z', until: '2026-01-31T09:00:00Z', alarms: 1, false_alarms_per_month: 0.5, outdated: null,
+  at: '2026-01-31T09:00:00.000Z', quarters: 768, judged: 700, from: '2026-01-23T09:00:00Z', until: '2026-01-31T09:00:00Z', alarms: 0, false_alarms_per_month: 0.5, verdict: { verdict: 'holds', words: 'Holds', why: null },
   shifts: [{ column: 'months_active', within_15m: 0.31, within_1h: 0.18, within_1d: 0.12 }, { column: 'monthly_fee', within_15m: null, within_1h: 0.4, within_1d: 0.15 }],
 };
 const live = {
@@ -48,7 +48,9 @@ test('what has drifted stands first, a window is chosen, and one that is not jud
       await page.getByRole('img', { name: /Largest difference: > 12, live 75 %, reference 30 %/ }).waitFor();
       assert.deepEqual(await findings(page), []);
       await keep(page, 'live', { fullPage: true });
-      await page.getByRole('button', { name: /^15 minutes/ }).click();
+      // The tile counts features alone, as `live status` does, and says of what.
+      await page.getByRole('button', { name: /^1 hour 1 of 2 features drifted/ }).waitFor();
+      await page.getByRole('button', { name: /^15 minutes Too few: 77 of 200/ }).click();
       await page.getByText('Too few entities: 77 of 200 that are needed.').waitFor();
       await page.getByRole('button', { name: /6 hours/ }).click();
       await page.getByText('Requests for unknown entities (404)').waitFor();
@@ -80,22 +82,40 @@ test('without traffic the page says what is missing', async () => {
   await visit(browser, 'live', async (page) => page.getByText('No model is served yet').waitFor(), { prepare });
 });
 
-test('the certificate stands beside the budget, and says when it holds no more', async () => {
+test('the certificate stands beside the budget, and is green only where it holds', async () => {
   const [version] = live.versions;
   const shown = (certificate) => ({ ...live, versions: [{ ...version, certificate }] });
   const see = (certificate, look) => visit(browser, 'live', look, { prepare: (page) => answer(page, '**/api/streamflow/live', shown(certificate)) });
   await see(certificate, async (page) => {
-    await page.getByText(/the rule raises 1 alarm: false ones, where nothing had changed/).waitFor();
-    await page.getByText('Holds', { exact: true }).waitFor();
+    await page.getByText(/\(768 quarters of an hour\) the rule raises no alarm\. The budget was 0\.5 alarms/).waitFor();
+    await page.locator('.chip.v-good', { hasText: /^Holds$/ }).waitFor();
+    const [text, filter] = await Promise.all(['.live-note.before >> nth=-1', '.tools >> nth=-1'].map((at) => page.locator(at).boundingBox()));
+    assert.ok(filter.y - text.y - text.height >= 8, `the text touches the filter: ${text.y + text.height} and ${filter.y}`);
     const row = page.locator('.live-shifts tbody tr, .live-shifts [role=row]').filter({ hasText: 'monthly_fee' }).first();
+    // Each of the two lists has its own filter.
+    await page.getByLabel('Filter smallest shift that is seen').fill('monthly_fee');
+    await page.getByText('1 of 2 rows').waitFor();
+    assert.equal(await page.getByLabel('Filter features').inputValue(), '');
     assert.match(await row.innerText(), /none[\s\S]*0\.4 sd[\s\S]*0\.15 sd/);
     assert.deepEqual(await findings(page), []);
+    await page.getByLabel('Filter smallest shift that is seen').fill('');
     await keep(page, 'live-certificate', { fullPage: true });
   });
   const outdated = 'The settings under [live] have changed since, so it does not hold for them: run `streamflow live certify` again.';
-  await see({ ...certificate, outdated }, async (page) => {
-    await page.getByText('Outdated', { exact: true }).waitFor();
-    await page.getByText(outdated).waitFor();
+  const judged = (verdict, words, why, more = {}) => ({ ...certificate, ...more, verdict: { verdict, words, why } });
+  await see(judged('not_yet_known', 'Not yet known (1 of 96)', 'A day of them is needed.', { quarters: 1, judged: 1 }), async (page) => {
+    await page.locator('.chip.v-plain', { hasText: 'Not yet known (1 of 96)' }).waitFor();
+    await page.getByText(/\(1 quarter of an hour\)/).waitFor();
+  });
+  await see(judged('exceeded', 'Exceeded', '1 alarm in 700 quarters of an hour.', { alarms: 1 }), async (page) => {
+    await page.locator('.chip.v-bad', { hasText: 'Exceeded' }).waitFor();
+    await page.getByText(/raises 1 alarm, false where/).waitFor();
+    assert.deepEqual(await findings(page), []);
+  });
+  await see(judged('outdated', 'Outdated', outdated), async (page) => {
+    await page.locator('.chip.v-warn', { hasText: 'Outdated' }).waitFor();
+    await page.getByText(/run streamflow live certify again/).waitFor();
+    await page.locator('.live-note code', { hasText: /^streamflow live certify$/ }).waitFor();
   });
   await see(null, async (page) => page.getByText('There is none of this version yet').waitFor());
 });

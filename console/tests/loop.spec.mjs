@@ -267,7 +267,7 @@ test('what happened is marked on charts, in words under the pointer', async () =
   await visit(browser, `?from=${(end - 3600) * 1000}&to=${end * 1000}&refresh=off`, async (page) => {
     const chart = page.locator('.kind-timeseries .chart').first();
     await chart.locator('canvas').waitFor();
-    await page.waitForFunction(() => document.querySelector('.kind-timeseries .plot')?.getAttribute('aria-label')?.includes('1 marks'));
+    await page.waitForFunction(() => document.querySelector('.kind-timeseries .plot')?.getAttribute('aria-label')?.includes('; 1 mark of promotions'));
     const box = await chart.locator('.u-over').boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await chart.locator('.event-tip', { hasText: 'churn version 2 promoted by ada' }).waitFor();
@@ -290,4 +290,21 @@ test('a tile is red where an expression says so', async () => {
       },
     });
   }
+});
+
+test('notes on answers are a list with commands as code, and the share of labels is what the server says', async () => {
+  const period = { period: '2024-04-01', version: '2', rows: 7047, labelled: 2219, state: 'partial', state_words: 'partial 31 %', metric: 'roc_auc', realised: {}, estimated: null };
+  const notes = ['1000 of the answers were made from 2024-03-31, which `streamflow evaluate --as-of 2024-03-31` leaves out.', 'What the labels say holds for the 2219 labelled answers only.'];
+  const prepare = (page) => answer(page, '**/api/streamflow/performance/answers**', { periods: [{ ...period, notes }], unknown_labels: 1 });
+  await visit(browser, 'performance', async (page) => {
+    await page.getByText('partial 31 %', { exact: true }).waitFor();
+    const items = page.locator('.notes li');
+    assert.deepEqual(await items.count(), 3);
+    assert.equal(await items.first().locator('code').textContent(), 'streamflow evaluate --as-of 2024-03-31');
+    assert.equal(await items.last().textContent(), '1 label is of no answer of these days.');
+    assert.ok(!(await page.locator('main').innerText()).includes('`'));
+    assert.deepEqual(await findings(page), []);
+    await items.first().scrollIntoViewIfNeeded();
+    await keep(page, 'performance-notes');
+  }, { prepare });
 });

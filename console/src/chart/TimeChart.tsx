@@ -5,7 +5,7 @@ import uPlot from 'uplot';
 import { paint, zone } from '../preferences';
 import { formatTime } from '../time/clock';
 import type { Window } from '../time/range';
-import { formatWithin, type Bounds } from '../units';
+import { counted, formatWithin, type Bounds } from '../units';
 import { drawEvents, Events, eventsAt, type ChartEvent } from './events';
 import { baseOptions, FONT, readColours, timeAxis, valueAxis, type Colours, type PlotContext } from './plot';
 import { bySize, isolated, lastValue, nearest, stack, valueRange, type ChartLine } from './series';
@@ -165,7 +165,7 @@ function nameEvents(element: HTMLElement | null, events: readonly ChartEvent[], 
 function describe({ title, lines, unit, bounds }: TimeChartProps, events: number): string {
   const shown = lines.slice(0, 5).map((line) => `${line.label} ${formatWithin(lastValue(line.values), unit, bounds)}`);
   const more = lines.length > 5 ? `, and ${lines.length - 5} more` : '';
-  return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}${events > 0 ? `; ${events} marks of promotions, ingests and decisions` : ''}`;
+  return `${title}: chart of ${lines.length} series, latest values ${shown.join(', ')}${more}${events > 0 ? `; ${counted(events, 'mark')} of promotions, ingests and decisions` : ''}`;
 }
 
 function chartOptions(context: PlotContext, props: TimeChartProps, hidden: ReadonlySet<string>, events: () => readonly ChartEvent[]): uPlot.Options {

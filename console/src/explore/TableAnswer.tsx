@@ -9,6 +9,7 @@ import { Nothing, Skeleton } from '../shell/states';
 import { formatTime } from '../time/clock';
 import { ticks } from '../time/view';
 import type { AnswerProps } from './GraphAnswer';
+import { counted } from '../units';
 
 const MOST_ROWS = 500;
 
@@ -58,7 +59,7 @@ export function TableAnswer({ query, onError }: AnswerProps) {
         </div>
       )}
       <p class="after">
-        {rows.length} {rows.length === 1 ? 'row' : 'rows'}, answered in {Math.round(data.tookMs)} ms.
+        {counted(rows.length, 'row')}, answered in {Math.round(data.tookMs)} ms.
         {rows.length > MOST_ROWS && !all && (
           <>
             {' '}

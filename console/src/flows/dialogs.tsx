@@ -8,6 +8,7 @@ import { fieldText } from '../shell/fields';
 import { FormDialog } from '../shell/FormDialog';
 import { announcement } from '../shell/shortcuts';
 import { fieldOf, isOwn, readLines, readParameters, wordsOf } from './parameters';
+import { counted } from '../units';
 
 export interface FlowDialogProps {
   flow: Flow;
@@ -92,7 +93,7 @@ export function Backfill({ flow, close }: FlowDialogProps) {
       setNone(true);
       throw new Error('No run is needed: every month of that range has one that waits or has completed.');
     }
-    announcement.value = `${runs.length} runs of ${flow.name} are due.`;
+    announcement.value = `${counted(runs.length, 'run')} of ${flow.name} ${runs.length === 1 ? 'is' : 'are'} due.`;
     navigate(linkTo('runs', { flow: flow.name }));
   };
   return (

@@ -9,7 +9,7 @@ import { session } from '../session';
 import { Chip } from '../shell/Chip';
 import { fieldText } from '../shell/fields';
 import { sayState, toneOf } from '../shell/verdicts';
-import { formatNumber } from '../units';
+import { counted, formatNumber } from '../units';
 
 interface Answer {
   production: string;
@@ -150,7 +150,7 @@ function Outcome({ production, candidate, month, report }: Answer) {
         </table>
       </div>
       <p class="after">
-        {formatNumber(report.used, 9)} rows were compared; {formatNumber(report.unlabelled, 9)} have no label. A positive difference speaks for the candidate.
+        {counted(report.used, 'row')} {report.used === 1 ? 'was' : 'were'} compared; {formatNumber(report.unlabelled, 9)} {report.unlabelled === 1 ? 'has' : 'have'} no label. A positive difference speaks for the candidate.
         {report.rows_needed !== null && <> About {formatNumber(report.rows_needed, 3)} rows like these would decide it.</>}
       </p>
     </div>

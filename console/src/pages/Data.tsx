@@ -8,7 +8,7 @@ import { PageHead } from '../shell/PageHead';
 import type { PageProps } from '../shell/pages';
 import { Empty, Loaded } from '../shell/states';
 import { formatTime, toMillis } from '../time/clock';
-import { formatNumber, formatValue } from '../units';
+import { counted, formatNumber, formatValue } from '../units';
 
 export function Data({ rest }: PageProps) {
   const snapshots = useResource(fetchSnapshots, []);
@@ -45,7 +45,7 @@ function SnapshotBlock({ snapshot, open }: { snapshot: Snapshot; open: boolean }
         <b>{snapshot.as_of}</b>
         <Chip tone={failed ? 'bad' : 'good'}>{failed ? `${failed} failed` : 'Valid'}</Chip>
         <small>
-          {tables.length} tables, {formatNumber(rows, 9)} rows
+          {counted(tables.length, 'table')}, {counted(rows, 'row')}
         </small>
       </summary>
       <p class="after">
@@ -88,7 +88,7 @@ function sayExpectation({ expectation_config: config }: Expectation): string {
 
 function sayOutcome({ success, result }: Expectation): string {
   if (result?.observed_value != null) return `found ${JSON.stringify(result.observed_value)}`;
-  return success === false && result?.unexpected_count ? `${formatNumber(result.unexpected_count, 9)} rows do not` : '';
+  return success === false && result?.unexpected_count ? `${counted(result.unexpected_count, 'row')} ${result.unexpected_count === 1 ? 'does' : 'do'} not` : '';
 }
 
 function TableRow({ table }: { table: SnapshotTable }) {

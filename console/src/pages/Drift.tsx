@@ -17,7 +17,7 @@ import { Empty, Loaded } from '../shell/states';
 import { sayState, toneOf } from '../shell/verdicts';
 import { DataTable, type Column } from '../table/DataTable';
 import { timeColumn } from '../table/timeColumn';
-import { formatNumber, formatValue } from '../units';
+import { counted, formatNumber, formatValue } from '../units';
 
 export function Drift({ rest }: PageProps) {
   const reports = useResource(fetchReports, []);
@@ -33,7 +33,7 @@ export function Drift({ rest }: PageProps) {
 function NoReports() {
   return (
     <Empty title="No comparison has run yet">
-      <p>Choose two snapshots above, or run one from a terminal:</p>
+      <p>Two ingested snapshots are compared, here or in a terminal:</p>
       <pre>streamflow monitor --reference 2024-01-31 --current 2024-03-31</pre>
     </Empty>
   );
@@ -89,7 +89,7 @@ const COLUMNS: readonly Column<Report>[] = [
     ),
   },
   { key: 'drifted', title: 'Drifted', num: true, value: (report) => report.drifted, cell: (report) => `${report.drifted} of ${report.columns}` },
-  { key: 'target_drift', title: 'Label', num: true, value: (report) => report.target_drift, cell: (report) => (report.target_drift === null ? '–' : formatNumber(report.target_drift, 3)), hint: () => "Absolute difference of the label's positive rate" },
+  { key: 'target_drift', title: 'Label drift', num: true, value: (report) => report.target_drift, cell: (report) => (report.target_drift === null ? '–' : `${formatNumber(100 * report.target_drift, 2)} points`), hint: () => "Absolute difference of the label's positive rate, in percentage points" },
   timeColumn('created', 'Made', (report) => report.created),
 ];
 
@@ -112,7 +112,7 @@ function NotTested({ name }: { name: string }) {
       <summary>
         <Chip tone="warn">Not tested</Chip>
         <b>
-          {columns.length} {columns.length === 1 ? 'column' : 'columns'}
+          {counted(columns.length, 'column')}
         </b>
       </summary>
       <dl class="facts">

@@ -18,6 +18,7 @@ import { Empty, Loaded } from '../shell/states';
 import { TimeControls } from '../shell/TimeControls';
 import { formatAgo, formatTime, toMillis } from '../time/clock';
 import { ticks } from '../time/view';
+import { counted } from '../units';
 
 export function Flows() {
   const flows = useResource(fetchFlows, [ticks.value]);
@@ -145,7 +146,7 @@ function Skipped({ flow: { skipped } }: { flow: Flow }) {
   return (
     <details>
       <summary>
-        {skipped.length} {skipped.length === 1 ? 'time' : 'times'}, the newest {formatTime(toMillis(skipped[0]?.due_at), zone.value)}
+        {counted(skipped.length, 'time')}, the newest {formatTime(toMillis(skipped[0]?.due_at), zone.value)}
       </summary>
       <ul>
         {skipped.map(({ due_at, reason }) => (

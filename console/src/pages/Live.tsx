@@ -2,15 +2,18 @@
 
 import { ShapePair } from '../chart/ShapePair';
 import { place, setParameters } from '../location';
+import { zone } from '../preferences';
 import { fetchLive, type Live as Document, type LiveCertificate, type LiveShift, type LiveVersion, type LiveWindow } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
 import { PageHead } from '../shell/PageHead';
+import { Prose } from '../shell/Prose';
 import { Empty, Loaded } from '../shell/states';
 import { TimeControls } from '../shell/TimeControls';
 import { DataTable, type Column } from '../table/DataTable';
+import { formatTime, toMillis } from '../time/clock';
 import { ticks } from '../time/view';
-import { formatNumber, formatValue } from '../units';
+import { counted, formatNumber, formatValue } from '../units';
 import { againstOf, rowsOf, shownWindow, spanOf, strongest, type Row } from './live';
 
 export function Live() {
@@ -30,7 +33,9 @@ function Traffic({ all }: { all: Document }) {
   if (!version || version.windows.length === 0) {
     return (
       <Empty title="Nothing to see yet">
-        <p>{all.why ?? 'The first minute of traffic has not ended yet.'}</p>
+        <p>
+          <Prose text={all.why ?? 'The first minute of traffic has not ended yet.'} />
+        </p>
       </Empty>
     );
   }
@@ -40,9 +45,9 @@ function Traffic({ all }: { all: Document }) {
       <Windows version={version} selected={window.window} />
       <section class="block">
         <h2>
-          Last {spanOf(window.window)} <small>{againstOf(window.basis)}</small>
+          Last {spanOf(window.window).replace(/^1 /, '')} <small>{againstOf(window.basis)}</small>
         </h2>
-        {window.why !== null && <p class="live-note">{window.why}</p>}
+        {window.why !== null && <p class="live-note before"><Prose text={window.why} /></p>}
         <Features version={version} window={window} />
         <Errors window={window} />
       </section>
@@ -64,9 +69,9 @@ function Windows({ version, selected }: { version: LiveVersion; selected: string
         <li key={window.window}>
           <button type="button" class="card" aria-pressed={window.window === selected} onClick={() => setParameters({ window: window.window })}>
             <b>{spanOf(window.window)}</b>
-            <Verdict version={version} window={window} />
+            <Verdict window={window} />
             <small>
-              {formatValue(window.entities)} entities, {formatValue(window.requests)} requests
+              {counted(window.entities, 'entity', 'entities')}, {counted(window.requests, 'request')}
             </small>
           </button>
         </li>
@@ -75,11 +80,12 @@ function Windows({ version, selected }: { version: LiveVersion; selected: string
   );
 }
 
-function Verdict({ version, window }: { version: LiveVersion; window: LiveWindow }) {
-  if (!window.is_enough) return <Chip tone="plain">Too few: {window.entities} of {window.needed}</Chip>;
-  const drifted = rowsOf(version, window).filter((row) => row.drift.detected_since != null).length;
-  return drifted > 0 ? <Chip tone="bad">{drifted} drifted</Chip> : <Chip tone="good">No drift</Chip>;
+function Verdict({ window: { drifted, words } }: { window: LiveWindow }) {
+  if (drifted == null) return <Chip tone="plain">{words}</Chip>;
+  return <Chip tone={drifted.features + drifted.outputs > 0 ? 'bad' : 'good'}>{words}</Chip>;
 }
+
+const sayTime = (time: string): string => formatTime(toMillis(time), zone.value);
 
 const COLUMNS: readonly Column<Row>[] = [
   {
@@ -115,7 +121,7 @@ const COLUMNS: readonly Column<Row>[] = [
     value: (row) => row.state,
     cell: (row) => <Chip tone={row.drift.detected_since != null ? 'bad' : row.drift.statistics.length > 0 ? 'good' : 'plain'}>{row.state}</Chip>,
   },
-  { key: 'since', title: 'Since', className: 'when', value: (row) => row.drift.detected_since, cell: (row) => (row.drift.detected_since == null ? '–' : new Date(row.drift.detected_since).toLocaleString()) },
+  { key: 'since', title: 'Since', className: 'when', value: (row) => row.drift.detected_since, cell: (row) => (row.drift.detected_since == null ? '–' : sayTime(row.drift.detected_since)) },
 ];
 
 function Features({ version, window }: { version: LiveVersion; window: LiveWindow }) {
@@ -138,6 +144,8 @@ const SHIFTS: readonly Column<LiveShift>[] = [
   { key: 'day', title: 'Within a day', num: true, value: (row) => row.within_1d, cell: (row) => shift(row.within_1d) },
 ];
 
+const TONES = { holds: 'good', not_yet_known: 'plain', exceeded: 'bad', outdated: 'warn' } as const;
+
 /** What the rule would have said of the stored traffic, beside the budget. */
 function Certificate({ certificate, budget }: { certificate: LiveCertificate | null; budget: number }) {
   if (certificate == null) {
@@ -150,19 +158,24 @@ function Certificate({ certificate, budget }: { certificate: LiveCertificate | n
       </section>
     );
   }
-  const { at, quarters, from, until, alarms, false_alarms_per_month, shifts, outdated } = certificate;
-  const when = (time: string | null): string => (time === null ? 'an unknown time' : new Date(time).toLocaleString());
+  const { at, quarters, from, until, alarms, false_alarms_per_month, shifts, verdict } = certificate;
+  const when = (time: string | null): string => (time === null ? 'an unknown time' : sayTime(time));
   return (
     <section class="block">
       <h2>
-        Certificate <small>of {when(at)}</small> {outdated === null ? <Chip tone="good">Holds</Chip> : <Chip tone="warn">Outdated</Chip>}
+        Certificate <small>of {when(at)}</small> {verdict && <Chip tone={TONES[verdict.verdict]}>{verdict.words}</Chip>}
       </h2>
-      {outdated !== null && <p class="live-note">{outdated}</p>}
-      <p class="live-note">
-        On the traffic from {when(from)} to {when(until)} ({formatValue(quarters)} quarters of an hour) the rule raises <b>{formatValue(alarms)} {alarms === 1 ? 'alarm' : 'alarms'}</b>: false ones, where nothing had changed. The budget
-        was {formatNumber(false_alarms_per_month, 3)} in 30 days. The table has the smallest shift of each number that is seen in 95 of 100 cases, in standard deviations.
+      {verdict?.why != null && (
+        <p class="live-note before">
+          <Prose text={verdict.why} />
+        </p>
+      )}
+      <p class="live-note before">
+        On the traffic from {when(from)} to {when(until)} ({counted(quarters, 'quarter')} of an hour) the rule raises <b>{alarms === 0 ? 'no alarm' : counted(alarms, 'alarm')}</b>
+        {alarms > 0 && ', false where nothing had changed'}. The budget
+        was {counted(false_alarms_per_month, 'alarm')} in 30 days. The table has the smallest shift of each number that is seen in 95 of 100 cases, in standard deviations.
       </p>
-      <DataTable title="Smallest shift that is seen" className="live-shifts" columns={SHIFTS} rows={[...shifts]} rowKey={(row) => row.column} />
+      <DataTable title="Smallest shift that is seen" prefix="shift." className="live-shifts" columns={SHIFTS} rows={[...shifts]} rowKey={(row) => row.column} />
     </section>
   );
 }

@@ -55,8 +55,11 @@ const QUALITY = [
   { name: 'r2', title: 'R²' },
 ] as const;
 
-/** Metrics of two classes that stand among the others: their table is wide enough. */
-const ELSEWHERE: Record<string, readonly string[]> = { binary: ['accuracy'] };
+/** Metrics of a task that stand among the others: the table is to fit a small screen with its actions. */
+const ELSEWHERE: Record<string, readonly string[]> = {
+  binary: ['brier_score', 'expected_calibration_error', 'accuracy'],
+  multiclass: ['brier_score', 'expected_calibration_error'],
+};
 
 function metricOf(version: ModelVersion | undefined, name: string): number | null {
   const value = version?.metrics[name];
@@ -84,6 +87,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
   const ask = (kind: 'promote' | 'canary', version: ModelVersion): void => setIntent({ kind, version });
   const columns = useMemo(() => columnsOf(list, production, ask, turn), [list]);
   const ofCanary = list.versions.find((version) => version.version === canary?.version);
+  const tasks = new Set(list.versions.map((version) => version.task).filter(Boolean));
   const shown = rest === '' ? production : list.versions.find((version) => String(version.version) === rest);
   const finish = (done: boolean): void => {
     if (done) {
@@ -96,7 +100,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
     <>
       <div class="tools">
         <p>
-          <b>{list.name}</b> {production ? <>answers with version {production.version}.</> : <>has no version in production: predictions are refused until one is promoted.</>}
+          <b>{list.name}</b>{tasks.size === 1 ? ` (${[...tasks].join()})` : ''} {production ? <>answers with version {production.version}.</> : <>has no version in production: predictions are refused until one is promoted.</>}
         </p>
         {mayChange() && list.versions.length > 1 && production && (
           <button type="button" onClick={() => setIntent({ kind: 'rollback' })}>
@@ -104,7 +108,7 @@ function Versions({ list, reload, rest }: { list: ModelList; reload: () => void;
           </button>
         )}
       </div>
-      <DataTable title={`Versions of ${list.name}`} columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
+      <DataTable title={`Versions of ${list.name}`} className="versions" columns={columns} rows={list.versions} rowKey={(version) => version.version} selected={rest === '' ? null : (shown?.version ?? null)} />
       {canary && <Canary canary={canary} grow={() => ofCanary && ask('canary', ofCanary)} end={end} />}
       {shown ? (
         <>
@@ -144,6 +148,8 @@ function columnsOf(list: ModelList, production: ModelVersion | undefined, ask: A
   const present = new Set(versions.flatMap((version) => Object.keys(version.metrics)));
   const task = versions[0]?.task ?? 'binary';
   const metrics = QUALITY.filter(({ name }) => present.has(name) && !ELSEWHERE[task]?.includes(name));
+  const tasks = new Set(versions.map((version) => version.task));
+  const ofTask: Column<ModelVersion>[] = tasks.size > 1 ? [{ key: 'task', title: 'Task', className: 'when', value: (version) => version.task }] : [];
   return [
     {
       key: 'version',
@@ -166,7 +172,7 @@ function columnsOf(list: ModelList, production: ModelVersion | undefined, ask: A
       value: (version) => (version.production ? 'Production' : 'Candidate'),
       cell: (version) => (version.production ? <Chip tone="good">Production</Chip> : <Chip tone="plain">{stateOf(version.version, list)}</Chip>),
     },
-    { key: 'task', title: 'Task', className: 'when', value: (version) => version.task },
+    ...ofTask,
     { key: 'how', title: 'How', value: (version) => version.how },
     ...metrics.map(({ name, title }) => ({
       key: name,
@@ -187,19 +193,20 @@ function actionsOf(ask: Asking, shadow: number | null, turn: (version: number | 
     title: 'Actions',
     num: true,
     value: () => null,
+    className: 'acts',
     cell: (version) =>
       version.production ? null : (
-        <>
+        <span>
           <button type="button" aria-label={version.version === shadow ? `End shadow of version ${version.version}` : `Shadow version ${version.version}`} onClick={() => turn(version.version === shadow ? null : version.version)}>
             {version.version === shadow ? 'End shadow' : 'Shadow'}
-          </button>{' '}
+          </button>
           <button type="button" aria-label={`Canary of version ${version.version}`} onClick={() => ask('canary', version)}>
             Canary
-          </button>{' '}
+          </button>
           <button type="button" aria-label={`Promote version ${version.version}`} onClick={() => ask('promote', version)}>
             Promote
           </button>
-        </>
+        </span>
       ),
   };
 }
@@ -227,10 +234,10 @@ function Metric({ value, best, own }: { value: number | null; best: number | nul
   if (value === null) return <>–</>;
   const difference = own || best === null ? null : value - best;
   return (
-    <>
+    <span class="stacked">
       {formatNumber(value, 4)}
       {difference !== null && Math.abs(difference) >= 5e-5 && <small> {`${difference > 0 ? '+' : '−'}${Math.abs(difference).toFixed(4)}`}</small>}
-    </>
+    </span>
   );
 }
 

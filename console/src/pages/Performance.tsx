@@ -91,7 +91,6 @@ const BESIDE: Record<Task, readonly [name: string, title: string][]> = {
   binary: [
     ['f1', 'F1'],
     ['log_loss', 'Log loss'],
-    ['brier', 'Brier'],
   ],
   multiclass: [
     ['accuracy', 'Accuracy'],

@@ -9,7 +9,7 @@ const drift = (effects: [number, number, boolean][]): LiveDrift => ({
   statistics: effects.map(([effect, gate, drifted]) => ({ statistic: 'location', effect, gate, z: 1, detected_since: drifted ? '2026-01-01T00:00:00Z' : null })),
 });
 const window = (name: string, enough: boolean, columns: LiveDrift[] = []): LiveWindow => ({
-  window: name, entities: 1, needed: 200, requests: 1, is_enough: enough, basis: 'training', why: null, threshold: 5, share: null, columns, errors: [],
+  window: name, entities: 1, needed: 200, requests: 1, is_enough: enough, basis: 'training', why: null, threshold: 5, share: null, drifted: enough ? { features: 0, outputs: 0 } : null, words: '', columns, errors: [],
 });
 const version = (windows: LiveWindow[], names: string[] = []): LiveVersion => ({
   version: '1', is_served: true, source: 'the training snapshot', first: null, at: null, statistics: 1, windows, certificate: null,

@@ -3,9 +3,10 @@
 import { fetchAnswers, type AnswersOfDays, type AnswersPeriod } from '../resources';
 import { useResource } from '../resource';
 import { Chip } from '../shell/Chip';
+import { Notes } from '../shell/Prose';
 import { Loaded } from '../shell/states';
 import { DataTable, type Column } from '../table/DataTable';
-import { formatNumber } from '../units';
+import { counted, formatNumber } from '../units';
 
 export function Answers() {
   const answers = useResource(fetchAnswers, []);
@@ -21,18 +22,15 @@ export function Answers() {
 
 function Days({ data }: { data: AnswersOfDays }) {
   const notes = data.periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
+  if (data.mismatched_labels > 0) {
+    const [label, does] = data.mismatched_labels === 1 ? ['names', 'it does'] : ['name', 'they do'];
+    notes.push(`${counted(data.mismatched_labels, 'label')} ${label} an entity that the request was not about, so ${does} not count (request ${data.mismatched.join(', ')}).`);
+  }
+  if (data.unknown_labels > 0) notes.push(`${counted(data.unknown_labels, 'label')} ${data.unknown_labels === 1 ? 'is' : 'are'} of no answer of these days.`);
   return (
     <>
-      <DataTable title="Answers by day" columns={COLUMNS} rows={[...data.periods].reverse()} rowKey={(one) => `${one.period}/${one.version}`} />
-      {notes.map((note) => (
-        <p key={note}>{note}</p>
-      ))}
-      {data.mismatched_labels > 0 && (
-        <p>
-          {data.mismatched_labels} labels name an entity that their request was not about, so they do not count (request {data.mismatched.join(', ')}).
-        </p>
-      )}
-      {data.unknown_labels > 0 && <p>{data.unknown_labels} labels are of no answer of these days.</p>}
+      <DataTable title="Answers by day" prefix="answers." columns={COLUMNS} rows={[...data.periods].reverse()} rowKey={(one) => `${one.period}/${one.version}`} />
+      <Notes notes={notes} />
     </>
   );
 }
@@ -54,7 +52,7 @@ const COLUMNS: Column<AnswersPeriod>[] = [
     key: 'state',
     title: 'Labels',
     value: (one) => one.counted_labelled / one.counted,
-    cell: (one) => <Chip tone={one.state === 'final' ? 'good' : 'plain'}>{one.state === 'partial' ? `partial ${Math.floor((100 * one.counted_labelled) / one.counted)} %` : one.state}</Chip>,
+    cell: (one) => <Chip tone={one.state === 'final' ? 'good' : 'plain'}>{one.state_words}</Chip>,
   },
   { key: 'measured', title: 'Measured (95 %)', num: true, value: (one) => one.realised[one.metric]?.value, cell: (one) => measured(one) },
   { key: 'estimated', title: 'Estimated', num: true, value: (one) => one.estimated?.value, cell: (one) => (one.estimated?.value == null ? '–' : `about ${formatNumber(one.estimated.value, 3)}`) },

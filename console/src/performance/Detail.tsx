@@ -2,8 +2,9 @@
 
 import { linkTo } from '../location';
 import { Chip } from '../shell/Chip';
+import { Prose } from '../shell/Prose';
 import { sayState, toneOf } from '../shell/verdicts';
-import { formatNumber, formatValue } from '../units';
+import { counted, formatNumber, formatValue } from '../units';
 import { sayInterval } from './MetricChart';
 import { ClassTables, ErrorCharts } from './ofTask';
 import { CalibrationChart, RocChart, ScoreHistogram } from './curves';
@@ -25,16 +26,16 @@ export function Detail({ stored: { evaluation, run_id: run } }: { stored: Stored
         </span>
       </h2>
       <p class="verdict">
-        <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip> {verdict.reason}
+        <Chip tone={toneOf(verdict.decision)}>{sayState(verdict.decision)}</Chip> <Prose text={verdict.reason} />
       </p>
       {usual && <p class="verdict">{usual}</p>}
-      {evaluation.why && <p class="verdict why">{evaluation.why.sentence}</p>}
-      {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; `streamflow evaluate --as-of {period}` then measures.</p>}
+      {evaluation.why && <p class="verdict why"><Prose text={evaluation.why.sentence} /></p>}
+      {!realised && <p class="note">No label of this month is known yet: all that follows is an estimate. Labels come with the drop that has them; <code>streamflow evaluate --as-of {period}</code> then measures.</p>}
       <p class="after">
         {evaluation.may_know ? 'It was imported, and nobody has said that it was not trained on these rows: what is measured may be too good' : `It learned from ${evaluation.trained_on}`}
         {validation && <>, where its {decidingOf(task).title} on users it never saw was {formatNumber(validation.value, 3)} ({sayInterval(validation.interval)})</>}.
-        {leftOut > 0 && <> {formatNumber(leftOut, 9)} rows of this month that it was trained on are left out.</>}
-        {estimated ? <> {estimated.calibration}</> : <> No estimate is made without labels: it needs labelled rows that the version was validated on, which an imported version has not, nor one whose month is gone or has too few labels.</>}
+        {leftOut > 0 && <> {counted(leftOut, 'row')} of this month that it was trained on {leftOut === 1 ? 'is' : 'are'} left out.</>}
+        {estimated ? <> <Prose text={estimated.calibration} /></> : <> No estimate is made without labels: it needs labelled rows that the version was validated on, which an imported version has not, nor one whose month is gone or has too few labels.</>}
       </p>
       {realised && task === 'binary' && (
         <div class="curves">

@@ -4,7 +4,7 @@ import { Fragment } from 'preact';
 import { useWidth } from '../chart/useWidth';
 import { PALETTE } from '../legend';
 import { linkTo } from '../location';
-import { formatNumber } from '../units';
+import { counted, formatNumber } from '../units';
 import { decidingOf, isError, rangeOf, stepOf, type Line, type Point as MetricPoint, type Task } from './evaluation';
 
 const HEIGHT = 268;
@@ -36,7 +36,7 @@ export function MetricChart({ lines, task, selected }: { lines: readonly Line[];
   return (
     <div class="auc-chart" ref={box}>
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="group" aria-label={`${title} of ${lines.length} ${lines.length === 1 ? 'version' : 'versions'} over ${times.length} ${times.length === 1 ? 'month' : 'months'}`}>
+        <svg width={width} height={HEIGHT} role="group" aria-label={`${title} of ${counted(lines.length, 'version')} over ${counted(times.length, 'month')}`}>
           {ticks.map((tick) => (
             <Fragment key={tick}>
               <line class={chance && Math.abs(tick - 0.5) < 1e-9 ? 'chance' : 'grid-line'} x1={LEFT} x2={width - RIGHT} y1={scale.y(tick)} y2={scale.y(tick)} />

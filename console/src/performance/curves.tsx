@@ -1,7 +1,7 @@
 /** Pictures of scores against labels, on the unit square. */
 
 import type { ComponentChildren } from 'preact';
-import { formatNumber } from '../units';
+import { counted, formatNumber } from '../units';
 import type { CalibrationBin, OperatingPoint, ScoreBin } from './evaluation';
 
 const SIZE = 200;
@@ -59,7 +59,7 @@ export function CalibrationChart({ bins }: { bins: readonly CalibrationBin[] }) 
       <path class="curve thin" d={bins.map((bin, i) => `${i ? 'L' : 'M'}${x(bin.mean_score).toFixed(1)} ${y(bin.positive_rate).toFixed(1)}`).join('')} />
       {bins.map((bin) => (
         <g key={bin.mean_score} class="calibration-bin">
-          <title>{`scores around ${formatNumber(bin.mean_score, 3)}: ${formatNumber(bin.positive_rate * 100, 3)} % positive of ${bin.rows} rows`}</title>
+          <title>{`scores around ${formatNumber(bin.mean_score, 3)}: ${formatNumber(bin.positive_rate * 100, 3)} % positive of ${counted(bin.rows, 'row')}`}</title>
           {bin.interval && <line x1={x(bin.mean_score)} x2={x(bin.mean_score)} y1={y(bin.interval.low)} y2={y(bin.interval.high)} />}
           <circle cx={x(bin.mean_score)} cy={y(bin.positive_rate)} r="3" />
         </g>

@@ -1,6 +1,6 @@
 /** What is drawn and listed of classes and of numbers, where ROC and calibration do not apply. */
 
-import { formatNumber, formatValue } from '../units';
+import { counted, formatNumber, formatValue } from '../units';
 import type { ClassTable, ErrorDrawings } from './evaluation';
 
 /** Classes up to which the whole matrix is shown. */
@@ -13,7 +13,7 @@ export function ClassTables({ table }: { table: ClassTable }) {
     <>
       {unknown.length > 0 && (
         <p class="note">
-          {formatNumber(rows, 9)} {rows === 1 ? 'row is' : 'rows are'} of a class that the version was not trained with ({unknown.join(', ')}): it is always wrong about them.
+          {counted(rows, 'row')} {rows === 1 ? 'is' : 'are'} of a class that the version was not trained with ({unknown.join(', ')}): it is always wrong about them.
         </p>
       )}
       <div class="table-box" tabIndex={0} role="region" aria-label="Classes">
@@ -148,7 +148,7 @@ function Errors({ bins }: { bins: ErrorDrawings['errors'] }) {
       {first.low < 0 && last.high > 0 && <line class="diagonal" x1={x(0)} x2={x(0)} y1={TOP} y2={TOP + HEIGHT} />}
       {bins.map(({ low, high, rows }) => (
         <rect key={low} class="errors" x={x(low)} width={Math.max(0, x(high) - x(low) - 1)} y={TOP + HEIGHT * (1 - rows / peak)} height={(HEIGHT * rows) / peak}>
-          <title>{`${formatNumber(low, 3)} to ${formatNumber(high, 3)}: ${formatNumber(rows, 9)} rows`}</title>
+          <title>{`${formatNumber(low, 3)} to ${formatNumber(high, 3)}: ${counted(rows, 'row')}`}</title>
         </rect>
       ))}
     </Frame>
@@ -168,7 +168,7 @@ function Deciles({ deciles }: { deciles: ErrorDrawings['deciles'] }) {
       <path class="curve" d={deciles.map(({ mean_prediction: p, mean_truth: t }, i) => `${i ? 'L' : 'M'}${x(p).toFixed(1)} ${y(t).toFixed(1)}`).join('')} />
       {deciles.map(({ mean_prediction: p, mean_truth: t, rows }) => (
         <circle key={p} cx={x(p)} cy={y(t)} r="3.5" class="dot">
-          <title>{`${formatNumber(rows, 9)} rows predicted ${formatNumber(p, 3)} on average are ${formatNumber(t, 3)}`}</title>
+          <title>{`${counted(rows, 'row')} predicted ${formatNumber(p, 3)} on average ${rows === 1 ? 'is' : 'are'} ${formatNumber(t, 3)}`}</title>
         </circle>
       ))}
     </Frame>

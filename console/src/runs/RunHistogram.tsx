@@ -6,6 +6,7 @@ import { zone } from '../preferences';
 import type { Run } from '../resources';
 import { formatTime } from '../time/clock';
 import { binsOf, OUTCOMES, totalOf, type Bin, type Outcome } from './histogram';
+import { counted } from '../units';
 
 const HEIGHT = 72;
 /** Pixels of the bar of one step, however few there are. */
@@ -22,7 +23,7 @@ export function RunHistogram({ runs }: { runs: readonly Run[] }) {
   const seen = OUTCOMES.filter((outcome) => bins.some((bin) => bin.counts[outcome] > 0));
   const [first, last] = [bins[0], bins.at(-1)];
   return (
-    <figure class="run-histogram card" ref={box} aria-label={`Runs over time: ${bins.length} bars, at most ${most} runs each`}>
+    <figure class="run-histogram card" ref={box} aria-label={`Runs over time: ${counted(bins.length, 'bar')}, at most ${counted(most, 'run')} each`}>
       <svg width={inner} height={HEIGHT} aria-hidden="true">
         {bins.map((bin, i) => (
           <Bar key={bin.start} bin={bin} left={i * slot} width={slot} most={most} />

@@ -5,7 +5,7 @@ import { zone } from '../preferences';
 import type { Run } from '../resources';
 import { sayState, toneOf } from '../shell/verdicts';
 import { formatTime, toMillis } from '../time/clock';
-import { formatValue } from '../units';
+import { counted, formatValue } from '../units';
 import { isActive, StateChip } from './state';
 import { extentOf, lastOf, placeOf, stepsOf, type Extent, type Step } from './steps';
 
@@ -82,7 +82,7 @@ function Rows({ steps, extent, now, chosen, choose }: RowsProps) {
   const stop = current >= first && current < first + shown.length ? current : first;
   return (
     <div class="steps" ref={box} style={{ maxHeight: `${MOST_ROWS_SHOWN * ROW}px` }} onScroll={(event) => setTop(event.currentTarget.scrollTop)} onKeyDown={walk}>
-      <ol aria-label={`${steps.length} steps`} style={{ height: `${steps.length * ROW}px` }}>
+      <ol aria-label={counted(steps.length, 'step')} style={{ height: `${steps.length * ROW}px` }}>
         {shown.map((step, i) => (
           <Row key={first + i} step={step} place={first + i} count={steps.length} extent={extent} now={now} pressed={chosen === first + i} stop={stop === first + i} choose={pick} />
         ))}

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { goneSince } from '../http';
 import type { Resource } from '../resource';
+import { Prose } from './Prose';
 
 export function Skeleton({ kind = 'page' }: { kind?: string }) {
   return (
@@ -15,7 +16,9 @@ export function Skeleton({ kind = 'page' }: { kind?: string }) {
 export function Failure({ message, retry }: { message: string; retry?: () => void }) {
   return (
     <div class="failure" role="alert">
-      <p>{message}</p>
+      <p>
+        <Prose text={message} />
+      </p>
       {retry && (
         <button type="button" onClick={retry}>
           Try again
@@ -27,7 +30,7 @@ export function Failure({ message, retry }: { message: string; retry?: () => voi
 
 /** Nothing in a panel; what stands in backticks is a command. */
 export function Nothing({ text }: { text: string }) {
-  return <p class="nothing">{text.split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</p>;
+  return <p class="nothing"><Prose text={text} /></p>;
 }
 
 /** Nothing on a page: what it would show, and the way there. */

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { place, setParameters } from '../location';
 import { Icon } from '../shell/Icon';
-import { formatNumber } from '../units';
+import { counted, formatNumber } from '../units';
 import { compare, matching, nextSort, readSort, type CellValue, type Sort } from './rows';
 import { useNearChunks } from './useNearChunks';
 
@@ -30,6 +30,8 @@ export interface DataTableProps<Row> {
   rowKey: (row: Row) => string | number;
   selected?: string | number | null;
   className?: string;
+  /** Begins the names of filter and order in the address, so that a page may have a second list. */
+  prefix?: string;
   /** What is said where there is no row to choose from. */
   none?: string;
   /** More ways to choose among the rows, before the search. */
@@ -39,9 +41,10 @@ export interface DataTableProps<Row> {
 /** Rows that come and go together. */
 const CHUNK = 40;
 
-export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, className = '', none, children }: DataTableProps<Row>) {
-  const search = place.value.parameters.get('q') ?? '';
-  const order = place.value.parameters.get('sort') ?? '';
+export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, className = '', prefix = '', none, children }: DataTableProps<Row>) {
+  const search = place.value.parameters.get(`${prefix}q`) ?? '';
+  const order = place.value.parameters.get(`${prefix}sort`) ?? '';
+  const sort = (by: string): void => setParameters({ [`${prefix}sort`]: by }, true);
   const texts = useMemo(() => rows.map((row) => columns.map((column) => column.value(row) ?? '').join('\n').toLowerCase()), [rows, columns]);
   const shown = useMemo(() => arrange(rows, columns, matching(texts, search), readSort(order)), [rows, columns, texts, search, order]);
   const exportCsv = (): void => {
@@ -53,14 +56,14 @@ export function DataTable<Row>({ title, columns, rows, rowKey, selected = null, 
     <>
       <div class="tools">
         {children}
-        <input type="search" aria-label={`Filter ${title.toLowerCase()}`} placeholder="Filter" value={search} onInput={(event) => setParameters({ q: event.currentTarget.value }, true)} />
-        <SortChoice columns={columns} order={order} />
+        <input type="search" aria-label={`Filter ${title.toLowerCase()}`} placeholder="Filter" value={search} onInput={(event) => setParameters({ [`${prefix}q`]: event.currentTarget.value }, true)} />
+        <SortChoice columns={columns} order={order} sort={sort} />
         <button type="button" onClick={exportCsv} disabled={shown.length === 0}>
           Save as CSV
         </button>
-        <small role="status">{shown.length === rows.length ? '' : `${formatNumber(shown.length, 9)} of `}{rows.length === 1 ? '1 row' : `${formatNumber(rows.length, 9)} rows`}</small>
+        <small role="status">{shown.length === rows.length ? '' : `${formatNumber(shown.length, 9)} of `}{counted(rows.length, 'row')}</small>
       </div>
-      {shown.length === 0 ? <p class="nothing">{none !== undefined && rows.length === 0 ? none : `Nothing matches “${search}”.`}</p> : <Rows title={title} columns={columns} rows={shown} rowKey={rowKey} selected={selected} className={className} order={order} view={`${search}\n${order}`} />}
+      {shown.length === 0 ? <p class="nothing">{none !== undefined && rows.length === 0 ? none : `Nothing matches “${search}”.`}</p> : <Rows title={title} columns={columns} rows={shown} rowKey={rowKey} selected={selected} className={className} order={order} sort={sort} view={`${search}\n${order}`} />}
     </>
   );
 }
@@ -73,10 +76,16 @@ function arrange<Row>(rows: readonly Row[], columns: readonly Column<Row>[], fou
   return keyed.sort((a, b) => compare(a.value, b.value, sort.descending)).map(({ row }) => row);
 }
 
+interface Sorting<Row> {
+  columns: readonly Column<Row>[];
+  order: string;
+  sort: (by: string) => void;
+}
+
 /** On a phone, where the columns have no heads to click on. */
-function SortChoice<Row>({ columns, order }: { columns: readonly Column<Row>[]; order: string }) {
+function SortChoice<Row>({ columns, order, sort }: Sorting<Row>) {
   return (
-    <select class="sort-choice" aria-label="Sort by" value={order} onChange={(event) => setParameters({ sort: event.currentTarget.value }, true)}>
+    <select class="sort-choice" aria-label="Sort by" value={order} onChange={(event) => sort(event.currentTarget.value)}>
       <option value="">As listed</option>
       {columns.filter(({ key }) => key !== '').flatMap(({ key, title }) => [
         <option key={key} value={key}>
@@ -90,13 +99,12 @@ function SortChoice<Row>({ columns, order }: { columns: readonly Column<Row>[]; 
   );
 }
 
-interface RowsProps<Row> extends Required<Omit<DataTableProps<Row>, 'children' | 'none'>> {
-  order: string;
+interface RowsProps<Row> extends Required<Omit<DataTableProps<Row>, 'children' | 'none' | 'prefix'>>, Sorting<Row> {
   /** Changes with the choice and the order of the rows. */
   view: string;
 }
 
-function Rows<Row>({ title, columns, rows, rowKey, selected, className, order, view }: RowsProps<Row>) {
+function Rows<Row>({ title, columns, rows, rowKey, selected, className, order, sort, view }: RowsProps<Row>) {
   const box = useRef<HTMLDivElement>(null);
   const chunks = Array.from({ length: Math.ceil(rows.length / CHUNK) }, (_, n) => rows.slice(n * CHUNK, (n + 1) * CHUNK));
   const place = useMemo(() => Math.max(0, selected === null ? 0 : rows.findIndex((row) => rowKey(row) === selected)), [view]);
@@ -108,7 +116,7 @@ function Rows<Row>({ title, columns, rows, rowKey, selected, className, order, v
   return (
     <div class={`table-box long ${className}`} tabIndex={0} role="region" aria-label={title} ref={box}>
       <table class="data stacking" aria-rowcount={rows.length + 1}>
-        <Heads columns={columns} order={order} />
+        <Heads columns={columns} order={order} sort={sort} />
         {chunks.map((chunk, n) =>
           near.has(n) ? (
             <tbody key={n} data-chunk={n} data-rows={chunk.length}>
@@ -129,13 +137,13 @@ function Rows<Row>({ title, columns, rows, rowKey, selected, className, order, v
   );
 }
 
-function Heads<Row>({ columns, order }: { columns: readonly Column<Row>[]; order: string }) {
-  const sort = readSort(order);
+function Heads<Row>({ columns, order, sort }: Sorting<Row>) {
+  const present = readSort(order);
   return (
     <thead>
       <tr>
         {columns.map(({ key, title, num }) => {
-          const own = sort?.key === key ? sort : null;
+          const own = present?.key === key ? present : null;
           if (key === '') {
             return (
               <th scope="col" key={key}>
@@ -145,7 +153,7 @@ function Heads<Row>({ columns, order }: { columns: readonly Column<Row>[]; order
           }
           return (
             <th scope="col" key={key} class={num ? 'num' : ''} aria-sort={own ? (own.descending ? 'descending' : 'ascending') : 'none'}>
-              <button type="button" class="head" onClick={() => setParameters({ sort: nextSort(sort, key) }, true)}>
+              <button type="button" class="head" onClick={() => sort(nextSort(present, key))}>
                 {title}
                 {own && <Icon name={own.descending ? 'down' : 'up'} />}
               </button>

@@ -242,11 +242,10 @@ impl Tracker {
         Look { at: now, first: self.first, windows: windows.into() }
     }
 
-    /// As [`Tracker::look`] at the end of a quarter of an hour, of which no single minutes are needed: for traffic that
-    /// is kept in quarters.
-    pub fn replay(&mut self, quarter: &Minute) -> Look {
-        let block = block_of(quarter.start);
-        let now = block.saturating_add(1).saturating_mul(BLOCK_MINUTES) - 1;
+    /// As [`Tracker::look`] at minute `now`, with the whole quarter of an hour that it is in and no single minutes: for
+    /// traffic that is kept in quarters.
+    pub fn replay(&mut self, now: i64) -> Look {
+        let block = block_of(now);
         self.drop_old(now);
         self.cache = Some(self.fill_cache(block));
         let windows = Window::ALL.map(|window| {

@@ -113,7 +113,7 @@ impl FallRule {
     /// What a decision lacks, in a sentence.
     fn missing(&self, realised: Option<&Auc>, labelled: u64) -> Option<String> {
         if labelled < self.min_labelled {
-            return Some(format!("{labelled} rows have a label, {} are needed.", self.min_labelled));
+            return Some(too_few(labelled, self.min_labelled));
         }
         let Some(auc) = realised else {
             return Some(format!("All {labelled} labelled rows are of one class."));
@@ -164,8 +164,7 @@ impl GrowthRule {
         }
         let name = metric.name();
         if labelled < self.min_labelled {
-            let reason = format!("{labelled} rows have a label, {} are needed.", self.min_labelled);
-            return Ok(Fall::Undecided(reason));
+            return Ok(Fall::Undecided(too_few(labelled, self.min_labelled)));
         }
         let Some((value, interval)) = realised.and_then(|found| found.value.zip(found.interval)) else {
             return Ok(Fall::Undecided(format!("The realised {name} has no interval.")));
@@ -196,6 +195,11 @@ impl GrowthRule {
     }
 }
 
+fn too_few(labelled: u64, needed: u64) -> String {
+    let rows = if labelled == 1 { "1 row has".to_owned() } else { format!("{labelled} rows have") };
+    format!("{rows} a label, {needed} are needed.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +220,7 @@ mod tests {
         check(11.5, 2.0, 1000, Fall::NoAction, "overlap");
         check(5.0, 0.1, 1000, Fall::NoAction, "become smaller");
         check(13.0, 0.5, 199, Fall::Undecided, "199 rows have a label, 200 are needed");
+        check(13.0, 0.5, 1, Fall::Undecided, "1 row has a label, 200 are needed");
         let strict = GrowthRule { min_growth: 0.5, min_labelled: 1 };
         let realised =
             MeasuredValue { value: Some(13.0), interval: Some(Interval { low: 12.0, high: 14.0 }) };

@@ -146,6 +146,24 @@ impl fmt::Display for Rows {
     }
 }
 
+/// `1 row`, `12 rows`.
+pub fn counted(count: impl TryInto<u64> + fmt::Display + Copy, noun: &str) -> String {
+    format!("{count} {noun}{}", if is_one(count) { "" } else { "s" })
+}
+
+/// `1 row is`, `12 rows are`: a number of things with its verb, in the form for one and for several.
+pub fn counted_with(
+    count: impl TryInto<u64> + fmt::Display + Copy,
+    noun: &str,
+    [one, several]: [&str; 2],
+) -> String {
+    format!("{} {}", counted(count, noun), if is_one(count) { one } else { several })
+}
+
+fn is_one(count: impl TryInto<u64>) -> bool {
+    count.try_into().is_ok_and(|count| count == 1)
+}
+
 /// A table without borders, for a list of things. Its cells are wrapped where the terminal is too narrow for it.
 pub fn table<const N: usize>(header: [&str; N]) -> Rows {
     let mut table = Table::new();

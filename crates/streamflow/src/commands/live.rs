@@ -5,12 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
+use serde::Serialize;
 use streamflow_live::Basis;
 
 use super::{Context, block_on};
 use crate::config::Config;
-use crate::live::{self, Certificate, History, LiveDocument, LiveStatus, LiveVersion, LiveWindow};
-use crate::terminal::table;
+use crate::live::{
+    self, Certificate, History, LiveDocument, LiveStatus, LiveVerdict, LiveVersion, LiveWindow,
+};
+use crate::terminal::{counted, table};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Subcommand)]
@@ -91,19 +94,14 @@ fn written(version: &LiveVersion, window: Option<&str>) -> String {
         version.source,
         version.at.as_deref().unwrap_or("now")
     );
-    let mut windows = table(["WINDOW", "ENTITIES", "REQUESTS", "AGAINST", "DRIFTED", "NOTE"]);
-    let number = version.columns.iter().filter(|column| column.is_feature).count();
+    let mut windows = table(["WINDOW", "ENTITIES", "REQUESTS", "AGAINST", "VERDICT", "NOTE"]);
     for found in &version.windows {
-        let drifted = match found.share {
-            Some(share) => format!("{} of {number}", (share * number as f64).round()),
-            None => "not judged".to_owned(),
-        };
         let cells = [
             found.window.to_owned(),
             found.entities.to_string(),
             found.requests.to_string(),
             against(found.basis).to_owned(),
-            drifted,
+            found.words.clone(),
             found.why.clone().unwrap_or_default(),
         ];
         windows.add_row(cells);
@@ -113,10 +111,14 @@ fn written(version: &LiveVersion, window: Option<&str>) -> String {
         Some(name) => version.windows.iter().find(|found| found.window == name),
         None => version.windows.iter().find(|found| found.is_enough),
     };
+    let how = if window.is_some() { "" } else { ", the shortest that is judged (--window names another)" };
     match shown {
-        Some(found) if found.is_enough => text.push_str(&features(version, found)),
-        Some(found) => text.push_str(&format!("\n\n{}", found.why.as_deref().unwrap_or_default())),
-        None => {}
+        Some(found) if found.is_enough => text.push_str(&features(version, found, how)),
+        Some(found) => {
+            let why = found.why.as_deref().unwrap_or_default();
+            text.push_str(&format!("\n\nThe window of {}: {why}", found.window));
+        }
+        None => text.push_str("\n\nNo window is judged yet, so no feature is listed."),
     }
     text
 }
@@ -129,7 +131,7 @@ fn against(basis: Basis) -> &'static str {
     }
 }
 
-fn features(version: &LiveVersion, window: &LiveWindow) -> String {
+fn features(version: &LiveVersion, window: &LiveWindow, how: &str) -> String {
     let mut rows = table(["COLUMN", "STATISTIC", "EFFECT", "LARGE FROM", "Z", "DRIFTED SINCE"]);
     for (column, drift) in version.columns.iter().zip(&window.columns) {
         for statistic in &drift.statistics {
@@ -146,7 +148,7 @@ fn features(version: &LiveVersion, window: &LiveWindow) -> String {
         }
     }
     format!(
-        "\n\nThe window of {}: drifted is what is large and has a |z| of at least {:.2}.\n\n{rows}",
+        "\n\nThe window of {}{how}: drifted is what is large and has a |z| of at least {:.2}.\n\n{rows}",
         window.window, window.threshold
     )
 }
@@ -163,19 +165,38 @@ fn certify(context: &Context, config: Config, version: Option<i64>) -> anyhow::R
             );
         }
         let certificate = Certificate::of(&history, &live);
-        live::keep(&workspace, &certificate).await.context("the certificate cannot be kept")?;
-        Ok(certificate)
+        let kept = live::keep(&workspace, &certificate).await.context("the certificate cannot be kept")?;
+        Ok(Certified { certificate, verdict: kept.verdict })
     })?;
-    context.terminal.result(&certificate, || certified(&certificate))
+    context.terminal.result(&certificate, || certificate.text())
+}
+
+/// A certificate with what it says of the budget.
+#[derive(Serialize)]
+struct Certified {
+    #[serde(flatten)]
+    certificate: Certificate,
+    verdict: Option<LiveVerdict>,
+}
+
+impl Certified {
+    fn text(&self) -> String {
+        let verdict = self.verdict.as_ref().map(|found| match &found.why {
+            Some(why) => format!("{}: {why}", found.words),
+            None => format!("{}.", found.words),
+        });
+        let said = verdict.map(|verdict| format!("\n\nThe budget of false alarms: {verdict}"));
+        format!("{}{}", certified(&self.certificate), said.unwrap_or_default())
+    }
 }
 
 fn certified(found: &Certificate) -> String {
     let mut text = format!(
-        "Version {}, from {} to {}. Quarters of an hour with traffic: {}.\n\n",
+        "Version {}, from {} to {}: {} of an hour with traffic.\n\n",
         found.version,
         found.from.as_deref().unwrap_or("?"),
         found.until.as_deref().unwrap_or("?"),
-        found.quarters
+        counted(found.quarters, "quarter")
     );
     let mut windows = table(["WINDOW", "MEDIAN ENTITIES", "LOOKS JUDGED"]);
     for size in &found.windows {
@@ -215,4 +236,67 @@ fn certified(found: &Certificate) -> String {
     }
     text.push_str(&format!("{rows}\n\nThe console's page Live shows this beside the budget."));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::{LiveDrift, LiveStatistic};
+
+    fn window(name: &'static str, entities: u64) -> LiveWindow {
+        let is_enough = entities >= 200;
+        let statistic =
+            LiveStatistic { statistic: "location", effect: 0.2, gate: 0.0282, z: 9.0, detected_since: None };
+        LiveWindow {
+            window: name,
+            entities,
+            needed: 200,
+            requests: entities,
+            is_enough,
+            basis: Basis::Training,
+            why: (!is_enough).then(|| format!("Too few entities: {entities} of 200 that are needed.")),
+            threshold: 5.0,
+            share: is_enough.then_some(0.0),
+            drifted: None,
+            words: format!("words of {name}"),
+            columns: vec![LiveDrift {
+                live: vec![],
+                basis: vec![],
+                detected_since: None,
+                statistics: if is_enough { vec![statistic] } else { vec![] },
+            }],
+            errors: vec![],
+        }
+    }
+
+    fn version(entities: [u64; 4]) -> LiveVersion {
+        let sizes = live::WINDOWS.into_iter().zip(entities);
+        LiveVersion {
+            version: "3".into(),
+            is_served: true,
+            source: "training".into(),
+            first: None,
+            at: None,
+            statistics: 1,
+            columns: vec![],
+            windows: sizes.map(|(name, entities)| window(name, entities)).collect(),
+            certificate: None,
+        }
+    }
+
+    #[test]
+    fn the_window_whose_features_are_listed_is_named_with_why_it_is_that_one() {
+        let some = version([50, 150, 300, 900]);
+        for (asked, expected) in [
+            (None, "The window of 6h, the shortest that is judged (--window names another): drifted is"),
+            (Some("24h"), "The window of 24h: drifted is"),
+            (Some("1h"), "The window of 1h: Too few entities: 150 of 200"),
+        ] {
+            let text = written(&some, asked);
+            assert!(text.contains(expected), "{text}");
+            assert!(text.contains("words of 15m") && text.contains("words of 24h"), "{text}");
+        }
+        let none = written(&version([1, 2, 3, 4]), None);
+        assert!(none.ends_with("No window is judged yet, so no feature is listed."), "{none}");
+    }
 }

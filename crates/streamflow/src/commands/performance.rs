@@ -83,7 +83,7 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
             found.rows.to_string(),
             if found.entities > 0 { found.entities.to_string() } else { "–".to_owned() },
             found.counted_labelled.to_string(),
-            found.state_words(),
+            found.state_words.clone(),
             realised.unwrap_or_else(|| "–".to_owned()),
             estimate.map_or_else(|| "–".to_owned(), |value| format!("about {value}")),
         ]);

@@ -14,7 +14,7 @@ use super::models::import::mapping;
 use super::{Context, CsvArgs, Usage, block_on, check_outputs, named_version};
 use crate::model_file::ModelFile;
 use crate::scoring::{Answers, Numbers, Scorer};
-use crate::terminal::{OutputFormat as Printed, stderr};
+use crate::terminal::{OutputFormat as Printed, counted_with, stderr};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -174,7 +174,8 @@ impl Scoring<'_> {
         for (feature, rows) in self.scorer.features().iter().zip(&self.unseen).filter(|(_, rows)| **rows > 0)
         {
             stderr(&format!(
-                "{rows} rows have a level of {feature} that the model was not trained with; they are scored as missing"
+                "{} a level of {feature} that the model was not trained with, which is scored as missing",
+                counted_with(*rows, "row", ["has", "have"])
             ));
         }
         match self.out {

@@ -10,6 +10,7 @@ use streamflow_drift::TableProfile;
 
 use super::{Context, CsvArgs, EngineArgs, check_outputs};
 use crate::files::write_aside;
+use crate::terminal::counted;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -50,7 +51,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<ExitCode> {
     let listed = |column: &LeftOut| format!("left out: {} ({})\n", column.name, column.reason);
     context.terminal.result(&result, || {
         let left_out: String = left_out.iter().map(listed).collect();
-        format!("{left_out}{rows} rows of {columns} columns -> {}", args.out.display())
+        format!(
+            "{left_out}{} of {} -> {}",
+            counted(rows, "row"),
+            counted(columns, "column"),
+            args.out.display()
+        )
     })?;
     Ok(ExitCode::SUCCESS)
 }

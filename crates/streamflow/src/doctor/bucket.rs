@@ -4,6 +4,7 @@ use streamflow_bucket::Bucket;
 
 use super::{Found, Project};
 use crate::storage::{Storage, open_bucket, verify_objects};
+use crate::terminal::counted_with;
 
 /// Asks the store of the data directory.
 pub async fn bucket(project: &Project) -> Vec<Found> {
@@ -18,9 +19,10 @@ pub async fn bucket(project: &Project) -> Vec<Found> {
         Ok(listed) => {
             let months = listed.iter().filter(|object| object.path.contains("/as_of=")).count();
             let mut found = vec![Found::ok(format!(
-                "{location} answers at {} with {}: {months} months are in its ledger",
+                "{location} answers at {} with {}: {} in its ledger",
                 opened.endpoint(),
-                opened.credentials()
+                opened.credentials(),
+                counted_with(months, "month", ["is", "are"])
             ))];
             if project.deep {
                 found.push(objects(&opened).await);

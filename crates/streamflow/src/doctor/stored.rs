@@ -74,7 +74,9 @@ pub async fn runs(project: &Project) -> Vec<Found> {
     let mut found: Vec<Found> = orphaned.iter().map(gone).collect();
     if forgetting > 0 {
         found.push(Found::warn(
-            format!("{forgetting} entities are not wholly forgotten: it was cut off, or is going on"),
+            format!(
+                "entities that are not wholly forgotten, because it was cut off or is going on: {forgetting}"
+            ),
             "a server goes on within the hour, `streamflow forget` with any entity at once",
         ));
     }

@@ -15,7 +15,7 @@ use super::parameters::{DROP, Kind, optional, required};
 use super::{Ended, Flow, FlowRun, StepContext, blocking};
 use crate::config::PostgresTables;
 use crate::tables::{Reader, Stopped};
-use crate::terminal;
+use crate::terminal::{self, counted};
 
 /// Longest wait for another writer.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -175,7 +175,8 @@ fn summary(report: &IngestReport) -> String {
         Outcome::Mended => "damaged files were written again: ingested",
         Outcome::Unchanged => "unchanged, it was ingested before:",
     };
-    let summary = format!("{what} {} tables, {} rows", snapshot.tables.len(), snapshot.rows());
+    let summary =
+        format!("{what} {}, {}", counted(snapshot.tables.len(), "table"), counted(snapshot.rows(), "row"));
     match snapshot.forgotten_rows() {
         0 => summary,
         rows => format!("{summary}, without {rows} of entities that were to be forgotten"),

@@ -12,7 +12,7 @@ use super::monitor_month::{MonitorOutcome, importance};
 use crate::config::Config;
 use crate::drift::{self, Rules};
 use crate::predictions::{self, Asked, Window};
-use crate::terminal::one_line;
+use crate::terminal::{counted_with, one_line};
 use crate::workspace::Workspace;
 
 /// Who was asked about, and when, for reports and their readers.
@@ -112,10 +112,8 @@ impl LiveSide {
             words.push_str(&format!(" It is a sample: one entity of {}.", self.one_of));
         }
         if self.left_out > 0 {
-            words.push_str(&format!(
-                " {} answers of versions with other features are left out.",
-                self.left_out
-            ));
+            let are = ["of versions with other features is", "of versions with other features are"];
+            words.push_str(&format!(" {} left out.", counted_with(self.left_out, "answer", are)));
         }
         words
     }
@@ -230,9 +228,13 @@ mod tests {
         assert!(empty.contains("from 2024-03-01T07:30 to 2024-03-02T07:30 (none at all is)"), "{empty}");
         assert_eq!(side.name(), "live_2024-03-01T07:30_to_2024-03-02T07:30");
         let words = side.words();
-        for part in
-            ["the 5 answers", "version 1, 2", "3 entities", "one entity of 2", "1 answers of versions"]
-        {
+        for part in [
+            "the 5 answers",
+            "version 1, 2",
+            "3 entities",
+            "one entity of 2",
+            "1 answer of versions with other features is left out",
+        ] {
             assert!(words.contains(part), "{part} is not in {words}");
         }
     }

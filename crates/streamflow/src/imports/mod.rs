@@ -22,7 +22,7 @@ use crate::flows::evaluate_month;
 use crate::model_file::ModelFile;
 use crate::performance::{Evaluation, Judged, section, validated};
 use crate::registry::NewImport;
-use crate::terminal::table;
+use crate::terminal::{counted_with, table};
 use crate::workspace::Workspace;
 
 /// Bins of the distribution of scores.
@@ -313,7 +313,8 @@ impl Scores {
         );
         for (column, rows) in &self.unseen {
             text.push_str(&format!(
-                "\nWarning: {rows} rows have a level of {column} that the model was not trained with; they are scored as missing"
+                "\nWarning: {} a level of {column} that the model was not trained with, which is scored as missing",
+                counted_with(*rows, "row", ["has", "have"])
             ));
         }
         text

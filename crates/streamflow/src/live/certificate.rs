@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use streamflow_live::{Look, Minute, Tracker, Window, sensitivity};
+use streamflow_live::{Look, Minute, Tracker, Window, WindowLook, sensitivity};
 use utoipa::ToSchema;
 
 use super::document::time;
+use super::verdict::LiveVerdict;
 use super::{History, LiveDocument};
 use crate::config::LiveConfig;
 use crate::store::live_said::StoredCertificate;
@@ -18,6 +19,8 @@ pub struct Certificate {
     pub version: i64,
     /// Quarters of an hour with traffic, each of which was looked at once.
     pub quarters: usize,
+    /// Those in which a window had enough entities.
+    pub judged: usize,
     /// When the first began and the last ended.
     pub from: Option<String>,
     pub until: Option<String>,
@@ -62,6 +65,8 @@ pub struct LiveCertificate {
     pub at: String,
     /// Quarters of an hour with traffic that were looked at.
     pub quarters: usize,
+    /// Those in which a window had enough entities.
+    pub judged: usize,
     /// When the first began and the last ended.
     pub from: Option<String>,
     pub until: Option<String>,
@@ -71,9 +76,9 @@ pub struct LiveCertificate {
     pub false_alarms_per_month: f64,
     /// The smallest shift of each numerical column that any window shows.
     pub shifts: Vec<LiveShift>,
-    /// Why it does not hold for the rule and the traffic of today; null while it does.
+    /// What it says of the budget, for the rule and the traffic of today.
     #[serde(default)]
-    pub outdated: Option<String>,
+    pub verdict: Option<LiveVerdict>,
 }
 
 /// The smallest shift of a column that is seen in 95 of 100 cases, in standard deviations; null where none is.
@@ -85,18 +90,17 @@ pub struct LiveShift {
     pub within_1d: Option<f64>,
 }
 
-/// Days for which traffic is stored, after which a certificate is of traffic that nobody has.
-const STORED_DAYS: i64 = 8;
-
-/// Keeps a certificate for the page *Live*.
+/// Keeps a certificate for the page *Live*, and gives what is kept.
 ///
 /// # Errors
 /// A database that cannot be written.
-pub async fn keep(workspace: &Workspace, found: &Certificate) -> anyhow::Result<()> {
+pub async fn keep(workspace: &Workspace, found: &Certificate) -> anyhow::Result<LiveCertificate> {
     let settings = serde_json::to_value(&workspace.config.live)?;
-    let kept = LiveCertificate::of(found, workspace.config.live.false_alarms_per_month);
-    let kept = StoredCertificate { settings, certificate: serde_json::to_value(kept)? };
-    Ok(workspace.store.keep_live_certificate(&workspace.config.model.name, found.version, &kept).await?)
+    let mut kept = LiveCertificate::of(found, workspace.config.live.false_alarms_per_month);
+    let stored = StoredCertificate { settings, certificate: serde_json::to_value(&kept)? };
+    workspace.store.keep_live_certificate(&workspace.config.model.name, found.version, &stored).await?;
+    kept.verdict = Some(LiveVerdict::of(&kept, false, jiff::Timestamp::now()));
+    Ok(kept)
 }
 
 /// Adds to each version what its last certificate came to.
@@ -111,7 +115,7 @@ pub async fn add_certificates(workspace: &Workspace, document: &mut LiveDocument
         // One of another release that says other things is made anew, as if there were none.
         let Ok(mut kept) = serde_json::from_value::<LiveCertificate>(stored.certificate) else { continue };
         let has_changed = stored.settings != serde_json::to_value(&workspace.config.live)?;
-        kept.outdated = kept.outdated(has_changed, jiff::Timestamp::now());
+        kept.verdict = Some(LiveVerdict::of(&kept, has_changed, jiff::Timestamp::now()));
         version.certificate = Some(kept);
     }
     Ok(())
@@ -143,29 +147,14 @@ impl LiveCertificate {
         Self {
             at: crate::store::now(),
             quarters: found.quarters,
+            judged: found.judged,
             from: found.from.clone(),
             until: found.until.clone(),
             alarms: alarms.len(),
             false_alarms_per_month,
             shifts,
-            outdated: None,
+            verdict: None,
         }
-    }
-
-    fn outdated(&self, has_changed: bool, now: jiff::Timestamp) -> Option<String> {
-        if has_changed {
-            return Some(
-                "The settings under [live] have changed since, so it does not hold for them: run `streamflow live certify` again."
-                    .to_owned(),
-            );
-        }
-        let until: Option<jiff::Timestamp> = self.until.as_deref().and_then(|until| until.parse().ok());
-        let is_old = until.is_none_or(|until| now.duration_since(until).as_hours() > STORED_DAYS * 24);
-        is_old.then(|| {
-            format!(
-                "It is of traffic from before the last {STORED_DAYS} days, which is not stored any more: run `streamflow live certify` again."
-            )
-        })
     }
 }
 
@@ -178,9 +167,11 @@ impl Certificate {
         let mut number = 0;
         for parts in quarters {
             let Some(block) = Minute::block(parts) else { continue };
-            if tracker.add(block.clone()).is_ok() {
+            // The newest quarter has not ended: what it shows is of its last minute, not of its end.
+            let last = parts.iter().map(Minute::end).max().unwrap_or(block.end()) - 1;
+            if tracker.add(block).is_ok() {
                 number += 1;
-                found.take(&history.reference, &tracker.replay(&block));
+                found.take(&history.reference, &tracker.replay(last));
             }
         }
         let sizes: Vec<WindowSize> = Window::ALL.map(|window| found.size(window)).into();
@@ -189,6 +180,7 @@ impl Certificate {
         Self {
             version: history.version,
             quarters: number,
+            judged: found.any_judged,
             from: ends.0.and_then(|first| time(first.start)),
             until: ends.1.and_then(|last| time(last.end())),
             windows: sizes,
@@ -208,12 +200,15 @@ struct Found {
     alarms: Vec<RaisedAlarm>,
     entities: [Vec<u64>; 4],
     judged: [usize; 4],
+    /// Looks at which any window had enough entities.
+    any_judged: usize,
     /// Entities of each column that have a value, by window: those that a canary answered have no score of this version.
     present: [Vec<Vec<u64>>; 4],
 }
 
 impl Found {
     fn take(&mut self, reference: &streamflow_live::Reference, look: &Look) {
+        self.any_judged += usize::from(look.windows.iter().any(WindowLook::is_enough));
         for window in &look.windows {
             self.entities[window.window as usize].push(window.entities);
             self.judged[window.window as usize] += usize::from(window.is_enough());
@@ -289,6 +284,7 @@ mod tests {
         Certificate {
             version: 3,
             quarters: 7,
+            judged: 5,
             from: Some("2026-01-01T00:00:00Z".to_owned()),
             until: Some("2026-01-02T00:00:00Z".to_owned()),
             windows: Vec::new(),
@@ -309,7 +305,7 @@ mod tests {
     #[test]
     fn what_is_kept_has_an_alarm_a_column_and_moment_and_the_smallest_shift_of_all_windows() {
         let kept = LiveCertificate::of(&found(), 0.5);
-        assert_eq!((kept.alarms, kept.quarters, kept.false_alarms_per_month), (3, 7, 0.5));
+        assert_eq!((kept.alarms, kept.quarters, kept.judged, kept.false_alarms_per_month), (3, 7, 5, 0.5));
         let shift = |column: &str, within_15m, within_1h| LiveShift {
             column: column.to_owned(),
             within_15m,
@@ -319,19 +315,5 @@ mod tests {
         assert_eq!(kept.shifts, [shift("fee", Some(0.4), Some(0.2)), shift("hours", None, None)]);
         let json = serde_json::to_value(&kept).unwrap();
         assert_eq!(serde_json::from_value::<LiveCertificate>(json).unwrap(), kept);
-    }
-
-    #[test]
-    fn a_certificate_of_other_settings_or_of_old_traffic_is_outdated() {
-        let kept = LiveCertificate::of(&found(), 0.5);
-        let at = |text: &str| text.parse().unwrap();
-        assert_eq!(kept.outdated(false, at("2026-01-09T23:00:00Z")), None);
-        for (has_changed, now, expected) in [
-            (true, "2026-01-02T01:00:00Z", "The settings under [live] have changed since"),
-            (false, "2026-01-10T01:00:00Z", "It is of traffic from before the last 8 days"),
-        ] {
-            let why = kept.outdated(has_changed, at(now)).unwrap();
-            assert!(why.contains(expected) && why.contains("`streamflow live certify` again"), "{why}");
-        }
     }
 }

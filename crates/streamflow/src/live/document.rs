@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::certificate::LiveCertificate;
 use super::{LiveStatus, VersionStatus};
+use crate::terminal::counted;
 
 /// Drift of live traffic as of the last minute.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -71,9 +72,21 @@ pub struct LiveWindow {
     pub threshold: f64,
     /// Share of the features that have drifted; null where the window is not judged.
     pub share: Option<f64>,
+    /// How many columns have drifted; null where the window is not judged.
+    pub drifted: Option<LiveDrifted>,
+    /// `13 of 14 features drifted`, with the outputs of the model where some have, or `Too few: 77 of 200`.
+    pub words: String,
     /// In the order of the columns.
     pub columns: Vec<LiveDrift>,
     pub errors: Vec<LiveErrors>,
+}
+
+/// How many columns of a window have drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LiveDrifted {
+    pub features: usize,
+    /// Of what the model says.
+    pub outputs: usize,
 }
 
 /// A column in a window.
@@ -154,6 +167,8 @@ impl LiveVersion {
 
 impl LiveWindow {
     fn of(status: &VersionStatus, look: &WindowLook) -> Self {
+        let number = status.reference.features();
+        let drifted = look.is_enough().then(|| LiveDrifted::of(look, number));
         Self {
             window: look.window.name(),
             entities: look.entities,
@@ -163,9 +178,30 @@ impl LiveWindow {
             basis: look.basis,
             why: status.why(look.window),
             threshold: status.thresholds[look.window as usize],
-            share: look.share(status.reference.features()),
+            share: look.share(number),
+            drifted,
+            words: match drifted {
+                Some(drifted) => drifted.words(number, look.features.len().saturating_sub(number)),
+                None => format!("Too few: {} of {}", look.entities, look.needed),
+            },
             columns: look.features.iter().map(LiveDrift::of).collect(),
             errors: look.errors.iter().map(LiveErrors::of).collect(),
+        }
+    }
+}
+
+impl LiveDrifted {
+    fn of(look: &WindowLook, features: usize) -> Self {
+        let drifted = |columns: &[FeatureLook]| columns.iter().filter(|column| column.is_detected()).count();
+        let (inputs, outputs) = look.features.split_at(features.min(look.features.len()));
+        Self { features: drifted(inputs), outputs: drifted(outputs) }
+    }
+
+    fn words(self, features: usize, outputs: usize) -> String {
+        let of_features = format!("{} of {}", self.features, counted(features, "feature"));
+        match self.outputs {
+            0 => format!("{of_features} drifted"),
+            some => format!("{of_features}, {some} of {} drifted", counted(outputs, "output")),
         }
     }
 }
@@ -203,5 +239,26 @@ impl LiveErrors {
             z: look.judged.measured.z,
             detected_since: look.detected_since.and_then(time),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_drifted_is_counted_with_what_it_is_of() {
+        for (features, outputs, expected) in [
+            (0, 0, "0 of 14 features drifted"),
+            (13, 0, "13 of 14 features drifted"),
+            (13, 2, "13 of 14 features, 2 of 2 outputs drifted"),
+            (0, 1, "0 of 14 features, 1 of 2 outputs drifted"),
+        ] {
+            assert_eq!(LiveDrifted { features, outputs }.words(14, 2), expected);
+        }
+        assert_eq!(
+            LiveDrifted { features: 1, outputs: 1 }.words(1, 1),
+            "1 of 1 feature, 1 of 1 output drifted"
+        );
     }
 }

@@ -11,6 +11,7 @@ mod history;
 mod pending;
 mod reference;
 mod status;
+mod verdict;
 mod watch;
 
 use std::cell::RefCell;
@@ -27,8 +28,11 @@ use crate::serving::{Entity, Serving};
 
 pub use certificate::{Certificate, add_certificates, keep};
 pub use document::{LiveDocument, LiveVersion, LiveWindow};
+#[cfg(test)]
+pub use document::{LiveDrift, LiveStatistic};
 pub use history::{History, read};
 pub use status::{Idle, LiveStatus, VersionStatus};
+pub use verdict::LiveVerdict;
 pub use watch::Watch;
 
 /// The windows by their names, the shortest first.

@@ -651,6 +651,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_certificate_dates_an_alarm_at_the_look_that_raised_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let serving = Arc::new(serving("1"));
+        // The quarter of an hour goes on for ten more minutes.
+        let now = (this_minute() - 30).div_euclid(15) * 15 + 4;
+        let mut server = Server::start(dir.path(), &Served::new(Some(serving.clone()).into()), now).await;
+        server.ask(&serving, (0..USERS).filter(|user| user * 7 % USERS > 1_200).take(300));
+        server.close(now).await;
+
+        let workspace = &server.watch.workspace;
+        let history = history::read(workspace, 1).await.unwrap().unwrap();
+        let certificate = super::super::Certificate::of(&history, &workspace.config.live);
+        let alarms = certificate.alarms;
+        let expected = super::super::document::time(now);
+        assert!(!alarms.is_empty() && alarms.iter().all(|alarm| alarm.since == expected), "{alarms:?}");
+    }
+
+    #[tokio::test]
     async fn two_servers_with_different_versions_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (Arc::new(serving("1")), Arc::new(serving("2")));

@@ -90,8 +90,8 @@ fn shares(labelled: f64, others: f64) -> String {
     format!("{:.1} % with a label, {:.1} % without", labelled * 100.0, others * 100.0)
 }
 
-/// A sentence on the differences; none without any.
-pub fn sentence(differences: &[Difference], labelled: usize, rows: usize) -> Option<String> {
+/// A sentence on the differences; none without any. Where fewer answers than all are `held`, its numbers are of these.
+pub fn sentence(differences: &[Difference], labelled: usize, rows: usize, held: usize) -> Option<String> {
     if differences.is_empty() {
         return None;
     }
@@ -101,9 +101,11 @@ pub fn sentence(differences: &[Difference], labelled: usize, rows: usize) -> Opt
         0 => String::new(),
         more => format!("; and {more} more"),
     };
+    let sampled =
+        if held < rows { format!(" (about, by a sample of {held} answers)") } else { String::new() };
     Some(format!(
-        "What the labels say holds for the {labelled} labelled answers only, which are not like the {} without a label: \
-         {}{more}.",
+        "What the labels say holds for the {labelled} labelled answers only, which are not like the {} without a \
+         label{sampled}: {}{more}.",
         rows - labelled,
         named.join("; ")
     ))
@@ -134,5 +136,21 @@ mod tests {
             let words = Difference::of(&report.columns[0]).words;
             assert!(words.starts_with(expected), "{words}");
         }
+    }
+
+    #[test]
+    fn numbers_of_a_sample_are_said_to_be_about_right() {
+        let difference = Difference {
+            column: "hours".to_owned(),
+            measure: None,
+            effect: None,
+            threshold: None,
+            words: "mean 1 with a label, 2 without".to_owned(),
+        };
+        let said = |held| sentence(std::slice::from_ref(&difference), 50, 400, held).unwrap();
+        let end = "hours (mean 1 with a label, 2 without).";
+        assert!(said(400).ends_with(&format!("not like the 350 without a label: {end}")), "{}", said(400));
+        let about = format!("not like the 350 without a label (about, by a sample of 100 answers): {end}");
+        assert!(said(100).ends_with(&about), "{}", said(100));
     }
 }

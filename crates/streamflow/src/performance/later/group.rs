@@ -17,6 +17,7 @@ use crate::performance::realised::Realised;
 use crate::performance::scored::Learning;
 use crate::predictions::Logged;
 use crate::store::labels::Truth;
+use crate::terminal::counted_with;
 
 /// The label of a month.
 #[derive(Clone, Copy)]
@@ -164,7 +165,7 @@ impl Group {
         let estimated = one.estimate(&judged, known, &mut notes)?;
         let estimated_labelled = one.estimate_labelled(&counted, estimated.as_ref(), threshold, known)?;
         let differences = one.sample.differences(&one.scores, &one.labels)?;
-        notes.extend(difference::sentence(&differences, counted.labelled, counted.rows));
+        notes.extend(difference::sentence(&differences, counted.labelled, counted.rows, one.sample.held()));
         let metric = one.task.metric();
         let mut found = PeriodPerformance {
             period,
@@ -178,6 +179,7 @@ impl Group {
             from_ingest,
             assumed,
             state: counted.state(assumed),
+            state_words: counted.state_words(assumed),
             metric: metric.name(),
             realised: realised.unwrap_or_default(),
             estimated,
@@ -299,9 +301,9 @@ impl Group {
         let all: Vec<usize> = (0..self.scores.len()).collect();
         let rows: Vec<usize> = all.iter().filter(is_whole).copied().collect();
         if rows.len() < all.len() {
+            let without = counted_with(all.len() - rows.len(), "answer", ["was", "were"]);
             notes.push(format!(
-                "{} answers were kept without the probabilities of the classes, by an earlier release, and are not measured.",
-                all.len() - rows.len()
+                "Not measured: {without} kept without the probabilities of the classes, by an earlier release."
             ));
         }
         if self.classes.len() > known && known > 0 {
@@ -344,9 +346,9 @@ impl Group {
 }
 
 /// How many rows there are, and how many of them have a label.
-struct Labelled {
-    rows: usize,
-    labelled: usize,
+pub(super) struct Labelled {
+    pub rows: usize,
+    pub labelled: usize,
 }
 
 impl Labelled {
@@ -356,6 +358,14 @@ impl Labelled {
             some if some < self.rows => "partial",
             _ if assumed > 0 => "assumed",
             _ => "final",
+        }
+    }
+
+    /// The state, with the share of a partial one.
+    pub fn state_words(&self, assumed: usize) -> String {
+        match self.state(assumed) {
+            "partial" => format!("partial {} %", self.labelled.saturating_mul(100) / self.rows.max(1)),
+            other => other.to_owned(),
         }
     }
 }

@@ -61,6 +61,9 @@ pub struct PeriodPerformance {
     pub assumed: usize,
     /// `pending`, `partial`, `assumed` or `final`.
     pub state: &'static str,
+    /// `pending`, `partial 12 %`, `assumed` or `final`; of a whole percent that is rounded down, so that one entity without a
+    /// label is no 100 %.
+    pub state_words: String,
     /// The metric that decides.
     pub metric: &'static str,
     /// What the labels say; none without labels.
@@ -180,18 +183,6 @@ impl PeriodPerformance {
                 significant(estimate)
             )
         })
-    }
-
-    /// `pending`, `partial 12 %`, `assumed` or `final`; one entity without a label is no 100 %.
-    pub fn state_words(&self) -> String {
-        match self.state {
-            "partial" => {
-                let percent =
-                    self.counted_labelled.saturating_mul(100).checked_div(self.counted).unwrap_or(0);
-                format!("partial {percent} %")
-            }
-            other => other.to_owned(),
-        }
     }
 }
 

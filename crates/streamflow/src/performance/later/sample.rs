@@ -142,6 +142,11 @@ impl Sample {
         (self.names.iter().enumerate().map(column).collect(), predictions)
     }
 
+    /// Rows whose features are held.
+    pub fn held(&self) -> usize {
+        self.rows.len()
+    }
+
     /// In what the rows with a label differ from the others: the tests and gates of the calibrated profile, over score and
     /// features together. Nothing where one side has fewer than 30 rows.
     ///
