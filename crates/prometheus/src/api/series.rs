@@ -14,6 +14,11 @@ use crate::Handle;
 
 const EMPTY_SELECTOR: &str = "match[] must contain at least one non-empty matcher";
 
+/// Series that are written together,
+const PIECE_SERIES: usize = 4096;
+/// and the bytes that one takes mostly.
+const SERIES_BYTES: usize = 128;
+
 /// Selectors (a series of any of them is meant) and the time range, both ends included.
 struct Selection {
     selectors: Vec<Vec<Matcher>>,
@@ -62,12 +67,14 @@ pub async fn series(State(server): State<Handle>, parameters: Parameters) -> Ans
         let mut series = worker.0.db.series(&selectors, min_ms, max_ms)?;
         let warnings = warnings(series.len(), limit);
         series.truncate(limit.unwrap_or(usize::MAX));
-        let success = Success::with(|out| {
+        let success = Success::in_pieces(|out| {
             out.push(b'[');
-            json::list(out, &series, json::labels);
-            out.push(b']');
+            json::pieces(&series, PIECE_SERIES, |piece, out| {
+                out.reserve(piece.len() * SERIES_BYTES);
+                json::list(out, piece, json::labels);
+            })
         });
-        Ok(success.beside("warnings", &warnings).into_response())
+        Ok(success.and(|out| out.push(b']')).beside("warnings", &warnings).into_response())
     };
     server.in_query_slot(work).await
 }
