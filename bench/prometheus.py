@@ -211,7 +211,7 @@ def compare_active(servers: list[Server], end: int, times: int) -> list[list[str
     asked.append(("/api/v1/series", "series", {"match[]": "m"} | of_range))
     asked.append(("values of a label", "label/series/values", of_range))
 
-    # What the answers say is not read here: reading them takes Python longer than making them takes any of the servers.
+    # What the answers say is not read here: Python would read one after the other, and the time would be its own.
     def panel(server: Server, place: int) -> None:
         server.fetch("query_range", {"query": f'sum by (instance) (rate(m{{series=~".*{place:02}"}}[1m]))'} | of_range)
 
