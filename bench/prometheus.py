@@ -1,6 +1,7 @@
 """StreamFlow's metrics engine against a real Prometheus and VictoriaMetrics: the same samples and queries in one run.
 
     bench/prometheus.sh [--series 10000] [--histograms 1000] [--hours 24] [--active 100000] [--times 5]
+                        [--only history|active]
 
 The servers start empty on free loopback ports and get the same history by remote write (crates/exposition's example
 `feed`, 15 s between samples), one after the other. Then they answer the same queries by HTTP, in turn; the median of
@@ -85,12 +86,19 @@ class Server:
         of_blocks = [f for f in files if "wal" not in f.parts and "chunks_head" not in f.parts]
         return sum(f.stat().st_size for f in files), sum(f.stat().st_size for f in of_blocks)
 
-    def answer(self, path: str, parameters: dict[str, object]) -> tuple[float, dict]:
+    def fetch(self, path: str, parameters: dict[str, object]) -> tuple[float, bytes]:
+        """Seconds until the answer is here, and its bytes."""
         url = f"http://{self.host}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         started = time.perf_counter()
         with urllib.request.urlopen(url, timeout=300) as response:
             body = response.read()
-        return time.perf_counter() - started, json.loads(body)
+        return time.perf_counter() - started, body
+
+    def seconds(self, path: str, parameters: dict[str, object]) -> float:
+        return self.fetch(path, parameters)[0]
+
+    def answer(self, path: str, parameters: dict[str, object]) -> dict:
+        return json.loads(self.fetch(path, parameters)[1])
 
 
 def streamflow(binary: str, folder: str) -> Server:
@@ -166,8 +174,8 @@ def compare_queries(servers: list[Server], end: int, hours: int, times: int) -> 
                     continue
                 query = template.format(small=small)
                 parameters = {"query": query, "start": end - SHIFT - length, "end": end - SHIFT, "step": step}
-                first, second = (server.answer("query_range", parameters)[1] for server in servers[:2])
-                timed = lambda server: server.answer("query_range", parameters)[0]  # noqa: B023, E731
+                first, second = (server.answer("query_range", parameters) for server in servers[:2])
+                timed = lambda server: server.seconds("query_range", parameters)  # noqa: B023, E731
                 times_taken = medians(timed, servers, times)
                 answers = f"{len(first['data']['result']):,}"
                 rows.append([name, size, title, answers, *ratios(times_taken), str(differing(first, second))])
@@ -182,8 +190,8 @@ def compare_natives(servers: list[Server], end: int, hours: int, times: int) -> 
         if length > hours * 3600:
             continue
         parameters = {"query": NATIVE_QUERY, "start": end - SHIFT - length, "end": end - SHIFT, "step": step}
-        first, second = (server.answer("query_range", parameters)[1] for server in servers)
-        taken = ratios(medians(lambda server: server.answer("query_range", parameters)[0], servers, times))  # noqa: B023
+        first, second = (server.answer("query_range", parameters) for server in servers)
+        taken = ratios(medians(lambda server: server.seconds("query_range", parameters), servers, times))  # noqa: B023
         rows.append([NATIVE_QUERY, title, f"{len(first['data']['result']):,}", *taken, str(differing(first, second))])
     return rows
 
@@ -203,8 +211,9 @@ def compare_active(servers: list[Server], end: int, times: int) -> list[list[str
     asked.append(("/api/v1/series", "series", {"match[]": "m"} | of_range))
     asked.append(("values of a label", "label/series/values", of_range))
 
+    # What the answers say is not read here: Python would read one after the other, and the time would be its own.
     def panel(server: Server, place: int) -> None:
-        server.answer("query_range", {"query": f'sum by (instance) (rate(m{{series=~".*{place:02}"}}[1m]))'} | of_range)
+        server.fetch("query_range", {"query": f'sum by (instance) (rate(m{{series=~".*{place:02}"}}[1m]))'} | of_range)
 
     def dashboard(server: Server) -> float:
         started = time.perf_counter()
@@ -214,7 +223,7 @@ def compare_active(servers: list[Server], end: int, times: int) -> list[list[str
 
     rows = []
     for name, route, parameters in asked:
-        timed = lambda server: server.answer(route, parameters)[0]  # noqa: B023, E731
+        timed = lambda server: server.seconds(route, parameters)  # noqa: B023, E731
         rows.append([name, *ratios(medians(timed, servers, times))])
     rows.append([f"a dashboard of {PANELS} panels at once", *ratios(medians(dashboard, servers, times))])
     return rows
@@ -254,6 +263,7 @@ def main() -> None:
     options.add_argument("--hours", type=int, default=24)
     options.add_argument("--active", type=int, default=100_000)
     options.add_argument("--times", type=int, default=5)
+    options.add_argument("--only", choices=["history", "active"], help="one half: the day of history, or what follows it")
     given = options.parse_args()
     binary = measure.streamflow(given.streamflow)
     peer = os.environ.get("STREAMFLOW_PROMETHEUS") or measure.tool("prometheus", "tools/fetch-debian.sh prometheus DIR")
@@ -268,28 +278,30 @@ def main() -> None:
     names = [start.__name__ for start, _ in starts]
     headers = [*names, *(f"{name} / ours" for name in names[1:])]
     end = int(time.time()) // 15 * 15
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        servers = [stack.enter_context(start(path, folder)) for start, path in starts]
-        history = ["--series", given.series, "--histograms", given.histograms, "--steps", given.hours * 240, "--end", end]
-        print(measure.table([f"{given.hours} h of history", *headers], take_history(servers, feeder, history)))
-        print("\nqueries (ms, median; series of the answer; series that differ from Prometheus)")
-        rows = compare_queries(servers, end, given.hours, given.times)
-        print(measure.table(["query_range", "of", "over", "answers", *headers, "differ"], rows))
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        servers = [stack.enter_context(start(path, folder)) for start, path in starts]
-        rows = []
-        for server in servers[:2]:
-            feed(feeder, server, "--series", 0, "--histograms", 0, "--natives", given.natives, "--steps", given.hours * 240, "--end", end)
-        natives = compare_natives(servers[:2], end, given.hours, given.times)
-        print(measure.table(["query_range", "over", "answers", *headers[:2], headers[len(names)], "differ"], natives))
-        for server in servers:
-            feed(feeder, server, "--series", given.active, "--histograms", 0, "--steps", 40, "--end", end)
-            time.sleep(5)
-            rows.append([server.name, f"{server.resident_mib():.0f}"])
-        print(measure.table([f"{given.active:,} active series, 40 samples each", "resident MiB"], rows))
-        print(measure.table(["over all of them", *headers], compare_active(servers, end, given.times)))
+    if given.only != "active":
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            servers = [stack.enter_context(start(path, folder)) for start, path in starts]
+            history = ["--series", given.series, "--histograms", given.histograms, "--steps", given.hours * 240, "--end", end]
+            print(measure.table([f"{given.hours} h of history", *headers], take_history(servers, feeder, history)))
+            print("\nqueries (ms, median; series of the answer; series that differ from Prometheus)")
+            rows = compare_queries(servers, end, given.hours, given.times)
+            print(measure.table(["query_range", "of", "over", "answers", *headers, "differ"], rows))
+    if given.only != "history":
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            servers = [stack.enter_context(start(path, folder)) for start, path in starts]
+            rows = []
+            for server in servers[:2]:
+                feed(feeder, server, "--series", 0, "--histograms", 0, "--natives", given.natives, "--steps", given.hours * 240, "--end", end)
+            natives = compare_natives(servers[:2], end, given.hours, given.times)
+            print(measure.table(["query_range", "over", "answers", *headers[:2], headers[len(names)], "differ"], natives))
+            for server in servers:
+                feed(feeder, server, "--series", given.active, "--histograms", 0, "--steps", 40, "--end", end)
+                time.sleep(5)
+                rows.append([server.name, f"{server.resident_mib():.0f}"])
+            print(measure.table([f"{given.active:,} active series, 40 samples each", "resident MiB"], rows))
+            print(measure.table(["over all of them", *headers], compare_active(servers, end, given.times)))
 
 
 if __name__ == "__main__":

@@ -111,11 +111,35 @@ pub fn open_metrics(value: f64) -> String {
     if value.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
 }
 
+/// Fractions from here on
+const FRACTION_FROM: f64 = 1e-4;
+/// up to here are written without an exponent.
+const FRACTION_BELOW: f64 = 1e15;
+
+impl Shortest {
+    /// Appends what [`fmt::Display`] writes.
+    pub fn write(self, out: &mut Vec<u8>) {
+        match self.fraction(&mut zmij::Buffer::new()) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => out.extend_from_slice(self.to_string().as_bytes()),
+        }
+    }
+
+    /// Of two texts that are as short and as near, Go takes the one with the even digit, and Rust the larger one.
+    fn fraction(self, buffer: &mut zmij::Buffer) -> Option<&str> {
+        let plain = self.plain_from.max(FRACTION_FROM)..self.plain_below.min(FRACTION_BELOW);
+        let is_fraction = plain.contains(&self.value.abs()) && self.value.trunc() != self.value;
+        is_fraction.then(|| buffer.format_finite(self.value))
+    }
+}
+
 impl fmt::Display for Shortest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.value.abs();
         if let Some(name) = special(self.value) {
             f.write_str(name)
+        } else if let Some(text) = self.fraction(&mut zmij::Buffer::new()) {
+            f.write_str(text)
         } else if size == 0.0 || (self.plain_from..self.plain_below).contains(&size) {
             write!(f, "{}", self.value)
         } else {

@@ -7,6 +7,7 @@ use crate::eval::grid::{Grid, Node, Sample};
 use crate::eval::moment::Moment;
 use crate::eval::window::{NativeWindow, Window};
 use crate::eval::windows::OfWindows;
+use crate::functions::Per;
 
 /// A function of PromQL.
 #[derive(Debug)]
@@ -46,8 +47,8 @@ pub(crate) enum Implementation {
 pub(crate) struct RangeFunction {
     /// From numbers; `ABSENT` is no sample.
     pub(crate) call: fn(&mut Window) -> f64,
-    /// True if the function asks for the resets of a counter.
-    pub(crate) counter: bool,
+    /// What the slope of a counter is given for, where the function is one: it asks for the counter's resets.
+    pub(crate) counter: Option<Per>,
     pub(crate) native: OnHistograms,
     /// From aggregates of numbers, where the function is known from these.
     pub(crate) of_windows: Option<OfWindows>,

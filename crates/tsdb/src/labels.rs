@@ -156,6 +156,22 @@ impl LabelsBuffer {
         }
         LabelsRef(&self.0)
     }
+
+    /// Those of the labels whose names are kept.
+    pub fn filter(&mut self, labels: &Labels, keep: impl Fn(&str) -> bool) -> LabelsRef<'_> {
+        self.0.clear();
+        for (name, value) in labels.iter().filter(|(name, _)| keep(name)) {
+            push_text(&mut self.0, name);
+            push_text(&mut self.0, value);
+        }
+        LabelsRef(&self.0)
+    }
+}
+
+impl hashbrown::Equivalent<Labels> for LabelsRef<'_> {
+    fn equivalent(&self, labels: &Labels) -> bool {
+        labels == self
+    }
 }
 
 /// The place at which two texts of the same beginning go apart; `None` if one begins with the other.
@@ -330,6 +346,7 @@ mod tests {
             assert!(labels == buffer.set(pairs), "{labels}");
             assert_eq!(buffer.set(pairs).to_labels(), labels);
             assert_eq!(buffer.set(pairs).is_empty(), labels.is_empty());
+            assert!(labels.without(&["b"]) == buffer.filter(&labels, |name| name != "b"), "{labels}");
         }
     }
 

@@ -9,9 +9,9 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::head::Head;
 use crate::labels::Labels;
-use crate::labels::order::sorted;
 use crate::matcher::Matcher;
 use crate::retention::Horizons;
+use crate::texts::Texts;
 
 /// First and last millisecond, both inclusive.
 type Range = (i64, i64);
@@ -31,9 +31,7 @@ impl Db {
         let mut found = Vec::new();
         // The head first: what leaves it is in a block before, so nothing is missed.
         sets.iter()
-            .for_each(|matchers| self.visit_head(matchers, range, |labels| found.push(labels.clone())));
-        found = sorted(found, |labels| labels);
-        found.dedup();
+            .for_each(|matchers| found = united(std::mem::take(&mut found), self.of_head(matchers, range)));
         for block in self.listed(min_ms, max_ms) {
             for matchers in sets {
                 let mut of_block = Vec::new();
@@ -48,10 +46,10 @@ impl Db {
     ///
     /// # Errors
     /// When a block's file cannot be read.
-    pub fn label_names(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Vec<String>, Error> {
+    pub fn label_names(&self, sets: &[Vec<Matcher>], min_ms: i64, max_ms: i64) -> Result<Texts, Error> {
         let range = (min_ms, max_ms);
         if sets.is_empty() {
-            let of_block = |block: &Block| block.label_names().map(str::to_owned).collect();
+            let of_block = |block: &Block| block.label_names().collect();
             return Ok(self.indexed(range, Head::label_names, of_block));
         }
         self.texts(sets, range, |labels, texts| labels.iter().for_each(|(name, _)| add(texts, name)))
@@ -68,10 +66,10 @@ impl Db {
         sets: &[Vec<Matcher>],
         min_ms: i64,
         max_ms: i64,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Texts, Error> {
         let range = (min_ms, max_ms);
         if sets.is_empty() {
-            let of_block = |block: &Block| block.label_values(name).map(str::to_owned).collect();
+            let of_block = |block: &Block| block.label_values(name).collect();
             return Ok(self.indexed(range, |head| head.label_values(name), of_block));
         }
         self.texts(sets, range, |labels, texts| {
@@ -113,12 +111,12 @@ impl Db {
     fn indexed(
         &self,
         (min_ms, max_ms): Range,
-        of_head: impl Fn(&Head) -> Vec<String>,
-        of_block: impl Fn(&Block) -> Vec<String>,
-    ) -> Vec<String> {
+        of_head: impl Fn(&Head) -> Texts,
+        of_block: impl Fn(&Block) -> Texts,
+    ) -> Texts {
         let head = &self.0.head;
-        let found = if head.overlaps(min_ms, max_ms) { of_head(head) } else { Vec::new() };
-        self.listed(min_ms, max_ms).iter().fold(found, |found, block| united(found, of_block(block)))
+        let found = if head.overlaps(min_ms, max_ms) { of_head(head) } else { Texts::default() };
+        self.listed(min_ms, max_ms).iter().fold(found, |found, block| found.united(of_block(block)))
     }
 
     /// The texts that `take` adds of each of the series, sorted.
@@ -127,24 +125,26 @@ impl Db {
         sets: &[Vec<Matcher>],
         range: Range,
         take: impl Fn(&Labels, &mut HashSet<String>),
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Texts, Error> {
         let mut texts = HashSet::new();
-        sets.iter().for_each(|matchers| self.visit_head(matchers, range, |labels| take(labels, &mut texts)));
+        for matchers in sets {
+            self.of_head(matchers, range).iter().for_each(|labels| take(labels, &mut texts));
+        }
         for block in self.listed(range.0, range.1) {
             for matchers in sets {
                 self.visit_block(&block, matchers, range, |labels| take(&labels, &mut texts))?;
             }
         }
-        let mut texts: Vec<String> = texts.into_iter().collect();
+        let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         texts.sort_unstable();
-        Ok(texts)
+        Ok(texts.into_iter().collect())
     }
 
-    /// Shows `visit` the labels of the series in memory, in no order.
-    fn visit_head(&self, matchers: &[Matcher], range: Range, visit: impl FnMut(&Labels)) {
+    /// The labels of the series in memory, sorted.
+    fn of_head(&self, matchers: &[Matcher], range: Range) -> Vec<Labels> {
         let horizons = self.0.kept.horizons();
         let kept = |labels: &Labels| horizons.as_ref().map_or(i64::MIN, |kept| kept.of(labels));
-        self.0.head.visit(matchers, range, kept, visit);
+        self.0.head.labels_of(matchers, range, kept)
     }
 
     /// Gives `visit` the labels of the series of a block, sorted.
@@ -181,6 +181,9 @@ fn add(texts: &mut HashSet<String>, text: &str) {
 fn united<T: Ord>(mut found: Vec<T>, more: Vec<T>) -> Vec<T> {
     if found.is_empty() {
         return more;
+    }
+    if more.is_empty() {
+        return found;
     }
     found.extend(more);
     // The stable sort knows lists that are in order, and merges them.

@@ -95,7 +95,7 @@ impl Db {
         let without_samples = |(labels, parts): (Labels, OlderParts)| {
             let kept_ms = horizons.as_ref().map_or(i64::MIN, |horizons| horizons.of_rule(&labels));
             let min_ms = min_ms.max(kept_ms);
-            Series { labels, parts: Arc::new([]), min_ms, max_ms, older: Some(Arc::new(parts)), kept_ms }
+            Series { labels, parts: Vec::new().into(), min_ms, max_ms, older: Some(Arc::new(parts)), kept_ms }
         };
         for mut series in samples {
             while let Some(before) = older.next_if(|(labels, _)| *labels < series.labels) {

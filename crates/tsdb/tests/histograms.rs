@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use streamflow_histogram::{Buckets, Histogram, ResetHint};
-use streamflow_tsdb::{AppendError, Db, Labels, Options, Position, STALE_NAN, Samples, Value, verify};
+use streamflow_tsdb::{
+    AppendError, Db, Labels, MatchOp, Matcher, Options, Position, STALE_NAN, Samples, Value, verify,
+};
 
 fn labels() -> Labels {
     Labels::new([("__name__", "latency_seconds")])
@@ -179,4 +181,60 @@ fn resets_are_those_that_prometheus_says() {
     use ResetHint::{Gauge, NoReset, Reset, Unknown};
     // The fifth begins a chunk, and the one behind the end of the series follows nothing.
     assert_eq!(resets(&samples), [Unknown, NoReset, NoReset, Reset, Unknown, NoReset, Unknown, Gauge]);
+}
+
+/// What is read of a store if only the histograms at multiples of 50 are wanted, beside all of it: how many are outlines.
+fn outlines(db: &Db) -> usize {
+    let all = read(db);
+    let mut some = Samples::default();
+    let mut outlines = 0;
+    for series in db.select(&[], i64::MIN, i64::MAX).unwrap() {
+        series
+            .read_wanted(&mut some, |[before, time, next]| {
+                assert!(before < time && time < next);
+                time % 50 == 0
+            })
+            .unwrap();
+    }
+    assert_eq!(some.len(), all.len());
+    for (place, ((t, value), (_, whole))) in some.values().zip(all.values()).enumerate() {
+        match (value, whole) {
+            (Value::Histogram(value), Value::Histogram(whole)) if value != whole => {
+                outlines += 1;
+                assert!(place > 0 && t % 50 != 0, "{t}");
+                assert_eq!((value.count, value.reset), (0.0, ResetHint::NoReset), "{t}");
+                assert_eq!((value.schema, whole.reset), (whole.schema, ResetHint::NoReset), "{t}");
+            }
+            (value, whole) => assert_eq!(value, whole, "{t}"),
+        }
+    }
+    outlines
+}
+
+#[test]
+fn histograms_that_nobody_wants_are_outlines() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { samples_per_chunk: 40, out_of_order_window_ms: 10_000, ..Options::default() };
+    let db = Db::open(dir.path(), options).unwrap();
+    let add = |times: &mut dyn Iterator<Item = u32>| {
+        let mut batch = db.batch();
+        for time in times {
+            // A reset at 700.
+            let seen = if time < 700 { time } else { time - 699 };
+            batch.add_histogram(&labels(), i64::from(time), histogram(seen, 4)).unwrap();
+        }
+        batch.commit().unwrap();
+    };
+    add(&mut (10..1000).step_by(10));
+    let of_head = outlines(&db);
+    assert!(of_head > 60, "{of_head}");
+    db.maintain(1_000_000_000).unwrap();
+    let of_blocks = outlines(&db);
+    assert!(of_blocks > 60, "{of_blocks}");
+    let first = Matcher::new("__name__", MatchOp::Equal, "latency_seconds").unwrap();
+    db.delete(&[vec![first]], 200, 300).unwrap();
+    outlines(&db);
+    add(&mut [995].into_iter());
+    add(&mut [994].into_iter());
+    outlines(&db);
 }

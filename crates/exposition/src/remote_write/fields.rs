@@ -49,6 +49,14 @@ impl<'a> Fields<'a> {
     /// A number in seven bits a byte.
     #[inline]
     pub fn number(&mut self) -> Result<u64, Error> {
+        if let Some((&byte, rest)) = self.0.split_first().filter(|(byte, _)| **byte < 0x80) {
+            self.0 = rest;
+            return Ok(u64::from(byte));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64, Error> {
         let mut value = 0;
         for (at, &byte) in self.0.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * at);

@@ -251,7 +251,12 @@ impl<'a> Reader<'a> {
     #[inline]
     fn sample(&mut self, field: Field<'_>) -> Result<(), Error> {
         self.count(1)?;
-        let (mut fields, mut sample) = (Fields(field.bytes("a sample")?), Sample::new(0, 0.0));
+        let bytes = field.bytes("a sample")?;
+        if let Some(sample) = usual_sample(bytes) {
+            self.read.samples.push(sample);
+            return Ok(());
+        }
+        let (mut fields, mut sample) = (Fields(bytes), Sample::new(0, 0.0));
         while let Some((number, field)) = fields.next()? {
             match number {
                 1 => sample.value = field.float("the value of a sample")?,
@@ -386,6 +391,25 @@ impl<'a> Reader<'a> {
         text(bytes)
     }
 }
+
+/// A sample as nearly all are written: its value, then its time, and nothing else.
+#[inline]
+fn usual_sample(bytes: &[u8]) -> Option<Sample> {
+    let (&[VALUE, ref value @ .., TIME], time) = bytes.split_first_chunk::<10>()? else { return None };
+    let (last, more) = time.split_last().filter(|(last, more)| **last < 0x80 && more.len() < 9)?;
+    let mut timestamp = u64::from(*last) << (7 * more.len());
+    for (place, byte) in more.iter().enumerate() {
+        if *byte < 0x80 {
+            return None;
+        }
+        timestamp |= u64::from(byte & 0x7f) << (7 * place);
+    }
+    Some(Sample::new(timestamp.cast_signed(), f64::from_le_bytes(*value)))
+}
+
+/// Keys of a sample's fields: their numbers and wire types.
+const VALUE: u8 = 1 << 3 | 1;
+const TIME: u8 = 2 << 3;
 
 fn text(bytes: &[u8]) -> Result<&str, Error> {
     str::from_utf8(bytes).map_err(|error| {

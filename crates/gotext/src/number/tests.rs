@@ -106,6 +106,18 @@ fn the_shortest_digits() {
     }
 }
 
+/// Prometheus 3.5.3's answers to `vector(…)`.
+#[test]
+fn of_two_texts_that_are_as_near_the_even_one_is_written() {
+    for (value, expected) in [
+        (465_324_192_579_521.0 / 16.0, "29082762036220.062"),
+        (465_324_192_579_523.0 / 16.0, "29082762036220.188"),
+        (5_629_499_534_213.437_5, "5629499534213.4375"),
+    ] {
+        assert_eq!(shortest_json(value).to_string(), expected);
+    }
+}
+
 #[test]
 fn other_forms() {
     for (text, expected) in [
@@ -155,6 +167,26 @@ fn digits_without_end() {
 }
 
 proptest::proptest! {
+    #[test]
+    fn bytes_are_those_of_the_text(bits: u64, exponent in -20_i32..25, digits in 0_i64..1_000_000_000_000) {
+        let near = (bits % (1 << 52)) as f64 / 10_f64.powi(exponent);
+        let decimal = digits as f64 / 10_f64.powi(exponent);
+        for value in [f64::from_bits(bits), near, -near, decimal, f64::from_bits(near.to_bits() + 1)] {
+            for shortest in [shortest(value), shortest_json(value)] {
+                let (mut bytes, text) = (Vec::new(), shortest.to_string());
+                shortest.write(&mut bytes);
+                proptest::prop_assert_eq!(std::str::from_utf8(&bytes).unwrap(), &text);
+                if value.is_finite() {
+                    // As short as any, and the value again.
+                    let standard = format!("{value:e}");
+                    let digits = |text: &str| text.split('e').next().unwrap().replace(['.', '-'], "").trim_matches('0').len();
+                    proptest::prop_assert_eq!(digits(&text), digits(&standard), "{} {}", text, standard);
+                    proptest::prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_back(bits: u64) {
         let value = f64::from_bits(bits);

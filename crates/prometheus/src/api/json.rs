@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 
+use rayon::prelude::*;
 use streamflow_gotext::{fixed, shortest_json};
 use streamflow_histogram::{Bucket, Histogram};
 use streamflow_promql::{RangeSeries, Value, VectorSample};
@@ -62,7 +63,7 @@ pub fn number(out: &mut Vec<u8>, value: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "the value is whole and below 1e15")]
         integer(out, value as i64);
     } else {
-        write!(out, "{}", shortest_json(value)).expect(GROWS);
+        shortest_json(value).write(out);
     }
 }
 
@@ -162,10 +163,86 @@ pub fn value(out: &mut Vec<u8>, value: &Value, time_ms: i64) {
             out.push(b']');
         }
         Value::Matrix(series) => {
-            out.extend_from_slice(b"\"resultType\":\"matrix\",\"result\":[");
-            list(out, series, range_series);
+            out.extend_from_slice(MATRIX);
+            let mut times = Times::default();
+            list(out, series, |out, series| range_series(out, series, &mut times));
             out.push(b']');
         }
+    }
+}
+
+/// What stands before the series of a matrix.
+const MATRIX: &[u8] = b"\"resultType\":\"matrix\",\"result\":[";
+/// Samples of a matrix that are written together.
+const PIECE_SAMPLES: usize = 1 << 16;
+
+/// The same as [`value`] of a matrix, written on all cores: what follows what `out` has, in pieces; none where the matrix is
+/// too small for that.
+pub fn matrix_pieces(out: &mut Vec<u8>, series: &[RangeSeries]) -> Vec<Vec<u8>> {
+    let samples: usize = series.iter().map(|series| series.samples.len()).sum();
+    if samples < PIECE_SAMPLES {
+        return Vec::new();
+    }
+    out.extend_from_slice(MATRIX);
+    let of_piece = (PIECE_SAMPLES / (samples / series.len()).max(1)).max(1);
+    let mut pieces = pieces(series, of_piece, |piece, out| {
+        let mut times = Times::default();
+        let samples: usize = piece.iter().map(|series| series.samples.len()).sum();
+        out.reserve(samples * SAMPLE_BYTES);
+        list(out, piece, |out, series| range_series(out, series, &mut times));
+    });
+    pieces.push(b"]".to_vec());
+    pieces
+}
+
+/// Bytes that a sample takes mostly.
+const SAMPLE_BYTES: usize = 32;
+
+/// Pieces of a list of so many items each, on all cores; those behind the first begin with a comma.
+pub fn pieces<T: Sync>(
+    items: &[T],
+    of_piece: usize,
+    write: impl Fn(&[T], &mut Vec<u8>) + Sync,
+) -> Vec<Vec<u8>> {
+    let one = |(place, piece): (usize, &[T])| {
+        let mut out = Vec::new();
+        if place > 0 {
+            out.push(b',');
+        }
+        write(piece, &mut out);
+        out
+    };
+    items.par_chunks(of_piece).enumerate().map(one).collect()
+}
+
+/// The times of a series as they are written before each value: those of the next series are mostly the same.
+#[derive(Default)]
+struct Times {
+    ms: Vec<i64>,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Times {
+    fn set(&mut self, ms: &[i64]) {
+        if self.ms == ms {
+            return;
+        }
+        self.ms.clear();
+        self.ms.extend_from_slice(ms);
+        self.text.clear();
+        self.ends.clear();
+        for &ms in ms {
+            self.text.push(b'[');
+            timestamp(&mut self.text, ms);
+            self.text.extend_from_slice(b",\"");
+            self.ends.push(self.text.len());
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
     }
 }
 
@@ -185,13 +262,18 @@ fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
     out.push(b'}');
 }
 
-fn range_series(out: &mut Vec<u8>, series: &RangeSeries) {
+fn range_series(out: &mut Vec<u8>, series: &RangeSeries, times: &mut Times) {
     out.extend_from_slice(b"{\"metric\":");
     labels(out, &series.labels);
     let samples = &series.samples;
     if samples.histograms.is_empty() {
         out.extend_from_slice(b",\"values\":[");
-        list(out, samples.timestamps.iter().zip(&samples.values), |out, (&ms, &value)| point(out, ms, value));
+        times.set(&samples.timestamps);
+        list(out, times.iter().zip(&samples.values), |out, (time, &value)| {
+            out.extend_from_slice(time);
+            number(out, value);
+            out.extend_from_slice(b"\"]");
+        });
         out.extend_from_slice(b"]}");
         return;
     }
@@ -310,7 +392,7 @@ mod tests {
         let series = RangeSeries { labels: Labels::new([("a", "b")]), samples };
         let point = r#"{"count":"7","sum":"-1.5","buckets":[[1,"-2","-1","4"],[3,"-0.25","0.25","1"],[0,"0.5","1","2"]]}"#;
         assert_eq!(
-            written(|out| range_series(out, &series)),
+            written(|out| range_series(out, &series, &mut Times::default())),
             format!(r#"{{"metric":{{"a":"b"}},"values":[[1,"3"]],"histograms":[[2.500,{point}]]}}"#)
         );
         let empty = Arc::new(Histogram::default());
@@ -326,6 +408,24 @@ mod tests {
                 format!(r#"{{"metric":{{}},"histogram":[0,{expected}]}}"#)
             );
         }
+    }
+
+    #[test]
+    fn pieces_are_what_is_written_at_once() {
+        let series = |place: usize| {
+            let timestamps: Vec<i64> = (0..700 + place as i64 / 9).map(|step| step * 1_500).collect();
+            let values = timestamps.iter().map(|&time| time as f64 / 7.0 + place as f64).collect();
+            let samples = streamflow_tsdb::Samples { timestamps, values, ..Default::default() };
+            RangeSeries { labels: Labels::new([("place", place.to_string())]), samples }
+        };
+        let matrix: Vec<RangeSeries> = (0..300).map(series).collect();
+        let pieces = written(|out| {
+            let pieces = matrix_pieces(out, &matrix);
+            assert!(pieces.len() > 3);
+            out.extend(pieces.concat());
+        });
+        assert!(pieces == written(|out| value(out, &Value::Matrix(matrix.clone()), 0)));
+        assert!(matrix_pieces(&mut Vec::new(), &matrix[..9]).is_empty());
     }
 
     #[test]

@@ -150,9 +150,18 @@ fn truncate(value: &mut Value, limit: Option<usize>) -> bool {
 
 fn response(answer: &QueryAnswer, request: &QueryRequest, time_ms: i64, budget: &Budget) -> Response {
     let evaluated = budget.elapsed();
-    let success = Success::with(|out| {
+    let success = Success::in_pieces(|out| {
         out.push(b'{');
-        json::value(out, &answer.value, time_ms);
+        let pieces = match &answer.value {
+            Value::Matrix(series) => json::matrix_pieces(out, series),
+            _ => Vec::new(),
+        };
+        if pieces.is_empty() {
+            json::value(out, &answer.value, time_ms);
+        }
+        pieces
+    });
+    let success = success.and(|out| {
         if request.stats {
             write_stats(out, answer, evaluated);
         }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use streamflow_promql::parse_selector;
-use streamflow_tsdb::Matcher;
+use streamflow_tsdb::{Matcher, Texts};
 
 use super::answer::{Answer, Success};
 use super::error::ApiError;
@@ -13,6 +13,11 @@ use super::query::TRUNCATED;
 use crate::Handle;
 
 const EMPTY_SELECTOR: &str = "match[] must contain at least one non-empty matcher";
+
+/// Series that are written together,
+const PIECE_SERIES: usize = 4096;
+/// and the bytes that one takes mostly.
+const SERIES_BYTES: usize = 128;
 
 /// Selectors (a series of any of them is meant) and the time range, both ends included.
 struct Selection {
@@ -60,13 +65,16 @@ pub async fn series(State(server): State<Handle>, parameters: Parameters) -> Ans
     let worker = server.clone();
     let work = move |_: &_| {
         let mut series = worker.0.db.series(&selectors, min_ms, max_ms)?;
-        let warnings = cut(&mut series, limit);
-        let success = Success::with(|out| {
+        let warnings = warnings(series.len(), limit);
+        series.truncate(limit.unwrap_or(usize::MAX));
+        let success = Success::in_pieces(|out| {
             out.push(b'[');
-            json::list(out, &series, json::labels);
-            out.push(b']');
+            json::pieces(&series, PIECE_SERIES, |piece, out| {
+                out.reserve(piece.len() * SERIES_BYTES);
+                json::list(out, piece, json::labels);
+            })
         });
-        Ok(success.beside("warnings", &warnings).into_response())
+        Ok(success.and(|out| out.push(b']')).beside("warnings", &warnings).into_response())
     };
     server.in_query_slot(work).await
 }
@@ -96,20 +104,15 @@ pub async fn label_values(
     server.in_query_slot(work).await.map(Success::into_response)
 }
 
-fn texts(mut texts: Vec<String>, limit: Option<usize>) -> Success {
-    let warnings = cut(&mut texts, limit);
-    Success::with(|out| json::strings(out, texts.iter().map(String::as_str))).beside("warnings", &warnings)
+fn texts(mut texts: Texts, limit: Option<usize>) -> Success {
+    let warnings = warnings(texts.len(), limit);
+    texts.truncate(limit.unwrap_or(usize::MAX));
+    Success::with(|out| json::strings(out, texts.iter())).beside("warnings", &warnings)
 }
 
-/// Cuts the list to the limit, with a warning when something is lost.
-fn cut<T>(list: &mut Vec<T>, limit: Option<usize>) -> Vec<String> {
-    match limit {
-        Some(limit) if list.len() > limit => {
-            list.truncate(limit);
-            vec![TRUNCATED.to_owned()]
-        }
-        _ => Vec::new(),
-    }
+/// A warning when something of a list is lost to the limit.
+fn warnings(length: usize, limit: Option<usize>) -> Vec<String> {
+    limit.filter(|limit| length > *limit).map(|_| TRUNCATED.to_owned()).into_iter().collect()
 }
 
 /// The label that a path means: any name but the empty one.

@@ -1,10 +1,9 @@
 //! Aggregations: series into groups, each group into one series.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use rayon::prelude::*;
 use streamflow_histogram::unboxed;
-use streamflow_tsdb::{Labels, METRIC_NAME};
+use streamflow_tsdb::{Labels, LabelsBuffer, METRIC_NAME};
 
 use crate::annotations::Annotation;
 use crate::ast::{Aggregate, AggregateOp, Span};
@@ -41,11 +40,18 @@ impl Groups {
         let names: Vec<&str> = grouping.iter().map(String::as_str).collect();
         let mut groups = Self { of_row: Vec::new(), labels: Vec::new(), drop_name: Vec::new() };
         let mut place: HashMap<Labels, usize> = HashMap::new();
+        let dropped = [names.as_slice(), &[METRIC_NAME]].concat();
+        let mut buffer = LabelsBuffer::default();
         for (labels, drop_name) in series {
-            let group = group_labels(labels, without, &names);
-            let index = *place.entry(group).or_insert_with_key(|group| {
-                groups.labels.push(group.clone());
+            let group = match without {
+                true => buffer.filter(labels, |name| !dropped.contains(&name)),
+                false => buffer.filter(labels, |name| names.contains(&name)),
+            };
+            let known = place.get(&group).copied();
+            let index = known.unwrap_or_else(|| {
+                groups.labels.push(group.to_labels());
                 groups.drop_name.push(false);
+                place.insert(group.to_labels(), groups.labels.len() - 1);
                 groups.labels.len() - 1
             });
             groups.of_row.push(index);

@@ -17,6 +17,7 @@ pub(crate) mod pick;
 pub(crate) mod pipeline;
 pub(crate) mod quantile;
 pub(crate) mod range;
+pub(crate) mod ranges;
 pub(crate) mod selector;
 pub(crate) mod set;
 pub(crate) mod source;

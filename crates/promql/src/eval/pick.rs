@@ -1,5 +1,7 @@
 //! Aggregations that keep some of the series: `topk`, `bottomk`, `limitk`, `limit_ratio`.
 
+use std::ops::Range;
+
 use crate::annotations::Annotation;
 use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::Error;
@@ -48,29 +50,21 @@ impl RunningQuery<'_> {
             AggregateOp::LimitRatio => rows.iter().map(|row| sampling::offset(&row.labels)).collect(),
             _ => Vec::new(),
         };
-        let mut picker = Picker {
-            op: aggregate.op,
-            groups: vec![Vec::new(); groups.len()],
-            kept: vec![false; rows.len()],
-        };
-        let mut order = Vec::new();
-        for step in 0..grid.steps {
-            if step % 64 == 0 {
-                self.check()?;
+        let picker = Picker { op: aggregate.op, rows: &rows, group_of: &groups.of_row, offsets: &offsets };
+        let mut picked = Vec::new();
+        for first in (0..grid.steps).step_by(BLOCK) {
+            self.check()?;
+            let steps = first..grid.steps.min(first + BLOCK);
+            for (step, groups) in steps.clone().zip(picker.steps(steps, groups.len(), &parameter)) {
+                picked.extend(groups.into_iter().flatten().map(|row| (row, step)));
             }
-            picker.step(&rows, &groups.of_row, &offsets, (step, parameter.at(step)));
-            if grid.steps == 1 {
-                order = picker.groups.concat();
-            }
-            picker.keep_picked(&mut rows, step);
         }
         if grid.steps == 1 {
             // The order of an instant query's answer is that of the picking.
             let mut slots: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
-            return Ok(order.into_iter().filter_map(|index| slots[index].take()).collect());
+            return Ok(picked.into_iter().filter_map(|(row, _)| slots[row].take()).collect());
         }
-        rows.retain(|row| row.values.any_present());
-        Ok(rows)
+        Ok(keep_picked(rows, picked))
     }
 
     /// Tells whether nothing is kept.
@@ -105,61 +99,85 @@ fn check_count(extremes: &Extremes) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// Chooses rows of each group at one step after the other.
-struct Picker {
+/// Steps that are looked at together: as many cells lie in a line of the cache.
+const BLOCK: usize = 8;
+
+/// Chooses rows of each group.
+struct Picker<'a> {
     op: AggregateOp,
-    /// The rows kept of each group at the current step, in the order of the answer.
-    groups: Vec<Vec<usize>>,
-    /// True if a row is kept at the current step.
-    kept: Vec<bool>,
+    rows: &'a [Row],
+    group_of: &'a [usize],
+    offsets: &'a [f64],
 }
 
-impl Picker {
-    fn step(&mut self, rows: &[Row], group_of: &[usize], offsets: &[f64], (step, parameter): (usize, f64)) {
-        self.groups.iter_mut().for_each(Vec::clear);
-        let largest = self.op == AggregateOp::Topk;
-        let k = if parameter < 1.0 { 0 } else { (parameter as usize).min(rows.len()) };
-        let value = |row: usize| rows[row].values[step];
-        for (row, &group) in group_of.iter().enumerate() {
-            if is_absent(value(row)) {
-                continue;
-            }
-            let kept = &mut self.groups[group];
-            match self.op {
-                AggregateOp::LimitRatio => {
-                    if sampling::keeps(offsets[row], parameter.clamp(-1.0, 1.0)) {
-                        kept.push(row);
-                    }
-                }
-                AggregateOp::Limitk => {
-                    if kept.len() < k {
-                        kept.push(row);
-                    }
-                }
-                _ => offer(kept, k, row, |a, b| worse(value(a), value(b), largest)),
+impl Picker<'_> {
+    /// The rows kept of each group at each of some steps, in the order of the answer.
+    fn steps(&self, steps: Range<usize>, groups: usize, parameter: &Scalars) -> Vec<Vec<Vec<usize>>> {
+        let mut kept = vec![vec![Vec::new(); groups]; steps.len()];
+        let parameters: Vec<f64> = steps.clone().map(|step| parameter.at(step)).collect();
+        for (row, &group) in self.group_of.iter().enumerate() {
+            let values = &self.rows[row].values[steps.clone()];
+            for (at, value) in values.iter().enumerate().filter(|(_, value)| !is_absent(**value)) {
+                self.offer(&mut kept[at][group], (steps.start + at, parameters[at]), (row, *value));
             }
         }
         if matches!(self.op, AggregateOp::Topk | AggregateOp::Bottomk) {
-            for kept in &mut self.groups {
-                kept.sort_by(|&a, &b| {
-                    let (a, b) = (value(a), value(b));
-                    worse(a, b, largest).cmp(&worse(b, a, largest))
+            for (groups, step) in kept.iter_mut().zip(steps) {
+                groups.iter_mut().for_each(|kept| {
+                    kept.sort_by(|&a, &b| self.is_worse(a, b, step).cmp(&self.is_worse(b, a, step)));
                 });
+            }
+        }
+        kept
+    }
+
+    #[inline]
+    fn offer(&self, kept: &mut Vec<usize>, (step, parameter): (usize, f64), (row, value): (usize, f64)) {
+        let k = if parameter < 1.0 { 0 } else { (parameter as usize).min(self.rows.len()) };
+        match self.op {
+            AggregateOp::LimitRatio => {
+                if sampling::keeps(self.offsets[row], parameter.clamp(-1.0, 1.0)) {
+                    kept.push(row);
+                }
+            }
+            AggregateOp::Limitk => {
+                if kept.len() < k {
+                    kept.push(row);
+                }
+            }
+            _ => {
+                // Most are worse than all that are kept.
+                let largest = self.op == AggregateOp::Topk;
+                let worst = kept.first().filter(|_| kept.len() >= k);
+                if worst.is_none_or(|&worst| worse(self.rows[worst].values[step], value, largest)) {
+                    offer(kept, k, row, |a, b| self.is_worse(a, b, step));
+                }
             }
         }
     }
 
-    fn keep_picked(&mut self, rows: &mut [Row], step: usize) {
-        self.kept.fill(false);
-        for &row in self.groups.iter().flatten() {
-            self.kept[row] = true;
+    fn is_worse(&self, a: usize, b: usize, step: usize) -> bool {
+        worse(self.rows[a].values[step], self.rows[b].values[step], self.op == AggregateOp::Topk)
+    }
+}
+
+/// The rows that were picked at any step, absent at all other steps.
+fn keep_picked(rows: Vec<Row>, mut picked: Vec<(usize, usize)>) -> Vec<Row> {
+    picked.sort_unstable();
+    let mut picked = picked.into_iter().peekable();
+    let mut kept = Vec::new();
+    for (index, mut row) in rows.into_iter().enumerate() {
+        let mut from = 0;
+        while let Some((_, step)) = picked.next_if(|(picked, _)| *picked == index) {
+            row.values[from..step].fill(ABSENT);
+            from = step + 1;
         }
-        for (row, &kept) in rows.iter_mut().zip(&self.kept) {
-            if !kept {
-                row.values[step] = ABSENT;
-            }
+        if from > 0 {
+            row.values[from..].fill(ABSENT);
+            kept.push(row);
         }
     }
+    kept
 }
 
 /// Tells whether `a` goes before `b` does; NaN goes first.

@@ -241,7 +241,7 @@ impl<'q> Pipeline<'q> {
                 self.query.read_points((&series[index], *span), *finds_resets, scratch)?;
                 let lookback = self.query.options.lookback_ms;
                 if *smoothed {
-                    without_stale(&scratch.samples, &mut scratch.history);
+                    without_stale(&mut scratch.samples, &mut scratch.history);
                     let ends =
                         Smoothing { query: self.query, metric: series[index].labels().name(), span: *span };
                     read_smoothed(&scratch.history, (*reading, lookback), self.grid, &ends, out);

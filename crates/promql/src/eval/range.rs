@@ -12,10 +12,12 @@ use crate::eval::RunningQuery;
 use crate::eval::analysis::unwrap_parens;
 use crate::eval::grid::{ABSENT, Column, Grid, Node, Row, Sample, Scalars, is_absent};
 use crate::eval::pipeline::{Pipeline, Scratch};
+use crate::eval::ranges::Ranges;
 use crate::eval::selector::{Reading, margins, without_stale};
 use crate::eval::source::{Head, RangeRead, RangeSamples, RowSource, heads_of};
-use crate::eval::window::{NativeWindow, Window};
+use crate::eval::window::{History, NativeWindow, Window};
 use crate::function::{Call, Implementation, OnHistograms, RangeFunction};
+use crate::functions::slopes;
 
 /// Steps between two questions whether to go on.
 pub(super) const STEPS_PER_CHECK: usize = 512;
@@ -272,10 +274,13 @@ impl Pipeline<'_> {
         scratch.rows.clear();
         match samples {
             RangeSamples::Stored(series) => {
-                if self.query.read(&series[index], read.finds_resets, scratch)? {
+                let of_ends = read.function.of_histogram_ends && read.extended.is_none();
+                let (reading, range_ms, grid) = (read.reading, read.range_ms, self.grid);
+                let ranges = of_ends.then_some(Ranges { reading, range_ms, grid });
+                if self.query.read(&series[index], read.finds_resets, ranges, scratch)? {
                     self.read_older(read, scratch);
                 } else {
-                    without_stale(&scratch.samples, &mut scratch.history);
+                    without_stale(&mut scratch.samples, &mut scratch.history);
                 }
             }
             RangeSamples::Subquery { rows, grid } => {
@@ -305,8 +310,11 @@ impl Pipeline<'_> {
         let Scratch { history, params, sorted, .. } = scratch;
         let has_histograms = !history.histograms.is_empty();
         let function = read.function;
-        if function.counter && read.extended.is_none() {
+        if function.counter.is_some() && read.extended.is_none() {
             history.find_resets();
+            if !has_histograms && history.starts.is_empty() {
+                return self.fill_slopes(read, history, out);
+            }
         }
         let (before, after) = margins(read.extended, self.query.options.lookback_ms);
         let mut slide = history.slide();
@@ -324,13 +332,14 @@ impl Pipeline<'_> {
                 out[step] = ABSENT;
                 continue;
             }
-            let resets = if function.counter { slide.resets() } else { &[] };
+            let resets = if function.counter.is_some() { slide.resets() } else { &[] };
             for (param, scalars) in params.iter_mut().zip(&read.params) {
                 *param = scalars.at(step);
             }
             let extended = read.extended;
             let starts = history.starts.get(first..first + times.len()).unwrap_or_default();
-            if function.counter && extended.is_none() && history.overlaps_within(first, times.len()) {
+            if function.counter.is_some() && extended.is_none() && history.overlaps_within(first, times.len())
+            {
                 self.query.annotate(Annotation::StartsOverlap(metric.to_owned()), read.span);
             }
             let scratch = &mut *sorted;
@@ -343,6 +352,21 @@ impl Pipeline<'_> {
             let sample =
                 self.native_sample(read, metric, (&history.histograms, history.trusts_hints), &mut window);
             out.put(step, sample);
+        }
+        Ok(())
+    }
+
+    /// The slope of a counter at every step, from numbers alone.
+    fn fill_slopes(&self, read: &RangeRead, history: &History, out: &mut Column) -> Result<(), Error> {
+        let Some(per) = read.function.counter else { return Ok(()) };
+        let mut slide = history.slide();
+        let mut ranges = (0..out.len()).map(|step| {
+            let end = read.reading.time(self.grid.time(step));
+            (end.saturating_sub(read.range_ms), end)
+        });
+        for cells in out.chunks_mut(STEPS_PER_CHECK) {
+            self.query.check()?;
+            slopes(&mut slide, per, (ranges.by_ref(), read.range_ms), cells);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::eval::RunningQuery;
 use crate::eval::ends::{Ends, MetricKind};
 use crate::eval::grid::{ABSENT, Column, Grid};
 use crate::eval::pipeline::Scratch;
+use crate::eval::ranges::Ranges;
 use crate::eval::window::{History, Window};
 use crate::value::RangeSeries;
 
@@ -67,7 +68,7 @@ impl RunningQuery<'_> {
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         scratch.held.clear();
-        if !self.read(series, finds_resets, scratch)? {
+        if !self.read(series, finds_resets, None, scratch)? {
             return Ok(());
         }
         self.note_older(scratch.older.resolutions(), span);
@@ -75,16 +76,21 @@ impl RunningQuery<'_> {
         Ok(())
     }
 
-    /// Decodes the samples of a series, and what is left of those that are gone; tells whether there is such. `finds_resets` as of [`super::analysis::Analysis::finds_resets`].
+    /// Decodes the samples of a series, and what is left of those that are gone; tells whether there is such. `finds_resets` as of
+    /// [`super::analysis::Analysis::finds_resets`]; with `ranges` only histograms at their
+    /// ends are looked at, and those around counter resets.
     pub(crate) fn read(
         &self,
         series: &Series,
         finds_resets: bool,
+        ranges: Option<Ranges>,
         Scratch { samples, older, .. }: &mut Scratch,
     ) -> Result<bool, Error> {
-        let read = match series.has_older() {
-            false => series.read(samples),
-            true => series.read_with_older(samples, older),
+        let ranges = ranges.filter(|_| !finds_resets && !self.options.start_timestamps);
+        let read = match (series.has_older(), ranges) {
+            (false, None) => series.read(samples),
+            (false, Some(ranges)) => series.read_wanted(samples, |times| ranges.end_at(times)),
+            (true, _) => series.read_with_older(samples, older),
         };
         read.map_err(|error| Error::Storage(error.to_string()))?;
         let is_older = series.has_older() && !older.is_empty();
@@ -131,7 +137,7 @@ impl RunningQuery<'_> {
         for series in self.select(selector, bounds, (0, range_ms))? {
             self.check()?;
             self.read_points((&series, span), false, &mut scratch)?;
-            without_stale(&scratch.samples, &mut history);
+            without_stale(&mut scratch.samples, &mut history);
             let mut samples = Samples {
                 timestamps: history.times.clone(),
                 values: history.values.clone(),
@@ -283,10 +289,10 @@ pub(crate) fn read_smoothed(
     }
 }
 
-/// Fills `history` with the samples that are no stale markers.
-pub(crate) fn without_stale(samples: &Samples, history: &mut History) {
+/// Fills `history` with the samples that are no stale markers, and leaves something else in `samples`.
+pub(crate) fn without_stale(samples: &mut Samples, history: &mut History) {
     history.clear();
-    if samples.values.iter().any(|&value| is_stale(value)) {
+    if samples.values.iter().fold(false, |any, &value| any | is_stale(value)) {
         let living = (0..samples.len()).filter(|&place| !is_stale(samples.values[place]));
         for place in living {
             history.times.push(samples.timestamps[place]);
@@ -294,11 +300,11 @@ pub(crate) fn without_stale(samples: &Samples, history: &mut History) {
             history.starts.extend(samples.starts.get(place));
         }
     } else {
-        history.times.extend_from_slice(&samples.timestamps);
-        history.values.extend_from_slice(&samples.values);
-        history.starts.extend_from_slice(&samples.starts);
+        std::mem::swap(&mut history.times, &mut samples.timestamps);
+        std::mem::swap(&mut history.values, &mut samples.values);
+        std::mem::swap(&mut history.starts, &mut samples.starts);
     }
-    history.histograms.extend_from_slice(&samples.histograms);
+    std::mem::swap(&mut history.histograms, &mut samples.histograms);
     history.trusts_hints = true;
 }
 

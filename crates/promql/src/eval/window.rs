@@ -132,6 +132,9 @@ pub(crate) struct History {
     pub(crate) overlaps: Vec<usize>,
 }
 
+/// Values that are looked at together.
+const BLOCK: usize = 64;
+
 impl History {
     pub(crate) fn clear(&mut self) {
         self.times.clear();
@@ -148,7 +151,14 @@ impl History {
         let (times, values, starts) = (&self.times, &self.values, &self.starts);
         let falls = |place: usize| values[place] < values[place - 1];
         if starts.is_empty() {
-            self.resets.extend((1..values.len()).filter(|&place| falls(place)));
+            // Whether any value falls is found in blocks, many at a time; most counters never fall.
+            for (block, pairs) in values[..values.len().saturating_sub(1)].chunks(BLOCK).enumerate() {
+                let first = block * BLOCK + 1;
+                let after = &values[first..first + pairs.len()];
+                if pairs.iter().zip(after).fold(false, |any, (before, now)| any | (now < before)) {
+                    self.resets.extend((first..first + pairs.len()).filter(|&place| falls(place)));
+                }
+            }
             return;
         }
         let is_reset = |&place: &usize| falls(place) || began_anew_at(times, starts, place);
@@ -164,7 +174,7 @@ impl History {
     }
 
     pub(crate) fn slide(&self) -> Slide<'_> {
-        Slide { history: self, lower: 0, upper: 0, lower_reset: 0, upper_reset: 0 }
+        Slide { history: self, lower: 0, upper: 0, stride: 0, lower_reset: 0, upper_reset: 0 }
     }
 }
 
@@ -173,6 +183,8 @@ pub(crate) struct Slide<'a> {
     history: &'a History,
     lower: usize,
     upper: usize,
+    /// By how much the upper bound was moved last.
+    stride: usize,
     lower_reset: usize,
     upper_reset: usize,
 }
@@ -182,19 +194,20 @@ impl<'a> Slide<'a> {
     #[inline]
     pub(crate) fn to(&mut self, start: i64, end: i64) -> (usize, &'a [i64], &'a [f64]) {
         let times = &self.history.times;
-        while self.upper < times.len() && times[self.upper] <= end {
-            self.upper += 1;
-        }
-        while self.lower < self.upper && times[self.lower] <= start {
-            self.lower += 1;
-        }
+        let before = self.upper;
+        self.upper = moved(times, (before, self.stride), end);
+        self.stride = self.upper - before;
+        self.lower = moved(&times[..self.upper], (self.lower, self.stride), start);
         (self.lower, &times[self.lower..self.upper], &self.history.values[self.lower..self.upper])
     }
 
-    /// The resets between two samples of the current window. Needs [`History::find_resets`].
+    /// The resets between two samples of the current window; mostly there is none at all. Needs [`History::find_resets`].
     #[inline]
     pub(crate) fn resets(&mut self) -> &'a [usize] {
         let resets = &self.history.resets;
+        if resets.is_empty() {
+            return &[];
+        }
         while self.upper_reset < resets.len() && resets[self.upper_reset] < self.upper {
             self.upper_reset += 1;
         }
@@ -203,6 +216,21 @@ impl<'a> Slide<'a> {
         }
         &resets[self.lower_reset..self.upper_reset]
     }
+}
+
+/// The first place from `from` on whose time is after `bound`. Most samples are equally far apart: `stride` places on is where
+/// it lies then.
+#[inline]
+fn moved(times: &[i64], (from, stride): (usize, usize), bound: i64) -> usize {
+    let is_before = |place: usize| times.get(place).is_some_and(|&time| time <= bound);
+    let mut place = from;
+    if stride > 0 && is_before(from + stride - 1) {
+        place += stride;
+    }
+    while is_before(place) {
+        place += 1;
+    }
+    place
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ impl Pipeline<'_> {
         out: &mut Column,
     ) -> Result<(), Error> {
         let Scratch { history, params, sorted, rows, inside, .. } = scratch;
-        if read.function.counter {
+        if read.function.counter.is_some() {
             history.find_resets();
         }
         let mut slide = history.slide();
@@ -168,7 +168,7 @@ impl Pipeline<'_> {
                 lower += 1;
             }
             if lower == upper {
-                let resets = if read.function.counter { slide.resets() } else { &[] };
+                let resets = if read.function.counter.is_some() { slide.resets() } else { &[] };
                 let starts = history.starts.get(first..first + times.len()).unwrap_or_default();
                 let (extended, scratch) = (None, &mut *sorted);
                 let mut window = Window {

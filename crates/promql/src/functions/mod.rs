@@ -22,7 +22,7 @@ use crate::eval::window::{NativeWindow, Window};
 use crate::eval::windows::OfWindows;
 use crate::function::{Function, Implementation, OnHistograms, RangeFunction};
 use Implementation::{Date, Map, MapWith, Range};
-pub(crate) use rate::seconds;
+pub(crate) use rate::{Per, seconds, slopes};
 
 /// The function of this name, as written (names are lower case).
 #[must_use]
@@ -52,7 +52,7 @@ const fn experimental(
 
 const fn bare(call: fn(&mut Window) -> f64) -> RangeFunction {
     let native = OnHistograms::Ignores;
-    RangeFunction { call, counter: false, native, of_windows: None, of_histogram_ends: false }
+    RangeFunction { call, counter: None, native, of_windows: None, of_histogram_ends: false }
 }
 
 /// A function of a range that is known from aggregates as well.
@@ -90,8 +90,9 @@ const fn both(call: fn(&mut Window) -> f64, native: fn(&NativeWindow) -> Option<
 const fn counter(
     call: fn(&mut Window) -> f64,
     native: fn(&NativeWindow) -> Option<Sample>,
+    per: Per,
 ) -> Implementation {
-    Range(RangeFunction { counter: true, native: OnHistograms::Takes(native), ..bare(call) })
+    Range(RangeFunction { counter: Some(per), native: OnHistograms::Takes(native), ..bare(call) })
 }
 
 /// Every function, ascending by name. Source: Prometheus 3.x; `holt_winters` is 2.x's name of
@@ -197,7 +198,7 @@ pub static FUNCTIONS: &[Function] = &[
         &[Matrix],
         0,
         Vector,
-        known_of_ends(counter(rate::increase, native_range::increase), windows::increase),
+        known_of_ends(counter(rate::increase, native_range::increase, Per::Range), windows::increase),
     ),
     experimental("info", &[Vector, Vector], 1, Vector, Implementation::Node(info::info)),
     stable("irate", &[Matrix], 0, Vector, both(rate::irate, native_range::irate)),
@@ -249,7 +250,7 @@ pub static FUNCTIONS: &[Function] = &[
         &[Matrix],
         0,
         Vector,
-        known_of_ends(counter(rate::rate, native_range::rate), windows::rate),
+        known_of_ends(counter(rate::rate, native_range::rate, Per::Second), windows::rate),
     ),
     stable(
         "resets",

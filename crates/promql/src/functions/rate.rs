@@ -6,11 +6,11 @@
 use crate::ast::Extended;
 use crate::eval::ends::{Ends, MetricKind};
 use crate::eval::grid::ABSENT;
-use crate::eval::window::Window;
+use crate::eval::window::{Slide, Window};
 
 /// The length of time that a slope is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Per {
+pub(crate) enum Per {
     Second,
     Range,
 }
@@ -56,6 +56,34 @@ fn slope(window: &Window, kind: MetricKind, per: Per) -> f64 {
         factor /= window.seconds();
     }
     result * factor
+}
+
+/// `rate` or `increase` over ranges that follow one another, of numbers without start timestamps: what [`rate`] and
+/// [`increase`] give for each, without a window for it. A dashboard asks for millions.
+pub(crate) fn slopes(
+    slide: &mut Slide,
+    per: Per,
+    (ranges, range_ms): (impl Iterator<Item = (i64, i64)>, i64),
+    out: &mut [f64],
+) {
+    let seconds = seconds(range_ms);
+    for (cell, range) in out.iter_mut().zip(ranges) {
+        let (first, times, values) = slide.to(range.0, range.1);
+        let ([first_value, .., last_value], false) = (values, times.is_empty()) else {
+            *cell = ABSENT;
+            continue;
+        };
+        let mut result = last_value - first_value;
+        for &reset in slide.resets() {
+            result += values[reset - first - 1];
+        }
+        let to_zero = (result > 0.0 && *first_value >= 0.0).then(|| first_value / result);
+        let mut factor = extrapolation(times, range, to_zero);
+        if per == Per::Second {
+            factor /= seconds;
+        }
+        *cell = result * factor;
+    }
 }
 
 /// By how much a difference between the first and the last sample, at least two, grows over the whole range. `to_zero`

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::aggregates::Resolution;
 use crate::chunk::aggregates::Windows;
-use crate::chunk::{self, Chunk};
+use crate::chunk::{self, Chunk, Wanted};
 use crate::damage::DamageLog;
 use crate::error::Error;
 use crate::files;
@@ -292,9 +292,11 @@ impl BlockPart {
     }
 
     /// Appends the samples of the chunks to `out`, without those deleted.
-    pub(crate) fn decode(&self, out: &mut Samples) -> Result<(), Error> {
+    pub(crate) fn decode(&self, out: &mut Samples, wanted: Option<Wanted>) -> Result<(), Error> {
         let before = out.len();
-        self.each_whole(|bytes| chunk::decode(bytes, out))?;
+        // Behind what was deleted a reset is unknown, and the numbers have to tell.
+        let wanted = wanted.filter(|_| self.deleted.is_none());
+        self.each_whole(|bytes| chunk::decode_wanted(bytes, out, wanted))?;
         if let Some(deleted) = &self.deleted {
             out.delete(before, deleted);
         }

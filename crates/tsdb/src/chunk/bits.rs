@@ -32,7 +32,10 @@ impl BitWriter {
             self.bytes[last] |= (value >> left) as u8;
         }
         let bytes = left.div_ceil(8);
-        self.bytes.extend_from_slice(&(value << (64 - left)).to_be_bytes()[..bytes as usize]);
+        let end = self.bytes.len() + bytes as usize;
+        // A whole word is one store; what of it is not meant is cut off.
+        self.bytes.extend_from_slice(&(value << (64 - left)).to_be_bytes());
+        self.bytes.truncate(end);
         self.free = bytes * 8 - left;
     }
 }
@@ -108,6 +111,27 @@ impl<'a> BitReader<'a> {
         Some(ones)
     }
 
+    /// As [`BitReader::ones`] with that limit, and where there are fewer ones, the `count` bits behind the zero: both at once,
+    /// for `limit` and `count` of 55 together at most.
+    #[inline]
+    pub(crate) fn ones_then(&mut self, limit: u32, count: u32) -> Option<(u32, u64)> {
+        if self.have < limit + count + 1 {
+            self.refill();
+        }
+        let ones = (!self.ahead).leading_zeros();
+        if ones >= limit {
+            self.take(limit)?;
+            return Some((limit, 0));
+        }
+        let taken = ones + 1 + count;
+        self.have = self.have.checked_sub(taken)?;
+        // Two shifts: each is of fewer than 64 bits.
+        let behind = self.ahead << (ones + 1);
+        let value = behind >> 1 >> (63 - count);
+        self.ahead = behind << count;
+        Some((ones, value))
+    }
+
     /// What follows the byte that was begun last.
     pub(crate) fn after(&self, bytes: &'a [u8]) -> &'a [u8] {
         let unread = self.rest.len() + (self.have / 8) as usize;
@@ -133,6 +157,24 @@ mod tests {
                 prop_assert_eq!(reader.read(*count), Some(kept));
             }
             prop_assert!(reader.after(&writer.bytes).is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ones_and_bits_at_once_are_the_same_as_one_after_the_other(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xff_u8)], 0..40),
+            limit in 1_u32..=16,
+            count in 0_u32..=39,
+        ) {
+            let (mut once, mut twice) = (BitReader::new(&bytes), BitReader::new(&bytes));
+            loop {
+                let expected = twice.ones(limit).and_then(|ones| {
+                    if ones < limit { Some((ones, twice.read(count)?)) } else { Some((ones, 0)) }
+                });
+                prop_assert_eq!(once.ones_then(limit, count), expected);
+                if expected.is_none() { break; }
+            }
         }
     }
 

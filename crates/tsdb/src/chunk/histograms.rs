@@ -9,7 +9,7 @@ use std::sync::Arc;
 use streamflow_histogram::{Buckets, Histogram, ResetHint, plain};
 
 use super::layout::{read_bounds, read_indices, reset_code, reset_of, write_bounds, write_indices};
-use super::{read_values, write_values};
+use super::{Wanted, read_values, write_values};
 use crate::varint::{self, Reader};
 
 /// Most numbers of the histograms of a chunk: what a decoder is willing to make of a few bytes.
@@ -35,19 +35,79 @@ pub(crate) fn write(into: &mut Vec<u8>, histograms: &[Arc<Histogram>]) {
     }
 }
 
-/// As many histograms as there are; `None` when the bytes are none, or would become more than [`MAX_CELLS`] numbers.
-pub(crate) fn read(from: &mut Reader<'_>, count: usize, out: &mut Vec<Arc<Histogram>>) -> Option<()> {
-    let (end, mut cells) = (out.len() + count, 0);
-    while out.len() < end {
-        let length = usize::try_from(from.unsigned()?).ok().filter(|n| (1..=end - out.len()).contains(n))?;
+/// As many histograms as there are, as columns; `None` when the bytes are none, or would become more than [`MAX_CELLS`] numbers.
+pub(crate) fn read(from: &mut Reader<'_>, count: usize) -> Option<Vec<Columns>> {
+    let (mut left, mut cells, mut runs) = (count, 0, Vec::new());
+    while left > 0 {
+        let length = usize::try_from(from.unsigned()?).ok().filter(|n| (1..=left).contains(n))?;
         let run = Run::read(from)?;
         cells += length.checked_mul(run.columns())?;
         if cells > MAX_CELLS {
             return None;
         }
-        run.read_histograms(from, length, out)?;
+        runs.push(run.read_columns(from, length)?);
+        left -= length;
     }
-    Some(())
+    Some(runs)
+}
+
+/// Makes histograms of columns: all of them, or where times are given those that are wanted and those at the ends of runs, and
+/// outlines of the others.
+pub(crate) fn put(runs: &[Columns], wanted: Option<(Wanted, &[i64])>, out: &mut Vec<Arc<Histogram>>) {
+    let mut first = 0;
+    for columns in runs {
+        match wanted.filter(|_| columns.run.reset == ResetHint::NoReset) {
+            None => out.extend((0..columns.length).map(|at| Arc::new(columns.histogram(at)))),
+            Some((wanted, times)) => {
+                let outline = Arc::new(columns.outline());
+                let times = &times[first..first + columns.length];
+                out.extend((0..columns.length).map(|at| {
+                    let inside = at > 0 && at + 1 < times.len();
+                    if inside && !wanted([times[at - 1], times[at], times[at + 1]]) {
+                        return Arc::clone(&outline);
+                    }
+                    Arc::new(columns.histogram(at))
+                }));
+            }
+        }
+        first += columns.length;
+    }
+}
+
+/// The numbers of a run, one column after the other.
+pub(crate) struct Columns {
+    run: Run,
+    length: usize,
+    cells: Vec<f64>,
+}
+
+impl Columns {
+    /// What the histograms behind the first have in common.
+    fn outline(&self) -> Histogram {
+        let Run { first, reset, .. } = &self.run;
+        Histogram { reset: *reset, ..first.clone() }
+    }
+
+    fn histogram(&self, at: usize) -> Histogram {
+        let run = &self.run;
+        let number = |column: usize| self.cells[column * self.length + at];
+        let positive = buckets(&run.positive, |place| number(3 + place));
+        let negative = buckets(&run.negative, |place| number(3 + run.positive.len() + place));
+        let mut histogram = Histogram {
+            reset: if at == 0 { run.first.reset } else { run.reset },
+            zero_count: number(1),
+            count: number(0),
+            sum: number(2),
+            positive,
+            negative,
+            custom_bounds: run.first.custom_bounds.clone(),
+            ..run.first
+        };
+        if run.excess {
+            histogram.count += counted(&histogram);
+        }
+        histogram
+    }
 }
 
 /// What histograms have in common, and the buckets of all of them.
@@ -148,36 +208,12 @@ impl Run {
         Some(Self { first, reset: reset_of(flags), positive, negative, excess: flags & EXCESS != 0 })
     }
 
-    fn read_histograms(
-        &self,
-        from: &mut Reader<'_>,
-        length: usize,
-        out: &mut Vec<Arc<Histogram>>,
-    ) -> Option<()> {
+    fn read_columns(self, from: &mut Reader<'_>, length: usize) -> Option<Columns> {
         let mut cells = vec![0.0; length * self.columns()];
         for column in cells.chunks_mut(length) {
             from.rest = read_values(from.byte()?, from.rest, column, plain)?;
         }
-        for at in 0..length {
-            let number = |column: usize| cells[column * length + at];
-            let positive = buckets(&self.positive, |place| number(3 + place));
-            let negative = buckets(&self.negative, |place| number(3 + self.positive.len() + place));
-            let mut histogram = Histogram {
-                reset: if at == 0 { self.first.reset } else { self.reset },
-                zero_count: number(1),
-                count: number(0),
-                sum: number(2),
-                positive,
-                negative,
-                custom_bounds: self.first.custom_bounds.clone(),
-                ..self.first
-            };
-            if self.excess {
-                histogram.count += counted(&histogram);
-            }
-            out.push(Arc::new(histogram));
-        }
-        Some(())
+        Some(Columns { run: self, length, cells })
     }
 }
 
@@ -197,7 +233,8 @@ fn count_in(buckets: &Buckets, index: i32) -> f64 {
 
 /// Those of the buckets that are not empty.
 fn buckets(indices: &[i32], number: impl Fn(usize) -> f64) -> Buckets {
-    let mut buckets = Buckets::default();
+    let mut buckets =
+        Buckets { indices: Vec::with_capacity(indices.len()), counts: Vec::with_capacity(indices.len()) };
     for (place, index) in indices.iter().enumerate() {
         let count = number(place);
         if count != 0.0 {

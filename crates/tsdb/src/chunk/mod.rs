@@ -9,6 +9,7 @@
 
 pub(crate) mod aggregates;
 mod bits;
+mod decode;
 mod histograms;
 pub(crate) mod layout;
 mod open;
@@ -16,11 +17,13 @@ mod sequence;
 mod starts;
 mod xor;
 
+use decode::read_values;
+pub(crate) use decode::{Wanted, decode, decode_wanted};
 pub(crate) use open::OpenChunk;
 
 use std::sync::Arc;
 
-use streamflow_histogram::{Histogram, plain, unboxed};
+use streamflow_histogram::Histogram;
 
 use crate::format;
 use crate::reset::hinted;
@@ -83,6 +86,11 @@ impl Chunk {
     /// Appends its samples to `out`.
     pub(crate) fn decode(&self, out: &mut Samples) -> Option<()> {
         decode(&self.bytes, out)
+    }
+
+    /// As [`decode_wanted`].
+    pub(crate) fn decode_wanted(&self, out: &mut Samples, wanted: Option<Wanted>) -> Option<()> {
+        decode_wanted(&self.bytes, out, wanted)
     }
 }
 
@@ -201,115 +209,13 @@ fn as_integer(value: f64, exponent: u8) -> Option<i64> {
     fits.then_some(scaled as i64)
 }
 
-/// Appends the samples of a chunk's bytes to `out`; `None`, and `out` as it was, when they are no chunk.
-pub(crate) fn decode(bytes: &[u8], out: &mut Samples) -> Option<()> {
-    let before = out.len();
-    let done = decode_columns(bytes, out);
-    if done.is_none() {
-        out.truncate(before);
-    }
-    done
-}
-
-fn decode_columns(bytes: &[u8], out: &mut Samples) -> Option<()> {
-    let mut head = varint::Reader::new(bytes);
-    let mut tag = head.byte()?;
-    let before = out.len();
-    let starts = if tag == STARTS { Some(starts::read(&mut head)?) } else { None };
-    if starts.is_some() {
-        tag = head.byte()?;
-    }
-    decode_samples(tag, &mut head, out)?;
-    match starts {
-        Some(starts) => starts.put(out, before)?,
-        None => out.fill_starts(),
-    }
-    Some(())
-}
-
-/// What a chunk is without start timestamps.
-fn decode_samples(tag: u8, head: &mut varint::Reader<'_>, out: &mut Samples) -> Option<()> {
-    match tag {
-        HISTOGRAMS => decode_histograms(head, out),
-        tag => {
-            read_columns(tag, head, out, plain)?;
-            head.rest.is_empty().then_some(())
-        }
-    }
-}
-
-fn decode_histograms(head: &mut varint::Reader<'_>, out: &mut Samples) -> Option<()> {
-    let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
-    let (first, before) = (out.histograms.len(), out.len());
-    histograms::read(head, count, &mut out.histograms)?;
-    let tag = head.byte()?;
-    read_columns(tag, head, out, |value| value)?;
-    // Each histogram is named once, in their order.
-    let mut named = 0;
-    for value in &mut out.values[before..] {
-        if let Some(place) = unboxed(*value) {
-            if place != named {
-                return None;
-            }
-            *value = streamflow_histogram::boxed((first + place) as u32);
-            named += 1;
-        }
-    }
-    (named == count && head.rest.is_empty()).then_some(())
-}
-
-/// Appends both columns; `map` is done to each value that may be any.
-fn read_columns(
-    tag: u8,
-    head: &mut varint::Reader<'_>,
-    out: &mut Samples,
-    map: impl Fn(f64) -> f64,
-) -> Option<()> {
-    let count = usize::try_from(head.unsigned()?).ok().filter(|count| (1..=MAX_SAMPLES).contains(count))?;
-    let before = out.len();
-    out.timestamps.resize(before + count, 0);
-    out.values.resize(before + count, 0.0);
-    let (timestamps, values) = (&mut out.timestamps[before..], &mut out.values[before..]);
-    let rest = sequence::read(head.rest, timestamps, |timestamp| timestamp)?;
-    head.rest = read_values(tag, rest, values, map)?;
-    Some(())
-}
-
-/// Fills `values`, at least one, and returns what lies behind them; `None` when the bytes are none.
-#[inline]
-fn read_values<'a>(
-    tag: u8,
-    bytes: &'a [u8],
-    values: &mut [f64],
-    map: impl Fn(f64) -> f64,
-) -> Option<&'a [u8]> {
-    match tag {
-        0 => sequence::read(bytes, values, |integer| integer as f64),
-        1..=MAX_EXPONENT => {
-            let power = POWERS[usize::from(tag)];
-            sequence::read(bytes, values, |integer| integer as f64 / power)
-        }
-        BITS => sequence::read(bytes, values, |bits| map(f64::from_bits(bits as u64))),
-        XOR => {
-            let (first, places) = values.split_first_mut()?;
-            let raw = f64::from_le_bytes(*bytes.first_chunk()?);
-            *first = map(raw);
-            let (mut from, mut xor) = (bits::BitReader::new(&bytes[8..]), xor::Xor::new(raw));
-            for place in places {
-                *place = map(xor.read(&mut from)?);
-            }
-            Some(from.after(&bytes[8..]))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::samples::Sample;
     use crate::value::Value;
     use proptest::prelude::*;
+    use streamflow_histogram::unboxed;
 
     fn any_value() -> impl Strategy<Value = f64> {
         prop_oneof![

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use streamflow_histogram::{Histogram, boxed, unboxed};
 
 use super::bits::{BitReader, BitWriter};
-use super::histograms;
 use super::starts::Growing;
 use super::xor::{Xor, read_time, write_time};
+use super::{Wanted, histograms};
 use crate::format;
 use crate::reset::hinted;
 use crate::samples::{NO_START, Samples};
@@ -106,10 +106,12 @@ impl OpenChunk {
 
     /// Appends its samples to `out`.
     pub(crate) fn decode(&self, out: &mut Samples) {
+        self.decode_wanted(out, None);
+    }
+
+    /// As [`decode_wanted`](super::decode_wanted).
+    pub(crate) fn decode_wanted(&self, out: &mut Samples, wanted: Option<Wanted>) {
         let (before, first) = (out.len(), out.histograms.len());
-        if let Some(beside) = &self.beside {
-            beside.histograms.decode(&mut out.histograms);
-        }
         let moved = |value: f64| unboxed(value).map_or(value, |place| boxed((first + place) as u32));
         let mut from = BitReader::new(&self.bits.bytes);
         let (mut time, mut difference, mut xor) = (self.min_time, 0_i64, Xor::new(self.first));
@@ -120,7 +122,12 @@ impl OpenChunk {
             time = time.wrapping_add(difference);
             out.push(time, moved(xor.read(&mut from).expect("the writer above wrote as many as it counted")));
         }
-        if let Some(starts) = self.beside.as_ref().and_then(|beside| beside.starts.as_ref()) {
+        let Some(beside) = &self.beside else { return };
+        // A start may tell of a reset, and numbers among the histograms would shift their times.
+        let all = beside.histograms.len() == self.count as usize && beside.starts.is_none();
+        let times = wanted.filter(|_| all).map(|wanted| (wanted, &out.timestamps[before..]));
+        beside.histograms.decode(times, &mut out.histograms);
+        if let Some(starts) = &beside.starts {
             out.starts.resize(before, NO_START);
             starts.decode(self.count, &mut out.starts);
         }
@@ -162,7 +169,7 @@ impl Histograms {
     /// Packs all but the last.
     fn pack(&mut self) {
         let mut all = Vec::with_capacity(self.packed_count + RECENT);
-        self.unpack(&mut all);
+        self.unpack(None, &mut all);
         let last = self.recent.pop();
         all.append(&mut self.recent);
         self.recent.extend(last);
@@ -172,13 +179,19 @@ impl Histograms {
         self.packed_count = all.len();
     }
 
-    fn unpack(&self, out: &mut Vec<Arc<Histogram>>) {
-        histograms::read(&mut Reader::new(&self.packed), self.packed_count, out)
+    fn unpack(&self, wanted: Option<(Wanted, &[i64])>, out: &mut Vec<Arc<Histogram>>) {
+        let runs = histograms::read(&mut Reader::new(&self.packed), self.packed_count)
             .expect("the writer above wrote as many as it counted");
+        histograms::put(&runs, wanted, out);
     }
 
-    fn decode(&self, out: &mut Vec<Arc<Histogram>>) {
-        self.unpack(out);
+    fn len(&self) -> usize {
+        self.packed_count + self.recent.len()
+    }
+
+    /// Appends them; `wanted` with the times of all.
+    fn decode(&self, wanted: Option<(Wanted, &[i64])>, out: &mut Vec<Arc<Histogram>>) {
+        self.unpack(wanted, out);
         out.extend(self.recent.iter().cloned());
     }
 

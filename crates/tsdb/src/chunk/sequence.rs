@@ -121,11 +121,19 @@ fn write_rice(into: &mut BitWriter, code: u64, parameter: u32) {
     }
 }
 
+/// Parameters whose codes without escape are read at once.
+const SMALL_PARAMETER: u32 = 32;
+
 #[inline]
 fn read_rice(from: &mut BitReader<'_>, parameter: u32) -> Option<u64> {
-    let ones = from.ones(ESCAPE)?;
+    let (ones, rest) = if parameter <= SMALL_PARAMETER {
+        from.ones_then(ESCAPE, parameter)?
+    } else {
+        let ones = from.ones(ESCAPE)?;
+        (ones, if ones < ESCAPE { from.read(parameter)? } else { 0 })
+    };
     if ones < ESCAPE {
-        return Some((u64::from(ones) << parameter) | from.read(parameter)?);
+        return Some((u64::from(ones) << parameter) | rest);
     }
     let width = from.read(6)? as u32 + 1;
     from.read(width)

@@ -22,7 +22,7 @@ impl State {
             self.open = self.open.take().and_then(|open| strip_open(open, &deleted));
             for behind in [&mut self.flushing, &mut self.out_of_order] {
                 if behind.iter().any(|sample| deleted.contains(sample.timestamp)) {
-                    Arc::make_mut(behind).retain(|sample| !deleted.contains(sample.timestamp));
+                    behind.make_mut().retain(|sample| !deleted.contains(sample.timestamp));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::series::{Cut, MemSeries, State};
+use super::series::{Behind, Cut, MemSeries, State};
 use crate::chunk::{Chunk, OpenChunk};
 use crate::format;
 use crate::samples::{Sample, Samples};
@@ -16,7 +16,7 @@ pub(crate) struct Copy {
     newest: Option<(i64, Value)>,
     chunks: Vec<Chunk>,
     open: Option<Arc<OpenChunk>>,
-    behind: [Arc<Vec<Sample>>; 2],
+    behind: [Behind; 2],
 }
 
 impl Copy {
@@ -27,7 +27,7 @@ impl Copy {
             return None;
         }
         let (newest, chunks, open) = (state.newest.clone(), state.chunks.clone(), state.open.clone());
-        let behind = [Arc::clone(&state.flushing), Arc::clone(&state.out_of_order)];
+        let behind = [state.flushing.clone(), state.out_of_order.clone()];
         drop(state);
         Some(Self { series, newest, chunks, open, behind })
     }
@@ -99,7 +99,7 @@ impl State {
         // What an attempt that failed left.
         old.extend(self.flushing.iter().cloned());
         old.sort_by_key(|sample| sample.timestamp);
-        (self.flushing, self.out_of_order) = (Arc::new(old), Arc::new(new));
+        (self.flushing, self.out_of_order) = (old.into(), new.into());
     }
 
     /// Drops what is before `done`, which blocks have now.
@@ -114,7 +114,7 @@ impl State {
         }
         if self.flushing.first().is_some_and(|sample| sample.timestamp < done) {
             let left = self.flushing.iter().filter(|sample| sample.timestamp >= done);
-            self.flushing = Arc::new(left.cloned().collect());
+            self.flushing = left.cloned().collect::<Vec<Sample>>().into();
         }
     }
 

@@ -1,8 +1,11 @@
 //! The newest samples, in memory: series by reference and by labels, and the index over their labels.
 
+mod chosen;
 mod delete;
 mod flush;
+mod order;
 mod series;
+mod values;
 
 pub(crate) use flush::Copy;
 pub(crate) use series::{Bounds, Cut, MemSeries, Place, State};
@@ -17,11 +20,12 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::labels::order::sorted;
 use crate::labels::{Labels, LabelsRef};
 use crate::matcher::Matcher;
-use crate::postings::{candidates, meets, union};
+use crate::postings::{candidates, meets};
 use crate::series::Series;
-
-/// Value → numbers of the series that have it, ascending.
-type Values = BTreeMap<Box<str>, Vec<u64>>;
+use crate::texts::Texts;
+use chosen::{Chosen, in_parallel};
+use order::Order;
+use values::Values;
 
 /// All series in memory.
 #[derive(Debug, Default)]
@@ -35,6 +39,7 @@ pub(crate) struct Table {
     by_labels: HashTable<Arc<MemSeries>>,
     hasher: DefaultHashBuilder,
     names: BTreeMap<Box<str>, Values>,
+    order: Order,
     next_id: u64,
 }
 
@@ -79,26 +84,20 @@ impl Head {
         self.read().by_id.get(&id).map(touch)
     }
 
-    /// Shows `visit` the labels of the series that meet all matchers and have samples from `min` to `max`, some of them
-    /// not before what `kept` says of the series; in no order.
-    pub(crate) fn visit(
+    /// The labels of the series that meet all matchers and have samples from `min` to `max`, some of them not before what
+    /// `kept` says of the series; sorted.
+    pub(crate) fn labels_of(
         &self,
         matchers: &[Matcher],
         (min, max): (i64, i64),
-        kept: impl Fn(&Labels) -> i64,
-        mut visit: impl FnMut(&Labels),
-    ) {
-        let table = self.read();
-        let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
-        let series = ids.iter().filter_map(|id| table.by_id.get(id));
-        for series in series.filter(|series| meets(&series.labels, &filters)) {
+        kept: impl Fn(&Labels) -> i64 + Sync,
+    ) -> Vec<Labels> {
+        self.read().each_of(matchers, |series| {
             let kept = kept(&series.labels);
             let state = series.lock();
-            if state.overlaps(min, max) && (kept <= min || state.overlaps(kept, max)) {
-                drop(state);
-                visit(&series.labels);
-            }
-        }
+            let lives = state.overlaps(min, max) && (kept <= min || state.overlaps(kept, max));
+            lives.then(|| series.labels.clone())
+        })
     }
 
     /// Tells whether any series has a sample from `min` to `max`: mostly the first has.
@@ -117,24 +116,11 @@ impl Head {
 
     /// The series with samples from `min` to `max` that meet all matchers, with their chunks, sorted by labels.
     pub(crate) fn select(&self, matchers: &[Matcher], min: i64, max: i64) -> Vec<Series> {
-        let table = self.read();
-        let (ids, filters) = candidates(matchers, || table.all(), |matcher| table.postings(matcher));
-        let series =
-            ids.iter().filter_map(|id| table.by_id.get(id)).filter(|series| meets(&series.labels, &filters));
-        let selected: Vec<Series> = series
-            .map(|series| (series.lock().parts(min, max), series))
-            .filter(|(parts, _)| !parts.is_empty())
-            .map(|(parts, series)| Series {
-                labels: series.labels.clone(),
-                parts: parts.into(),
-                min_ms: min,
-                max_ms: max,
-                older: None,
-                kept_ms: i64::MIN,
-            })
-            .collect();
-        drop(table);
-        sorted(selected, |series| &series.labels)
+        self.read().each_of(matchers, |series| {
+            let parts = series.lock().selected(min, max)?;
+            let labels = series.labels.clone();
+            Some(Series { labels, parts, min_ms: min, max_ms: max, older: None, kept_ms: i64::MIN })
+        })
     }
 
     /// All series, in no order.
@@ -189,14 +175,10 @@ impl Head {
                 entry.remove();
             }
         }
+        table.order.retain(|series| !gone.contains(&series.id));
         for (name, value) in pairs {
             let Some(values) = table.names.get_mut(name) else { continue };
-            if let Some(ids) = values.get_mut(value) {
-                ids.retain(|id| !gone.contains(id));
-                if ids.is_empty() {
-                    values.remove(value);
-                }
-            }
+            values.remove(value, |id| !gone.contains(&id));
             if values.is_empty() {
                 table.names.remove(name);
             }
@@ -208,15 +190,12 @@ impl Head {
         self.read().by_labels.len()
     }
 
-    pub(crate) fn label_names(&self) -> Vec<String> {
-        self.read().names.keys().map(|name| name.to_string()).collect()
+    pub(crate) fn label_names(&self) -> Texts {
+        self.read().names.keys().map(|name| &**name).collect()
     }
 
-    pub(crate) fn label_values(&self, name: &str) -> Vec<String> {
-        self.read()
-            .names
-            .get(name)
-            .map_or_else(Vec::new, |values| values.keys().map(|value| value.to_string()).collect())
+    pub(crate) fn label_values(&self, name: &str) -> Texts {
+        self.read().names.get(name).map_or_else(Texts::default, |values| values.texts().clone())
     }
 
     /// Names with the number of their values, and each pair with the number of its series.
@@ -227,7 +206,7 @@ impl Head {
     ) {
         for (name, values) in &self.read().names {
             names(name, values.len());
-            values.iter().for_each(|(value, ids)| pairs(name, value, ids.len()));
+            values.counts().for_each(|(value, series)| pairs(name, value, series));
         }
     }
 }
@@ -238,25 +217,19 @@ impl Table {
     }
 
     fn insert(&mut self, id: u64, labels: Labels) -> Arc<MemSeries> {
-        let ascending = id > self.next_id;
         self.next_id = self.next_id.max(id);
         for (name, value) in &labels {
             if !self.names.contains_key(name) {
-                self.names.insert(name.into(), Values::new());
+                self.names.insert(name.into(), Values::default());
             }
-            let values = self.names.get_mut(name).expect("inserted above");
-            match values.get_mut(value) {
-                Some(ids) if ascending => ids.push(id),
-                // A log restores them in any order.
-                Some(ids) => ids.insert(ids.partition_point(|other| *other < id), id),
-                None => drop(values.insert(value.into(), vec![id])),
-            }
+            self.names.get_mut(name).expect("inserted above").insert(value, id);
         }
         let series = Arc::new(MemSeries::new(id, labels));
         let hasher = &self.hasher;
         let hash = hasher.hash_one(&series.labels);
         self.by_labels.insert_unique(hash, Arc::clone(&series), |other| hasher.hash_one(&other.labels));
         self.by_id.insert(id, Arc::clone(&series));
+        self.order.add(Arc::clone(&series));
         series
     }
 
@@ -267,19 +240,30 @@ impl Table {
     }
 
     fn postings(&self, matcher: &Matcher) -> Cow<'_, [u64]> {
-        let Some(values) = self.names.get(matcher.name()) else { return Cow::Borrowed(&[]) };
-        if let Some(texts) = matcher.texts() {
-            let lists = texts.iter().filter_map(|text| values.get(text.as_str()));
-            return union(lists.map(|ids| Cow::Borrowed(ids.as_slice())).collect());
+        self.names.get(matcher.name()).map_or(Cow::Borrowed(&[]), |values| values.postings(matcher))
+    }
+
+    /// What `make` makes of the series that meet all matchers, sorted by labels; many are looked at on all cores.
+    fn each_of<T: Send>(
+        &self,
+        matchers: &[Matcher],
+        make: impl Fn(&MemSeries) -> Option<T> + Sync,
+    ) -> Vec<T> {
+        let (ids, filters) = candidates(matchers, || self.all(), |matcher| self.postings(matcher));
+        let make =
+            |series: &Arc<MemSeries>| if meets(&series.labels, &filters) { make(series) } else { None };
+        if ids.len() * ORDERED_SHARE < self.by_labels.len() || ids.len() < FEW {
+            let few = ids.iter().filter_map(|id| self.by_id.get(id)).cloned().collect();
+            return sorted(few, |series: &Arc<MemSeries>| &series.labels).iter().filter_map(make).collect();
         }
-        let prefix = matcher.prefix();
-        let range = values.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
-        let begun = range.take_while(|(value, _)| value.starts_with(prefix));
-        union(
-            begun
-                .filter(|(value, _)| matcher.matches(value))
-                .map(|(_, ids)| Cow::Borrowed(ids.as_slice()))
-                .collect(),
-        )
+        self.order.with(|series| {
+            let chosen = Chosen::of(&ids, series.len());
+            in_parallel(series, |series| if chosen.has(series.id) { make(series) } else { None })
+        })
     }
 }
+
+/// Where fewer than this share of all series are meant, they are put into their order by themselves;
+const ORDERED_SHARE: usize = 8;
+/// and so are fewer than this.
+const FEW: usize = 64;

@@ -1,12 +1,13 @@
 //! One series in memory.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::{Chunk, OpenChunk};
 use crate::error::AppendError;
 use crate::labels::Labels;
 use crate::samples::{Sample, Samples};
-use crate::series::Part;
+use crate::series::{Part, Parts};
 use crate::value::Value;
 
 /// Identity is fixed; the rest is behind the lock.
@@ -23,9 +24,9 @@ pub(crate) struct State {
     pub(super) open: Option<Arc<OpenChunk>>,
     /// The open chunk ends before this time.
     open_end: i64,
-    pub(super) out_of_order: Arc<Vec<Sample>>,
+    pub(super) out_of_order: Behind,
     /// Those of them that are being written to blocks.
-    pub(crate) flushing: Arc<Vec<Sample>>,
+    pub(crate) flushing: Behind,
     /// Newest sample, also of one that has left the head.
     pub(super) newest: Option<(i64, Value)>,
     /// True if the write-ahead log knows the series.
@@ -35,6 +36,34 @@ pub(crate) struct State {
     /// The last sample of the batch of that number.
     pending_batch: u64,
     pending_newest: Option<(i64, Value)>,
+}
+
+/// Samples behind newer ones; most series have none, and no allocation for them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Behind(Option<Arc<Vec<Sample>>>);
+
+impl Behind {
+    pub(super) fn shared(&self) -> Option<Arc<Vec<Sample>>> {
+        self.0.clone()
+    }
+
+    pub(super) fn make_mut(&mut self) -> &mut Vec<Sample> {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl Deref for Behind {
+    type Target = [Sample];
+
+    fn deref(&self) -> &[Sample] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl From<Vec<Sample>> for Behind {
+    fn from(samples: Vec<Sample>) -> Self {
+        Self((!samples.is_empty()).then(|| Arc::new(samples)))
+    }
 }
 
 /// What a sample would be.
@@ -178,7 +207,7 @@ impl State {
         if self.newest.is_none() {
             self.newest = Some((t, sample.value.clone()));
         }
-        let samples = Arc::make_mut(&mut self.out_of_order);
+        let samples = self.out_of_order.make_mut();
         let at = samples.partition_point(|other| other.timestamp < t);
         samples.insert(at, sample);
         true
@@ -202,14 +231,29 @@ impl State {
         }
         for behind in [&self.flushing, &self.out_of_order] {
             if behind.iter().any(|sample| (min..=max).contains(&sample.timestamp)) {
-                parts.push(Part::OutOfOrder(Arc::clone(behind)));
+                parts.extend(behind.shared().map(Part::OutOfOrder));
             }
         }
         parts
     }
 
+    /// As [`State::parts`]; `None` where there is nothing.
+    pub(crate) fn selected(&self, min: i64, max: i64) -> Option<Parts> {
+        let only_open = self.chunks.is_empty() && self.behind().next().is_none();
+        if !only_open {
+            return Some(self.parts(min, max)).filter(|parts| !parts.is_empty()).map(Parts::from);
+        }
+        let open = self.open.as_ref().filter(|open| open.min_time <= max && open.max_time >= min)?;
+        Some(Parts::One(Part::Open(Arc::clone(open))))
+    }
+
     /// Tells whether there is any sample from `min` to `max` (as far as chunk bounds tell).
     pub(crate) fn overlaps(&self, min: i64, max: i64) -> bool {
+        // The newest sample of a chunk that grows is its last, and known without a look at the chunk.
+        if self.open.is_some() && self.newest.as_ref().is_some_and(|(newest, _)| (min..=max).contains(newest))
+        {
+            return true;
+        }
         let chunk = self.chunks.partition_point(|chunk| chunk.max_time < min);
         self.chunks.get(chunk).is_some_and(|chunk| chunk.min_time <= max)
             || self.open.as_ref().is_some_and(|open| open.min_time <= max && open.max_time >= min)
