@@ -9,10 +9,10 @@ A table is whatever has the Arrow stream interface (polars, pyarrow, DuckDB rela
 or a path or glob of files. What is wrong with one raises a subclass of ``Error``.
 """
 
-from typing import TYPE_CHECKING
-
 from ._errors import Error, InternalError, SettingsError, StatisticsError, TableError
 
+# As `typing` has it, whose import takes longer than all of this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import stats
     from ._compare import ColumnReport, History, Profile, Report, drift, history, load_profile, profile
