@@ -46,7 +46,7 @@ def main() -> None:
     run = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
     loaded, took = run.stdout.splitlines()
     assert loaded == "streamflow_ml streamflow_ml._errors", f"importing the module loads more than its errors: {loaded}"
-    print(f"an empty environment: {version}, import in {took}")
+    print(f"the wheel in an empty environment: {version}, import in {took}")
 
 
 if __name__ == "__main__":
