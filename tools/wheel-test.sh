@@ -13,7 +13,8 @@ python3 -m venv "$dir/empty"
 cd /
 "$dir/empty/bin/python" "$here/python/tests/bare.py"
 "$dir/bin/python" -m pytest -q -p no:cacheprovider "$here/python/tests"
-"$dir/bin/pip" list --format freeze 2>/dev/null | grep -E '^(duckdb|pandas|polars|pyarrow|scipy)==' | paste -sd ' ' -
+beside=$("$dir/bin/pip" list --format freeze 2>/dev/null | grep -E '^(duckdb|pandas|polars|pyarrow|scipy)==' | paste -sd ' ' -)
+echo "the wheel beside $beside: all tests of python/tests passed"
 cd "$here/python"
 "$dir/bin/ruff" check --no-cache --quiet .
 "$dir/bin/ruff" format --no-cache --quiet --check .
