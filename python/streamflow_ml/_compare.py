@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from . import _native
+from . import _native as native
 from ._errors import SettingsError, TableError
 from ._frames import Library, frame
 from ._tables import table
@@ -24,7 +24,7 @@ Untested = Literal["drifted", "ignored"]
 class _Document:
     """What reports and histories are written as."""
 
-    _native: Any
+    _native: native.Report | native.History
 
     def to_json(self) -> str:
         """Give the JSON as text, the bytes that the command line writes."""
@@ -32,7 +32,8 @@ class _Document:
 
     def to_dict(self) -> Json:
         """Give the JSON as a dict."""
-        return json.loads(self._native.to_json())
+        found: Json = json.loads(self._native.to_json())
+        return found
 
     def to_html(self) -> str:
         """Give a page that needs no other file and no network."""
@@ -114,8 +115,8 @@ class Report(_Document):
     The same tables and settings give the same report, byte for byte, whether they are in memory or in files.
     """
 
-    def __init__(self, native: _native.Report) -> None:
-        self._native = native
+    def __init__(self, report: native.Report) -> None:
+        self._native: native.Report = report
         self._columns: dict[str, Json] | None = None
 
     @property
@@ -166,7 +167,8 @@ class Report(_Document):
 
     def to_evidently(self) -> Json:
         """Give the dict that Evidently 0.7 has for its DataDriftPreset."""
-        return json.loads(self._native.to_evidently())
+        found: Json = json.loads(self._native.to_evidently())
+        return found
 
     def to_frame(self, library: Library | None = None) -> Any:
         """Give a data frame with a row for each column.
@@ -189,8 +191,8 @@ class Report(_Document):
 class History(_Document):
     """Several tables against one reference, side by side. Notebooks show it as a page."""
 
-    def __init__(self, native: _native.History) -> None:
-        self._native = native
+    def __init__(self, history: native.History) -> None:
+        self._native: native.History = history
 
     @property
     def triggered(self) -> list[str]:
@@ -208,8 +210,8 @@ class Profile:
     ``left_out`` has the columns of the table that cannot be compared, each with the reason.
     """
 
-    def __init__(self, native: _native.Profile, left_out: Mapping[str, str] | None = None) -> None:
-        self._native = native
+    def __init__(self, profile: native.Profile, left_out: Mapping[str, str] | None = None) -> None:
+        self._native = profile
         self.left_out = dict(left_out or {})
 
     @property
@@ -259,8 +261,8 @@ def profile(data: TableLike) -> Profile:
     """
     if isinstance(data, Profile):
         return data
-    native, left_out = _native.profile(table(data, "the table"))
-    return Profile(native, dict(left_out))
+    counted, left_out = native.profile(table(data, "the table"))
+    return Profile(counted, dict(left_out))
 
 
 def load_profile(path: str | os.PathLike[str]) -> Profile:
@@ -275,7 +277,7 @@ def load_profile(path: str | os.PathLike[str]) -> Profile:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: it is not UTF-8, so it is no profile") from error
-    return Profile(_native.Profile.from_json(text, str(path)))
+    return Profile(native.Profile.from_json(text, str(path)))
 
 
 def drift(
@@ -322,7 +324,7 @@ def drift(
     arguments = _arguments(
         labels, profile, methods, types, thresholds, target, entity, threshold, untested, num_method, cat_method
     )
-    return Report(_native.compare(_side(reference, "the reference"), _side(current, "the current table"), arguments))
+    return Report(native.compare(_side(reference, "the reference"), _side(current, "the current table"), arguments))
 
 
 def history(
@@ -377,11 +379,11 @@ def history(
         labels, profile, methods, types, thresholds, target, entity, threshold, untested, num_method, cat_method
     )
     tables = [(label, _side(data, label)) for label, data in pairs]
-    return History(_native.history(_side(reference, "the reference"), tables, arguments))
+    return History(native.history(_side(reference, "the reference"), tables, arguments))
 
 
-def _side(data: TableLike, what: str) -> _native.Table:
-    return _native.Table.of_profile(data._native, what) if isinstance(data, Profile) else table(data, what)
+def _side(data: TableLike, what: str) -> native.Table:
+    return native.Table.of_profile(data._native, what) if isinstance(data, Profile) else table(data, what)
 
 
 def _name(data: TableLike, otherwise: str) -> str:

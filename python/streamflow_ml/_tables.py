@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import _native
@@ -119,7 +119,7 @@ def _column(name: str, values: Any, what: str) -> dict[str, Any]:
     return _array(values, given, refused)
 
 
-def _array(values: Any, given: Any, refused: Any) -> dict[str, Any]:
+def _array(values: Any, given: Callable[[str, Any], dict[str, Any]], refused: Callable[[str], TableError]) -> dict[str, Any]:
     """Give an array of numpy, or what becomes one, by the kind of its numbers."""
     dtype = getattr(values, "dtype", None)
     # Types of pandas with a mask or of Arrow: values and what is missing lie apart.

@@ -15,7 +15,7 @@ from . import _native
 from ._errors import StatisticsError
 
 __all__ = [
-    "TestResult",
+    "SignificanceResult",
     "anderson_ksamp",
     "chi2_contingency",
     "chisquare",
@@ -44,21 +44,19 @@ Alternative = Literal["two-sided", "less", "greater"]
 Numbers = Any
 
 
-class TestResult(NamedTuple):
+class SignificanceResult(NamedTuple):
     """A statistic and its p-value, under SciPy's names."""
-
-    __test__ = False  # pytest takes classes of such names for tests.
 
     statistic: float
     pvalue: float
 
 
-def ks_2samp(data1: Numbers, data2: Numbers, *, nan_policy: NanPolicy = "propagate") -> TestResult:
+def ks_2samp(data1: Numbers, data2: Numbers, *, nan_policy: NanPolicy = "propagate") -> SignificanceResult:
     """Two-sample Kolmogorov–Smirnov test, two-sided; exact up to 10,000 values a sample."""
     return _test("ks_2samp", data1, data2, nan_policy)
 
 
-def anderson_ksamp(samples: Sequence[Numbers], *, nan_policy: NanPolicy = "propagate") -> TestResult:
+def anderson_ksamp(samples: Sequence[Numbers], *, nan_policy: NanPolicy = "propagate") -> SignificanceResult:
     """Anderson–Darling test of two samples, with the midrank variant; the p-value is between 0.001 and 0.25."""
     if len(samples) != 2:  # noqa: PLR2004
         raise StatisticsError(f"anderson_ksamp has {len(samples)} samples, expected two")
@@ -67,24 +65,24 @@ def anderson_ksamp(samples: Sequence[Numbers], *, nan_policy: NanPolicy = "propa
 
 def mannwhitneyu(
     x: Numbers, y: Numbers, *, alternative: Alternative = "two-sided", nan_policy: NanPolicy = "propagate"
-) -> TestResult:
+) -> SignificanceResult:
     """Mann–Whitney U test; the statistic is U of the first sample. Exact without ties where a sample has at most 8 values."""
     if alternative not in {"two-sided", "less", "greater"}:
         raise StatisticsError(f"the alternative is {alternative!r}, expected 'two-sided', 'less' or 'greater'")
     return _test(f"mannwhitneyu {alternative}", x, y, nan_policy)
 
 
-def cramervonmises_2samp(x: Numbers, y: Numbers, *, nan_policy: NanPolicy = "propagate") -> TestResult:
+def cramervonmises_2samp(x: Numbers, y: Numbers, *, nan_policy: NanPolicy = "propagate") -> SignificanceResult:
     """Two-sample Cramér–von Mises test; exact up to 20 values a sample."""
     return _test("cramervonmises_2samp", x, y, nan_policy)
 
 
-def epps_singleton_2samp(x: Numbers, y: Numbers, *, nan_policy: NanPolicy = "propagate") -> TestResult:
+def epps_singleton_2samp(x: Numbers, y: Numbers, *, nan_policy: NanPolicy = "propagate") -> SignificanceResult:
     """Epps–Singleton test of two samples of at least five finite values."""
     return _test("epps_singleton_2samp", x, y, nan_policy)
 
 
-def ttest_ind(a: Numbers, b: Numbers, *, equal_var: bool = True, nan_policy: NanPolicy = "propagate") -> TestResult:
+def ttest_ind(a: Numbers, b: Numbers, *, equal_var: bool = True, nan_policy: NanPolicy = "propagate") -> SignificanceResult:
     """t-test of two means, two-sided: Student's, or Welch's where ``equal_var`` is false."""
     return _test("ttest_ind equal" if equal_var else "ttest_ind welch", a, b, nan_policy)
 
@@ -109,34 +107,34 @@ def cohens_d(reference: Numbers, current: Numbers) -> float:
     return _distance("cohens_d", reference, current)
 
 
-def chisquare(f_obs: Numbers, f_exp: Numbers | None = None) -> TestResult:
+def chisquare(f_obs: Numbers, f_exp: Numbers | None = None) -> SignificanceResult:
     """Pearson's test of counts against expected ones of the same sum, by default equal ones."""
     observed = _vector(f_obs, "f_obs")
     expected = _vector(f_exp, "f_exp") if f_exp is not None else _uniform(observed)
-    return TestResult(*_native.test_of_counts("chisquare", observed, expected))
+    return SignificanceResult(*_native.test_of_counts("chisquare", observed, expected))
 
 
-def g_test(f_obs: Numbers, f_exp: Numbers | None = None) -> TestResult:
+def g_test(f_obs: Numbers, f_exp: Numbers | None = None) -> SignificanceResult:
     """Likelihood-ratio test of counts, SciPy's ``power_divergence(lambda_="log-likelihood")``."""
     observed = _vector(f_obs, "f_obs")
     expected = _vector(f_exp, "f_exp") if f_exp is not None else _uniform(observed)
-    return TestResult(*_native.test_of_counts("g_test", observed, expected))
+    return SignificanceResult(*_native.test_of_counts("g_test", observed, expected))
 
 
-def chi2_contingency(observed: Sequence[Numbers]) -> TestResult:
+def chi2_contingency(observed: Sequence[Numbers]) -> SignificanceResult:
     """Pearson's test of a table of two rows of counts, without Yates's correction; a column of zeros is left out."""
     rows = [_whole(row, "observed") for row in observed]
     if len(rows) != 2:  # noqa: PLR2004
         raise StatisticsError(f"the table has {len(rows)} rows, expected two: the reference and the current counts")
-    return TestResult(*_native.chi2_contingency(*rows))
+    return SignificanceResult(*_native.chi2_contingency(*rows))
 
 
-def fisher_exact(table: Sequence[Numbers]) -> TestResult:
+def fisher_exact(table: Sequence[Numbers]) -> SignificanceResult:
     """Fisher's exact test of a table of two rows and two columns, two-sided; the statistic is the odds ratio."""
     rows = [_whole(row, "table") for row in table]
     if [len(row) for row in rows] != [2, 2]:
         raise StatisticsError(f"the table has rows of {[len(row) for row in rows]} columns, expected two rows of two")
-    return TestResult(*_native.fisher_exact(rows))
+    return SignificanceResult(*_native.fisher_exact(rows))
 
 
 def jensenshannon(p: Numbers, q: Numbers) -> float:
@@ -169,17 +167,17 @@ def false_discovery_control(ps: Numbers) -> list[float]:
     return _native.false_discovery_control(list(map(float, ps)))
 
 
-def _test(name: str, x: Numbers, y: Numbers, nan_policy: str) -> TestResult:
+def _test(name: str, x: Numbers, y: Numbers, nan_policy: str) -> SignificanceResult:
     if nan_policy not in {"propagate", "omit", "raise"}:
         raise StatisticsError(f"nan_policy is {nan_policy!r}, expected 'propagate', 'omit' or 'raise'")
     x, y = _vector(x, "the first sample"), _vector(y, "the second sample")
     if nan_policy == "omit":
         x, y = _without_nan(x), _without_nan(y)
     try:
-        return TestResult(*_native.test_of_samples(name, x, y))
+        return SignificanceResult(*_native.test_of_samples(name, x, y))
     except StatisticsError:
         if nan_policy == "propagate" and (_has_nan(x) or _has_nan(y)):
-            return TestResult(math.nan, math.nan)
+            return SignificanceResult(math.nan, math.nan)
         raise
 
 
