@@ -115,8 +115,17 @@ def _column(name: str, values: Any, what: str) -> dict[str, Any]:
     if not hasattr(values, "dtype") and hasattr(values, "to_pylist"):
         return given("objects", values.to_pylist())
     if not hasattr(values, "dtype") and not hasattr(values, "__array__"):
-        return given("objects", list(values))
+        return given("numbers", values) if _is_buffer(values) else given("objects", list(values))
     return _array(values, given, refused)
+
+
+def _is_buffer(values: Any) -> bool:
+    """Tell whether the values are numbers in one dimension that can be read where they are."""
+    try:
+        view = memoryview(values)
+    except TypeError:
+        return False
+    return view.ndim == 1 and view.format in set("bBhHiIlLqQfd")
 
 
 def _array(values: Any, given: Callable[[str, Any], dict[str, Any]], refused: Callable[[str], TableError]) -> dict[str, Any]:

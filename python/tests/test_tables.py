@@ -19,6 +19,7 @@ import pytest
 from conftest import categories_and_times
 
 import streamflow_ml as sf
+from streamflow_ml import _tables
 
 NAMES = ("then", "now")
 
@@ -124,10 +125,16 @@ def test_arrays_of_every_type_of_numbers():
     assert report["strided"].reference == report["int32"].reference == report["reversed"].reference
 
 
-def test_numpy_is_not_copied():
-    rows = np.arange(400.0)
-    rows.flags.writeable = False
-    assert sf.drift({"rows": rows}, {"rows": rows}).drifted == []
+def test_numbers_are_counted_where_they_are():
+    numbers = array.array("d", range(400))
+    table = _tables.table({"numbers": numbers}, "the table")
+    with pytest.raises(BufferError):
+        numbers.append(400.0)  # An array that is lent may not move.
+    del table
+    numbers.append(400.0)
+    locked = np.arange(400.0)
+    locked.flags.writeable = False
+    assert sf.drift({"numbers": locked}, {"numbers": locked}).drifted == []
 
 
 BAD = {
