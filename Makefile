@@ -17,10 +17,11 @@ export PATH := $(STREAMFLOW_CACHE)/check/bin:$(PATH)
 # A build from nothing takes less without what the next one could use; who edits sets it to 1.
 export CARGO_INCREMENTAL ?= 0
 
-.PHONY: demo build release sbom test check lint docs nextest stack tools cluster interop bench clean console console-checks browser
+.PHONY: demo build release sbom test check lint docs nextest stack tools cluster wheel wheel-test interop bench clean console console-checks browser
 
-# The engine for a cluster compiles longer than all the rest, so it has a target of its own.
-WORKSPACE := --workspace --exclude streamflow-cluster
+# The engine for a cluster compiles longer than all the rest, so it has a target of its own; so has the module for Python,
+# which needs the libraries of one.
+WORKSPACE := --workspace --exclude streamflow-cluster --exclude streamflow-python
 # Both at once, or their libraries would be compiled twice with other features.
 CLUSTER := -p streamflow -p streamflow-cluster --features streamflow/cluster --locked
 
@@ -94,8 +95,25 @@ cluster: console | cargo-there
 		-E 'package(streamflow-cluster) or test(/^engines::/)'
 	cargo build --profile quick $(CLUSTER) --bins --examples --target-dir $(CARGO_TARGET_DIR)/cluster
 
+WHEEL := $(STREAMFLOW_CACHE)/wheel
+WHEELS := $(CARGO_TARGET_DIR)/wheels
+# What the wheel says it runs on: this machine, or a tag such as manylinux_2_28 in the image of that name.
+WHEEL_COMPATIBILITY ?= linux
+
+## wheel: the module for Python and the command streamflow-ml in one file, for $(CARGO_TARGET_DIR)/wheels
+wheel: build
+	tools/venv-wheel.sh $(WHEEL)
+	cargo clippy -p streamflow-python --locked -- -D warnings
+	rm -rf $(WHEELS)
+	cd python && $(WHEEL)/bin/maturin build --quiet --profile quick --locked --compatibility $(WHEEL_COMPATIBILITY) --out $(WHEELS)
+	python3 tools/wheel_command.py $(WHEELS)/*.whl $(CARGO_TARGET_DIR)/quick/streamflow
+
+## wheel-test: the wheel in an empty environment, and its tests beside pandas, polars, pyarrow, DuckDB and SciPy
+wheel-test: wheel
+	tools/wheel-test.sh $(WHEELS)/*.whl $(WHEEL)
+
 ## interop: real products that take minutes to install, and the long tests; docs/interop.md holds what it printed
-interop: build cluster
+interop: build cluster wheel-test
 	STREAMFLOW_CLUSTER=$(CARGO_TARGET_DIR)/cluster/quick STREAMFLOW_BIN=$(CARGO_TARGET_DIR)/quick/streamflow tools/interop.sh
 
 ## bench: criterion benches of the hot paths and the console in a browser; bench/ holds the comparisons with peers

@@ -62,6 +62,10 @@ def is_there(test: str) -> bool:
         file, _, title = test.removeprefix("console ").partition(": ")
         path = ROOT / "console" / file
         return path.is_file() and bool(title) and title in path.read_text(encoding="utf-8")
+    if test.startswith("python "):
+        file, _, name = test.removeprefix("python ").partition(" ")
+        path = ROOT / "python" / "tests" / file
+        return path.is_file() and re.search(rf"\bdef {re.escape(name)}\(", path.read_text(encoding="utf-8")) is not None
     if test.startswith("tools/"):
         return (ROOT / test).is_file()
     return any(has_test(path, inner, test) for path, inner in rust_files(test))

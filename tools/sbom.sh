@@ -11,7 +11,7 @@ case $what in
     # It writes beside each Cargo.toml, so it works on a copy.
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
-    cp -r Cargo.toml Cargo.lock crates "$copy"
+    cp -r Cargo.toml Cargo.lock crates python "$copy"
     cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
       --manifest-path "$copy/crates/streamflow/Cargo.toml"
     # References name the folder; that of the copy means nothing to anybody.

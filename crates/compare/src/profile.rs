@@ -50,6 +50,7 @@ pub fn profile(given: Given<'_>, options: Options<'_>) -> Result<(TableProfile, 
     let input = match given {
         Given::Files(input) => input,
         Given::Profile(profile) => return Ok((profile, Vec::new())),
+        Given::Table(table) => return of_table(table, options),
         Given::Frame(frame) => return Ok((TableProfile::of(&drift_columns(frame))?, Vec::new())),
     };
     match input.table.file().map(read_profile).transpose()?.flatten() {
@@ -62,11 +63,17 @@ fn of_files(
     Input { table: named, csv }: Input<'_>,
     options: Options<'_>,
 ) -> Result<(TableProfile, Vec<LeftOut>), Error> {
-    let mut table = named.open(csv)?;
-    let left_out = table.left_out().to_vec();
+    let table = named.open(csv)?;
     if let Some(engine) = options.engine {
+        let left_out = table.left_out().to_vec();
         return Ok((of_stored(&stored(&table, named)?, engine)?, left_out));
     }
+    of_table(table, options)
+}
+
+/// The profile of a table that this process counts.
+fn of_table(mut table: TableFile, options: Options<'_>) -> Result<(TableProfile, Vec<LeftOut>), Error> {
+    let left_out = table.left_out().to_vec();
     let columns = counted(&mut table, options)?;
     let mut profile = TableProfile::default();
     for column in table.names().iter().filter_map(|name| columns.get(name)) {

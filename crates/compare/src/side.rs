@@ -29,6 +29,8 @@ pub struct Input<'a> {
 pub enum Given<'a> {
     /// Files, of which a profile is one.
     Files(Input<'a>),
+    /// A table that was opened, as one of batches in memory is. No engine counts it.
+    Table(TableFile),
     /// A table in memory.
     Frame(Frame),
     /// A profile in memory.
@@ -67,6 +69,7 @@ impl<'e> Side<'e> {
         let Input { table, csv } = match given {
             Given::Files(input) => input,
             Given::Profile(profile) => return Ok(Self::of_profile(profile)),
+            Given::Table(table) => return Ok(Side::Table(table)),
             Given::Frame(frame) => {
                 let facts = options.whole_rows.then(|| row_facts(&dataset::RowFacts::of(&frame)));
                 return Ok(Side::Columns(drift_columns(frame), facts.unwrap_or_default()));

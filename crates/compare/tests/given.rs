@@ -3,10 +3,15 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use streamflow_compare::{Error, Given, Input, Names, Options, Progress, compare, profile};
-use streamflow_dataset::{Column, CsvOptions, Frame, MISSING, NamedTable, Values};
+use streamflow_dataset::{
+    Column, CsvOptions, Frame, MISSING, NamedTable, OutputColumn, OutputFormat, PlainColumn, TableFile,
+    TableWriter, Values,
+};
 use streamflow_drift::{DriftSettings, Report, TableProfile};
 use tempfile::TempDir;
 
@@ -62,6 +67,58 @@ fn a_file_and_a_table_in_memory_give_the_same_report() {
     assert_eq!(in_memory.to_json(), profiles[1].to_json());
     let share = report(profiles.map(Given::Profile)).drift_share;
     assert_eq!(share, of_files.drift_share);
+}
+
+/// The frame as batches in memory, of which a missing number is no NaN.
+fn table(frame: &Frame) -> TableFile {
+    let array = |column: &Column| -> ArrayRef {
+        let texts = (0..frame.rows).map(|row| column.values.text(row));
+        match &column.values {
+            Values::Float(values) => Arc::new(Float64Array::from_iter(
+                values.iter().map(|value| Some(*value).filter(|v| !v.is_nan())),
+            )),
+            Values::Integer(values) => Arc::new(Int64Array::from_iter(values.iter().copied())),
+            _ => Arc::new(StringArray::from_iter(texts)),
+        }
+    };
+    let columns = frame.columns.iter().map(|column| (column.name.as_str(), array(column)));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let halves = vec![batch.slice(0, 150), batch.slice(150, 250)];
+    TableFile::from_batches("memory", batch.schema(), halves).unwrap()
+}
+
+/// The frame in a file of columns.
+fn columnar(folder: &TempDir, name: &str, frame: &Frame) -> PathBuf {
+    let path = folder.path().join(name);
+    let columns: Vec<_> =
+        frame.columns.iter().map(|column| OutputColumn::Plain(PlainColumn::of(&column.values))).collect();
+    let types: Vec<_> = frame
+        .columns
+        .iter()
+        .zip(&columns)
+        .map(|(column, values)| (column.name.clone(), values.output_type()))
+        .collect();
+    let format = OutputFormat::of(&path).unwrap();
+    let mut writer = TableWriter::create(&path, format, &types).unwrap();
+    writer.write(columns).unwrap();
+    writer.finish().unwrap();
+    path
+}
+
+#[test]
+fn batches_in_memory_give_the_report_of_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = || [frame(0.0), frame(3.0)];
+    let of_batches = report(frames().map(|frame| Given::Table(table(&frame)))).to_json();
+    for ending in ["parquet", "arrow"] {
+        let paths = [0, 1].map(|side| columnar(&folder, &format!("{side}.{ending}"), &frames()[side]));
+        let tables = paths.map(|path| NamedTable::find(&path).unwrap());
+        assert_eq!(report(tables.each_ref().map(files)).to_json(), of_batches, "{ending}");
+    }
+    assert_eq!(report(frames().map(Given::Frame)).to_json(), of_batches);
+    let profiles = [Given::Table(table(&frame(3.0))), Given::Frame(frame(3.0))]
+        .map(|given| profile(given, Options::default()).unwrap().0.to_json());
+    assert_eq!(profiles[0], profiles[1]);
 }
 
 #[test]

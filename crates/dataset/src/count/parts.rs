@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow_schema::{DataType, Field};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, SchemaRef};
+use bytes::Bytes;
 
 use crate::column_type::ColumnType;
 use crate::count::left_out::{LeftOut, Reason};
@@ -11,6 +13,7 @@ use crate::count::source::Source;
 use crate::error::Error;
 use crate::format::coding::Coding;
 use crate::format::columnar::Columnar;
+use crate::format::in_memory::InMemory;
 use crate::format::plain_array::{plain_type, type_name};
 use crate::format::{self, Format};
 use crate::problem::{Fault, ProblemKind};
@@ -31,6 +34,13 @@ impl Part {
             .and_then(|pieces| Ok(Columnar::read(format, &pieces)?))
             .map_err(|fault| Error::of_file(&name, fault))?;
         Ok(Part { name, source, columns })
+    }
+
+    /// Batches in memory, which are of this schema.
+    pub(crate) fn in_memory(name: String, schema: SchemaRef, batches: Vec<RecordBatch>) -> Part {
+        // All that is read of it are its batches.
+        let source = Source::Bytes(Bytes::new());
+        Part { name, source, columns: Columnar::Memory(InMemory::new(schema, batches)) }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 
 use crate::column_type::ColumnType;
@@ -157,6 +159,25 @@ impl TableFile {
         let size_bytes = bytes.len() as u64;
         let looked = Looked::at(name, Source::Bytes(bytes), format, coding, CsvOptions::default())?;
         Ok(Self::of(name, looked, size_bytes))
+    }
+
+    /// The same for batches in memory, under the rules of Arrow files; `name` is for error messages. Numbers of 64 bits,
+    /// booleans, days and texts with 32-bit offsets are counted where they are, others are copied piece by piece.
+    ///
+    /// # Errors
+    /// [`Error::Table`] for a column that stands twice or a batch of another schema.
+    pub fn from_batches(
+        name: &str,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> Result<TableFile, Error> {
+        if batches.iter().any(|batch| batch.schema_ref().fields() != schema.fields()) {
+            let kind = ProblemKind::OtherColumns { first: "its schema".to_owned() };
+            return Err(Error::of_file(name, kind.into()));
+        }
+        let size_bytes = batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
+        let part = Part::in_memory(name.to_string(), schema, batches);
+        Ok(Self::of(name, Looked::of_parts(vec![part])?, size_bytes))
     }
 
     /// The names of the columns that can be compared, in order.

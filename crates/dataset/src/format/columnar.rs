@@ -1,4 +1,4 @@
-//! Files whose columns are stored apart: Parquet and Arrow, read as one.
+//! Tables whose columns are stored apart: files of Parquet and Arrow, and batches in memory, read as one.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +10,7 @@ use parquet::file::reader::ChunkReader;
 use crate::format::Format;
 use crate::format::allowance::EXCEEDED;
 use crate::format::arrow::ArrowFile;
+use crate::format::in_memory::InMemory;
 use crate::format::parquet::Footer;
 use crate::format::plain_array::plain;
 use crate::problem::ProblemKind;
@@ -19,6 +20,7 @@ use crate::problem::ProblemKind;
 pub(crate) enum Columnar {
     Parquet(Footer),
     Arrow(ArrowFile),
+    Memory(InMemory),
 }
 
 impl Columnar {
@@ -33,6 +35,7 @@ impl Columnar {
         match self {
             Columnar::Parquet(footer) => footer.schema(),
             Columnar::Arrow(file) => file.schema(),
+            Columnar::Memory(table) => table.schema(),
         }
     }
 
@@ -41,6 +44,7 @@ impl Columnar {
         match self {
             Columnar::Parquet(footer) => footer.rows(),
             Columnar::Arrow(file) => file.rows(),
+            Columnar::Memory(table) => table.rows(),
         }
     }
 
@@ -54,7 +58,9 @@ impl Columnar {
     pub(crate) fn pandas_index(&self) -> Vec<String> {
         let pandas = match self {
             Columnar::Parquet(footer) => footer.key_value("pandas"),
-            Columnar::Arrow(file) => file.schema().metadata().get("pandas").map(String::as_str),
+            Columnar::Arrow(_) | Columnar::Memory(_) => {
+                self.schema().metadata().get("pandas").map(String::as_str)
+            }
         };
         let json: serde_json::Value =
             pandas.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
@@ -65,7 +71,7 @@ impl Columnar {
     /// How many columns are best read at the same time: each pass over an Arrow file reads all of its blocks.
     pub(crate) fn together(&self) -> usize {
         match self {
-            Columnar::Parquet(_) => 1,
+            Columnar::Parquet(_) | Columnar::Memory(_) => 1,
             Columnar::Arrow(_) => 8,
         }
     }
@@ -79,6 +85,7 @@ impl Columnar {
         match self {
             Columnar::Parquet(footer) => footer.batches(source, columns),
             Columnar::Arrow(file) => file.batches(source, columns),
+            Columnar::Memory(table) => table.batches(columns),
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod arrow;
 pub(crate) mod coding;
 pub(crate) mod columnar;
 pub(crate) mod csv;
+pub(crate) mod in_memory;
 mod known_fields;
 mod pages;
 pub(crate) mod parquet;

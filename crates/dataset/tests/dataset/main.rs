@@ -10,6 +10,7 @@ mod damage;
 mod everyday_files;
 mod expectations;
 mod formats;
+mod in_memory;
 mod keys;
 mod labels;
 mod left_out;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What each crate may use of ours, and the libraries that live in a few crates alone.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("stats", &[]),
     ("drift", &["streamflow-stats"]),
     ("live", &["streamflow-stats"]),
     ("dataset", &[]),
     ("compare", &["streamflow-dataset", "streamflow-drift"]),
     ("cluster", &["streamflow-compare", "streamflow-dataset", "streamflow-drift"]),
+    ("python", &["streamflow-compare", "streamflow-dataset", "streamflow-drift", "streamflow-stats"]),
     ("performance", &["streamflow-stats"]),
     ("inference", &[]),
     ("onnxruntime", &["streamflow-inference"]),
@@ -67,12 +68,13 @@ const ARROWS: [(&str, &[&str]); 23] = [
         ],
     ),
 ];
-const LIVES_IN: [(&str, &[&str]); 8] = [
+const LIVES_IN: [(&str, &[&str]); 9] = [
     ("ballista", &["cluster"]),
     ("datafusion", &["cluster"]),
     ("object_store", &["bucket"]),
     ("ort", &["onnxruntime"]),
     ("parquet", &["dataset"]),
+    ("pyo3", &["python"]),
     ("axum", &["prometheus", "streamflow"]),
     ("sqlx", &["streamflow"]),
     ("redis", &["streamflow"]),
@@ -82,8 +84,8 @@ const LIVES_IN: [(&str, &[&str]); 8] = [
 fn dependencies_point_down_only() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut dependencies = BTreeMap::new();
-    for entry in std::fs::read_dir(crates).unwrap() {
-        let path = entry.unwrap().path();
+    let members = std::fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path());
+    for path in members.chain([crates.with_file_name("python")]) {
         let manifest: toml::Table =
             std::fs::read_to_string(path.join("Cargo.toml")).unwrap().parse().unwrap();
         let table = manifest.get("dependencies").and_then(toml::Value::as_table);
