@@ -111,13 +111,16 @@ async fn to_its_end(workspace: &Workspace, run: i64, bar: &ProgressBar) -> anyho
     }
 }
 
-/// The end of a run that another process was faster to take.
+/// The end of a run that another process, or the server of this one, was faster to take. What it would have printed is what
+/// its log has.
 async fn elsewhere(store: &Store, run: i64) -> anyhow::Result<Finished> {
     loop {
         let record = recorded(store, run).await?;
         let outcome = match record.state {
             State::Completed => {
-                Ok(Ended { name: record.state_name, message: record.message, ..Ended::default() })
+                let lines = store.logs(run, 0).await?.into_iter().map(|line| line.message);
+                let text = lines.collect::<Vec<_>>().join("\n");
+                Ok(Ended { name: record.state_name, message: record.message, text, ..Ended::default() })
             }
             state if state.is_terminal() || state == State::Paused => {
                 Err(anyhow::anyhow!("run {run} is {}: {}", record.state_name, record.message))
@@ -254,4 +257,25 @@ pub async fn answer_here(
 async fn recorded(store: &Store, run: i64) -> anyhow::Result<Run> {
     let found = store.run(run).await?;
     found.with_context(|| format!("there is no run {run}; `streamflow flows runs` lists them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{new_run, temporary};
+
+    #[tokio::test]
+    async fn what_a_run_of_another_process_would_have_printed_is_what_its_log_has() {
+        let (_dir, store) = temporary().await;
+        let parameters = serde_json::json!({});
+        let run = store.schedule_run(&new_run("monthly", &parameters)).await.unwrap().unwrap();
+        store.log(run, "info", &["[drift] drift_share=0.1", "[performance] auc=0.8"]).await.unwrap();
+        for (state, name) in [(State::Running, "Running"), (State::Completed, "NO_ACTION")] {
+            let step = Step { state, name, message: "nothing to do", actor: "" };
+            assert!(store.move_run(run, &step).await.unwrap());
+        }
+        let ended = elsewhere(&store, run).await.unwrap().outcome.unwrap();
+        assert_eq!((&*ended.name, &*ended.message), ("NO_ACTION", "nothing to do"));
+        assert_eq!(ended.text, "[drift] drift_share=0.1\n[performance] auc=0.8");
+    }
 }
