@@ -207,7 +207,8 @@ fn certified(found: &Certificate) -> String {
         text.push_str("\n\nThe rule raises no alarm on this traffic.\n\n");
     } else {
         text.push_str(
-            "\n\nThe rule raises these alarms on this traffic; they are false where nothing had changed.\n\n",
+            "\n\nThe rule raises alarms on this traffic, a row for each statistic, those of one column at one time being one alarm; they are \
+             false where nothing had changed.\n\n",
         );
         let mut windows = BTreeMap::<_, Vec<&str>>::new();
         for alarm in &found.alarms {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use streamflow_live::{Look, Minute, Tracker, Window, WindowLook, sensitivity};
 use utoipa::ToSchema;
 
-use super::document::time;
+use super::document::{look_of, time};
 use super::verdict::LiveVerdict;
 use super::{History, LiveDocument};
 use crate::config::LiveConfig;
@@ -223,7 +223,7 @@ impl Found {
                     feature: column.name.clone(),
                     window: window.window.name(),
                     statistic: found.judged.measured.kind.name(),
-                    since: time(look.at),
+                    since: look_of(look.at),
                 }));
             }
         }

@@ -131,6 +131,11 @@ pub(super) fn time(minute: i64) -> Option<String> {
     Timestamp::from_second(minute.checked_mul(60)?).ok().map(|time| time.to_string())
 }
 
+/// When a minute is looked at, which is its end, RFC 3339.
+pub(super) fn look_of(minute: i64) -> Option<String> {
+    time(minute.checked_add(1)?)
+}
+
 impl LiveDocument {
     pub fn of(status: &LiveStatus) -> Self {
         Self {
@@ -211,7 +216,7 @@ impl LiveDrift {
         Self {
             live: look.live.clone(),
             basis: look.basis.clone(),
-            detected_since: look.detected_since().and_then(time),
+            detected_since: look.detected_since().and_then(look_of),
             statistics: look.statistics.iter().map(LiveStatistic::of).collect(),
         }
     }
@@ -225,7 +230,7 @@ impl LiveStatistic {
             effect: measured.effect,
             gate: look.judged.gate,
             z: measured.z,
-            detected_since: look.detected_since.and_then(time),
+            detected_since: look.detected_since.and_then(look_of),
         }
     }
 }
@@ -237,7 +242,7 @@ impl LiveErrors {
             share: look.share,
             before: look.before,
             z: look.judged.measured.z,
-            detected_since: look.detected_since.and_then(time),
+            detected_since: look.detected_since.and_then(look_of),
         }
     }
 }

@@ -664,7 +664,7 @@ mod tests {
         let history = history::read(workspace, 1).await.unwrap().unwrap();
         let certificate = super::super::Certificate::of(&history, &workspace.config.live);
         let alarms = certificate.alarms;
-        let expected = super::super::document::time(now);
+        let expected = super::super::document::look_of(now);
         assert!(!alarms.is_empty() && alarms.iter().all(|alarm| alarm.since == expected), "{alarms:?}");
     }
 
