@@ -1,5 +1,7 @@
 //! How right the versions of the model were, and two of them held against each other.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -37,6 +39,9 @@ pub struct Answers {
     days: u16,
 }
 
+/// Longest wait for comparisons that began before.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn a_week() -> u16 {
     7
 }
@@ -55,8 +60,10 @@ pub async fn answers(
             format!("days is {days}; expected 1 to 366"),
         ));
     }
-    let Ok(_slot) = resources.0.comparisons.try_acquire() else {
-        let message = "another comparison is running; try again when it has ended";
+    // Two who open the page at once are both answered.
+    let slot = tokio::time::timeout(PATIENCE, resources.0.comparisons.acquire()).await;
+    let Ok(Ok(_slot)) = slot else {
+        let message = "other comparisons have been running for half a minute; try again when they have ended";
         return Err(ResourceError::new(axum::http::StatusCode::CONFLICT, message));
     };
     let from_us = jiff::Timestamp::now().as_microsecond() - i64::from(days) * DAY_US;
