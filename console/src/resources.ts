@@ -75,9 +75,8 @@ export interface AnswersPeriod {
 export interface AnswersOfDays {
   periods: AnswersPeriod[];
   unknown_labels: number;
-  /** Labels that name an entity which their request was not about, and some of the requests. */
-  mismatched_labels: number;
-  mismatched: string[];
+  /** Sentences on other labels that do not count. */
+  notes: string[];
 }
 export const fetchAnswers = (signal?: AbortSignal): Promise<AnswersOfDays> => get('performance/answers', signal);
 export const setShadow = (version: number | null): Promise<unknown> => post('models/shadow', { version });

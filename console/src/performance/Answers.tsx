@@ -22,10 +22,7 @@ export function Answers() {
 
 function Days({ data }: { data: AnswersOfDays }) {
   const notes = data.periods.flatMap((one) => one.notes.map((note) => `${one.period}, version ${one.version}: ${note}`));
-  if (data.mismatched_labels > 0) {
-    const [label, does] = data.mismatched_labels === 1 ? ['names', 'it does'] : ['name', 'they do'];
-    notes.push(`${counted(data.mismatched_labels, 'label')} ${label} an entity that the request was not about, so ${does} not count (request ${data.mismatched.join(', ')}).`);
-  }
+  notes.push(...data.notes);
   if (data.unknown_labels > 0) notes.push(`${counted(data.unknown_labels, 'label')} ${data.unknown_labels === 1 ? 'is' : 'are'} of no answer of these days.`);
   return (
     <>

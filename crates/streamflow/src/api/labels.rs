@@ -138,14 +138,24 @@ async fn take(state: &ApiState, key: Option<&Key>, request: Request) -> Result<L
     Ok(LabelsTaken { new, corrected, unchanged, forgotten })
 }
 
+/// The time of a label as it was given.
+fn time(given: &Json) -> Result<Option<String>, String> {
+    match given.get("time") {
+        None | Some(Json::Null) => Ok(None),
+        Some(given) => match given.name() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(format!("time is {}; expected {TIME}", given.shown())),
+        },
+    }
+}
+
+/// What a time has to be.
+const TIME: &str = "a time with its offset, such as 2024-03-01T12:00:00Z";
+
 /// The time of a label, which answers of later are not to be given; none was given before 1970.
 fn past(time: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, String> {
-    let at = request::timestamp(time).ok_or_else(|| {
-        format!(
-            "time is {:?}; expected a time with its offset, such as 2024-03-01T12:00:00Z",
-            shortened(time)
-        )
-    })?;
+    let at =
+        request::timestamp(time).ok_or_else(|| format!("time is {:?}; expected {TIME}", shortened(time)))?;
     if at.duration_since(now) > AHEAD {
         return Err(format!(
             "time is {time:?}; expected a time that has come: it is {now:.0} here, and ten minutes more are taken"
@@ -232,14 +242,7 @@ impl Desk {
         {
             return Err(format!("{name:?} is no field; expected request_id, {columns}, time and label"));
         }
-        let text = |name: &str| match given.get(name) {
-            None | Some(Json::Null) => Ok(None),
-            Some(given) => match given.name() {
-                Some(text) => Ok(Some(text.to_owned())),
-                None => Err(format!("{name} is {}; expected {NAME}", given.shown())),
-            },
-        };
-        let (request_id, named, time) = (request_id(given)?, named(given, key)?, text("time")?);
+        let (request_id, named, time) = (request_id(given)?, named(given, key)?, time(given)?);
         let truth = self.truth(given.get("label"))?;
         let stored = named.as_deref().map(|name| {
             let kept = self.naming.of_entity(name);

@@ -88,6 +88,13 @@ fn places(found: &Found) -> String {
     if found.predictions > 0 {
         lines.push(format!("  log of predictions: {} rows", found.predictions));
     }
+    if !found.other_log_keys.is_empty() {
+        lines.push(format!(
+            "  log of predictions: rows that other keys hashed (fingerprint {}) were not looked at; run this again with \
+             STREAMFLOW_LOG_KEY set to each of these keys",
+            found.other_log_keys.join(" and ")
+        ));
+    }
     if found.access_log > 0 {
         lines.push(format!("  access log: {} lines", found.access_log));
     }

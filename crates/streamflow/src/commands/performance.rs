@@ -98,28 +98,8 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
     if later.unknown_labels > 0 && !is_part {
         text.push_str(&format!("\n{} labels are of no answer that is kept.", later.unknown_labels));
     }
-    if later.mismatched_labels > 0 {
-        text.push_str(&format!(
-            "\n{} labels name an entity that their request was not about, so they do not count (request {}): send the entity of \
-             the request, or its request_id alone.",
-            later.mismatched_labels,
-            later.mismatched.join(", ")
-        ));
-    }
-    if later.unfit_labels > 0 {
-        text.push_str(&format!(
-            "\n{} labels are of another task than the model's, so they do not count.",
-            later.unfit_labels
-        ));
-    }
-    if let Some(why) = &later.not_joined {
-        text.push_str(&format!("\nLabels of ingested months do not count: {why}."));
-    }
-    if later.ambiguous_labels > 0 {
-        text.push_str(&format!(
-            "\n{} labels name a request with several answers and none of its entities; send the entity with them.",
-            later.ambiguous_labels
-        ));
+    for note in &later.notes {
+        text.push_str(&format!("\n{note}"));
     }
     text
 }

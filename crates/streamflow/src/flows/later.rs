@@ -186,7 +186,12 @@ async fn measured(
         };
         let mut later = join.measure(&mut Versions::new(&mut read))?;
         later.unknown_labels += usize::try_from(older).unwrap_or(usize::MAX);
+        if let Ok(naming) = &naming {
+            let folder = predictions::folder(&workspace.data_dir);
+            later.other_keys = predictions::other_keys(&folder, naming)?;
+        }
         later.not_joined = naming.err().map(|error| format!("{error:#}"));
+        later.tell();
         Ok(later)
     })
     .await?

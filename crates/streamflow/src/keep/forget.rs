@@ -42,6 +42,9 @@ pub struct Found {
     /// Rows of the log of predictions.
     #[serde(default)]
     pub predictions: u64,
+    /// Fingerprints of other keys that rows of the log were hashed by, in which nobody was looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_log_keys: Vec<String>,
     /// Labels that came after answers.
     #[serde(default)]
     pub labels: u64,
@@ -113,7 +116,9 @@ pub async fn find(workspace: &Workspace, entity: &str) -> anyhow::Result<Found> 
     tokio::task::spawn_blocking(move || {
         found.reports = reports(&workspace, &named)?.into_iter().map(|(name, _, _)| name).collect();
         found.access_log = access_log(&workspace, |text| named.blanked(text).is_some(), |_, _, _| Ok(()))?;
-        found.predictions = predictions::count_entity(&log(&workspace), &of_log, &naming(&workspace)?)?;
+        let naming = naming(&workspace)?;
+        found.predictions = predictions::count_entity(&log(&workspace), &of_log, &naming)?;
+        found.other_log_keys = predictions::other_keys(&log(&workspace), &naming)?;
         found.models = models(&workspace, &named)?;
         Ok(found)
     })

@@ -25,21 +25,34 @@ pub fn note(folder: &Path, fingerprint: Option<&str>) -> anyhow::Result<()> {
     touched.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Fingerprints of the keys that rows which are left were hashed by.
+fn used(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let oldest = hours(folder)?.first().map(|(start_us, _)| *start_us);
+    let Some(oldest) = oldest.and_then(|start_us| u64::try_from(start_us).ok()) else {
+        return Ok(Vec::new());
+    };
+    let oldest = SystemTime::UNIX_EPOCH + Duration::from_micros(oldest);
+    let is_left =
+        |path: &Path| path.metadata().and_then(|file| file.modified()).is_ok_and(|last| last >= oldest);
+    let left = entries(folder)?.into_iter().filter(|(_, path)| is_left(path));
+    Ok(left.filter_map(|(name, _)| name.strip_prefix(PREFIX).map(str::to_owned)).collect())
+}
+
+/// Fingerprints of the keys other than this one that rows were hashed by: nobody is found in those rows.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn others(folder: &Path, naming: &Naming) -> anyhow::Result<Vec<String>> {
+    let own = naming.fingerprint();
+    Ok(used(folder)?.into_iter().filter(|key| Some(key) != own.as_ref()).collect())
+}
+
 /// Refuses to look for an entity by another key than that of the rows.
 ///
 /// # Errors
 /// Rows that are left were hashed by a key, and none of them by this one.
 pub fn check(folder: &Path, naming: &Naming) -> anyhow::Result<()> {
-    let oldest = hours(folder)?.first().map(|(start_us, _)| *start_us);
-    let Some(oldest) = oldest.and_then(|start_us| u64::try_from(start_us).ok()) else { return Ok(()) };
-    let oldest = SystemTime::UNIX_EPOCH + Duration::from_micros(oldest);
-    let is_left =
-        |path: &Path| path.metadata().and_then(|file| file.modified()).is_ok_and(|last| last >= oldest);
-    let used: Vec<String> = entries(folder)?
-        .into_iter()
-        .filter(|(_, path)| is_left(path))
-        .filter_map(|(name, _)| name.strip_prefix(PREFIX).map(str::to_owned))
-        .collect();
+    let used = used(folder)?;
     if used.is_empty() || naming.fingerprint().is_some_and(|own| used.contains(&own)) {
         return Ok(());
     }
@@ -72,5 +85,7 @@ mod tests {
         }
         note(folder.path(), second.fingerprint().as_deref()).unwrap();
         check(folder.path(), &second).unwrap();
+        assert_eq!(others(folder.path(), &second).unwrap(), [first.fingerprint().unwrap()]);
+        assert_eq!(others(folder.path(), &Naming::Clear).unwrap().len(), 2);
     }
 }

@@ -29,6 +29,7 @@ pub use again::score_again;
 pub use entity::Naming;
 pub use forget::{count as count_entity, forget as forget_entity};
 pub use health::{Health, look};
+pub use keys::others as other_keys;
 pub use packed::{Row, Value, pack};
 pub use read::{Logged, Window, files, files_by_hour, read, read_file};
 pub use record::{Cell, Record, Shape};

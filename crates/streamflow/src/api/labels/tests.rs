@@ -107,6 +107,10 @@ async fn labels_are_read_or_named() {
             "time is \"yesterday\"; expected a time with its offset, such as 2024-03-01T12:00:00Z",
         ),
         (
+            r#"{"user_id":"a","time":1796146480,"label":1}"#,
+            "time is the integer 1796146480; expected a time with its offset, such as 2024-03-01T12:00:00Z",
+        ),
+        (
             r#"{"user_id":"a","time":"9999-01-01T00:00:00Z","label":1}"#,
             "time is \"9999-01-01T00:00:00Z\"; expected a time that has come: it is ",
         ),

@@ -384,7 +384,8 @@ fn origin(counted: &Labelled, of_months: usize, assumed: usize) -> Option<String
     };
     let sent = counted.labelled - of_months;
     Some(format!(
-        "{of_months} of the labels that count are those of ingested months, {sent} were sent{assumed}."
+        "{of_months} of the labels that count are those of ingested months, {sent} {} sent{assumed}.",
+        if sent == 1 { "was" } else { "were" }
     ))
 }
 

@@ -132,8 +132,11 @@ impl<'a> Join<'a> {
         let of_request = answer.request.and_then(|request| self.of_request.get(&request));
         for &label in of_request.into_iter().flatten() {
             let named = &self.labels[label].label.entity;
-            if named.is_empty() || Some(hash(named)) == answer.entity {
+            if named.is_empty() {
                 self.found[label].push((time_us, place.clone()));
+            } else if Some(hash(named)) == answer.entity {
+                // Of a request that was sent again, or a batch with an entity twice, the newest answer.
+                keep_newest(&mut self.found[label], time_us, &place);
             } else {
                 self.of_another.insert(label);
             }
@@ -142,10 +145,7 @@ impl<'a> Join<'a> {
         for &label in of_entity.into_iter().flatten() {
             // The newest answer up to the label's time.
             if time_us <= self.labels[label].label.time_us {
-                let newest = self.found[label].first().is_none_or(|(time, _)| *time <= time_us);
-                if newest {
-                    self.found[label] = vec![(time_us, place.clone())];
-                }
+                keep_newest(&mut self.found[label], time_us, &place);
             }
         }
         Ok(place)
@@ -180,5 +180,12 @@ impl<'a> Join<'a> {
             later.periods.push(group.measure(period, version, known)?);
         }
         Ok(later)
+    }
+}
+
+/// Puts an answer in the place of an older one, or one of the same time.
+fn keep_newest(found: &mut Vec<(i64, Place)>, time_us: i64, place: &Place) {
+    if found.first().is_none_or(|(time, _)| *time <= time_us) {
+        *found = vec![(time_us, place.clone())];
     }
 }

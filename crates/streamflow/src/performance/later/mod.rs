@@ -26,6 +26,7 @@ pub use join::{Join, MonthLabels};
 use super::estimate::ErrorLearner;
 use super::evaluation::Reference;
 use super::scored::Version;
+use crate::terminal::counted_with;
 
 /// What a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema, clap::ValueEnum)]
@@ -94,6 +95,51 @@ pub struct Later {
     pub unfit_labels: usize,
     /// Why the labels of ingested months are not joined; none where they are.
     pub not_joined: Option<String>,
+    /// Fingerprints of other keys than the one at hand that entities of the log were hashed by.
+    pub other_keys: Vec<String>,
+    /// Sentences on the labels that do not count, but for those of no kept answer.
+    pub notes: Vec<String>,
+}
+
+impl Later {
+    /// Says which labels do not count, and why.
+    pub fn tell(&mut self) {
+        let mut notes = Vec::new();
+        if self.mismatched_labels > 0 {
+            let do_name = ["names an entity that its request was", "name entities that their requests were"];
+            notes.push(format!(
+                "{} not about, so {} not count (request {}): send the entity of the request, or its request_id alone.",
+                counted_with(self.mismatched_labels, "label", do_name),
+                if self.mismatched_labels == 1 { "it does" } else { "they do" },
+                self.mismatched.join(", ")
+            ));
+        }
+        if self.unfit_labels > 0 {
+            let are = [
+                "is of another task than the model's and does",
+                "are of another task than the model's and do",
+            ];
+            notes.push(format!("{} not count.", counted_with(self.unfit_labels, "label", are)));
+        }
+        if let Some(why) = &self.not_joined {
+            notes.push(format!("Labels of ingested months do not count: {why}."));
+        }
+        if !self.other_keys.is_empty() {
+            notes.push(format!(
+                "The log has entities that another key hashed (fingerprint {}): labels of months are not found for them, and an \
+                 entity that two keys hashed counts twice. Set STREAMFLOW_LOG_KEY to the key that was used.",
+                self.other_keys.join(" and ")
+            ));
+        }
+        if self.ambiguous_labels > 0 {
+            let do_name = ["names a request", "name requests"];
+            notes.push(format!(
+                "{} with several answers and none of its entities, so it is not known whom they are of; send the entity too.",
+                counted_with(self.ambiguous_labels, "label", do_name)
+            ));
+        }
+        self.notes = notes;
+    }
 }
 
 /// The versions that answered, each read once.

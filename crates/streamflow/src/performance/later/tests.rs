@@ -302,7 +302,7 @@ fn a_label_of_a_month_is_assumed_where_features_came_with_the_request() {
     assert_eq!((assumed.state, assumed.assumed, assumed.from_ingest), ("assumed", 1, 3));
     let note = &assumed.notes[0];
     assert!(
-        note.starts_with("3 of the labels that count are those of ingested months, 1 were sent; of 1"),
+        note.starts_with("3 of the labels that count are those of ingested months, 1 was sent; of 1"),
         "{note}"
     );
     let settled = found(vec![sent(2, no.clone(), 150)]);
@@ -321,4 +321,27 @@ fn a_label_of_another_entity_than_its_request_was_about_is_named() {
     let found = measured(Task::Binary, &answers, vec![of(0, "0"), of(1, "2"), of(9, "1")], &[]);
     assert_eq!((found.periods[0].labelled, found.unknown_labels, found.mismatched_labels), (1, 1, 1));
     assert_eq!(found.mismatched, ["r1"]);
+}
+
+#[test]
+fn of_a_request_that_was_sent_again_the_newest_answer_about_the_entity_has_the_label() {
+    let shape = shape(&[]);
+    let mut answers: Vec<Logged> = (0..3).map(|number| answer(&shape, number, &[])).collect();
+    // The third answers the first's request again.
+    (answers[2].request_id, answers[2].entity) = (answers[0].request_id.clone(), answers[0].entity.clone());
+    let mut named = sent(0, Truth::Number(1.0), 1);
+    named.label.entity = "0".into();
+    let mut found = measured(Task::Binary, &answers, vec![named], &[]);
+    let period = &found.periods[0];
+    assert_eq!(
+        (found.ambiguous_labels, period.labelled, period.counted, period.counted_labelled),
+        (0, 1, 2, 1)
+    );
+    found.tell();
+    assert!(found.notes.is_empty(), "{:?}", found.notes);
+    let mut found = measured(Task::Binary, &answers, vec![sent(0, Truth::Number(1.0), 1)], &[]);
+    found.tell();
+    let expected = "1 label names a request with several answers and none of its entities, so it is not known whom they are of; \
+                    send the entity too.";
+    assert_eq!((found.ambiguous_labels, found.notes), (1, vec![expected.to_owned()]));
 }
