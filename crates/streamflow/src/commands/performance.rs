@@ -10,7 +10,7 @@ use crate::drift::task_of;
 use crate::flows::later::later;
 use crate::performance::later::{Later, Unit};
 use crate::predictions::Window;
-use crate::terminal::table;
+use crate::terminal::{counted_with, table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -96,7 +96,8 @@ fn text(later: &Later, task: Task, is_part: bool) -> String {
         text.push_str(&format!("\n{note}"));
     }
     if later.unknown_labels > 0 && !is_part {
-        text.push_str(&format!("\n{} labels are of no answer that is kept.", later.unknown_labels));
+        let labels = counted_with(later.unknown_labels, "label", ["is", "are"]);
+        text.push_str(&format!("\n{labels} of no answer that is kept."));
     }
     for note in &later.notes {
         text.push_str(&format!("\n{note}"));

@@ -124,7 +124,7 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
     let text = project.ok(&["performance"]);
     assert!(
         text.contains(&format!(
-            "1 labels name an entity that their request was not about, so they do not count (request {id})"
+            "1 label names an entity that its request was not about, so it does not count (request {id})"
         )),
         "{text}"
     );
@@ -135,7 +135,7 @@ fn answers_are_kept_labelled_scored_again_and_forgotten() {
         (&json!(users.len()), &json!("final"))
     );
     let text = project.ok(&["performance"]);
-    assert!(text.contains("final") && text.contains("1 labels are of no answer that is kept."), "{text}");
+    assert!(text.contains("final") && text.contains("1 label is of no answer that is kept."), "{text}");
 
     // What a version answered itself is no comparison with it.
     let same = project.json(&["replay", "1"]);
