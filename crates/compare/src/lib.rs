@@ -16,8 +16,10 @@
 //! std::fs::write(&february, "hours\n2.5\n3.5\n")?;
 //! let [january, february] = [NamedTable::find(&january)?, NamedTable::find(&february)?];
 //! let given = |table| Given::Files(Input { table, csv: CsvOptions::default() });
-//! let report =
-//!     compare([given(&january), given(&february)], DriftSettings::default(), Options::default(), |_, _| Ok(()))?;
+//! let tables = [given(&january), given(&february)];
+//! let report = compare(tables, DriftSettings::default(), Options::default(), |settings, names| {
+//!     names.check(settings)
+//! })?;
 //! assert_eq!(report.columns.len(), 1);
 //! # Ok(())
 //! # }
