@@ -293,13 +293,15 @@ test('a tile is red where an expression says so', async () => {
 });
 
 test('notes on answers are a list with commands as code, and the share of labels is what the server says', async () => {
-  const period = { period: '2024-04-01', version: '2', rows: 7047, labelled: 2219, state: 'partial', state_words: 'partial 31 %', metric: 'roc_auc', realised: {}, estimated: null };
+  const period = { period: '2024-04-01', version: '2', rows: 7047, labelled: 2219, entities: 7047, counted: 7047, counted_labelled: 2219, state: 'partial', state_words: 'partial 31 %', metric: 'roc_auc', realised: {}, estimated: null };
   const notes = ['1000 of the answers were made from 2024-03-31, which `streamflow evaluate --as-of 2024-03-31` leaves out.', 'What the labels say holds for the 2219 labelled answers only.'];
-  const prepare = (page) => answer(page, '**/api/streamflow/performance/answers**', { periods: [{ ...period, notes }], unknown_labels: 1 });
+  const ofLabels = '2 labels name entities that their requests were not about, so they do not count (request r1, r2): send the entity of the request, or its request_id alone.';
+  const prepare = (page) => answer(page, '**/api/streamflow/performance/answers**', { periods: [{ ...period, notes }], unknown_labels: 1, notes: [ofLabels] });
   await visit(browser, 'performance', async (page) => {
     await page.getByText('partial 31 %', { exact: true }).waitFor();
     const items = page.locator('.notes li');
-    assert.deepEqual(await items.count(), 3);
+    assert.deepEqual(await items.count(), 4);
+    assert.equal(await items.nth(2).textContent(), ofLabels);
     assert.equal(await items.first().locator('code').textContent(), 'streamflow evaluate --as-of 2024-03-31');
     assert.equal(await items.last().textContent(), '1 label is of no answer of these days.');
     assert.ok(!(await page.locator('main').innerText()).includes('`'));
