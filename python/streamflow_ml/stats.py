@@ -109,16 +109,12 @@ def cohens_d(reference: Numbers, current: Numbers) -> float:
 
 def chisquare(f_obs: Numbers, f_exp: Numbers | None = None) -> SignificanceResult:
     """Pearson's test of counts against expected ones of the same sum, by default equal ones."""
-    observed = _vector(f_obs, "f_obs")
-    expected = _vector(f_exp, "f_exp") if f_exp is not None else _uniform(observed)
-    return SignificanceResult(*_native.test_of_counts("chisquare", observed, expected))
+    return _test_of_counts("chisquare", f_obs, f_exp)
 
 
 def g_test(f_obs: Numbers, f_exp: Numbers | None = None) -> SignificanceResult:
     """Likelihood-ratio test of counts, SciPy's ``power_divergence(lambda_="log-likelihood")``."""
-    observed = _vector(f_obs, "f_obs")
-    expected = _vector(f_exp, "f_exp") if f_exp is not None else _uniform(observed)
-    return SignificanceResult(*_native.test_of_counts("g_test", observed, expected))
+    return _test_of_counts("g_test", f_obs, f_exp)
 
 
 def chi2_contingency(observed: Sequence[Numbers]) -> SignificanceResult:
@@ -215,6 +211,12 @@ def _whole(values: Numbers, what: str) -> list[int]:
     if odd is not None:
         raise StatisticsError(f"{what} holds {odd}, expected counts: whole numbers of at least 0")
     return [int(number) for number in numbers]
+
+
+def _test_of_counts(name: str, f_obs: Numbers, f_exp: Numbers | None) -> SignificanceResult:
+    observed = _vector(f_obs, "f_obs")
+    expected = _vector(f_exp, "f_exp") if f_exp is not None else _uniform(observed)
+    return SignificanceResult(*_native.test_of_counts(name, observed, expected))
 
 
 def _uniform(observed: Any) -> "array[float]":
